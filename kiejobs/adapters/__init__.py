@@ -1,0 +1,1 @@
+"""The only wing that touches the world: HTTP, files, locks, environment, clock."""

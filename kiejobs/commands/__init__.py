@@ -1,0 +1,1 @@
+"""One file per verb: wires adapters to the core, in plain sight."""

@@ -1,0 +1,1 @@
+"""The pure floor: values in, values out. No clock, disk, network, environment or log."""

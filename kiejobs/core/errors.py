@@ -1,0 +1,153 @@
+"""Problems as data, and the few exceptions that cross floors.
+
+In: nothing. Out: `Diagnostic` (a problem in something a person wrote, with its place) collected by
+`Problems`, and the exception tree whose branches mean an exit code to the door. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ExitCode(IntEnum):
+    """What the process ends with. One meaning each, documented in docs/reference/exit-codes.md."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    INVALID = 2
+    CHANGES_PENDING = 3
+    IN_DOUBT = 4
+    STOPPED = 5
+    STALE_PLAN = 6
+    JOURNAL = 7
+    STILL_RUNNING = 8
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class Severity(StrEnum):
+    """`error` keeps anything from being bought; `warning` is said and lived with."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a file: the name as the person typed it, line and column counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: a stable code, what is wrong, what to do, where.
+
+    `count` says how many combinations it hits and `example` names one of them, so that a slip in
+    one prompt is told once and not four thousand times. `also` are further places (the first of two
+    equal keys, say).
+    """
+
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    count: int = 1
+    example: str | None = None
+    also: tuple[Place, ...] = ()
+
+
+class Problems:
+    """Collects diagnostics, folding equal ones (same code, message and place) into one count."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str, Place | None], Diagnostic] = {}
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.message, diagnostic.place)
+        known = self._seen.get(key)
+        if known is None:
+            self._seen[key] = diagnostic
+        else:
+            self._seen[key] = replace(known, count=known.count + diagnostic.count)
+
+    def extend(self, diagnostics: list[Diagnostic] | tuple[Diagnostic, ...]) -> None:
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        """By place, so that a person reads the file from top to bottom."""
+        return iter(sorted(self._seen.values(), key=_reading_order))
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    @property
+    def fatal(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self._seen.values())
+
+
+def _reading_order(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+    place = diagnostic.place or Place("", 0, 0)
+    return (place.file, place.line, place.column, diagnostic.code)
+
+
+class KiejobsError(Exception):
+    """The root of what kiejobs raises on purpose; the door turns it into words and an exit code.
+
+    `hint` says what to do next.
+    """
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageProblem(KiejobsError):
+    """Asked for something that makes no sense: an unknown address, a file that is not there."""
+
+
+class InvalidJobFile(KiejobsError):
+    """The job file has problems; all of them are carried along."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(f"{len(problems)} problem(s)")
+        self.problems = problems
+
+
+class JournalProblem(KiejobsError):
+    """The journals are locked, damaged or can't be written; nothing may be bought."""
+
+    exit_code = ExitCode.JOURNAL
+
+
+class SpendingStopped(KiejobsError):
+    """Budget, credits, key, or the API out of reach: nothing more is bought."""
+
+    exit_code = ExitCode.STOPPED
+
+
+class StillInDoubt(KiejobsError):
+    """A ruling was refused; the job is as much in doubt as before."""
+
+    exit_code = ExitCode.IN_DOUBT
+
+
+class StalePlan(KiejobsError):
+    """What was approved is not what would be bought now."""
+
+    exit_code = ExitCode.STALE_PLAN

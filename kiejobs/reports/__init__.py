@@ -1,0 +1,1 @@
+"""Results in, words out. The only floor that words things for people."""

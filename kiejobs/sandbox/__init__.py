@@ -1,0 +1,1 @@
+"""The API imitated as one ASGI app, with scripted faults and a charge log."""
