@@ -9,12 +9,12 @@ Touches nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from kiejobs.core.events import Event
     from kiejobs.core.types import FileRecord, Json

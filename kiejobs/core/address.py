@@ -1,0 +1,70 @@
+"""A job's stable human name: `campaign/job[duration=5,resolution=720p]`, `#2` for the second take.
+
+In: names and axis values. Out: addresses, labels and default file paths. Positions never enter an
+address, so that inserting a value renames nothing. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import TYPE_CHECKING
+
+from kiejobs.core.identity import canonical
+from kiejobs.core.matrix import label_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.core.types import Json
+
+_LONGEST_LABEL = 48
+_KEPT_OF_A_LONG_LABEL = 32
+_LONGEST_STEM = 200  # bytes; file systems take 255 for a whole name
+_SAFE = frozenset("._-+")
+
+
+def label(value: Json) -> str | None:
+    """An axis value as it stands in an address, or None where a mapping has no `id` and no `name`.
+
+    Letters and digits of any script stay; everything else is percent-encoded, so that a label never
+    holds what an address or a path is made of. A long one is cut and gets eight digits of its hash.
+    """
+    named = label_source(value)
+    if named is None:
+        return None
+    text = named if isinstance(named, str) else canonical(named).decode()
+    text = unicodedata.normalize("NFC", text)
+    encoded = "".join(char if _is_safe(char) else _percent(char) for char in text)
+    if len(encoded) <= _LONGEST_LABEL and encoded not in {"", ".", ".."}:
+        return encoded
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{encoded[:_KEPT_OF_A_LONG_LABEL].rstrip('%.')}~{digest}"
+
+
+def address(campaign: str, job: str, axes: Sequence[tuple[str, str]], take: int = 1) -> str:
+    """`axes` are (name, label) pairs in any order; they are sorted by name here."""
+    inside = axes_text(axes)
+    return f"{campaign}/{job}{f'[{inside}]' if inside else ''}{f'#{take}' if take > 1 else ''}"
+
+
+def axes_text(axes: Sequence[tuple[str, str]]) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(axes))
+
+
+def default_output(
+    campaign: str, job: str, axes: Sequence[tuple[str, str]], take: int, extension: str
+) -> str:
+    """`<campaign>/<job>/<axes>.mp4`, below the output folder; without axes the job's name stands in."""
+    stem = axes_text(axes) or job
+    if len(stem.encode()) > _LONGEST_STEM:
+        stem = f"{stem[:_KEPT_OF_A_LONG_LABEL]}~{hashlib.sha256(stem.encode()).hexdigest()[:16]}"
+    return f"{campaign}/{job}/{stem}{f'-take{take}' if take > 1 else ''}{extension}"
+
+
+def _is_safe(char: str) -> bool:
+    return char in _SAFE or char.isalnum()
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))

@@ -1,0 +1,184 @@
+"""A job file's meaning: what a person wrote, with defaults merged beneath each job.
+
+In: a Document and the structural schema. Out: a JobFile, and problems with their places. Nothing is
+rendered or multiplied here; that is `expand`. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.errors import Diagnostic, Problems
+from kiejobs.core.matrix import Axis, Entry
+from kiejobs.core.schema_words import FORMATS, SchemaProblem, in_words, kind_of
+from kiejobs.core.types import Document, YamlMap, YamlSeq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kiejobs.core.types import Json, Spot
+
+DEFAULT_MAX_JOBS = 1_000
+"""Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Credits that may be spent. `per` is `campaign` (all runs of it together) or `run`."""
+
+    credits: Decimal
+    per: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """One entry under `jobs:`, with the defaults merged beneath it, not yet multiplied."""
+
+    name: str
+    spot: Spot
+    model: str | None
+    model_spot: Spot
+    input: YamlMap
+    axes: tuple[Axis, ...]
+    exclude: tuple[Entry, ...]
+    include: tuple[Entry, ...]
+    tags: tuple[str, ...]
+    takes: int
+    output: str | None
+    output_spot: Spot
+    callback_url: str | None
+    callback_spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """One campaign. `vars` are plain values. `max_jobs_said` tells a limit that the file sets."""
+
+    document: Document
+    campaign: str
+    vars: Mapping[str, Json]
+    budget: Budget | None
+    max_jobs: int
+    entries: tuple[JobEntry, ...]
+
+
+def read_jobfile(
+    document: Document, structure: Mapping[str, Any], problems: Problems
+) -> JobFile | None:
+    """The job file, or None where its structure is too broken to go on.
+
+    Jobs whose own part is broken are left out, so that the others are still checked in full.
+    """
+    if not isinstance(document.root, YamlMap):
+        message = f"a job file is a mapping, not {kind_of(document.root)}"
+        hint = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
+        problems.add(Diagnostic("jobfile-structure", message, document.place(()), hint))
+        return None
+    broken = _check_structure(document, structure, problems)
+    if None in broken:
+        return None
+    return _assemble(document, broken)
+
+
+def plain(value: Json) -> Json:
+    """The value without its places: ordinary dicts and lists."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _check_structure(
+    document: Document, structure: Mapping[str, Any], problems: Problems
+) -> set[str | None]:
+    """Reports what the schema refuses; answers with the broken jobs, None for the file itself."""
+    broken: set[str | None] = set()
+    validator = Draft202012Validator(structure, format_checker=FORMATS)
+    for error in validator.iter_errors(document.root):
+        for problem in in_words(error):
+            problems.add(_diagnostic(document, problem))
+            inside_a_job = len(problem.path) > 1 and problem.path[0] == "jobs"
+            broken.add(str(problem.path[1]) if inside_a_job else None)
+    return broken
+
+
+def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
+    place = document.place(problem.path, key=problem.at_key)
+    code = "unknown-key" if problem.keyword == "unknown" else "jobfile-structure"
+    where = ".".join(str(step) for step in problem.path[:-1])
+    message = f"{problem.message} (in `{where}`)" if where else problem.message
+    return Diagnostic(code, message, place, problem.hint)
+
+
+def _assemble(document: Document, broken: set[str | None]) -> JobFile:
+    root: YamlMap = document.root
+    defaults = root.get("defaults", YamlMap())
+    return JobFile(
+        document=document,
+        campaign=root["campaign"],
+        vars=plain(root.get("vars", {})),
+        budget=_budget(root.get("budget")),
+        max_jobs=int(root.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
+        entries=tuple(
+            _entry(name, body if body is not None else YamlMap(), root, defaults)
+            for name, body in root["jobs"].items()
+            if name not in broken
+        ),
+    )
+
+
+def _budget(written: Mapping[str, Json] | None) -> Budget | None:
+    if written is None:
+        return None
+    return Budget(Decimal(str(written["credits"])), written.get("per", "campaign"))
+
+
+def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEntry:
+    spot = root["jobs"].key_spots[name]
+    merged = _beneath(defaults, body)
+    matrix = _beneath(defaults.get("matrix", YamlMap()), body.get("matrix", YamlMap()))
+    return JobEntry(
+        name=name,
+        spot=spot,
+        model=merged.get("model"),
+        model_spot=merged.value_spots.get("model", spot),
+        input=_beneath(defaults.get("input", YamlMap()), body.get("input", YamlMap())),
+        axes=tuple(_axes(matrix)),
+        exclude=_entries(matrix.get("exclude")),
+        include=_entries(matrix.get("include")),
+        tags=tuple(merged.get("tags", ())),
+        takes=merged.get("takes", 1),
+        output=merged.get("output"),
+        output_spot=merged.value_spots.get("output", spot),
+        callback_url=merged.get("callBackUrl"),
+        callback_spot=merged.value_spots.get("callBackUrl", spot),
+    )
+
+
+def _beneath(lower: YamlMap, upper: YamlMap) -> YamlMap:
+    """`lower` with `upper` on top, key by key; order and places carried along."""
+    merged = YamlMap(upper.spot)
+    for layer in (lower, upper):
+        for key, value in layer.items():
+            merged.put(key, value, layer.key_spots[key], layer.value_spots[key])
+    return merged
+
+
+def _axes(matrix: YamlMap) -> Iterator[Axis]:
+    for name, values in matrix.items():
+        if name not in {"include", "exclude"}:
+            yield Axis(name, tuple(plain(value) for value in values), tuple(values.item_spots))
+
+
+def _entries(written: YamlSeq | None) -> tuple[Entry, ...]:
+    if written is None:
+        return ()
+    return tuple(
+        Entry(plain(item), spot, item.key_spots)
+        for item, spot in zip(written, written.item_spots, strict=True)
+    )

@@ -1,0 +1,107 @@
+"""Does a request obey its model's schema? Asked once per distinct value, not once per job.
+
+In: a Spec and inputs as they would be sent. Out: `SchemaProblem`s. Touches nothing.
+
+Measured on the design's machine: 30 times cheaper than the whole schema per job. That is exact only
+where the schema speaks of one field at a time, so a schema with any keyword across fields (`if`,
+`allOf`, `dependentRequired`, ...) is checked whole for each distinct request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.identity import canonical
+from kiejobs.core.schema_words import FORMATS, SchemaProblem, in_words, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.core.spec import Spec
+    from kiejobs.core.types import Json
+
+_ONE_FIELD_AT_A_TIME = {
+    "type", "properties", "required", "unevaluatedProperties", "additionalProperties",
+    "title", "description", "examples", "default", "$comment", "deprecated",
+}  # fmt: skip
+
+_REMEMBERED = 50_000
+
+
+class RequestChecker:
+    """Checks the inputs of one model and remembers the verdict on each distinct value."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._whole = _validator(spec.input_schema)
+        self._fields = {name: _validator(field) for name, field in spec.fields.items()}
+        self._by_field = _speaks_of_one_field_at_a_time(spec.input_schema)
+        self._known: dict[tuple[str, Json], tuple[SchemaProblem, ...]] = {}
+
+    def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
+        """All that is wrong with `request_input`, paths relative to it."""
+        if self._by_field:
+            return self._field_by_field(request_input)
+        return list(self._remember("", dict(request_input), self._whole))
+
+    def _field_by_field(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
+        found: list[SchemaProblem] = []
+        for name in self._spec.required:
+            if name not in request_input:
+                message = f"`{name}` is missing: {self._spec.model} needs it"
+                found.append(SchemaProblem((), "required", message, at_key=True))
+        for name, value in request_input.items():
+            validator = self._fields.get(name)
+            if validator is None:
+                found.append(self._unknown(name))
+            else:
+                found.extend(self._remember(name, value, validator))
+        return found
+
+    def _unknown(self, name: str) -> SchemaProblem:
+        fields = ", ".join(self._spec.fields)
+        hint = suggest(name, self._spec.fields) or f"its fields: {fields}"
+        message = (
+            f"`{name}` is not a field of {self._spec.model}; the API would ignore it and charge"
+        )
+        return SchemaProblem((name,), "unknown", message, hint, at_key=True)
+
+    def _remember(
+        self, name: str, value: Json, validator: Draft202012Validator
+    ) -> tuple[SchemaProblem, ...]:
+        key = (name, value if isinstance(value, str) else (type(value), _frozen(value)))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = tuple(_problems(name, value, validator))
+        return known
+
+
+def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[SchemaProblem]:
+    found: list[SchemaProblem] = []
+    for error in validator.iter_errors(value):
+        if name:
+            error.path.appendleft(name)
+        found.extend(in_words(error))
+    return found
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(dict(schema), format_checker=FORMATS)
+
+
+def _speaks_of_one_field_at_a_time(schema: Mapping[str, Any]) -> bool:
+    closed = False in (schema.get("unevaluatedProperties"), schema.get("additionalProperties"))
+    return closed and all(
+        keyword in _ONE_FIELD_AT_A_TIME or keyword.startswith("x-") for keyword in schema
+    )
+
+
+def _frozen(value: Json) -> Json:
+    try:
+        return canonical(value)
+    except ValueError:
+        return repr(value)
