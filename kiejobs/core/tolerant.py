@@ -1,0 +1,138 @@
+"""A model's input as it may stand in a job file: with gaps, with templates, not yet coerced.
+
+In: the request schema of one model. Out: a schema for the `input` of a job of that model, free of
+references to elsewhere, in which no field is required, no unknown field is welcome, and each field
+takes what the model takes, or a number for a number listed as text, or a template. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Schema: TypeAlias = dict[str, Any]
+
+_TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
+_AXIS_VALUE = {"type": ["string", "number", "boolean", "object"]}
+_HINTS = ("title", "description", "examples", "deprecated")  # a default stays with its own choice
+_NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
+def input_schema(model: Schema) -> Schema:
+    """The input of one model as it may stand in a job file: templates welcome, gaps too.
+
+    A field that is missing here may come from `defaults` or from an axis, so none is required.
+    """
+    top = _follow(model["properties"]["input"], model)
+    fields = {name: _tolerant(forms) for name, forms in _fields(top, model).items()}
+    axes = {name: _offered(field) for name, field in fields.items()}
+    return {
+        "title": model.get("title", "Input"),
+        "type": "object",
+        "properties": fields,
+        "additionalProperties": False,
+        "$defs": {"matrix": {"properties": axes}},
+    }
+
+
+def _offered(field: Schema) -> Schema:
+    """An axis of the field's name: its listed values are offered, any other is as good."""
+    hints = {key: text for key, text in field.items() if key in {"title", "description"}}
+    listed = [choice for choice in field["anyOf"] if "enum" in choice]
+    return {**hints, "items": {"anyOf": [*listed, _AXIS_VALUE]}} if listed else hints
+
+
+# --- a field in its tolerant form ----------------------------------------------------------------
+
+
+def _tolerant(forms: Sequence[Schema]) -> Schema:
+    """One field, of which a schema may speak in several places, or a template in its stead."""
+    hints = {key: form[key] for form in reversed(forms) for key in _HINTS if key in form}
+    choices = [choice for form in forms for choice in _choices(form)]
+    return {**hints, "anyOf": [*_distinct(choices), _TEMPLATE]}
+
+
+def _choices(form: Schema) -> Iterator[Schema]:
+    own = {k: v for k, v in form.items() if k not in _HINTS and not k.startswith("x-")}
+    yield own
+    yield from _as_numbers(own)
+
+
+def _as_numbers(form: Schema) -> Iterator[Schema]:
+    """`duration: 5` is as good as `duration: "5"` where the schema lists numbers as text."""
+    texts = [text for text in form.get("enum", ()) if isinstance(text, str)]
+    numbers = [_number(text) for text in texts if _NUMERAL.fullmatch(text)]
+    if numbers:
+        yield {"type": "number", "enum": numbers}
+
+
+def _number(text: str) -> float:
+    return float(text) if "." in text else int(text)
+
+
+def _distinct(choices: Sequence[Schema]) -> list[Schema]:
+    return [choice for at, choice in enumerate(choices) if choice not in choices[:at]]
+
+
+# --- reading a model's schema --------------------------------------------------------------------
+
+
+def _fields(top: Schema, root: Schema) -> dict[str, list[Schema]]:
+    """Every field of an object schema, with what is said of it.
+
+    What `properties` says holds in any case. A field that only branches know may be any of them.
+    """
+    own = {name: [_loosened(form, root, ())] for name, form in top.get("properties", {}).items()}
+    branched: dict[str, list[Schema]] = {}
+    for branch in _branches(top, root):
+        for name, forms in _fields(branch, root).items():
+            branched.setdefault(name, []).extend(forms)
+    return {**branched, **own}
+
+
+def _branches(schema: Schema, root: Schema) -> Iterator[Schema]:
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        yield from (_follow(branch, root) for branch in schema.get(keyword, ()))
+    yield from (_follow(schema[arm], root) for arm in ("then", "else") if arm in schema)
+
+
+def _loosened(given: Any, root: Schema, trail: tuple[str, ...]) -> Schema:
+    """A field's own schema, free of references, its inner values open to templates too.
+
+    `trail` are the references followed on the way; one that leads back allows anything.
+    """
+    reference = given.get("$ref") if isinstance(given, dict) else None
+    if reference in trail:
+        return {}
+    trail = (*trail, reference) if reference else trail
+    form = _follow(given, root)
+    if isinstance(form.get("items"), dict):
+        form["items"] = _tolerant([_loosened(form["items"], root, trail)])
+    if "properties" in form:
+        inner = form["properties"].items()
+        form["properties"] = {k: _tolerant([_loosened(v, root, trail)]) for k, v in inner}
+        form.pop("required", None)
+    return form
+
+
+def _follow(schema: Any, root: Schema) -> Schema:
+    """A copy of `schema` with its local `$ref`, if any, replaced by what it points at."""
+    if not isinstance(schema, dict):
+        return {}
+    merged = dict(schema)
+    for _ in range(16):  # a reference to a reference to ...; a ring ends here as well
+        if "$ref" not in merged:
+            break
+        target = _pointed_at(merged.pop("$ref"), root)
+        merged = {**target, **merged}
+    return merged
+
+
+def _pointed_at(reference: str, root: Schema) -> Schema:
+    node: Any = root
+    for step in reference.removeprefix("#").strip("/").split("/"):
+        node = node.get(step.replace("~1", "/").replace("~0", "~"), {})
+    return cast("Schema", node)
