@@ -1,0 +1,48 @@
+"""What the YAML reader finds wrong, and when it gives up.
+
+In: codes, messages and spots. Out: `Findings.problems`, and `Stop` when reading on is pointless.
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from kiejobs.core.errors import Diagnostic, Place
+
+if TYPE_CHECKING:
+    from kiejobs.core.types import Spot
+
+MAX_PROBLEMS = 1_000
+"""Where reading on tells nobody anything more."""
+
+
+class Stop(Exception):
+    """Nothing further can be learnt from this file; what is wrong is in the findings."""
+
+
+class Findings:
+    """`usable` turns False when what was read is not what the file says."""
+
+    def __init__(self, name: str) -> None:
+        self.problems: list[Diagnostic] = []
+        self.usable = True
+        self._name = name
+
+    def add(
+        self, code: str, message: str, spot: Spot, hint: str | None = None, also: Spot | None = None
+    ) -> None:
+        """Raises Stop when there are too many."""
+        others = () if also is None else (Place(self._name, *also),)
+        place = Place(self._name, *spot)
+        self.problems.append(Diagnostic(code, message, place, hint, also=others))
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.stop()
+
+    def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
+        self.add(code, message, spot, hint)
+        self.stop()
+
+    def stop(self) -> NoReturn:
+        self.usable = False
+        raise Stop

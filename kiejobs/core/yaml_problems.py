@@ -1,0 +1,152 @@
+"""What the YAML parser complains about, in words that say what to do.
+
+In: an error of PyYAML (libyaml's wording or the Python parser's), with the text it is about. Out: one
+`Diagnostic`. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from kiejobs.core.errors import Diagnostic, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import yaml
+
+CODE = "yaml-syntax"
+
+
+class _Words(NamedTuple):
+    """`pattern` finds the parser's own text, its context behind a bar.
+
+    `opening` says that the place to show is where the construct began.
+    """
+
+    pattern: str
+    message: str
+    hint: str
+    opening: bool = False
+
+
+_NO_TAB = "use spaces: YAML does not take tabs for indentation"
+_QUOTE = "put the whole value in quotes"
+_ALIGN = (
+    "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
+)
+_CLOSE = "close it, or put the text in quotes"
+_DOUBLE = "in double quotes write `\\\\` for a backslash, or use single quotes"
+
+_KNOWN = (
+    _Words(r"tab character", "a tab in the indentation", _NO_TAB),
+    _Words(r"cannot start any token", "a value can't start with `{char}`", _QUOTE),
+    _Words(
+        r"mapping values are not allowed",
+        "a second `:` in one line, or a line indented too far",
+        "put a value that contains `: ` in quotes",
+    ),
+    _Words(
+        r"(block )?sequence entries are not allowed",
+        "a list item can't stand here",
+        "begin the list on a line of its own; a text that starts with `- ` needs quotes",
+    ),
+    _Words(
+        r"end of stream.*\| while scanning a quoted",
+        "this quote is never closed",
+        "close it; within single quotes an apostrophe is written twice",
+        opening=True,
+    ),
+    _Words(
+        r"unexpected document (indicator|separator)",
+        "this quote is never closed",
+        "close it; `---` and `...` can't begin a line within quotes",
+        opening=True,
+    ),
+    _Words(
+        r"',' or '\]'",
+        "this `[` is never closed, or a comma is missing in it",
+        _CLOSE,
+        opening=True,
+    ),
+    _Words(
+        r"',' or '\}'",
+        "this `{{` is never closed, or a comma is missing in it",
+        _CLOSE,
+        opening=True,
+    ),
+    _Words(
+        r"could not find expected ':'",
+        "a key without a `:`",
+        "add the `:`; a text over several lines needs `>-` or `|`, and deeper indentation",
+        opening=True,
+    ),
+    _Words(
+        r"alphabetic or numeric character \| .*(alias|anchor)",
+        "`{char}` needs a name",
+        _QUOTE,
+        opening=True,
+    ),
+    _Words(r"expected '-'|block collection", "this line is no item of the list around it", _ALIGN),
+    _Words(
+        r"expected key|expected <block end>", "this line does not fit the block around it", _ALIGN
+    ),
+    _Words(r"node content", "a value is missing before `{char}`", "add it, or quote the text"),
+    _Words(
+        r"unknown escape|escape sequence|escape code", "an escape that YAML does not know", _DOUBLE
+    ),
+    _Words(
+        r"document start",
+        "text after the document's end",
+        "a job file holds one document, no `...`",
+    ),
+    _Words(
+        r"tag handle", "a tag that was never declared", "a text that starts with `!` needs quotes"
+    ),
+    _Words(r"incompatible YAML", "this YAML version is not known", "drop the `%YAML` line"),
+    _Words(
+        r"scanning a block scalar",
+        "`|` and `>` take the text on the lines below",
+        "begin the text on the next line",
+    ),
+)
+_BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*\{[{%]")
+
+
+def syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Diagnostic:
+    """The diagnostic for what stopped the parser."""
+    problem = getattr(error, "problem", None) or str(error)
+    words = _find(f"{problem} | {getattr(error, 'context', None) or ''}")
+    here = _spot(getattr(error, "problem_mark", None))
+    began = _spot(getattr(error, "context_mark", None)) or here
+    spot = (began if words.opening else here) or (1, 1)
+    char = _char(lines, spot)
+    if char == "\t":
+        words = _KNOWN[0]
+    elif _BARE_TEMPLATE.search(_line(lines, spot)):
+        words = words._replace(hint='a value that starts with `{{` or `{%` needs quotes: "{{ … }}"')
+    return Diagnostic(CODE, words.message.format(char=char), Place(name, *spot), words.hint)
+
+
+def _find(told: str) -> _Words:
+    for words in _KNOWN:
+        if re.search(words.pattern, told):
+            return words
+    safe = told.split(" |", maxsplit=1)[0].replace("{", "{{").replace("}", "}}")
+    return _Words("", f"this is not YAML: {safe}", "put the value in quotes")
+
+
+def _spot(mark: object) -> tuple[int, int] | None:
+    if mark is None:
+        return None
+    return getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1
+
+
+def _line(lines: Sequence[str], spot: tuple[int, int]) -> str:
+    return lines[spot[0] - 1] if spot[0] <= len(lines) else ""
+
+
+def _char(lines: Sequence[str], spot: tuple[int, int]) -> str:
+    line = _line(lines, spot)
+    return line[spot[1] - 1] if spot[1] <= len(line) else "the end of the line"

@@ -1,0 +1,206 @@
+"""Builds the tree of a job file from the parser's events, one at a time, without recursion.
+
+In: PyYAML events. Out: `Tree.root` made of YamlMap, YamlSeq and scalars, each with its line and
+column, and `Tree.findings`. Touches nothing.
+
+The file may be hostile, so nesting and what aliases add are counted as the events come: a bomb ends
+at the event that goes too far, not after it is built.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from kiejobs.core.scalars import TAG_PREFIX, BadScalar, plain, tagged, unknown_tag
+from kiejobs.core.types import YamlMap, YamlSeq
+from kiejobs.core.yaml_anchors import Anchored, Anchors, merge_into
+from kiejobs.core.yaml_findings import Findings, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kiejobs.core.types import Spot
+
+MAX_DEPTH = 64
+"""Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
+
+_BAD_KEY: Final = "\0bad"
+_MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
+
+
+class _Frame:
+    """A collection that is being built, and the key whose value comes next."""
+
+    __slots__ = ("anchor", "is_map", "key", "key_spot", "merged", "node", "size", "spot")
+
+    def __init__(self, node: Any, anchor: str | None, spot: Spot) -> None:
+        self.node = node
+        self.is_map = type(node) is YamlMap
+        self.anchor = anchor
+        self.spot = spot
+        self.size = 1
+        self.key: str | None = None
+        self.key_spot = spot
+        self.merged: tuple[Any, Spot] | None = None
+
+
+class Tree:
+    """One document on its way from events to values."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.findings = Findings(name)
+        self._text = text
+        self._documents = YamlSeq()
+        self._stack = [_Frame(self._documents, None, (1, 1))]
+        self._anchors = Anchors(self.findings)
+
+    @property
+    def root(self) -> Any:
+        return self._documents[0] if self._documents else None
+
+    def build(self, events: Iterable[Any]) -> None:
+        """Take every event, or those up to the first that makes reading on pointless.
+
+        Lets yaml.YAMLError through: what was found until then is kept.
+        """
+        handlers: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._map,
+            yaml.SequenceStartEvent: self._seq,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        try:
+            for event in events:
+                handler = handlers.get(event.__class__)
+                if handler is not None:
+                    handler(event)
+        except Stop:
+            return
+
+    # --- one event each --------------------------------------------------------------------------
+
+    def _document(self, event: Any) -> None:
+        if self._documents:
+            hint = "give each campaign a file of its own"
+            message = "a second document begins here"
+            self.findings.fatal("yaml-documents", message, _spot(event), hint)
+
+    def _scalar(self, event: Any) -> None:
+        spot = _spot(event)
+        frame = self._stack[-1]
+        if frame.is_map and frame.key is None:
+            self._begin_pair(frame, event, spot)
+            return
+        value = self._value(event, spot)
+        if event.anchor is not None:
+            self._anchors.complete(event.anchor, Anchored(value, 1, event.value))
+        self._put(frame, value, 1, spot)
+
+    def _map(self, event: Any) -> None:
+        self._open(event, YamlMap(_spot(event)), "map")
+
+    def _seq(self, event: Any) -> None:
+        self._open(event, YamlSeq(_spot(event)), "seq")
+
+    def _open(self, event: Any, node: YamlMap | YamlSeq, tag: str) -> None:
+        if len(self._stack) > MAX_DEPTH:
+            message = f"nested more than {MAX_DEPTH} levels deep"
+            self.findings.fatal("yaml-depth", message, node.spot, "a job file needs about six")
+        parent = self._stack[-1]
+        if parent.is_map and parent.key is None:
+            self._no_key(parent, node.spot, event.start_mark.index)
+        if event.tag not in (None, "!", TAG_PREFIX + tag):
+            self._bad_scalar(unknown_tag(event.tag), node.spot)
+        if event.anchor is not None:
+            self._anchors.begin(event.anchor)
+        self._stack.append(_Frame(node, event.anchor, node.spot))
+
+    def _close(self, _event: Any) -> None:
+        frame = self._stack.pop()
+        if frame.merged is not None and not merge_into(frame.node, frame.merged[0]):
+            message = "`<<` takes a mapping, or a list of mappings"
+            self.findings.add("yaml-key", message, frame.merged[1], "name one with `*`")
+        if frame.anchor is not None:
+            self._anchors.complete(frame.anchor, Anchored(frame.node, frame.size))
+        self._put(self._stack[-1], frame.node, frame.size, frame.spot)
+
+    def _alias(self, event: Any) -> None:
+        spot = _spot(event)
+        found = self._anchors.resolve(event.anchor, spot)
+        frame = self._stack[-1]
+        if not frame.is_map or frame.key is not None:
+            self._put(frame, found.value, found.size, spot)
+        elif found.text is None:
+            self._no_key(frame, spot, event.start_mark.index)
+        else:
+            self._expect(frame, found.text, spot)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def _begin_pair(self, frame: _Frame, event: Any, spot: Spot) -> None:
+        text: str = event.value
+        if event.anchor is not None:
+            self._anchors.complete(event.anchor, Anchored(text, 1, text))
+        if event.tag is not None:
+            self._value(event, spot)  # a tag changes no key, but one that means nothing is told
+        merges = text == "<<" and event.implicit[0] and event.tag is None
+        self._expect(frame, _MERGE if merges else text, spot)
+
+    def _expect(self, frame: _Frame, key: str, spot: Spot) -> None:
+        first = frame.node.key_spots.get(key)
+        hint = "keep one of the two"
+        if key is _MERGE and frame.merged is not None:
+            first, hint = frame.merged[1], "write one `<<: [*first, *second]`"
+        frame.key = key if first is None else _BAD_KEY
+        frame.key_spot = spot
+        if first is not None:
+            shown = "<<" if key is _MERGE else key[:80]
+            message = f"the key `{shown}` is here twice"
+            self.findings.add("yaml-duplicate-key", message, spot, hint, also=first)
+
+    def _no_key(self, frame: _Frame, spot: Spot, index: int) -> None:
+        hint = "write the key as text"
+        if self._text[max(index - 1, 0) : index + 1] == "{{":
+            hint = 'a template needs quotes: "{{ … }}"'
+        self.findings.add("yaml-key", "a key must be text, not a list or a mapping", spot, hint)
+        frame.key = _BAD_KEY
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def _value(self, event: Any, spot: Spot) -> Any:
+        text: str = event.value
+        try:
+            if event.tag is not None:
+                return tagged(text, event.tag)
+            if event.implicit[0]:
+                return plain(text)
+        except BadScalar as problem:
+            self._bad_scalar(problem, spot)
+        # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            self.findings.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
+        return text
+
+    def _bad_scalar(self, problem: BadScalar, spot: Spot) -> None:
+        self.findings.add(problem.code, problem.message, spot, problem.hint)
+
+    def _put(self, frame: _Frame, value: Any, size: int, spot: Spot) -> None:
+        frame.size += size
+        if not frame.is_map:
+            frame.node.put(value, spot)
+            return
+        key, frame.key = frame.key, None
+        if key is _MERGE:
+            frame.merged = (value, spot)
+        elif key is not _BAD_KEY:
+            frame.node.put(key, value, frame.key_spot, spot)
+
+
+def _spot(event: Any) -> Spot:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1)
