@@ -96,8 +96,6 @@ class Succeeded:
 
     urls: tuple[str, ...]
     charged: Decimal | None
-    param: Json
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +183,8 @@ class Journal(Protocol):
     @property
     def run_id(self) -> str: ...
 
-    def append(self, *events: Event) -> None:
-        """Write and sync; JournalProblem if that failed (and then nothing may be bought)."""
+    def append(self, *events: Event) -> str:
+        """Write, sync, and tell the time given; JournalProblem if that failed."""
 
 
 class Artifacts(Protocol):
@@ -201,6 +199,9 @@ class Artifacts(Protocol):
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """None when all are whole; else `file_missing` or `file_damaged`."""
+
+    def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
+        """Remember that these files were whole at that time, so that they needn't be re-read."""
 
 
 class Clock(Protocol):

@@ -1,0 +1,245 @@
+"""Bringing files home: stream to `.part`, hash on the way, check, sync, rename.
+
+In: result URLs. Out: files below the output folder, and their records. Touches: the network (never
+with the key) and the output folder. A file under its final name is whole; anything else ends in
+`.part`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urljoin
+
+import anyio
+import httpx
+
+from kiejobs.adapters.hosts import HostRefused, HostRule, shown
+from kiejobs.adapters.journal import sync_folder
+from kiejobs.adapters.kie import USER_AGENT
+from kiejobs.core.types import FileRecord
+from kiejobs.core.verify import media_type_fits, what_is_wrong_with
+from kiejobs.ports import Collected, CollectOutcome, NotCollected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_LARGEST_FILE = 4 * 2**30  # bytes
+_LONGEST_DOWNLOAD = 1800.0  # seconds
+_REDIRECTS = 5
+_CHUNK = 2**20
+_HEAD = 64 * 2**10  # bytes from the start that are looked at
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+class _Refused(Exception):
+    """A URL that will not give the file. `gone` where asking for a new URL may help."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
+
+
+@dataclass(slots=True)
+class _Partial:
+    """A file being received: its path, how much is there, the hash so far, its first bytes."""
+
+    path: Path
+    size: int
+    digest: _Hash
+    head: bytes
+
+
+class FileArtifacts:
+    """The port `Artifacts` over a folder and a client of its own."""
+
+    def __init__(
+        self, outputs: Path, rule: HostRule, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._outputs = outputs
+        self._rule = rule
+        limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
+            transport=transport
+            or httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
+        try:
+            target = self._target(path)
+            with anyio.fail_after(_LONGEST_DOWNLOAD):
+                partial = await self._receive(url, target, key, media_type)
+            partial.path.replace(target)
+            sync_folder(target.parent)
+        except _Refused as refused:
+            return NotCollected(str(refused), gone=refused.gone)
+        except HostRefused as refused:
+            return NotCollected(f"refused: {refused}", gone=False)
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
+            return NotCollected(f"{type(error).__name__}: {error}".rstrip(": "))
+        except OSError as error:
+            return NotCollected(f"{path}: {error.strerror or error}")
+        record = FileRecord(path, partial.digest.hexdigest(), partial.size, media_type, shown(url))
+        return Collected(record)
+
+    def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
+        """Missing, damaged, or None. A file that was not touched since it came home is not re-read."""
+        for file in files:
+            damage = self._condition_of(file, collected_at)
+            if damage is not None:
+                return damage
+        return None
+
+    def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
+        """Give whole files the time of their event, by which `condition` knows them again."""
+        moment = _seconds(collected_at)
+        for file in files:
+            with contextlib.suppress(OSError):
+                os.utime(self._outputs / file.path, (moment, moment))
+
+    def digest_of(self, file: FileRecord) -> str | None:
+        """The SHA-256 of what lies there now; None where nothing does."""
+        try:
+            with (self._outputs / file.path).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return None
+
+    def _condition_of(self, file: FileRecord, collected_at: str) -> str | None:
+        try:
+            found = (self._outputs / file.path).stat()
+        except OSError:
+            return "file_missing"
+        if found.st_size != file.bytes:
+            return "file_damaged"
+        if int(found.st_mtime) == _seconds(collected_at):
+            return None
+        return None if self.digest_of(file) == file.sha256 else "file_damaged"
+
+    def _target(self, path: str) -> Path:
+        """The file's place. Links on the way must not lead out of the output folder."""
+        root = self._outputs.resolve()
+        target = root.joinpath(*path.split("/"))
+        if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
+            raise _Refused(f"{path} would leave the output folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    async def _receive(self, url: str, target: Path, key: str, media_type: str) -> _Partial:
+        partial = _open_partial(target, key)
+        for _ in range(_REDIRECTS + 1):
+            await self._rule.check(url)
+            headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
+            request = self._client.build_request(
+                "GET", url, headers=headers, extensions={"trace": self._rule.trace}
+            )
+            response = await self._client.send(request, stream=True)
+            try:
+                if not response.is_redirect:
+                    await _take(response, partial, media_type)
+                    return partial
+                url = urljoin(url, response.headers.get("location", ""))
+            finally:
+                await response.aclose()
+        raise _Refused("too many redirects")
+
+
+def _open_partial(target: Path, key: str) -> _Partial:
+    """What an earlier try left, re-hashed. The name holds the task, so bytes never mix."""
+    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
+    partial = _Partial(target.with_name(f"{target.name}.{mark}.part"), 0, hashlib.sha256(), b"")
+    if partial.path.is_symlink():
+        partial.path.unlink()
+    if partial.path.exists():
+        with partial.path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                _count(partial, chunk)
+    return partial
+
+
+def _count(partial: _Partial, chunk: bytes) -> None:
+    partial.digest.update(chunk)
+    partial.size += len(chunk)
+    if len(partial.head) < _HEAD:
+        partial.head += chunk[: _HEAD - len(partial.head)]
+
+
+async def _take(response: httpx.Response, partial: _Partial, media_type: str) -> None:
+    """The body of one answer, appended or from the start, checked when it is complete."""
+    if response.status_code == 416 and partial.size:
+        _start_over(partial)
+        raise _Refused("the part that was there did not fit; it was thrown away", gone=True)
+    if response.status_code not in {200, 206}:
+        gone = response.status_code in {401, 403, 404, 410}
+        raise _Refused(f"the result host answered HTTP {response.status_code}", gone=gone)
+    said = response.headers.get("content-type", "")
+    if not media_type_fits(said, media_type):
+        raise _Refused(f"expected {media_type}, got {said[:60]!r}")
+    expected = _expected_size(response, partial)
+    await _stream(response, partial, expected)
+    if expected is not None and partial.size != expected:
+        raise httpx.ReadError(f"got {partial.size} of {expected} bytes")
+    wrong = what_is_wrong_with(partial.head, partial.size, media_type)
+    if wrong is not None:
+        _start_over(partial)
+        raise _Refused(wrong)
+
+
+def _expected_size(response: httpx.Response, partial: _Partial) -> int | None:
+    """The whole file's size, where the host says it; a 200 to a Range starts the file over."""
+    if response.status_code == 206:
+        span, _, total = response.headers.get("content-range", "").partition("/")
+        if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
+            _start_over(partial)
+            raise _Refused("the host answered another range than was asked for", gone=True)
+        return int(total) if total.isdigit() else None
+    if partial.size:
+        _start_over(partial)
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isdigit() else None
+
+
+async def _stream(response: httpx.Response, partial: _Partial, expected: int | None) -> None:
+    limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    fd = os.open(partial.path, flags, 0o644)
+    try:
+        async for chunk in response.aiter_raw(_CHUNK):
+            if partial.size + len(chunk) > limit:
+                raise _Refused("the host sent more than it said, or more than 4 GB")
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(fd, view) :]
+            _count(partial, chunk)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _start_over(partial: _Partial) -> None:
+    partial.path.unlink(missing_ok=True)
+    partial.size = 0
+    partial.digest = hashlib.sha256()
+    partial.head = b""
+
+
+def _seconds(at: str) -> int:
+    """Whole seconds of a journal's time."""
+    return int(datetime.fromisoformat(at).timestamp())

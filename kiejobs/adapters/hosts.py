@@ -1,0 +1,88 @@
+"""Which hosts a result may be fetched from.
+
+In: URLs that came over the network. Out: a reason to refuse, or none. Touches: the resolver.
+
+A result URL is somebody else's text. It must not make us knock at private, loopback or link-local
+addresses, unless the API itself lives at such an address (a stand-in, a staging host).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CONNECTED = "connection.connect_tcp.complete"
+
+
+class HostRefused(Exception):
+    """The address behind a URL is not one to fetch from."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """`private_too` where the API's own base is at a private address."""
+
+    private_too: bool
+
+    @classmethod
+    async def for_base(cls, base: str) -> HostRule:
+        """The rule that goes with an API base."""
+        host = urlsplit(base).hostname or ""
+        return cls(any(not is_public(address) for address in await _addresses(host)))
+
+    async def check(self, url: str) -> None:
+        """Raises HostRefused for what is not http(s), names no host, or leads to a private address."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise HostRefused(f"not an http(s) URL with a host: {shown(url)}")
+        if parts.username or parts.password:
+            raise HostRefused(f"a URL with a user name in it: {shown(url)}")
+        if self.private_too:
+            return
+        for address in await _addresses(parts.hostname):
+            if not is_public(address):
+                raise HostRefused(f"{parts.hostname} is at a private address ({address})")
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Looks at the address that was really connected to, before a byte is written.
+
+        A name may answer differently the second time it is asked for; the socket can't.
+        """
+        if event != _CONNECTED or self.private_too:
+            return
+        stream = info.get("return_value")
+        peer = stream.get_extra_info("server_addr") if stream is not None else None
+        if peer and not is_public(str(peer[0])):
+            raise HostRefused(f"connected to a private address ({peer[0]})")
+
+
+def is_public(address: str) -> bool:
+    """A globally routable IP address; IPv4 inside IPv6 is looked at as IPv4."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    ip = mapped or ip
+    return ip.is_global and not ip.is_multicast
+
+
+def shown(url: str) -> str:
+    """A URL for people: without its query, which may be a signature."""
+    return "".join(c if c.isprintable() else " " for c in url.partition("?")[0])[:200]
+
+
+async def _addresses(host: str) -> list[str]:
+    try:
+        found = await anyio.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []  # it can't be connected to either; that error says more
+    return sorted({str(entry[4][0]) for entry in found})

@@ -1,0 +1,214 @@
+"""The file journal: JSON lines, append, fsync, read, lock.
+
+In: events of one run. Out: `runs/<run-id>/journal.jsonl`, and all journals of a folder as records.
+Touches: the runs folder. Promises that an event is on disk before `append` returns, and that a
+journal is only ever appended to.
+
+Measured: an intention that is written but not synced is lost by a power cut in three of four tries,
+and then paid for twice. So the file is synced at each append, and its folders when it is born.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from kiejobs.core.errors import JournalProblem
+from kiejobs.core.events import EVENT_VERSION, Event, RunStarted, from_json, to_json
+from kiejobs.core.fold import JournalRecord, Timed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from kiejobs.ports import Clock
+
+JOURNAL = "journal.jsonl"
+
+
+def new_run_id(now: datetime) -> str:
+    """An id that sorts by time and that no two machines make alike."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def utc_text(now: datetime) -> str:
+    """UTC with milliseconds and `Z`."""
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+
+
+class FileJournal:
+    """Appends to one run's journal. The file is born with its first event, not before.
+
+    So a run that finds nothing to do leaves nothing behind.
+    """
+
+    def __init__(self, runs: Path, header: RunStarted, clock: Clock) -> None:
+        self.path = runs / header.run_id / JOURNAL
+        self._header = header
+        self._clock = clock
+        self._fd: int | None = None
+        self._seq = 0
+        self._size = 0
+        self._previous: str | None = None
+        self._broken = False
+
+    @property
+    def run_id(self) -> str:
+        return self._header.run_id
+
+    @property
+    def is_born(self) -> bool:
+        return self._fd is not None
+
+    def append(self, *events: Event) -> str:
+        """Write all events in one go and sync; the time they were given.
+
+        Raises JournalProblem where the disk refuses. Nothing of them is in the file then, and a
+        later append may succeed.
+        """
+        at = utc_text(self._clock.now())
+        before = (self._seq, self._previous)
+        try:
+            if self._fd is None:
+                self._be_born()
+            if self._seq == 0:
+                events = (self._header, *events)
+            self._write(b"".join(self._lines(at, events)))
+        except OSError as error:
+            self._seq, self._previous = before
+            self._take_back()
+            raise JournalProblem(
+                f"can't write {self.path}: {error.strerror or error}",
+                hint="make room or fix the permissions, then run the same command again",
+            ) from error
+        return at
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _be_born(self) -> None:
+        if self._broken:
+            raise OSError("the journal could not be repaired after a failed write")
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._fd = os.open(self.path, flags, 0o644)
+        self._size = 0
+        for place in (folder, folder.parent, folder.parent.parent):
+            sync_folder(place)
+
+    def _lines(self, at: str, events: tuple[Event, ...]) -> Iterator[bytes]:
+        for event in events:
+            self._seq += 1
+            body = {"v": EVENT_VERSION, "seq": self._seq, "prev": self._previous, "at": at}
+            text = json.dumps({**body, **to_json(event)}, ensure_ascii=False, sort_keys=True)
+            line = text.encode("utf-8", "surrogatepass")
+            self._previous = hashlib.sha256(line).hexdigest()
+            yield line + b"\n"
+
+    def _write(self, data: bytes) -> None:
+        fd = self._open_fd()
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+        self._size += len(data)
+
+    def _open_fd(self) -> int:
+        if self._fd is None:
+            raise OSError("the journal is closed")
+        return self._fd
+
+    def _take_back(self) -> None:
+        """Cut a half-written line off, so that what follows is not damage in the middle.
+
+        Where even that fails the journal is left as it is and closed: a torn end is expected.
+        """
+        if self._fd is not None:
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                self._broken = True
+                self.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a name in `folder` durable. Folders can't be synced on every system; then it is a no-op."""
+    with contextlib.suppress(PermissionError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def read_journals(runs: Path, live_run: str | None = None) -> list[JournalRecord]:
+    """All journals below `runs`, in the order of their ids. Raises JournalProblem on damage."""
+    if not runs.is_dir():
+        return []
+    try:
+        found = sorted(entry for entry in runs.iterdir() if (entry / JOURNAL).is_file())
+        return [read_journal(entry / JOURNAL, live=entry.name == live_run) for entry in found]
+    except OSError as error:
+        raise JournalProblem(f"can't read {runs}: {error.strerror or error}") from error
+
+
+def read_journal(path: Path, *, live: bool = False) -> JournalRecord:
+    """One journal. A torn last line is expected and ignored; any other damage is an error."""
+    lines = path.read_bytes().split(b"\n")
+    events: list[Timed] = []
+    previous: str | None = None
+    # What follows the last line break was never acknowledged: `append` returns after the break.
+    for number, line in enumerate(lines[:-1], start=1):
+        text = line.removesuffix(b"\r")  # a checkout may have turned line ends
+        timed = _read_line(path, number, text, previous)
+        if timed is not None:
+            events.append(timed)
+        previous = hashlib.sha256(text).hexdigest()
+    return JournalRecord(path.parent.name, events, live)
+
+
+def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Timed | None:
+    def damaged(why: str) -> JournalProblem:
+        hint = "restore the file from git; nothing is bought on top of a damaged journal"
+        return JournalProblem(f"{path}:{number}: {why}", hint=hint)
+
+    try:
+        line = json.loads(text)
+        version = line["v"]
+        if not isinstance(version, int) or version > EVENT_VERSION:
+            hint = "update kiejobs"
+            raise JournalProblem(f"{path}:{number}: written by a newer kiejobs", hint=hint)
+        if line["seq"] != number or line["prev"] != previous:
+            raise damaged("a line was changed, added or removed before this one")
+        event = from_json(line)
+        return None if event is None else Timed(line["at"], event)
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise damaged(f"not a journal line ({type(error).__name__})") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """`data` under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

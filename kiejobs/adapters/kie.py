@@ -1,0 +1,212 @@
+"""The jobs API over httpx: one attempt a call, the outcome as a value.
+
+In: request bodies and task ids. Out: the outcomes of ports. Touches: the network. The key lives here
+and nowhere else, and is cut out of everything that the API says back.
+
+A create call connects and finishes TLS first, then reserves, then writes: httpcore's trace calls us
+back between "connected" and "first byte", which is also the exact evidence for "not sent" against "in
+doubt". A fresh HTTP/1.1 connection for each create, since a pooled one that died looks like a sent
+request; no retries, no redirects, nothing from the environment (a proxy may repeat a POST).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from kiejobs import __version__, ports
+from kiejobs.adapters import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from decimal import Decimal
+
+    from kiejobs.adapters.system import Secret
+    from kiejobs.core.types import Json
+
+USER_AGENT = f"kiejobs/{__version__}"
+"""The API's edge turns away clients without one (observed)."""
+
+CREATE_PATH = "/api/v1/jobs/createTask"
+RECORD_PATH = "/api/v1/jobs/recordInfo"
+CREDIT_PATH = "/api/v1/chat/credit"
+
+_Outcome = TypeVar("_Outcome", bound="ports.CreateOutcome | ports.PollOutcome | ports.TaskRecord")
+
+_ABOUT_TO_WRITE = "http11.send_request_headers.started"
+_LARGEST_ANSWER = 2 * 2**20  # bytes
+_LONGEST_MESSAGE = 500  # characters of the API's own words that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds. `connect` covers DNS, TCP and TLS; `answer` a create from its first byte to its last."""
+
+    connect: float = 15.0
+    answer: float = 60.0
+    poll: float = 30.0
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What happened on the wire of one create: reserved means that bytes may have left."""
+
+    reserve: Callable[[], Awaitable[None]]
+    reserved: bool = False
+    refusal: BaseException | None = field(default=None)
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event != _ABOUT_TO_WRITE or self.reserved:
+            return
+        try:
+            await self.reserve()
+        except BaseException as error:
+            self.refusal = error
+            raise
+        self.reserved = True
+
+
+class KieApi:
+    """The port `GenerationApi`, against the vendor or anything that speaks like it.
+
+    `transport` stands in for the network where the sandbox answers in process.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        key: Secret,
+        *,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base = base.rstrip("/")
+        self._key = key
+        self._patience = patience or Patience()
+        headers = {"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT}
+        self._creating = _client(self._base, headers, self._patience.answer, 0, transport)
+        self._asking = _client(self._base, headers, self._patience.poll, 10, transport)
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self._base)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    async def close(self) -> None:
+        await self._creating.aclose()
+        await self._asking.aclose()
+
+    async def create(
+        self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
+    ) -> ports.CreateOutcome:
+        evidence = _Evidence(reserve)
+        request = self._creating.build_request(
+            "POST",
+            CREATE_PATH,
+            content=request_bytes(body),
+            headers={"Content-Type": "application/json", "Connection": "close"},
+            extensions={"trace": evidence.trace},
+        )
+        try:
+            with anyio.fail_after(self._patience.connect + self._patience.answer):
+                status, headers, answer = await _exchange(self._creating, request)
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+            return self._broken_off(evidence, error)
+        if not evidence.reserved:
+            raise RuntimeError("the transport wrote a create call without announcing it")
+        outcome = answers.create_outcome(status, headers.get("retry-after"), answer)
+        return self._without_key(outcome)
+
+    def _broken_off(self, evidence: _Evidence, error: Exception) -> ports.CreateOutcome:
+        if evidence.refusal is not None:
+            raise evidence.refusal
+        said = self._clean(f"{type(error).__name__}: {error}".rstrip(": "))
+        return ports.InDoubt(said) if evidence.reserved else ports.NotSent(said)
+
+    async def poll(self, task_id: str) -> ports.PollOutcome:
+        answer = await self._get(RECORD_PATH, {"taskId": task_id})
+        if isinstance(answer, ports.Unanswered):
+            return answer
+        return self._without_key(answers.poll_outcome(*answer))
+
+    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+        answer = await self._get(RECORD_PATH, {"taskId": task_id})
+        if isinstance(answer, ports.Unanswered):
+            return answer
+        return self._without_key(answers.task_record(*answer))
+
+    async def balance(self) -> Decimal | ports.Unanswered:
+        answer = await self._get(CREDIT_PATH, {})
+        if isinstance(answer, ports.Unanswered):
+            return answer
+        found = answers.balance(*answer)
+        return self._without_key(found) if isinstance(found, ports.Unanswered) else found
+
+    async def _get(
+        self, path: str, params: Mapping[str, str]
+    ) -> tuple[int, bytes] | ports.Unanswered:
+        request = self._asking.build_request("GET", path, params=params)
+        try:
+            with anyio.fail_after(self._patience.connect + self._patience.poll):
+                status, _, answer = await _exchange(self._asking, request)
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+            return ports.Unanswered(self._clean(f"{type(error).__name__}: {error}".rstrip(": ")))
+        return status, answer
+
+    def _without_key(self, outcome: _Outcome) -> _Outcome:
+        """The outcome with its message shortened, made printable, and the key cut out."""
+        if isinstance(outcome, ports.Accepted | ports.Succeeded | ports.TaskRecord):
+            return outcome
+        if isinstance(outcome, ports.StillRunning):
+            return replace(outcome, api_state=self._clean(outcome.api_state))
+        return replace(outcome, message=self._clean(outcome.message))
+
+    def _clean(self, text: str) -> str:
+        if self._key:
+            text = text.replace(self._key.value, "***")
+        printable = "".join(char if char.isprintable() else " " for char in text)
+        return " ".join(printable.split())[:_LONGEST_MESSAGE]
+
+
+def request_bytes(body: Mapping[str, Json]) -> bytes:
+    """The request as it goes over the wire: compact UTF-8 JSON, keys in the order given."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _client(
+    base: str,
+    headers: Mapping[str, str],
+    read: float,
+    keep: int,
+    transport: httpx.AsyncBaseTransport | None,
+) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=keep or 8, max_keepalive_connections=keep)
+    return httpx.AsyncClient(
+        base_url=base,
+        headers=dict(headers),
+        timeout=httpx.Timeout(read, connect=15.0, pool=60.0),
+        transport=transport or httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+async def _exchange(
+    client: httpx.AsyncClient, request: httpx.Request
+) -> tuple[int, httpx.Headers, bytes]:
+    """Send once and read the whole answer, up to a size that no honest answer has."""
+    response = await client.send(request, stream=True)
+    try:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _LARGEST_ANSWER:
+                raise httpx.ReadError("an answer of more than 2 MB")
+    finally:
+        await response.aclose()
+    return response.status_code, response.headers, bytes(body)

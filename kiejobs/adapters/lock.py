@@ -1,0 +1,99 @@
+"""One run at a time per runs folder: the lock, and who holds it.
+
+In: a runs folder and the id of the run that wants to buy. Out: the lock held until released, or
+JournalProblem naming the holder. Touches: `.lock` and `.lock.json` in the runs folder (git-ignored).
+
+The operating system lets go of the lock when its process dies, so there is no stale lock to break:
+whoever holds it knows that every open reserve is a dead run's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Self
+
+from filelock import FileLock, Timeout
+
+from kiejobs.core.errors import JournalProblem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+class RunsLock:
+    """A context manager; `release` may be called before its end, once the last reserve is done."""
+
+    def __init__(self, runs: Path, run_id: str, since: str) -> None:
+        self._runs = runs
+        self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
+        self._lock = FileLock(runs / ".lock")
+
+    def __enter__(self) -> Self:
+        try:
+            self._runs.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+            _holder_file(self._runs).write_text(json.dumps(self._holder), encoding="utf-8")
+        except Timeout as error:
+            raise JournalProblem(
+                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
+                hint="wait until it has submitted its last job, then run the same command again",
+            ) from error
+        except OSError as error:
+            self._lock.release()
+            raise JournalProblem(
+                f"can't lock {self._runs}: {error.strerror or error}",
+                hint="nothing can be bought where it can't be written down",
+            ) from error
+        return self
+
+    def release(self) -> None:
+        if self._lock.is_locked:
+            with contextlib.suppress(OSError):
+                _holder_file(self._runs).unlink(missing_ok=True)
+            self._lock.release()
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def live_run(runs: Path) -> str | None:
+    """The id of the run that holds the lock now, for those who only look."""
+    if not (runs / ".lock").exists():
+        return None
+    lock = FileLock(runs / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        run_id = holder(runs).get("run_id")
+        return str(run_id) if run_id else None
+    except OSError:
+        return None
+    lock.release()
+    return None
+
+
+def holder(runs: Path) -> dict[str, object]:
+    """What the holder wrote about itself; empty where it has not yet."""
+    try:
+        found = json.loads(_holder_file(runs).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _holder_file(runs: Path) -> Path:
+    return runs / ".lock.json"
+
+
+def _in_words(found: dict[str, object]) -> str:
+    if "run_id" not in found:
+        return "another run"
+    return f"run {found['run_id']} (process {found.get('pid')}, since {found.get('since')})"

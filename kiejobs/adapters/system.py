@@ -1,0 +1,161 @@
+"""The machine we run on: clock, files in, environment, keys.
+
+In: names of files and variables. Out: bytes, settings, schemas, time. Touches: disk (reading),
+environment, clock. Secrets enter here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from kiejobs.core.errors import UsageProblem
+from kiejobs.core.types import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_BASE = "https://api.kie.ai"
+LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+
+class FastClock(SystemClock):
+    """Waits run `speed` times as fast, for rehearsals; what is written down keeps the real time."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds / self._speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key that does not show itself when printed."""
+
+    value: str = field(repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+
+def api_key() -> Secret:
+    """`KIE_API_KEY`, without surrounding blanks; empty where it is not set."""
+    return Secret(os.environ.get("KIE_API_KEY", "").strip())
+
+
+def api_base(flag: str | None) -> str:
+    """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
+    base = (flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE).rstrip("/")
+    if not base.startswith(("http://", "https://")) or "@" in base:
+        raise UsageProblem(f"not an API base: {base}", hint="e.g. https://api.kie.ai")
+    return base
+
+
+def redact(text: str) -> str:
+    """`text` without any of our keys."""
+    for name in ("KIE_API_KEY", "KIE_WEBHOOK_HMAC_KEY"):
+        value = os.environ.get(name, "").strip()
+        if value:
+            text = text.replace(value, "***")
+    return text
+
+
+def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
+    """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes."""
+    path = Path(name)
+    try:
+        if path.stat().st_size > most:
+            raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
+        return Source(name, path.read_bytes())
+    except OSError as error:
+        raise UsageProblem(f"can't read {name}: {error.strerror or error}") from error
+
+
+class IncludeFolder:
+    """Templates from below the job file's folder, and from nowhere else: links are followed first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def __call__(self, name: str) -> str | None:
+        """The template's text; None where there is none that may be read."""
+        try:
+            path = (self._folder / name).resolve()
+            if not path.is_relative_to(self._folder) or not path.is_file():
+                return None
+            if path.stat().st_size > LARGEST_TEMPLATE:
+                return None
+            return path.read_bytes().decode("utf-8-sig")
+        except (OSError, ValueError):
+            return None
+
+
+def schema_folder() -> Path:
+    """`schemas/`: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "schemas"
+    return inside if inside.is_dir() else package.parent / "schemas"
+
+
+@cache
+def read_schema(name: str) -> Mapping[str, Any]:
+    """One of our schemas by its path below `schemas/`, e.g. `jobfile.schema.json`."""
+    text = (schema_folder() / name).read_text(encoding="utf-8")
+    schema: Mapping[str, Any] = json.loads(text)
+    return schema
+
+
+def model_names() -> tuple[str, ...]:
+    """The models that there is a schema for: `<vendor>/<model>`, or `<model>` alone."""
+    folder = schema_folder() / "models"
+    found = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.json"))
+    return tuple(sorted(path.as_posix() for path in found))
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that `folder` is checked out at, read from git's files; None outside of git."""
+    for parent in (folder.resolve(), *folder.resolve().parents):
+        git = parent / ".git"
+        if git.is_dir():
+            return _head(git)
+    return None
+
+
+def _head(git: Path) -> str | None:
+    try:
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        if not head.startswith("ref: "):
+            return head
+        ref = head.removeprefix("ref: ")
+        if (git / ref).is_file():
+            return (git / ref).read_text(encoding="utf-8").strip()
+        packed = (git / "packed-refs").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = [line.split()[0] for line in packed.splitlines() if line.endswith(f" {ref}")]
+    return found[0] if found else None

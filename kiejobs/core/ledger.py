@@ -1,0 +1,134 @@
+"""The state folded from all journals: what was bought, what is in flight, what is in doubt.
+
+In: attempts (made by `fold`). Out: a `Ledger`. Nothing else stores state. Touches nothing.
+
+Of several attempts at one request the best one counts: what succeeded, then what is at the API, then
+what is in doubt; what failed only where nothing better happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from kiejobs.core.types import Failure, FileRecord, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kiejobs.core import events as e
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST and all that became of it. Times are UTC text, None until they come.
+
+    `state` is None where nothing was made of it (not accepted, or ruled lost).
+    """
+
+    attempt_id: str
+    run_id: str
+    reserved: e.Reserved
+    address: str
+    state: State | None
+    task_id: str | None = None
+    charged: Decimal | None = None
+    failure: Failure | None = None
+    urls: tuple[str, ...] = ()
+    files: tuple[FileRecord, ...] = ()
+    times: Mapping[str, str] = field(default_factory=dict)
+    other_task_ids: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes two attempts the same purchase."""
+        return (self.reserved.fingerprint, self.reserved.take)
+
+    @property
+    def is_open(self) -> bool:
+        """At the API, not at its end."""
+        return self.state in {State.SUBMITTED, State.RUNNING}
+
+    @property
+    def committed(self) -> Decimal:
+        """Credits that this attempt holds of a budget: charged, or as planned while unsettled."""
+        if self.state in {None, State.REJECTED}:
+            return Decimal(0)
+        if self.state in {State.SUCCEEDED, State.FAILED} and self.charged is not None:
+            return self.charged
+        if self.state is State.FAILED:
+            return Decimal(0)
+        return self.reserved.credits or Decimal(0)
+
+
+_WORTH: dict[State | None, int] = {
+    State.SUCCEEDED: 7,
+    State.RUNNING: 6,
+    State.SUBMITTED: 5,
+    State.IN_DOUBT: 4,
+    State.RESERVED: 3,
+    State.FAILED: 2,
+    State.REJECTED: 1,
+    None: 0,
+}
+"""Which of several attempts at one request counts."""
+
+
+class Ledger:
+    """All attempts, by purchase and by address."""
+
+    def __init__(self, attempts: Iterable[Attempt], runs: Mapping[str, e.RunStarted]) -> None:
+        self.runs = runs
+        self._by_id = {attempt.attempt_id: attempt for attempt in attempts}
+        self._by_key: dict[tuple[str, int], Attempt] = {}
+        self._by_address: dict[str, list[Attempt]] = {}
+        for attempt in self._by_id.values():
+            known = self._by_key.get(attempt.key)
+            if known is None or _better(attempt, known):
+                self._by_key[attempt.key] = attempt
+            self._by_address.setdefault(attempt.address, []).append(attempt)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """In the order of reservation."""
+        yield from sorted(self._by_id.values(), key=_age)
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        return self._by_id.get(attempt_id)
+
+    def bought(self, fingerprint: str, take: int) -> Attempt | None:
+        """The attempt that counts for this purchase, if there was any."""
+        return self._by_key.get((fingerprint, take))
+
+    def current(self) -> Iterator[Attempt]:
+        """The attempts that count, one for each purchase, in the order of reservation."""
+        yield from sorted(self._by_key.values(), key=_age)
+
+    def at(self, address: str) -> list[Attempt]:
+        """All attempts under an address, oldest first."""
+        return sorted(self._by_address.get(address, ()), key=_age)
+
+    def in_doubt_at(self, address: str) -> Attempt | None:
+        """The oldest attempt that keeps this address from being bought."""
+        return next((a for a in self.at(address) if a.state is State.IN_DOUBT), None)
+
+    def committed(self, campaign: str | None = None) -> Decimal:
+        """Credits spent or held, by one campaign or by all."""
+        prefix = None if campaign is None else f"{campaign}/"
+        return sum(
+            (
+                attempt.committed
+                for attempt in self._by_id.values()
+                if prefix is None or attempt.reserved.address.startswith(prefix)
+            ),
+            Decimal(0),
+        )
+
+
+def _age(attempt: Attempt) -> tuple[str, str]:
+    return (attempt.times["reserved"], attempt.attempt_id)
+
+
+def _better(one: Attempt, other: Attempt) -> bool:
+    mine, theirs = _WORTH[one.state], _WORTH[other.state]
+    return (mine, _age(one)) > (theirs, _age(other))

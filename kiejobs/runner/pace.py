@@ -1,0 +1,129 @@
+"""How fast creates may go, and when everyone must pause.
+
+In: the clock, a rate, what the API said. Out: slots to send in. Touches: only the clock that it is
+handed.
+
+The API takes 20 creates in any 10 s per account. A limiter that counts claims can look double at the
+window's edge, so 18 go per 10.5 s, and a slot counts from the moment its request was really written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiejobs.ports import Clock
+
+_LONGEST_PAUSE = 60.0  # seconds, where the API gives no Retry-After
+_FIRST_RETRY = 0.5  # seconds, after a connection that did not come about
+_SLOWEST_RETRY = 15.0
+_LONGEST_NAP = 1.0  # seconds until a waiting create notices that spending has stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` creates in any `seconds`."""
+
+    count: int = 18
+    seconds: float = 10.5
+
+
+@dataclass(slots=True)
+class Slot:
+    """A permission to send one create; `at` moves to when it was written."""
+
+    at: float
+    used: bool = False
+
+
+class Pace:
+    """One for all creates of a run."""
+
+    def __init__(self, clock: Clock, rate: Rate) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._allowed = rate.count
+        self._slots: list[Slot] = []
+        self._paused_until = 0.0
+        self._refusals = 0
+        self._misses = 0
+        self._missing_since: float | None = None
+        self._turn = anyio.Lock()
+
+    async def slot(self, stopped: Callable[[], bool]) -> Slot | None:
+        """Wait for a place in the window and for the end of any pause; None once `stopped`."""
+        async with self._turn:
+            while (wait := self._wait()) > 0 and not stopped():
+                await self._clock.sleep(min(wait, _LONGEST_NAP))
+            if stopped():
+                return None
+            slot = Slot(self._clock.monotonic())
+            self._slots.append(slot)
+            return slot
+
+    def written(self, slot: Slot) -> None:
+        """The slot's request is going over the wire now."""
+        slot.at = self._clock.monotonic()
+        slot.used = True
+
+    def give_back(self, slot: Slot) -> None:
+        """Nothing was written in this slot."""
+        if not slot.used and slot in self._slots:
+            self._slots.remove(slot)
+
+    def refused(self, retry_after: float | None) -> float:
+        """429 or 455: everyone pauses and goes on slower. The pause in seconds."""
+        self._refusals += 1
+        doubled = self._rate.seconds * 2 ** min(self._refusals - 1, 8)
+        pause = retry_after if retry_after is not None else min(doubled, _LONGEST_PAUSE)
+        self._pause(pause)
+        self._allowed = max(1, self._allowed // 2)
+        return pause
+
+    def missed(self) -> float:
+        """No connection: wait a little longer each time. For how long it has been so, in seconds."""
+        now = self._clock.monotonic()
+        if self._missing_since is None:
+            self._missing_since = now
+        self._pause(min(_FIRST_RETRY * 2 ** min(self._misses, 8), _SLOWEST_RETRY))
+        self._misses += 1
+        return now - self._missing_since
+
+    def answered(self) -> None:
+        """The API can be reached."""
+        self._misses = 0
+        self._missing_since = None
+
+    def accepted(self) -> None:
+        """It takes our creates: back to full speed, step by step."""
+        self._refusals = 0
+        self._allowed = min(self._rate.count, self._allowed + 1)
+
+    def _pause(self, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    def _wait(self) -> float:
+        now = self._clock.monotonic()
+        horizon = now - self._rate.seconds
+        self._slots = [slot for slot in self._slots if slot.at > horizon]
+        wait = self._paused_until - now
+        if len(self._slots) >= self._allowed:
+            times = sorted(slot.at for slot in self._slots)
+            wait = max(wait, times[-self._allowed] + self._rate.seconds - now)
+        return wait
+
+
+def ladder(first: float, waited: float) -> float:
+    """Seconds until the next poll, after `waited` seconds of polling.
+
+    The vendor's advice for a first step of 3 s: every 2-3 s for 30 s, every 5-10 s for two minutes,
+    then every 15-30 s.
+    """
+    if waited < 10 * first:
+        return first
+    return 2.5 * first if waited < 40 * first else 7 * first

@@ -1,0 +1,29 @@
+"""How a run goes about its work.
+
+In: nothing. Out: `Settings` with the defaults of the design. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kiejobs.runner.pace import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run. Times in seconds.
+
+    `wait` is our patience with one task; its end means `running`. `give_up` is how long the API may
+    be out of reach before nothing more is bought.
+    """
+
+    rate: Rate = field(default_factory=Rate)
+    first_poll: float = 3.0
+    wait: float = 3600.0
+    in_flight: int = 100
+    creates: int = 4
+    downloads: int = 8
+    give_up: float = 60.0
+    detach: bool = False
+    once: bool = False

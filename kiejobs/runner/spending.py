@@ -1,0 +1,78 @@
+"""What may still be spent, and why nothing more is.
+
+In: a budget, prices, reasons to stop. Out: yes or no to each reservation. Touches nothing.
+
+A reservation takes its price before the request is sent; what settles for less gives the rest back;
+what is in doubt stays taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class Stop(StrEnum):
+    """Why nothing more is bought. Collecting always goes on."""
+
+    BUDGET = "budget"
+    CREDITS = "credits"
+    KEY = "key"
+    UNREACHABLE = "unreachable"
+    DOUBTS = "doubts"
+    INTERRUPTED = "interrupted"
+    JOURNAL = "journal"
+    BUG = "bug"
+
+
+MOST_DOUBTS_IN_A_ROW = 10
+"""After so many creates in a row without a readable answer nobody should pay for an eleventh."""
+
+
+@dataclass(slots=True)
+class Spending:
+    """`left` is what remains of the budget, None where there is none."""
+
+    left: Decimal | None = None
+    stopped: Stop | None = None
+    why: str | None = None
+    doubts_in_a_row: int = 0
+
+    def stop(self, reason: Stop, why: str) -> None:
+        """The first reason is the one that is told, but an interruption is always told."""
+        if self.stopped is None or reason is Stop.INTERRUPTED:
+            self.stopped = reason
+            self.why = why
+
+    def take(self, price: Decimal | None) -> bool:
+        """Take a price from the budget, or stop spending where it does not fit or is not known."""
+        if self.stopped is not None:
+            return False
+        if self.left is None:
+            return True
+        if price is None:
+            self.stop(
+                Stop.BUDGET, "the price of the next job is not known, so no budget can hold it"
+            )
+            return False
+        if price > self.left:
+            self.stop(Stop.BUDGET, f"the next job costs {price}, and {self.left} is left")
+            return False
+        self.left -= price
+        return True
+
+    def give_back(self, credits_: Decimal | None) -> None:
+        if self.left is not None and credits_ is not None:
+            self.left += credits_
+
+    def doubted(self, why: str) -> None:
+        self.doubts_in_a_row += 1
+        if self.doubts_in_a_row >= MOST_DOUBTS_IN_A_ROW:
+            self.stop(Stop.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}")
+
+    def understood(self) -> None:
+        self.doubts_in_a_row = 0

@@ -1,0 +1,209 @@
+"""The one place where a create call is made.
+
+In: a job. Out: the task that the API made of it, or word that there is none. Touches: the API and the
+journal, through their ports.
+
+reserved -> POST -> outcome is one shielded section: neither Ctrl-C nor a failing sibling may come
+between the intention and the record of what became of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from kiejobs import ports
+from kiejobs.core import events as e
+from kiejobs.core.errors import JournalProblem
+from kiejobs.core.types import Failure
+from kiejobs.runner.follow import Task
+from kiejobs.runner.spending import Stop
+
+if TYPE_CHECKING:
+    from kiejobs.core.types import Job
+    from kiejobs.ports import Clock, GenerationApi, Journal, Progress
+    from kiejobs.runner.pace import Pace, Slot
+    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.spending import Spending
+
+_TRIES_TO_WRITE_A_TASK_ID = 5
+
+
+class _NotNow(Exception):
+    """Spending has stopped between the connection and the reservation; nothing was written."""
+
+
+class Submitter:
+    """Buys one job at a time for each caller; the pace and the budget are shared."""
+
+    def __init__(  # noqa: PLR0913 - the ports
+        self,
+        api: GenerationApi,
+        journal: Journal,
+        clock: Clock,
+        progress: Progress,
+        settings: Settings,
+        spending: Spending,
+        pace: Pace,
+    ) -> None:
+        self._api = api
+        self._journal = journal
+        self._clock = clock
+        self._progress = progress
+        self._settings = settings
+        self._spending = spending
+        self._pace = pace
+
+    async def submit(self, job: Job) -> Task | Literal["settled"] | None:
+        """A task to follow; "settled" when the job went no further; None when nothing was bought.
+
+        What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
+        reservation of its own. What is in doubt never does.
+        """
+        while (slot := await self._pace.slot(self._has_stopped)) is not None:
+            with anyio.CancelScope(shield=True):
+                outcome = await self._once(job, slot)
+            self._pace.give_back(slot)
+            match outcome:
+                case None:
+                    break
+                case Task():
+                    return outcome
+                case ports.Rejected() | ports.InDoubt():
+                    return "settled"
+                case ports.NotSent(message=message):
+                    self._unreachable(job, message)
+                case ports.NotAccepted(code=code, retry_after=retry_after):
+                    pause = self._pace.refused(retry_after)
+                    self._progress.note(f"the API said {code}; all wait {pause:.0f} s")
+                case _:
+                    break
+        self._progress.job(job.address, "not submitted", self._spending.why)
+        return None
+
+    def _has_stopped(self) -> bool:
+        return self._spending.stopped is not None
+
+    def _unreachable(self, job: Job, message: str) -> None:
+        missing = self._pace.missed()
+        self._progress.job(job.address, "waiting", f"no connection: {message}")
+        if missing >= self._settings.give_up:
+            why = f"the API could not be reached for {missing:.0f} s: {message}"
+            self._spending.stop(Stop.UNREACHABLE, why)
+
+    async def _once(self, job: Job, slot: Slot) -> Task | ports.CreateOutcome | None:
+        """One reservation, one POST, one outcome on record."""
+        reservation = _reservation(job)
+
+        async def reserve() -> None:
+            if not self._spending.take(job.credits):
+                raise _NotNow
+            try:
+                self._journal.append(reservation)
+            except JournalProblem as problem:
+                self._spending.give_back(job.credits)
+                self._spending.stop(Stop.JOURNAL, problem.message)
+                raise _NotNow from problem
+            self._pace.written(slot)
+            self._progress.job(job.address, "reserved")
+
+        try:
+            outcome = await self._api.create(job.body, reserve)
+        except _NotNow:
+            return None
+        if isinstance(outcome, ports.NotSent):
+            return outcome
+        self._pace.answered()
+        return await self._record(job, reservation, outcome)
+
+    async def _record(
+        self, job: Job, reservation: e.Reserved, outcome: ports.CreateOutcome
+    ) -> Task | ports.CreateOutcome:
+        """The outcome, durable before anything else happens."""
+        if isinstance(outcome, ports.Accepted):
+            await self._write_down(job, reservation, outcome.task_id)
+            self._pace.accepted()
+            self._spending.understood()
+            self._progress.job(job.address, "submitted", outcome.task_id)
+            return _task(job, reservation, outcome.task_id)
+        self._settle_money(job, outcome)
+        event = _event(reservation.attempt_id, outcome)
+        if event is not None:
+            try:
+                self._journal.append(event)
+            except JournalProblem as problem:
+                self._spending.stop(Stop.JOURNAL, problem.message)
+            self._progress.job(job.address, event.type, event.failure.message)
+        return outcome
+
+    async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> None:
+        """Journal a paid task's id; when the disk refuses, try again, then at least say it."""
+        event = e.Submitted(reservation.attempt_id, task_id)
+        for attempt in range(_TRIES_TO_WRITE_A_TASK_ID):
+            try:
+                self._journal.append(event)
+            except JournalProblem as problem:
+                self._spending.stop(Stop.JOURNAL, problem.message)
+                await self._clock.sleep(0.2 * 2**attempt)
+            else:
+                return
+        self._progress.note(
+            f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
+            f"again: kiejobs resolve '{job.address}' --task {task_id}"
+        )
+
+    def _settle_money(self, job: Job, outcome: ports.CreateOutcome) -> None:
+        match outcome:
+            case ports.InDoubt(message=message):
+                self._spending.doubted(message)
+                return
+            case ports.Refused(code=code, message=message):
+                self._spending.stop(Stop.KEY, f"{code}: {message}")
+            case ports.NoMoney(code=code, message=message):
+                self._spending.stop(Stop.CREDITS, f"{code}: {message}")
+        self._spending.understood()
+        self._spending.give_back(job.credits)
+
+
+def _reservation(job: Job) -> e.Reserved:
+    return e.Reserved(
+        attempt_id=secrets.token_hex(16),
+        address=job.address,
+        fingerprint=job.fingerprint,
+        take=job.take,
+        model=job.model,
+        input=job.input,
+        callback_url=job.callback_url,
+        credits=job.credits,
+        output=job.output,
+    )
+
+
+def _task(job: Job, reservation: e.Reserved, task_id: str) -> Task:
+    return Task(
+        address=job.address,
+        attempt_id=reservation.attempt_id,
+        task_id=task_id,
+        model=job.model,
+        output=job.output,
+        planned=job.credits,
+    )
+
+
+def _event(
+    attempt_id: str, outcome: ports.CreateOutcome
+) -> e.NotAccepted | e.Rejected | e.InDoubt | None:
+    match outcome:
+        case ports.NotAccepted(code=code, message=message):
+            return e.NotAccepted(attempt_id, Failure("not_accepted", code, message))
+        case ports.Refused(code=code, message=message):
+            return e.NotAccepted(attempt_id, Failure("refused", code, message))
+        case ports.NoMoney(code=code, message=message):
+            return e.NotAccepted(attempt_id, Failure("no_money", code, message))
+        case ports.Rejected(code=code, message=message):
+            return e.Rejected(attempt_id, Failure("rejected", code, message))
+        case ports.InDoubt(code=in_doubt_code, message=message):
+            return e.InDoubt(attempt_id, Failure("in_doubt", in_doubt_code, message))
+    return None
