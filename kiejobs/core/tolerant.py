@@ -1,14 +1,15 @@
 """A model's input as it may stand in a job file: with gaps, with templates, not yet coerced.
 
-In: the request schema of one model. Out: a schema for the `input` of a job of that model, free of
-references to elsewhere, in which no field is required, no unknown field is welcome, and each field
-takes what the model takes, or a number for a number listed as text, or a template. Touches nothing.
+In: the request schema of one model, written without `$ref`, as all of ours are. Out: a schema for
+the `input` of a job of that model, in which no field is required, no unknown field is welcome, and
+each field takes what the model takes, or a number for a number listed as text, or a template.
+Touches nothing.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +27,8 @@ def input_schema(model: Schema) -> Schema:
 
     A field that is missing here may come from `defaults` or from an axis, so none is required.
     """
-    top = _follow(model["properties"]["input"], model)
-    fields = {name: _tolerant(forms) for name, forms in _fields(top, model).items()}
+    found = _fields(model["properties"]["input"])
+    fields = {name: _tolerant(forms) for name, forms in found.items()}
     axes = {name: _offered(field) for name, field in fields.items()}
     return {
         "title": model.get("title", "Input"),
@@ -80,59 +81,32 @@ def _distinct(choices: Sequence[Schema]) -> list[Schema]:
 # --- reading a model's schema --------------------------------------------------------------------
 
 
-def _fields(top: Schema, root: Schema) -> dict[str, list[Schema]]:
+def _fields(top: Schema) -> dict[str, list[Schema]]:
     """Every field of an object schema, with what is said of it.
 
     What `properties` says holds in any case. A field that only branches know may be any of them.
     """
-    own = {name: [_loosened(form, root, ())] for name, form in top.get("properties", {}).items()}
+    own = {name: [_loosened(form)] for name, form in top.get("properties", {}).items()}
     branched: dict[str, list[Schema]] = {}
-    for branch in _branches(top, root):
-        for name, forms in _fields(branch, root).items():
+    for branch in _branches(top):
+        for name, forms in _fields(branch).items():
             branched.setdefault(name, []).extend(forms)
     return {**branched, **own}
 
 
-def _branches(schema: Schema, root: Schema) -> Iterator[Schema]:
+def _branches(schema: Schema) -> Iterator[Schema]:
     for keyword in ("allOf", "anyOf", "oneOf"):
-        yield from (_follow(branch, root) for branch in schema.get(keyword, ()))
-    yield from (_follow(schema[arm], root) for arm in ("then", "else") if arm in schema)
+        yield from schema.get(keyword, ())
+    yield from (schema[arm] for arm in ("then", "else") if arm in schema)
 
 
-def _loosened(given: Any, root: Schema, trail: tuple[str, ...]) -> Schema:
-    """A field's own schema, free of references, its inner values open to templates too.
-
-    `trail` are the references followed on the way; one that leads back allows anything.
-    """
-    reference = given.get("$ref") if isinstance(given, dict) else None
-    if reference in trail:
-        return {}
-    trail = (*trail, reference) if reference else trail
-    form = _follow(given, root)
-    if isinstance(form.get("items"), dict):
-        form["items"] = _tolerant([_loosened(form["items"], root, trail)])
+def _loosened(field: Schema) -> Schema:
+    """The field with its inner values, if it has any, as tolerant as itself."""
+    form = dict(field)
+    if "items" in form:
+        form["items"] = _tolerant([_loosened(form["items"])])
     if "properties" in form:
         inner = form["properties"].items()
-        form["properties"] = {k: _tolerant([_loosened(v, root, trail)]) for k, v in inner}
+        form["properties"] = {name: _tolerant([_loosened(part)]) for name, part in inner}
         form.pop("required", None)
     return form
-
-
-def _follow(schema: Any, root: Schema) -> Schema:
-    """A copy of `schema` with its local `$ref`, if any, replaced by what it points at."""
-    if not isinstance(schema, dict):
-        return {}
-    merged = dict(schema)
-    for _ in range(16):  # a reference to a reference to ...; a ring ends here as well
-        if "$ref" not in merged:
-            break
-        target = _pointed_at(merged.pop("$ref"), root)
-        merged = {**target, **merged}
-    return merged
-
-
-def _pointed_at(reference: str, root: Schema) -> Schema:
-    node: Any = root
-    for step in reference.removeprefix("#").strip("/").split("/"):
-        node = node.get(step.replace("~1", "/").replace("~0", "~"), {})
-    return cast("Schema", node)
