@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.core import events as e
+from kiejobs.core.manifest import totals
 from kiejobs.core.plan import Action
 from kiejobs.core.schema_words import FORMATS
 from kiejobs.core.types import Failure, FileRecord, State
@@ -153,7 +154,16 @@ COLLECTED = {
     "input": {"prompt": "A kite"},
     "credits": {"planned": "16", "charged": "16"},
     "times": {"reserved": TIME, "submitted": TIME, "settled": TIME, "collected": TIME},
-    "files": [{"path": "tea/pour.mp4", "sha256": HASH, "bytes": 9000, "url_expires": None}],
+    "files": [
+        {
+            "path": "tea/pour.mp4",
+            "sha256": HASH,
+            "bytes": 9000,
+            "media_type": "video/mp4",
+            "url": "https://files.example.com/a.mp4",
+            "url_expires": None,
+        }
+    ],
     "error": None,
 }
 REJECTED = {
@@ -165,20 +175,24 @@ REJECTED = {
     "files": [],
     "error": {"class": "rejected", "code": "422", "message": "no such model"},
 }
+PLANNED = {
+    **REJECTED,
+    "state": None,
+    "attempt_id": None,
+    "input": None,
+    "times": {"reserved": None, "submitted": None, "settled": None, "collected": None},
+    "error": None,
+}
 MANIFEST = {
     "format_version": "1.0",
     "run_id": "20261122T073612Z-1f",
+    "command": "run",
     "campaign": "tea",
+    "origin": "https://api.kie.ai",
     "source": {"file": "tea.yaml", "sha256": HASH, "git_commit": None},
     "created_with": "kiejobs 0.1",
-    "totals": {
-        "jobs": 2,
-        "by_state": {"succeeded": 1, "rejected": 1},
-        "planned": "16",
-        "charged": "15.5",
-        "unpriced": 1,
-    },
-    "jobs": {ADDRESS: COLLECTED, f"{ADDRESS}#2": REJECTED},
+    "totals": totals([COLLECTED, REJECTED, PLANNED]),
+    "jobs": {ADDRESS: COLLECTED, f"{ADDRESS}#2": REJECTED, "tea/steam": PLANNED},
 }
 
 
@@ -193,12 +207,12 @@ def test_a_manifest_fits() -> None:
         ("format_version", "2.0", ["format_version pattern"]),
         ("campaign", ..., ["required"]),
         ("host", "me", ["additionalProperties"]),
-        ("totals planned", 16, ["totals.planned type"]),
-        ("totals by_state done", 1, ["totals.by_state enum"]),
+        ("totals credits planned", 16, ["totals.credits.planned type"]),
+        ("totals states done", 1, ["totals.states additionalProperties"]),
         (f"jobs {ADDRESS} error", ..., [f"jobs.{ADDRESS} required"]),
         (f"jobs {ADDRESS} state", "done", [f"jobs.{ADDRESS}.state enum"]),
         (f"jobs {ADDRESS} files", None, [f"jobs.{ADDRESS}.files type"]),
-        (f"jobs {ADDRESS} files 0 url", "x", [f"jobs.{ADDRESS}.files.0 additionalProperties"]),
+        (f"jobs {ADDRESS} files 0 host", "x", [f"jobs.{ADDRESS}.files.0 additionalProperties"]),
         (f"jobs {ADDRESS} times settled", ..., [f"jobs.{ADDRESS}.times required"]),
         (f"jobs {ADDRESS} credits charged", 16.0, [f"jobs.{ADDRESS}.credits.charged type"]),
     ],
