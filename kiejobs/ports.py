@@ -222,3 +222,14 @@ class Progress(Protocol):
     def job(self, address: str, state: str, note: str | None = None) -> None: ...
 
     def note(self, message: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the runner touches, handed over in one piece."""
+
+    api: GenerationApi
+    journal: Journal
+    artifacts: Artifacts
+    clock: Clock
+    progress: Progress

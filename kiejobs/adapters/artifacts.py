@@ -7,11 +7,9 @@ with the key) and the output folder. A file under its final name is whole; anyth
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
@@ -21,6 +19,7 @@ import httpx
 from kiejobs.adapters.hosts import HostRefused, HostRule, shown
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.kie import USER_AGENT
+from kiejobs.adapters.output_folder import OutputFolder, PathRefused
 from kiejobs.core.types import FileRecord
 from kiejobs.core.verify import media_type_fits, what_is_wrong_with
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
@@ -64,9 +63,12 @@ class FileArtifacts:
     """The port `Artifacts` over a folder and a client of its own."""
 
     def __init__(
-        self, outputs: Path, rule: HostRule, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        folder: OutputFolder,
+        rule: HostRule,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._outputs = outputs
+        self._folder = folder
         self._rule = rule
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
@@ -83,15 +85,15 @@ class FileArtifacts:
 
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
         try:
-            target = self._target(path)
+            target = self._folder.target(path)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
                 partial = await self._receive(url, target, key, media_type)
             partial.path.replace(target)
             sync_folder(target.parent)
         except _Refused as refused:
             return NotCollected(str(refused), gone=refused.gone)
-        except HostRefused as refused:
-            return NotCollected(f"refused: {refused}", gone=False)
+        except (HostRefused, PathRefused) as refused:
+            return NotCollected(f"refused: {refused}")
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
             return NotCollected(f"{type(error).__name__}: {error}".rstrip(": "))
         except OSError as error:
@@ -100,47 +102,10 @@ class FileArtifacts:
         return Collected(record)
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
-        """Missing, damaged, or None. A file that was not touched since it came home is not re-read."""
-        for file in files:
-            damage = self._condition_of(file, collected_at)
-            if damage is not None:
-                return damage
-        return None
+        return self._folder.condition(files, collected_at)
 
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
-        """Give whole files the time of their event, by which `condition` knows them again."""
-        moment = _seconds(collected_at)
-        for file in files:
-            with contextlib.suppress(OSError):
-                os.utime(self._outputs / file.path, (moment, moment))
-
-    def digest_of(self, file: FileRecord) -> str | None:
-        """The SHA-256 of what lies there now; None where nothing does."""
-        try:
-            with (self._outputs / file.path).open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
-            return None
-
-    def _condition_of(self, file: FileRecord, collected_at: str) -> str | None:
-        try:
-            found = (self._outputs / file.path).stat()
-        except OSError:
-            return "file_missing"
-        if found.st_size != file.bytes:
-            return "file_damaged"
-        if int(found.st_mtime) == _seconds(collected_at):
-            return None
-        return None if self.digest_of(file) == file.sha256 else "file_damaged"
-
-    def _target(self, path: str) -> Path:
-        """The file's place. Links on the way must not lead out of the output folder."""
-        root = self._outputs.resolve()
-        target = root.joinpath(*path.split("/"))
-        if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
-            raise _Refused(f"{path} would leave the output folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
+        self._folder.mark(files, collected_at)
 
     async def _receive(self, url: str, target: Path, key: str, media_type: str) -> _Partial:
         partial = _open_partial(target, key)
@@ -238,8 +203,3 @@ def _start_over(partial: _Partial) -> None:
     partial.size = 0
     partial.digest = hashlib.sha256()
     partial.head = b""
-
-
-def _seconds(at: str) -> int:
-    """Whole seconds of a journal's time."""
-    return int(datetime.fromisoformat(at).timestamp())

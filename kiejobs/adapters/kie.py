@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
 
 from kiejobs import __version__, ports
 from kiejobs.adapters import answers
+from kiejobs.adapters.system import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -74,7 +74,8 @@ class _Evidence:
 class KieApi:
     """The port `GenerationApi`, against the vendor or anything that speaks like it.
 
-    `transport` stands in for the network where the sandbox answers in process.
+    `transport` stands in for the network where the sandbox answers in process. `last_date` is the
+    API's own clock as the last answer had it, for `doctor`.
     """
 
     def __init__(
@@ -91,11 +92,11 @@ class KieApi:
         headers = {"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT}
         self._creating = _client(self._base, headers, self._patience.answer, 0, transport)
         self._asking = _client(self._base, headers, self._patience.poll, 10, transport)
+        self.last_date: str | None = None
 
     @property
     def origin(self) -> str:
-        parts = urlsplit(self._base)
-        return f"{parts.scheme}://{parts.netloc}".lower()
+        return origin_of(self._base)
 
     async def close(self) -> None:
         await self._creating.aclose()
@@ -153,9 +154,10 @@ class KieApi:
         request = self._asking.build_request("GET", path, params=params)
         try:
             with anyio.fail_after(self._patience.connect + self._patience.poll):
-                status, _, answer = await _exchange(self._asking, request)
+                status, headers, answer = await _exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
             return ports.Unanswered(self._clean(f"{type(error).__name__}: {error}".rstrip(": ")))
+        self.last_date = headers.get("date")
         return status, answer
 
     def _without_key(self, outcome: _Outcome) -> _Outcome:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -74,6 +75,12 @@ def api_base(flag: str | None) -> str:
     if not base.startswith(("http://", "https://")) or "@" in base:
         raise UsageProblem(f"not an API base: {base}", hint="e.g. https://api.kie.ai")
     return base
+
+
+def origin_of(base: str) -> str:
+    """Scheme, host and port of an API base: whose purchases a journal records."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def redact(text: str) -> str:

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class ExitCode(IntEnum):
@@ -122,11 +122,12 @@ class UsageProblem(KiejobsError):
 
 
 class InvalidJobFile(KiejobsError):
-    """The job file has problems; all of them are carried along."""
+    """The job file has problems; all are carried along, with the lines of the files they stand in."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, lines: Mapping[str, Sequence[str]]) -> None:
         super().__init__(f"{len(problems)} problem(s)")
         self.problems = problems
+        self.lines = lines
 
 
 class JournalProblem(KiejobsError):

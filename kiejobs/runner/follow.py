@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.types import FileRecord
-    from kiejobs.ports import Artifacts, Clock, GenerationApi, Journal, Progress
+    from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
 
@@ -58,22 +58,18 @@ class Task:
 class Follower:
     """Follows any number of tasks at once; polls widely, downloads a few at a time."""
 
-    def __init__(  # noqa: PLR0913 - the ports
+    def __init__(
         self,
-        api: GenerationApi,
-        journal: Journal,
-        artifacts: Artifacts,
-        clock: Clock,
-        progress: Progress,
+        world: World,
         settings: Settings,
         spending: Spending,
         media_type: Callable[[str], str],
     ) -> None:
-        self._api = api
-        self._journal = journal
-        self._artifacts = artifacts
-        self._clock = clock
-        self._progress = progress
+        self._api = world.api
+        self._journal = world.journal
+        self._artifacts = world.artifacts
+        self._clock = world.clock
+        self._progress = world.progress
         self._settings = settings
         self._spending = spending
         self._media_type = media_type
@@ -99,7 +95,8 @@ class Follower:
             if isinstance(outcome, ports.Succeeded):
                 return self._succeeded(task, outcome)
             if isinstance(outcome, ports.Failed):
-                return self._failed(task, outcome)
+                self._failed(task, outcome)
+                return None
             if isinstance(outcome, ports.StillRunning):
                 told = self._running(task, outcome, told=told)
             else:

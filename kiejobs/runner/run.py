@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job
-    from kiejobs.ports import Artifacts, Clock, GenerationApi, Journal, Progress
+    from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
 
@@ -41,15 +41,11 @@ class RunEnd:
 
 
 class Runner:
-    """One run. `all_reserved` is called once the last create has its outcome."""
+    """One run. `media_type` tells what a model's files are."""
 
-    def __init__(  # noqa: PLR0913 - the ports
+    def __init__(
         self,
-        api: GenerationApi,
-        journal: Journal,
-        artifacts: Artifacts,
-        clock: Clock,
-        progress: Progress,
+        world: World,
         *,
         settings: Settings,
         spending: Spending,
@@ -57,11 +53,9 @@ class Runner:
     ) -> None:
         self._settings = settings
         self._spending = spending
-        pace = Pace(clock, settings.rate)
-        self._submitter = Submitter(api, journal, clock, progress, settings, spending, pace)
-        self._follower = Follower(
-            api, journal, artifacts, clock, progress, settings, spending, media_type
-        )
+        pace = Pace(world.clock, settings.rate)
+        self._submitter = Submitter(world, settings, spending, pace)
+        self._follower = Follower(world, settings, spending, media_type)
         self._unsent = 0
         self._unexpected: list[Exception] = []
 

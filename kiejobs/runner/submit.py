@@ -23,7 +23,7 @@ from kiejobs.runner.spending import Stop
 
 if TYPE_CHECKING:
     from kiejobs.core.types import Job
-    from kiejobs.ports import Clock, GenerationApi, Journal, Progress
+    from kiejobs.ports import World
     from kiejobs.runner.pace import Pace, Slot
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
@@ -38,20 +38,11 @@ class _NotNow(Exception):
 class Submitter:
     """Buys one job at a time for each caller; the pace and the budget are shared."""
 
-    def __init__(  # noqa: PLR0913 - the ports
-        self,
-        api: GenerationApi,
-        journal: Journal,
-        clock: Clock,
-        progress: Progress,
-        settings: Settings,
-        spending: Spending,
-        pace: Pace,
-    ) -> None:
-        self._api = api
-        self._journal = journal
-        self._clock = clock
-        self._progress = progress
+    def __init__(self, world: World, settings: Settings, spending: Spending, pace: Pace) -> None:
+        self._api = world.api
+        self._journal = world.journal
+        self._clock = world.clock
+        self._progress = world.progress
         self._settings = settings
         self._spending = spending
         self._pace = pace

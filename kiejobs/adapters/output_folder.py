@@ -1,0 +1,87 @@
+"""The output folder: where files lie, whether they are still whole.
+
+In: paths and records from the journal. Out: safe targets, the condition of files. Touches: the output
+folder only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kiejobs.core.types import FileRecord
+
+
+class PathRefused(Exception):
+    """A path that would leave the output folder."""
+
+
+class OutputFolder:
+    """The half of the port `Artifacts` that needs no network."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
+        """`file_missing`, `file_damaged`, or None where all are whole.
+
+        A file that still has the size and the time it was given when it came home is not read again;
+        any other is hashed.
+        """
+        conditions = (self._condition_of(file, collected_at) for file in files)
+        return next((found for found in conditions if found is not None), None)
+
+    def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
+        """Give whole files the time of their event, by which `condition` knows them again."""
+        moment = _seconds(collected_at)
+        for file in files:
+            with contextlib.suppress(OSError):
+                os.utime(self._root / file.path, (moment, moment))
+
+    def digest_of(self, file: FileRecord) -> str | None:
+        """The SHA-256 of what lies there now; None where nothing does."""
+        try:
+            with self._place(file).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except (OSError, PathRefused):
+            return None
+
+    def target(self, path: str) -> Path:
+        """Where a file is to go, its folder made. Links on the way must not lead out: PathRefused."""
+        root = self._root.resolve()
+        target = root.joinpath(*path.split("/"))
+        if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
+            raise PathRefused(f"{path} would leave the output folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _condition_of(self, file: FileRecord, collected_at: str) -> str | None:
+        try:
+            found = self._place(file).stat()
+        except (OSError, PathRefused):
+            return "file_missing"
+        if found.st_size != file.bytes:
+            return "file_damaged"
+        if int(found.st_mtime) == _seconds(collected_at):
+            return None
+        return None if self.digest_of(file) == file.sha256 else "file_damaged"
+
+    def _place(self, file: FileRecord) -> Path:
+        """A recorded path. Journals come from git, so their paths are no more trusted than a URL."""
+        root = self._root.resolve()
+        place = root.joinpath(*file.path.split("/"))
+        if not place.resolve().is_relative_to(root):
+            raise PathRefused(f"{file.path} would leave the output folder")
+        return place
+
+
+def _seconds(at: str) -> int:
+    """Whole seconds of a journal's time."""
+    return int(datetime.fromisoformat(at).timestamp())

@@ -1,0 +1,26 @@
+"""The sandbox made ready: our schemas, its folder, its speed, its faults.
+
+In: a folder, a speed, a fault file's name. Out: the ASGI app. Touches: schemas and the fault file, by
+reading; the folder, which holds the charge log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.system import model_names, read_schema, read_source
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.sandbox.faults import NO_FAULTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_sandbox(
+    store: Path, speed: float, fault_file: str | None, *, base_url: str = "http://sandbox.invalid"
+) -> Sandbox:
+    """Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read."""
+    faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
+    schemas = {model: read_schema(f"models/{model}.json") for model in model_names()}
+    return Sandbox(schemas, store, speed=speed, faults=faults, base_url=base_url)

@@ -1,0 +1,82 @@
+"""The door: commands, options, exit codes. Only here does the process end.
+
+In: the command line. Out: an exit code. Touches: the standard streams, and a report file when
+kiejobs itself is at fault. Heavy imports stay behind a verb: `kiejobs --help` loads click and nothing
+else.
+
+Three ways out of the error handler: expected (words and a hint), interrupted, a bug (a report file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kiejobs.core.errors import ExitCode, InvalidJobFile, KiejobsError
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """The console script's entry."""
+    code = _run()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    sys.exit(int(code))
+
+
+def _run() -> int:
+    from kiejobs.cli.verbs import door  # noqa: PLC0415 - so that an import error is a bug report too
+
+    try:
+        answer = door.main(prog_name="kiejobs", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.INVALID
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _close_broken_pipe()
+        return ExitCode.DONE
+    except KiejobsError as error:
+        return _expected(error)
+    except Exception as error:  # noqa: BLE001 - the last net
+        return _bug(error)
+    return answer if isinstance(answer, int) else ExitCode.DONE
+
+
+def _expected(error: KiejobsError) -> int:
+    from kiejobs.cli.screen import make_screen  # noqa: PLC0415 - behind an error
+    from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415
+    from kiejobs.reports.screen import clean  # noqa: PLC0415
+
+    screen = make_screen()
+    if isinstance(error, InvalidJobFile):
+        screen.say(diagnostics_text(error.problems, error.lines, color=screen.color_err))
+        return error.exit_code
+    screen.say(f"error: {clean(error.message)}")
+    if error.hint:
+        screen.say(f"  help: {clean(error.hint)}")
+    return error.exit_code
+
+
+def _bug(error: Exception) -> int:
+    from kiejobs.cli.crash import write_report  # noqa: PLC0415 - behind a bug
+
+    where = write_report(error)
+    click.echo(f"kiejobs itself is at fault: {type(error).__name__}", err=True)
+    click.echo("  Nothing that was paid for is lost: run the same command again.", err=True)
+    click.echo(f"  The report is in {where}; please send it along.", err=True)
+    return ExitCode.BUG
+
+
+def _close_broken_pipe() -> None:
+    """The reader went away (`| head`): keep Python from complaining about it at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

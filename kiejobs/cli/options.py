@@ -1,0 +1,143 @@
+"""The options that verbs share, and the kinds of value they take.
+
+In: words from the command line or `KIEJOBS_<FLAG>`. Out: typed values. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+
+
+class Duration(click.ParamType):
+    """Seconds, from a number with its unit: `500ms`, `3s`, `10m`, `2h`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is not a duration; write 500ms, 3s, 10m or 2h", param, ctx)
+        return float(found[1]) * _UNITS[found[2]]
+
+
+class RateType(click.ParamType):
+    """(count, seconds), from `18/10.5s`."""
+
+    name = "rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, float]:
+        if isinstance(value, tuple):
+            return value
+        count, slash, span = str(value).partition("/")
+        if not slash or not count.strip().isdecimal() or int(count) < 1:
+            self.fail(f"{value!r} is not a rate; write 18/10.5s", param, ctx)
+        return int(count), Duration().convert(span, param, ctx)
+
+
+class Credits(click.ParamType):
+    """A number of credits, 0 or more, exact."""
+
+    name = "credits"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        try:
+            credits_ = Decimal(str(value))
+        except InvalidOperation:
+            credits_ = Decimal("NaN")
+        if not credits_.is_finite() or credits_ < 0:
+            self.fail(f"{value!r} is not a number of credits", param, ctx)
+        return credits_
+
+
+DURATION = Duration()
+RATE = RateType()
+CREDITS = Credits()
+
+
+def flag(name: str, *more: str, **settings: Any) -> Decorator:
+    """An option that can also be set by `KIEJOBS_<NAME>`."""
+    long = name.split("/")[0].lstrip("-").replace("-", "_").upper()
+    return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
+
+
+def stacked(*decorators: Decorator) -> Decorator:
+    """Several options as one decorator, listed in the order given."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def format_flag(*forms: str) -> Decorator:
+    return flag(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", *forms]),
+        default="text",
+        show_default=True,
+        help="What to print on stdout.",
+    )
+
+
+FOLDERS = stacked(
+    flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
+    flag("--outputs", metavar="DIR", help="Folder of the media.  [default: outputs]"),
+    flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),
+    flag("--sandbox", is_flag=True, help="Rehearse: look under rehearsal/, spend nothing."),
+)
+
+REHEARSAL = stacked(
+    flag("--speed", type=float, default=20.0, show_default=True,
+         help="How many times faster a rehearsal's time runs."),
+    flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
+)  # fmt: skip
+
+CHOICE = stacked(
+    flag("--select", multiple=True, metavar="WORDS",
+         help="Only these: an address pattern, tag:T, job:J, axis:A=V; blank adds, comma narrows."),
+    flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),
+    flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set several, as YAML."),
+    flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs."),
+)  # fmt: skip
+
+FOLLOWING = stacked(
+    flag("--poll", type=DURATION, default="3s", show_default=True,
+         help="First step of the polling ladder."),
+    flag("--wait", type=DURATION, default="60m", show_default=True,
+         help="Patience with one task; when it ends the task is still running."),
+)  # fmt: skip
+
+BUYING = stacked(
+    flag("--yes", is_flag=True, help="Don't ask; for CI."),
+    flag("--budget", type=CREDITS, metavar="CREDITS", help="Spend no more than this."),
+    flag("--retry", multiple=True, type=click.Choice(["failed"]),
+         help="Buy again what failed or was rejected."),
+    flag("--rate", type=RATE, default="18/10.5s", show_default=True,
+         help="At most so many creates in any such span."),
+    flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,
+         help="At most so many tasks at the API at once."),
+    flag("--detach", is_flag=True, help="End after submitting; `kiejobs collect` does the rest."),
+)  # fmt: skip

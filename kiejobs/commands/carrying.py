@@ -1,0 +1,186 @@
+"""What `run` and `collect` have in common: carrying changes out, then telling how it ended.
+
+In: changes, a workspace, a journal. Out: manifests on disk, a report, an exit code. Touches: the world
+through the adapters; signals.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kiejobs import __version__
+from kiejobs.adapters.journal import FileJournal, read_journal
+from kiejobs.commands.loading import media_type_of
+from kiejobs.commands.opening import opened
+from kiejobs.commands.records import refresh_manifests
+from kiejobs.core import events as e
+from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.core.fold import JournalRecord, Timed
+from kiejobs.core.identity import FINGERPRINT_VERSION
+from kiejobs.core.manifest import manifest
+from kiejobs.core.plan import Action
+from kiejobs.core.types import State
+from kiejobs.ports import World
+from kiejobs.reports.progress import make_progress
+from kiejobs.reports.run_report import report_document, report_text
+from kiejobs.runner import RunEnd, Runner, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kiejobs.adapters.system import Secret
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.plan import Change
+    from kiejobs.core.types import Job, Json
+    from kiejobs.runner import Settings, Spending
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One carrying-out: what is to be done, under which run, within which limits."""
+
+    journal: FileJournal
+    header: e.RunStarted
+    changes: Sequence[Change]
+    settings: Settings
+    spending: Spending
+
+
+def new_journal(
+    space: Workspace,
+    run_id: str,
+    command: str,
+    *,
+    campaign: str | None = None,
+    source: Mapping[str, Json] | None = None,
+) -> tuple[FileJournal, e.RunStarted]:
+    """A journal that will be born with its first event."""
+    header = e.RunStarted(
+        run_id=run_id,
+        command=command,
+        campaign=campaign,
+        origin=space.origin,
+        source=source,
+        created_with=f"kiejobs {__version__}",
+        fingerprint_version=FINGERPRINT_VERSION,
+    )
+    return FileJournal(space.runs, header, space.clock()), header
+
+
+def carry_out(
+    errand: Errand,
+    space: Workspace,
+    key: Secret,
+    screen: Screen,
+    job_of: Callable[[int], Job],
+    all_reserved: Callable[[], None],
+) -> RunEnd:
+    """Run it to its end. The first Ctrl-C stops spending, the second leaves at once."""
+
+    async def main() -> RunEnd:
+        busy = [c for c in errand.changes if c.action is not Action.KEEP]
+        with make_progress(screen.err, total=len(busy), live=screen.live) as progress:
+            async with opened(space, key) as doors, anyio.create_task_group() as group:
+                clock = space.clock()
+                world = World(doors.api, errand.journal, doors.artifacts, clock, progress)
+                runner = Runner(
+                    world,
+                    settings=errand.settings,
+                    spending=errand.spending,
+                    media_type=media_type_of,
+                )
+                on_signal = _on_signals(errand, space, screen, progress.note)
+                group.start_soon(on_signal)
+                end = await runner.carry_out(errand.changes, job_of, all_reserved)
+                group.cancel_scope.cancel()
+        return end
+
+    return anyio.run(main)
+
+
+def _on_signals(
+    errand: Errand, space: Workspace, screen: Screen, note: Callable[[str], None]
+) -> Callable[[], object]:
+    async def listen() -> None:
+        if sys.platform == "win32":
+            return  # there Ctrl-C ends the process, which the journal survives like any death
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                if errand.spending.stopped is Stop.INTERRUPTED:
+                    screen.leave(f"left; go on with: kiejobs collect{space.flag}")
+                errand.spending.stop(Stop.INTERRUPTED, "interrupted")
+                note("no more spending; still collecting. Press Ctrl-C again to leave at once")
+
+    return listen
+
+
+def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form: str) -> ExitCode:
+    """Write the manifests, tell the report, and say how it ended."""
+    code, document = _outcome(errand, end, space)
+    stopped = errand.spending.stopped
+    if errand.journal.is_born:
+        _finish(errand, code, screen)
+    errand.journal.close()
+    refresh_manifests(space, touched=_attempt_ids(errand))
+    told = None if stopped is None else (str(stopped), errand.spending.why or "")
+    if form == "json":
+        made = report_document(document, end.notes, told, int(code))
+        screen.show(json.dumps(made, indent=2, ensure_ascii=False))
+    else:
+        screen.show(
+            report_text(
+                document, end.notes, told, int(code), color=screen.color_out, flag=space.flag
+            )
+        )
+    return code
+
+
+def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
+    stopped = errand.spending.stopped
+    try:
+        errand.journal.append(e.RunFinished(int(code), None if stopped is None else str(stopped)))
+    except JournalProblem as problem:
+        screen.say(f"warning: {problem.message}")
+
+
+def _outcome(errand: Errand, end: RunEnd, space: Workspace) -> tuple[ExitCode, dict[str, Json]]:
+    """The exit code and the run's manifest, both from what the journals say now."""
+    journals = space.journals()
+    ledger = space.ledger(journals)
+    if errand.journal.is_born:
+        record = read_journal(errand.journal.path)
+    else:
+        record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
+    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt is not None]
+    document = manifest(record, ledger, also=followed)
+    states = [job["state"] for job in document["jobs"].values()]
+    return _exit_code(states, end, errand), document
+
+
+def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:
+    stopped = errand.spending.stopped
+    if stopped is Stop.JOURNAL:
+        return ExitCode.JOURNAL
+    if State.IN_DOUBT in states:
+        return ExitCode.IN_DOUBT
+    if stopped is Stop.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if stopped is not None:
+        return ExitCode.STOPPED
+    if State.FAILED in states or State.REJECTED in states:
+        return ExitCode.SOME_FAILED
+    still_open = {State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states)
+    if still_open and not errand.settings.detach:
+        return ExitCode.STILL_RUNNING
+    return ExitCode.SOME_FAILED if end.notes and not still_open else ExitCode.DONE
+
+
+def _attempt_ids(errand: Errand) -> set[str]:
+    return {c.attempt.attempt_id for c in errand.changes if c.attempt is not None}

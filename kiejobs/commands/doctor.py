@@ -1,0 +1,145 @@
+"""`kiejobs doctor`: is everything in place to buy and collect?
+
+In: the workspace's flags. Out: one line for each check. Touches: the network (asking only), disk.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kiejobs import __version__
+from kiejobs.adapters.journal import sync_folder
+from kiejobs.adapters.system import Secret, api_key
+from kiejobs.commands.opening import opened
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.ports import Unanswered
+from kiejobs.reports.screen import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where, Workspace
+
+_PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
+_CLOCK_SLACK = 300  # seconds
+_LITTLE_ROOM = 2**30  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `hint` says what to do where it is not well."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None
+
+
+def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
+    """Exit 0 when all is well, 1 otherwise."""
+    space = open_workspace(where)
+    checks = [*_versions(), *_key(space), *_api(space), *_folders(space), *_journals(space)]
+    well = all(check.ok for check in checks)
+    if form == "json":
+        document = {"format_version": "1.0", "ok": well, "checks": [asdict(c) for c in checks]}
+        screen.show(json.dumps(document, indent=2, ensure_ascii=False))
+        return ExitCode.DONE if well else ExitCode.SOME_FAILED
+    for check in checks:
+        screen.show(f"{'ok ' if check.ok else '!! '} {check.name:<10} {clean(check.detail)}")
+        if check.hint is not None and not check.ok:
+            screen.show(f"               {check.hint}")
+    return ExitCode.DONE if well else ExitCode.SOME_FAILED
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("kiejobs", ok=True, detail=f"{__version__} on Python {platform.python_version()}")
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            yield Check("packages", ok=False, detail=f"{package} is not installed")
+    yield Check("packages", ok=True, detail=", ".join(found))
+
+
+def _key(space: Workspace) -> Iterator[Check]:
+    if space.sandbox:
+        yield Check("key", ok=True, detail="a rehearsal needs none")
+        return
+    there = bool(api_key())
+    detail = "KIE_API_KEY is set" if there else "KIE_API_KEY is not set"
+    yield Check("key", there, detail, "export KIE_API_KEY=…; plan and validate work without it")
+
+
+def _api(space: Workspace) -> Iterator[Check]:
+    """Reached, key taken, balance, and its clock beside ours, in one question."""
+    key = Secret("sandbox") if space.sandbox else api_key()
+
+    async def ask() -> tuple[object, str | None]:
+        async with opened(space, key) as doors:
+            return await doors.api.balance(), doors.api.last_date
+
+    answer, date = anyio.run(ask)
+    if isinstance(answer, Unanswered):
+        hint = "check the key" if answer.code in {"401", "403"} else "check network and --base-url"
+        yield Check("api", ok=False, detail=f"{space.origin}: {answer.message}", hint=hint)
+        return
+    yield Check("api", ok=True, detail=f"{space.origin} answers")
+    yield Check("balance", ok=True, detail=f"{answer} credits")
+    if date is not None:
+        yield _clock(date)
+
+
+def _clock(date: str) -> Check:
+    try:
+        away = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError):
+        return Check("clock", ok=True, detail="the API's clock could not be read")
+    well = abs(away) < _CLOCK_SLACK
+    return Check(
+        "clock", well, f"{abs(away):.0f} s away from the API's", "set this machine's clock"
+    )
+
+
+def _folders(space: Workspace) -> Iterator[Check]:
+    for name, folder in (("runs", space.runs), ("outputs", space.outputs)):
+        place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        problem = _unwritable(place)
+        detail = f"{folder} can be written" if problem is None else f"{folder}: {problem}"
+        yield Check(name, problem is None, detail, "fix the permissions or name another folder")
+    free = shutil.disk_usage(place).free
+    room = f"{free / 2**30:.1f} GB free for outputs"
+    yield Check("disk", free > _LITTLE_ROOM, room, "a video takes 2 to 50 MB")
+
+
+def _unwritable(folder: Path) -> str | None:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".kiejobs-") as probe:
+            probe.write(b"x")
+            probe.flush()
+        sync_folder(folder)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _journals(space: Workspace) -> Iterator[Check]:
+    try:
+        count = len(space.journals())
+    except JournalProblem as problem:
+        yield Check("journals", ok=False, detail=problem.message, hint=problem.hint)
+        return
+    yield Check("journals", ok=True, detail=f"{count} in {space.runs}, unbroken")

@@ -1,0 +1,93 @@
+"""`kiejobs explain ADDRESS [FILE]`: why this line, and what differs from what was bought.
+
+In: an address, the job file (found by its campaign where not named). Out: an explanation. Touches:
+disk, by reading.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.commands.loading import campaign_of, load
+from kiejobs.commands.planning import diff_of, make_plan
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.core.schema_words import suggest
+from kiejobs.reports.explain_report import explain_document, explain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
+
+
+def explain(
+    words: Sequence[str], wanted: Wanted, where: Where, form: str, screen: Screen
+) -> ExitCode:
+    space = open_workspace(where)
+    ledger = space.ledger(space.journals())
+    address, file = _address_and_file(words, ledger)
+    loaded = load(replace(wanted, file=file, select=()))
+    change = _line_of(address, loaded, wanted, space, ledger)
+    diff = diff_of(loaded, change) or []
+    history = ledger.at(address)
+    if form == "json":
+        screen.show(json.dumps(explain_document(change, diff, history), indent=2))
+    else:
+        screen.show(explain_text(change, diff, history, color=screen.color_out))
+    return ExitCode.DONE
+
+
+def _line_of(
+    address: str, loaded: Loaded, wanted: Wanted, space: Workspace, ledger: Ledger
+) -> Change:
+    known = []
+    for change in make_plan(loaded, wanted, space, ledger, ()).changes():
+        if change.address == address:
+            return change
+        known.append(change.address)
+    hint = suggest(address, known) or "`kiejobs plan` lists the addresses"
+    raise UsageProblem(f"{loaded.document.name} has no job `{address}`", hint=hint)
+
+
+def _address_and_file(words: Sequence[str], ledger: Ledger) -> tuple[str, str]:
+    """The two words in either order; the file may be left out."""
+    files = [word for word in words if word.endswith((".yaml", ".yml")) and Path(word).is_file()]
+    addresses = [word for word in words if word not in files]
+    if len(addresses) != 1 or len(files) > 1:
+        raise UsageProblem("say one address, and at most one job file")
+    campaign = addresses[0].partition("/")[0]
+    file = files[0] if files else next(_files_of(campaign, ledger), None)
+    if file is None:
+        hint = "name it: kiejobs explain ADDRESS FILE"
+        raise UsageProblem(f"no job file here has the campaign `{campaign}`", hint=hint)
+    return addresses[0], file
+
+
+def _files_of(campaign: str, ledger: Ledger) -> Iterator[str]:
+    """Files that this campaign was bought from, then whatever lies in the usual places."""
+    told = [
+        str(run.source["file"])
+        for run in reversed(ledger.runs.values())
+        if run.campaign == campaign and run.source
+    ]
+    usual = sorted(
+        str(path) for folder in ("jobfiles", ".") for path in Path(folder).glob("*.y*ml")
+    )
+    for name in dict.fromkeys([*told, *usual]):
+        if Path(name).is_file() and _has_campaign(name, campaign):
+            yield name
+
+
+def _has_campaign(name: str, campaign: str) -> bool:
+    try:
+        return campaign_of(name) == campaign
+    except (InvalidJobFile, UsageProblem):
+        return False

@@ -1,0 +1,100 @@
+"""`kiejobs init [FOLDER]`: a job file to start from, that runs at once with --sandbox.
+
+In: a folder. Out: a commented job file, its schema for the editor, `.gitignore`. Touches: disk;
+nothing that is there is overwritten.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.system import schema_folder
+from kiejobs.core.errors import ExitCode, UsageProblem
+
+if TYPE_CHECKING:
+    from kiejobs.commands.screen import Screen
+
+_JOBFILE = """\
+# yaml-language-server: $schema=../schemas/jobfile.schema.json
+#
+# A job file says what you want. `kiejobs plan` shows what is missing and its price,
+# `kiejobs run` buys it, once. Try it at no cost:  kiejobs run {file} --sandbox
+version: 1
+
+# The campaign's name begins every address: first/sunrise[duration=5,resolution=720p].
+campaign: first
+
+# Variables for the prompts; `--var place=…` overrides one.
+vars:
+  place: a quiet harbour
+
+# Nothing more is bought once the campaign holds this many credits (1 credit = $0.005).
+budget: {{credits: 100}}
+
+# What every job below has, unless it says otherwise.
+defaults:
+  model: bytedance/v1-pro-fast-image-to-video
+  matrix:
+    resolution: [720p]
+    duration: [5]
+
+jobs:
+  sunrise:
+    input:
+      image_url: https://example.com/harbour.webp
+      prompt: >-
+        Slow dolly over {{{{ vars.place }}}} at sunrise, mist on the water, fishing boats
+        rocking gently, {{{{ matrix.duration }}}} seconds in one take
+
+  # An axis with more values multiplies the job: two resolutions, two jobs.
+  gulls:
+    matrix:
+      resolution: [720p, 1080p]
+    tags: [hero]
+    input:
+      image_url: https://example.com/gulls.webp
+      prompt: Gulls rise from {{{{ vars.place }}}}, shot on a long lens
+"""
+
+_IGNORED = ("rehearsal/", "outputs/", "runs/.lock", "runs/.lock.json")
+
+
+def init(folder: str, screen: Screen) -> ExitCode:
+    root = Path(folder)
+    jobfile = root / "jobfiles" / "first.yaml"
+    if jobfile.exists():
+        raise UsageProblem(
+            f"{jobfile} exists already", hint="name another folder: kiejobs init DIR"
+        )
+    try:
+        _write(jobfile, _JOBFILE.format(file=_shown(jobfile)), screen)
+        schema = (schema_folder() / "jobfile.schema.json").read_text(encoding="utf-8")
+        _write(root / "schemas" / "jobfile.schema.json", schema, screen)
+        _ignore(root / ".gitignore", screen)
+    except OSError as error:
+        raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
+    screen.show(
+        f"\nNext:\n  kiejobs plan {_shown(jobfile)}\n  kiejobs run {_shown(jobfile)} --sandbox"
+    )
+    return ExitCode.DONE
+
+
+def _write(path: Path, text: str, screen: Screen) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    screen.show(f"wrote {_shown(path)}")
+
+
+def _ignore(path: Path, screen: Screen) -> None:
+    """Media and rehearsals stay out of git; the journals in `runs/` belong in it."""
+    there = path.read_text(encoding="utf-8") if path.exists() else ""
+    missing = [line for line in _IGNORED if line not in there.splitlines()]
+    if missing:
+        gap = "" if not there or there.endswith("\n") else "\n"
+        path.write_text(f"{there}{gap}{chr(10).join(missing)}\n", encoding="utf-8", newline="\n")
+        screen.show(f"wrote {_shown(path)} (runs/ is not ignored: commit it, it is the record)")
+
+
+def _shown(path: Path) -> str:
+    return path.as_posix()

@@ -1,0 +1,152 @@
+"""From a job file's name to its expansion, or to all of its problems.
+
+In: the file's name, variables, limits. Out: `Loaded`. Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.adapters.system import (
+    IncludeFolder,
+    git_commit,
+    model_names,
+    read_schema,
+    read_source,
+)
+from kiejobs.core.document import read_document
+from kiejobs.core.editor import structural_schema
+from kiejobs.core.errors import InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.expand import Catalogue, Expansion, expand
+from kiejobs.core.jobfile import JobFile, plain, read_jobfile
+from kiejobs.core.schema_words import suggest
+from kiejobs.core.spec import Spec, read_spec
+from kiejobs.core.template import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiejobs.core.types import Document, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which job file, and what the command line changes in it."""
+
+    file: str
+    select: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    vars_files: tuple[str, ...] = ()
+    max_jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A job file that is free of errors; `problems` may hold warnings."""
+
+    document: Document
+    jobfile: JobFile
+    expansion: Expansion
+    problems: Problems
+
+    @property
+    def source(self) -> dict[str, Json]:
+        """Where the jobs come from, for the journal: no absolute path."""
+        path = Path(self.document.name)
+        name = path.name if path.is_absolute() else path.as_posix()
+        commit = git_commit(path.parent)
+        return {"file": name, "sha256": self.document.sha256, "git_commit": commit}
+
+
+def load(wanted: Wanted) -> Loaded:
+    """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read."""
+    problems = Problems()
+    source = read_source(wanted.file)
+    document, found = read_document(source)
+    problems.extend(found)
+    if document is None:
+        text = source.data.decode("utf-8", "replace")
+        raise InvalidJobFile(problems, {source.name: text.splitlines()})
+    expansion = _expand(document, wanted, problems)
+    if expansion is None or problems.fatal:
+        raise InvalidJobFile(problems, {document.name: document.lines})
+    return Loaded(document, expansion.jobfile, expansion, problems)
+
+
+def _expand(document: Document, wanted: Wanted, problems: Problems) -> Expansion | None:
+    structure = structural_schema(read_schema("jobfile.schema.json"))
+    jobfile = read_jobfile(document, structure, problems)
+    if jobfile is None:
+        return None
+    jobfile = replace(jobfile, vars={**jobfile.vars, **_variables(wanted, jobfile.vars)})
+    templates = Templates(IncludeFolder(Path(wanted.file).parent), clock=time.monotonic)
+    return expand(jobfile, catalogue(), templates, problems, max_jobs=wanted.max_jobs)
+
+
+def catalogue() -> Catalogue:
+    """The models that there are schemas for, each read when it is first asked for."""
+    known: dict[str, Spec] = {}
+    names = model_names()
+
+    def spec(model: str) -> Spec | None:
+        if model not in known and model in names:
+            known[model] = read_spec(read_schema(f"models/{model}.json"))
+        return known.get(model)
+
+    return Catalogue(names, spec)
+
+
+def media_type_of(model: str) -> str:
+    """What the files of a model are; anything, where the model is not known any more."""
+    spec = catalogue().spec(model)
+    return spec.media_type if spec else "application/octet-stream"
+
+
+def campaign_of(file: str) -> str:
+    """A job file's campaign, without expanding it. Raises as `load` does."""
+    document, found = read_document(read_source(file))
+    campaign = document.root.get("campaign") if document and isinstance(document.root, dict) else 0
+    if not isinstance(campaign, str):
+        problems = Problems()
+        problems.extend(found)
+        if not problems:
+            raise UsageProblem(f"{file} has no `campaign:`")
+        raise InvalidJobFile(problems, {file: document.lines if document else []})
+    return campaign
+
+
+def _variables(wanted: Wanted, known: Mapping[str, Json]) -> dict[str, Json]:
+    """`--vars-file`s in order, then `--var`s; each must be declared in the file's `vars`."""
+    given: dict[str, Json] = {}
+    for name in wanted.vars_files:
+        given.update(_vars_file(name))
+    for text in wanted.variables:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageProblem(f"--var {text}: write it as name=value")
+        given[key] = value
+    _refuse_unknown(given, known)
+    return given
+
+
+def _refuse_unknown(given: Mapping[str, Json], known: Mapping[str, Json]) -> None:
+    for key in given:
+        if key not in known:
+            hint = suggest(key, known) or "declare it under `vars:` in the job file"
+            raise UsageProblem(f"the job file has no variable `{key}`", hint=hint)
+
+
+def _vars_file(name: str) -> Mapping[str, Any]:
+    document, found = read_document(read_source(name))
+    if document is None or found:
+        problems = Problems()
+        problems.extend(found)
+        lines: Sequence[str] = document.lines if document else []
+        raise InvalidJobFile(problems, {name: lines})
+    if not isinstance(document.root, dict):
+        raise UsageProblem(f"{name} is not a mapping of variables")
+    values: Mapping[str, Any] = plain(document.root)
+    return values

@@ -1,0 +1,129 @@
+"""`kiejobs manifest show|rebuild|verify`: a run's document, made anew, or held against the world.
+
+In: the runs folder. Out: the manifest; what was rewritten; what is wrong. Touches: disk.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import JOURNAL, read_journal
+from kiejobs.commands.records import (
+    expected_manifest,
+    find_run,
+    manifest_path,
+    refresh_manifests,
+)
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.core.fold import fold
+from kiejobs.core.types import State
+from kiejobs.reports.screen import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.core.fold import JournalRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    file: str
+    message: str
+
+
+def show(name: str | None, where: Where, screen: Screen) -> ExitCode:
+    """The manifest as the journals have it now, whatever lies on disk."""
+    space = open_workspace(where)
+    journals = space.journals()
+    record = find_run(space, journals, name)
+    screen.show(expected_manifest(record, journals).decode())
+    return ExitCode.DONE
+
+
+def rebuild(where: Where, screen: Screen) -> ExitCode:
+    space = open_workspace(where)
+    changed = refresh_manifests(space)
+    for path in changed:
+        screen.show(f"rebuilt {path}")
+    if not changed:
+        screen.show("Every manifest is as its journals say.")
+    return ExitCode.DONE
+
+
+def verify(where: Where, form: str, screen: Screen) -> ExitCode:
+    """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1)."""
+    space = open_workspace(where)
+    journals, damaged = _journals(space)
+    found = list(damaged)
+    files = 0
+    if not damaged:
+        found += _stale_manifests(space, journals)
+        for finding in _files(space, journals):
+            files += 1
+            found += [finding] if finding is not None else []
+    if form == "json":
+        _show_document(found, len(journals), files, screen)
+    else:
+        for finding in found:
+            screen.show(clean(f"{finding.file}: {finding.message}"))
+        verdict = "whole" if not found else f"{len(found)} problem(s)"
+        screen.show(f"{len(journals)} journals, {files} files: {verdict}")
+    if damaged:
+        return ExitCode.JOURNAL
+    return ExitCode.SOME_FAILED if found else ExitCode.DONE
+
+
+def _show_document(found: list[Finding], journals: int, files: int, screen: Screen) -> None:
+    document = {
+        "format_version": "1.0",
+        "ok": not found,
+        "problems": [{"file": f.file, "line": None, "message": f.message} for f in found],
+        "journals": journals,
+        "files": files,
+    }
+    screen.show(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _journals(space: Workspace) -> tuple[list[JournalRecord], list[Finding]]:
+    """Every journal on its own, so that one that is damaged does not hide another."""
+    records, found = [], []
+    for path in sorted(space.runs.glob(f"*/{JOURNAL}")):
+        try:
+            records.append(read_journal(path))
+        except JournalProblem as problem:
+            where, _, what = problem.message.partition(": ")
+            found.append(Finding(where, what))
+    return records, found
+
+
+def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Finding]:
+    for record in journals:
+        path = manifest_path(space, record.run_id)
+        if record.header is None:
+            continue
+        if not path.exists():
+            yield Finding(str(path), "missing; `kiejobs manifest rebuild` writes it")
+        elif path.read_bytes() != expected_manifest(record, journals):
+            yield Finding(str(path), "differs from its journals; `kiejobs manifest rebuild`")
+
+
+def _files(space: Workspace, journals: list[JournalRecord]) -> Iterator[Finding | None]:
+    """One finding or None for each collected file, all of them hashed."""
+    for attempt in fold(journals).current():
+        if attempt.state is not State.SUCCEEDED:
+            continue
+        for file in attempt.files:
+            digest = space.folder.digest_of(file)
+            if digest is None:
+                yield Finding(file.path, f"missing ({attempt.address})")
+            elif digest != file.sha256:
+                yield Finding(file.path, f"not what was collected ({attempt.address})")
+            else:
+                yield None

@@ -1,0 +1,65 @@
+"""The world opened for a verb that talks to the API: adapters made, handed over, closed.
+
+In: a workspace. Out: an `Opened`, inside an async context. Touches: the network, or the sandbox in
+process; secrets are handed from the system adapter straight to the API's.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.artifacts import FileArtifacts
+from kiejobs.adapters.hosts import HostRule
+from kiejobs.adapters.in_process import InProcess
+from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.sandbox_app import make_sandbox
+from kiejobs.adapters.system import Secret, api_key
+from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
+from kiejobs.core.errors import SpendingStopped
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from kiejobs.commands.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What talks to the world."""
+
+    api: KieApi
+    artifacts: FileArtifacts
+
+
+def require_key(space: Workspace) -> Secret:
+    """The key, or SpendingStopped; a rehearsal needs none."""
+    if space.sandbox:
+        return Secret("sandbox")
+    key = api_key()
+    if not key:
+        hint = "export KIE_API_KEY=…, or add --sandbox to rehearse at no cost"
+        raise SpendingStopped("KIE_API_KEY is not set", hint=hint)
+    if not key.value.isascii() or not key.value.isprintable():
+        raise SpendingStopped("KIE_API_KEY holds characters that no key has")
+    return key
+
+
+@asynccontextmanager
+async def opened(space: Workspace, key: Secret) -> AsyncIterator[Opened]:
+    """The API and the artifact store of this workspace, for the length of a run."""
+    transport = None
+    if space.sandbox:
+        store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
+        app = make_sandbox(store / "sandbox", space.speed, space.faults, base_url=SANDBOX_BASE)
+        transport = InProcess(app)
+    rule = HostRule(private_too=True) if space.sandbox else await HostRule.for_base(space.base)
+    api = KieApi(space.base, key, transport=transport)
+    artifacts = FileArtifacts(space.folder, rule, transport)
+    try:
+        yield Opened(api, artifacts)
+    finally:
+        await api.close()
+        await artifacts.close()

@@ -1,0 +1,76 @@
+"""What `plan`, `run` and `explain` have in common: a loaded file against the ledger.
+
+In: a loaded job file, a workspace, flags. Out: a `Plan`, prices in words, budgets. Touches: journals
+and the output folder, by reading.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from kiejobs.core.plan import Action, Plan, difference
+from kiejobs.core.selection import read_selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change, FieldChange
+
+
+def make_plan(
+    loaded: Loaded, wanted: Wanted, space: Workspace, ledger: Ledger, retry: Sequence[str]
+) -> Plan:
+    return Plan(
+        loaded.expansion.outlines(),
+        ledger,
+        space.condition,
+        campaign=loaded.jobfile.campaign,
+        selection=read_selection(wanted.select),
+        retry=frozenset(retry),
+    )
+
+
+def diff_of(loaded: Loaded, change: Change) -> list[FieldChange] | None:
+    """The fields that differ from what was bought under this address; None where that is no matter."""
+    if change.reason != "input_changed" or change.attempt is None or change.number is None:
+        return None
+    job = loaded.expansion.job(change.number)
+    was = dict(change.attempt.reserved.input)
+    if change.attempt.reserved.model != job.model:
+        return difference(
+            {"model": change.attempt.reserved.model, **was}, {"model": job.model, **job.input}
+        )
+    return difference(was, job.input)
+
+
+def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal | None:
+    """Credits that may still be spent: the file's budget less what the campaign holds, and `--budget`.
+
+    None where nobody set a limit.
+    """
+    limits = [flag] if flag is not None else []
+    budget = loaded.jobfile.budget
+    if budget is not None:
+        held = ledger.committed(loaded.jobfile.campaign) if budget.per == "campaign" else 0
+        limits.append(max(budget.credits - held, Decimal(0)))
+    return min(limits) if limits else None
+
+
+def usd_per_credit(loaded: Loaded) -> Decimal | None:
+    """The price of a credit, where all models of the file agree on one."""
+    known = {spec.usd_per_credit for spec in loaded.expansion.spec_of.values()}
+    return known.pop() if len(known) == 1 else None
+
+
+def widest_address(loaded: Loaded) -> int:
+    """How wide the address column must be, walked without rendering anything."""
+    return max((len(outline.address) for outline in loaded.expansion.outlines()), default=7)
+
+
+def does_something(change: Change) -> bool:
+    """Would `run` act on this line?"""
+    return change.action in {Action.SUBMIT, Action.RESUME, Action.COLLECT, Action.ADOPT}

@@ -1,0 +1,46 @@
+"""`kiejobs render FILE`: the request bodies, one JSON object a line. No key, no network.
+
+In: a job file and a selection. Out: `{"address", "fingerprint", "take", "body"}` lines, streamed.
+Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from kiejobs.commands.loading import load
+from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.plan import selectable
+from kiejobs.core.selection import read_selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.screen import Screen
+
+
+def render(wanted: Wanted, screen: Screen) -> ExitCode:
+    loaded = load(wanted)
+    count = 0
+    for line in _lines(loaded, wanted):
+        screen.out.write(line)
+        count += 1
+    if wanted.select and not count:
+        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+    return ExitCode.DONE
+
+
+def _lines(loaded: Loaded, wanted: Wanted) -> Iterator[str]:
+    selection = read_selection(wanted.select)
+    for outline in loaded.expansion.outlines():
+        if selection.takes(selectable(outline)):
+            job = loaded.expansion.job(outline.number)
+            line = {
+                "address": job.address,
+                "fingerprint": job.fingerprint,
+                "take": job.take,
+                "body": job.body,
+            }
+            yield json.dumps(line, ensure_ascii=False) + "\n"

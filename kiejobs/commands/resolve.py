@@ -1,0 +1,104 @@
+"""`kiejobs resolve ADDRESS --task ID | --lost`: the ruling that ends a doubt.
+
+In: an address in doubt and a person's ruling. Out: a `resolved` event with its evidence. Touches: the
+journals; the API for `--task`, by asking.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kiejobs.adapters.journal import new_run_id, utc_text
+from kiejobs.adapters.lock import RunsLock
+from kiejobs.commands.carrying import new_journal
+from kiejobs.commands.opening import opened, require_key
+from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core import events as e
+from kiejobs.core.errors import ExitCode, StillInDoubt, UsageProblem
+from kiejobs.core.evidence import mismatch
+from kiejobs.core.schema_words import suggest
+from kiejobs.core.types import State
+from kiejobs.ports import TaskRecord, Unanswered
+from kiejobs.reports.screen import clean
+
+if TYPE_CHECKING:
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.core.ledger import Attempt, Ledger
+
+
+def resolve(address: str, task_id: str | None, where: Where, form: str, screen: Screen) -> ExitCode:
+    """`task_id` None is the ruling `--lost`: nothing was made, so the job may be bought again."""
+    space = open_workspace(where)
+    clock = space.clock()
+    run_id = new_run_id(clock.now())
+    with RunsLock(space.runs, run_id, utc_text(clock.now())):
+        ledger = space.ledger(space.journals(alone=True))
+        attempt = _in_doubt(address, ledger)
+        evidence = _evidence(space, ledger, attempt, task_id)
+        journal, _ = new_journal(space, run_id, "resolve", campaign=address.partition("/")[0])
+        ruling = "lost" if task_id is None else "task"
+        journal.append(e.Resolved(attempt.attempt_id, ruling, task_id, evidence))
+        journal.close()
+    refresh_manifests(space, touched={attempt.attempt_id})
+    if form == "json":
+        document = {
+            "format_version": "1.0",
+            "address": address,
+            "ruling": ruling,
+            "task_id": task_id,
+            "attempt_id": attempt.attempt_id,
+            "evidence": evidence,
+        }
+        screen.show(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        screen.show(_in_words(address, task_id, space))
+    return ExitCode.DONE
+
+
+def _in_doubt(address: str, ledger: Ledger) -> Attempt:
+    attempt = ledger.in_doubt_at(address)
+    if attempt is not None:
+        return attempt
+    doubts = [a.address for a in ledger.attempts() if a.state is State.IN_DOUBT]
+    hint = suggest(address, doubts) or (
+        f"in doubt: {', '.join(doubts)}" if doubts else "nothing is in doubt"
+    )
+    raise UsageProblem(f"`{clean(address)}` is not in doubt", hint=hint)
+
+
+def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str | None) -> str:
+    """What the ruling rests on; raises where the API contradicts it."""
+    if task_id is None:
+        return "a person ruled that nothing was made"
+    owner = next((a for a in ledger.attempts() if a.task_id == task_id), None)
+    if owner is not None:
+        message = f"task {clean(task_id)} belongs to `{owner.address}` already"
+        raise StillInDoubt(message, hint="look for another task in the vendor's log")
+    record = _ask(space, task_id)
+    if isinstance(record, Unanswered):
+        message = f"the API does not show task {clean(task_id)}: {record.message}"
+        raise StillInDoubt(message, hint="check the id, or try again in a minute")
+    found = mismatch(attempt, record.model, record.input)
+    if found is not None:
+        message = f"task {clean(task_id)} is not this job: {clean(found)}"
+        raise StillInDoubt(message, hint="look for another task in the vendor's log")
+    return f"recordInfo shows the same request for task {task_id} ({record.api_state})"
+
+
+def _ask(space: Workspace, task_id: str) -> TaskRecord | Unanswered:
+    async def ask() -> TaskRecord | Unanswered:
+        async with opened(space, require_key(space)) as doors:
+            return await doors.api.record(task_id)
+
+    return anyio.run(ask)
+
+
+def _in_words(address: str, task_id: str | None, space: Workspace) -> str:
+    if task_id is None:
+        return f"{address} is ruled lost; the next `kiejobs run{space.flag}` buys it again."
+    return f"{address} is task {task_id}; `kiejobs collect{space.flag}` brings it home."

@@ -1,0 +1,148 @@
+"""`kiejobs run FILE`: plan, confirm, submit, collect, report.
+
+In: a job file. Out: paid tasks, each on record before anything else; videos; a report. Touches: all of
+the world that the adapters touch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import new_run_id, utc_text
+from kiejobs.adapters.lock import RunsLock
+from kiejobs.commands.carrying import Errand, carry_out, conclude, new_journal
+from kiejobs.commands.loading import load
+from kiejobs.commands.opening import require_key
+from kiejobs.commands.planning import (
+    budget_left,
+    diff_of,
+    does_something,
+    make_plan,
+    usd_per_credit,
+    widest_address,
+)
+from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core import events as e
+from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.plan import Action
+from kiejobs.core.types import State
+from kiejobs.reports.plan_report import PlanText
+from kiejobs.runner import Spending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where
+    from kiejobs.core.plan import Change, PlanTotals
+    from kiejobs.runner import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The flags that say how to run."""
+
+    settings: Settings
+    yes: bool
+    budget: Decimal | None
+    retry: tuple[str, ...]
+    form: str
+
+
+def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
+    space = open_workspace(where)
+    loaded = load(wanted)
+    clock = space.clock()
+    run_id = new_run_id(clock.now())
+    with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
+        ledger = space.ledger(space.journals(alone=True))
+        refresh_manifests(space, touched=())
+        made = make_plan(loaded, wanted, space, ledger, how.retry)
+        left = budget_left(loaded, ledger, how.budget)
+        lines = list(made.changes())
+        _show(loaded, lines, made.totals, left, how, screen)
+        busy = [line for line in lines if does_something(line)]
+        if not busy:
+            return _nothing_to_do(lines)
+        key = require_key(space)
+        _confirm(made.totals, how, screen)
+        journal, header = new_journal(
+            space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
+        )
+        journal.append(*_intentions(lines))
+        errand = Errand(journal, header, lines, how.settings, Spending(left))
+        end = carry_out(errand, space, key, screen, loaded.expansion.job, lock.release)
+        return conclude(errand, end, space, screen, how.form)
+
+
+def _show(
+    loaded: Loaded,
+    lines: Sequence[Change],
+    totals: PlanTotals,
+    left: Decimal | None,
+    how: How,
+    screen: Screen,
+) -> None:
+    """The plan: on stdout as part of the text, on stderr beside a JSON report."""
+    text = PlanText(
+        screen.color_out if how.form == "text" else screen.color_err,
+        widest_address(loaded),
+        usd_per_credit(loaded),
+    )
+    tell = screen.show if how.form == "text" else screen.say
+    tell(text.header())
+    for line in lines:
+        tell(text.line(line, diff_of(loaded, line) or ()))
+    tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
+
+
+def _nothing_to_do(lines: Sequence[Change]) -> ExitCode:
+    """What is held back still counts: a job in doubt or failed is not a finished campaign."""
+    states = {line.attempt.state for line in lines if line.attempt is not None}
+    held = {line.attempt.state for line in lines if line.attempt and line.action is Action.HOLD}
+    if State.IN_DOUBT in states:
+        return ExitCode.IN_DOUBT
+    if held & {State.FAILED, State.REJECTED}:
+        return ExitCode.SOME_FAILED
+    return ExitCode.DONE
+
+
+def _confirm(totals: PlanTotals, how: How, screen: Screen) -> None:
+    bought = totals.actions[Action.SUBMIT]
+    if how.yes or not bought:
+        return
+    if screen.ask is None:
+        raise UsageProblem(
+            f"{bought} job(s) would be bought and nobody is there to confirm it",
+            hint="add --yes once the plan has been looked at",
+        )
+    unknown = f", {totals.unpriced} of them at an unknown price" if totals.unpriced else ""
+    if not screen.ask(f"Buy {bought} job(s) for {totals.credits} credits{unknown}?"):
+        raise UsageProblem("nothing was bought")
+
+
+def _intentions(lines: Sequence[Change]) -> list[e.Event]:
+    """The plan on record, and the adoptions, which cost nothing and hold at once."""
+    events: list[e.Event] = [
+        e.Planned(
+            address=line.address,
+            fingerprint=line.fingerprint,
+            take=line.take,
+            model=line.model,
+            action=str(line.action),
+            reason=line.reason,
+            credits=line.credits,
+        )
+        for line in lines
+        if line.action is not Action.ORPHAN
+    ]
+    events += [
+        e.Adopted(line.address, line.attempt.address, line.fingerprint, line.take)
+        for line in lines
+        if line.action is Action.ADOPT and line.attempt is not None
+    ]
+    return events

@@ -1,0 +1,39 @@
+"""`kiejobs sandbox --port N`: the imitated API on a port, for rehearsals of whole pipelines.
+
+In: host, port, folder, speed, faults. Out: nothing until it is interrupted. Touches: a listening
+socket; its folder, which holds the charge log.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.sandbox_app import make_sandbox
+from kiejobs.core.errors import ExitCode, UsageProblem
+
+if TYPE_CHECKING:
+    from kiejobs.commands.screen import Screen
+
+
+def sandbox(
+    host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen
+) -> ExitCode:
+    try:
+        from kiejobs.sandbox.serve import serve  # noqa: PLC0415 - needs the extra `serve`
+    except ImportError as error:
+        hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
+        raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error
+    app = make_sandbox(Path(store), speed, faults)
+
+    def ready(url: str) -> None:
+        screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")
+        screen.say(f"  KIE_API_KEY=any kiejobs run FILE --base-url {url}")
+
+    try:
+        serve(app, host, port, ready=ready)
+    except KeyboardInterrupt:
+        return ExitCode.DONE
+    except OSError as error:
+        raise UsageProblem(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    return ExitCode.DONE

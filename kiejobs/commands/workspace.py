@@ -1,0 +1,88 @@
+"""Where a command works: folders, API, whether it is a rehearsal.
+
+In: the flags that say so. Out: a `Workspace`, which opens what verbs have in common. Touches: the
+environment through the system adapter, journals by reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import read_journals
+from kiejobs.adapters.lock import live_run
+from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of
+from kiejobs.core.fold import fold
+
+if TYPE_CHECKING:
+    from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger import Attempt, Ledger
+
+SANDBOX_BASE = "http://sandbox.invalid"
+REHEARSAL = Path("rehearsal")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The flags that say where to work. Folders are None where not given."""
+
+    runs: str | None = None
+    outputs: str | None = None
+    base_url: str | None = None
+    sandbox: bool = False
+    speed: float = 20.0
+    faults: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A runs folder, an output folder, and the API whose purchases count here."""
+
+    runs: Path
+    outputs: Path
+    base: str
+    origin: str
+    sandbox: bool
+    speed: float
+    faults: str | None
+
+    @property
+    def flag(self) -> str:
+        """What to add to a command that is shown to a person, so that it works here."""
+        return " --sandbox" if self.sandbox else ""
+
+    @property
+    def folder(self) -> OutputFolder:
+        return OutputFolder(self.outputs)
+
+    def clock(self) -> SystemClock:
+        return FastClock(self.speed) if self.sandbox else SystemClock()
+
+    def journals(self, *, alone: bool = False) -> list[JournalRecord]:
+        """All journals; with `alone` (the lock is ours) no other run can be at work."""
+        return read_journals(self.runs, None if alone else live_run(self.runs))
+
+    def ledger(self, journals: list[JournalRecord]) -> Ledger:
+        """The ledger of those journals that spoke to this API."""
+        return fold(journals, self.origin)
+
+    def condition(self, attempt: Attempt) -> str | None:
+        """Are an attempt's files still whole?"""
+        return self.folder.condition(attempt.files, attempt.times["collected"])
+
+
+def open_workspace(where: Where) -> Workspace:
+    """A rehearsal lives under `rehearsal/` unless its folders are named."""
+    root = REHEARSAL if where.sandbox else Path()
+    base = SANDBOX_BASE if where.sandbox else api_base(where.base_url)
+    return Workspace(
+        runs=Path(where.runs) if where.runs else root / "runs",
+        outputs=Path(where.outputs) if where.outputs else root / "outputs",
+        base=base,
+        origin=origin_of(base),
+        sandbox=where.sandbox,
+        speed=where.speed,
+        faults=where.faults,
+    )

@@ -1,0 +1,143 @@
+"""The manifest: one run's document for people and tools, a projection of the journals.
+
+In: a run's record and the ledger of all runs. Out: a JSON document, the same bytes as long as no
+event is added. Every key is always there, null when empty. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core import events as e
+from kiejobs.core.events import money
+from kiejobs.core.types import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.types import Json
+
+FORMAT_VERSION = "1.0"
+
+_UNTOUCHED = "none"
+"""How the totals count a planned job of which nothing was made (its state is null)."""
+
+
+def manifest(
+    record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ()
+) -> dict[str, Json]:
+    """The manifest of one run: each job that its plan wanted or that it had a hand in.
+
+    `also` names further attempts, for a report on a run that had nothing to write down.
+    """
+    header = record.header
+    jobs = {job["address"]: job for job in _jobs(record, ledger, also)}
+    for job in jobs.values():
+        del job["address"]
+    return {
+        "format_version": FORMAT_VERSION,
+        "run_id": record.run_id,
+        "command": header.command if header else None,
+        "campaign": header.campaign if header else None,
+        "origin": header.origin if header else None,
+        "source": dict(header.source) if header and header.source else None,
+        "created_with": header.created_with if header else None,
+        "totals": totals(jobs.values()),
+        "jobs": jobs,
+    }
+
+
+def to_bytes(document: Mapping[str, Json]) -> bytes:
+    """Sorted keys, two blanks, LF, UTF-8: one key a line, so that git shows what changed."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=2)
+    return f"{text}\n".encode("utf-8", "surrogatepass")
+
+
+def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """Counts by state and sums in credits. `unpriced` counts jobs without a known price."""
+    states: dict[str, int] = {_UNTOUCHED: 0, **{state.value: 0 for state in State}}
+    planned = charged = Decimal(0)
+    files = unpriced = 0
+    for job in jobs:
+        states[job["state"] or _UNTOUCHED] += 1
+        planned += Decimal(job["credits"]["planned"] or 0)
+        charged += Decimal(job["credits"]["charged"] or 0)
+        unpriced += job["credits"]["planned"] is None
+        files += len(job["files"])
+    return {
+        "jobs": sum(states.values()),
+        "states": states,
+        "files": files,
+        "unpriced": unpriced,
+        "credits": {"planned": money(planned), "charged": money(charged)},
+    }
+
+
+def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
+    """One job of the manifest, from the attempt that counts for it."""
+    reserved, failure = attempt.reserved, attempt.failure
+    return {
+        "address": attempt.address,
+        "fingerprint": reserved.fingerprint,
+        "take": reserved.take,
+        "state": attempt.state.value if attempt.state else None,
+        "task_id": attempt.task_id,
+        "attempt_id": attempt.attempt_id,
+        "model": reserved.model,
+        "input": dict(reserved.input),
+        "credits": {"planned": _money(reserved.credits), "charged": _money(attempt.charged)},
+        "times": {
+            name: attempt.times.get(name)
+            for name in ("reserved", "submitted", "settled", "collected")
+        },
+        "files": [
+            {"path": file.path, "sha256": file.sha256, "bytes": file.bytes,
+             "media_type": file.media_type, "url": file.url, "url_expires": file.expires}
+            for file in attempt.files
+        ],
+        "error": None if failure is None else {
+            "class": failure.kind, "code": failure.code, "message": failure.message,
+        },
+    }  # fmt: skip
+
+
+def _jobs(
+    record: JournalRecord, ledger: Ledger, also: Iterable[str]
+) -> Iterable[dict[str, Any]]:
+    """Later lines overwrite earlier ones under the same address, so what was touched comes last."""
+    for timed in record.events:
+        if isinstance(timed.event, e.Planned):
+            yield _planned(timed.event, ledger)
+    touched = [getattr(timed.event, "attempt_id", None) for timed in record.events]
+    known = dict.fromkeys([*also, *filter(None, touched)])
+    for attempt in filter(None, map(ledger.attempt, known)):
+        # A retry's older attempts are history; the one that counts for the purchase is the job.
+        yield job_of_attempt(ledger.bought(*attempt.key) or attempt)
+
+
+def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
+    attempt = ledger.bought(line.fingerprint, line.take)
+    if attempt is not None:
+        return {**job_of_attempt(attempt), "address": line.address}
+    return {
+        "address": line.address,
+        "fingerprint": line.fingerprint,
+        "take": line.take,
+        "state": None,
+        "task_id": None,
+        "attempt_id": None,
+        "model": line.model,
+        "input": None,
+        "credits": {"planned": _money(line.credits), "charged": None},
+        "times": {"reserved": None, "submitted": None, "settled": None, "collected": None},
+        "files": [],
+        "error": None,
+    }
+
+
+def _money(value: Decimal | None) -> str | None:
+    return None if value is None else money(value)
