@@ -1,0 +1,116 @@
+"""Callbacks: the service tells a client that a task is over.
+
+In: accepted tasks. Out: POSTs through the sender that was handed in; only ever to a loopback
+address, since the sandbox calls out to nobody. Touches nothing else.
+
+Headers are signed as documented when a key is configured: base64(HMAC-SHA256(key, taskId + "." +
+timestamp)); the body isn't. A callback that isn't answered with 200 is sent three more times, as
+documented for the service's sibling APIs. Only the process that took a task sends for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from kiejobs.sandbox.answers import compact
+from kiejobs.sandbox.records import callback_body, forged_body
+from kiejobs.sandbox.tasks import Standing, lifetime, standing
+
+if TYPE_CHECKING:
+    from kiejobs.sandbox.clock import SandboxClock
+    from kiejobs.sandbox.tasks import Task
+    from kiejobs.sandbox.wire import Sleep
+
+SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
+"""POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""
+
+Describe: TypeAlias = Callable[["Task", "Standing"], dict[str, Any]]
+
+_ATTEMPTS = 4
+_PAUSE = 5.0  # simulated seconds between attempts
+
+
+class NotDelivered(Exception):
+    """Nobody took the callback."""
+
+
+class Callbacks:
+    """Sends what is due. `sleep` waits simulated seconds; `describe` gives a task's record."""
+
+    def __init__(
+        self, clock: SandboxClock, speed: float, sleep: Sleep, describe: Describe, key: str | None
+    ) -> None:
+        self.send: SendCallback | None = None
+        self._clock = clock
+        self._speed = speed
+        self._sleep = sleep
+        self._describe = describe
+        self._key = key
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def expect(self, task: Task) -> None:
+        """Have the callback of a new task sent when it is due, if one is."""
+        ends = task.fate.end in ("success", "fail")
+        wanted = ends and task.fate.callback != "none"
+        if self.send and wanted and task.callback_url and is_loopback(task.callback_url):
+            pending = asyncio.get_running_loop().create_task(self._play(task, task.callback_url))
+            self._pending.add(pending)
+            pending.add_done_callback(self._pending.discard)
+
+    async def _play(self, task: Task, url: str) -> None:
+        fate, life = task.fate, lifetime(task)
+        early = min(fate.callback_by, life) if fate.callback == "forged" else 0.0
+        if fate.callback == "forged":
+            await self._sleep(early)
+            claim = self._describe(task, standing(task, self._clock.now(), self._speed))
+            await self._post(url, forged_body(claim), _signed(task, self._clock.now(), "forged"))
+        await self._sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
+        await self._tell(task, url)
+        if fate.callback == "doubled":
+            await self._sleep(fate.callback_by)
+            await self._tell(task, url)
+
+    async def _tell(self, task: Task, url: str) -> None:
+        ended = Standing(known=True, state=task.fate.end, ended=self._end(task))
+        body = callback_body(self._describe(task, ended))
+        headers = _signed(task, self._clock.now(), self._key) if self._key else {}
+        await self._post(url, body, headers)
+
+    def _end(self, task: Task) -> float:
+        return task.at + lifetime(task) / max(self._speed, task.speed)
+
+    async def _post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> None:
+        data = compact(body).encode("utf-8", "replace")
+        headers = {"content-type": "application/json", "user-agent": "kiejobs-sandbox", **headers}
+        for attempt in range(_ATTEMPTS):
+            try:
+                if self.send is not None:
+                    await self.send(url, data, headers)
+            except NotDelivered:
+                if attempt < _ATTEMPTS - 1:
+                    await self._sleep(_PAUSE)
+            else:
+                return
+
+
+def _signed(task: Task, now: float, key: str) -> dict[str, str]:
+    stamp = str(int(now))
+    digest = hmac.digest(key.encode(), f"{task.task_id}.{stamp}".encode(), hashlib.sha256)
+    signature = base64.b64encode(digest).decode()
+    return {"x-webhook-timestamp": stamp, "x-webhook-signature": signature}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this computer, by its spelling alone: no name is looked up."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

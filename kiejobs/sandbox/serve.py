@@ -1,0 +1,148 @@
+"""The sandbox on a port.
+
+In: a `Sandbox`, host and port. Out: nothing; it serves until it is interrupted. Touches a listening
+socket, and loopback addresses for callbacks. Needs the extra `serve` (uvicorn); prints nothing.
+
+uvicorn answers 500 when an app raises before its first byte, and has no way for an app to drop a
+connection. But it takes a protocol class of ours: the one here gives each connection an app that
+knows its socket and closes it on ConnectionLost. That is less code than a server of our own, and
+HTTP stays in the hands of h11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.wire import ConnectionLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kiejobs.sandbox.app import Sandbox
+    from kiejobs.sandbox.wire import Receive, Scope, Send
+
+_CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
+_GRACE_SECONDS = 1  # for answers under way when the server is stopped
+
+
+def serve(
+    sandbox: Sandbox, host: str, port: int, *, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
+
+    `ready` is told the address, `http://127.0.0.1:PORT`, once requests are answered there. Raises
+    OSError where the port is taken, and KeyboardInterrupt after a SIGINT.
+    """
+    with _listening(host, port) as sock:
+        _server(sandbox, sock, ready).run(sockets=[sock])
+
+
+@contextmanager
+def serving(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """The same in a thread, for as long as the block lasts; gives the address."""
+    with _listening(host, port) as sock:
+        started = threading.Event()
+        server = _server(sandbox, sock, lambda _: started.set())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        thread.start()
+        try:
+            started.wait()
+            yield _url(sock)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as sock:
+        yield sock
+
+
+def _url(sock: socket.socket) -> str:
+    """The address; one that means "any" is told as loopback."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared with, not bound to
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(
+    sandbox: Sandbox, sock: socket.socket, ready: Callable[[str], None] | None
+) -> uvicorn.Server:
+    url = _url(sock)
+    sandbox.move_to(url, _post)
+    config = uvicorn.Config(
+        sandbox,
+        http=_Droppable,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return _Announcing(config, lambda: ready(url) if ready else None)
+
+
+class _Announcing(uvicorn.Server):
+    """Says when it is ready; and when it stops, doesn't wait for scripted silences to end."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
+        await super().shutdown(sockets)
+
+
+class _Droppable(H11Protocol):
+    """A connection that its app can close without an answer, or in the middle of one."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        app: Any = self.app
+
+        async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except (ConnectionLost, asyncio.CancelledError):  # cancelled: the server is stopping
+                transport.close()
+                await _gone(receive)
+
+        self.app = droppable
+
+
+async def _gone(receive: Receive) -> None:
+    """Until uvicorn has noticed; else it would take the silence for a mistake and answer 500."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
+    """Deliver a callback. Raises NotDelivered."""
+    try:
+        async with httpx.AsyncClient(timeout=_CALLBACK_SECONDS, trust_env=False) as client:
+            answer = await client.post(url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NotDelivered from error
+    if answer.status_code != 200:
+        raise NotDelivered

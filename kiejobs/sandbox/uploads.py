@@ -1,0 +1,140 @@
+"""The three upload routes, kept in memory: nothing that is uploaded outlives the process.
+
+In: requests. Out: answers in the recorded shape, and the uploaded bytes. Touches nothing; a URL to
+be fetched isn't, since the sandbox calls out to nobody: a small picture stands for what it holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import mimetypes
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
+from kiejobs.sandbox.clock import iso
+from kiejobs.sandbox.content import Content
+from kiejobs.sandbox.stills import draw_png
+from kiejobs.sandbox.wire import Response
+
+if TYPE_CHECKING:
+    from kiejobs.sandbox.wire import Request
+
+_USER = "100000"
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    data: bytes
+    path: str
+    name: str
+
+
+class Uploads:
+    """What was uploaded, by its path."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Content] = {}
+
+    def answer(self, request: Request, base_url: str, now: float) -> Response:
+        """One of the three routes; errors with the status that is documented for them."""
+        upload = _READERS[request.path](request)
+        if isinstance(upload, str):
+            return bare(400, {"success": False, "msg": upload})
+        path = f"kieai/{_USER}/{upload.path.strip('/')}/{upload.name}"
+        media_type = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
+        self.files[path] = Content(media_type, upload.data)
+        return _uploaded(
+            {
+                "success": True,
+                "fileName": upload.name,
+                "filePath": path,
+                "downloadUrl": f"{base_url}/uploads/{path}",
+                "fileSize": len(upload.data),
+                "mimeType": media_type,
+                "uploadedAt": iso(now),
+            }
+        )
+
+
+def _uploaded(data: dict[str, Any]) -> Response:
+    said = {"success": True, "code": 200, "msg": "File uploaded successfully", "data": data}
+    return Response(200, compact(said).encode(), {"content-type": JSON_TYPE}, code=200)
+
+
+def _read_base64(request: Request) -> _Upload | str:
+    fields = _json_fields(request, "base64Data")
+    if isinstance(fields, str):
+        return fields
+    try:
+        text = fields["base64Data"].rpartition(",")[2]
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return "Invalid base64 data"
+    return _Upload(data, fields["uploadPath"], fields.get("fileName") or _random_name())
+
+
+def _read_url(request: Request) -> _Upload | str:
+    fields = _json_fields(request, "fileUrl")
+    if isinstance(fields, str):
+        return fields
+    url = urlsplit(fields["fileUrl"])
+    if url.scheme not in ("http", "https") or not url.netloc:
+        return "Invalid parameter: fileUrl"
+    name = fields.get("fileName") or url.path.rpartition("/")[2] or _random_name()
+    return _Upload(draw_png(64, 36, fields["fileUrl"]), fields["uploadPath"], name)
+
+
+def _json_fields(request: Request, wanted: str) -> dict[str, str] | str:
+    body = request.json()
+    return _complete(body if isinstance(body, dict) else {}, wanted)
+
+
+def _complete(fields: dict[str, Any], wanted: str) -> dict[str, str] | str:
+    """The text fields, or what is missing of them."""
+    texts = {name: value for name, value in fields.items() if isinstance(value, str) and value}
+    missing = next((name for name in (wanted, "uploadPath") if name not in texts), None)
+    return texts if missing is None else f"Missing required parameter: {missing}"
+
+
+def _read_stream(request: Request) -> _Upload | str:
+    parts = _parts(request)
+    if "file" not in parts:
+        return "Missing required parameter: file"
+    name, data = parts["file"]
+    texts = {key: value.decode("utf-8", "replace") for key, (_, value) in parts.items()}
+    fields = _complete({**texts, "file": "yes"}, "file")
+    if isinstance(fields, str):
+        return fields
+    return _Upload(data, fields["uploadPath"], fields.get("fileName") or name or _random_name())
+
+
+def _parts(request: Request) -> dict[str, tuple[str, bytes]]:
+    """A multipart body (RFC 7578): file name and bytes of each part, by the part's name."""
+    marked = re.search(r'boundary="?([^";,]+)', request.headers.get("content-type", ""))
+    found: dict[str, tuple[str, bytes]] = {}
+    if marked is None:
+        return found
+    for part in request.body.split(b"--" + marked[1].encode("latin-1"))[1:-1]:
+        head, _, data = part.partition(b"\r\n\r\n")
+        text = head.decode("utf-8", "replace")
+        name = re.search(r'[; ]name="([^"]*)"', text)
+        file = re.search(r'filename="([^"]*)"', text)
+        if name:
+            found[name[1]] = (file[1] if file else "", data.removesuffix(b"\r\n"))
+    return found
+
+
+def _random_name() -> str:
+    return f"{uuid.uuid4().hex[:13]}.png"
+
+
+_READERS = {
+    "/api/file-base64-upload": _read_base64,
+    "/api/file-stream-upload": _read_stream,
+    "/api/file-url-upload": _read_url,
+}

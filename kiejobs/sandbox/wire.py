@@ -1,0 +1,147 @@
+"""Requests and answers as values, and the only place that speaks ASGI.
+
+In: an ASGI scope and its channels. Out: a `Request`; and a `Response` put on the wire the way its
+`Delivery` says: whole, slowly, cut short, or not at all. Touches nothing but those channels.
+
+An ASGI app can't say "drop the connection". So a delivery that breaks off raises `ConnectionLost`:
+whoever runs the app turns that into a dead connection (serve.py closes the socket, an in-process
+transport raises its own read error).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kiejobs.core.types import Json
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+_CHUNK = 64 * 1024
+
+
+class ConnectionLost(Exception):
+    """The connection is to die here, with no further byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, read whole. Header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Json:
+        """The body as JSON, or None where it isn't any."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer reaches the client.
+
+    `silent`: not even the status line does. `stop_after`: that many bytes of the body do. `rate`:
+    bytes a second. `hang`: seconds of silence before the end. `drop`: the end is a dead connection.
+    """
+
+    silent: bool = False
+    stop_after: int | None = None
+    rate: int | None = None
+    hang: float = 0.0
+    drop: bool = False
+
+
+WHOLE = Delivery()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer. `code` is the envelope's, `task_id` the task that it is about, for the log.
+
+    `length` is what Content-Length promises, where that isn't the body's own length. `fault` names
+    the scripted fault that had its hand in it.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    code: int | None = None
+    task_id: str | None = None
+    length: int | None = None
+    fault: str | None = None
+    delivery: Delivery = WHOLE
+
+
+async def read_request(scope: Scope, receive: Receive) -> Request:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionLost
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    return Request(scope["method"], scope["path"], query, headers, bytes(body))
+
+
+async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep) -> None:
+    """Send it. Raises ConnectionLost where the delivery ends in a dead connection."""
+    way = response.delivery
+    if not way.silent:
+        await send(_start(response))
+        for chunk in _chunks(response.body[: way.stop_after], way.rate or _CHUNK):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if way.rate:
+                await sleep(1)
+    if way.hang:
+        await _silence(way.hang, receive, sleep)
+    if way.drop:
+        raise ConnectionLost
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _start(response: Response) -> dict[str, Any]:
+    length = len(response.body) if response.length is None else response.length
+    headers = {**response.headers, "content-length": str(length)}
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": response.status, "headers": pairs}
+
+
+def _chunks(body: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+
+
+async def _silence(seconds: float, receive: Receive, sleep: Sleep) -> None:
+    """Say nothing until the time is over or the client has left."""
+    waits = [asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(_left(receive))]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
