@@ -55,7 +55,8 @@ class Anchors:
     def _no_value(self, name: str, spot: Spot) -> None:
         self._findings.usable = False
         if name in self._known:
-            self._findings.add("yaml-alias", f"`*{name}` stands inside what it names", spot)
+            hint = "a value can't contain itself"
+            self._findings.add("yaml-alias", f"`*{name}` stands inside what it names", spot, hint)
             return
         hint = (
             f"write `&{name}` before a value further up; a text that starts with `*` needs quotes"

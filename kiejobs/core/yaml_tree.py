@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 """Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
 
+MAX_EVENTS = 6_000_000
+"""What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
+
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
@@ -75,12 +78,18 @@ class Tree:
             yaml.DocumentStartEvent: self._document,
         }
         try:
-            for event in events:
+            for count, event in enumerate(events):
                 handler = handlers.get(event.__class__)
                 if handler is not None:
                     handler(event)
+                if count > MAX_EVENTS:
+                    self._too_many(_spot(event))
         except Stop:
             return
+
+    def _too_many(self, spot: Spot) -> None:
+        message = "the file holds more values than a job file may"
+        self.findings.fatal("yaml-size", message, spot, "split it into several job files")
 
     # --- one event each --------------------------------------------------------------------------
 

@@ -1,0 +1,126 @@
+"""Prompts and file names as Jinja templates, written by people one need not trust.
+
+In: a template's text, and a context of plain mappings, lists and scalars. Out: the rendered text, or
+a `TemplateProblem`. Touches nothing: includes come from a function, time from a clock, both handed in.
+
+The same template with the same context always gives the same text, whatever was rendered before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2.runtime import Context
+
+from kiejobs.core.template_loading import check_source
+from kiejobs.core.template_meter import Meter
+from kiejobs.core.template_problems import TemplateProblem
+from kiejobs.core.template_sandbox import PromptEnvironment
+from kiejobs.core.template_tree import keys_read
+from kiejobs.core.template_wording import compile_problem, render_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import jinja2
+
+    from kiejobs.core.template_meter import Clock
+
+__all__ = ["Template", "TemplateProblem", "Templates", "is_template"]
+
+CACHED: Final = 1_000
+"""Compiled templates that are kept; each takes about 30 kB, and a job file may write one per scene."""
+
+_MARKS: Final = ("{{", "{%", "{#")
+
+
+def is_template(text: str) -> bool:
+    """Whether rendering could change `text` at all."""
+    return any(mark in text for mark in _MARKS)
+
+
+class Templates:
+    """Compiles the templates of one job file. For one thread; a rendering must end before the next."""
+
+    def __init__(
+        self,
+        load: Callable[[str], str | None] = lambda _name: None,
+        *,
+        clock: Clock | None = None,
+        seconds: float = 2.0,
+        steps: int = 100_000,
+        size: int = 200_000,
+    ) -> None:
+        """Bound each rendering to `seconds` of `clock`, `steps` of work and texts of `size` characters.
+
+        `load` finds an included template's text by its name, a relative path with `/`, or answers
+        None. Without a clock only steps and sizes bound the work.
+        """
+        self._environment = PromptEnvironment(load, Meter(clock, seconds, steps, size))
+        self._compiled: dict[str, Template] = {}
+
+    def compile(self, text: str) -> Template:
+        """A template ready to be rendered many times. Raises TemplateProblem."""
+        known = self._compiled.get(text)
+        if known is not None:
+            return known
+        if len(self._compiled) >= CACHED:
+            del self._compiled[next(iter(self._compiled))]
+        self._compiled[text] = template = self._compile(text)
+        return template
+
+    def _compile(self, text: str) -> Template:
+        env = self._environment
+        try:
+            check_source(text)
+            tree = env.parse(text)
+            axes, names = keys_read(tree, "matrix"), keys_read(tree, "vars")
+            code = env.from_string(tree)
+        except Exception as error:
+            raise compile_problem(error) from error
+        return Template(env, code, axes, names)
+
+
+class Template:
+    """One compiled template.
+
+    `axes_used` are the keys of `matrix` that it may read, `vars_used` those of `vars`; None where
+    that may be any: the mapping is used as a whole, or another template is included.
+    """
+
+    def __init__(
+        self,
+        environment: PromptEnvironment,
+        code: jinja2.Template,
+        axes_used: frozenset[str] | None,
+        vars_used: frozenset[str] | None,
+    ) -> None:
+        self.axes_used = axes_used
+        self.vars_used = vars_used
+        self._environment = environment
+        self._code = code
+
+    def render(self, context: Mapping[str, Any]) -> str:
+        """The text for this context. Raises TemplateProblem."""
+        env = self._environment
+        env.meter.start()
+        try:
+            # jinja2's own render() copies the globals twice, which costs more than a short prompt.
+            names = Context(env, {**env.globals, **context}, None, self._code.blocks)
+            text = env.concat(self._code.root_render_func(names))
+        except Exception as error:
+            raise render_problem(error, context) from error
+        if not text.isascii() and not _is_unicode(text):
+            raise TemplateProblem(
+                "half a surrogate pair is no character", "write the character itself"
+            )
+        return text
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can carry it; an escape in a template can name half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

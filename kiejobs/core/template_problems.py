@@ -1,0 +1,83 @@
+"""What is raised when a template goes wrong, and what its values are called.
+
+In: messages and values. Out: `TemplateProblem`, `NotDefined`, and words. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import UndefinedError
+from jinja2.environment import TemplateModule
+from jinja2.runtime import LoopContext, Undefined
+from jinja2.utils import Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TOO_DEEP: Final = "the template is nested too deeply"
+_MOST_NAMES: Final = 500
+
+
+class TemplateProblem(Exception):
+    """A template can't be compiled, or can't be rendered with this context.
+
+    `lineno` counts within the template from 1, None where no line is to blame. `name` is the included
+    template's, None for the text that was handed in.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        lineno: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.lineno = lineno
+        self.name = name
+
+
+class NotDefined(UndefinedError):
+    """An undefined value was used.
+
+    `name` was looked up in `holder`, jinja2's `missing` for a name on its own. `told` is there where
+    more is known than that.
+    """
+
+    def __init__(self, holder: Any, name: Any, told: str | None, message: str) -> None:
+        super().__init__(told or message)
+        self.holder = holder
+        self.name = name
+        self.told = told
+
+
+def kind(value: Any) -> str:
+    """What a person would call this value."""
+    for types, word in _KINDS:
+        if isinstance(value, types):
+            return word
+    return "null" if value is None else "a function"
+
+
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (Undefined, "an undefined value"),
+    (bool, "a boolean"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    (dict, "a mapping"),
+    ((list, tuple, range), "a list"),
+    (LoopContext, "`loop`"),
+    (Namespace, "a namespace"),
+    (TemplateModule, "an imported template"),
+)
+
+
+def did_you_mean(name: str, known: Iterable[Any]) -> str | None:
+    """The nearest of `known`, of which only the first hundreds are looked at."""
+    names = [str(other) for other, _ in zip(known, range(_MOST_NAMES), strict=False)]
+    near = difflib.get_close_matches(name[:80], names, 1)
+    return near[0] if near else None

@@ -1,0 +1,167 @@
+"""What went wrong with a template, in words for its author.
+
+In: what jinja2, Python or the sandbox raised. Out: a `TemplateProblem` with message, hint, line and the
+included template's name. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError
+from jinja2.utils import missing
+
+from kiejobs.core.template_problems import (
+    TOO_DEEP,
+    NotDefined,
+    TemplateProblem,
+    did_you_mean,
+    kind,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEEP_HINT: Final = "does a macro call itself, or a template include itself?"
+_MOST_NODES: Final = 2_000
+
+
+def compile_problem(error: Exception, name: str | None = None) -> TemplateProblem:
+    """What kept a template from being compiled."""
+    if isinstance(error, TemplateProblem):
+        return error
+    if isinstance(error, TemplateSyntaxError):
+        message, hint = _syntax_words(error.message or "")
+        return TemplateProblem(message, hint, error.lineno, error.name)
+    if isinstance(error, RecursionError | MemoryError | SyntaxError):
+        return TemplateProblem(TOO_DEEP, "write it in smaller steps", name=name)
+    return TemplateProblem(f"the template can't be read: {_short(error)}", name=name)
+
+
+def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
+    """What kept a template from being rendered; `known` is the context."""
+    if isinstance(error, TemplateSyntaxError):
+        return compile_problem(error)
+    problem = _unplaced(error, known)
+    if problem.lineno is None and problem.name is None:
+        problem.lineno, problem.name = _where(error)
+    return problem
+
+
+def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
+    if isinstance(error, TemplateProblem):
+        return error
+    if isinstance(error, NotDefined) and error.told is None:
+        return _not_defined(error, known)
+    if isinstance(error, TemplateNotFound):
+        hint = "included templates are looked for below the job file's folder"
+        return TemplateProblem(f"there is no template `{_short(error)}`", hint)
+    if isinstance(error, RecursionError):
+        return TemplateProblem(TOO_DEEP, _DEEP_HINT)
+    if isinstance(error, MemoryError | OverflowError):
+        return TemplateProblem("the template makes something too large")
+    return TemplateProblem(_python_words(error))
+
+
+def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem:
+    holder, name = error.holder, str(error.name)[:80]
+    if holder is missing:
+        return TemplateProblem(f"`{name}` is not defined", _hint(name, "", known))
+    if not isinstance(holder, dict):
+        return TemplateProblem(f"{kind(holder)} has no `{name}`")
+    path = _path(holder, known)
+    where = f"{path}." if path else ""
+    return TemplateProblem(f"`{where}{name}` is not defined", _hint(name, where, holder))
+
+
+def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
+    near = did_you_mean(name, known)
+    if near is not None:
+        return f"did you mean `{where}{near}`?"
+    names = ", ".join(f"`{where}{str(other)[:40]}`" for other in list(known)[:8])
+    return f"defined here: {names}" if names else None
+
+
+def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
+    """How a template would write the mapping `wanted`, if it is found soon."""
+    queue: list[tuple[str, Any]] = list(known.items())
+    for place, (path, value) in enumerate(queue):
+        if value is wanted:
+            return path
+        if place < _MOST_NODES and len(queue) < _MOST_NODES and isinstance(value, dict):
+            queue += [(f"{path}.{key}", inner) for key, inner in value.items()]
+    return None
+
+
+def _where(error: Exception) -> tuple[int | None, str | None]:
+    """The innermost line of a template that the error passed through."""
+    lineno, name = None, None
+    trace = error.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            lineno, name = template.get_corresponding_lineno(trace.tb_lineno), template.name
+        trace = trace.tb_next
+    return lineno, name
+
+
+_SYNTAX: tuple[tuple[str, str, str | None], ...] = (
+    (
+        r"innermost block .* closed is '(\w+)'",
+        "`{{% {0} %}}` is not closed",
+        "add `{{% end{0} %}}`",
+    ),
+    (r"unknown tag '(end\w+)'", "`{{% {0} %}}` closes nothing", None),
+    (r"unknown tag '(\w+)'", "there is no tag `{0}`", None),
+    (r"end of template.* 'end of print statement'", "`{{{{` is not closed", "add `}}}}`"),
+    (r"end of template.* 'end of statement block'", "`{{%` is not closed", "add `%}}`"),
+    (r"expression, got 'end of print statement'", "`{{{{ }}}}` is empty", "put a name in it"),
+    (
+        r"token 'end of print statement', got '(.+)'",
+        "`{0}` is not expected before `}}}}`",
+        "`~` joins texts; a text in quotes can't hold the same quote",
+    ),
+    (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
+    (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
+    (r"end of comment tag", "`{{#` is not closed", "add `#}}`"),
+    (r"end of raw directive", "`{{% raw %}}` is not closed", "add `{{% endraw %}}`"),
+)
+
+
+def _syntax_words(told: str) -> tuple[str, str | None]:
+    for pattern, message, hint in _SYNTAX:
+        found = re.search(pattern, told)
+        if found is not None:
+            return message.format(*found.groups()), hint and hint.format(*found.groups())
+    return told[:1].lower() + told[1:200].rstrip("."), None
+
+
+_PYTHON: tuple[tuple[str, str], ...] = (
+    (
+        r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'",
+        "`{0}` makes no sense between {1} and {2}",
+    ),
+    (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
+    (r"'(\w+)' object is not iterable", "{0} is no list"),
+)
+_TYPES = dict.fromkeys(("int", "float"), "a number") | dict.fromkeys(("list", "tuple"), "a list")
+_TYPES |= {"str": "a text", "bool": "a boolean", "dict": "a mapping", "NoneType": "null"}
+_ARGUMENTS = re.compile(r"(?:[\w<>]+\.)*_?(\w+?)_?\(\) (?:takes|got|missing|expect)")
+
+
+def _python_words(error: Exception) -> str:
+    """Python's own message, its types called what a person would call them."""
+    told = _short(error)
+    for pattern, message in _PYTHON:
+        found = re.match(pattern, told)
+        if found is not None:
+            return message.format(*(_TYPES.get(word, word) for word in found.groups()))
+    called = _ARGUMENTS.match(told)
+    if called is not None:
+        return f"`{called[1]}` does not take what is in its brackets"
+    return told or type(error).__name__
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
