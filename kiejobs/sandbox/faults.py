@@ -14,15 +14,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from kiejobs.sandbox.tasks import HEALTHY, Fate
-from kiejobs.sandbox.wire import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.types import Json
     from kiejobs.sandbox.twists import Twist
-
-__all__ = ["KINDS", "NO_FAULTS", "ConnectionLost", "Draws", "Effect", "Faults", "Rule", "When"]
 
 KINDS = ("create", "poll", "download", "upload", "credit")
 
