@@ -1,0 +1,48 @@
+"""What all JSON documents have in common.
+
+In: values of the core. Out: JSON-ready dicts, and JSON text that a terminal may show. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from kiejobs.core.events import money
+from kiejobs.core.manifest import job_of_attempt
+from kiejobs.reports.screen import steers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from decimal import Decimal
+
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.plan import FieldChange
+    from kiejobs.core.types import Json
+
+FORMAT_VERSION = "1.0"
+"""Of every document here; each has its schema in schemas/documents."""
+
+
+def json_text(value: Json, indent: int | None = 2) -> str:
+    """JSON that reads back as `value` and is harmless on a screen. Other scripts stay readable."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if all(line.isprintable() for line in text.split("\n")):
+        return text
+    return "".join(json.dumps(c)[1:-1] if c != "\n" and steers(c) else c for c in text)
+
+
+def money_or_null(value: Decimal | None) -> str | None:
+    """Credits as a decimal in text; null where unknown."""
+    return None if value is None else money(value)
+
+
+def diff_document(diff: Iterable[FieldChange]) -> list[dict[str, Json]]:
+    return [{"field": line.field, "was": line.was, "now": line.now} for line in diff]
+
+
+def attempt_document(attempt: Attempt) -> dict[str, Json]:
+    """One attempt as a job of the manifest, with its run and without the request."""
+    job: Mapping[str, Json] = job_of_attempt(attempt)
+    kept = {key: value for key, value in job.items() if key != "input"}
+    return {**kept, "run_id": attempt.run_id}

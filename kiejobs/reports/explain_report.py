@@ -1,0 +1,176 @@
+"""One line of the plan, explained: why it is so, what was bought before, what would change it.
+
+In: a change, the fields that differ, the attempts under its address. Out: text; the document of
+schemas/documents/explain.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.core.plan import Action
+from kiejobs.reports.diff_words import diff_lines
+from kiejobs.reports.documents import (
+    FORMAT_VERSION,
+    attempt_document,
+    diff_document,
+    money_or_null,
+)
+from kiejobs.reports.next_steps import doubt_steps
+from kiejobs.reports.paint import Paint, state_words
+from kiejobs.reports.screen import clean, columns, moment, price_text, quoted, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.plan import Change, FieldChange
+    from kiejobs.core.types import Json
+
+_LONGEST = 160
+
+_WHY = {
+    "new": "nothing was bought for this address, and this request was never bought",
+    "input_changed": "the request differs from what was bought under this address",
+    "retry_failed": "it failed before, and you asked for another try",
+    "in_flight": "it was submitted and has not settled",
+    "in_doubt": "it was sent and the answer is unknown; nothing is bought here until it is ruled on",
+    "file_missing": "it was bought and made, but its file is not here",
+    "file_damaged": "it was bought and made, but its file is not what was collected",
+    "done": "it was bought, and its files are here and whole",
+    "failed": "it failed, and is not bought again by itself",
+    "moved_from": "the same request was bought under a name that is no longer wanted",
+    "no_longer_wanted": "it was bought, and the job file has it no more",
+}
+
+_FREE = {
+    Action.RESUME: "`run` or `collect` would wait for it, at no cost.",
+    Action.COLLECT: "`run` or `collect` would fetch the file again, at no cost.",
+    Action.ADOPT: "`run` would note its new name, at no cost.",
+    Action.ORPHAN: "Nothing would be done: it is reported, and never deleted.",
+    Action.KEEP: "Nothing would be done. To buy another one, say `takes: 2` in the job file.",
+}
+
+
+def explain_text(
+    change: Change,
+    diff: Sequence[FieldChange],
+    history: Sequence[Attempt],
+    *,
+    color: bool = False,
+    file: str | None = None,
+    flag: str = "",
+) -> str:
+    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
+    paint = Paint(color)
+    told, commands = _next(change, file, flag)
+    lines = [paint.bold(clean(change.address)), *_why(change, diff, paint), "", told]
+    lines += [f"    {command}" for command in commands]
+    lines += ["", *_identity(change), "", *_history(change, _bought(change, history), paint)]
+    return "\n".join(lines)
+
+
+def explain_document(
+    change: Change,
+    diff: Sequence[FieldChange],
+    history: Sequence[Attempt],
+    *,
+    file: str | None = None,
+    flag: str = "",
+) -> dict[str, Json]:
+    told, commands = _next(change, file, flag)
+    return {
+        "format_version": FORMAT_VERSION,
+        "address": change.address,
+        "action": change.action.value,
+        "sign": change.sign,
+        "reason": change.reason,
+        "why": _words(change),
+        "detail": change.detail,
+        "fingerprint": change.fingerprint,
+        "take": change.take,
+        "model": change.model,
+        "credits": money_or_null(change.credits),
+        "diff": diff_document(diff),
+        "history": [attempt_document(attempt) for attempt in _bought(change, history)],
+        "next": {"message": told, "commands": list(commands)},
+    }
+
+
+def _words(change: Change) -> str:
+    return _WHY.get(change.reason.partition(" ")[0], change.reason)
+
+
+def _why(change: Change, diff: Sequence[FieldChange], paint: Paint) -> Iterator[str]:
+    yield f"  {paint.sign(change.sign)} {clean(change.reason)}: {clean(_words(change))}"
+    if change.detail:
+        yield f"    {paint.dim(shortened(clean(change.detail), _LONGEST))}"
+    yield from (f"    {line}" for line in diff_lines(diff, paint))
+
+
+def _next(change: Change, file: str | None, flag: str) -> tuple[str, tuple[str, ...]]:
+    """What `run` would do with this line, and the commands that change something about it."""
+    run = f"kiejobs run {quoted(file) if file else 'FILE'}"
+    this = f"{run} --select {quoted(change.address)}"
+    collect = (f"kiejobs collect{flag}",)
+    if change.action is Action.SUBMIT:
+        again = " --retry failed" if change.reason == "retry_failed" else ""
+        return f"`run` would buy it for {price_text(change.credits)}.", (f"{this}{again}{flag}",)
+    if change.action is Action.HOLD:
+        return _held(change, this, flag)
+    return _FREE[change.action], {
+        Action.RESUME: collect,
+        Action.COLLECT: collect,
+        Action.ADOPT: (f"{this}{flag}",),
+    }.get(change.action, ())
+
+
+def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
+    if change.reason == "in_doubt":
+        steps = doubt_steps([change.attempt] if change.attempt else [], flag)
+        told = "Look for it in the vendor's task log, then rule: its task id, or lost."
+        return told, tuple(command for step in steps for command in step.commands)
+    if change.reason == "failed":
+        told = "Nothing would be bought. Change the input, or buy the same again with:"
+        return told, (f"{this} --retry failed{flag}",)
+    return "Another run is submitting it now; look again when that has ended.", (
+        f"kiejobs status{flag}",
+    )
+
+
+def _identity(change: Change) -> list[str]:
+    rows = [
+        ("fingerprint", clean(change.fingerprint)),
+        ("model", clean(change.model)),
+        ("take", str(change.take)),
+    ]
+    return [f"  {line}" for line in columns(rows)]
+
+
+def _bought(change: Change, history: Sequence[Attempt]) -> list[Attempt]:
+    """The address's attempts, and the one that the line is about where that has another address."""
+    attempt = change.attempt
+    return [*history, *([attempt] if attempt is not None and attempt not in history else [])]
+
+
+def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Iterator[str]:
+    if not attempts:
+        yield "  never attempted"
+        return
+    yield "  attempts, oldest first:"
+    for attempt in attempts:
+        yield from (f"    {line}" for line in _attempt(attempt, change, paint))
+
+
+def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
+    state = paint.state(state_words(attempt.state or "not made"))
+    paid = "" if attempt.charged is None else f", {price_text(attempt.charged)}"
+    task = f", task {clean(attempt.task_id)}" if attempt.task_id else ""
+    yield f"{moment(attempt.times.get('reserved'))}  {state}{paid}{task}"
+    same = ", the same as now" if attempt.key == (change.fingerprint, change.take) else ""
+    name = "" if attempt.address == change.address else f"; as {clean(attempt.address)}"
+    request = f"request {clean(attempt.reserved.fingerprint[:12])}{same}"
+    yield paint.dim(f"  {request}; run {clean(attempt.run_id)}{name}")
+    if attempt.failure is not None:
+        yield paint.dim(f"  {shortened(clean(attempt.failure.message), _LONGEST)}")
+    yield from (paint.dim(f"  {clean(file.path)}") for file in attempt.files)

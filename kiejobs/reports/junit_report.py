@@ -1,0 +1,107 @@
+"""A run's report for CI servers, in the JUnit XML that they all read.
+
+In: a `RunView`. Out: an XML document as text: a suite for the campaign, a case for each job. Failed and
+rejected are failures, what may cost or has cost without a result is an error, the rest that is not
+done is skipped. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from kiejobs.reports.paint import state_words
+from kiejobs.reports.run_view import Standing
+from kiejobs.reports.screen import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.core.types import Json
+    from kiejobs.reports.run_view import JobView, RunView
+
+# What XML 1.0 can't hold in any spelling (its chapter 2.2) and `clean` lets through.
+_FORBIDDEN = re.compile("[\ufffe\uffff]")
+
+_KINDS = {
+    Standing.FAILED: "failure",
+    Standing.REJECTED: "failure",
+    Standing.IN_DOUBT: "error",
+    Standing.NOT_COLLECTED: "error",
+    Standing.RUNNING: "skipped",
+    Standing.UNSENT: "skipped",
+    Standing.LOST: "skipped",
+}
+
+
+def junit(view: RunView) -> str:
+    """`<testsuites><testsuite><testcase>`, with the task's id and the files in `system-out`."""
+    suites = ET.Element("testsuites")
+    suite = ET.SubElement(suites, "testsuite", _suite(view))
+    properties = ET.SubElement(suite, "properties")
+    for name in ("run_id", "created_with"):
+        value = _xml(str(view.manifest[name]))
+        ET.SubElement(properties, "property", {"name": name, "value": value})
+    for job in view.jobs:
+        _case(suite, job)
+    ET.indent(suites)
+    text = ET.tostring(suites, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(view: RunView) -> dict[str, str]:
+    kinds = [_KINDS.get(job.standing) for job in view.jobs]
+    started = min((at for job in view.jobs if (at := job.job["times"]["reserved"])), default=None)
+    attributes = {
+        "name": _xml(view.manifest["campaign"] or view.manifest["run_id"]),
+        "tests": str(len(kinds)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
+        "time": f"{sum(_seconds(job.job['times']) for job in view.jobs):.3f}",
+    }
+    if started is not None:
+        attributes["timestamp"] = _xml(started.partition(".")[0].removesuffix("Z"))
+    return attributes
+
+
+def _case(suite: ET.Element, job: JobView) -> None:
+    campaign, _, _ = job.address.partition("/")
+    attributes = {
+        "classname": _xml(campaign),
+        "name": _xml(job.address),
+        "time": f"{_seconds(job.job['times']):.3f}",
+    }
+    case = ET.SubElement(suite, "testcase", attributes)
+    kind = _KINDS.get(job.standing)
+    if kind is not None:
+        said = job.error or job.note or state_words(job.standing)
+        message = _xml(said.replace("\n", " "))
+        attributes = {"message": message}
+        if kind != "skipped":
+            attributes["type"] = job.standing.value
+        ET.SubElement(case, kind, attributes).text = message
+    if out := _output(job):
+        ET.SubElement(case, "system-out").text = _xml(out)
+
+
+def _output(job: JobView) -> str:
+    task = job.job["task_id"]
+    lines = [f"task {task}"] if task else []
+    lines += [f"file {file['path']}" for file in job.job["files"]]
+    return "\n".join(lines)
+
+
+def _seconds(times: Mapping[str, Json]) -> float:
+    """From the reservation to the end; 0 where there is none yet."""
+    if times["reserved"] is None or times["settled"] is None:
+        return 0.0
+    took = datetime.fromisoformat(times["settled"]) - datetime.fromisoformat(times["reserved"])
+    return max(took.total_seconds(), 0.0)
+
+
+def _xml(text: str) -> str:
+    """Spelled out as on a terminal, since logs of CI servers end up on one; line breaks stay."""
+    return "\n".join(_FORBIDDEN.sub("\ufffd", clean(line)) for line in text.split("\n"))

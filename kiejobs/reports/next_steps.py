@@ -1,0 +1,164 @@
+"""What to do next, with the commands to type.
+
+In: a run, or an attempt in doubt. Out: `Step`s, as data for documents and as lines for people. Touches
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.reports.run_view import Standing
+from kiejobs.reports.screen import clean, moment, plural, price_text, quoted, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from decimal import Decimal
+
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.types import Json
+    from kiejobs.reports.paint import Paint
+    from kiejobs.reports.run_view import JobView, RunView
+
+_LONGEST = 160
+
+_CURES = {
+    "budget": "Raise the budget, then run again.",
+    "credits": "Top up the account, then run again.",
+    "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
+    "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
+    "doubts": "Find out what the API made of them before anything more is bought.",
+    "journal": "Give the runs folder room and permissions, then run again.",
+    "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
+}
+_GO_ON = "Run again to go on; nothing is bought twice."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: a stable `reason`, why in words, the commands; an address where it is one job's."""
+
+    reason: str
+    message: str
+    commands: tuple[str, ...] = ()
+    address: str | None = None
+
+    def document(self) -> dict[str, Json]:
+        return {
+            "reason": self.reason,
+            "message": self.message,
+            "address": self.address,
+            "commands": list(self.commands),
+        }
+
+
+def steps_after(view: RunView) -> list[Step]:
+    """What a run leaves to do: doubts first, since they may have cost something."""
+    jobs = view.jobs
+    doubts = [job for job in jobs if job.standing is Standing.IN_DOUBT]
+    steps = [_doubt_of(job, view.flag) for job in doubts]
+    counts = Counter(job.standing for job in jobs)
+    if view.stopped is not None:
+        steps.append(_stopped(view.stopped, counts[Standing.UNSENT], view))
+    return steps + list(_by_standing(counts, view))
+
+
+def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
+    """For attempts in doubt, from the ledger."""
+    return [
+        doubt_step(
+            attempt.address,
+            since=attempt.times.get("reserved"),
+            credits_at_stake=attempt.reserved.credits,
+            said=attempt.failure.message if attempt.failure else None,
+            flag=flag,
+        )
+        for attempt in attempts
+    ]
+
+
+def doubt_step(
+    address: str,
+    *,
+    since: str | None,
+    credits_at_stake: Decimal | None,
+    said: str | None,
+    flag: str,
+) -> Step:
+    """Both ways out of one doubt."""
+    why = shortened(clean(said or "the answer is unknown"), _LONGEST)
+    message = f"sent {moment(since)}, may have cost {price_text(credits_at_stake)}: {why}"
+    command = f"kiejobs resolve {quoted(address)}"
+    commands = (f"{command} --task TASK_ID{flag}", f"{command} --lost{flag}")
+    return Step("in_doubt", message, commands, address)
+
+
+def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
+    """The steps for people, a blank line apart; how to rule on doubts is told once."""
+    doubts = [step for step in steps if step.reason == "in_doubt"]
+    if doubts:
+        yield from ("", *_how_to_rule(paint))
+        for step in doubts:
+            yield from (f"  {clean(step.address or '')}", f"    {step.message}")
+            yield from (f"    {command}" for command in step.commands)
+    for step in steps:
+        if step.reason != "in_doubt":
+            yield from ("", f"{paint.bold(_title(step.reason))}: {step.message}")
+            yield from (f"    {command}" for command in step.commands)
+
+
+def _how_to_rule(paint: Paint) -> Iterator[str]:
+    title = paint.loud("In doubt")
+    yield f"{title}: may have been bought, and is not bought again until you rule on it."
+    yield "Look for the request in the vendor's task log: --task with the id that you find there,"
+    yield "or --lost where you are sure that nothing was made."
+
+
+def _title(reason: str) -> str:
+    return reason.replace("_", " ").capitalize()
+
+
+def _doubt_of(job: JobView, flag: str) -> Step:
+    return doubt_step(
+        job.address,
+        since=job.job["times"]["reserved"],
+        credits_at_stake=job.planned,
+        said=job.error,
+        flag=flag,
+    )
+
+
+def _stopped(stopped: tuple[str, str], unsent: int, view: RunView) -> Step:
+    reason, why = stopped
+    said = f": {shortened(clean(why), _LONGEST)}" if why else ""
+    left = f" {_were(unsent)} not bought." if unsent else ""
+    message = f"{clean(reason)}{said}.{left} {_CURES.get(reason, _GO_ON)}"
+    return Step("stopped", message, (_run(view),))
+
+
+def _by_standing(count: Counter[Standing], view: RunView) -> Iterator[Step]:
+    if count[Standing.RUNNING]:
+        jobs = plural(count[Standing.RUNNING], "job is", "jobs are")
+        message = f"{jobs} still at the API, paid for; bring the files home later with"
+        yield Step("running", message, (f"kiejobs collect{view.flag}",))
+    if count[Standing.NOT_COLLECTED]:
+        jobs = plural(count[Standing.NOT_COLLECTED], "job is", "jobs are")
+        message = f"{jobs} bought and made, but the files are not here; try again with"
+        yield Step("not_collected", message, (f"kiejobs collect{view.flag}",))
+    failed = count[Standing.FAILED] + count[Standing.REJECTED]
+    if failed:
+        message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
+        yield Step("failed", message, (f"{_run(view)} --retry failed",))
+    if count[Standing.UNSENT] and view.stopped is None:
+        message = f"{_were(count[Standing.UNSENT])} not bought. {_GO_ON}"
+        yield Step("not_submitted", message, (_run(view),))
+
+
+def _were(count: int) -> str:
+    return plural(count, "job was", "jobs were")
+
+
+def _run(view: RunView) -> str:
+    return f"kiejobs run {quoted(view.file) if view.file else 'FILE'}{view.flag}"

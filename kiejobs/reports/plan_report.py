@@ -1,0 +1,167 @@
+"""The plan as a table for people, or as a document in a stream.
+
+In: changes, one by one; the totals once all were seen. Out: lines of text, or pieces of the document of
+schemas/plan.schema.json. Touches nothing, and keeps no change: a plan may have 100,000 lines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from kiejobs.core.events import money
+from kiejobs.core.plan import Action
+from kiejobs.reports.diff_words import diff_lines
+from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
+from kiejobs.reports.paint import Paint
+from kiejobs.reports.screen import clean, credits_text, pad, plural, price_text, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from decimal import Decimal
+
+    from kiejobs.core.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.types import Json
+
+_REASON = 16  # columns: as wide as `no_longer_wanted`
+_CREDITS = 7
+_DETAIL = 120
+
+
+class PlanText:
+    """The table: `header`, then `line` for each change, then `footer`.
+
+    `width_of_addresses` in columns, since nothing is known about the lines to come. Credits stand only
+    in lines that spend. `flag` is added to commands that are shown, e.g. ` --sandbox`.
+    """
+
+    def __init__(
+        self,
+        color: bool,  # noqa: FBT001 - as the other texts take it
+        width_of_addresses: int,
+        usd_per_credit: Decimal | None = None,
+        flag: str = "",
+    ) -> None:
+        self._paint = Paint(color)
+        self._width = max(width_of_addresses, len("address"))
+        self._usd = usd_per_credit
+        self._flag = flag
+        self._held: Counter[str] = Counter()
+
+    def header(self) -> str:
+        line = f"     {pad('address', self._width)}  {pad('reason', _REASON)}  "
+        return self._paint.bold(f"{line}{pad('credits', _CREDITS, right=True)}")
+
+    def line(self, change: Change, diff: Sequence[FieldChange] = ()) -> str:
+        """One change; below it what differs, or more words on the reason."""
+        if change.action is Action.HOLD:
+            self._held[change.reason] += 1
+        reason, _, source = change.reason.partition(" ")
+        first = (
+            f"  {self._paint.sign(change.sign)}  {pad(clean(change.address), self._width)}  "
+            f"{pad(clean(reason), _REASON)}  {self._credits(change)}"
+        ).rstrip()
+        below = diff_lines(diff, self._paint) if diff else self._detail(change, source)
+        return "\n".join([first, *(f"       {line}" for line in below)])
+
+    def footer(
+        self, totals: PlanTotals, *, campaign: str, budget_left: Decimal | None = None
+    ) -> str:
+        """The sums in words, what to beware of, and the digest that names what would be bought."""
+        counts = "; ".join(self._counts(totals)) or "no jobs"
+        nothing = "" if totals.actions[Action.SUBMIT] else ". Nothing to buy."
+        headline = f"{clean(campaign)}: {counts}{nothing}"
+        warnings = self._warnings(totals, budget_left)
+        digest = self._paint.dim(f"digest: {totals.digest}")
+        return "\n".join(["", self._paint.bold(headline), *warnings, digest])
+
+    def _credits(self, change: Change) -> str:
+        if not change.spends:
+            return ""
+        text = pad(credits_text(change.credits), _CREDITS, right=True)
+        return self._paint.loud(text) if change.credits is None else text
+
+    def _detail(self, change: Change, source: str) -> list[str]:
+        words = ", ".join(filter(None, (source and f"from {source}", change.detail)))
+        return [self._paint.dim(shortened(clean(words), _DETAIL))] if words else []
+
+    def _counts(self, totals: PlanTotals) -> Iterator[str]:
+        count = totals.actions
+        if count[Action.SUBMIT]:
+            yield self._to_buy(totals)
+        told = (
+            (count[Action.RESUME], "in flight"),
+            (count[Action.COLLECT], "to collect"),
+            (count[Action.ADOPT], "moved"),
+            (count[Action.KEEP], "done"),
+            (self._held["failed"], "failed"),
+            (self._held["in_flight"], "being submitted by another run"),
+            (totals.in_doubt, "in doubt"),
+            (count[Action.ORPHAN], "no longer wanted"),
+        )
+        yield from (f"{number:,} {words}" for number, words in told if number)
+
+    def _to_buy(self, totals: PlanTotals) -> str:
+        submits = totals.actions[Action.SUBMIT]
+        if totals.unpriced == submits:
+            return f"{submits:,} to buy, at an unknown price"
+        more = f" and {totals.unpriced:,} at an unknown price" if totals.unpriced else ""
+        known = submits - totals.unpriced
+        return f"{known:,} to buy for {price_text(totals.credits, self._usd)}{more}"
+
+    def _warnings(self, totals: PlanTotals, budget_left: Decimal | None) -> Iterator[str]:
+        if totals.unpriced:
+            consequence = "each is paid for at the vendor's price of the day"
+            if budget_left is not None:
+                consequence = "no budget can hold that, so a run stops before it"
+            jobs = plural(totals.unpriced, "job")
+            yield self._paint.loud(f"PRICE UNKNOWN for {jobs}, left out of the sum: {consequence}")
+        if budget_left is not None and totals.credits > budget_left:
+            left = credits_text(budget_left)
+            yield self._paint.loud(
+                f"OVER BUDGET: {left} left; a run stops buying when it is used up"
+            )
+        if totals.in_doubt:
+            yield f"In doubt: nothing is bought there until ruled on; `kiejobs status{self._flag}` tells how."
+        if self._held["failed"]:
+            yield "Failed: held, and not bought again without `--retry failed`."
+
+
+def plan_json(
+    changes: Iterable[Change],
+    diff_of: Callable[[Change], Sequence[FieldChange] | None],
+    campaign: str,
+    totals: Callable[[], PlanTotals],
+) -> Iterator[str]:
+    """The document in pieces, one change a line; `totals` is asked when all changes were seen."""
+    head = {"format_version": FORMAT_VERSION, "campaign": campaign}
+    yield f'{json_text(head, None)[:-1]}, "changes": ['
+    comma = ""
+    for change in changes:
+        yield f"{comma}\n{json_text(_change(change, diff_of(change)), None)}"
+        comma = ","
+    end = totals()
+    yield f'\n], "totals": {json_text(_totals(end), None)}, "digest": "{end.digest}"}}\n'
+
+
+def _change(change: Change, diff: Sequence[FieldChange] | None) -> dict[str, Json]:
+    return {
+        "address": change.address,
+        "action": change.action.value,
+        "reason": change.reason,
+        "fingerprint": change.fingerprint,
+        "take": change.take,
+        "credits": money_or_null(change.credits),
+        "diff": None if diff is None else diff_document(diff),
+        "model": change.model,
+        "detail": change.detail,
+    }
+
+
+def _totals(totals: PlanTotals) -> dict[str, Json]:
+    return {
+        "actions": {str(action): count for action, count in totals.actions.items()},
+        "credits": money(totals.credits),
+        "unpriced": totals.unpriced,
+        "in_doubt": totals.in_doubt,
+    }

@@ -1,0 +1,149 @@
+"""What is happening, as it happens: a line for each change of state, for logs.
+
+In: states and notes from the runner, and a stream. Out: nothing. Touches: that stream only. The one
+on a terminal is in progress_live.py.
+
+Both never raise: a full disk or a closed pipe under stderr must not come between a purchase and its
+record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+from kiejobs.ports import Progress
+from kiejobs.reports.paint import Paint, state_words
+from kiejobs.reports.screen import clean, pad, shortened
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+SETTLED = frozenset({
+    "collected", "failed", "rejected", "in_doubt", "not collected", "not submitted",
+})  # fmt: skip
+"""The runner's words after which a job needs nothing more in this run."""
+
+_STATE = 13
+_LONGEST = 160
+
+
+class RunProgress(Progress, AbstractContextManager["RunProgress"], Protocol):
+    """Progress that is on the screen between `with` and its end."""
+
+
+def make_progress(
+    stream: TextIO, total: int, *, live: bool = False, color: bool = False
+) -> RunProgress:
+    """`live` where the stream is a terminal that can move its cursor; the caller decides."""
+    if live:
+        from kiejobs.reports.progress_live import LiveProgress  # noqa: PLC0415 - rich is slow
+
+        return LiveProgress(stream, total, color=color)
+    return LineProgress(stream, total, color=color)
+
+
+class Tally:
+    """Which state each job is in, and how many have settled."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.states: Counter[str] = Counter()
+        self._state_of: dict[str, str] = {}
+
+    @property
+    def settled(self) -> int:
+        return sum(self.states[state] for state in SETTLED)
+
+    def move(self, address: str, state: str) -> bool:
+        """Note a job's state; is it another one than before?"""
+        before = self._state_of.get(address)
+        if before == state:
+            return False
+        if before is not None:
+            self.states[before] -= 1
+        self.states[state] += 1
+        self._state_of[address] = state
+        self.total = max(self.total, len(self._state_of))
+        return True
+
+
+class QuietStream:
+    """A stream whose failures are nobody's business; what it can't encode is spelled out."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
+            self._stream.write(fit)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class LineProgress:
+    """One line for each state that a job gets into: `[3/8] collected  ADDRESS`.
+
+    Going back and forth between two states is told once, and a remark that repeats is told the first,
+    the tenth, the hundredth time.
+    """
+
+    def __init__(self, stream: TextIO, total: int = 0, *, color: bool = False) -> None:
+        self._stream = QuietStream(stream)
+        self._paint = Paint(color)
+        self._tally = Tally(total)
+        self._told: Counter[tuple[str, ...]] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.flush()
+
+    def job(self, address: str, state: str, note: str | None = None) -> None:
+        self._tally.move(address, state)
+        if note:
+            said = self._paint.dim(shortened(clean(note), _LONGEST))
+            self._tell(f"{self._line(address, state)}  {said}", (address, state, note))
+        elif not self._told[address, state]:
+            self._tell(self._line(address, state), (address, state))
+
+    def note(self, message: str) -> None:
+        self._tell(clean(message), (message,))
+
+    def _line(self, address: str, state: str) -> str:
+        words = state_words(clean(state))
+        total = str(self._tally.total)
+        done = f"[{self._tally.settled:{len(total)}}/{total}]"
+        blanks = pad("", _STATE - len(words))
+        return f"{done} {self._paint.state(words)}{blanks}  {clean(address)}"
+
+    def _tell(self, line: str, what: tuple[str, ...]) -> None:
+        self._told[what] += 1
+        count = self._told[what]
+        if str(count).strip("0") == "1":
+            self._say(line if count == 1 else f"{line} ({count:,} times)")
+
+    def _say(self, line: str) -> None:
+        self._stream.write(f"{line}\n")
+        self._stream.flush()

@@ -1,0 +1,148 @@
+"""Text made fit for a terminal: harmless, aligned, coloured where wanted.
+
+In: text from anywhere. Out: text in which nothing from outside steers the terminal, padded by what it
+takes on the screen. Touches nothing.
+
+Job files and answers come from strangers: an escape sequence in a prompt or an error message could
+repaint what a person approves. Everything that is shown goes through `clean` once; colour is added
+after that, so that the only escapes on the screen are ours.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from kiejobs.core.events import money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+_BLANK = frozenset("\t\n\v\f\r\x85\u2028\u2029")
+_JOINERS = frozenset("\u200c\u200d")  # several scripts and emoji are spelled with them
+_HIDDEN = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible formats (bidi among them), surrogates
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_CENT = Decimal("0.01")
+_OURS = re.compile("\x1b\\[[0-9;]*m")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+
+
+def clean(text: str) -> str:
+    r"""On one line, with each character that a terminal may obey spelled out: `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(map(_harmless, text.replace("\r\n", "\n")))
+
+
+def steers(char: str) -> bool:
+    """May a terminal obey this character, or hide it, or fail to encode it?"""
+    return char in "\u2028\u2029" or (
+        unicodedata.category(char) in _HIDDEN and char not in _JOINERS
+    )
+
+
+def _harmless(char: str) -> str:
+    if char in _BLANK:
+        return " "
+    if not steers(char):
+        return char
+    code = ord(char)
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def width(text: str) -> int:
+    """How many columns the text takes: CJK two each, combining marks and our colours none."""
+    bare = _OURS.sub("", text)
+    return len(bare) if bare.isascii() else sum(map(_columns, bare))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """Filled with blanks up to `columns`; a wider text stays whole."""
+    blanks = " " * (columns - width(text))
+    return blanks + text if right else text + blanks
+
+
+def shortened(text: str, columns: int) -> str:
+    """Cut to at most `columns` on the screen, with `…` where something is missing. Plain text only."""
+    if len(text) <= columns // 2 or width(text) <= columns:
+        return text
+    kept, taken = [], 0
+    for char in text:
+        taken += _columns(char)
+        if taken >= columns:
+            break
+        kept.append(char)
+    return "".join(kept) + "…"
+
+
+def shortened_left(text: str, columns: int) -> str:
+    """As `shortened`, with the end kept."""
+    return shortened(text[::-1], columns)[::-1]
+
+
+def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Lines with their cells below one another, two blanks apart; `right` names columns of numbers."""
+    table = [list(row) for row in rows]
+    widths = [
+        max(width(row[at]) for row in table if at < len(row))
+        for at in range(max(map(len, table), default=0))
+    ]
+    return [
+        "  ".join(pad(cell, widths[at], right=at in right) for at, cell in enumerate(row)).rstrip()
+        for row in table
+    ]
+
+
+def quoted(word: str) -> str:
+    """A word as it must be typed in a shell: addresses hold brackets."""
+    return shlex.quote(clean(word))
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """`1 job`, `4,000 jobs`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def credits_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> str:
+    """`16`, `1,600 ($8.00)` where the price of a credit is known, `unknown`."""
+    if value is None:
+        return "unknown"
+    whole, dot, rest = money(value).partition(".")
+    return f"{int(whole):,}{dot}{rest}{_dollars(value, usd_per_credit)}"
+
+
+def price_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> str:
+    """As `credits_text`, as part of a sentence: `16 credits ($0.08)`, `an unknown price`."""
+    if value is None:
+        return "an unknown price"
+    unit = "credit" if value == 1 else "credits"
+    return f"{credits_text(value)} {unit}{_dollars(value, usd_per_credit)}"
+
+
+def _dollars(value: Decimal, usd_per_credit: Decimal | None) -> str:
+    if usd_per_credit is None or not value:
+        return ""
+    dollars = (value * usd_per_credit).quantize(_CENT, ROUND_HALF_UP)
+    return f" (${dollars:,})" if dollars else " (under $0.01)"
+
+
+def moment(time: str | None) -> str:
+    """A journal's time for people: `2026-11-22 07:36:12 UTC`."""
+    found = _MOMENT.fullmatch(time or "")
+    return f"{found[1]} {found[2]} UTC" if found else clean(time or "an unknown time")
