@@ -76,7 +76,7 @@ CREDITS = Credits()
 
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
     """An option that can also be set by `KIEJOBS_<NAME>`."""
-    long = name.split("/")[0].lstrip("-").replace("-", "_").upper()
+    long = name.lstrip("-").replace("-", "_").upper()
     return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
 
 

@@ -165,21 +165,19 @@ def _outcome(errand: Errand, end: RunEnd, space: Workspace) -> tuple[ExitCode, d
 
 
 def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:
+    """The first that holds; what needs a person comes before what only takes time."""
     stopped = errand.spending.stopped
-    if stopped is Stop.JOURNAL:
-        return ExitCode.JOURNAL
-    if State.IN_DOUBT in states:
-        return ExitCode.IN_DOUBT
-    if stopped is Stop.INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if stopped is not None:
-        return ExitCode.STOPPED
-    if State.FAILED in states or State.REJECTED in states:
-        return ExitCode.SOME_FAILED
-    still_open = {State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states)
-    if still_open and not errand.settings.detach:
-        return ExitCode.STILL_RUNNING
-    return ExitCode.SOME_FAILED if end.notes and not still_open else ExitCode.DONE
+    is_open = bool({State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states))
+    verdicts = (
+        (stopped is Stop.JOURNAL, ExitCode.JOURNAL),
+        (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
+        (stopped is Stop.INTERRUPTED, ExitCode.INTERRUPTED),
+        (stopped is not None, ExitCode.STOPPED),
+        (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
+        (is_open and not errand.settings.detach, ExitCode.STILL_RUNNING),
+        (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
+    )
+    return next((code for holds, code in verdicts if holds), ExitCode.DONE)
 
 
 def _attempt_ids(errand: Errand) -> set[str]:

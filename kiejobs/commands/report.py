@@ -42,21 +42,15 @@ def report(
         ending = Path(file).suffix
         if ending not in _BY_ENDING:
             raise UsageProblem(f"-o {file}: the ending must be .json, .xml or .txt")
-        text = _words(_BY_ENDING[ending], record, document, screen, space.flag, color=False)
+        text = _words(_BY_ENDING[ending], record, document, space.flag, color=False)
         write_atomically(Path(file), text.encode())
     if not files or form != "text":
-        screen.show(_words(form, record, document, screen, space.flag, color=screen.color_out))
+        screen.show(_words(form, record, document, space.flag, color=screen.color_out))
     return ExitCode.DONE
 
 
 def _words(
-    form: str,
-    record: JournalRecord,
-    document: Mapping[str, Json],
-    screen: Screen,
-    flag: str,
-    *,
-    color: bool,
+    form: str, record: JournalRecord, document: Mapping[str, Json], flag: str, *, color: bool
 ) -> str:
     end = _end_of(record)
     stopped = (end.stopped, "") if end is not None and end.stopped else None

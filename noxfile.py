@@ -1,0 +1,53 @@
+"""The task runner's words: `nox` alone is what CI runs; `nox -s fmt` and friends are for the day.
+
+Each session installs what it needs itself. The tests run against the built wheel.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+DEV = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "dev")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and the architecture's walls."""
+    session.install("-q", "-e", ".", "ruff>=0.6", "import-linter>=2.1")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("-q", "-e", ".[media,serve]", "mypy", "types-pyyaml", "types-jsonschema")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, against the built wheel."""
+    session.install("-q", "build", *DEV)
+    session.run("python", "-m", "build", "-q", "--wheel", "--outdir", session.create_tmp(), ".")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def fmt(session: nox.Session) -> None:
+    """Format, and fix what can be fixed."""
+    session.install("-q", "ruff>=0.6")
+    session.run("ruff", "format", ".")
+    session.run("ruff", "check", "--fix", ".")
+
+
+@nox.session
+def regenerate(session: nox.Session) -> None:
+    """Write anew what is generated: the job file's schema, the reference pages."""
+    session.install("-q", "-e", ".")
+    session.run("python", "tests/regenerate.py")

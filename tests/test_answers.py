@@ -1,0 +1,166 @@
+"""The table of what createTask's and recordInfo's answers mean, row by row."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kiejobs import ports
+from kiejobs.adapters import answers
+
+
+def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:
+    return json.dumps({"code": code, "msg": msg, "data": data, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "expected"),
+    [
+        (200, body(200, "success", {"taskId": "ab12"}), ports.Accepted("ab12")),
+        (
+            200,
+            body("200", "success", {"taskId": "ab12", "recordId": "ab12"}),
+            ports.Accepted("ab12"),
+        ),
+        (200, body(429, "slow"), ports.NotAccepted("429", "slow", 7.0)),
+        (429, body(429, "slow"), ports.NotAccepted("429", "slow", 7.0)),
+        (429, b"busy", ports.NotAccepted("429", "busy", 7.0)),
+        (200, body(455, "repairs"), ports.NotAccepted("455", "repairs", 7.0)),
+        (200, body(401, "who"), ports.Refused("401", "who")),
+        (401, json.dumps({"code": 401, "msg": "who"}).encode(), ports.Refused("401", "who")),
+        (403, b"error code: 1010", ports.Refused("403", "error code: 1010")),
+        (200, body(402, "poor"), ports.NoMoney("402", "poor")),
+        (200, body(433, "cap"), ports.NoMoney("433", "cap")),
+        (
+            200,
+            body(500, "Your balance is too small"),
+            ports.NoMoney("500", "Your balance is too small"),
+        ),
+        (200, body(500, "prompt is required"), ports.Rejected("500", "prompt is required")),
+        (
+            200,
+            body(500, "x is not within the range of allowed options"),
+            ports.Rejected("500", "x is not within the range of allowed options"),
+        ),
+        (200, body(404, "no"), ports.Rejected("404", "no")),
+        (200, body(422, "no such model"), ports.Rejected("422", "no such model")),
+        (200, body(505, "off"), ports.Rejected("505", "off")),
+    ],
+)
+def test_an_answer_with_a_meaning_has_its_class(
+    status: int, answer: bytes, expected: ports.CreateOutcome
+) -> None:
+    assert answers.create_outcome(status, "7", answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, body(500, "Internal Error")),
+        (500, body(500, "")),
+        (200, body(501, "generation failed")),
+        (200, body(299, "what")),
+        (502, b"<html>bad gateway</html>"),
+        (500, b""),
+        (200, b"<html>hello</html>"),
+        (200, b'{"code":200,"msg":"success","data":{"taskI'),
+        (200, body(200, "success", {})),
+        (200, body(200, "success", None)),
+        (200, body(200, "success", {"taskId": ""})),
+        (200, body(200, "success", {"taskId": 17})),
+        (200, b"[]"),
+        (200, b"{}"),
+        (200, b"\xff\xfe\x00"),
+        (301, b""),
+        (200, b"[" * 100_000),
+        (200, body(None, "x")),
+        (200, b'{"code": true, "msg": "x"}'),
+    ],
+)
+def test_an_answer_without_a_meaning_is_in_doubt(status: int, answer: bytes) -> None:
+    assert isinstance(answers.create_outcome(status, None, answer), ports.InDoubt)
+
+
+@pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
+def test_a_retry_after_that_is_no_number_is_none(said: str | None) -> None:
+    assert answers.seconds_of(said) is None
+
+
+def test_a_retry_after_is_capped() -> None:
+    assert answers.seconds_of("1e99") == 600
+    assert answers.seconds_of("-5") == 0
+
+
+def record(state: str, **more: Any) -> bytes:
+    return body(200, "success", {"taskId": "t", "state": state, "resultJson": "", **more})
+
+
+@pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])
+def test_the_known_states_are_running(state: str) -> None:
+    assert answers.poll_outcome(200, record(state)) == ports.StillRunning(state)
+
+
+@pytest.mark.parametrize("state", ["archived", "cancelled", "SUCCESS", ""])
+def test_an_unknown_state_is_running_with_a_note(state: str) -> None:
+    outcome = answers.poll_outcome(200, record(state))
+    assert isinstance(outcome, ports.StillRunning)
+    assert outcome.note
+
+
+def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
+    result = json.dumps({"resultUrls": ["https://files.example.com/a.mp4"]})
+    outcome = answers.poll_outcome(200, record("success", resultJson=result, creditsConsumed=16.0))
+    assert outcome == ports.Succeeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
+
+
+def test_a_parsed_response_is_preferred_to_the_text() -> None:
+    data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
+    assert answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(
+        ("https://b",), None
+    )
+
+
+@pytest.mark.parametrize("result", ["", None, "{", "[]"])
+def test_success_without_a_readable_result_is_not_the_end(result: object) -> None:
+    outcome = answers.poll_outcome(200, record("success", resultJson=result))
+    assert isinstance(outcome, ports.StillRunning)
+
+
+def test_a_failure_keeps_its_code_and_message() -> None:
+    outcome = answers.poll_outcome(
+        200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0)
+    )
+    assert outcome == ports.Failed("500", "flagged", Decimal(0))
+
+
+@pytest.mark.parametrize(
+    "answer", [body(422, "recordInfo is null"), body(404, "Task not found"), b"<html>", body(429)]
+)
+def test_what_is_no_verdict_ends_nothing(answer: bytes) -> None:
+    assert isinstance(answers.poll_outcome(200, answer), ports.Unanswered)
+
+
+def test_param_is_decoded_twice() -> None:
+    param = json.dumps({"model": "m", "input": json.dumps({"prompt": "p", "duration": 6})})
+    found = answers.task_record(200, record("waiting", param=param))
+    assert found == ports.TaskRecord("t", "m", {"prompt": "p", "duration": 6}, "waiting")
+
+
+def test_param_may_hold_its_input_undisguised() -> None:
+    param = json.dumps({"model": "m", "input": {"prompt": "p"}})
+    found = answers.task_record(200, record("waiting", param=param))
+    assert isinstance(found, ports.TaskRecord)
+    assert found.input == {"prompt": "p"}
+
+
+@pytest.mark.parametrize(("data", "expected"), [(100, Decimal(100)), (60.62, Decimal("60.62"))])
+def test_a_balance_is_an_integer_or_a_float(data: object, expected: Decimal) -> None:
+    assert answers.balance(200, body(200, "success", data)) == expected
+
+
+@pytest.mark.parametrize("data", [None, "60", True, float("inf")])
+def test_what_is_no_number_is_no_balance(data: object) -> None:
+    assert isinstance(answers.balance(200, body(200, "success", data)), ports.Unanswered)
