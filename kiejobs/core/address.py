@@ -11,7 +11,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from kiejobs.core.identity import canonical
-from kiejobs.core.matrix import label_source
+from kiejobs.core.matrix_filter import label_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,53 +1,34 @@
-"""A job file multiplied into jobs, each known by its number, none of them kept.
+"""A job file multiplied into jobs.
 
-In: a JobFile, specs, a template compiler. Out: an `Expansion`: outlines (address, fingerprint, price)
-in a stream, and whole jobs on demand. Only a job's 32-byte key and the number of its price are held,
-so that 100,000 combinations don't become 100,000 prompts in memory. Touches nothing.
+In: a JobFile, the models' specs, a template compiler. Out: an `Expansion`, and all problems with their
+places. Touches nothing.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.address import address, default_output
-from kiejobs.core.errors import Diagnostic, Problems
-from kiejobs.core.identity import fingerprint
+from kiejobs.core.errors import Diagnostic
+from kiejobs.core.expansion import Expansion
 from kiejobs.core.matrix_check import check_matrix
-from kiejobs.core.output_path import UnsafePath, safe_output
-from kiejobs.core.recipe import Recipe, Slip, SlipFound
+from kiejobs.core.recipe import Recipe
 from kiejobs.core.requests import RequestChecker
-from kiejobs.core.schema_words import is_uri, suggest
-from kiejobs.core.spec import complete, price
-from kiejobs.core.types import Job
+from kiejobs.core.schema_words import suggest
+from kiejobs.core.written import Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from decimal import Decimal
+    from collections.abc import Callable, Iterator
 
+    from kiejobs.core.errors import Problems
     from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.spec import Spec
     from kiejobs.core.template import Templates
-    from kiejobs.core.types import Json
 
-_TOO_MANY_TO_COUNT = 1_000_000
+__all__ = ["Catalogue", "Expansion", "expand"]
 
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A job without its request: enough to plan by."""
-
-    number: int
-    address: str
-    fingerprint: str
-    take: int
-    job: str
-    model: str
-    tags: tuple[str, ...]
-    axes: tuple[tuple[str, str], ...]
-    credits: Decimal | None
+_QUICKLY_COUNTED = 1_000_000
+_QUICKLY_WALKED = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,131 +37,6 @@ class Catalogue:
 
     models: tuple[str, ...]
     spec: Callable[[str], Spec | None]
-
-
-class Expansion:
-    """All jobs of one job file. `survey` must have been walked before outlines are asked for."""
-
-    def __init__(self, jobfile: JobFile, recipes: list[Recipe]) -> None:
-        self.jobfile = jobfile
-        self._recipes = recipes
-        self._starts = [0]
-        for recipe in recipes:
-            self._starts.append(self._starts[-1] + len(recipe.rows) * recipe.entry.takes)
-        self._keys = bytearray()
-        self._price_of = array("I")
-        self._prices: list[Decimal | None] = []
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def survey(self, problems: Problems) -> None:
-        """Render, check and identify every job once; keep its key and its price."""
-        folded = _Folded(self.jobfile)
-        requests: dict[bytes, int] = {}
-        outputs: dict[str, int] = {}
-        price_numbers: dict[Decimal | None, int] = {}
-        for number in range(len(self)):
-            job = self._make(number, folded)
-            key = bytes.fromhex(job.fingerprint)
-            price_number = price_numbers.setdefault(job.credits, len(price_numbers))
-            self._keys += key
-            self._price_of.append(price_number)
-            first = requests.setdefault(key + job.take.to_bytes(2, "big"), number)
-            if first != number and not folded.hit:
-                folded.add(job, _same_request(self._address(first), job.address))
-            first = outputs.setdefault(job.output.casefold(), number)
-            if first != number and not folded.hit:
-                folded.add(job, _same_output(self._address(first), job.output))
-        self._prices = list(price_numbers)
-        folded.hand_over(problems)
-
-    def outlines(self) -> Iterator[Outline]:
-        """In the order of submission, without rendering anything."""
-        return (self.outline(number) for number in range(len(self)))
-
-    def outline(self, number: int) -> Outline:
-        recipe, row_number, take = self._locate(number)
-        labels = recipe.labels(recipe.rows[row_number])
-        return Outline(
-            number=number,
-            address=address(self.jobfile.campaign, recipe.entry.name, labels, take),
-            fingerprint=self._keys[number * 32 : number * 32 + 32].hex(),
-            take=take,
-            job=recipe.entry.name,
-            model=recipe.spec.model,
-            tags=recipe.entry.tags,
-            axes=labels,
-            credits=self._prices[self._price_of[number]],
-        )
-
-    def job(self, number: int) -> Job:
-        """One whole job, rendered now. Its problems were told by the survey."""
-        return self._make(number, _Folded(self.jobfile))
-
-    @property
-    def spec_of(self) -> Mapping[str, Spec]:
-        return {recipe.spec.model: recipe.spec for recipe in self._recipes}
-
-    def _locate(self, number: int) -> tuple[Recipe, int, int]:
-        which = bisect_right(self._starts, number) - 1
-        recipe = self._recipes[which]
-        row, take = divmod(number - self._starts[which], recipe.entry.takes)
-        return recipe, row, take + 1
-
-    def _address(self, number: int) -> str:
-        recipe, row, take = self._locate(number)
-        labels = recipe.labels(recipe.rows[row])
-        return address(self.jobfile.campaign, recipe.entry.name, labels, take)
-
-    def _make(self, number: int, folded: _Folded) -> Job:
-        recipe, row_number, take = self._locate(number)
-        row = recipe.rows[row_number]
-        labels = recipe.labels(row)
-        folded.start(recipe, address(self.jobfile.campaign, recipe.entry.name, labels, take))
-        context = recipe.context(row)
-        written = recipe.input_of(row, context, folded.slip)
-        request = complete(recipe.spec, written)
-        _check(recipe, request, folded)
-        return Job(
-            number=number,
-            address=folded.address,
-            fingerprint=_fingerprint(recipe, request, folded),
-            take=take,
-            campaign=self.jobfile.campaign,
-            name=recipe.entry.name,
-            model=recipe.spec.model,
-            input=request,
-            axes=labels,
-            tags=recipe.entry.tags,
-            credits=price(recipe.spec, request),
-            output=self._output(recipe, row_number, labels, take, folded),
-            callback_url=_callback(recipe, row_number, folded),
-            place=self.jobfile.document.at(recipe.entry.spot),
-        )
-
-    def _output(
-        self,
-        recipe: Recipe,
-        row_number: int,
-        labels: tuple[tuple[str, str], ...],
-        take: int,
-        folded: _Folded,
-    ) -> str:
-        campaign, name = self.jobfile.campaign, recipe.entry.name
-        path = default_output(campaign, name, labels, take, recipe.spec.extension)
-        if recipe.output is None:
-            return path
-        row = recipe.rows[row_number]
-        axes = ",".join(f"{axis}={value}" for axis, value in labels)
-        context = {**recipe.context(row), "take": take, "axes": axes, "address": folded.address}
-        try:
-            return safe_output(str(recipe.output.render(row, context)), recipe.spec.extension)
-        except SlipFound as found:
-            folded.slip(found.slip)
-        except UnsafePath as unsafe:
-            folded.slip(Slip("output-path", str(unsafe), recipe.entry.output_spot, unsafe.hint))
-        return path
 
 
 def expand(
@@ -192,34 +48,33 @@ def expand(
     max_jobs: int | None = None,
 ) -> Expansion:
     """The job file's jobs, all problems told. Nothing is rendered beyond `max_jobs`."""
-    recipes = []
-    checkers: dict[str, RequestChecker] = {}
-    for entry in jobfile.entries:
-        spec = _spec(jobfile, entry, catalogue, problems)
-        if spec is not None:
-            checker = checkers.setdefault(spec.model, RequestChecker(spec))
-            recipe = _recipe(jobfile, entry, spec, checker, templates, problems)
-            if check_matrix(jobfile.document, recipe, problems):
-                recipes.append(recipe)
-    expansion = Expansion(jobfile, _within(jobfile, recipes, max_jobs, problems))
+    limit = max_jobs if max_jobs is not None else jobfile.max_jobs
+    recipes = list(_recipes(jobfile, catalogue, Workshop(templates), problems))
+    walk = not _is_beyond_counting(jobfile, recipes, limit, problems)
+    sound = []
+    for recipe in recipes:
+        if check_matrix(jobfile.document, recipe, problems, walk=walk):
+            sound.append(recipe)
+        else:
+            _tell_templates(jobfile, recipe, problems)
+    if not walk or _are_too_many(jobfile, sound, limit, problems):
+        return Expansion(jobfile, [])
+    expansion = Expansion(jobfile, sound)
     expansion.survey(problems)
     return expansion
 
 
-def _recipe(
-    jobfile: JobFile,
-    entry: JobEntry,
-    spec: Spec,
-    checker: RequestChecker,
-    templates: Templates,
-    problems: Problems,
-) -> Recipe:
-    def slip(found: Slip) -> None:
-        place = jobfile.document.at(found.spot)
-        message = f"job `{entry.name}`: {found.message}"
-        problems.add(Diagnostic(found.code, message, place, found.hint))
-
-    return Recipe(entry, spec, checker, templates, jobfile.vars, jobfile.campaign, slip)
+def _recipes(
+    jobfile: JobFile, catalogue: Catalogue, workshop: Workshop, problems: Problems
+) -> Iterator[Recipe]:
+    checkers: dict[str, RequestChecker] = {}
+    shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
+    for entry in jobfile.entries:
+        spec = _spec(jobfile, entry, catalogue, problems)
+        if spec is not None:
+            if spec.model not in checkers:
+                checkers[spec.model] = RequestChecker(spec)
+            yield Recipe(entry, checkers[spec.model], workshop, shared)
 
 
 def _spec(
@@ -239,124 +94,58 @@ def _spec(
     return spec
 
 
-def _within(
-    jobfile: JobFile, recipes: list[Recipe], max_jobs: int | None, problems: Problems
-) -> list[Recipe]:
-    """All recipes, or none where the file makes more jobs than the limit allows."""
-    limit = max_jobs if max_jobs is not None else jobfile.max_jobs
-    most = max(_TOO_MANY_TO_COUNT, 100 * limit)
-    products = sum(recipe.rows.work * recipe.entry.takes for recipe in recipes)
-    if products > most:
-        wanted = f"up to {products:,}"
-    else:
-        total = sum(len(recipe.rows) * recipe.entry.takes for recipe in recipes)
-        if total <= limit:
-            return recipes
-        wanted = f"{total:,}"
-    largest = max(recipes, key=lambda recipe: recipe.rows.product_size)
+def _tell_templates(jobfile: JobFile, recipe: Recipe, problems: Problems) -> None:
+    """What can be said of a job whose rows can't be walked."""
+    for slip in recipe.template_slips():
+        message = f"job `{recipe.entry.name}`: {slip.message}"
+        problems.add(Diagnostic(slip.code, message, jobfile.document.at(slip.spot), slip.hint))
+
+
+# --- how many ------------------------------------------------------------------------------------
+
+
+def _is_beyond_counting(
+    jobfile: JobFile, recipes: list[Recipe], limit: int, problems: Problems
+) -> bool:
+    """Says so where the rows are so many that even counting them would take long."""
+    most = sum(
+        (recipe.rows.product_size + len(recipe.entry.include)) * recipe.entry.takes
+        for recipe in recipes
+    )
+    if most > max(_QUICKLY_COUNTED, 100 * limit):
+        _tell_too_many(jobfile, recipes, f"up to {_count(most)}", limit, problems)
+        return True
+    if sum(recipe.rows.work for recipe in recipes) <= max(_QUICKLY_WALKED, 100 * limit):
+        return False
+    hardest = max(recipes, key=lambda recipe: recipe.rows.work)
+    message = (
+        f"job `{hardest.entry.name}`: {_count(hardest.rows.product_size)} combinations against "
+        f"{len(hardest.entry.exclude)} exclude and {len(hardest.entry.include)} include entries "
+        "take too long to work out"
+    )
+    hint = "split the matrix over several jobs, each with the entries that concern it"
+    place = jobfile.document.at(hardest.entry.spot)
+    problems.add(Diagnostic("matrix-too-large", message, place, hint))
+    return True
+
+
+def _are_too_many(jobfile: JobFile, recipes: list[Recipe], limit: int, problems: Problems) -> bool:
+    total = sum(len(recipe.rows) * recipe.entry.takes for recipe in recipes)
+    if total > limit:
+        _tell_too_many(jobfile, recipes, _count(total), limit, problems)
+    return total > limit
+
+
+def _tell_too_many(
+    jobfile: JobFile, recipes: list[Recipe], wanted: str, limit: int, problems: Problems
+) -> None:
+    largest = max(recipes, key=lambda recipe: recipe.rows.product_size * recipe.entry.takes)
     message = f"the file makes {wanted} jobs; at most {limit:,} are allowed"
     hint = "narrow a matrix, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
     place = jobfile.document.at(largest.entry.spot)
     problems.add(Diagnostic("too-many-jobs", message, place, hint))
-    return []
 
 
-def _check(recipe: Recipe, request: Mapping[str, Json], folded: _Folded) -> None:
-    if folded.hit:
-        return  # a field that failed to render would only be reported as missing as well
-    for problem in recipe.checker.problems(request):
-        name = str(problem.path[0]) if problem.path else ""
-        spot = _spot_of(recipe, name, at_key=problem.at_key)
-        code = {"unknown": "unknown-field", "required": "missing-field"}.get(
-            problem.keyword, "invalid-field"
-        )
-        folded.slip(Slip(code, problem.message, spot, problem.hint), fold=(name, problem.keyword))
-
-
-def _spot_of(recipe: Recipe, name: str, *, at_key: bool) -> tuple[int, int]:
-    written = recipe.entry.input
-    if name in written:
-        return (written.key_spots if at_key else written.value_spots)[name]
-    return recipe.axis_spot(name) if name else recipe.entry.spot
-
-
-def _fingerprint(recipe: Recipe, request: Mapping[str, Json], folded: _Folded) -> str:
-    try:
-        return fingerprint(recipe.spec.model, request)
-    except ValueError:
-        message = "the request holds text or a number that JSON can't carry exactly"
-        folded.slip(
-            Slip("invalid-text", message, recipe.entry.spot, "look for a broken \\u escape")
-        )
-        return "0" * 64
-
-
-def _callback(recipe: Recipe, row_number: int, folded: _Folded) -> str | None:
-    if recipe.callback is None:
-        return None
-    row = recipe.rows[row_number]
-    try:
-        url = str(recipe.callback.render(row, recipe.context(row)))
-    except SlipFound as found:
-        folded.slip(found.slip)
-        return None
-    if not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
-        hint = "it must be reachable from outside: https://example.com/callback"
-        message = "`callBackUrl` is not an http(s) URL"
-        folded.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
-    return url
-
-
-def _same_request(first: str, second: str) -> Slip:
-    message = f"the same request is wanted twice: `{first}` and `{second}`"
-    hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
-    return Slip("duplicate-request", message, (0, 0), hint)
-
-
-def _same_output(first: str, path: str) -> Slip:
-    message = f"two jobs would write the same file `{path}`; the other is `{first}`"
-    return Slip("output-collision", message, (0, 0), "put an axis or `{{ take }}` into `output`")
-
-
-class _Folded:
-    """Problems of rows, told once for each place, with a count and one example address."""
-
-    def __init__(self, jobfile: JobFile) -> None:
-        self._jobfile = jobfile
-        self._found: dict[tuple[object, ...], Diagnostic] = {}
-        self._recipe: Recipe | None = None
-        self.address = ""
-        self.hit = False
-
-    def start(self, recipe: Recipe, job_address: str) -> None:
-        self._recipe = recipe
-        self.address = job_address
-        self.hit = False
-
-    def slip(self, found: Slip, *, fold: tuple[object, ...] = ()) -> None:
-        """Equal slips of one job entry fold; `fold` says what equal means beyond code and spot."""
-        if self._recipe is None:
-            return
-        self.hit = True
-        name = self._recipe.entry.name
-        key = (found.code, found.spot, name, *(fold or (found.message,)))
-        known = self._found.get(key)
-        if known is not None:
-            self._found[key] = replace(known, count=known.count + 1)
-            return
-        self._found[key] = Diagnostic(
-            code=found.code,
-            message=f"job `{name}`: {found.message}",
-            place=self._jobfile.document.at(found.spot),
-            hint=found.hint,
-            example=self.address,
-        )
-
-    def add(self, job: Job, found: Slip) -> None:
-        """A problem between two jobs, at the second one's place."""
-        spot = (job.place.line, job.place.column)
-        self.slip(replace(found, spot=spot), fold=("between", job.name))
-
-    def hand_over(self, problems: Problems) -> None:
-        for diagnostic in self._found.values():
-            problems.add(diagnostic)
+def _count(number: int) -> str:
+    """With thousands marked, as long as anybody would read it."""
+    return f"{number:,}" if number < 10**15 else "more than a quadrillion"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.errors import Diagnostic, Problems
-from kiejobs.core.matrix import Axis, Entry
+from kiejobs.core.matrix_filter import Axis, Entry
 from kiejobs.core.schema_words import FORMATS, SchemaProblem, in_words, kind_of
 from kiejobs.core.types import Document, YamlMap, YamlSeq
 
@@ -85,12 +85,17 @@ def read_jobfile(
 
 
 def plain(value: Json) -> Json:
-    """The value without its places: ordinary dicts and lists."""
+    """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    return value
+    return trimmed(value) if isinstance(value, str) else value
+
+
+def trimmed(text: str) -> str:
+    """Line breaks at the end never count, so that `|` and `|-` mean the same request."""
+    return text.rstrip("\r\n")
 
 
 def _check_structure(
@@ -152,7 +157,7 @@ def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEnt
         exclude=_entries(matrix.get("exclude")),
         include=_entries(matrix.get("include")),
         tags=tuple(merged.get("tags", ())),
-        takes=merged.get("takes", 1),
+        takes=int(merged.get("takes", 1)),  # 2.0 is a whole number, says JSON Schema
         output=merged.get("output"),
         output_spot=merged.value_spots.get("output", spot),
         callback_url=merged.get("callBackUrl"),

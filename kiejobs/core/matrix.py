@@ -11,35 +11,21 @@ is appended as a new row. Values are compared strictly, by their canonical JSON.
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
+from kiejobs.core.matrix_filter import Filter, Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.matrix_filter import Axis, Entry
+    from kiejobs.core.types import Json
 
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One dimension: its name, its values, and where each stood."""
-
-    name: str
-    values: tuple[Json, ...]
-    spots: tuple[Spot, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One exclude or include entry, with the place of each key."""
-
-    values: Mapping[str, Json]
-    spot: Spot
-    key_spots: Mapping[str, Spot]
+_LONG_TO_COMPARE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +39,12 @@ class Row:
     origin: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """An entry's axis part as sets of value positions, one set for each axis that it names."""
-
-    allowed: tuple[tuple[int, frozenset[int]], ...]
-
-    def matches(self, positions: Sequence[int]) -> bool:
-        return all(positions[axis] in wanted for axis, wanted in self.allowed)
-
-
 class Rows:
     """The rows of one matrix, each known by its number. A matrix without axes or include has one.
 
     `names` are the keys that make a row's address: the axes, or, where a matrix has only `include`,
-    all keys of its entries.
+    all keys of its entries. `work` and `product_size` are known at once; everything else may take
+    as long as `work` says.
     """
 
     def __init__(
@@ -77,6 +54,8 @@ class Rows:
         self._exclude = tuple(exclude)
         self._include = tuple(include)
         self._position = {axis.name: number for number, axis in enumerate(self.axes)}
+        self._matchers = [Matcher(axis) for axis in self.axes]
+        self._sizes = [len(axis.values) for axis in self.axes]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -84,18 +63,25 @@ class Rows:
             return tuple(axis.name for axis in self.axes)
         return tuple(dict.fromkeys(key for entry in self._include for key in entry.values))
 
-    @property
+    @cached_property
     def product_size(self) -> int:
         """How many rows the axes make before exclude and include."""
         if not self.axes:
             return 0 if self._include else 1
-        size = 1
-        for axis in self.axes:
-            size *= len(axis.values)
-        return size
+        return math.prod(self._sizes)
+
+    @cached_property
+    def work(self) -> int:
+        """How many steps walking all rows takes, without walking; a guard against a hostile matrix."""
+        comparing = sum(map(self._comparisons, (*self._exclude, *self._include)))
+        if comparing > _LONG_TO_COMPARE:
+            return comparing
+        walking = self.product_size * (1 + len(self._include)) + len(self._include)
+        removing = sum(self._filter(entry).size(self._sizes) for entry in self._exclude)
+        return comparing + walking + removing
 
     def __len__(self) -> int:
-        return self.product_size - len(self._excluded) + len(self._appended)
+        return self.product_size - len(self._excluded) + len(self.appended)
 
     def __iter__(self) -> Iterator[Row]:
         return (self[number] for number in range(len(self)))
@@ -105,18 +91,21 @@ class Rows:
         surviving = self.product_size - len(self._excluded)
         if number < surviving:
             return self._product_row(self._survivors[number] if self._excluded else number)
-        entry = self._appended[number - surviving]
-        return Row(dict(self._include[entry].values), origin=entry)
+        return self.appended[number - surviving]
 
     @property
     def useless_excludes(self) -> tuple[int, ...]:
         """The numbers of exclude entries that remove no row that was still there."""
         return self._exclusion[1]
 
-    @property
-    def work(self) -> int:
-        """How many comparisons walking all rows takes; a guard against a hostile matrix."""
-        return self.product_size * (1 + len(self._include))
+    @cached_property
+    def appended(self) -> tuple[Row, ...]:
+        """The include entries that match no surviving row: each becomes a row of its own."""
+        return tuple(
+            Row({key: self._whole(key, value) for key, value in entry.values.items()}, number)
+            for number, entry in enumerate(self._include)
+            if not self._matches_any(entry)
+        )
 
     def _product_row(self, number: int) -> Row:
         positions = self._positions(number)
@@ -132,7 +121,7 @@ class Rows:
     def _positions(self, number: int) -> list[int]:
         positions = [0] * len(self.axes)
         for place in range(len(self.axes) - 1, -1, -1):
-            number, positions[place] = divmod(number, len(self.axes[place].values))
+            number, positions[place] = divmod(number, self._sizes[place])
         return positions
 
     @property
@@ -145,27 +134,26 @@ class Rows:
         useless = []
         for number, entry in enumerate(self._exclude):
             before = len(gone)
-            gone.update(self._numbers(self._filter(entry)))
+            if self.axes:
+                gone.update(self._filter(entry).numbers(self._sizes))
             if len(gone) == before:
                 useless.append(number)
         return frozenset(gone), tuple(useless)
 
     @cached_property
     def _survivors(self) -> array[int]:
-        return array("Q", (n for n in range(self.product_size) if n not in self._excluded))
+        excluded = self._excluded
+        return array("Q", (n for n in range(self.product_size) if n not in excluded))
+
+    def _matches_any(self, entry: Entry) -> bool:
+        if not self.axes:
+            return False
+        excluded = self._excluded
+        return any(row not in excluded for row in self._filter(entry).numbers(self._sizes))
 
     @cached_property
-    def _appended(self) -> tuple[int, ...]:
-        """The include entries that match no surviving row: each becomes a row of its own."""
-        return tuple(
-            number
-            for number, entry in enumerate(self._include)
-            if not any(row not in self._excluded for row in self._numbers(self._filter(entry)))
-        )
-
-    @cached_property
-    def _enriching(self) -> tuple[tuple[_Filter, Mapping[str, Json]], ...]:
-        appended = set(self._appended)
+    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, Json]], ...]:
+        appended = {row.origin for row in self.appended}
         found = []
         for number, entry in enumerate(self._include):
             extras = {
@@ -175,56 +163,24 @@ class Rows:
                 found.append((self._filter(entry), extras))
         return tuple(found)
 
-    def _filter(self, entry: Entry) -> _Filter:
-        allowed = []
-        for key, wanted in entry.values.items():
-            if key in self._position:
-                place = self._position[key]
-                values = self.axes[place].values
-                hits = frozenset(n for n, value in enumerate(values) if equals(value, wanted))
-                allowed.append((place, hits))
-        return _Filter(tuple(allowed))
+    def _filter(self, entry: Entry) -> Filter:
+        named = [key for key in entry.values if key in self._position]
+        places = [self._position[key] for key in named]
+        wanted = [self._matchers[at].positions(entry.values[self.axes[at].name]) for at in places]
+        return Filter(tuple(zip(places, wanted, strict=True)))
 
-    def _numbers(self, filtered: _Filter) -> Iterator[int]:
-        """The product's row numbers that a filter lets through, in order, without walking the rest."""
-        if not self.axes:
-            return
-        chosen: list[Sequence[int]] = [range(len(axis.values)) for axis in self.axes]
-        for place, wanted in filtered.allowed:
-            chosen[place] = sorted(wanted.intersection(chosen[place]))
-        yield from _combine(chosen, [len(axis.values) for axis in self.axes])
-
-
-def _combine(
-    chosen: Sequence[Sequence[int]], sizes: Sequence[int], start: int = 0
-) -> Iterator[int]:
-    if not chosen:
-        yield start
-        return
-    for position in chosen[0]:
-        yield from _combine(chosen[1:], sizes[1:], start * sizes[0] + position)
-
-
-def equals(value: Json, wanted: Json) -> bool:
-    """Does `value` equal every leaf that `wanted` names?
-
-    Mappings compare key by key, naming fewer keys matches more; a plain `wanted` also names a mapping
-    by its `id` or `name`. Everything else is strict: 5 is not "5", true is not 1.
-    """
-    if isinstance(wanted, dict):
-        return isinstance(value, dict) and all(
-            key in value and equals(value[key], leaf) for key, leaf in wanted.items()
+    def _comparisons(self, entry: Entry) -> int:
+        """How many values must be looked at to know which ones an entry means."""
+        return sum(
+            self._sizes[self._position[key]] if isinstance(value, dict) else 1
+            for key, value in entry.values.items()
+            if key in self._position
         )
-    if isinstance(value, dict):
-        return label_source(value) is not None and equals(label_source(value), wanted)
-    return canonical(value) == canonical(wanted)
 
-
-def label_source(value: Json) -> Json:
-    """What names an axis value in the address: itself, or a mapping's `id`, or its scalar `name`."""
-    if not isinstance(value, dict):
-        return value
-    for key in ("id", "name"):
-        if isinstance(value.get(key), str | int | float) and not isinstance(value.get(key), bool):
-            return value[key]
-    return None
+    def _whole(self, key: str, value: Json) -> Json:
+        """An axis' own value where an entry names just one, by its `id` or by a part of it."""
+        place = self._position.get(key)
+        if place is None:
+            return value
+        found = self._matchers[place].positions(value)
+        return self.axes[place].values[next(iter(found))] if len(found) == 1 else value

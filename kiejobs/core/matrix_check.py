@@ -8,50 +8,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.address import label
+from kiejobs.core.address import axes_text, label
 from kiejobs.core.errors import Diagnostic
 from kiejobs.core.identity import canonical
-from kiejobs.core.matrix import Axis, Entry, equals
+from kiejobs.core.matrix_filter import equals, label_source
 from kiejobs.core.schema_words import show, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kiejobs.core.errors import Problems
+    from kiejobs.core.matrix import Row
+    from kiejobs.core.matrix_filter import Axis, Entry
     from kiejobs.core.recipe import Recipe
     from kiejobs.core.types import Document, Json
 
-_CHEAP_PRODUCT = 10_000_000
+_MOST_VALUES_SHOWN = 12
 
 
-def check_matrix(document: Document, recipe: Recipe, problems: Problems) -> bool:
-    """Tells what is wrong with the matrix; True where its rows can be walked."""
-    found = list(_problems(document, recipe))
+def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk: bool) -> bool:
+    """Tells what is wrong with the matrix; True where its rows can be walked.
+
+    Without `walk`, which a matrix that is far too large must not have, only what its text shows.
+    """
+    found = list(_written(document, recipe))
+    if walk and not found:
+        found = [*_useless_excludes(document, recipe), *_appended_rows(document, recipe)]
     problems.extend(found)
     return not found
 
 
-def _problems(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+# --- what the text shows ---------------------------------------------------------------------------
+
+
+def _written(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
     job = recipe.entry.name
     for axis in recipe.rows.axes:
-        yield from _axis_problems(document, axis, job)
+        known: dict[str, Json] = {}
+        yield from _axis_problems(document, axis, job, known)
+        for entry in recipe.entry.include:
+            if axis.name in entry.values:
+                yield from _clash(document, recipe, entry, axis.name, known)
     for entry in recipe.entry.exclude:
         yield from _exclude_problems(document, recipe, entry)
-    yield from _include_problems(document, recipe)
-    if recipe.rows.product_size > _CHEAP_PRODUCT:
-        return  # counting would take long; the limit on jobs speaks next
-    for number in recipe.rows.useless_excludes:
-        entry = recipe.entry.exclude[number]
-        yield Diagnostic(
-            "useless-exclude",
-            f"job `{job}`: this exclude removes nothing",
-            document.at(entry.spot),
-            _why_useless(recipe, number),
-        )
 
 
-def _axis_problems(document: Document, axis: Axis, job: str) -> Iterator[Diagnostic]:
-    seen: dict[str, Json] = {}
+def _axis_problems(
+    document: Document, axis: Axis, job: str, known: dict[str, Json]
+) -> Iterator[Diagnostic]:
+    """Fills `known` with the axis' values by their names in the address."""
     for value, spot in zip(axis.values, axis.spots, strict=True):
         name = label(value)
         place = document.at(spot)
@@ -59,14 +64,30 @@ def _axis_problems(document: Document, axis: Axis, job: str) -> Iterator[Diagnos
             message = f"job `{job}`: a mapping on axis `{axis.name}` has no `id`"
             hint = "give it `id: some-name`; it stands in the address"
             yield Diagnostic("axis-value", message, place, hint)
-        elif name in seen and canonical(seen[name]) == canonical(value):
-            message = f"job `{job}`: axis `{axis.name}` has {show(value)} twice"
+        elif name in known and canonical(known[name]) == canonical(value):
+            message = f"job `{job}`: axis `{axis.name}` has {_shown(value)} twice"
             yield Diagnostic("duplicate-value", message, place, "remove one of them")
-        elif name in seen:
+        elif name in known:
             message = f"job `{job}`: two values of axis `{axis.name}` have the same name `{name}`"
-            yield Diagnostic("duplicate-value", message, place, "give them different `id`s")
+            hint = "write it the same way, or give mappings different `id`s"
+            yield Diagnostic("duplicate-value", message, place, hint)
         else:
-            seen[name] = value
+            known[name] = value
+
+
+def _clash(
+    document: Document, recipe: Recipe, entry: Entry, axis: str, known: Mapping[str, Json]
+) -> Iterator[Diagnostic]:
+    """An include's value may not share an axis value's name without being that value: 5 and "5"."""
+    value = recipe.typed(axis, entry.values[axis])
+    name = label(value)
+    if name is not None and name in known and not equals(known[name], value):
+        message = (
+            f"job `{recipe.entry.name}`: include gives axis `{axis}` {_shown(value)}, "
+            "which has the same name as another value of that axis"
+        )
+        place = document.at(entry.key_spots[axis])
+        yield Diagnostic("duplicate-value", message, place, f"write it as {show(known[name])}")
 
 
 def _exclude_problems(document: Document, recipe: Recipe, entry: Entry) -> Iterator[Diagnostic]:
@@ -74,41 +95,68 @@ def _exclude_problems(document: Document, recipe: Recipe, entry: Entry) -> Itera
     for key in entry.values:
         if key not in names:
             message = f"job `{recipe.entry.name}`: exclude names `{key}`, which is not an axis"
-            hint = suggest(key, names) or (f"axes: {', '.join(names)}" if names else None)
-            place = document.at(entry.key_spots.get(key, entry.spot))
+            hint = suggest(key, names) or f"its axes: {', '.join(names)}" if names else None
+            place = document.at(entry.key_spots[key])
             yield Diagnostic("exclude-key", message, place, hint)
 
 
-def _include_problems(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
-    """An include value may not share an axis value's name without being that value."""
-    for entry in recipe.entry.include:
-        for key, value in entry.values.items():
-            for axis in recipe.rows.axes:
-                if axis.name == key and _clashes(axis, value, recipe):
-                    message = (
-                        f"job `{recipe.entry.name}`: include gives axis `{key}` {show(value)}, "
-                        "which has the same name as another value of that axis"
-                    )
-                    place = document.at(entry.key_spots.get(key, entry.spot))
-                    yield Diagnostic("duplicate-value", message, place, "write it the same way")
-            if isinstance(value, dict) and label(value) is None and key in recipe.rows.names:
-                message = f"job `{recipe.entry.name}`: a mapping for `{key}` has no `id`"
-                place = document.at(entry.key_spots.get(key, entry.spot))
-                yield Diagnostic("axis-value", message, place, "give it `id: some-name`")
+# --- what walking the rows shows -------------------------------------------------------------------
 
 
-def _clashes(axis: Axis, value: Json, recipe: Recipe) -> bool:
-    field = recipe.spec.fields.get(axis.name)
-    if field is not None:
-        return False  # both were brought to the field's type already
-    return any(label(known) == label(value) and not equals(known, value) for known in axis.values)
+def _useless_excludes(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+    for number in recipe.rows.useless_excludes:
+        entry = recipe.entry.exclude[number]
+        hint = _why_useless(recipe, entry)
+        if _is_inherited(document, entry):
+            hint = f"it comes from `defaults`: {hint}; the job can drop it with `exclude: []`"
+        message = f"job `{recipe.entry.name}`: this exclude removes nothing"
+        yield Diagnostic("useless-exclude", message, document.at(entry.spot), hint)
 
 
-def _why_useless(recipe: Recipe, number: int) -> str:
-    entry = recipe.entry.exclude[number]
+def _why_useless(recipe: Recipe, entry: Entry) -> str:
     for axis in recipe.rows.axes:
-        if axis.name in entry.values:
-            known = ", ".join(label(value) or "?" for value in axis.values)
-            if str(entry.values[axis.name]) not in known.split(", "):
-                return f"axis `{axis.name}` has the values {known}"
-    return "an earlier exclude removed the same combinations already"
+        if axis.name not in entry.values:
+            continue
+        wanted = recipe.typed(axis.name, entry.values[axis.name])
+        if not any(equals(value, wanted) for value in axis.values):
+            return f"axis `{axis.name}` has no {_shown(wanted)}, only {_some(axis)}"
+    return "another exclude removed the same combinations already"
+
+
+def _some(axis: Axis) -> str:
+    shown = [_shown(value) for value in axis.values[:_MOST_VALUES_SHOWN]]
+    return ", ".join([*shown, "…"] if len(axis.values) > len(shown) else shown)
+
+
+def _shown(value: Json) -> str:
+    """A value short; a mapping by its name where it has one."""
+    source = label_source(value)
+    return show(value if source is None else source)
+
+
+def _is_inherited(document: Document, entry: Entry) -> bool:
+    excludes = document.root.get("defaults", {}).get("matrix", {}).get("exclude")
+    return excludes is not None and entry.spot in excludes.item_spots
+
+
+def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Rows of include's own must have an address, each another one."""
+    seen: set[str] = set()
+    for row in recipe.rows.appended:
+        entry = recipe.entry.include[row.origin or 0]
+        nameless = [key for key in recipe.rows.names if _is_nameless(row, key)]
+        for key in nameless:
+            message = f"job `{recipe.entry.name}`: include gives axis `{key}` no name"
+            place = document.at(entry.key_spots[key])
+            hint = "write a plain value, or give the mapping `id: some-name`"
+            yield Diagnostic("axis-value", message, place, hint)
+        name = axes_text(recipe.labels(row))
+        if name in seen and not nameless:
+            message = f"job `{recipe.entry.name}`: include makes the combination `{name}` twice"
+            hint = "join the two entries, or tell them apart by an axis"
+            yield Diagnostic("duplicate-row", message, document.at(entry.spot), hint)
+        seen.add(name)
+
+
+def _is_nameless(row: Row, key: str) -> bool:
+    return key in row.values and label(row.values[key]) is None

@@ -19,7 +19,7 @@ from kiejobs.core.types import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from kiejobs.core.expand import Outline
+    from kiejobs.core.expansion import Outline
     from kiejobs.core.ledger import Attempt, Ledger
     from kiejobs.core.types import Json
 

@@ -1,110 +1,33 @@
-"""One job entry made ready for multiplying: its spec, its rows, its templates compiled.
+"""One job entry made ready for multiplying: its spec, its rows, its fields and their templates.
 
-In: a JobEntry, its Spec, a template compiler. Out: a `Recipe` that turns a row into an input, an
-output path and a callback URL. A field is rendered once for each distinct tuple of the axes that it
-reads, which is worth a factor of six on a usual matrix. Touches nothing.
+In: a JobEntry, its Spec, the workshop that renders. Out: a `Recipe` that turns a row into an input, an
+output path and a callback URL. Touches nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.address import label
-from kiejobs.core.jobfile import plain
-from kiejobs.core.matrix import Axis, Entry, Row, Rows
+from kiejobs.core.address import axes_text, label
+from kiejobs.core.matrix import Rows
+from kiejobs.core.matrix_filter import Axis, Entry
 from kiejobs.core.spec import coerce
-from kiejobs.core.template import TemplateProblem, is_template
+from kiejobs.core.written import Slip, SlipFound, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kiejobs.core.jobfile import JobEntry
+    from kiejobs.core.matrix import Row
     from kiejobs.core.requests import RequestChecker
     from kiejobs.core.spec import Spec
-    from kiejobs.core.template import Template, Templates
     from kiejobs.core.types import Json, Spot
-
-_REMEMBERED = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """A problem of one row, before it has a place in the file: told once for all rows it hits."""
-
-    code: str
-    message: str
-    spot: Spot
-    hint: str | None = None
+    from kiejobs.core.written import Workshop
 
 
-class SlipFound(Exception):
-    """Carries a slip out of a nested value."""
-
-    def __init__(self, slip: Slip) -> None:
-        super().__init__(slip.message)
-        self.slip = slip
-
-
-class Written:
-    """A value as written, possibly with templates inside, and the spot to blame."""
-
-    def __init__(self, value: Json, spot: Spot, templates: Templates, name: str) -> None:
-        self._value = plain(value)
-        self._spot = spot
-        self._name = name
-        self._compiled: dict[str, Template] = {}
-        for text in _texts(self._value):
-            if is_template(text):
-                with _blaming(name, spot):
-                    self._compiled[text] = templates.compile(text)
-        self._reads = _union(template.axes_used for template in self._compiled.values())
-        self._known: dict[tuple[int, ...], Json] = {}
-
-    def render(self, row: Row, context: Mapping[str, Any]) -> Json:
-        """The value for one row. Raises SlipFound."""
-        if not self._compiled:
-            return _trimmed(self._value)
-        if self._reads is None:
-            return self._render(self._value, context)
-        # The values of axes are the same objects in every row, so their identity is a cheap key.
-        key = tuple(id(row.values.get(axis)) for axis in self._reads)
-        if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = self._render(self._value, context)
-        return self._known[key]
-
-    def _render(self, value: Json, context: Mapping[str, Any]) -> Json:
-        if isinstance(value, dict):
-            return {key: self._render(item, context) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._render(item, context) for item in value]
-        if not isinstance(value, str) or value not in self._compiled:
-            return _trimmed(value)
-        with _blaming(self._name, self._spot):
-            return _trimmed(self._compiled[value].render(context))
-
-
-class _blaming:  # noqa: N801 - reads as a phrase: `with _blaming(...)`
-    """Turns a template's problem into a slip at the place in the YAML."""
-
-    def __init__(self, name: str, spot: Spot) -> None:
-        self._name = name
-        self._spot = spot
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
-        if isinstance(problem, TemplateProblem):
-            where = f"`{self._name}`"
-            if problem.name:
-                where += f", included template `{problem.name}`"
-            if problem.lineno and problem.lineno > 1:
-                where += f", its line {problem.lineno}"
-            slip = Slip("template", f"{problem.message} (in {where})", self._spot, problem.hint)
-            raise SlipFound(slip) from problem
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""A row's axes as (name, label), sorted by name."""
 
 
 class Recipe:
@@ -113,35 +36,70 @@ class Recipe:
     def __init__(
         self,
         entry: JobEntry,
-        spec: Spec,
         checker: RequestChecker,
-        templates: Templates,
-        variables: Mapping[str, Json],
-        campaign: str,
-        slip: Callable[[Slip], None],
+        workshop: Workshop,
+        shared: Mapping[str, Json],
     ) -> None:
+        """`shared` is what every template may read, beside `job` and `matrix`."""
         self.entry = entry
-        self.spec = spec
+        self.spec: Spec = checker.spec
         self.checker = checker
-        self.rows = _rows(entry, spec)
-        self._shared = {"vars": variables, "campaign": campaign, "job": entry.name}
-        self._templates = templates
+        self._include = [self._typed_entry(item) for item in entry.include]
+        self.rows = self._typed_rows()
+        self._shared = {**shared, "job": entry.name}
+        self._workshop = workshop
+        self._fields = {
+            name: Written(value, entry.input.value_spots[name], name, workshop)
+            for name, value in entry.input.items()
+        }
+        self._labels: dict[int, str] = {}
         self._from_axes: dict[tuple[str, int], Written] = {}
-        self._fields: dict[str, Written] = {}
-        for name, value in entry.input.items():
-            try:
-                spot = entry.input.value_spots[name]
-                self._fields[name] = Written(value, spot, templates, name)
-            except SlipFound as found:
-                slip(found.slip)
-        self.output = self._single(entry.output, entry.output_spot, "output", slip)
-        self.callback = self._single(entry.callback_url, entry.callback_spot, "callBackUrl", slip)
+        self._output = self._optional(entry.output, entry.output_spot, "output", always=True)
+        self._callback = self._optional(entry.callback_url, entry.callback_spot, "callBackUrl")
 
-    def context(self, row: Row) -> dict[str, Any]:
-        return {**self._shared, "matrix": row.values}
+    # --- the matrix ------------------------------------------------------------------------------
 
-    def input_of(self, row: Row, context: Mapping[str, Any], slip: Callable[[Slip], None]) -> Json:
+    def typed(self, name: str, value: Json) -> Json:
+        """A value of an axis in the type that the field of that name wants: `5` and `"5"` are one."""
+        field = self.spec.fields.get(name)
+        return value if field is None else coerce(field, value)
+
+    def _typed_rows(self) -> Rows:
+        axes = [
+            Axis(
+                axis.name, tuple(self.typed(axis.name, value) for value in axis.values), axis.spots
+            )
+            for axis in self.entry.axes
+        ]
+        exclude = [self._typed_entry(entry) for entry in self.entry.exclude]
+        return Rows(axes, exclude, self._include)
+
+    def _typed_entry(self, entry: Entry) -> Entry:
+        values = {name: self.typed(name, value) for name, value in entry.values.items()}
+        return Entry(values, entry.spot, entry.key_spots)
+
+    def labels(self, row: Row) -> Labels:
+        """What the row is called in its address; a value without a name shows as `?`."""
+        return tuple(
+            (name, self._label(row.values[name])) for name in self._names if name in row.values
+        )
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self.rows.names)
+
+    def _label(self, value: Json) -> str:
+        # Rows share the values of the matrix, which live as long as the recipe.
+        known = self._labels.get(id(value))
+        if known is None:
+            known = self._labels[id(value)] = label(value) or "?"
+        return known
+
+    # --- one row ---------------------------------------------------------------------------------
+
+    def input_of(self, row: Row, slip: Callable[[Slip], None]) -> dict[str, Json]:
         """The input as written for this row, before coercion; slips are handed over, not raised."""
+        context = self._context(row)
         made: dict[str, Json] = {}
         for name, written in self._fields.items():
             try:
@@ -150,111 +108,82 @@ class Recipe:
                 slip(found.slip)
         for name, value in row.values.items():
             if name in self.spec.fields:
-                self._fill(made, name, value, row, context, slip)
+                try:
+                    self._fill(made, name, value, row, context)
+                except SlipFound as found:
+                    slip(found.slip)
         return made
 
     def _fill(
-        self,
-        made: dict[str, Json],
-        name: str,
-        value: Json,
-        row: Row,
-        context: Mapping[str, Any],
-        slip: Callable[[Slip], None],
+        self, made: dict[str, Json], name: str, value: Json, row: Row, context: Mapping[str, Any]
     ) -> None:
         """An axis named like an input field fills that field, as if its value were written there."""
-        spot = self.axis_spot(name)
-        try:
-            written = self._from_axes.get((name, id(value)))
-            if written is None:
-                written = Written(value, spot, self._templates, f"matrix.{name}")
-                self._from_axes[name, id(value)] = written
-            filled = written.render(row, context)
-        except SlipFound as found:
-            slip(found.slip)
-            return
-        field = self.spec.fields[name]
-        if name in made and coerce(field, made[name]) != coerce(field, filled):
+        filled = self._from_axis(name, value).render(row, context)
+        if name in made and self.typed(name, made[name]) != self.typed(name, filled):
             message = f"`{name}` is filled by the axis of that name and also set in `input`"
-            hint = "remove one of them, or name the axis differently"
-            slip(Slip("field-set-twice", message, self.entry.input.value_spots[name], hint))
-            return
+            hint = f"remove one of them; for a single value write `matrix: {{{name}: [value]}}`"
+            spot = self.entry.input.value_spots[name]
+            raise SlipFound(Slip("field-set-twice", message, spot, hint))
         made[name] = filled
 
-    def axis_spot(self, name: str) -> Spot:
+    def _from_axis(self, name: str, value: Json) -> Written:
+        written = self._from_axes.get((name, id(value)))
+        if written is None:
+            spot = self._spots.get((name, id(value)), self.entry.spot)
+            written = Written(value, spot, f"matrix.{name}", self._workshop)
+            self._from_axes[name, id(value)] = written
+        return written
+
+    def output_of(self, row: Row, labels: Labels, take: int, address: str) -> str | None:
+        """The rendered `output`, not yet checked; None where the job file has none. Raises SlipFound."""
+        if self._output is None:
+            return None
+        more = {"take": take, "axes": axes_text(labels), "address": address}
+        return str(self._output.render(row, {**self._context(row), **more}))
+
+    def callback_of(self, row: Row) -> str | None:
+        """The rendered `callBackUrl`, if there is one. Raises SlipFound."""
+        if self._callback is None:
+            return None
+        return str(self._callback.render(row, self._context(row)))
+
+    def template_slips(self) -> Iterator[Slip]:
+        """What no row needs to be known for: templates that can't be compiled."""
+        for written in (*self._fields.values(), self._output, self._callback):
+            if written is not None:
+                try:
+                    written.check()
+                except SlipFound as found:
+                    yield found.slip
+
+    # --- places ----------------------------------------------------------------------------------
+
+    def spot_of(self, name: str, row: Row, *, key: bool = False) -> Spot:
+        """Where the value of an input field was written, for this row; its key with `key`."""
+        written = self.entry.input
+        if name in written:
+            return (written.key_spots if key else written.value_spots)[name]
+        return self._spots.get((name, id(row.values.get(name))), self.entry.spot)
+
+    @cached_property
+    def _spots(self) -> dict[tuple[str, int], Spot]:
+        """Where each value of the matrix stood; the values of rows are these very objects."""
+        spots = {
+            (name, id(value)): entry.key_spots[name]
+            for entry in self._include
+            for name, value in entry.values.items()
+        }
         for axis in self.rows.axes:
-            if axis.name == name:
-                return axis.spots[0] if axis.spots else self.entry.spot
-        for entry in self.entry.include:
-            if name in entry.key_spots:
-                return entry.key_spots[name]
-        return self.entry.spot
+            for value, spot in zip(axis.values, axis.spots, strict=True):
+                spots[axis.name, id(value)] = spot
+        return spots
 
-    def labels(self, row: Row) -> tuple[tuple[str, str], ...]:
-        """The row's axes as (name, label), sorted by name; a mapping without a name shows as `?`."""
-        return tuple(
-            (name, label(row.values[name]) or "?")
-            for name in sorted(self.rows.names)
-            if name in row.values
-        )
+    def _context(self, row: Row) -> dict[str, Any]:
+        return {**self._shared, "matrix": row.values}
 
-    def _single(
-        self, text: str | None, spot: Spot, name: str, slip: Callable[[Slip], None]
+    def _optional(
+        self, text: str | None, spot: Spot, name: str, *, always: bool = False
     ) -> Written | None:
         if text is None:
             return None
-        try:
-            return Written(text, spot, self._templates, name)
-        except SlipFound as found:
-            slip(found.slip)
-            return None
-
-
-def _rows(entry: JobEntry, spec: Spec) -> Rows:
-    """The matrix with each value in the type that its field wants, so that `5` and `"5"` are one."""
-    axes = [
-        Axis(axis.name, tuple(_typed(spec, axis.name, v) for v in axis.values), axis.spots)
-        for axis in entry.axes
-    ]
-    exclude = [_typed_entry(spec, item) for item in entry.exclude]
-    return Rows(axes, exclude, [_typed_entry(spec, item) for item in entry.include])
-
-
-def _typed_entry(spec: Spec, entry: Entry) -> Entry:
-    values = {name: _typed(spec, name, value) for name, value in entry.values.items()}
-    return Entry(values, entry.spot, entry.key_spots)
-
-
-def _typed(spec: Spec, name: str, value: Json) -> Json:
-    field = spec.fields.get(name)
-    return value if field is None else coerce(field, value)
-
-
-def _texts(value: Json) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    return []
-
-
-def _trimmed(value: Json) -> Json:
-    """Trailing line breaks never count, so that `|` and `|-` mean the same request."""
-    if isinstance(value, str):
-        return value.rstrip("\r\n")
-    if isinstance(value, dict):
-        return {key: _trimmed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_trimmed(item) for item in value]
-    return value
-
-
-def _union(sets: Any) -> tuple[str, ...] | None:
-    union: set[str] = set()
-    for names in sets:
-        if names is None:
-            return None
-        union |= names
-    return tuple(sorted(union))
+        return Written(text, spot, name, self._workshop, always=always)

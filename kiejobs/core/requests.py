@@ -9,6 +9,7 @@ where the schema speaks of one field at a time, so a schema with any keyword acr
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
@@ -28,17 +29,18 @@ _ONE_FIELD_AT_A_TIME = {
 }  # fmt: skip
 
 _REMEMBERED = 50_000
+_SHORT = 64
 
 
 class RequestChecker:
     """Checks the inputs of one model and remembers the verdict on each distinct value."""
 
     def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+        self.spec = spec
         self._whole = _validator(spec.input_schema)
         self._fields = {name: _validator(field) for name, field in spec.fields.items()}
         self._by_field = _speaks_of_one_field_at_a_time(spec.input_schema)
-        self._known: dict[tuple[str, Json], tuple[SchemaProblem, ...]] = {}
+        self._known: dict[tuple[str, str | bytes], tuple[SchemaProblem, ...]] = {}
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
@@ -48,9 +50,9 @@ class RequestChecker:
 
     def _field_by_field(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         found: list[SchemaProblem] = []
-        for name in self._spec.required:
+        for name in self.spec.required:
             if name not in request_input:
-                message = f"`{name}` is missing: {self._spec.model} needs it"
+                message = f"`{name}` is missing: {self.spec.model} needs it"
                 found.append(SchemaProblem((), "required", message, at_key=True))
         for name, value in request_input.items():
             validator = self._fields.get(name)
@@ -61,17 +63,17 @@ class RequestChecker:
         return found
 
     def _unknown(self, name: str) -> SchemaProblem:
-        fields = ", ".join(self._spec.fields)
-        hint = suggest(name, self._spec.fields) or f"its fields: {fields}"
+        fields = ", ".join(self.spec.fields)
+        hint = suggest(name, self.spec.fields) or f"its fields: {fields}"
         message = (
-            f"`{name}` is not a field of {self._spec.model}; the API would ignore it and charge"
+            f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
         )
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
     def _remember(
         self, name: str, value: Json, validator: Draft202012Validator
     ) -> tuple[SchemaProblem, ...]:
-        key = (name, value if isinstance(value, str) else (type(value), _frozen(value)))
+        key = (name, _token(value))
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _REMEMBERED:
@@ -100,8 +102,12 @@ def _speaks_of_one_field_at_a_time(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _frozen(value: Json) -> Json:
+def _token(value: Json) -> str | bytes:
+    """What stands for a value in memory: equal for equal values, short even for a long prompt."""
+    if isinstance(value, str) and len(value) <= _SHORT:
+        return value
     try:
-        return canonical(value)
+        whole = canonical(value)
     except ValueError:
-        return repr(value)
+        whole = repr(value).encode(errors="surrogatepass")
+    return whole if len(whole) <= _SHORT else hashlib.sha256(whole).digest()

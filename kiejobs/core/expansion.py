@@ -1,0 +1,150 @@
+"""All jobs of one job file, each known by its number, none of them kept.
+
+In: recipes. Out: outlines (address, fingerprint, price) in a stream, and whole jobs on demand. Only a
+job's 32-byte key and the number of its price are held, so that 100,000 combinations don't become
+100,000 prompts in memory. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.core.address import address
+from kiejobs.core.identity import fingerprint
+from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of
+from kiejobs.core.row_problems import RowProblems
+from kiejobs.core.spec import complete, price
+from kiejobs.core.types import Job
+from kiejobs.core.written import Slip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
+
+    from kiejobs.core.errors import Problems
+    from kiejobs.core.jobfile import JobFile
+    from kiejobs.core.matrix import Row
+    from kiejobs.core.recipe import Recipe
+    from kiejobs.core.spec import Spec
+    from kiejobs.core.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A job without its request: enough to plan by."""
+
+    number: int
+    address: str
+    fingerprint: str
+    take: int
+    job: str
+    model: str
+    tags: tuple[str, ...]
+    axes: tuple[tuple[str, str], ...]
+    credits: Decimal | None
+
+
+class Expansion:
+    """All jobs of one job file. `survey` must have been walked before outlines are asked for."""
+
+    def __init__(self, jobfile: JobFile, recipes: list[Recipe]) -> None:
+        self.jobfile = jobfile
+        self._recipes = recipes
+        self._starts = [0]
+        for recipe in recipes:
+            self._starts.append(self._starts[-1] + len(recipe.rows) * recipe.entry.takes)
+        self._keys = bytearray()
+        self._price_of = array("I")
+        self._prices: list[Decimal | None] = []
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def survey(self, problems: Problems) -> None:
+        """Render, check and identify every job once; keep its key and its price."""
+        found = RowProblems(self.jobfile.document)
+        twins = Twins(self._address)
+        price_numbers: dict[Decimal | None, int] = {}
+        for number in range(len(self)):
+            job = self._make(number, found)
+            self._keys += bytes.fromhex(job.fingerprint)
+            self._price_of.append(price_numbers.setdefault(job.credits, len(price_numbers)))
+            twins.check(job, found)
+        self._prices = list(price_numbers)
+        found.hand_over(problems)
+
+    def outlines(self) -> Iterator[Outline]:
+        """In the order of submission, without rendering anything."""
+        return (self.outline(number) for number in range(len(self)))
+
+    def outline(self, number: int) -> Outline:
+        recipe, row, take = self._locate(number)
+        name = self._name(recipe, row, take)
+        return Outline(
+            number=number,
+            address=name.address,
+            fingerprint=self._keys[number * 32 : number * 32 + 32].hex(),
+            take=take,
+            job=recipe.entry.name,
+            model=recipe.spec.model,
+            tags=recipe.entry.tags,
+            axes=name.labels,
+            credits=self._prices[self._price_of[number]],
+        )
+
+    def job(self, number: int) -> Job:
+        """One whole job, rendered now. Its problems were told by the survey."""
+        return self._make(number, RowProblems(self.jobfile.document))
+
+    @property
+    def spec_of(self) -> Mapping[str, Spec]:
+        return {recipe.spec.model: recipe.spec for recipe in self._recipes}
+
+    def _locate(self, number: int) -> tuple[Recipe, Row, int]:
+        which = bisect_right(self._starts, number) - 1
+        recipe = self._recipes[which]
+        row, take = divmod(number - self._starts[which], recipe.entry.takes)
+        return recipe, recipe.rows[row], take + 1
+
+    def _address(self, number: int) -> str:
+        return self._name(*self._locate(number)).address
+
+    def _name(self, recipe: Recipe, row: Row, take: int) -> Name:
+        campaign, labels = self.jobfile.campaign, recipe.labels(row)
+        return Name(campaign, labels, take, address(campaign, recipe.entry.name, labels, take))
+
+    def _make(self, number: int, found: RowProblems) -> Job:
+        recipe, row, take = self._locate(number)
+        name = self._name(recipe, row, take)
+        found.start(recipe.entry.name, name.address)
+        request = complete(recipe.spec, recipe.input_of(row, found.slip))
+        check_request(recipe, row, request, found)
+        return Job(
+            number=number,
+            address=name.address,
+            fingerprint=_fingerprint(recipe, request, found),
+            take=take,
+            campaign=self.jobfile.campaign,
+            name=recipe.entry.name,
+            model=recipe.spec.model,
+            input=request,
+            axes=name.labels,
+            tags=recipe.entry.tags,
+            credits=price(recipe.spec, request),
+            output=output_of(recipe, row, name, found),
+            callback_url=callback_of(recipe, row, found),
+            place=self.jobfile.document.at(recipe.entry.spot),
+        )
+
+
+def _fingerprint(recipe: Recipe, request: Mapping[str, Json], found: RowProblems) -> str:
+    try:
+        return fingerprint(recipe.spec.model, request)
+    except ValueError:
+        message = "the request holds text or a number that JSON can't carry exactly"
+        hint = "look for a broken \\u escape, or a number that is too large"
+        found.slip(Slip("invalid-text", message, recipe.entry.spot, hint))
+        return "0" * 64

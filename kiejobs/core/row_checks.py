@@ -1,0 +1,142 @@
+"""Is one row's job a job that may be bought?
+
+In: a recipe, a row, the request made of them. Out: slips, and the parts of a job that are checked as
+they are made: its output path and its callback URL. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.core.address import default_output
+from kiejobs.core.output_path import UnsafePath, safe_output
+from kiejobs.core.schema_words import is_uri, shorten
+from kiejobs.core.written import Slip, SlipFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kiejobs.core.matrix import Row
+    from kiejobs.core.recipe import Labels, Recipe
+    from kiejobs.core.row_problems import RowProblems
+    from kiejobs.core.types import Job, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a job is called, whole and in parts."""
+
+    campaign: str
+    labels: Labels
+    take: int
+    address: str
+
+
+_CODES = {"unknown": "unknown-field", "required": "missing-field"}
+
+
+def check_request(
+    recipe: Recipe, row: Row, request: Mapping[str, Json], found: RowProblems
+) -> None:
+    """Against the model's schema, unless a field failed to render: it would only be told as missing."""
+    if found.hit:
+        return
+    for problem in recipe.checker.problems(request):
+        field = str(problem.path[0]) if problem.path else ""
+        spot = recipe.spot_of(field, row, key=problem.at_key)
+        code = _CODES.get(problem.keyword, "invalid-field")
+        # The message may tell a value that differs from row to row.
+        told = problem.message if problem.keyword == "required" else ""
+        fold = (field, problem.keyword, told)
+        found.slip(Slip(code, problem.message, spot, problem.hint), fold=fold)
+
+
+def output_of(recipe: Recipe, row: Row, name: Name, found: RowProblems) -> str:
+    """The file's path below the output folder, as `output` says or as it is by default."""
+    extension, entry = recipe.spec.extension, recipe.entry
+    try:
+        written = recipe.output_of(row, name.labels, name.take, name.address)
+        if written is not None:
+            return safe_output(written, extension)
+    except SlipFound as problem:
+        found.slip(problem.slip)
+    except UnsafePath as unsafe:
+        slip = Slip("output-path", str(unsafe), entry.output_spot, unsafe.hint)
+        found.slip(slip, fold=("path",))
+    return default_output(name.campaign, entry.name, name.labels, name.take, extension)
+
+
+def callback_of(recipe: Recipe, row: Row, found: RowProblems) -> str | None:
+    try:
+        url = recipe.callback_of(row)
+    except SlipFound as problem:
+        found.slip(problem.slip)
+        return None
+    if url is not None and not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
+        message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
+        hint = "it must be reachable from outside: https://example.com/callback"
+        found.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
+    return url
+
+
+class Twins:
+    """Finds jobs that would buy the same request, or write the same file, as an earlier one.
+
+    `address_of` gives the address of a job by its number.
+    """
+
+    def __init__(self, address_of: Callable[[int], str]) -> None:
+        self._address_of = address_of
+        self._requests: dict[bytes, int] = {}
+        self._files: dict[bytes, int] = {}
+        self._folders: dict[bytes, int] = {}
+
+    def check(self, job: Job, found: RowProblems) -> None:
+        """What a broken row would do doesn't count."""
+        if found.hit:
+            return
+        key = bytes.fromhex(job.fingerprint) + job.take.to_bytes(2, "big")
+        first = self._requests.setdefault(key, job.number)
+        if first != job.number:
+            found.slip(_same_request(job, self._address_of(first)), fold=("twin",))
+            return
+        first = self._same_file(job)
+        if first != job.number:
+            found.slip(_same_file(job, self._address_of(first)), fold=("twin",))
+
+    def _same_file(self, job: Job) -> int:
+        """The first job that is in the way of this one's file; the job itself where none is."""
+        # Some file systems take `Cup.mp4` and `cup.mp4` for the same file.
+        parts = job.output.casefold().split("/")
+        path = _short("/".join(parts))
+        folders = [_short("/".join(parts[:depth])) for depth in range(1, len(parts))]
+        first = self._files.setdefault(path, job.number)
+        in_the_way = [self._folders.get(path, job.number)]
+        in_the_way += [self._files.get(folder, job.number) for folder in folders]
+        for folder in folders:
+            self._folders.setdefault(folder, job.number)
+        return min(first, *in_the_way)
+
+
+def _short(path: str) -> bytes:
+    """A path's stand-in: 100,000 of them take less memory than as many paths."""
+    return hashlib.blake2b(path.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _same_request(job: Job, first: str) -> Slip:
+    message = f"the same request is wanted twice: `{first}` and `{job.address}`"
+    hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
+    return Slip("duplicate-request", message, _spot(job), hint)
+
+
+def _same_file(job: Job, first: str) -> Slip:
+    message = f"`{first}` and `{job.address}` would write the same file `{job.output}`"
+    return Slip(
+        "output-collision", message, _spot(job), "put an axis or `{{ take }}` into `output`"
+    )
+
+
+def _spot(job: Job) -> tuple[int, int]:
+    return (job.place.line, job.place.column)

@@ -1,0 +1,67 @@
+"""What goes wrong with rows, told once for each place, with a count and one example address.
+
+In: slips of one row after the other. Out: diagnostics. Touches nothing.
+
+A slip in one prompt hits thousands of combinations; it is one problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kiejobs.core.errors import Diagnostic
+
+if TYPE_CHECKING:
+    from kiejobs.core.errors import Problems
+    from kiejobs.core.types import Document, Spot
+    from kiejobs.core.written import Slip
+
+_MOST_WORDINGS = 5
+"""So many different messages at one place are told; the rows of all further ones are counted."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """One code at one spot of one job: its diagnostics by what makes them different."""
+
+    told: dict[tuple[object, ...], Diagnostic]
+
+    def add(self, key: tuple[object, ...], diagnostic: Diagnostic) -> None:
+        if key not in self.told and len(self.told) >= _MOST_WORDINGS:
+            key = next(reversed(self.told))
+        known = self.told.get(key)
+        self.told[key] = diagnostic if known is None else replace(known, count=known.count + 1)
+
+
+class RowProblems:
+    """`start` each row, then hand over its slips; `hit` tells whether it had any."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._places: dict[tuple[str, Spot, str], _Place] = {}
+        self._job = ""
+        self._address = ""
+        self.hit = False
+
+    def start(self, job: str, address: str) -> None:
+        self._job = job
+        self._address = address
+        self.hit = False
+
+    def slip(self, found: Slip, *, fold: tuple[object, ...] = ()) -> None:
+        """Slips of one job at one place with the same message, or the same `fold`, are one."""
+        self.hit = True
+        place = self._places.setdefault((found.code, found.spot, self._job), _Place({}))
+        diagnostic = Diagnostic(
+            code=found.code,
+            message=f"job `{self._job}`: {found.message}",
+            place=self._document.at(found.spot),
+            hint=found.hint,
+            example=self._address,
+        )
+        place.add(fold or (found.message,), diagnostic)
+
+    def hand_over(self, problems: Problems) -> None:
+        for place in self._places.values():
+            problems.extend(tuple(place.told.values()))

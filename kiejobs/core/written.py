@@ -1,0 +1,170 @@
+"""A value as written in a job file, with templates anywhere inside, rendered row by row.
+
+In: a value, its spot, a template compiler. Out: the value for a row, or `SlipFound`. Touches nothing.
+
+A value is rendered once for each distinct tuple of the axes that it reads, which is worth a factor of
+six on a usual matrix. What is remembered is bounded for the whole job file, by characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.jobfile import plain, trimmed
+from kiejobs.core.template import TemplateProblem, is_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kiejobs.core.matrix import Row
+    from kiejobs.core.template import Template, Templates
+    from kiejobs.core.types import Json, Spot
+
+_MOST_REMEMBERED = 2_000_000
+"""Characters; the rendered prompts of a thousand scenes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A problem of one row, before it has a place in the file: told once for all rows it hits."""
+
+    code: str
+    message: str
+    spot: Spot
+    hint: str | None = None
+
+
+class SlipFound(Exception):
+    """Carries a slip out of a nested value."""
+
+    def __init__(self, slip: Slip) -> None:
+        super().__init__(slip.message)
+        self.slip = slip
+
+
+class Workshop:
+    """What all values of a job file share: the compiler, and what was rendered lately."""
+
+    def __init__(self, templates: Templates) -> None:
+        self.templates = templates
+        self._rendered: dict[tuple[object, ...], Json] = {}
+        self._characters = 0
+
+    def remembered(self, key: tuple[object, ...]) -> Json:
+        """What was rendered under this key, or None, which no template ever renders to."""
+        return self._rendered.get(key)
+
+    def remember(self, key: tuple[object, ...], value: Json) -> None:
+        self._characters += sum(map(len, texts(value)))
+        if self._characters > _MOST_REMEMBERED:
+            self._rendered.clear()
+            self._characters = 0
+        self._rendered[key] = value
+
+
+class Written:
+    """A value as written, possibly with templates inside, and the spot to blame.
+
+    With `always` it is rendered anew each time, since it reads more than axes. Compiled templates
+    stay with the compiler, which keeps only so many; here is but their text.
+    """
+
+    def __init__(
+        self, value: Json, spot: Spot, name: str, workshop: Workshop, *, always: bool = False
+    ) -> None:
+        self._value = plain(value)
+        self._spot = spot
+        self._name = name
+        self._workshop = workshop
+        self._always = always
+        self._is_fixed = not any(map(is_template, texts(self._value)))
+        self._reads: tuple[str, ...] | None = None
+        self._checked = False
+        self._slip: Slip | None = None
+
+    def check(self) -> None:
+        """Compile every template in it, once. Raises SlipFound."""
+        if not self._checked:
+            self._checked = True
+            try:
+                self._reads = _union([self._compile(text).axes_used for text in self._templates()])
+            except SlipFound as found:
+                self._slip = found.slip
+        if self._slip is not None:
+            raise SlipFound(self._slip)
+
+    def render(self, row: Row, context: Mapping[str, Any]) -> Json:
+        """The value for one row. Raises SlipFound."""
+        if self._is_fixed:
+            return self._value
+        self.check()
+        if self._reads is None or self._always:
+            return self._render(self._value, context)
+        # The values of axes are the same objects in every row, so their identity is a cheap key.
+        key = (id(self), *(id(row.values.get(axis)) for axis in self._reads))
+        value = self._workshop.remembered(key)
+        if value is None:
+            value = self._render(self._value, context)
+            self._workshop.remember(key, value)
+        return value
+
+    def _render(self, value: Json, context: Mapping[str, Any]) -> Json:
+        if isinstance(value, dict):
+            return {key: self._render(item, context) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._render(item, context) for item in value]
+        if not isinstance(value, str) or not is_template(value):
+            return value
+        template = self._compile(value)
+        with _blaming(self._name, self._spot):
+            return trimmed(template.render(context))
+
+    def _templates(self) -> Iterator[str]:
+        return filter(is_template, texts(self._value))
+
+    def _compile(self, text: str) -> Template:
+        with _blaming(self._name, self._spot):
+            return self._workshop.templates.compile(text)
+
+
+class _blaming:  # noqa: N801 - reads as a phrase: `with _blaming(...)`
+    """Turns a template's problem into a slip at the place in the YAML."""
+
+    def __init__(self, name: str, spot: Spot) -> None:
+        self._name = name
+        self._spot = spot
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
+        if isinstance(problem, TemplateProblem):
+            where = f"`{self._name}`"
+            if problem.name:
+                where += f", included template `{problem.name}`"
+            if problem.lineno and problem.lineno > 1:
+                where += f", its line {problem.lineno}"
+            slip = Slip("template", f"{problem.message} (in {where})", self._spot, problem.hint)
+            raise SlipFound(slip) from problem
+
+
+def texts(value: Json) -> Iterator[str]:
+    """Every text in a value, at any depth; keys are none."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def _union(sets: Iterable[frozenset[str] | None]) -> tuple[str, ...] | None:
+    union: set[str] = set()
+    for names in sets:
+        if names is None:
+            return None
+        union |= names
+    return tuple(sorted(union))

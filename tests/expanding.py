@@ -1,0 +1,109 @@
+"""A job file's text expanded as the commands do it, with models made up on the spot where wanted.
+
+In: YAML as text or bytes, templates to include, further models. Out: `Expanded`: the expansion, its
+jobs, and every problem in one stable line each. Touches: schemas/, by reading.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.document import read_document
+from kiejobs.core.editor import structural_schema
+from kiejobs.core.errors import Problems
+from kiejobs.core.expand import Catalogue, Expansion, expand
+from kiejobs.core.jobfile import JobFile, read_jobfile
+from kiejobs.core.spec import Spec, read_spec
+from kiejobs.core.template import Templates
+from kiejobs.core.types import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kiejobs.core.errors import Diagnostic
+    from kiejobs.core.types import Job
+
+SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+MODEL = "bytedance/v1-pro-fast-image-to-video"
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """What became of a job file; `expansion` is None where it could not even be multiplied."""
+
+    jobfile: JobFile | None
+    expansion: Expansion | None
+    problems: Problems
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Every job, rendered. Asked only of files without problems."""
+        assert not self.problems.fatal, self.told
+        assert self.expansion is not None
+        return [self.expansion.job(number) for number in range(len(self.expansion))]
+
+    @property
+    def told(self) -> list[str]:
+        return [line(problem) for problem in self.problems]
+
+    @property
+    def codes(self) -> list[str]:
+        return [problem.code for problem in self.problems]
+
+    def only(self, code: str) -> Diagnostic:
+        """The one problem there is, which has this code."""
+        assert self.codes == [code], self.told
+        return next(iter(self.problems))
+
+
+def expanded(
+    text: str | bytes,
+    *models: Mapping[str, Any],
+    load: Callable[[str], str | None] = lambda _name: None,
+    max_jobs: int | None = None,
+    name: str = "job.yaml",
+) -> Expanded:
+    """`models` are request schemas, known beside the one that we ship."""
+    problems = Problems()
+    data = text if isinstance(text, bytes) else text.encode()
+    document, found = read_document(Source(name, data))
+    problems.extend(found)
+    if document is None:
+        return Expanded(None, None, problems)
+    jobfile = read_jobfile(document, structure(), problems)
+    if jobfile is None:
+        return Expanded(None, None, problems)
+    expansion = expand(jobfile, catalogue(*models), Templates(load), problems, max_jobs=max_jobs)
+    return Expanded(jobfile, expansion, problems)
+
+
+def catalogue(*models: Mapping[str, Any]) -> Catalogue:
+    specs = {spec.model: spec for spec in (shipped(), *map(read_spec, models))}
+    return Catalogue(tuple(specs), specs.get)
+
+
+@cache
+def structure() -> dict[str, Any]:
+    text = (SCHEMAS / "jobfile.schema.json").read_text(encoding="utf-8")
+    return structural_schema(json.loads(text))
+
+
+@cache
+def shipped() -> Spec:
+    text = (SCHEMAS / "models" / f"{MODEL}.json").read_text(encoding="utf-8")
+    return read_spec(json.loads(text))
+
+
+def line(problem: Diagnostic) -> str:
+    """`CODE line:col message | hint | xCOUNT example`, what is absent left out."""
+    place = f"{problem.place.line}:{problem.place.column}" if problem.place else "-"
+    also = [f"also {other.line}:{other.column}" for other in problem.also]
+    hits = f"x{problem.count} {problem.example}" if problem.example else None
+    parts = [f"{problem.code} {place} {problem.message}", problem.hint, *also, hits]
+    if problem.severity != "error":
+        parts.append(str(problem.severity))
+    return " | ".join(part for part in parts if part)
