@@ -50,7 +50,9 @@ def read_document(
             tree.build(yaml.parse(text, Loader=parser))
     except yaml.YAMLError as error:
         tree.findings.usable = False
-        tree.findings.problems.append(syntax_problem(source.name, lines, error))
+        problem = syntax_problem(source.name, lines, error)
+        if problem not in tree.findings.problems:
+            tree.findings.problems.append(problem)
     problems = tree.findings.problems
     if not tree.findings.usable:
         return None, problems

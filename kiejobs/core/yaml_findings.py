@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.yaml_problems import bare_template
 
 if TYPE_CHECKING:
     from kiejobs.core.types import Spot
@@ -35,9 +36,11 @@ class Findings:
         """Raises Stop when there are too many."""
         others = () if also is None else (Place(self._name, *also),)
         place = Place(self._name, *spot)
-        self.problems.append(Diagnostic(code, message, place, hint, also=others))
-        if len(self.problems) >= MAX_PROBLEMS:
-            self.stop()
+        self._add(Diagnostic(code, message, place, hint, also=others))
+
+    def bare_template(self, spot: Spot) -> None:
+        """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
+        self._add(bare_template(Place(self._name, *spot)))
 
     def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
         self.add(code, message, spot, hint)
@@ -46,3 +49,8 @@ class Findings:
     def stop(self) -> NoReturn:
         self.usable = False
         raise Stop
+
+    def _add(self, problem: Diagnostic) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.stop()

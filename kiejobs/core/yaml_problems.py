@@ -37,6 +37,7 @@ _ALIGN = (
     "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 )
 _CLOSE = "close it, or put the text in quotes"
+_QUOTE_TAG = "a text that starts with `!` needs quotes"
 _DOUBLE = "in double quotes write `\\\\` for a backslash, or use single quotes"
 
 _KNOWN = (
@@ -83,7 +84,7 @@ _KNOWN = (
         opening=True,
     ),
     _Words(
-        r"alphabetic or numeric character \| .*(alias|anchor)",
+        r"alphabetic or numeric character.*(alias|anchor)",
         "`{char}` needs a name",
         _QUOTE,
         opening=True,
@@ -94,24 +95,26 @@ _KNOWN = (
     ),
     _Words(r"node content", "a value is missing before `{char}`", "add it, or quote the text"),
     _Words(
-        r"unknown escape|escape sequence|escape code", "an escape that YAML does not know", _DOUBLE
+        r"unknown escape|escape sequence|escape code|hexdecimal", "an escape that YAML does not know", _DOUBLE
     ),
     _Words(
         r"document start",
         "text after the document's end",
         "a job file holds one document, no `...`",
     ),
-    _Words(
-        r"tag handle", "a tag that was never declared", "a text that starts with `!` needs quotes"
-    ),
+    _Words(r"tag handle", "a tag that was never declared", _QUOTE_TAG),
     _Words(r"incompatible YAML", "this YAML version is not known", "drop the `%YAML` line"),
+    _Words(r"(scanning|parsing) a tag|URI", "a tag that can't be read", _QUOTE_TAG),
+    _Words(r"directive", "a line that starts with `%` speaks to the parser", "drop or quote it"),
+    _Words(r"mapping keys are not allowed", "`?` can't stand here", _QUOTE),
     _Words(
         r"scanning a block scalar",
         "`|` and `>` take the text on the lines below",
         "begin the text on the next line",
     ),
 )
-_BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*\{[{%]")
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+_BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*(\{[{%])")
 
 
 def syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Diagnostic:
@@ -122,11 +125,18 @@ def syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Di
     began = _spot(getattr(error, "context_mark", None)) or here
     spot = (began if words.opening else here) or (1, 1)
     char = _char(lines, spot)
+    unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), _line(lines, spot))
+    bare = _BARE_TEMPLATE.search(unquoted)
+    if bare is not None:
+        return bare_template(Place(name, spot[0], bare.start(1) + 1))
     if char == "\t":
         words = _KNOWN[0]
-    elif _BARE_TEMPLATE.search(_line(lines, spot)):
-        words = words._replace(hint='a value that starts with `{{` or `{%` needs quotes: "{{ … }}"')
     return Diagnostic(CODE, words.message.format(char=char), Place(name, *spot), words.hint)
+
+
+def bare_template(place: Place) -> Diagnostic:
+    """YAML takes `{{ x }}` for a mapping within a mapping, and says so in many ways."""
+    return Diagnostic(CODE, "a template without quotes", place, 'write it as "{{ … }}"')
 
 
 def _find(told: str) -> _Words:

@@ -173,11 +173,12 @@ class Tree:
             self.findings.add("yaml-duplicate-key", message, spot, hint, also=first)
 
     def _no_key(self, frame: _Frame, spot: Spot, index: int) -> None:
-        hint = "write the key as text"
-        if self._text[max(index - 1, 0) : index + 1] == "{{":
-            hint = 'a template needs quotes: "{{ … }}"'
-        self.findings.add("yaml-key", "a key must be text, not a list or a mapping", spot, hint)
         frame.key = _BAD_KEY
+        if self._text[max(index - 1, 0) : index + 1] == "{{":
+            self.findings.bare_template((spot[0], spot[1] - 1))
+            return
+        message = "a key must be text, not a list or a mapping"
+        self.findings.add("yaml-key", message, spot, "write the key as text")
 
     # --- values ----------------------------------------------------------------------------------
 
