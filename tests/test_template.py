@@ -1,0 +1,613 @@
+"""Templates: what prompts can say, how mistakes are told, and that hostile ones end."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiejobs.core.template import TemplateProblem, Templates, is_template
+
+CONTEXT: dict[str, Any] = {
+    "campaign": "espresso",
+    "vars": {
+        "brand": "Aurora",
+        "items": "cups",
+        "tags": ["warm", "slow"],
+        "big": "a" * 100_000,
+        "rows": [{"id": f"r{number}", "text": "x" * 50} for number in range(20_000)],
+    },
+    "matrix": {
+        "duration": 5,
+        "resolution": "720p",
+        "values": "v",
+        "scene": {"id": "pour", "image": "https://example.com/pour.webp"},
+    },
+}
+INCLUDED = {
+    "prompts/pour.j2": "Pour {{ vars.brand }} for {{ matrix.duration }}s",
+    "macros.j2": "{% macro shot(what, mood='calm') %}{{ what }}, {{ mood }}{% endmacro %}",
+    "counter.j2": (
+        "{% set n = namespace(n=0) %}{% macro up() %}{% set n.n = n.n + 1 %}{{ n.n }}{% endmacro %}"
+    ),
+    "base.j2": "<{% block middle %}base{% endblock %}>",
+    "slip.j2": "one\n\n{{ vars.brnd }}",
+    "broken.j2": "one\n{% if %}",
+    "unknown.j2": "\n{{ 1 | foo }}",
+    "long.j2": "x" * 100_001,
+    "itself.j2": "{% include 'itself.j2' %}",
+    "twice.j2": "{% include 'twice.j2' %}{% include 'twice.j2' %}",
+    "parent.j2": "{% extends 'parent.j2' %}",
+    "flood.j2": "{% for i in range(90000) %}{{ i }}" + "x" * 50 + "{% endfor %}",
+} | {
+    f"slow{number}.j2": f"{{# {number} #}}" + "{% if false %}" + "{{ a }}" * 9_000 + "{% endif %}"
+    for number in range(40)
+}
+
+
+def templates(**limits: Any) -> Templates:
+    return Templates(INCLUDED.get, clock=time.monotonic, **limits)
+
+
+def rendered(text: str) -> str:
+    return templates().compile(text).render(CONTEXT)
+
+
+def problem(text: str) -> TemplateProblem:
+    with pytest.raises(TemplateProblem) as caught:
+        rendered(text)
+    return caught.value
+
+
+# --- what prompts can say -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ vars.brand }}, {{ matrix.duration }} seconds", "Aurora, 5 seconds"),
+        ("a\n", "a"),
+        ("{{ true }} {{ false }} {{ 1.5 }} {{ 7 // 2 }} {{ 2 ** 3 }}", "true false 1.5 3 8"),
+        ("{{ 'x' if false }}|{{ 'x' if true else 'y' }}", "|x"),
+        ("{{ 'a' ~ 1 ~ true }} {{ 'a' + 'b' }} {{ 'ab' * 2 }}", "a1true ab abab"),
+        ("{{ '%03d of %s' % (7, 'x') }} {{ '%s%%' | format(5) }}", "007 of x 5%"),
+        ("{{ '%(duration)02d' % matrix }}", "05"),
+        ("{{ vars.brand[:3] }} {{ vars.tags[::-1] | join(' ') }} {{ vars.tags.0 }}", "Aur slow warm warm"),
+        ("{{ 3 in [1, 3] }} {{ 'ur' in vars.brand }} {{ 1 < 2 < 3 }}", "true true true"),
+        ("{% if matrix.duration is odd and vars.x is not defined %}yes{% endif %}", "yes"),
+        ("{% for t in vars.tags %}{{ loop.index }}/{{ loop.length }} {{ t }};{% endfor %}", "1/2 warm;2/2 slow;"),
+        ("{% for t in vars.tags if t != 'warm' %}{{ t }}{{ loop.last }}{% endfor %}", "slowtrue"),
+        ("{% for t in [] %}x{% else %}none{% endfor %}", "none"),
+        ("{% for n in [1, [2, 3]] recursive %}{{ n if n is number else loop(n) }}{% endfor %}", "123"),
+        ("{% for k, v in matrix.scene.items() %}{{ k }}={{ v | length }} {% endfor %}", "id=4 image=29 "),
+        ("{% set n = namespace(t=0) %}{% for i in range(4) %}{% set n.t = n.t + i %}{% endfor %}{{ n.t }}", "6"),
+        ("{% set x %}{{ vars.brand }}!{% endset %}{{ x * 2 }}", "Aurora!Aurora!"),
+        ("{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}", "3"),
+        ("{% filter upper %}{{ vars.brand }}{% endfilter %}", "AURORA"),
+        ("{% macro m(a, b=2) %}{{ a }}{{ b }}{{ varargs | join }}{% endmacro %}{{ m(1) }} {{ m(1, 3, 4) }}", "12 134"),
+        ("{% macro box() %}<{{ caller('q') }}>{% endmacro %}{% call(x) box() %}{{ x }}{% endcall %}", "<q>"),
+        ("{% raw %}{{ x }}{% endraw %}{# note #}", "{{ x }}"),
+        ("{% include 'prompts/pour.j2' %}", "Pour Aurora for 5s"),
+        ("{% include ['none.j2', 'prompts/pour.j2'] %}", "Pour Aurora for 5s"),
+        ("{% include 'none.j2' ignore missing %}-", "-"),
+        ("{% from 'macros.j2' import shot %}{{ shot('steam') }}", "steam, calm"),
+        ("{% import 'macros.j2' as m %}{{ m.shot('steam', mood='wild') }}", "steam, wild"),
+        ("{% extends 'base.j2' %}{% block middle %}my {{ super() }}{% endblock %}", "<my base>"),
+        ("{% block b %}x{% endblock %}{{ self.b() }}", "xx"),
+        ("{{ '\\d' }}", "\\d"),
+    ],
+)  # fmt: skip
+def test_jinja_says(text: str, said: str) -> None:
+    assert rendered(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("'aB c' | upper", "AB C"), ("'aB' | lower", "ab"), ("'a bc' | title", "A Bc"),
+        ("'ab' | capitalize", "Ab"), ("'  a ' | trim", "a"), ("'aab' | replace('a', 'x', 1)", "xab"),
+        ("'a' | center(3) ~ '|'", " a |"), ("'a\\nb' | indent(2)", "a\n  b"),
+        ("'a b c' | wordwrap(3)", "a b\nc"), ("'a long text here' | truncate(9)", "a..."),
+        ("'é x/y' | urlencode", "%C3%A9%20x/y"), ("{'b': [1, none], 'a': 'é'} | tojson", '{"a": "é", "b": [1, null]}'),
+        ("'42' | int + 1", "43"), ("'x' | int(7)", "7"), ("'1.5' | float", "1.5"),
+        ("(-3) | abs", "3"), ("2.567 | round(1)", "2.6"), ("2.1 | round(0, 'ceil') | int", "3"), ("5 | string ~ 'x'", "5x"),
+        ("vars.none | default('d')", "d"), ("'' | d('e', true)", "e"), ("[1, 2] | join('-')", "1-2"),
+        ("vars.tags | length", "2"), ("vars.tags | first", "warm"), ("vars.tags | last", "slow"),
+        ("'ab' | list | join(',')", "a,b"), ("[1, 2] | reverse | join", "21"), ("'ab' | reverse", "ba"),
+        ("matrix.scene | items | first | join(':')", "id:pour"), ("{'b': 1, 'a': 2} | dictsort | tojson", '[["a", 2], ["b", 1]]'),
+        ("{'b': 1, 'a': 2} | dictsort(by='value') | map('first') | join", "ba"),
+        ("['b', 'A', 'c'] | sort | join", "Abc"), ("['b', 'A'] | sort(true, true) | join", "bA"),
+        ("[{'a': 2, 'b': 1}, {'a': 1, 'b': 2}] | sort(attribute='a') | map(attribute='b') | join", "21"),
+        ("['b', 'A'] | min", "A"), ("[1, 3, 2] | max", "3"), ("['a', 'A', 'b'] | unique | join", "ab"),
+        ("[1, 2.5] | sum", "3.5"), ("[{'n': 1}, {'n': 2}] | sum('n', 10)", "13"),
+        ("[1, 2, 3] | batch(2, 0) | map('join') | join(' ')", "12 30"),
+        ("[1, 2, 3] | slice(2) | map('join') | join(' ')", "12 3"),
+        ("vars.tags | map('upper') | join", "WARMSLOW"), ("[1, 2, 3] | select('odd') | join", "13"),
+        ("[1, 2, 3] | reject('divisibleby', 2) | join", "13"), ("[0, 1] | select | join", "1"),
+        ("vars.rows | selectattr('id', '==', 'r7') | map(attribute='id') | first", "r7"),
+        ("[{'a': 0}, {'a': 1}] | rejectattr('a') | map(attribute='a') | join", "0"),
+        ("[{}] | map(attribute='x.y', default='z') | join", "z"),
+        ("'a b'.split() | join('+')", "a+b"), ("'abc'.replace('b', 'x').upper()", "AXC"), ("'-'.join(vars.tags)", "warm-slow"),
+        ("'7'.zfill(3)", "007"), ("' a '.strip() ~ 'b'.ljust(2) ~ '|'", "ab |"), ("'aba'.count('a')", "2"),
+        ("[1, 2, 1].count(1)", "2"), ("matrix.scene.get('id')", "pour"), ("matrix.scene.get('x', 'y')", "y"),
+        ("matrix.scene.keys() | join(',')", "id,image"), ("'x' is in ['x']", "true"), ("1.5 is float", "true"),
+        ("'a' is lower", "true"), ("none is none", "true"), ("{} is mapping", "true"), ("2 is ge 2", "true"),
+    ],
+)  # fmt: skip
+def test_filters_methods_and_tests_do_what_jinja_does(text: str, said: str) -> None:
+    assert rendered(f"{{{{ {text} }}}}") == said
+
+
+def test_a_key_wins_over_a_method_of_its_name() -> None:
+    assert rendered("{{ vars.items }} {{ matrix.values }} {{ vars['items'] }}") == "cups v cups"
+
+
+@pytest.mark.parametrize("text", ["a {{ b }}", "{% if a %}", "{# a #}"])
+def test_a_template_is_told_from_its_marks(text: str) -> None:
+    assert is_template(text)
+    assert not is_template(text.replace("{", "(").replace("}", ")"))
+
+
+# --- what it reads --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "axes", "names"),
+    [
+        ("{{ matrix.a }} {{ matrix['b'].c }} {{ vars.x }}", {"a", "b"}, {"x"}),
+        ("plain", set(), set()),
+        (
+            "{% if matrix.a is defined %}{{ vars.y | default(matrix.c) }}{% endif %}",
+            {"a", "c"},
+            {"y"},
+        ),
+        ("{{ matrix }}", None, set()),
+        ("{% set m = matrix %}", None, set()),
+        ("{{ matrix[vars.x] }}", None, {"x"}),
+        ("{{ matrix.items() }}", None, set()),
+        ("{{ matrix.0 }}", None, set()),
+        ("{{ matrix == vars }}", None, None),
+        ("{% for matrix in [] %}{% endfor %}", None, set()),
+        ("{% macro m(vars) %}{{ vars.x }}{% endmacro %}", set(), None),
+        ("{% set matrix.a = 1 %}", None, set()),
+        ("{% include 'prompts/pour.j2' %}", None, None),
+        ("{% import 'macros.j2' as m %}", None, None),
+        ("{% from 'macros.j2' import shot %}", None, None),
+        ("{% extends 'base.j2' %}", None, None),
+    ],
+)
+def test_what_a_template_may_read_is_known(
+    text: str, axes: set[str] | None, names: set[str] | None
+) -> None:
+    template = templates().compile(text)
+    assert (template.axes_used, template.vars_used) == (axes, names)
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("{{ matrix.duraton }}", "`matrix.duraton` is not defined", "did you mean `matrix.duration`?"),
+        ("{{ matrix.scene.img }}", "`matrix.scene.img` is not defined", "did you mean `matrix.scene.image`?"),
+        ("{{ matrx.a }}", "`matrx` is not defined", "did you mean `matrix`?"),
+        ("{{ q }}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
+        ("{% if q %}{% endif %}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
+        ("{{ vars.brand.name }}", "a text has no `name`", None),
+        ("{{ vars.tags[5] }}", "a list has no `5`", None),
+        ("{{ vars.tags }}", "a list can't be printed", "write `| join(', ')`"),
+        ("{{ matrix.scene }}", "a mapping can't be printed", "name one of its keys, or write `| tojson`"),
+        ("{{ none }}", "null can't be printed", "give it a value, or write `| default('…', true)`"),
+        ("{{ vars.brand.upper }}", "a function can't be printed", "call it: write `()` behind its name"),
+        ("{{ 'a' ~ vars.tags }}", "a list can't be printed", "write `| join(', ')`"),
+        ("{{ 'a' + 1 }}", "`+` makes no sense between a text and a number", "`~` joins anything as text"),
+        ("{{ 1 < 'a' }}", "`<` makes no sense between a number and a text", None),
+        ("{{ 1 / 0 }}", "division by zero", None),
+        ("{{ vars.brand() }}", "a text can't be called", None),
+        ("{{ 'a' | upper(1) }}", "`upper` does not take what is in its brackets", None),
+        ("{% for x in 5 %}{% endfor %}", "a number is no list", None),
+        ("{% for a, b in [1] %}{% endfor %}", "a number can't be taken apart into several names", None),
+        ("{{ 'a' | uper }}", "there is no filter `uper`", "did you mean `upper`?"),
+        ("{% if false %}{{ 'a' | uper }}{% endif %}", "there is no filter `uper`", "did you mean `upper`?"),
+        ("{{ ['a'] | map('uper') | join }}", "there is no filter `uper`", "did you mean `upper`?"),
+        ("{{ 1 is od }}", "there is no test `od`", "did you mean `odd`?"),
+        ("{{ [] | first }}", "there is no first item: the list is empty", None),
+        ("{{ vars.brand", "`{{` is not closed", "add `}}`"),
+        ("{{ }}", "`{{ }}` is empty", "put a name in it"),
+        ("{{ 'it's' }}", "`s` is not expected before `}}`", "`~` joins texts; a text in quotes can't hold the same quote"),
+        ("{% if 1 %}", "`{% if %}` is not closed", "add `{% endif %}`"),
+        ("{% for a in b %}{% endif %}", "`{% for %}` is not closed", "add `{% endfor %}`"),
+        ("{% endif %}", "`{% endif %}` closes nothing", None),
+        ("{% loop %}", "there is no tag `loop`", None),
+        ("{# a", "`{#` is not closed", "add `#}`"),
+        ("{% raw %}a", "`{% raw %}` is not closed", "add `{% endraw %}`"),
+        ("{% autoescape true %}{% endautoescape %}", "`{% autoescape %}` has no use in a prompt", None),
+        ("{{ '\\ud800' }}", "half a surrogate pair is no character", "write the character itself"),
+        ("{% include 'none.j2' %}", "there is no template `none.j2`", "included templates are looked for below the job file's folder"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_told_with_what_to_do(text: str, message: str, hint: str | None) -> None:
+    found = problem(text)
+    assert (found.message, found.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "lineno", "name"),
+    [
+        ("one\n\n{{ vars.brnd }}", 3, None),
+        ("one\n{% if 1 %}\n{{ 1 / 0 }}{% endif %}", 3, None),
+        ("one\n{{ a b }}", 2, None),
+        ("one\n{{ 1 | foo }}", 2, None),
+        ("\n\n{% include 'slip.j2' %}", 3, "slip.j2"),
+        ("{% include 'broken.j2' %}", 2, "broken.j2"),
+        ("{% include 'unknown.j2' %}", 2, "unknown.j2"),
+        ("{% include 'long.j2' %}", None, "long.j2"),
+        ("\n{% include 'none.j2' %}", 2, None),
+    ],
+)
+def test_a_mistake_knows_its_line_and_the_included_template(
+    text: str, lineno: int | None, name: str | None
+) -> None:
+    found = problem(text)
+    assert (found.lineno, found.name) == (lineno, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x.j2", "a/../../x.j2", "/etc/passwd", "C:/x.j2", "c:x.j2", "a\\\\b.j2", "a//b.j2", "",
+        "a/", "a\\x00b", "a\\nb", "\\x1b[31m",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "tag", ["include '%s'", "import '%s' as x", "extends '%s'", "include ['%s'] ignore missing"]
+)
+def test_a_name_that_could_leave_the_folder_is_never_looked_for(tag: str, name: str) -> None:
+    asked: list[str] = []
+    with pytest.raises(TemplateProblem) as caught:
+        Templates(asked.append).compile(f"{{% {tag % name} %}}").render({})
+    assert "is not allowed" in caught.value.message
+    assert "\x1b" not in caught.value.message
+    assert asked == []
+
+
+# --- the same each time ---------------------------------------------------------------------------
+
+
+def test_what_was_rendered_before_changes_nothing() -> None:
+    counting = templates().compile("{% import 'counter.j2' as c %}{{ c.up() }}{{ c.up() }}")
+    assert [counting.render(CONTEXT) for _ in range(3)] == ["12", "12", "12"]
+
+
+def test_a_failed_rendering_leaves_the_next_one_its_full_measure() -> None:
+    shared = templates(steps=1_000)
+    greedy = shared.compile("{% for i in range(2000) %}{% endfor %}")
+    modest = shared.compile("{% for i in range(900) %}{% endfor %}ok")
+    for _ in range(3):
+        with pytest.raises(TemplateProblem, match="more than 1,000 steps"):
+            greedy.render(CONTEXT)
+        assert modest.render(CONTEXT) == "ok"
+
+
+def test_the_context_is_not_changed() -> None:
+    context = {"vars": {"list": [3, 1, 2]}}
+    text = "{% set x = vars.list | sort %}{% set y = vars.list + [4] %}{{ x | join }}{{ y | join }}"
+    assert templates().compile(text).render(context) == "1233124"
+    assert context == {"vars": {"list": [3, 1, 2]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ [1, 2] | random }}",
+        "{{ lipsum() }}",
+        "{{ now() }}",
+        "{{ cycler('a') }}",
+        "{{ dict(a=1) }}",
+    ],
+)
+def test_nothing_that_differs_each_time_exists(text: str) -> None:
+    assert re.search("not defined|no filter", problem(text).message)
+
+
+def test_a_template_is_compiled_once_and_rendered_fast() -> None:
+    shared = templates()
+    text = "Cinematic close-up, {{ vars.brand }} poured, {{ matrix.duration }} seconds --ar 16:9"
+    template = shared.compile(text)
+    assert shared.compile(text) is template
+    began = time.perf_counter()
+    for _ in range(2_000):
+        template.render(CONTEXT)
+    assert time.perf_counter() - began < 0.4  # 200 us each; it takes about 6
+
+
+def test_only_so_many_compiled_templates_are_kept() -> None:
+    shared = Templates()
+    first = shared.compile("{{ 0 }}")
+    for number in range(1, 1_001):
+        shared.compile(f"{{{{ {number} }}}}")
+    assert shared.compile("{{ 0 }}") is not first
+
+
+# --- hostile templates ----------------------------------------------------------------------------
+
+LOOP = "{% for i in range(100000) %}"
+GROW = "{% set n = namespace(s=START) %}" + LOOP + "{% set n.s = MORE %}{% endfor %}{{ END }}"
+
+
+def grow(start: str, more: str, end: str = "n.s | length") -> str:
+    return GROW.replace("START", start).replace("MORE", more).replace("END", end)
+
+
+TOO_MUCH = {
+    "loop in a loop": LOOP * 2 + "{% endfor %}" * 2,
+    "filtered loop": LOOP + "{% for j in range(100000) if false %}{% endfor %}{% endfor %}",
+    "endless loop": "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+    "branching loop": "{% for i in [1, 2] recursive %}{{ loop([1, 2]) }}{% endfor %}",
+    "endless macro": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "branching macro": "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+    "endless caller": "{% macro m() %}{{ caller() }}{% endmacro %}{% macro r() %}{% call m() %}{{ r() }}{% endcall %}{% endmacro %}{{ r() }}",
+    "endless block": "{% block a %}{{ self.a() }}{% endblock %}",
+    "endless include": "{% include 'itself.j2' %}",
+    "branching include": "{% include 'twice.j2' %}",
+    "endless extends": "{% extends 'parent.j2' %}",
+    "many includes": LOOP + "{% include 'x' ~ i ignore missing %}{% endfor %}",
+    "slow includes": "{% for i in range(40) %}{% include 'slow' ~ i ~ '.j2' ignore missing %}{% endfor %}{{ 1/0 }}",
+    "huge range": "{% for i in range(10**9) %}{% endfor %}",
+    "huger range": "{{ range(10**18) | length }}",
+    "large ranges": LOOP + "{% set x = range(90000) | list %}{% endfor %}",
+    "text times": "{{ 'a' * 10**10 }}",
+    "list times": "{{ [1] * 10**9 }}",
+    "power": "{{ 10 ** 10 ** 10 }}",
+    "powers": "{{ 9 ** 9 ** 9 }}",
+    "infinite": "{{ 1e308 * 10 }}",
+    "infinite literal": "{{ 1e999 }}",
+    "not a number": "{{ 'nan' | float }}",
+    "digits": "{{ " + "9" * 50_000 + " }}",
+    "hex digits": "{{ 0x" + "f" * 50_000 + " }}",
+    "hex text": "{{ ('f' * 100000) | int(0, 16) }}",
+    "round": "{{ 5 | round(-10**9) }}",
+    "ceil": "{{ 5.5 | round(10**9, 'ceil') }}",
+    "ljust": "{{ 'x'.ljust(10**9) }}",
+    "zfill": "{{ 'x'.zfill(10**9) }}",
+    "center": "{{ 'x' | center(10**9) }}",
+    "indent": "{{ 'x\ny' | indent(10**9) }}",
+    "indent by text": "{{ ('x\n' * 50000) | indent('y' * 10000) }}",
+    "wordwrap": "{{ vars.big | wordwrap(1, wrapstring=vars.big) }}",
+    "batch": "{{ [1] | batch(10**9, 'x') | length }}",
+    "slice": "{{ [1] | slice(10**9, 'x') | length }}",
+    "replace": "{{ vars.big | replace('a', vars.big) }}",
+    "replace nothing": "{{ vars.big.replace('', 'xxxx') }}",
+    "join": "{{ ([vars.big] * 50) | join(vars.big) }}",
+    "join method": "{{ vars.big.join([vars.big] * 50) }}",
+    "sum of lists": "{{ [[1], [2]] | sum(start=[]) }}",
+    "format width": "{{ '%1000000000d' % 1 }}",
+    "format precision": "{{ '%.1000000000f' % 1.5 }}",
+    "format star": "{{ '%*d' % (1000000000, 1) }}",
+    "format key": "{{ '%(a(b))1000000000d' % {'a(b)': 1} }}",
+    "format filter": "{{ '%999999999s' | format('a') }}",
+    "format often": "{{ ('%(big)s' * 20000) % vars }}",
+    "format by odd": "{{ '%1000000000d' is odd }}",
+    "format by divisibleby": "{{ '%1000000000d' is divisibleby 5 }}",
+    "upper": "{{ ('ß' * 190000) | upper }}",
+    "doubled text": grow("'aa'", "n.s + n.s"),
+    "doubled by ~": grow("'aa'", "n.s ~ n.s"),
+    "doubled by set": "{% set n = namespace(s='aa') %}" + LOOP + "{% set x %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = x %}{% endfor %}",
+    "doubled by macro": "{% macro m(s) %}{{ s }}{{ s }}{% endmacro %}" + grow("'aa'", "m(n.s)"),
+    "doubled without a loop": "{% set a = 'aaaa' %}" + "{% set a = a ~ a %}" * 60 + "{{ a }}",
+    "doubled lists": grow("[1]", "[n.s, n.s]", "n.s | tojson"),
+    "doubled tuples": grow("(1,)", "(n.s, n.s)", "{n.s: 1} | length"),
+    "doubled mappings": grow("{}", "{'a': n.s, 'b': n.s}", "n.s | tojson"),
+    "doubled by +": grow("[1]", "n.s + n.s"),
+    "doubled arguments": "{% macro m() %}{% set n.s = varargs %}{% endmacro %}" + grow("1", "n.s") + LOOP + "{{ m(n.s, n.s) }}{% endfor %}",
+    "compared": "{% set n = namespace(s=[1], t=[1]) %}" + LOOP + "{% set n.s = [n.s, n.s] %}{% set n.t = [n.t, n.t] %}{{ n.s == n.t }}{% endfor %}",
+    "nested tuples": grow("(1,)", "(n.s,)", "{n.s: 1} | length"),
+    "nested lists": grow("[1]", "[n.s]", "n.s | tojson"),
+    "nested by batch": grow("[1]", "n.s | batch(1)", "n.s | tojson"),
+    "a list of itself": "{% set n = namespace() %}{% set n.a = [n] %}{{ n.a | tojson }}",
+    "searched": LOOP + "{{ 'zz' in vars.rows }}{% endfor %}",
+    "sorted": LOOP + "{% set x = vars.rows | sort(attribute='text') %}{% endfor %}",
+    "selected": LOOP + "{% set x = range(90000) | select('odd') %}{% endfor %}",
+    "split": LOOP + "{% set x = vars.big.split('a') %}{% endfor %}",
+    "sliced": LOOP + "{% set x = vars.rows[:] %}{% endfor %}",
+    "spread": "{% macro m() %}{% endmacro %}" + LOOP + "{{ m(*vars.rows) }}{% endfor %}",
+    "defaults": "{% macro m(a=[1] * 9000) %}{% endmacro %}" + LOOP + "{{ m() }}{% endfor %}",
+    "as json": LOOP + "{% set x = vars.rows[:2000] | tojson %}{% endfor %}",
+    "output": LOOP + "x" * 50 + "{% endfor %}",
+    "included output": "{% include 'flood.j2' %}",
+    "captured output": "{% set x %}" + LOOP + "{{ vars.big }}{% endfor %}{% endset %}",
+    "long body": "{% set x %}" + LOOP + "{% if true %}x{% endif %}" * 2000 + "{% endfor %}{% endset %}",
+    "parentheses": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
+    "brackets": "{{ " + "[" * 20_000 + "1" + "]" * 20_000 + " }}",
+    "minus": "{{ " + "-" * 30_000 + "1 }}",
+    "plus": "{{ 1" + "+1" * 40_000 + " }}",
+    "dots": "{{ a" + ".a" * 40_000 + " }}",
+    "filters": "{{ 1" + "|abs" * 20_000 + " }}",
+    "comparisons": "{{ 1" + "<2" * 30_000 + " }}",
+    "names": "{{ a }}" * 14_000,
+    "ifs": "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000,
+    "elifs": "{% if 1 %}" + "{% elif 1 %}" * 7_000 + "{% endif %}",
+    "loops": "{% for a in [1] %}" * 30 + "{{ a }}" + "{% endfor %}" * 30,
+    "length": "x" * 100_001,
+    "braces": "{{" * 40_000,
+    "tags": "{%" * 40_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_a_template_that_does_too_much_is_stopped_in_time(name: str) -> None:
+    began = time.perf_counter()
+    found = problem(TOO_MUCH[name])
+    assert time.perf_counter() - began < 4  # 2 s, and what compiling an included template takes
+    assert not re.search("object at|Traceback|site-packages", found.message)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "''.__class__.__mro__",
+        "''['__class__']",
+        "'' | attr('__class__')",
+        "[''] | map(attribute='__class__') | join",
+        "'{0.__class__}'.format(1)",
+        "'{0.__class__}'.format_map",
+        "''.upper.__self__",
+        "''.upper.owner",
+        "''.encode()",
+        "1 .real",
+        "vars.__class__",
+        "vars.pop('brand')",
+        "vars.update(a=1)",
+        "vars.tags.append(1)",
+        "vars.tags.__len__()",
+        "namespace.__init__",
+        "namespace(a=1)._Namespace__attrs",
+        "namespace(a=1).__class__",
+        "range.__globals__",
+        "cycler.__init__.__globals__",
+        "self.__class__",
+        "self._TemplateReference__context",
+        "environment",
+        "context",
+        "resolve",
+        "['a'] | map('<built>') | join",
+        "range(_env=1)",
+        "range(self=1, obj=2, context=3)",
+        "'a' | upper(env=1)",
+    ],
+)
+def test_there_is_no_way_to_python(expression: str) -> None:
+    problem(f"{{{{ {expression} }}}}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in [1] %}{{ loop.__class__ }}{% endfor %}",
+        "{% for a in [1] if a %}{{ loop._iterator.gi_frame }}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m._func }}",
+        "{% macro m() %}{% endmacro %}{{ m.__call__.__globals__ }}",
+        "{% macro m() %}{{ caller._environment }}{% endmacro %}{% call m() %}{% endcall %}",
+        "{% import 'macros.j2' as m %}{{ m._body_stream }}",
+        "{% import 'macros.j2' as m %}{{ m.__name__ }}",
+        "{% from 'macros.j2' import __name__ %}",
+        "{% set vars.brand = 1 %}",
+    ],
+)
+def test_what_a_template_makes_is_closed_too(text: str) -> None:
+    problem(text)
+
+
+def test_without_a_clock_steps_are_enough() -> None:
+    with pytest.raises(TemplateProblem, match="more than 100,000 steps"):
+        Templates().compile(TOO_MUCH["loop in a loop"]).render({})
+
+
+def test_the_clock_ends_what_steps_allow() -> None:
+    ticks = iter(range(10_000))
+    slow = Templates(clock=lambda: next(ticks), seconds=50)
+    with pytest.raises(TemplateProblem, match="longer than 50 seconds"):
+        slow.compile("{% for i in range(1000) %}{% endfor %}").render({})
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "{{ ",
+            " }}",
+            "{% ",
+            " %}",
+            "{#",
+            "#}",
+            "for x in ",
+            "if ",
+            "endfor",
+            "endif",
+            "set x = ",
+        ),
+        *(
+            "macro m(a) ",
+            "endmacro",
+            "m(",
+            ")",
+            "(",
+            "[",
+            "]",
+            "{",
+            "}",
+            "vars",
+            ".",
+            "brand",
+            "tags",
+        ),
+        *(
+            "matrix",
+            "|",
+            "upper",
+            "join",
+            "map(",
+            "'",
+            '"',
+            "1",
+            "1e9",
+            " ~ ",
+            " + ",
+            " * ",
+            " ** ",
+        ),
+        *(
+            "%",
+            "is ",
+            "in ",
+            "not ",
+            ",",
+            ":",
+            "loop",
+            "range(9)",
+            "namespace(a=1)",
+            "include ",
+            "-",
+        ),
+        *(
+            "block b ",
+            "endblock",
+            "else ",
+            "\\ud800",
+            "\\",
+            "\n",
+            "é",
+            "self",
+            "super()",
+            "caller()",
+        ),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.one_of(
+        st.text(),
+        st.lists(PIECES).map("".join),
+        st.lists(PIECES).map("".join).map("{{{{ {} }}}}".format),
+    )
+)
+def test_any_text_renders_or_is_told_about(text: str) -> None:
+    try:
+        told = templates().compile(text).render(CONTEXT).encode() + b"."
+    except TemplateProblem as found:
+        told = found.message.encode("utf-8", "replace")
+    assert told
+
+
+def test_no_warning_of_python_is_shown_to_the_author() -> None:
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        rendered("{{ '\\d' }}{{ 1 if 1 else 2 }}")
+    assert shown == []
