@@ -31,7 +31,8 @@ class Wire:
         self.sock.sendall(data)
 
     def answer(self, body: bytes, status: str = "200 OK", *more: str) -> None:
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *more, "", ""]
+        length = f"Content-Length: {len(body)}"
+        lines = [f"HTTP/1.1 {status}", length, "Connection: close", *more, "", ""]
         self.send("\r\n".join(lines).encode() + body)
 
     def reset(self) -> None:
