@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_GLANCE = 1.0  # seconds
+
+
 class RunsLock:
     """A context manager; `release` may be called before its end, once the last reserve is done."""
 
@@ -34,7 +37,8 @@ class RunsLock:
     def __enter__(self) -> Self:
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
+            # Those who only look hold it for a moment; a run holds it for much longer than this.
+            self._lock.acquire(timeout=_GLANCE, poll_interval=0.05)
             _holder_file(self._runs).write_text(json.dumps(self._holder), encoding="utf-8")
         except Timeout as error:
             raise JournalProblem(

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+    DurationBase = click.ParamType[float]
+    RateBase = click.ParamType[tuple[int, float]]
+    CreditsBase = click.ParamType[Decimal]
+else:  # not generic at run time before click 8.5
+    DurationBase = RateBase = CreditsBase = click.ParamType
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
-class Duration(click.ParamType):
+class Duration(DurationBase):
     """Seconds, from a number with its unit: `500ms`, `3s`, `10m`, `2h`."""
 
     name = "duration"
@@ -36,7 +41,7 @@ class Duration(click.ParamType):
         return float(found[1]) * _UNITS[found[2]]
 
 
-class RateType(click.ParamType):
+class RateType(RateBase):
     """(count, seconds), from `18/10.5s`."""
 
     name = "rate"
@@ -52,7 +57,7 @@ class RateType(click.ParamType):
         return int(count), Duration().convert(span, param, ctx)
 
 
-class Credits(click.ParamType):
+class Credits(CreditsBase):
     """A number of credits, 0 or more, exact."""
 
     name = "credits"

@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -32,7 +32,7 @@ from kiejobs.reports.run_report import report_document, report_text
 from kiejobs.runner import RunEnd, Runner, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from kiejobs.adapters.system import Secret
     from kiejobs.commands.screen import Screen
@@ -107,7 +107,7 @@ def carry_out(
 
 def _on_signals(
     errand: Errand, space: Workspace, screen: Screen, note: Callable[[str], None]
-) -> Callable[[], object]:
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def listen() -> None:
         if sys.platform == "win32":
             return  # there Ctrl-C ends the process, which the journal survives like any death

@@ -75,7 +75,7 @@ def _files_of(campaign: str, ledger: Ledger) -> Iterator[str]:
     """Files that this campaign was bought from, then whatever lies in the usual places."""
     told = [
         str(run.source["file"])
-        for run in reversed(ledger.runs.values())
+        for run in reversed(list(ledger.runs.values()))
         if run.campaign == campaign and run.source
     ]
     usual = sorted(

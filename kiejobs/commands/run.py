@@ -6,7 +6,7 @@ the world that the adapters touch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
@@ -26,19 +26,22 @@ from kiejobs.commands.records import refresh_manifests
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.output_path import beside
 from kiejobs.core.plan import Action
 from kiejobs.core.types import State
 from kiejobs.reports.plan_report import PlanText
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where
+    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, PlanTotals
+    from kiejobs.core.types import Job
     from kiejobs.runner import Settings
 
 
@@ -75,7 +78,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         )
         journal.append(*_intentions(lines))
         errand = Errand(journal, header, lines, how.settings, Spending(left))
-        end = carry_out(errand, space, key, screen, loaded.expansion.job, lock.release)
+        job_of = _job_of(loaded, ledger)
+        end = carry_out(errand, space, key, screen, job_of, lock.release)
         return conclude(errand, end, space, screen, how.form)
 
 
@@ -98,6 +102,19 @@ def _show(
     for line in lines:
         tell(text.line(line, diff_of(loaded, line) or ()))
     tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
+
+
+def _job_of(loaded: Loaded, ledger: Ledger) -> Callable[[int], Job]:
+    """Whole jobs by number, none of them aimed at a file that another purchase has."""
+    taken = ledger.paths()
+
+    def job_of(number: int) -> Job:
+        job = loaded.expansion.job(number)
+        if taken.get(job.output, job.fingerprint) == job.fingerprint:
+            return job
+        return replace(job, output=beside(job.output, job.fingerprint))
+
+    return job_of
 
 
 def _nothing_to_do(lines: Sequence[Change]) -> ExitCode:

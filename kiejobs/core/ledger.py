@@ -112,6 +112,11 @@ class Ledger:
         """The oldest attempt that keeps this address from being bought."""
         return next((a for a in self.at(address) if a.state is State.IN_DOUBT), None)
 
+    def paths(self) -> dict[str, str]:
+        """Paths that purchases have or will have their files at, with the fingerprint they hold."""
+        kept = (attempt for attempt in self.attempts() if _has_files(attempt))
+        return {attempt.reserved.output: attempt.reserved.fingerprint for attempt in kept}
+
     def committed(self, campaign: str | None = None) -> Decimal:
         """Credits spent or held, by one campaign or by all."""
         prefix = None if campaign is None else f"{campaign}/"
@@ -123,6 +128,10 @@ class Ledger:
             ),
             Decimal(0),
         )
+
+
+def _has_files(attempt: Attempt) -> bool:
+    return attempt.is_open or attempt.state in {State.SUCCEEDED, State.IN_DOUBT}
 
 
 def _age(attempt: Attempt) -> tuple[str, str]:

@@ -137,7 +137,7 @@ def task_of(change: Change) -> Task | None:
         task_id=attempt.task_id,
         model=attempt.reserved.model,
         output=attempt.reserved.output,
-        planned=attempt.reserved.credits,
+        planned=None,  # not taken from this run's budget, so nothing goes back to it
         known_urls=attempt.urls,
         told_running=attempt.state is State.RUNNING,
         settled=attempt.state is State.SUCCEEDED,
