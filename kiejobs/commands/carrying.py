@@ -158,7 +158,7 @@ def _outcome(errand: Errand, end: RunEnd, space: Workspace) -> tuple[ExitCode, d
         record = read_journal(errand.journal.path)
     else:
         record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
-    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt is not None]
+    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and not c.spends]
     document = manifest(record, ledger, also=followed)
     states = [job["state"] for job in document["jobs"].values()]
     return _exit_code(states, end, errand), document

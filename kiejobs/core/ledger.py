@@ -108,6 +108,10 @@ class Ledger:
         """All attempts under an address, oldest first."""
         return sorted(self._by_address.get(address, ()), key=_age)
 
+    def knows(self, address: str) -> bool:
+        """Was anything ever reserved under this address?"""
+        return address in self._by_address
+
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
         return next((a for a in self.at(address) if a.state is State.IN_DOUBT), None)

@@ -113,16 +113,24 @@ class Plan:
         self._bought: list[bytes] = []
 
     def changes(self) -> Iterator[Change]:
-        """In the order of submission; what is bought but no longer wanted comes last."""
+        """In the order of submission; what is bought but no longer wanted comes last.
+
+        What an edit replaced under an address that is still wanted is no orphan: its own line says
+        `input_changed`, and there is one line for each address.
+        """
         wanted: set[tuple[str, int]] = set()
+        addresses: set[str] = set()
         for outline in self._outlines:
             if self._ledger.bought(outline.fingerprint, outline.take) is not None:
                 wanted.add((outline.fingerprint, outline.take))
+            if self._ledger.knows(outline.address):
+                addresses.add(outline.address)
             if self._selection.takes(selectable(outline)):
                 yield self._counted(self._decide(outline))
         if not self._selection.terms:
             for attempt in self._ledger.current():
-                if attempt.key not in wanted and self._is_orphan(attempt):
+                known = attempt.key in wanted or attempt.address in addresses
+                if not known and self._is_orphan(attempt):
                     yield self._counted(_orphan(attempt))
 
     @property
