@@ -10,7 +10,9 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from kiejobs.core.template_problems import TemplateProblem, kind
+from jinja2.runtime import Undefined
+
+from kiejobs.core.template_problems import TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +57,11 @@ def percent(meter: Meter, pattern: str, values: Any) -> str:
     if isinstance(values, dict):
         values = {key: value for key, value in values.items() if _is_scalar(value)}
         given = tuple(values.values())
-    if not all(map(_is_scalar, given)):
-        raise TemplateProblem("`%` puts only texts and numbers into a text")
+    for value in given:
+        if isinstance(value, Undefined):
+            fail(value)
+        if not _is_scalar(value):
+            raise TemplateProblem(f"`%` can't put {kind(value)} into a text")
     longest = max((len(value) for value in given if isinstance(value, str)), default=0)
     meter.room(len(pattern) + _directives(pattern) * (longest + _LONGEST_NUMBER))
     text: str = pattern % values

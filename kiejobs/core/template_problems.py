@@ -6,7 +6,7 @@ In: messages and values. Out: `TemplateProblem`, `NotDefined`, and words. Touche
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jinja2 import UndefinedError
 from jinja2.environment import TemplateModule
@@ -53,6 +53,11 @@ class NotDefined(UndefinedError):
         self.holder = holder
         self.name = name
         self.told = told
+
+
+def fail(value: Undefined) -> NoReturn:
+    """Raises the error that `value` stands for."""
+    value._fail_with_undefined_error()  # noqa: SLF001 - jinja2's way to do it from outside
 
 
 def kind(value: Any) -> str:

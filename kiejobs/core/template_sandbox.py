@@ -22,10 +22,10 @@ from kiejobs.core.template_list_filters import LIST_FILTERS
 from kiejobs.core.template_loading import FreshTemplate, check_name, loader
 from kiejobs.core.template_methods import Method, attribute
 from kiejobs.core.template_operators import OPERATORS, calculate
-from kiejobs.core.template_problems import TemplateProblem, kind
+from kiejobs.core.template_problems import TemplateProblem, fail, kind
 from kiejobs.core.template_tests import TESTS
 from kiejobs.core.template_text_filters import TEXT_FILTERS
-from kiejobs.core.template_values import WALKABLE, NoValue, Values, fail
+from kiejobs.core.template_values import WALKABLE, NoValue, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +102,8 @@ class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """An item; for a name that is none, what `getattr` finds."""
+        if isinstance(argument, Undefined):
+            fail(argument)
         if not (argument is None or isinstance(argument, str | int | float)):
             raise TemplateProblem(f"{kind(argument)} can't be a key")
         if isinstance(obj, dict):

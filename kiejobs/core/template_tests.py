@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template_problems import TemplateProblem, kind
+from kiejobs.core.template_problems import TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,8 @@ def _undefined(_env: Env, value: Any) -> bool:
 
 
 def _divisible(_env: Env, value: Any, by: Any) -> bool:
+    if isinstance(value, Undefined):
+        fail(value)
     # "%" between texts is formatting, so only numbers get to it.
     if not isinstance(value, int | float) or not isinstance(by, int | float):
         raise TemplateProblem(f"{kind(value)} can't be divided by {kind(by)}")

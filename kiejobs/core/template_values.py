@@ -7,12 +7,12 @@ it has none. Touches nothing.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.utils import missing, pass_context
 
-from kiejobs.core.template_problems import NotDefined, TemplateProblem, kind
+from kiejobs.core.template_problems import NotDefined, TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,11 +34,6 @@ class NoValue(StrictUndefined):
         del exc
         raising: Any = partial(NotDefined, obj, name, hint)
         super().__init__(hint, obj, name, raising)
-
-
-def fail(value: Undefined) -> NoReturn:
-    """Raises the error that `value` stands for."""
-    value._fail_with_undefined_error()  # noqa: SLF001 - jinja2's way to do it from outside
 
 
 class Values:

@@ -144,10 +144,13 @@ _PYTHON: tuple[tuple[str, str], ...] = (
     ),
     (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
     (r"'(\w+)' object is not iterable", "{0} is no list"),
+    (r"argument of type '(\w+)' is not", "{0} is no list"),
+    (r"unhashable type: '(\w+)'", "{0} can't be a key"),
 )
 _TYPES = dict.fromkeys(("int", "float"), "a number") | dict.fromkeys(("list", "tuple"), "a list")
 _TYPES |= {"str": "a text", "bool": "a boolean", "dict": "a mapping", "NoneType": "null"}
-_ARGUMENTS = re.compile(r"(?:[\w<>]+\.)*_?(\w+?)_?\(\) (?:takes|got|missing|expect)")
+_ARGUMENTS = re.compile(r"(?:[\w<>]+\.)*[_<]?(\w+?)[_>]?\(\) (?:takes|got|missing|expect)")
+_NAMELESS = frozenset(("lambda", "call", "test"))
 
 
 def _python_words(error: Exception) -> str:
@@ -159,7 +162,8 @@ def _python_words(error: Exception) -> str:
             return message.format(*(_TYPES.get(word, word) for word in found.groups()))
     called = _ARGUMENTS.match(told)
     if called is not None:
-        return f"`{called[1]}` does not take what is in its brackets"
+        name = "it" if called[1] in _NAMELESS else f"`{called[1]}`"
+        return f"{name} does not take what is in its brackets"
     return told or type(error).__name__
 
 
