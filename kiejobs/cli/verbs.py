@@ -259,13 +259,14 @@ def manifest_rebuild(**rest: Any) -> ExitCode:
 
 @manifest.command(name="verify")
 @FOLDERS
+@flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
 @format_flag()
-def manifest_verify(form: str, **rest: Any) -> ExitCode:
+def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
     """Check that journals are unbroken, manifests true to them, and collected files whole."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import manifest as verb
 
-    return verb.verify(_where(rest), form, make_screen())
+    return verb.verify(_where(rest), form, make_screen(), decode=decode)
 
 
 @door.command(short_help="Check key, API, balance, clock, folders.")

@@ -17,17 +17,21 @@ from kiejobs.commands.records import (
     refresh_manifests,
 )
 from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.fold import fold
 from kiejobs.core.types import State
 from kiejobs.reports.screen import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
     from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.types import FileRecord
+
+    Look = Callable[[Attempt, FileRecord], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,19 @@ def rebuild(where: Where, screen: Screen) -> ExitCode:
     return ExitCode.DONE
 
 
-def verify(where: Where, form: str, screen: Screen) -> ExitCode:
-    """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1)."""
+def verify(where: Where, form: str, screen: Screen, *, decode: bool) -> ExitCode:
+    """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1).
+
+    With `decode` each video is opened too, and held against its request.
+    """
     space = open_workspace(where)
+    look = _decoder(space) if decode else None
     journals, damaged = _journals(space)
     found = list(damaged)
     files = 0
     if not damaged:
         found += _stale_manifests(space, journals)
-        for finding in _files(space, journals):
+        for finding in _files(space, journals, look):
             files += 1
             found += [finding] if finding is not None else []
     if form == "json":
@@ -114,16 +122,36 @@ def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterato
             yield Finding(str(path), "differs from its journals; `kiejobs manifest rebuild`")
 
 
-def _files(space: Workspace, journals: list[JournalRecord]) -> Iterator[Finding | None]:
+def _files(
+    space: Workspace, journals: list[JournalRecord], look: Look | None
+) -> Iterator[Finding | None]:
     """One finding or None for each collected file, all of them hashed."""
     for attempt in fold(journals).current():
         if attempt.state is not State.SUCCEEDED:
             continue
         for file in attempt.files:
             digest = space.folder.digest_of(file)
+            wrong = None
             if digest is None:
-                yield Finding(file.path, f"missing ({attempt.address})")
+                wrong = "missing"
             elif digest != file.sha256:
-                yield Finding(file.path, f"not what was collected ({attempt.address})")
-            else:
-                yield None
+                wrong = "not what was collected"
+            elif look is not None:
+                wrong = look(attempt, file)
+            yield None if wrong is None else Finding(file.path, f"{wrong} ({attempt.address})")
+
+
+def _decoder(space: Workspace) -> Look:
+    try:
+        from kiejobs.adapters import media  # noqa: PLC0415 - needs the extra `media`
+    except ImportError as error:
+        hint = "pip install 'kiejobs[media]', or leave --decode out"
+        raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
+
+    def look(attempt: Attempt, file: FileRecord) -> str | None:
+        if not file.media_type.startswith("video/"):
+            return None
+        seen = media.look_at(space.outputs / file.path)
+        return seen if isinstance(seen, str) else media.differs(seen, attempt.reserved.input)
+
+    return look
