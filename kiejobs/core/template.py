@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Template", "TemplateProblem", "Templates", "is_template"]
 
 CACHED: Final = 1_000
-"""Compiled templates that are kept; each takes about 30 kB, and a job file may write one per scene."""
+"""Compiled templates that are kept, 5 kB each; a job file may write one per scene."""
 
 _MARKS: Final = ("{{", "{%", "{#")
 
