@@ -6,6 +6,7 @@ environment through the system adapter, journals by reading.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +48,8 @@ class Workspace:
     sandbox: bool
     speed: float
     faults: str | None
-
-    @property
-    def flag(self) -> str:
-        """What to add to a command that is shown to a person, so that it works here."""
-        return " --sandbox" if self.sandbox else ""
+    flag: str
+    """What to add to a command that is shown to a person, so that it works here."""
 
     @property
     def folder(self) -> OutputFolder:
@@ -85,4 +83,12 @@ def open_workspace(where: Where) -> Workspace:
         sandbox=where.sandbox,
         speed=where.speed,
         faults=where.faults,
+        flag=_as_flags(where),
     )
+
+
+def _as_flags(where: Where) -> str:
+    """The flags again, as they would be typed."""
+    named = {"--runs": where.runs, "--outputs": where.outputs, "--base-url": where.base_url}
+    words = [f" {name} {shlex.quote(value)}" for name, value in named.items() if value]
+    return "".join([" --sandbox" if where.sandbox else "", *words])
