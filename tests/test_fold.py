@@ -1,0 +1,374 @@
+"""The fold: journals in, the ledger out, whatever the order that git left them in."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiejobs.core import events as e
+from kiejobs.core.fold import JournalRecord, Timed, fold
+from kiejobs.core.types import State
+from tests.histories import (
+    BROKEN,
+    BUSY,
+    ORIGIN,
+    REFUSED,
+    at,
+    bought,
+    collected,
+    failed,
+    journal,
+    reserved,
+    submitted,
+    succeeded,
+)
+
+if TYPE_CHECKING:
+    from kiejobs.core.ledger import Attempt, Ledger
+
+
+def only(*journals: JournalRecord) -> Attempt:
+    (attempt,) = fold(journals).attempts()
+    return attempt
+
+
+# --- what an attempt has come to -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ([submitted("a")], State.SUBMITTED),
+        ([submitted("a"), e.Running("a", "queuing")], State.RUNNING),
+        ([submitted("a"), succeeded("a")], State.SUCCEEDED),
+        ([submitted("a"), failed("a")], State.FAILED),
+        ([e.Rejected("a", REFUSED)], State.REJECTED),
+        ([e.InDoubt("a", BROKEN)], State.IN_DOUBT),
+        ([e.NotAccepted("a", BUSY)], None),
+        ([e.InDoubt("a", BROKEN), e.Resolved("a", "task", "t-9", "seen")], State.SUBMITTED),
+        ([e.InDoubt("a", BROKEN), e.Resolved("a", "lost", None, "ruled")], None),
+        ([e.Resolved("a", "lost", None, "ruled"), e.Resolved("a", "task", "t", "seen")], State.SUBMITTED),
+        ([submitted("a"), failed("a"), succeeded("a")], State.SUCCEEDED),
+    ],
+)  # fmt: skip
+def test_the_furthest_event_tells_the_state(told: list[e.Event], state: State | None) -> None:
+    assert only(journal(1, reserved("a"), *told)).state is state
+
+
+def test_a_reservation_without_an_outcome_is_in_doubt_once_its_run_is_dead() -> None:
+    attempt = only(journal(1, reserved("a"), live=False))
+    assert attempt.state is State.IN_DOUBT
+    assert attempt.failure is not None
+    assert "between the reservation and the answer" in attempt.failure.message
+
+
+def test_a_reservation_of_a_run_at_work_is_no_doubt() -> None:
+    attempt = only(journal(1, reserved("a"), live=True))
+    assert (attempt.state, attempt.failure) == (State.RESERVED, None)
+
+
+def test_a_later_run_goes_on_with_an_attempt_of_a_dead_one() -> None:
+    attempt = only(
+        journal(1, reserved("a"), submitted("a")), journal(2, succeeded("a"), collected("a"))
+    )
+    assert attempt.run_id == "run-01"
+    assert attempt.state is State.SUCCEEDED
+    assert attempt.times == {
+        "reserved": at(1, 1),
+        "submitted": at(1, 2),
+        "succeeded": at(2, 1),
+        "settled": at(2, 1),
+        "collected": at(2, 2),
+    }
+
+
+def test_two_collectors_agree_on_when_it_happened_and_on_the_newest_files() -> None:
+    again = collected("a")
+    attempt = only(journal(1, *bought("a")), journal(2, succeeded("a"), again))
+    assert attempt.times["settled"] == at(1, 4)
+    assert attempt.times["collected"] == at(2, 2)
+    assert attempt.files == again.files
+
+
+def test_every_task_id_ever_told_is_kept() -> None:
+    told = (submitted("a", "t1"), e.Resolved("a", "task", "t2", "seen"), submitted("a", "t1"))
+    attempt = only(journal(1, reserved("a"), *told))
+    assert attempt.task_id == "t1"
+    assert attempt.other_task_ids == {"t2"}
+
+
+def test_an_attempt_ruled_lost_whose_task_shows_up_is_at_the_api() -> None:
+    told = (e.InDoubt("a", BROKEN), e.Resolved("a", "lost", None, "ruled"))
+    attempt = only(journal(1, reserved("a"), *told), journal(2, submitted("a", "late")))
+    assert (attempt.state, attempt.task_id) == (State.SUBMITTED, "late")
+
+
+def test_journals_of_another_origin_count_for_nothing() -> None:
+    other = journal(1, *bought("a"), origin="http://127.0.0.1:9")
+    ours = journal(2, *bought("b", "tea/pour", "f2"))
+    ledger = fold([other, ours], ORIGIN)
+    assert [attempt.attempt_id for attempt in ledger.attempts()] == ["b"]
+    assert list(ledger.runs) == ["run-02"]
+    assert len(list(fold([other, ours]).attempts())) == 2
+
+
+def test_a_journal_torn_before_its_first_line_is_no_journal() -> None:
+    assert list(fold([JournalRecord("run-01", [])]).attempts()) == []
+
+
+def test_events_of_an_attempt_that_no_journal_reserved_are_passed_over() -> None:
+    assert list(fold([journal(1, submitted("ghost"), collected("ghost"))]).attempts()) == []
+
+
+# --- which attempt counts --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts"),
+    [
+        (bought("a"), (reserved("b"), e.Rejected("b", REFUSED)), "a"),
+        ((reserved("a"), e.Rejected("a", REFUSED)), bought("b"), "b"),
+        ((reserved("a"), submitted("a"), failed("a")), (reserved("b"), submitted("b")), "b"),
+        ((reserved("a"), submitted("a")), (reserved("b"), submitted("b"), failed("b")), "a"),
+        ((reserved("a"),), (reserved("b"), e.NotAccepted("b", BUSY)), "a"),
+        ((reserved("a"), e.NotAccepted("a", BUSY)), (reserved("b"), submitted("b"), failed("b")), "b"),
+        (bought("a"), bought("b"), "b"),
+    ],
+)  # fmt: skip
+def test_of_several_attempts_the_best_then_the_latest_counts(
+    first: tuple[e.Event, ...], second: tuple[e.Event, ...], counts: str
+) -> None:
+    journals = [journal(1, *first), journal(2, *second)]
+    for order in (journals, journals[::-1]):
+        found = fold(order).bought("f1", 1)
+        assert found is not None
+        assert found.attempt_id == counts
+
+
+def test_takes_are_purchases_of_their_own() -> None:
+    ledger = fold([journal(1, *bought("a"), *bought("b", "tea/pour#2", "f1", take=2))])
+    assert [ledger.bought("f1", take) is not None for take in (1, 2, 3)] == [True, True, False]
+
+
+def test_an_address_in_doubt_is_known_by_its_oldest_doubt() -> None:
+    ledger = fold([journal(1, *bought("a")), journal(2, reserved("b", "tea/pour", "f2")),
+                   journal(3, reserved("c", "tea/pour", "f3"))])  # fmt: skip
+    doubt = ledger.in_doubt_at("tea/pour")
+    assert doubt is not None
+    assert doubt.attempt_id == "b"
+    assert ledger.in_doubt_at("tea/steam") is None
+
+
+# --- moves -----------------------------------------------------------------------------------------
+
+
+def test_an_adoption_moves_a_purchase_to_its_new_address() -> None:
+    ledger = fold([journal(1, *bought("a")), journal(2, e.Adopted("tea/cup", "tea/pour", "f1", 1))])
+    assert [attempt.attempt_id for attempt in ledger.at("tea/cup")] == ["a"]
+    assert ledger.at("tea/pour") == []
+
+
+def test_the_last_of_several_moves_counts_and_only_for_its_own_take() -> None:
+    moves = (e.Adopted("tea/b", "tea/pour", "f1", 1), e.Adopted("tea/c", "tea/b", "f1", 1))
+    two = bought("b", "tea/pour#2", "f1", take=2)
+    ledger = fold([journal(2, *moves), journal(1, *bought("a"), *two)])
+    assert {a.attempt_id: a.address for a in ledger.attempts()} == {"a": "tea/c", "b": "tea/pour#2"}
+
+
+def test_what_is_bought_after_a_move_stays_where_it_was_bought() -> None:
+    ledger = fold([
+        journal(1, reserved("a"), submitted("a"), failed("a")),
+        journal(2, e.Adopted("tea/cup", "tea/pour", "f1", 1)),
+        journal(3, *bought("b", "tea/third", "f1")),
+    ])  # fmt: skip
+    assert {a.attempt_id: a.address for a in ledger.attempts()} == {
+        "a": "tea/cup",
+        "b": "tea/third",
+    }
+
+
+# --- money -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "held"),
+    [
+        ([], "16"),
+        ([submitted("a")], "16"),
+        ([submitted("a"), e.Running("a", "queuing")], "16"),
+        ([e.InDoubt("a", BROKEN)], "16"),
+        ([submitted("a"), succeeded("a", "15.5")], "15.5"),
+        ([submitted("a"), succeeded("a", None)], "16"),
+        ([submitted("a"), failed("a", "0")], "0"),
+        ([submitted("a"), failed("a", "3")], "3"),
+        ([submitted("a"), failed("a", None)], "0"),
+        ([e.Rejected("a", REFUSED)], "0"),
+        ([e.NotAccepted("a", BUSY)], "0"),
+        ([e.InDoubt("a", BROKEN), e.Resolved("a", "lost", None, "ruled")], "0"),
+    ],
+)
+def test_what_an_attempt_holds_of_a_budget(told: list[e.Event], held: str) -> None:
+    assert fold([journal(1, reserved("a"), *told)]).committed() == Decimal(held)
+
+
+def test_an_unknown_price_holds_nothing() -> None:
+    assert fold([journal(1, reserved("a", credits=None), submitted("a"))]).committed() == 0
+
+
+def test_each_campaign_holds_its_own() -> None:
+    ledger = fold([
+        journal(1, *bought("a"), *bought("b", "tea/steam", "f2")),
+        journal(2, *bought("c", "tea2/pour", "f3"), campaign="tea2"),
+    ])  # fmt: skip
+    assert [ledger.committed(name) for name in ("tea", "tea2", "te")] == [32, 16, 0]
+    assert ledger.committed() == 48
+
+
+# --- any history at all ----------------------------------------------------------------------------
+
+ATTEMPTS = ["a", "b", "c"]
+STEPS = [
+    "submitted",
+    "running",
+    "succeeded",
+    "failed",
+    "rejected",
+    "in_doubt",
+    "void",
+    "found",
+    "files",
+]
+
+
+def step(name: str, attempt: str, task: str) -> e.Event:
+    made: dict[str, e.Event] = {
+        "submitted": submitted(attempt, task),
+        "running": e.Running(attempt, "generating"),
+        "succeeded": succeeded(attempt, task[-1]),
+        "failed": failed(attempt, task[-1]),
+        "rejected": e.Rejected(attempt, REFUSED),
+        "in_doubt": e.InDoubt(attempt, BROKEN),
+        "void": e.NotAccepted(attempt, BUSY),
+        "found": e.Resolved(attempt, "task", task, "seen"),
+        "files": collected(attempt),
+    }
+    return made[name]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[JournalRecord]:
+    """A few runs in any order: each attempt is reserved by one of them, and told about by any."""
+    runs: list[list[Timed]] = [
+        [Timed(at(n, 0), journal(n).header or e.RunFinished(0, None))] for n in range(3)
+    ]
+    moment = st.builds(at, st.integers(0, 2), st.integers(1, 3))
+    for attempt in ATTEMPTS:
+        home = draw(st.sampled_from(runs))
+        where, what = draw(st.sampled_from(["tea/x", "tea/y"])), draw(st.sampled_from(["f1", "f2"]))
+        home.append(Timed(draw(moment), reserved(attempt, where, what)))
+        for name in draw(st.lists(st.sampled_from(STEPS), max_size=5)):
+            event = step(name, attempt, draw(st.sampled_from(["t1", "t2", "t3"])))
+            draw(st.sampled_from(runs)).append(Timed(draw(moment), event))
+    for fingerprint in draw(st.lists(st.sampled_from(["f1", "f2"]), max_size=2)):
+        move = e.Adopted(draw(st.sampled_from(["tea/x", "tea/z"])), "tea/x", fingerprint, 1)
+        draw(st.sampled_from(runs)).append(Timed(draw(moment), move))
+    lives = draw(st.lists(st.booleans(), min_size=3, max_size=3))
+    return [
+        JournalRecord(f"run-{n:02}", run, live)
+        for n, (run, live) in enumerate(zip(runs, lives, strict=True))
+    ]
+
+
+def seen(ledger: Ledger) -> dict[str, Any]:
+    """All that a ledger answers."""
+    return {
+        "attempts": list(ledger.attempts()),
+        "current": list(ledger.current()),
+        "at": {name: ledger.at(name) for name in ("tea/x", "tea/y", "tea/z")},
+        "committed": ledger.committed(),
+        "runs": dict(ledger.runs),
+    }
+
+
+@given(histories(), st.randoms())
+def test_the_order_of_journals_does_not_matter(journals: list[JournalRecord], random: Any) -> None:
+    shuffled = list(journals)
+    random.shuffle(shuffled)
+    assert seen(fold(shuffled)) == seen(fold(journals))
+
+
+@given(histories(), st.integers(0, 2))
+def test_a_journal_read_twice_counts_once(journals: list[JournalRecord], which: int) -> None:
+    assert seen(fold([*journals, journals[which]])) == seen(fold(journals))
+
+
+@given(histories(), st.randoms())
+def test_the_order_of_lines_does_not_matter_but_for_the_header(
+    journals: list[JournalRecord], random: Any
+) -> None:
+    """Times tell what came first; a clock that steps back must not change what was bought."""
+    mixed = []
+    for one in journals:
+        lines = list(one.events[1:])
+        random.shuffle(lines)
+        mixed.append(JournalRecord(one.run_id, [one.events[0], *lines], one.live))
+    assert seen(fold(mixed)) == seen(fold(journals))
+
+
+CLIMB: dict[State | None, int] = {
+    State.RESERVED: 0, State.IN_DOUBT: 1, None: 2, State.REJECTED: 2,
+    State.SUBMITTED: 3, State.RUNNING: 4, State.FAILED: 5, State.SUCCEEDED: 6,
+}  # fmt: skip
+
+
+@given(histories(), st.integers(0, 2), st.integers(1, 10))
+def test_one_more_event_never_takes_an_attempt_back(
+    journals: list[JournalRecord], which: int, cut: int
+) -> None:
+    lines = journals[which].events
+    shorter = list(journals)
+    shorter[which] = JournalRecord(f"run-{which:02}", lines[:cut], journals[which].live)
+    whole = fold(journals)
+    for before in fold(shorter).attempts():
+        after = whole.attempt(before.attempt_id)
+        assert after is not None
+        assert CLIMB[before.state] <= CLIMB[after.state]
+        assert ids_of(before) <= ids_of(after)
+
+
+def ids_of(attempt: Attempt) -> frozenset[str]:
+    return attempt.other_task_ids | ({attempt.task_id} if attempt.task_id else set())
+
+
+@given(histories())
+def test_no_task_id_is_ever_lost(journals: list[JournalRecord]) -> None:
+    ledger = fold(journals)
+    for one in journals:
+        for timed in one.events:
+            if isinstance(timed.event, e.Submitted | e.Resolved):
+                attempt = ledger.attempt(timed.event.attempt_id)
+                assert attempt is not None
+                assert timed.event.task_id in ids_of(attempt)
+
+
+@given(histories())
+def test_a_request_that_ever_got_a_task_is_never_taken_for_unbought(
+    journals: list[JournalRecord],
+) -> None:
+    ledger = fold(journals)
+    for attempt in ledger.attempts():
+        if attempt.task_id is not None:
+            counts = ledger.bought(*attempt.key)
+            assert counts is not None
+            assert counts.state not in {None, State.REJECTED}
+
+
+@given(histories())
+def test_what_is_held_adds_up(journals: list[JournalRecord]) -> None:
+    ledger = fold(journals)
+    assert ledger.committed() == sum((a.committed for a in ledger.attempts()), Decimal(0))
+    assert ledger.committed("tea") == ledger.committed()
