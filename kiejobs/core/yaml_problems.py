@@ -95,7 +95,9 @@ _KNOWN = (
     ),
     _Words(r"node content", "a value is missing before `{char}`", "add it, or quote the text"),
     _Words(
-        r"unknown escape|escape sequence|escape code|hexdecimal", "an escape that YAML does not know", _DOUBLE
+        r"unknown escape|escape sequence|escape code|hexdecimal",
+        "an escape that YAML does not know",
+        _DOUBLE,
     ),
     _Words(
         r"document start",
