@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.screen import clean, shortened
+from kiejobs.reports.screen import clean, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiejobs.reports.paint import Paint
 
 _COLUMNS = 56  # for one value
-_LEAD = 16  # characters that both have in common, shown before the difference
+_LEAD = 16  # of them for what both have in common before the difference
 
 
 def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
@@ -35,10 +35,11 @@ def _line(change: FieldChange, paint: Paint) -> str:
 def _both(was: Json, now: Json) -> tuple[str, str]:
     if not (isinstance(was, str) and isinstance(now, str)):
         return _one(was), _one(now)
-    start = _common(was, now) - _LEAD
-    if start <= 0 or max(len(was), len(now)) <= _COLUMNS // 2:
-        return _one(was), _one(now)
-    return _one(was, start), _one(now, start)
+    whole = (_spelled(was), _spelled(now))
+    if max(map(width, whole)) <= _COLUMNS:
+        return f'"{whole[0]}"', f'"{whole[1]}"'
+    at = _common(was, now)
+    return _around(was, at), _around(now, at)
 
 
 def _common(was: str, now: str) -> int:
@@ -49,11 +50,18 @@ def _common(was: str, now: str) -> int:
     return min(len(was), len(now))
 
 
-def _one(value: Json, start: int = 0) -> str:
+def _around(text: str, at: int) -> str:
+    before = ("…" if at > _LEAD else "") + _spelled(text[max(at - _LEAD, 0) : at])
+    behind = _spelled(text[at : at + _COLUMNS])
+    return f'"{shortened_left(before, _LEAD)}{shortened(behind, _COLUMNS - _LEAD)}"'
+
+
+def _one(value: Json) -> str:
     if value is None:
         return "(absent)"
-    if not isinstance(value, str):
-        return shortened(clean(json.dumps(value, ensure_ascii=False)), _COLUMNS)
-    # As JSON, so that a line break or a blank at the end can be seen.
-    shown = clean(json.dumps(value[start : start + _COLUMNS + 1], ensure_ascii=False)[1:-1])
-    return f'"{"…" if start else ""}{shortened(shown, _COLUMNS)}"'
+    return shortened(clean(json.dumps(value, ensure_ascii=False)), _COLUMNS)
+
+
+def _spelled(text: str) -> str:
+    """As JSON has it, so that a line break or a blank at the end can be seen."""
+    return clean(json.dumps(text, ensure_ascii=False)[1:-1])

@@ -172,5 +172,7 @@ def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     request = f"request {clean(attempt.reserved.fingerprint[:12])}{same}"
     yield paint.dim(f"  {request}; run {clean(attempt.run_id)}{name}")
     if attempt.failure is not None:
-        yield paint.dim(f"  {shortened(clean(attempt.failure.message), _LONGEST)}")
+        code = f"{attempt.failure.code}: " if attempt.failure.code else ""
+        said = clean(f"{code}{attempt.failure.message}")
+        yield paint.dim(f"  {shortened(said, _LONGEST)}")
     yield from (paint.dim(f"  {clean(file.path)}") for file in attempt.files)

@@ -69,11 +69,11 @@ class PlanText:
     ) -> str:
         """The sums in words, what to beware of, and the digest that names what would be bought."""
         counts = "; ".join(self._counts(totals)) or "no jobs"
-        nothing = "" if totals.actions[Action.SUBMIT] else ". Nothing to buy."
-        headline = f"{clean(campaign)}: {counts}{nothing}"
+        buys = totals.actions[Action.SUBMIT] > 0
+        headline = f"{clean(campaign)}: {counts}{'' if buys else '. Nothing to buy.'}"
         warnings = self._warnings(totals, budget_left)
-        digest = self._paint.dim(f"digest: {totals.digest}")
-        return "\n".join(["", self._paint.bold(headline), *warnings, digest])
+        digest = [self._paint.dim(f"digest: {totals.digest}")] if buys else []
+        return "\n".join(["", self._paint.bold(headline), *warnings, *digest])
 
     def _credits(self, change: Change) -> str:
         if not change.spends:

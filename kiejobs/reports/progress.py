@@ -25,6 +25,7 @@ SETTLED = frozenset({
 })  # fmt: skip
 """The runner's words after which a job needs nothing more in this run."""
 
+_PASSING = frozenset({"downloading"})  # worth a glance on a terminal, not a line in a log
 _STATE = 13
 _LONGEST = 160
 
@@ -125,7 +126,7 @@ class LineProgress:
         if note:
             said = self._paint.dim(shortened(clean(note), _LONGEST))
             self._tell(f"{self._line(address, state)}  {said}", (address, state, note))
-        elif not self._told[address, state]:
+        elif state not in _PASSING and not self._told[address, state]:
             self._tell(self._line(address, state), (address, state))
 
     def note(self, message: str) -> None:

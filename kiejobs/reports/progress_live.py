@@ -1,4 +1,4 @@
-"""What is happening, on a terminal: a bar, how many jobs are in each state, the last events.
+"""What is happening, on a terminal: a bar, the time, how many jobs are in each state, the last events.
 
 In: states and notes from the runner, and a stream that is a terminal. Out: nothing. Touches: that
 stream only, from a thread of rich as well. Notes stay on the screen; the rest goes when it ends.
@@ -54,6 +54,7 @@ class LiveProgress:
             highlight=False,
             emoji=False,
         )
+        self._since = self._console.get_time()
         # Only the stream that was handed in is ours: the process's own are left alone.
         self._live = Live(
             console=self._console,
@@ -95,7 +96,9 @@ class LiveProgress:
             done, total = self._tally.settled, self._tally.total
             counts = [(state, count) for state, count in self._tally.states.items() if count]
             events = list(self._events)
-        return Group(_bar(done, total), _counts(counts), *events)
+        return Group(
+            _bar(done, total, self._console.get_time() - self._since), _counts(counts), *events
+        )
 
 
 def _event(address: str, state: str, note: str) -> Text:
@@ -103,12 +106,16 @@ def _event(address: str, state: str, note: str) -> Text:
     event = Text(no_wrap=True, overflow="ellipsis")
     event.append(f"{words:13}", style=_STYLES.get(words, "cyan"))
     event.append(f"  {clean(address)}")
-    return event.append(f"  {shortened(clean(note), _LONGEST)}", style="dim")
+    if note:
+        event.append(f"  {shortened(clean(note), _LONGEST)}", style="dim")
+    return event
 
 
-def _bar(done: int, total: int) -> Table:
+def _bar(done: int, total: int, seconds: float) -> Table:
+    minutes, rest = divmod(int(seconds), 60)
+    bar = ProgressBar(total=max(total, 1), completed=done, width=30)
     row = Table.grid(padding=(0, 2))
-    row.add_row(ProgressBar(total=max(total, 1), completed=done, width=30), f"{done:,}/{total:,}")
+    row.add_row(bar, f"{done:,}/{total:,}", f"{minutes}:{rest:02}")
     return row
 
 

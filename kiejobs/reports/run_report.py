@@ -87,7 +87,8 @@ def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
     if not jobs:
         yield "  no jobs"
         return
-    wide = max(width(clean(job.address)) for job in jobs)
+    wide = max(len("address"), *(width(clean(job.address)) for job in jobs))
+    yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
     for job in jobs:
         state = state_words(job.standing)
         padding = " " * (_STATE - len(state))
