@@ -125,6 +125,12 @@ def test_a_plan_with_nothing_to_buy_says_so() -> None:
     assert table([]).endswith("\ntea: no jobs. Nothing to buy.")
 
 
+def test_a_changed_job_may_have_more_to_say_than_what_differs() -> None:
+    line = change("a", Action.SUBMIT, "±", "input_changed", 16, "what was bought is still running")
+    below = PlanText(PLAIN, 5).line(line, DIFF).split("\n")[1:]
+    assert below[1:] == ["       seed: (absent) -> 7", "       what was bought is still running"]
+
+
 def test_an_unknown_price_is_said_loudly() -> None:
     said = table([UNPRICED])
     assert "tea: 1 to buy, at an unknown price\nPRICE UNKNOWN for 1 job" in said

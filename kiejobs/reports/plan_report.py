@@ -53,7 +53,7 @@ class PlanText:
         return self._paint.bold(f"{line}{pad('credits', _CREDITS, right=True)}")
 
     def line(self, change: Change, diff: Sequence[FieldChange] = ()) -> str:
-        """One change; below it what differs, or more words on the reason."""
+        """One change; below it what differs, and more words on the reason."""
         if change.action is Action.HOLD:
             self._held[change.reason] += 1
         reason, _, source = change.reason.partition(" ")
@@ -61,7 +61,7 @@ class PlanText:
             f"  {self._paint.sign(change.sign)}  {pad(clean(change.address), self._width)}  "
             f"{pad(clean(reason), _REASON)}  {self._credits(change)}"
         ).rstrip()
-        below = diff_lines(diff, self._paint) if diff else self._detail(change, source)
+        below = [*diff_lines(diff, self._paint), *self._detail(change, source)]
         return "\n".join([first, *(f"       {line}" for line in below)])
 
     def footer(
