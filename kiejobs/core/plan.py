@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kiejobs.core.events import money
 from kiejobs.core.identity import canonical
 from kiejobs.core.selection import Selectable, Selection
 from kiejobs.core.types import State
@@ -152,7 +153,8 @@ class Plan:
             return self._failed(outline, attempt)
         before = self._before(outline)
         if before is not None:
-            return _line(outline, Action.SUBMIT, "±", "input_changed", before)
+            detail = f"what was bought before is still {before.state}" if before.is_open else None
+            return _line(outline, Action.SUBMIT, "±", "input_changed", before, detail)
         return _line(outline, Action.SUBMIT, "+", "new")
 
     def _bought_already(self, outline: Outline, attempt: Attempt) -> Change:
@@ -199,7 +201,8 @@ class Plan:
         if change.spends:
             self._unpriced += change.credits is None
             self._credits += change.credits or 0
-            row = [change.fingerprint, change.take, str(change.credits)]
+            price = None if change.credits is None else money(change.credits)
+            row = [change.fingerprint, change.take, price]
             self._bought.append(hashlib.sha256(canonical(row)).digest())
         return change
 
