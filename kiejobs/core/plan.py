@@ -153,8 +153,8 @@ class Plan:
             return self._failed(outline, attempt)
         before = self._before(outline)
         if before is not None:
-            detail = f"what was bought before is still {before.state}" if before.is_open else None
-            return _line(outline, Action.SUBMIT, "±", "input_changed", before, detail)
+            coming = f"what was bought before is still {before.state}" if before.is_open else None
+            return _line(outline, Action.SUBMIT, "±", "input_changed", before, coming)
         return _line(outline, Action.SUBMIT, "+", "new")
 
     def _bought_already(self, outline: Outline, attempt: Attempt) -> Change:
