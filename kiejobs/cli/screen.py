@@ -43,6 +43,7 @@ def _ask(question: str) -> bool:
 
 def _leave(last_words: str) -> None:
     """At once: the journal is whole at any moment, so nothing needs to be tidied up."""
-    sys.stderr.write(f"\n{last_words}\n")
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live display hides it
+    sys.stderr.write(f"{show_cursor}\n{last_words}\n")
     sys.stderr.flush()
     os._exit(ExitCode.INTERRUPTED)

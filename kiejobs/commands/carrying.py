@@ -6,7 +6,6 @@ through the adapters; signals.
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from dataclasses import dataclass
@@ -18,15 +17,16 @@ from kiejobs import __version__
 from kiejobs.adapters.journal import FileJournal, read_journal
 from kiejobs.commands.loading import media_type_of
 from kiejobs.commands.opening import opened
+from kiejobs.commands.planning import does_something
 from kiejobs.commands.records import refresh_manifests
 from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.core.fold import JournalRecord, Timed
 from kiejobs.core.identity import FINGERPRINT_VERSION
 from kiejobs.core.manifest import manifest
-from kiejobs.core.plan import Action
 from kiejobs.core.types import State
 from kiejobs.ports import World
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.progress import make_progress
 from kiejobs.reports.run_report import report_document, report_text
 from kiejobs.runner import RunEnd, Runner, Stop
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job, Json
+    from kiejobs.reports.progress import RunProgress
     from kiejobs.runner import Settings, Spending
 
 
@@ -85,8 +86,7 @@ def carry_out(
     """Run it to its end. The first Ctrl-C stops spending, the second leaves at once."""
 
     async def main() -> RunEnd:
-        busy = [c for c in errand.changes if c.action is not Action.KEEP]
-        with make_progress(screen.err, total=len(busy), live=screen.live) as progress:
+        with _progress(errand, screen) as progress:
             async with opened(space, key) as doors, anyio.create_task_group() as group:
                 clock = space.clock()
                 world = World(doors.api, errand.journal, doors.artifacts, clock, progress)
@@ -103,6 +103,11 @@ def carry_out(
         return end
 
     return anyio.run(main)
+
+
+def _progress(errand: Errand, screen: Screen) -> RunProgress:
+    total = sum(1 for change in errand.changes if does_something(change))
+    return make_progress(screen.err, total, live=screen.live, color=screen.color_err)
 
 
 def _on_signals(
@@ -131,8 +136,8 @@ def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form
     refresh_manifests(space, touched=_attempt_ids(errand))
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
     if form == "json":
-        made = report_document(document, end.notes, told, int(code))
-        screen.show(json.dumps(made, indent=2, ensure_ascii=False))
+        made = report_document(document, end.notes, told, int(code), flag=space.flag)
+        screen.show(json_text(made))
     else:
         screen.show(
             report_text(

@@ -5,11 +5,9 @@ In: the workspace's flags. Out: one line for each check. Touches: the network (a
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +22,8 @@ from kiejobs.commands.opening import opened
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.ports import Unanswered
-from kiejobs.reports.screen import clean
+from kiejobs.reports.check_reports import Check, doctor_document, doctor_text
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,30 +37,15 @@ _CLOCK_SLACK = 300  # seconds
 _LITTLE_ROOM = 2**30  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `hint` says what to do where it is not well."""
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str | None = None
-
-
 def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
     checks = [*_versions(), *_key(space), *_api(space), *_folders(space), *_journals(space)]
-    well = all(check.ok for check in checks)
     if form == "json":
-        document = {"format_version": "1.0", "ok": well, "checks": [asdict(c) for c in checks]}
-        screen.show(json.dumps(document, indent=2, ensure_ascii=False))
-        return ExitCode.DONE if well else ExitCode.SOME_FAILED
-    for check in checks:
-        screen.show(f"{'ok ' if check.ok else '!! '} {check.name:<10} {clean(check.detail)}")
-        if check.hint is not None and not check.ok:
-            screen.show(f"               {check.hint}")
-    return ExitCode.DONE if well else ExitCode.SOME_FAILED
+        screen.show(json_text(doctor_document(checks)))
+    else:
+        screen.show(doctor_text(checks, color=screen.color_out))
+    return ExitCode.DONE if all(check.ok for check in checks) else ExitCode.SOME_FAILED
 
 
 def _versions() -> Iterator[Check]:

@@ -6,7 +6,6 @@ disk, by reading.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from kiejobs.commands.planning import diff_of, make_plan
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.schema_words import suggest
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.explain_report import explain_document, explain_text
 
 if TYPE_CHECKING:
@@ -39,9 +39,12 @@ def explain(
     diff = diff_of(loaded, change) or []
     history = ledger.at(address)
     if form == "json":
-        screen.show(json.dumps(explain_document(change, diff, history), indent=2))
+        screen.show(json_text(explain_document(change, diff, history)))
     else:
-        screen.show(explain_text(change, diff, history, color=screen.color_out))
+        text = explain_text(
+            change, diff, history, color=screen.color_out, file=file, flag=space.flag
+        )
+        screen.show(text)
     return ExitCode.DONE
 
 

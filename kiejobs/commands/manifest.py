@@ -5,8 +5,6 @@ In: the runs folder. Out: the manifest; what was rewritten; what is wrong. Touch
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import JOURNAL, read_journal
@@ -20,10 +18,12 @@ from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.fold import fold
 from kiejobs.core.types import State
-from kiejobs.reports.screen import clean
+from kiejobs.reports.check_reports import Damage, verify_document, verify_text
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from kiejobs.core.types import FileRecord
 
     Look = Callable[[Attempt, FileRecord], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be."""
-
-    file: str
-    message: str
 
 
 def show(name: str | None, where: Where, screen: Screen) -> ExitCode:
@@ -77,54 +69,47 @@ def verify(where: Where, form: str, screen: Screen, *, decode: bool) -> ExitCode
             files += 1
             found += [finding] if finding is not None else []
     if form == "json":
-        _show_document(found, len(journals), files, screen)
+        screen.show(json_text(verify_document(found, journals=len(journals), files=files)))
     else:
-        for finding in found:
-            screen.show(clean(f"{finding.file}: {finding.message}"))
-        verdict = "whole" if not found else f"{len(found)} problem(s)"
-        screen.show(f"{len(journals)} journals, {files} files: {verdict}")
+        color = screen.color_out
+        screen.show(verify_text(found, journals=len(journals), files=files, color=color))
     if damaged:
         return ExitCode.JOURNAL
     return ExitCode.SOME_FAILED if found else ExitCode.DONE
 
 
-def _show_document(found: list[Finding], journals: int, files: int, screen: Screen) -> None:
-    document = {
-        "format_version": "1.0",
-        "ok": not found,
-        "problems": [{"file": f.file, "line": None, "message": f.message} for f in found],
-        "journals": journals,
-        "files": files,
-    }
-    screen.show(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _journals(space: Workspace) -> tuple[list[JournalRecord], list[Finding]]:
+def _journals(space: Workspace) -> tuple[list[JournalRecord], list[Damage]]:
     """Every journal on its own, so that one that is damaged does not hide another."""
     records, found = [], []
     for path in sorted(space.runs.glob(f"*/{JOURNAL}")):
         try:
             records.append(read_journal(path))
         except JournalProblem as problem:
-            where, _, what = problem.message.partition(": ")
-            found.append(Finding(where, what))
+            found.append(_damage(path, problem))
     return records, found
 
 
-def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Finding]:
+def _damage(path: Path, problem: JournalProblem) -> Damage:
+    """The problem's own place, `FILE:LINE: what`, taken apart."""
+    line, colon, what = problem.message.removeprefix(f"{path}:").partition(": ")
+    known = bool(colon) and line.isdecimal()
+    return Damage(str(path), int(line) if known else None, what if known else problem.message)
+
+
+def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
     for record in journals:
         path = manifest_path(space, record.run_id)
         if record.header is None:
             continue
         if not path.exists():
-            yield Finding(str(path), "missing; `kiejobs manifest rebuild` writes it")
+            yield Damage(str(path), None, "missing; `kiejobs manifest rebuild` writes it")
         elif path.read_bytes() != expected_manifest(record, journals):
-            yield Finding(str(path), "differs from its journals; `kiejobs manifest rebuild`")
+            yield Damage(str(path), None, "differs from its journals; `kiejobs manifest rebuild`")
 
 
 def _files(
     space: Workspace, journals: list[JournalRecord], look: Look | None
-) -> Iterator[Finding | None]:
+) -> Iterator[Damage | None]:
     """One finding or None for each collected file, all of them hashed."""
     for attempt in fold(journals).current():
         if attempt.state is not State.SUCCEEDED:
@@ -138,7 +123,7 @@ def _files(
                 wrong = "not what was collected"
             elif look is not None:
                 wrong = look(attempt, file)
-            yield None if wrong is None else Finding(file.path, f"{wrong} ({attempt.address})")
+            yield None if wrong is None else Damage(file.path, None, f"{wrong} ({attempt.address})")
 
 
 def _decoder(space: Workspace) -> Look:

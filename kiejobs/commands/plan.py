@@ -50,7 +50,9 @@ def plan(
         )
         screen.stream(pieces)
     else:
-        text = PlanText(screen.color_out, widest_address(loaded), usd_per_credit(loaded))
+        text = PlanText(
+            screen.color_out, widest_address(loaded), usd_per_credit(loaded), space.flag
+        )
         screen.show(text.header())
         for change in made.changes():
             screen.show(text.line(change, diff_of(loaded, change) or ()))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.plan import Action, Plan, difference
 from kiejobs.core.selection import read_selection
+from kiejobs.reports.screen import width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ def usd_per_credit(loaded: Loaded) -> Decimal | None:
 
 def widest_address(loaded: Loaded) -> int:
     """How wide the address column must be, walked without rendering anything."""
-    return max((len(outline.address) for outline in loaded.expansion.outlines()), default=7)
+    return max((width(outline.address) for outline in loaded.expansion.outlines()), default=7)
 
 
 def does_something(change: Change) -> bool:

@@ -6,13 +6,13 @@ Touches: disk, by reading.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
 from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.core.plan import selectable
 from kiejobs.core.selection import read_selection
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,4 +43,4 @@ def _lines(loaded: Loaded, wanted: Wanted) -> Iterator[str]:
                 "take": job.take,
                 "body": job.body,
             }
-            yield json.dumps(line, ensure_ascii=False) + "\n"
+            yield json_text(line, indent=None) + "\n"

@@ -6,7 +6,6 @@ the format. Touches: disk.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.core.fold import fold
 from kiejobs.core.manifest import manifest
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.run_report import report_document, report_junit, report_text
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def _words(
     stopped = (end.stopped, "") if end is not None and end.stopped else None
     code = end.exit_code if end is not None else None
     if form == "json":
-        made = report_document(document, {}, stopped, code)
-        return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+        return json_text(report_document(document, {}, stopped, code, flag=flag)) + "\n"
     if form == "junit":
         return report_junit(document)
     return report_text(document, {}, stopped, code, color=color, flag=flag)

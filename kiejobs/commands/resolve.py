@@ -6,7 +6,6 @@ journals; the API for `--task`, by asking.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,6 +22,8 @@ from kiejobs.core.evidence import mismatch
 from kiejobs.core.schema_words import suggest
 from kiejobs.core.types import State
 from kiejobs.ports import TaskRecord, Unanswered
+from kiejobs.reports.check_reports import Ruling, ruling_document, ruling_text
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.screen import clean
 
 if TYPE_CHECKING:
@@ -41,22 +42,15 @@ def resolve(address: str, task_id: str | None, where: Where, form: str, screen: 
         attempt = _in_doubt(address, ledger)
         evidence = _evidence(space, ledger, attempt, task_id)
         journal, _ = new_journal(space, run_id, "resolve", campaign=address.partition("/")[0])
-        ruling = "lost" if task_id is None else "task"
-        journal.append(e.Resolved(attempt.attempt_id, ruling, task_id, evidence))
+        word = "lost" if task_id is None else "task"
+        journal.append(e.Resolved(attempt.attempt_id, word, task_id, evidence))
         journal.close()
     refresh_manifests(space, touched={attempt.attempt_id})
+    ruling = Ruling(address, word, task_id, attempt.attempt_id, evidence)
     if form == "json":
-        document = {
-            "format_version": "1.0",
-            "address": address,
-            "ruling": ruling,
-            "task_id": task_id,
-            "attempt_id": attempt.attempt_id,
-            "evidence": evidence,
-        }
-        screen.show(json.dumps(document, indent=2, ensure_ascii=False))
+        screen.show(json_text(ruling_document(ruling)))
     else:
-        screen.show(_in_words(address, task_id, space))
+        screen.show(ruling_text(ruling, color=screen.color_out, flag=space.flag))
     return ExitCode.DONE
 
 
@@ -96,9 +90,3 @@ def _ask(space: Workspace, task_id: str) -> TaskRecord | Unanswered:
             return await doors.api.record(task_id)
 
     return anyio.run(ask)
-
-
-def _in_words(address: str, task_id: str | None, space: Workspace) -> str:
-    if task_id is None:
-        return f"{address} is ruled lost; the next `kiejobs run{space.flag}` buys it again."
-    return f"{address} is task {task_id}; `kiejobs collect{space.flag}` brings it home."

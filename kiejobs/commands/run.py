@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where
+    from kiejobs.commands.workspace import Where, Workspace
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, PlanTotals
     from kiejobs.core.types import Job
@@ -67,7 +67,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
-        _show(loaded, lines, made.totals, left, how, screen)
+        _show(loaded, lines, made.totals, left, how, space, screen)
         busy = [line for line in lines if does_something(line)]
         if not busy:
             return _nothing_to_do(lines)
@@ -89,6 +89,7 @@ def _show(
     totals: PlanTotals,
     left: Decimal | None,
     how: How,
+    space: Workspace,
     screen: Screen,
 ) -> None:
     """The plan: on stdout as part of the text, on stderr beside a JSON report."""
@@ -96,6 +97,7 @@ def _show(
         screen.color_out if how.form == "text" else screen.color_err,
         widest_address(loaded),
         usd_per_credit(loaded),
+        space.flag,
     )
     tell = screen.show if how.form == "text" else screen.say
     tell(text.header())

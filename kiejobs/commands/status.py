@@ -5,7 +5,6 @@ In: the journals; a job file narrows it to one campaign. Out: a summary. Touches
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.lock import live_run
@@ -13,6 +12,7 @@ from kiejobs.commands.loading import campaign_of
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode
 from kiejobs.core.types import State
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.status_report import StatusView, status_document, status_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def status(
     space = open_workspace(where)
     view = _view(space, campaign_of(file) if file else None)
     if form == "json":
-        screen.show(json.dumps(status_document(view), indent=2, ensure_ascii=False))
+        screen.show(json_text(status_document(view)))
     else:
         screen.show(status_text(view, color=screen.color_out, flag=space.flag))
     if not exit_code:

@@ -5,13 +5,13 @@ In: job files. Out: diagnostics, or how many jobs they make. Touches: disk, by r
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
 from kiejobs.core.errors import ExitCode, InvalidJobFile, Problems
 from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def validate(wanted: Wanted, files: Sequence[str], form: str, screen: Screen) ->
         if form == "text":
             _tell(file, jobs, problems, lines, screen)
     if form == "json":
-        screen.show(json.dumps(documents if len(files) > 1 else documents[0], indent=2))
+        screen.show(json_text(documents if len(files) > 1 else documents[0]))
     return ExitCode.DONE if valid else ExitCode.INVALID
 
 

@@ -27,9 +27,7 @@ _UNTOUCHED = "none"
 """How the totals count a planned job of which nothing was made (its state is null)."""
 
 
-def manifest(
-    record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ()
-) -> dict[str, Json]:
+def manifest(record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ()) -> dict[str, Json]:
     """The manifest of one run: each job that its plan wanted or that it had a hand in.
 
     `also` names further attempts, for a report on a run that had nothing to write down.
@@ -105,9 +103,7 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _jobs(
-    record: JournalRecord, ledger: Ledger, also: Iterable[str]
-) -> Iterable[dict[str, Any]]:
+def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterable[dict[str, Any]]:
     """Later lines overwrite earlier ones under the same address, so what was touched comes last."""
     for timed in record.events:
         if isinstance(timed.event, e.Planned):

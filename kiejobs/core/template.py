@@ -8,13 +8,14 @@ The same template with the same context always gives the same text, whatever was
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2.runtime import Context
 
 from kiejobs.core.template_loading import check_source
 from kiejobs.core.template_meter import Meter
-from kiejobs.core.template_problems import TemplateProblem
+from kiejobs.core.template_problems import TemplateProblem, TooMuch
 from kiejobs.core.template_sandbox import PromptEnvironment
 from kiejobs.core.template_tree import keys_read
 from kiejobs.core.template_wording import compile_problem, render_problem
@@ -47,7 +48,7 @@ class Templates:
         load: Callable[[str], str | None] = lambda _name: None,
         *,
         clock: Clock | None = None,
-        seconds: float = 2.0,
+        seconds: float = 1.0,
         steps: int = 100_000,
         size: int = 200_000,
     ) -> None:
@@ -71,6 +72,7 @@ class Templates:
 
     def _compile(self, text: str) -> Template:
         env = self._environment
+        env.meter.start()
         try:
             check_source(text)
             tree = env.parse(text)
@@ -78,6 +80,8 @@ class Templates:
             code = env.from_string(tree)
         except Exception as error:
             raise compile_problem(error) from error
+        finally:
+            env.meter.stop()
         return Template(env, code, axes, names)
 
 
@@ -99,17 +103,27 @@ class Template:
         self.vars_used = vars_used
         self._environment = environment
         self._code = code
+        self._too_much: TooMuch | None = None
 
     def render(self, context: Mapping[str, Any]) -> str:
-        """The text for this context. Raises TemplateProblem."""
+        """The text for this context. Raises TemplateProblem.
+
+        Once it was too much, it is so for every context, and is not tried again.
+        """
         env = self._environment
+        if self._too_much is not None:
+            raise copy(self._too_much)
         env.meter.start()
         try:
             # jinja2's own render() copies the globals twice, which costs more than a short prompt.
             names = Context(env, {**env.globals, **context}, None, self._code.blocks)
             text = env.concat(self._code.root_render_func(names))
         except Exception as error:
-            raise render_problem(error, context) from error
+            problem = render_problem(error, context)
+            self._too_much = problem if isinstance(problem, TooMuch) else None
+            raise problem from error
+        finally:
+            env.meter.stop()
         if not text.isascii() and not _is_unicode(text):
             raise TemplateProblem(
                 "half a surrogate pair is no character", "write the character itself"

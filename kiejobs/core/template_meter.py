@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from kiejobs.core.template_problems import TOO_DEEP, TemplateProblem
+from kiejobs.core.template_problems import TOO_DEEP, TemplateProblem, TooMuch
 
 MAX_NESTING: Final = 100
 """Levels of lists in lists; a job file has at most 64."""
@@ -23,6 +23,10 @@ MAX_NESTING: Final = 100
 MAX_NUMBER: Final = 2**63
 """Beyond it a whole number is no more than a way to burn time."""
 
+TOGETHER: Final = 4.0
+"""Seconds that all slow templates of one job file may take; there may be thousands of them."""
+
+_SLOW: Final = 0.1
 _STEP: Final = 100
 _VALUE: Final = 10
 
@@ -33,29 +37,39 @@ Number = TypeVar("Number", int, float)
 class Meter:
     """One rendering at a time: `start` begins it."""
 
-    __slots__ = ("_clock", "_end", "_left", "_seconds", "_steps", "_weights", "size")
+    __slots__ = ("_clock", "_end", "_left", "_seconds", "_slow", "_steps", "_weights", "size")
 
     def __init__(self, clock: Clock | None, seconds: float, steps: int, size: int) -> None:
         self.size = size
         self._clock = clock
         self._seconds = seconds
         self._steps = steps
+        self._slow = 0.0
         self.start()
 
     def start(self) -> None:
+        if self._slow > TOGETHER:
+            hint = "shorten the slow ones; a prompt takes some microseconds"
+            raise TooMuch(f"slow templates take longer than {TOGETHER:g} seconds together", hint)
         self._left = self._steps
         self._end = math.inf if self._clock is None else self._clock() + self._seconds
         # Keeping the value keeps its id from being given to another one.
         self._weights: dict[int, tuple[Any, int, int]] = {}
+
+    def stop(self) -> None:
+        """The rendering (or a compilation) is over. Slow ones add up for the whole job file."""
+        if self._clock is not None:
+            took = self._clock() - (self._end - self._seconds)
+            self._slow += took if took > _SLOW else 0.0
 
     def spend(self, steps: int) -> bool:
         """Pay for `steps`. True, so that it can stand in a condition."""
         self._left -= steps
         if self._left < 0:
             hint = "shorten its loops; prompts need a few hundred steps"
-            raise TemplateProblem(f"the template takes more than {self._steps:,} steps", hint)
+            raise TooMuch(f"the template takes more than {self._steps:,} steps", hint)
         if self._clock is not None and self._clock() > self._end:
-            raise TemplateProblem(f"the template takes longer than {self._seconds:g} seconds")
+            raise TooMuch(f"the template takes longer than {self._seconds:g} seconds")
         return True
 
     def room(self, length: int) -> None:

@@ -41,6 +41,10 @@ class TemplateProblem(Exception):
         self.name = name
 
 
+class TooMuch(TemplateProblem):
+    """A rendering went over its bounds; another one of the same template would too."""
+
+
 class NotDefined(UndefinedError):
     """An undefined value was used.
 
