@@ -5,6 +5,9 @@ Each session installs what it needs itself. The tests run against the built whee
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.4"
@@ -32,10 +35,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, against the built wheel."""
+    """All tests, against the built wheel. `nox -s tests -- -k journal` picks some."""
     session.install("-q", "build", *DEV)
-    session.run("python", "-m", "build", "-q", "--wheel", "--outdir", session.create_tmp(), ".")
-    session.run("pytest", *session.posargs)
+    made = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(made, ignore_errors=True)
+    session.run("python", "-m", "build", "-q", "--wheel", "--outdir", str(made), ".")
+    wheel = next(made.glob("kiejobs-*.whl"))
+    session.install("-q", f"{wheel}[media,serve]")
+    session.install("-q", "--force-reinstall", "--no-deps", str(wheel))
+    session.run("pytest", *session.posargs, env={"KIEJOBS_TESTS_WHEEL": "1"})
 
 
 @nox.session

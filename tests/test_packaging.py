@@ -1,0 +1,80 @@
+"""What is handed out: the package, its schemas, its door."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points, metadata
+from pathlib import Path
+
+import kiejobs
+from kiejobs.adapters.system import model_names, read_schema, schema_folder
+
+REPOSITORY = Path(__file__).parent.parent
+HEAVY = {"httpx", "jinja2", "jsonschema", "rich", "yaml", "anyio"}
+
+
+def test_the_tests_run_against_the_wheel_where_they_were_told_to() -> None:
+    from_source = Path(kiejobs.__file__).is_relative_to(REPOSITORY / "kiejobs")
+    assert from_source == (os.environ.get("KIEJOBS_TESTS_WHEEL") is None)
+
+
+def test_the_schemas_come_along_with_the_package() -> None:
+    there = {path.relative_to(schema_folder()) for path in schema_folder().rglob("*.json")}
+    ours = REPOSITORY / "schemas"
+    assert there == {path.relative_to(ours) for path in ours.rglob("*.json")}
+    if os.environ.get("KIEJOBS_TESTS_WHEEL") is not None:
+        assert schema_folder().parent == Path(kiejobs.__file__).parent
+    for model in model_names():
+        assert read_schema(f"models/{model}.json")["type"] == "object"
+
+
+def test_it_says_that_it_is_typed() -> None:
+    assert (Path(kiejobs.__file__).parent / "py.typed").is_file()
+
+
+def test_the_metadata_says_version_licence_and_python() -> None:
+    found = metadata("kiejobs")
+    assert found["Version"] == kiejobs.__version__
+    assert found["License-Expression"] == "MIT"
+    assert found["Requires-Python"] == ">=3.11"
+    assert {"media", "serve"} <= set(found.get_all("Provides-Extra") or ())
+
+
+def test_the_console_script_is_the_door() -> None:
+    scripts = [entry for entry in entry_points(group="console_scripts") if entry.name == "kiejobs"]
+    assert [entry.value for entry in scripts] == ["kiejobs.__main__:main"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "sys.argv = ['kiejobs', '--help']\n"
+        "from kiejobs.__main__ import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('loaded', *sorted(name for name in sys.modules if '.' not in name))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "click" in loaded
+    assert not HEAVY & loaded
+
+
+def test_the_face_of_the_library_imports_nothing_at_all() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import kiejobs; print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["kiejobs"]
+
+
+def test_python_m_kiejobs_is_the_same_door() -> None:
+    command = [sys.executable, "-m", "kiejobs", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"kiejobs, version {kiejobs.__version__}"
