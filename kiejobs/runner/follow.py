@@ -35,6 +35,8 @@ _DOWNLOAD_TRIES = 4
 _REFUSED_KEY = {"401", "403"}
 _REFUSALS_BEFORE_LEAVING = 3
 _ASKS_FOR_AN_OLD_TASK = 3
+_LEAST_SILENCE = 60.0  # seconds without a connection before a task is left for later
+_SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minutes by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Follower:
     async def _settle(self, task: Task) -> tuple[str, ...] | None:
         """The result's URLs once the task succeeded; None where there are none to fetch (yet)."""
         started = self._clock.monotonic()
-        told, unanswered, refusals = task.told_running, 0, 0
+        told, unanswered, refusals, heard = task.told_running, 0, 0, started
         while True:
             outcome = await self._api.poll(task.task_id)
             if isinstance(outcome, ports.Succeeded):
@@ -97,16 +99,20 @@ class Follower:
             if isinstance(outcome, ports.Failed):
                 self._failed(task, outcome)
                 return None
+            silent = False
             if isinstance(outcome, ports.StillRunning):
                 told = self._running(task, outcome, told=told)
             else:
                 self._progress.job(task.address, "waiting", outcome.message)
                 unanswered += 1
                 refusals = refusals + 1 if outcome.code in _REFUSED_KEY else 0
+                silent = outcome.code is None
                 if task.settled and unanswered >= _ASKS_FOR_AN_OLD_TASK:
                     return task.known_urls
-            waited = self._clock.monotonic() - started
-            if self._is_enough(task, waited, refusals):
+            now = self._clock.monotonic()
+            heard = heard if silent else now
+            waited = now - started
+            if self._is_enough(task, waited, now - heard, refusals):
                 return None
             await self._clock.sleep(_jittered(ladder(self._settings.first_poll, waited)))
 
@@ -116,12 +122,17 @@ class Follower:
         self._progress.job(task.address, "running", outcome.note)
         return True
 
-    def _is_enough(self, task: Task, waited: float, refusals: int) -> bool:
-        """Our patience ends; the task goes on at the API and stays `running` here."""
+    def _is_enough(self, task: Task, waited: float, silence: float, refusals: int) -> bool:
+        """Our patience ends; the task goes on at the API and stays `running` here.
+
+        `silence` is for how long there was no connection to the API at all, in seconds.
+        """
         if self._settings.once:
             why = None
         elif refusals >= _REFUSALS_BEFORE_LEAVING:
             why = "the API refuses our key"
+        elif silence >= max(_LEAST_SILENCE, _SILENT_STEPS * self._settings.first_poll):
+            why = f"the API could not be reached for {silence:.0f} s; collect it later"
         elif waited >= self._settings.wait:
             why = f"still running after {waited:.0f} s; collect it later"
         else:

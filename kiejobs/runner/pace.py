@@ -77,12 +77,16 @@ class Pace:
             self._slots.remove(slot)
 
     def refused(self, retry_after: float | None) -> float:
-        """429 or 455: everyone pauses and goes on slower. The pause in seconds."""
-        self._refusals += 1
-        doubled = self._rate.seconds * 2 ** min(self._refusals - 1, 8)
+        """429 or 455: everyone pauses and goes on slower. The pause in seconds.
+
+        Creates that were under way together are refused together; that counts once.
+        """
+        if self._clock.monotonic() >= self._paused_until:
+            self._refusals += 1
+            self._allowed = max(1, self._allowed // 2)
+        doubled = self._rate.seconds * 2 ** min(max(self._refusals - 1, 0), 8)
         pause = retry_after if retry_after is not None else min(doubled, _LONGEST_PAUSE)
         self._pause(pause)
-        self._allowed = max(1, self._allowed // 2)
         return pause
 
     def missed(self) -> float:
