@@ -19,11 +19,13 @@ from filelock import FileLock, Timeout
 from kiejobs.core.errors import JournalProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
 
 _GLANCE = 1.0  # seconds
+_LONGEST_REFRESH = 10.0
 
 
 class RunsLock:
@@ -66,6 +68,19 @@ class RunsLock:
         _trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+@contextlib.contextmanager
+def manifests_lock(runs: Path) -> Iterator[None]:
+    """Held while manifests are written. They can be rebuilt, so nobody fails for want of it."""
+    lock = FileLock(runs / ".manifests.lock")
+    if runs.is_dir():
+        with contextlib.suppress(OSError):  # Timeout is one
+            lock.acquire(timeout=_LONGEST_REFRESH)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def live_run(runs: Path) -> str | None:

@@ -133,7 +133,7 @@ def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form
     if errand.journal.is_born:
         _finish(errand, code, screen)
     errand.journal.close()
-    refresh_manifests(space, touched=_attempt_ids(errand))
+    refresh_manifests(space, errand.journal.run_id)
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
     if form == "json":
         made = report_document(document, end.notes, told, int(code), flag=space.flag)
@@ -183,7 +183,3 @@ def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> Exi
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
     return next((code for holds, code in verdicts if holds), ExitCode.DONE)
-
-
-def _attempt_ids(errand: Errand) -> set[str]:
-    return {c.attempt.attempt_id for c in errand.changes if c.attempt is not None}

@@ -39,7 +39,7 @@ def collect(
     campaign = campaign_of(wanted.file) if wanted.file else None
     journals = space.journals()
     ledger = space.ledger(journals)
-    refresh_manifests(space, touched=())
+    refresh_manifests(space)
     lines = list(_lines(space, ledger, campaign, wanted))
     if not lines:
         return _nothing_to_do(ledger, campaign, screen)

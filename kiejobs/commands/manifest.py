@@ -8,12 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import JOURNAL, read_journal
-from kiejobs.commands.records import (
-    expected_manifest,
-    find_run,
-    manifest_path,
-    refresh_manifests,
-)
+from kiejobs.adapters.lock import live_run
+from kiejobs.commands.records import Records, find_run, manifest_path, rebuild_manifests
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.fold import fold
@@ -39,13 +35,13 @@ def show(name: str | None, where: Where, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     journals = space.journals()
     record = find_run(space, journals, name)
-    screen.show(expected_manifest(record, journals).decode())
+    screen.show(Records(journals).expected(record).decode())
     return ExitCode.DONE
 
 
 def rebuild(where: Where, screen: Screen) -> ExitCode:
     space = open_workspace(where)
-    changed = refresh_manifests(space)
+    changed = rebuild_manifests(space)
     for path in changed:
         screen.show(f"rebuilt {path}")
     if not changed:
@@ -81,9 +77,10 @@ def verify(where: Where, form: str, screen: Screen, *, decode: bool) -> ExitCode
 def _journals(space: Workspace) -> tuple[list[JournalRecord], list[Damage]]:
     """Every journal on its own, so that one that is damaged does not hide another."""
     records, found = [], []
+    live = live_run(space.runs)
     for path in sorted(space.runs.glob(f"*/{JOURNAL}")):
         try:
-            records.append(read_journal(path))
+            records.append(read_journal(path, live=path.parent.name == live))
         except JournalProblem as problem:
             found.append(_damage(path, problem))
     return records, found
@@ -97,13 +94,14 @@ def _damage(path: Path, problem: JournalProblem) -> Damage:
 
 
 def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
+    records = Records(journals)
     for record in journals:
         path = manifest_path(space, record.run_id)
-        if record.header is None:
-            continue
+        if record.header is None or record.live:
+            continue  # a run writes its manifest at its end
         if not path.exists():
             yield Damage(str(path), None, "missing; `kiejobs manifest rebuild` writes it")
-        elif path.read_bytes() != expected_manifest(record, journals):
+        elif path.read_bytes() != records.expected(record):
             yield Damage(str(path), None, "differs from its journals; `kiejobs manifest rebuild`")
 
 

@@ -6,42 +6,70 @@ In: a workspace. Out: `manifest.json` files, runs by name. Touches: the runs fol
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.adapters.journal import write_atomically
-from kiejobs.core.errors import UsageProblem
+from kiejobs.adapters.journal import JOURNAL, write_atomically
+from kiejobs.adapters.lock import manifests_lock
+from kiejobs.core import events as e
+from kiejobs.core.errors import JournalProblem, UsageProblem
 from kiejobs.core.fold import fold
 from kiejobs.core.manifest import manifest, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger import Ledger
 
+Key: TypeAlias = "tuple[str, int]"
 MANIFEST = "manifest.json"
 
 
-def refresh_manifests(space: Workspace, touched: Iterable[str] | None = None) -> list[Path]:
-    """Write the manifests that are missing, or that mention a touched attempt; with None, all.
+def refresh_manifests(space: Workspace, run_id: str | None = None) -> list[Path]:
+    """Bring up to date what a run had a hand in, and what a killed run left behind.
 
-    A run that was killed left none; the next command makes up for it. Answers with what changed.
+    Manifests of earlier runs that speak of the same purchases are written anew too. Answers with what
+    changed. Raises JournalProblem where a manifest can't be written.
     """
-    journals = space.journals()
-    ids = None if touched is None else set(touched)
-    return [
-        path
-        for record in journals
-        if not record.live and record.header is not None and _is_due(space, record, ids)
-        for path in _write(space, record, journals)
-    ]
+    return _refresh(space, lambda record: record.run_id == run_id or _is_behind(space, record))
 
 
-def expected_manifest(record: JournalRecord, journals: list[JournalRecord]) -> bytes:
-    """The manifest that the journals call for: a run sees all purchases from its own API."""
-    origin = record.header.origin if record.header else None
-    return to_bytes(manifest(record, fold(journals, origin)))
+def rebuild_manifests(space: Workspace) -> list[Path]:
+    """All of them, whatever lies there. Answers with what changed."""
+    return _refresh(space, lambda _: True)
+
+
+class Records:
+    """All journals of a folder, and the ledgers that they fold to: one for each API."""
+
+    def __init__(self, journals: list[JournalRecord]) -> None:
+        self.all = journals
+        self._ledgers: dict[str | None, Ledger] = {}
+
+    def ledger(self, record: JournalRecord) -> Ledger:
+        """A run sees all purchases from its own API."""
+        origin = record.header.origin if record.header else None
+        if origin not in self._ledgers:
+            self._ledgers[origin] = fold(self.all, origin)
+        return self._ledgers[origin]
+
+    def keys(self, record: JournalRecord) -> set[Key]:
+        """The purchases that a journal speaks of."""
+        ledger = self.ledger(record)
+        named = (getattr(timed.event, "attempt_id", None) for timed in record.events)
+        attempts = (ledger.attempt(name) for name in named if name is not None)
+        planned = (
+            (timed.event.fingerprint, timed.event.take)
+            for timed in record.events
+            if isinstance(timed.event, e.Planned)
+        )
+        return {*planned, *(attempt.key for attempt in attempts if attempt is not None)}
+
+    def expected(self, record: JournalRecord) -> bytes:
+        """The manifest that the journals call for."""
+        return to_bytes(manifest(record, self.ledger(record)))
 
 
 def manifest_path(space: Workspace, run_id: str) -> Path:
@@ -65,17 +93,41 @@ def find_run(space: Workspace, journals: list[JournalRecord], name: str | None) 
     return known[-1]
 
 
-def _is_due(space: Workspace, record: JournalRecord, touched: set[str] | None) -> bool:
-    if touched is None or not manifest_path(space, record.run_id).exists():
-        return True
-    return any(getattr(timed.event, "attempt_id", None) in touched for timed in record.events)
-
-
-def _write(space: Workspace, record: JournalRecord, journals: list[JournalRecord]) -> list[Path]:
+def _is_behind(space: Workspace, record: JournalRecord) -> bool:
+    """Was something written to its journal since, or was its manifest never written?"""
     path = manifest_path(space, record.run_id)
-    data = expected_manifest(record, journals)
+    try:
+        return path.with_name(JOURNAL).stat().st_mtime_ns > path.stat().st_mtime_ns
+    except OSError:
+        return True
+
+
+def _refresh(space: Workspace, is_seed: Callable[[JournalRecord], bool]) -> list[Path]:
+    """One process at a time, each reading the journals anew: the last to write knows most."""
+    with manifests_lock(space.runs):
+        records = Records(space.journals())
+        settled = [record for record in records.all if not record.live and record.header]
+        seeds = {record.run_id: records.keys(record) for record in settled if is_seed(record)}
+        touched = set[Key]().union(*seeds.values())
+        due = [
+            record
+            for record in settled
+            if record.run_id in seeds or not touched.isdisjoint(records.keys(record))
+        ]
+        return [path for record in due for path in _write(space, record, records)]
+
+
+def _write(space: Workspace, record: JournalRecord, records: Records) -> list[Path]:
+    path = manifest_path(space, record.run_id)
+    data = records.expected(record)
     with contextlib.suppress(OSError):
         if path.read_bytes() == data:
             return []
-    write_atomically(path, data)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise JournalProblem(
+            f"can't write {path}: {error.strerror or error}",
+            hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
+        ) from error
     return [path]

@@ -45,7 +45,7 @@ def resolve(address: str, task_id: str | None, where: Where, form: str, screen: 
         word = "lost" if task_id is None else "task"
         journal.append(e.Resolved(attempt.attempt_id, word, task_id, evidence))
         journal.close()
-    refresh_manifests(space, touched={attempt.attempt_id})
+    refresh_manifests(space, run_id)
     ruling = Ruling(address, word, task_id, attempt.attempt_id, evidence)
     if form == "json":
         screen.show(json_text(ruling_document(ruling)))

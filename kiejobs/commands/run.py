@@ -63,7 +63,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     run_id = new_run_id(clock.now())
     with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
         ledger = space.ledger(space.journals(alone=True))
-        refresh_manifests(space, touched=())
+        refresh_manifests(space)
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
