@@ -7,9 +7,12 @@ with the key) and the output folder. A file under its final name is whole; anyth
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
@@ -25,7 +28,7 @@ from kiejobs.core.verify import media_type_fits, what_is_wrong_with
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _LARGEST_FILE = 4 * 2**30  # bytes
@@ -51,9 +54,10 @@ class _Refused(Exception):
 
 @dataclass(slots=True)
 class _Partial:
-    """A file being received: its path, how much is there, the hash so far, its first bytes."""
+    """A file being received, locked: how much is there, the hash so far, its first bytes."""
 
     path: Path
+    fd: int
     size: int
     digest: _Hash
     head: bytes
@@ -76,6 +80,7 @@ class FileArtifacts:
             timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
             transport=transport
             or httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             trust_env=False,
         )
@@ -86,18 +91,20 @@ class FileArtifacts:
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
         try:
             target = self._folder.target(path)
-            with anyio.fail_after(_LONGEST_DOWNLOAD):
-                partial = await self._receive(url, target, key, media_type)
-            partial.path.replace(target)
-            sync_folder(target.parent)
+            with _opened(target, key) as partial:
+                with anyio.fail_after(_LONGEST_DOWNLOAD):
+                    await self._receive(url, partial, media_type)
+                partial.path.replace(target)
+                sync_folder(target.parent)
         except _Refused as refused:
             return NotCollected(str(refused), gone=refused.gone)
         except (HostRefused, PathRefused) as refused:
             return NotCollected(f"refused: {refused}")
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
-            return NotCollected(f"{type(error).__name__}: {error}".rstrip(": "))
         except OSError as error:
-            return NotCollected(f"{path}: {error.strerror or error}")
+            return NotCollected(f"{path}: {error.strerror or type(error).__name__}")
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError) as error:
+            # ValueError: a URL that urllib can't take apart; it is somebody else's text.
+            return NotCollected(f"{type(error).__name__}: {error}".rstrip(": "))
         record = FileRecord(path, partial.digest.hexdigest(), partial.size, media_type, shown(url))
         return Collected(record)
 
@@ -107,8 +114,7 @@ class FileArtifacts:
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         self._folder.mark(files, collected_at)
 
-    async def _receive(self, url: str, target: Path, key: str, media_type: str) -> _Partial:
-        partial = _open_partial(target, key)
+    async def _receive(self, url: str, partial: _Partial, media_type: str) -> None:
         for _ in range(_REDIRECTS + 1):
             await self._rule.check(url)
             headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
@@ -119,24 +125,47 @@ class FileArtifacts:
             try:
                 if not response.is_redirect:
                     await _take(response, partial, media_type)
-                    return partial
+                    return
                 url = urljoin(url, response.headers.get("location", ""))
             finally:
                 await response.aclose()
         raise _Refused("too many redirects")
 
 
-def _open_partial(target: Path, key: str) -> _Partial:
-    """What an earlier try left, re-hashed. The name holds the task, so bytes never mix."""
-    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
-    partial = _Partial(target.with_name(f"{target.name}.{mark}.part"), 0, hashlib.sha256(), b"")
-    if partial.path.is_symlink():
-        partial.path.unlink()
-    if partial.path.exists():
-        with partial.path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                _count(partial, chunk)
-    return partial
+@contextmanager
+def _opened(target: Path, key: str) -> Iterator[_Partial]:
+    """What an earlier try left, re-hashed. The name holds the task, so bytes never mix.
+
+    A lock keeps two processes that collect the same task from writing into one another's file.
+    """
+    mark = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    path = target.with_name(f"{target.name}.{mark}.part")
+    if path.is_symlink():
+        path.unlink()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    try:
+        _lock(fd, path)
+        partial = _Partial(path, fd, 0, hashlib.sha256(), b"")
+        while chunk := os.pread(fd, _CHUNK, partial.size):
+            _count(partial, chunk)
+        try:
+            yield partial
+        finally:
+            if not partial.size:
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, path: Path) -> None:
+    """The lock goes with the descriptor; whoever had it before may have renamed the file since."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(fd).st_ino == path.stat().st_ino:
+            return
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    raise _Refused("another kiejobs is bringing it home")
 
 
 def _count(partial: _Partial, chunk: bytes) -> None:
@@ -183,23 +212,18 @@ def _expected_size(response: httpx.Response, partial: _Partial) -> int | None:
 
 async def _stream(response: httpx.Response, partial: _Partial, expected: int | None) -> None:
     limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(partial.path, flags, 0o644)
-    try:
-        async for chunk in response.aiter_raw(_CHUNK):
-            if partial.size + len(chunk) > limit:
-                raise _Refused("the host sent more than it said, or more than 4 GB")
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(fd, view) :]
-            _count(partial, chunk)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    async for chunk in response.aiter_raw():  # as it comes, so that what came is kept
+        if partial.size + len(chunk) > limit:
+            raise _Refused("the host sent more than it said, or more than 4 GB")
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(partial.fd, view) :]
+        _count(partial, chunk)
+    os.fsync(partial.fd)
 
 
 def _start_over(partial: _Partial) -> None:
-    partial.path.unlink(missing_ok=True)
+    os.ftruncate(partial.fd, 0)
     partial.size = 0
     partial.digest = hashlib.sha256()
     partial.head = b""

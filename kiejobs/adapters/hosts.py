@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -19,6 +19,8 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 _CONNECTED = "connection.connect_tcp.complete"
 
 
@@ -40,16 +42,12 @@ class HostRule:
 
     async def check(self, url: str) -> None:
         """Raises HostRefused for what is not http(s), names no host, or leads to a private address."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise HostRefused(f"not an http(s) URL with a host: {shown(url)}")
-        if parts.username or parts.password:
-            raise HostRefused(f"a URL with a user name in it: {shown(url)}")
+        host = _host(url)
         if self.private_too:
             return
-        for address in await _addresses(parts.hostname):
+        for address in await _addresses(host):
             if not is_public(address):
-                raise HostRefused(f"{parts.hostname} is at a private address ({address})")
+                raise HostRefused(f"{host} is at a private address ({address})")
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Looks at the address that was really connected to, before a byte is written.
@@ -60,18 +58,33 @@ class HostRule:
             return
         stream = info.get("return_value")
         peer = stream.get_extra_info("server_addr") if stream is not None else None
-        if peer and not is_public(str(peer[0])):
+        if stream is not None and peer and not is_public(str(peer[0])):
+            await stream.aclose()
             raise HostRefused(f"connected to a private address ({peer[0]})")
 
 
-def is_public(address: str) -> bool:
-    """A globally routable IP address; IPv4 inside IPv6 is looked at as IPv4."""
+def _host(url: str) -> str:
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise HostRefused(f"{error}: {shown(url)}") from error
+    if not usable or not parts.hostname:
+        raise HostRefused(f"not an http(s) URL with a host: {shown(url)}")
+    if parts.username or parts.password:
+        raise HostRefused(f"a URL with a user name in it: {shown(url)}")
+    return parts.hostname
+
+
+def is_public(address: str) -> bool:
+    """A globally routable IP address; IPv4 inside IPv6 is looked at as IPv4 (RFC 4291, 3056, 6052)."""
+    try:
+        ip: _Address = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    ip = mapped or ip
+    if isinstance(ip, ipaddress.IPv6Address):
+        translated = ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None
+        ip = ip.ipv4_mapped or ip.sixtofour or translated or ip
     return ip.is_global and not ip.is_multicast
 
 

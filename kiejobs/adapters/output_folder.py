@@ -40,10 +40,10 @@ class OutputFolder:
 
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         """Give whole files the time of their event, by which `condition` knows them again."""
-        moment = _seconds(collected_at)
+        moment = _nanoseconds(collected_at)
         for file in files:
-            with contextlib.suppress(OSError):
-                os.utime(self._root / file.path, (moment, moment))
+            with contextlib.suppress(OSError, PathRefused):
+                os.utime(self._place(file), ns=(moment, moment))
 
     def digest_of(self, file: FileRecord) -> str | None:
         """The SHA-256 of what lies there now; None where nothing does."""
@@ -69,7 +69,7 @@ class OutputFolder:
             return "file_missing"
         if found.st_size != file.bytes:
             return "file_damaged"
-        if int(found.st_mtime) == _seconds(collected_at):
+        if found.st_mtime_ns == _nanoseconds(collected_at):
             return None
         return None if self.digest_of(file) == file.sha256 else "file_damaged"
 
@@ -82,6 +82,7 @@ class OutputFolder:
         return place
 
 
-def _seconds(at: str) -> int:
-    """Whole seconds of a journal's time."""
-    return int(datetime.fromisoformat(at).timestamp())
+def _nanoseconds(at: str) -> int:
+    """A journal's time, which has whole milliseconds: a file written by itself hardly ever has."""
+    moment = datetime.fromisoformat(at)
+    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
