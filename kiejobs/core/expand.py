@@ -113,13 +113,14 @@ def _is_beyond_counting(
         for recipe in recipes
     )
     if most > max(_QUICKLY_COUNTED, 100 * limit):
-        _tell_too_many(jobfile, recipes, f"up to {_count(most)}", limit, problems)
+        wanted = f"up to {most:,}" if most < 10**15 else "more than a quadrillion"
+        _tell_too_many(jobfile, recipes, wanted, limit, problems)
         return True
     if sum(recipe.rows.work for recipe in recipes) <= max(_QUICKLY_WALKED, 100 * limit):
         return False
     hardest = max(recipes, key=lambda recipe: recipe.rows.work)
     message = (
-        f"job `{hardest.entry.name}`: {_count(hardest.rows.product_size)} combinations against "
+        f"job `{hardest.entry.name}`: {hardest.rows.product_size:,} combinations against "
         f"{len(hardest.entry.exclude)} exclude and {len(hardest.entry.include)} include entries "
         "take too long to work out"
     )
@@ -132,7 +133,7 @@ def _is_beyond_counting(
 def _are_too_many(jobfile: JobFile, recipes: list[Recipe], limit: int, problems: Problems) -> bool:
     total = sum(len(recipe.rows) * recipe.entry.takes for recipe in recipes)
     if total > limit:
-        _tell_too_many(jobfile, recipes, _count(total), limit, problems)
+        _tell_too_many(jobfile, recipes, f"{total:,}", limit, problems)
     return total > limit
 
 
@@ -144,8 +145,3 @@ def _tell_too_many(
     hint = "narrow a matrix, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
     place = jobfile.document.at(largest.entry.spot)
     problems.add(Diagnostic("too-many-jobs", message, place, hint))
-
-
-def _count(number: int) -> str:
-    """With thousands marked, as long as anybody would read it."""
-    return f"{number:,}" if number < 10**15 else "more than a quadrillion"

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.errors import Diagnostic, Problems
 from kiejobs.core.matrix_filter import Axis, Entry
-from kiejobs.core.schema_words import FORMATS, SchemaProblem, in_words, kind_of
+from kiejobs.core.schema_errors import SchemaProblem, in_words
+from kiejobs.core.schema_words import FORMATS, kind_of
 from kiejobs.core.types import Document, YamlMap, YamlSeq
 
 if TYPE_CHECKING:
@@ -115,9 +116,7 @@ def _check_structure(
 def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
     place = document.place(problem.path, key=problem.at_key)
     code = "unknown-key" if problem.keyword == "unknown" else "jobfile-structure"
-    where = ".".join(str(step) for step in problem.path[:-1])
-    message = f"{problem.message} (in `{where}`)" if where else problem.message
-    return Diagnostic(code, message, place, problem.hint)
+    return Diagnostic(code, problem.message, place, problem.hint)
 
 
 def _assemble(document: Document, broken: set[str | None]) -> JobFile:

@@ -6,6 +6,7 @@ a duplicate value, an exclude that removes nothing, a key that is no axis. Touch
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import axes_text, label
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kiejobs.core.types import Document, Json
 
 _MOST_VALUES_SHOWN = 12
+_ENOUGH = 100
+"""Problems of one matrix; what is wrong with the next is the same again."""
 
 
 def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk: bool) -> bool:
@@ -31,9 +34,10 @@ def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk
 
     Without `walk`, which a matrix that is far too large must not have, only what its text shows.
     """
-    found = list(_written(document, recipe))
+    found = list(islice(_written(document, recipe), _ENOUGH))
     if walk and not found:
-        found = [*_useless_excludes(document, recipe), *_appended_rows(document, recipe)]
+        walked = chain(_useless_excludes(document, recipe), _appended_rows(document, recipe))
+        found = list(islice(walked, _ENOUGH))
     problems.extend(found)
     return not found
 

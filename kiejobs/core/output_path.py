@@ -7,10 +7,13 @@ Touches nothing.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-_LONGEST_PART = 240  # bytes: 255 less what a partial file's ending takes
+_LONGEST_PART = 220  # bytes: 255 less what an extension, `beside` and a partial file's ending take
 _LONGEST_PATH = 1_000
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+_UNFIT = frozenset('<>"|?*')  # what Windows takes in no name
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{n}{d}" for n in ("COM", "LPT") for d in range(1, 10))}
 
 
@@ -38,9 +41,9 @@ def safe_output(text: str, extension: str) -> str:
         _check_part(part, path)
     if len(path.encode(errors="surrogatepass")) > _LONGEST_PATH:
         raise UnsafePath("`output` gives a path of more than 1,000 bytes")
-    last = parts[-1]
-    if "." not in last.strip("."):
-        parts[-1] = last + extension
+    stem, dot, ending = parts[-1].rpartition(".")
+    if not (stem and _EXTENSION.fullmatch(dot + ending)):
+        parts[-1] += extension  # `v1.5` and `.hidden` end in no extension
     if parts[-1].endswith(".part"):
         raise UnsafePath("`output` ends in .part, which is kept for files that are not whole yet")
     return "/".join(parts)
@@ -63,7 +66,12 @@ def _check_part(part: str, path: str) -> None:
     if any(unicodedata.category(char) in {"Cc", "Cs", "Cf"} for char in part):
         raise UnsafePath(f"`output` has a control character in {path[:80]!r}")
     if part != part.strip() or part.endswith("."):
-        raise UnsafePath(f"`output` has a part that begins or ends in a blank or a dot: {part!r}")
+        raise UnsafePath(
+            f"`output` has a part that begins or ends in a blank, or ends in a dot: {part!r}"
+        )
+    if not _UNFIT.isdisjoint(part):
+        unfit = "".join(sorted(_UNFIT.intersection(part)))
+        raise UnsafePath(f"`output` has a part that not every system takes, with {unfit}: {part!r}")
     if part.partition(".")[0].upper() in _RESERVED:
         raise UnsafePath(f"`output` has a part that some systems reserve: {part!r}")
     if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:

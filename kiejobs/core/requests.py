@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.identity import canonical
-from kiejobs.core.schema_words import FORMATS, SchemaProblem, in_words, suggest
+from kiejobs.core.schema_errors import SchemaProblem, in_words
+from kiejobs.core.schema_words import FORMATS, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,8 @@ class RequestChecker:
         """All that is wrong with `request_input`, paths relative to it."""
         if self._by_field:
             return self._field_by_field(request_input)
-        return list(self._remember("", dict(request_input), self._whole))
+        found = self._remember("", dict(request_input), self._whole)
+        return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in found]
 
     def _field_by_field(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         found: list[SchemaProblem] = []
@@ -80,6 +82,11 @@ class RequestChecker:
                 self._known.clear()
             known = self._known[key] = tuple(_problems(name, value, validator))
         return known
+
+
+def _is_field(problem: SchemaProblem) -> bool:
+    """Is it about an unknown field of the input itself?"""
+    return problem.keyword == "unknown" and len(problem.path) == 1
 
 
 def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[SchemaProblem]:

@@ -136,7 +136,8 @@ def _to_integer(value: Json) -> Json:
 def _to_number(value: Json) -> Json:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         text = value.strip()
-        return int(text) if _INTEGER.fullmatch(text) else float(text)
+        number = int(text) if _INTEGER.fullmatch(text) else float(text)
+        return number if math.isfinite(number) else value
     return value
 
 

@@ -1,0 +1,187 @@
+"""Expansion in bounded memory and time: 100,000 combinations stream, hostile matrices end early."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from kiejobs.core.fold import fold
+from kiejobs.core.plan import Plan
+from tests.expanding import MODEL, Expanded, expanded
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def large(rows: int, prompt: str) -> str:
+    """A file of 4 x `rows` jobs, each with another prompt."""
+    return f"""
+version: 1
+campaign: large
+limits: {{max_jobs: 1000000}}
+jobs:
+  scene:
+    model: {MODEL}
+    matrix:
+      n: [{", ".join(map(str, range(rows)))}]
+      resolution: [720p, 1080p]
+      duration: [5, 10]
+    input:
+      image_url: https://example.com/{{{{ matrix.n }}}}.webp
+      prompt: "{prompt} {{{{ matrix.n }}}} {{{{ matrix.duration }}}}"
+"""
+
+
+def plan_of(made: Expanded) -> Plan:
+    assert made.expansion is not None
+    return Plan(made.expansion.outlines(), fold([]), lambda _attempt: None, campaign="large")
+
+
+IN_A_PROCESS_OF_ITS_OWN = """
+import resource, sys
+from tests.test_expand_sizes import expanded, large, plan_of
+
+def peak():
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 1024 / (1024 if sys.platform == "darwin" else 1)
+
+expanded(large(1, "x"))
+before = peak()
+made = expanded(large(25_000, "a cup of steam " * 200))
+plan = plan_of(made)
+count = sum(1 for _ in plan.changes())
+print(len(made.problems), count, plan.totals.credits, peak() - before)
+"""
+
+
+def test_a_hundred_thousand_jobs_with_long_prompts_are_planned_in_a_stream() -> None:
+    """Their prompts together are 300 MB; the process may grow by less than a third of that."""
+    told = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert told[:3] == ["0", "100000", "4000000"]
+    assert float(told[3]) < 90
+
+
+def test_what_an_expansion_keeps_of_a_job_is_small() -> None:
+    tracemalloc.start()
+    try:
+        made = expanded(large(1_000, "a cup of steam " * 600))
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert made.expansion is not None
+    assert len(made.expansion) == 4_000
+    assert kept < 5_000_000
+    assert peak < 15_000_000
+
+
+def test_jobs_are_rendered_on_demand_and_are_what_the_survey_saw() -> None:
+    made = expanded(large(500, "a cup"))
+    assert made.expansion is not None
+    outlines = list(made.expansion.outlines())
+    for number in (0, 1, 777, 1_999):
+        job, outline = made.expansion.job(number), outlines[number]
+        assert (job.address, job.fingerprint, job.credits) == (
+            outline.address,
+            outline.fingerprint,
+            outline.credits,
+        )
+        assert f"cup {number // 4} " in job.input["prompt"]
+
+
+# --- hostile files ---------------------------------------------------------------------------------
+
+HUNDRED = ", ".join(map(str, range(100)))
+THOUSAND = ", ".join(map(str, range(1_000)))
+
+
+def matrix(body: str) -> str:
+    fields = "prompt: x, image_url: 'https://example.com/{{ matrix | length }}.png'"
+    return (
+        f"{{version: 1, campaign: c, jobs: {{a: {{model: {MODEL}, matrix: {{{body}}}, "
+        f"input: {{{fields}}}}}}}}}"
+    )
+
+
+HOSTILE = {
+    "ten axes of a hundred values": (
+        ", ".join(f"a{n}: [{HUNDRED}]" for n in range(10)),
+        "too-many-jobs",
+        "the file makes more than a quadrillion jobs; at most 1,000 are allowed",
+    ),
+    "three axes of a hundred values": (
+        ", ".join(f"a{n}: [{HUNDRED}]" for n in range(3)),
+        "too-many-jobs",
+        "the file makes 1,000,000 jobs; at most 1,000 are allowed",
+    ),
+    "a thousand excludes of half a million rows each": (
+        f"a: [{THOUSAND}], b: [{THOUSAND}], c: [x], exclude: [{', '.join(['{c: x}'] * 1_000)}]",
+        "matrix-too-large",
+        (
+            "job `a`: 1,000,000 combinations against 1000 exclude and 0 include entries take too long"
+            " to work out"
+        ),
+    ),
+    "a thousand includes of all rows": (
+        f"a: [{THOUSAND}], b: [{HUNDRED}], include: [{', '.join(['{x: 1}'] * 1_000)}]",
+        "matrix-too-large",
+        (
+            "job `a`: 100,000 combinations against 0 exclude and 1000 include entries take too long"
+            " to work out"
+        ),
+    ),
+    "excludes that look into thousands of mappings": (
+        (
+            f"a: [{', '.join(f'{{id: {n}}}' for n in range(10_000))}],"
+            f" exclude: [{', '.join(['{a: {id: x}}'] * 2_000)}]"
+        ),
+        "matrix-too-large",
+        (
+            "job `a`: 10,000 combinations against 2000 exclude and 0 include entries take too long"
+            " to work out"
+        ),
+    ),
+    "thousands of includes of no axis": (
+        f"include: [{', '.join(['{x: 1}'] * 30_000)}]",
+        "duplicate-row",
+        "job `a`: include makes the combination `x=1` twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_matrix_ends_quickly_with_a_clear_problem(name: str) -> None:
+    body, code, message = HOSTILE[name]
+    began = time.monotonic()
+    made = expanded(matrix(body))
+    assert time.monotonic() - began < 10
+    first = next(iter(made.problems))
+    assert (first.code, first.message) == (code, message)
+
+
+def test_many_axes_of_one_value_are_no_trouble() -> None:
+    body = ", ".join(f"a{n}: [{n}]" for n in range(1_200))
+    assert len(expanded(matrix(f"{body}, include: [{{a7: 7, x: 1}}]")).jobs) == 1
+
+
+def test_thousands_of_the_same_mistake_are_not_told_thousands_of_times() -> None:
+    made = expanded(matrix(f"a: [1, 2], exclude: [{', '.join(['{a: 3}'] * 1_000)}]"))
+    assert made.codes == ["useless-exclude"] * 100
+
+
+def test_thousands_of_jobs_written_out_are_refused_before_a_template_is_compiled() -> None:
+    jobs = "\n".join(
+        f"  j{n}: {{model: {MODEL}, input: {{prompt: '{{{{ nope }}}} {n}'}}}}" for n in range(3_000)
+    )
+    made = expanded(f"version: 1\ncampaign: c\njobs:\n{jobs}\n")
+    assert made.codes == ["too-many-jobs"]
