@@ -10,7 +10,7 @@ refused by the adapter.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from kiejobs.core.types import Failure, FileRecord
@@ -245,11 +245,24 @@ def money(value: Decimal) -> str:
 
 def _decode(name: str, value: Json) -> Any:
     if name in {"credits", "charged"}:
-        return None if value is None else Decimal(value)
+        return None if value is None else _amount(value)
     if name == "failure":
         return Failure(**value)
+    if name in {"files", "urls"} and not isinstance(value, list):
+        raise TypeError(f"`{name}` is no list")
     if name == "files":
         return tuple(FileRecord(**item) for item in value)
-    if name == "urls":
-        return tuple(value)
-    return value
+    return tuple(value) if name == "urls" else value
+
+
+def _amount(text: Json) -> Decimal:
+    """What `money` wrote."""
+    if not isinstance(text, str):
+        raise TypeError("money is no text")
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is no amount of money") from error
+    if not amount.is_finite():
+        raise ValueError(f"{text!r} is no amount of money")
+    return amount
