@@ -157,7 +157,7 @@ def _task_outcome(data: Mapping[str, Json]) -> ports.PollOutcome:
         code = data.get("failCode")
         message = data.get("failMsg")
         return ports.Failed(
-            str(code) if code not in {None, ""} else None,
+            str(code)[:40] if isinstance(code, str | int) and code != "" else None,
             str(message) if message else "the API gave no reason",
             _credits(data),
         )
@@ -167,12 +167,17 @@ def _task_outcome(data: Mapping[str, Json]) -> ports.PollOutcome:
 
 
 def _succeeded(data: Mapping[str, Json]) -> ports.PollOutcome:
-    result = _json_in(data.get("response")) or _json_in(data.get("resultJson"))
-    if not isinstance(result, dict):
+    results = (_json_in(data.get("response")) or None, _json_in(data.get("resultJson")))
+    known = [result for result in results if isinstance(result, dict)]
+    if not known:
         return ports.StillRunning("success", "ended well, but its result is not there yet")
-    urls = result.get("resultUrls") or []
-    found = tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
+    found = next(filter(None, map(_urls, known)), ())
     return ports.Succeeded(found, _credits(data))
+
+
+def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:
+    urls = result.get("resultUrls")
+    return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
 
 
 def task_record(status: int, body: bytes) -> ports.TaskRecord | ports.Unanswered:

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import secrets
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.core.errors import JournalProblem
@@ -23,7 +24,6 @@ from kiejobs.core.fold import JournalRecord, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from kiejobs.ports import Clock
@@ -188,9 +188,10 @@ def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Ti
             raise JournalProblem(f"{path}:{number}: written by a newer kiejobs", hint=hint)
         if line["seq"] != number or line["prev"] != previous:
             raise damaged("a line was changed, added or removed before this one")
+        datetime.fromisoformat(line["at"])
         event = from_json(line)
         return None if event is None else Timed(line["at"], event)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise damaged(f"not a journal line ({type(error).__name__})") from error
 
 

@@ -116,7 +116,7 @@ class KieApi:
         try:
             with anyio.fail_after(self._patience.connect + self._patience.answer):
                 status, headers, answer = await _exchange(self._creating, request)
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return self._broken_off(evidence, error)
         if not evidence.reserved:
             raise RuntimeError("the transport wrote a create call without announcing it")
@@ -151,11 +151,12 @@ class KieApi:
     async def _get(
         self, path: str, params: Mapping[str, str]
     ) -> tuple[int, bytes] | ports.Unanswered:
-        request = self._asking.build_request("GET", path, params=params)
         try:
+            request = self._asking.build_request("GET", path, params=params)
             with anyio.fail_after(self._patience.connect + self._patience.poll):
                 status, headers, answer = await _exchange(self._asking, request)
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
+            # ValueError: an id that fits into no URL; ids are the API's and opaque.
             return ports.Unanswered(self._clean(f"{type(error).__name__}: {error}".rstrip(": ")))
         self.last_date = headers.get("date")
         return status, answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_BASE = "https://api.kie.ai"
+_ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
+_PORTS = {"http": 80, "https": 443}
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 
 
@@ -71,16 +74,27 @@ def api_key() -> Secret:
 
 def api_base(flag: str | None) -> str:
     """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
-    base = (flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE).rstrip("/")
-    if not base.startswith(("http://", "https://")) or "@" in base:
+    base = (flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE).strip().rstrip("/")
+    try:
+        parts = urlsplit(base)
+        usable = parts.scheme in _PORTS and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in base or parts.query or parts.fragment or _ODD.search(base):
         raise UsageProblem(f"not an API base: {base}", hint="e.g. https://api.kie.ai")
     return base
 
 
 def origin_of(base: str) -> str:
-    """Scheme, host and port of an API base: whose purchases a journal records."""
+    """Scheme, host and port of an API base: whose purchases a journal records.
+
+    The scheme's own port is left out, so that one API has one origin however it is spelled.
+    """
     parts = urlsplit(base)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}"
 
 
 def redact(text: str) -> str:

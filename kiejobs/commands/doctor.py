@@ -18,7 +18,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.system import Secret, api_key
-from kiejobs.commands.opening import opened
+from kiejobs.commands.opening import is_sendable, opened
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.ports import Unanswered
@@ -63,14 +63,19 @@ def _key(space: Workspace) -> Iterator[Check]:
     if space.sandbox:
         yield Check("key", ok=True, detail="a rehearsal needs none")
         return
-    there = bool(api_key())
-    detail = "KIE_API_KEY is set" if there else "KIE_API_KEY is not set"
-    yield Check("key", there, detail, "export KIE_API_KEY=…; plan and validate work without it")
+    key = api_key()
+    detail = "KIE_API_KEY is set" if key else "KIE_API_KEY is not set"
+    if not is_sendable(key):
+        detail = "KIE_API_KEY holds characters that no key has"
+    hint = "export KIE_API_KEY=…; plan and validate work without it"
+    yield Check("key", bool(key) and is_sendable(key), detail, hint)
 
 
 def _api(space: Workspace) -> Iterator[Check]:
     """Reached, key taken, balance, and its clock beside ours, in one question."""
     key = Secret("sandbox") if space.sandbox else api_key()
+    if not is_sendable(key):
+        return
 
     async def ask() -> tuple[object, str | None]:
         async with opened(space, key) as doors:

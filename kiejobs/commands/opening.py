@@ -42,9 +42,14 @@ def require_key(space: Workspace) -> Secret:
     if not key:
         hint = "export KIE_API_KEY=…, or add --sandbox to rehearse at no cost"
         raise SpendingStopped("KIE_API_KEY is not set", hint=hint)
-    if not key.value.isascii() or not key.value.isprintable():
+    if not is_sendable(key):
         raise SpendingStopped("KIE_API_KEY holds characters that no key has")
     return key
+
+
+def is_sendable(key: Secret) -> bool:
+    """Can it stand in an HTTP header?"""
+    return key.value.isascii() and key.value.isprintable()
 
 
 @asynccontextmanager
