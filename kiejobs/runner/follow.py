@@ -107,7 +107,7 @@ class Follower:
                 unanswered += 1
                 refusals = refusals + 1 if outcome.code in _REFUSED_KEY else 0
                 silent = outcome.code is None
-                if task.settled and unanswered >= _ASKS_FOR_AN_OLD_TASK:
+                if task.settled and (unanswered >= _ASKS_FOR_AN_OLD_TASK or self._settings.once):
                     return task.known_urls
             now = self._clock.monotonic()
             heard = heard if silent else now
@@ -131,6 +131,7 @@ class Follower:
             why = None
         elif refusals >= _REFUSALS_BEFORE_LEAVING:
             why = "the API refuses our key"
+            self._spending.stop(Stop.KEY, why)
         elif silence >= max(_LEAST_SILENCE, _SILENT_STEPS * self._settings.first_poll):
             why = f"the API could not be reached for {silence:.0f} s; collect it later"
         elif waited >= self._settings.wait:
@@ -163,24 +164,30 @@ class Follower:
             self._spending.give_back(task.planned - charged)
 
     async def _collect(self, task: Task, urls: tuple[str, ...]) -> None:
+        if not urls:
+            self._not_collected(task, "the API says it succeeded, but names no file")
+            return
         files: list[FileRecord] = []
         for number, url in enumerate(urls, start=1):
             outcome = await self._bring_home(task, number, url)
             if isinstance(outcome, ports.NotCollected):
-                self._note(task, f"bought, but not collected: {outcome.message}")
-                self._progress.job(task.address, "not collected", outcome.message)
+                self._not_collected(task, outcome.message)
                 return
             files.append(outcome.file)
         at = self._journal.append(e.Collected(task.attempt_id, tuple(files)))
         self._artifacts.mark(files, at)
         self._progress.job(task.address, "collected")
 
+    def _not_collected(self, task: Task, why: str) -> None:
+        self._note(task, f"bought, but not collected: {why}")
+        self._progress.job(task.address, "not collected", why)
+
     async def _bring_home(self, task: Task, number: int, url: str) -> ports.CollectOutcome:
         path = _numbered(task.output, number)
         outcome: ports.CollectOutcome = ports.NotCollected("not tried")
         for attempt in range(_DOWNLOAD_TRIES):
             if attempt:
-                await self._clock.sleep(_jittered(2.0**attempt))
+                await self._clock.sleep(_jittered(self._settings.first_poll * 2 ** (attempt - 1)))
             async with self._downloads:
                 self._progress.job(task.address, "downloading")
                 outcome = await self._artifacts.collect(

@@ -35,7 +35,10 @@ class Rate:
 
 @dataclass(slots=True)
 class Slot:
-    """A permission to send one create; `at` moves to when it was written."""
+    """A permission to send one create; `at` moves to when it was written.
+
+    Until then it holds its place, however long the connection takes.
+    """
 
     at: float
     used: bool = False
@@ -114,10 +117,11 @@ class Pace:
     def _wait(self) -> float:
         now = self._clock.monotonic()
         horizon = now - self._rate.seconds
-        self._slots = [slot for slot in self._slots if slot.at > horizon]
+        self._slots = [slot for slot in self._slots if slot.at > horizon or not slot.used]
         wait = self._paused_until - now
         if len(self._slots) >= self._allowed:
-            times = sorted(slot.at for slot in self._slots)
+            # What is not written yet may be written now.
+            times = sorted(slot.at if slot.used else now for slot in self._slots)
             wait = max(wait, times[-self._allowed] + self._rate.seconds - now)
         return wait
 
