@@ -72,7 +72,7 @@ def read_jobfile(
 ) -> JobFile | None:
     """The job file, or None where its structure is too broken to go on.
 
-    Jobs whose own part is broken are left out, so that the others are still checked in full.
+    What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
     """
     if not isinstance(document.root, YamlMap):
         message = f"a job file is a mapping, not {kind_of(document.root)}"
@@ -80,7 +80,8 @@ def read_jobfile(
         problems.add(Diagnostic("jobfile-structure", message, document.place(()), hint))
         return None
     broken = _check_structure(document, structure, problems)
-    if None in broken:
+    jobs = document.root.get("jobs")
+    if not isinstance(jobs, YamlMap) or ("defaults",) in broken or ("jobs",) in broken:
         return None
     return _assemble(document, broken)
 
@@ -101,15 +102,15 @@ def trimmed(text: str) -> str:
 
 def _check_structure(
     document: Document, structure: Mapping[str, Any], problems: Problems
-) -> set[str | None]:
-    """Reports what the schema refuses; answers with the broken jobs, None for the file itself."""
-    broken: set[str | None] = set()
+) -> set[tuple[str, ...]]:
+    """Reports what the schema refuses; answers with the broken parts: `(key,)`, `("jobs", name)`."""
+    broken: set[tuple[str, ...]] = set()
     validator = Draft202012Validator(structure, format_checker=FORMATS)
     for error in validator.iter_errors(document.root):
         for problem in in_words(error):
             problems.add(_diagnostic(document, problem))
             inside_a_job = len(problem.path) > 1 and problem.path[0] == "jobs"
-            broken.add(str(problem.path[1]) if inside_a_job else None)
+            broken.add(tuple(map(str, problem.path[: 2 if inside_a_job else 1])))
     return broken
 
 
@@ -119,19 +120,20 @@ def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
     return Diagnostic(code, problem.message, place, problem.hint)
 
 
-def _assemble(document: Document, broken: set[str | None]) -> JobFile:
+def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
     root: YamlMap = document.root
+    sound = {key: value for key, value in root.items() if (key,) not in broken}
     defaults = root.get("defaults", YamlMap())
     return JobFile(
         document=document,
-        campaign=root["campaign"],
-        vars=plain(root.get("vars", {})),
-        budget=_budget(root.get("budget")),
-        max_jobs=int(root.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
+        campaign=str(root.get("campaign", "?")),
+        vars=plain(sound.get("vars", {})),
+        budget=_budget(sound.get("budget")),
+        max_jobs=int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
         entries=tuple(
             _entry(name, body if body is not None else YamlMap(), root, defaults)
             for name, body in root["jobs"].items()
-            if name not in broken
+            if ("jobs", name) not in broken
         ),
     )
 
