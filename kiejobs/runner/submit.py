@@ -22,7 +22,7 @@ from kiejobs.runner.follow import Task
 from kiejobs.runner.spending import Stop
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Job
+    from kiejobs.core.types import Job, Json
     from kiejobs.ports import World
     from kiejobs.runner.pace import Pace, Slot
     from kiejobs.runner.settings import Settings
@@ -101,7 +101,7 @@ class Submitter:
             self._progress.job(job.address, "reserved")
 
         try:
-            outcome = await self._api.create(job.body, reserve)
+            outcome = await self._api.create(_body(job, reservation.attempt_id), reserve)
         except _NotNow:
             return None
         if isinstance(outcome, ports.NotSent):
@@ -170,6 +170,17 @@ def _reservation(job: Job) -> e.Reserved:
         credits=job.credits,
         output=job.output,
     )
+
+
+def _body(job: Job, attempt_id: str) -> dict[str, Json]:
+    """The request, its callback URL carrying the attempt's id: evidence that can end a doubt."""
+    body = job.body
+    if job.callback_url is not None:
+        url, mark, fragment = job.callback_url.partition("#")
+        body["callBackUrl"] = (
+            f"{url}{'&' if '?' in url else '?'}attempt={attempt_id}{mark}{fragment}"
+        )
+    return body
 
 
 def _task(job: Job, reservation: e.Reserved, task_id: str) -> Task:
