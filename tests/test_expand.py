@@ -393,6 +393,24 @@ def test_a_slip_whose_words_differ_from_row_to_row_is_told_a_few_times() -> None
     assert sum(problem.count for problem in made.problems) == 100
 
 
+def test_a_required_field_that_is_misspelt_is_told_once() -> None:
+    assert tiny("input: {txt: x}").codes == ["unknown-field"]
+    assert tiny("input: {colour: x}").codes == ["missing-field", "unknown-field"]
+
+
+def test_a_list_where_one_value_is_wanted_points_to_the_matrix() -> None:
+    told = tiny("input: {text: x, size: [5, 10]}").only("invalid-field")
+    assert (
+        told.hint == "for a job with each of them, write it as an axis: `matrix: {size: [5, 10]}`"
+    )
+
+
+def test_a_job_whose_excludes_leave_nothing_is_an_error() -> None:
+    """Nobody writes a job that is none; silence would look like success."""
+    made = tiny("matrix: {steps: [1], exclude: [{steps: 1}]}\ninput: {text: x}")
+    assert made.only("empty-job").message == "job `a`: its excludes leave no combination"
+
+
 def test_a_field_that_fails_to_render_is_not_told_as_missing_too() -> None:
     assert tiny("input: {text: '{{ nope }}', colour: red}").codes == ["template"]
 
@@ -412,10 +430,9 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
     assert made.told == [
         (
             "unknown-key 6:5 `colour` is no key of `jobs.a`"
-            " | its keys: callBackUrl, input, matrix, model, output, tags, takes"
+            " | the fields of the request belong under `input:`; its keys: callBackUrl, input, matrix, model, output, tags, takes"
         ),
         "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`?",
-        "missing-field 10:3 job `c`: `text` is missing: example/tiny needs it | x1 c/c",
         (
             "unknown-field 12:13 job `c`: `txt` is not a field of example/tiny; the API would ignore it"
             " and charge | did you mean `text`? | x1 c/c"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix import Row
     from kiejobs.core.matrix_filter import Axis, Entry
     from kiejobs.core.recipe import Recipe
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.types import Document, Json, Spot
 
 _MOST_VALUES_SHOWN = 12
 _ENOUGH = 100
@@ -36,7 +36,11 @@ def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk
     """
     found = list(islice(_written(document, recipe), _ENOUGH))
     if walk and not found:
-        walked = chain(_useless_excludes(document, recipe), _appended_rows(document, recipe))
+        walked = chain(
+            _useless_excludes(document, recipe),
+            _appended_rows(document, recipe),
+            _nothing_left(document, recipe),
+        )
         found = list(islice(walked, _ENOUGH))
     problems.extend(found)
     return not found
@@ -61,6 +65,7 @@ def _axis_problems(
     document: Document, axis: Axis, job: str, known: dict[str, Json]
 ) -> Iterator[Diagnostic]:
     """Fills `known` with the axis' values by their names in the address."""
+    first: dict[str, Spot] = {}
     for value, spot in zip(axis.values, axis.spots, strict=True):
         name = label(value)
         place = document.at(spot)
@@ -68,15 +73,21 @@ def _axis_problems(
             message = f"job `{job}`: a mapping on axis `{axis.name}` has no `id`"
             hint = "give it `id: some-name`; it stands in the address"
             yield Diagnostic("axis-value", message, place, hint)
-        elif name in known and canonical(known[name]) == canonical(value):
-            message = f"job `{job}`: axis `{axis.name}` has {_shown(value)} twice"
-            yield Diagnostic("duplicate-value", message, place, "remove one of them")
         elif name in known:
-            message = f"job `{job}`: two values of axis `{axis.name}` have the same name `{name}`"
-            hint = "write it the same way, or give mappings different `id`s"
-            yield Diagnostic("duplicate-value", message, place, hint)
+            message, hint = _twice(axis.name, name, known[name], value)
+            also = (document.at(first[name]),)
+            yield Diagnostic("duplicate-value", f"job `{job}`: {message}", place, hint, also=also)
         else:
-            known[name] = value
+            known[name], first[name] = value, spot
+
+
+def _twice(axis: str, name: str, one: Json, other: Json) -> tuple[str, str]:
+    if canonical(one) == canonical(other):
+        return f"axis `{axis}` has {_shown(other)} twice", "remove one of them"
+    if isinstance(one, dict) or isinstance(other, dict):
+        return f"two values of axis `{axis}` have the name `{name}`", "give them different `id`s"
+    message = f"axis `{axis}` has {_shown(one)} and {_shown(other)}, which have the same name"
+    return message, "remove one of them"
 
 
 def _clash(
@@ -143,9 +154,16 @@ def _is_inherited(document: Document, entry: Entry) -> bool:
     return excludes is not None and entry.spot in excludes.item_spots
 
 
+def _nothing_left(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+    if not len(recipe.rows):
+        message = f"job `{recipe.entry.name}`: its excludes leave no combination"
+        place = document.at(recipe.entry.spot)
+        yield Diagnostic("empty-job", message, place, "drop an exclude, or the whole job")
+
+
 def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
     """Rows of include's own must have an address, each another one."""
-    seen: set[str] = set()
+    seen: dict[str, Spot] = {}
     for row in recipe.rows.appended:
         entry = recipe.entry.include[row.origin or 0]
         nameless = [key for key in recipe.rows.names if _is_nameless(row, key)]
@@ -157,9 +175,10 @@ def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
         name = axes_text(recipe.labels(row))
         if name in seen and not nameless:
             message = f"job `{recipe.entry.name}`: include makes the combination `{name}` twice"
-            hint = "join the two entries, or tell them apart by an axis"
-            yield Diagnostic("duplicate-row", message, document.at(entry.spot), hint)
-        seen.add(name)
+            hint = "drop one of the two entries, or tell them apart by an axis"
+            also = (document.at(seen[name]),)
+            yield Diagnostic("duplicate-row", message, document.at(entry.spot), hint, also=also)
+        seen.setdefault(name, entry.spot)
 
 
 def _is_nameless(row: Row, key: str) -> bool:

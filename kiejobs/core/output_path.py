@@ -35,7 +35,7 @@ def safe_output(text: str, extension: str) -> str:
     if parts[0] == "outputs" and len(parts) > 1:
         parts = parts[1:]
     if path.startswith(("/", "~")) or "\\" in path or ":" in path:
-        hint = "write a path with `/` below the output folder, e.g. {{ job }}/{{ axes }}"
+        hint = "write a path with `/` below the output folder, like `{{ job }}/{{ axes }}`"
         raise UnsafePath(f"`output` must be a relative path: {path[:80]!r}", hint)
     for part in parts:
         _check_part(part, path)
@@ -69,9 +69,10 @@ def _check_part(part: str, path: str) -> None:
         raise UnsafePath(
             f"`output` has a part that begins or ends in a blank, or ends in a dot: {part!r}"
         )
-    if not _UNFIT.isdisjoint(part):
-        unfit = "".join(sorted(_UNFIT.intersection(part)))
-        raise UnsafePath(f"`output` has a part that not every system takes, with {unfit}: {part!r}")
+    unfit = sorted(_UNFIT.intersection(part))
+    if unfit:
+        shown = f"`{unfit[0]}`"
+        raise UnsafePath(f"`output` has a {shown}, which some systems take in no name: {part!r}")
     if part.partition(".")[0].upper() in _RESERVED:
         raise UnsafePath(f"`output` has a part that some systems reserve: {part!r}")
     if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:

@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.identity import canonical
 from kiejobs.core.schema_errors import SchemaProblem, in_words
-from kiejobs.core.schema_words import FORMATS, suggest
+from kiejobs.core.schema_words import FORMATS, nearest, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kiejobs.core.spec import Spec
     from kiejobs.core.types import Json
@@ -51,18 +51,25 @@ class RequestChecker:
         return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in found]
 
     def _field_by_field(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
-        found: list[SchemaProblem] = []
-        for name in self.spec.required:
-            if name not in request_input:
-                message = f"`{name}` is missing: {self.spec.model} needs it"
-                found.append(SchemaProblem((), "required", message, at_key=True))
+        unknown = [name for name in request_input if name not in self._fields]
+        found = self._missing(request_input, unknown)
         for name, value in request_input.items():
-            validator = self._fields.get(name)
-            if validator is None:
-                found.append(self._unknown(name))
-            else:
-                found.extend(self._remember(name, value, validator))
-        return found
+            if name in self._fields:
+                found.extend(self._remember(name, value, self._fields[name]))
+        return [*found, *map(self._unknown, unknown)]
+
+    def _missing(
+        self, request_input: Mapping[str, Json], unknown: Sequence[str]
+    ) -> list[SchemaProblem]:
+        """Required fields that are not there; one that was only misspelt is told as unknown."""
+        meant = {nearest(name, self._fields) for name in unknown}
+        return [
+            SchemaProblem(
+                (), "required", f"`{name}` is missing: {self.spec.model} needs it", at_key=True
+            )
+            for name in self.spec.required
+            if name not in request_input and name not in meant
+        ]
 
     def _unknown(self, name: str) -> SchemaProblem:
         fields = ", ".join(self.spec.fields)
@@ -90,8 +97,12 @@ def _is_field(problem: SchemaProblem) -> bool:
 
 
 def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[SchemaProblem]:
+    errors = list(validator.iter_errors(value))
+    mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     found: list[SchemaProblem] = []
-    for error in validator.iter_errors(value):
+    for error in errors:
+        if error.validator != "type" and tuple(error.absolute_path) in mistyped:
+            continue  # of the wrong type, so none of the values that are listed either
         if name:
             error.path.appendleft(name)
         found.extend(in_words(error))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
 from kiejobs.core.output_path import UnsafePath, safe_output
-from kiejobs.core.schema_words import is_uri, shorten
+from kiejobs.core.schema_words import is_uri, shorten, show
 from kiejobs.core.written import Slip, SlipFound
 
 if TYPE_CHECKING:
@@ -49,8 +49,20 @@ def check_request(
         code = _CODES.get(problem.keyword, "invalid-field")
         # The message may tell a value that differs from row to row.
         told = problem.message if problem.keyword == "required" else ""
+        hint = _matrix_hint(recipe, field, request.get(field)) or problem.hint
         fold = (field, problem.keyword, told)
-        found.slip(Slip(code, problem.message, spot, problem.hint), fold=fold)
+        found.slip(Slip(code, problem.message, spot, hint), fold=fold)
+
+
+def _matrix_hint(recipe: Recipe, field: str, value: Json) -> str | None:
+    """What helps where a matrix was meant, or too much was asked of one."""
+    kind = recipe.spec.fields.get(field, {}).get("type")
+    if isinstance(value, list) and kind not in {None, "array"} and value:
+        return f"for a job with each of them, write it as an axis: `matrix: {{{field}: {show(value)}}}`"
+    if isinstance(value, dict) and kind not in {None, "object"} and value:
+        key = next((key for key in value if key not in {"id", "name"}), "id")
+        return f'name the axis `x`, say, and write `{field}: "{{{{ matrix.x.{key} }}}}"`'
+    return None
 
 
 def output_of(recipe: Recipe, row: Row, name: Name, found: RowProblems) -> str:

@@ -98,10 +98,18 @@ def _unknown_keys(error: ValidationError, path: tuple[str | int, ...]) -> Iterat
     where = f"of `{dotted(path)}`" if path else "of a job file"
     for key in cast("Mapping[str, Any]", error.instance):
         if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-            hint = suggest(key, known) or schema.get("x-kiejobs-hint")
-            hint = hint or f"its keys: {', '.join(sorted(known))}"
+            hint = suggest(key, known) or _known_keys(schema, known)
             message = f"`{shorten(key)}` is no key {where}"
             yield SchemaProblem((*path, key), "unknown", message, hint, at_key=True)
+
+
+def _known_keys(schema: Mapping[str, Any], known: set[str]) -> str:
+    """The schema's own hint, and the keys themselves where they are all there can be."""
+    hint: str | None = schema.get("x-kiejobs-hint")
+    if hint is not None and "patternProperties" in schema:
+        return hint
+    keys = f"its keys: {', '.join(sorted(known))}"
+    return f"{hint}; {keys}" if hint else keys
 
 
 def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> SchemaProblem:
@@ -120,33 +128,36 @@ def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> SchemaP
 
 def _bad_key(error: ValidationError, path: tuple[str | int, ...], keyword: str) -> SchemaProblem:
     key = str(error.instance)
-    message, hint = _words(error, keyword, value_is_key=True)
+    is_form = keyword == "pattern"
+    message = "has a form that is not allowed" if is_form else _words(error, keyword)[0]
     name = f"the name `{shorten(key)}`" + (f" in `{dotted(path)}`" if path else "")
-    return SchemaProblem(
-        (*path, key), keyword, f"{name} {message}", hint or _own_hint(error), at_key=True
-    )
+    hint = _own_hint(error) if is_form else None
+    return SchemaProblem((*path, key), keyword, f"{name} {message}", hint, at_key=True)
 
 
 # --- values ----------------------------------------------------------------------------------------
 
 
-def _words(error: ValidationError, keyword: str, *, value_is_key: bool = False) -> Words:
+def _words(error: ValidationError, keyword: str) -> Words:
     tell = _TELLING.get(keyword)
     if tell is None:
         return f"is refused: {shorten(error.message)}", None
-    if keyword == "pattern" and value_is_key:
-        return "has a form that is not allowed", None
     return tell(error.instance, error.validator_value)
 
 
 def _type(value: Json, wanted: Any) -> Words:
     kinds = [wanted] if isinstance(wanted, str) else list(wanted)
-    words = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
+    words = [_KINDS.get(kind, kind) for kind in kinds]
+    listed = f"{', '.join(words[:-1])} or {words[-1]}" if words[1:] else words[0]
     is_plain = isinstance(value, str | int | float)
-    hint = "put it in quotes if it is meant as text" if "string" in kinds and is_plain else None
+    hint = None
     if value is None:
-        hint = "write a value after the colon, or drop the key"
-    return f"must be {words}, not {show(value) if is_plain else kind_of(value)}", hint
+        hint = "write a value, or drop it"
+    elif is_plain and "array" in kinds:
+        hint = f"put it in a list: [{show(value)}]"
+    elif is_plain and "string" in kinds:
+        hint = "put it in quotes if it is meant as text"
+    return f"must be {listed}, not {show(value) if is_plain else kind_of(value)}", hint
 
 
 def _enum(value: Json, allowed: Any) -> Words:

@@ -41,10 +41,16 @@ def is_uri(value: object) -> bool:
     return parts.scheme.lower() not in {"http", "https"} or bool(parts.hostname)
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """What was probably meant, where something known is close."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """`did you mean ...?` when something known is close."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    meant = nearest(word, known)
+    return f"did you mean `{meant}`?" if meant else None
 
 
 def kind_of(value: Json) -> str:
