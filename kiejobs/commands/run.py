@@ -62,7 +62,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     clock = space.clock()
     run_id = new_run_id(clock.now())
     with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
-        ledger = space.ledger(space.journals(alone=True))
+        journals = space.journals(alone=True)
+        ledger = space.ledger(journals)
         refresh_manifests(space)
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
@@ -78,7 +79,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         )
         journal.append(*_intentions(lines))
         errand = Errand(journal, header, lines, how.settings, Spending(left))
-        job_of = _job_of(loaded, ledger)
+        job_of = _job_of(loaded, ledger, space.elsewhere(journals))
         end = carry_out(errand, space, key, screen, job_of, lock.release)
         return conclude(errand, end, space, screen, how.form)
 
@@ -106,13 +107,17 @@ def _show(
     tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
 
 
-def _job_of(loaded: Loaded, ledger: Ledger) -> Callable[[int], Job]:
-    """Whole jobs by number, none of them aimed at a file that another purchase has."""
-    taken = ledger.paths()
+def _job_of(loaded: Loaded, ledger: Ledger, elsewhere: Ledger) -> Callable[[int], Job]:
+    """Whole jobs by number, none of them aimed at a file that another purchase has.
+
+    What was bought from another API into the same folder is another purchase, whatever it shows.
+    """
+    taken, foreign = ledger.paths(), elsewhere.paths()
 
     def job_of(number: int) -> Job:
         job = loaded.expansion.job(number)
-        if taken.get(job.output, job.fingerprint) == job.fingerprint:
+        ours = taken.get(job.output, job.fingerprint) == job.fingerprint
+        if ours and job.output not in foreign:
             return job
         return replace(job, output=beside(job.output, job.fingerprint))
 

@@ -66,6 +66,11 @@ class Workspace:
         """The ledger of those journals that spoke to this API."""
         return fold(journals, self.origin)
 
+    def elsewhere(self, journals: list[JournalRecord]) -> Ledger:
+        """The ledger of the other journals: other APIs, the same folders."""
+        others = (j for j in journals if j.header is not None and j.header.origin != self.origin)
+        return fold(others)
+
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
         return self.folder.condition(attempt.files, attempt.times["collected"])
