@@ -59,3 +59,4 @@ def regenerate(session: nox.Session) -> None:
     """Write anew what is generated: the job file's schema, the reference pages."""
     session.install("-q", "-e", ".")
     session.run("python", "tests/regenerate.py")
+    session.run("python", "tests/regenerate_docs.py")

@@ -1,0 +1,108 @@
+"""The command line's reference, from the commands themselves.
+
+In: the click tree. Out: Markdown. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kiejobs.cli.verbs import door
+from tests.reference.markdown import code, codes, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEYS = (
+    (
+        "KIE_API_KEY",
+        "The account's key. Needed by whatever talks to the real API, by nothing else.",
+    ),
+    ("KIE_API_BASE", "The API's base where `--base-url` is not given."),
+    ("KIE_WEBHOOK_HMAC_KEY", "Never used for sending; cut out of reports on bugs like the key."),
+    ("NO_COLOR", "Any value: no colours."),
+)
+
+
+def verbs() -> str:
+    """A chapter for each command: what it does, how it is called, its options."""
+    return "\n".join("\n".join(_chapter(path, command)) for path, command in commands())
+
+
+def overview() -> str:
+    rows = [
+        (f"[`{path}`](#{path.replace(' ', '-')})", _short(command)) for path, command in commands()
+    ]
+    return table(("command", "what it does"), rows)
+
+
+def variables() -> str:
+    """Every environment variable, with the flag that it stands for."""
+    rows = [(code(name), meaning) for name, meaning in _KEYS]
+    known: dict[str, set[str]] = {}
+    for _, command in commands():
+        for option in _options(command):
+            if option.envvar:
+                known.setdefault(str(option.envvar), set()).add(option.opts[-1])
+    rows += [
+        (code(name), f"Same as {codes(sorted(flags))}.") for name, flags in sorted(known.items())
+    ]
+    return table(("variable", "meaning"), rows)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Each command under the words that call it, groups before what is in them."""
+    yield from _below("kiejobs", door)
+
+
+def _below(path: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from _below(f"{path} {name}", command)
+
+
+def _chapter(path: str, command: click.Command) -> Iterator[str]:
+    with click.Context(command, info_name=path) as context:
+        usage = " ".join(command.collect_usage_pieces(context))
+    yield f"### {path}\n"
+    yield f"{_help(command)}\n"
+    yield f"```text\n{path} {usage}\n```\n"
+    rows = [_row(option) for option in _options(command)]
+    if rows:
+        yield table(("option", "value", "default", "meaning"), rows)
+
+
+def _row(option: click.Option) -> tuple[str, str, str, str]:
+    default = "" if option.is_flag or option.default is None else _default(option)
+    several = " Several times." if option.multiple else ""
+    return codes(option.opts), _value(option), default, f"{option.help or ''}{several}"
+
+
+def _default(option: click.Option) -> str:
+    plain: Any = option.default
+    told = "" if callable(plain) or plain in {(), ""} or "UNSET" in repr(plain) else str(plain)
+    return code(told) if told else ""
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        return codes(option.type.choices)
+    return code(option.metavar or option.type.name.upper().replace(" RANGE", ""))
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [param for param in command.params if isinstance(param, click.Option)]
+
+
+def _help(command: click.Command) -> str:
+    return " ".join((command.help or "").split())
+
+
+def _short(command: click.Command) -> str:
+    return command.short_help or _help(command).partition(". ")[0].rstrip(".") + "."

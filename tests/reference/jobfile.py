@@ -1,0 +1,94 @@
+"""The job file's reference, where the program itself knows best: keys, limits, filters.
+
+In: schemas/jobfile.schema.json, the template sandbox's tables and bounds. Out: Markdown. Touches
+schemas/, by reading.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING
+
+from kiejobs.core import (
+    jobfile,
+    template,
+    template_loading,
+    template_sandbox,
+    yaml_anchors,
+    yaml_text,
+    yaml_tree,
+)
+from kiejobs.core.editor import structural_schema
+from kiejobs.core.template_list_filters import LIST_FILTERS
+from kiejobs.core.template_tests import TESTS
+from kiejobs.core.template_text_filters import TEXT_FILTERS
+from tests.reference.markdown import Schema, code, codes, kind, resolved, table
+from tests.regenerate import JOBFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def top_keys() -> str:
+    """What may stand at the top of a job file."""
+    schema = _schema()
+    return table(("key", "value", "meaning"), _rows(schema, schema, required=True))
+
+
+def job_keys() -> str:
+    """What may stand in a job, and in `defaults`."""
+    schema = _schema()
+    return table(("key", "value", "meaning"), _rows(schema["$defs"]["job"], schema))
+
+
+def limits() -> str:
+    """How much a job file and its templates may do."""
+    bounds = inspect.signature(template.Templates).parameters
+    rows = (
+        ("size of the file", f"{yaml_text.MAX_BYTES // 2**20} MB"),
+        ("levels of nesting", f"{yaml_tree.MAX_DEPTH}"),
+        ("values that aliases may add", f"{yaml_anchors.MAX_ALIASED:,}"),
+        ("jobs, unless `limits.max_jobs` says more", f"{jobfile.DEFAULT_MAX_JOBS:,}"),
+        ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
+        ("steps of one rendering", f"{bounds['steps'].default:,}"),
+        ("seconds of one rendering", f"{bounds['seconds'].default:g}"),
+        ("characters of any text that a template makes", f"{bounds['size'].default:,}"),
+        ("numbers in a `range`", f"{template_sandbox.MAX_RANGE:,}"),
+    )
+    return table(("what", "at most"), rows)
+
+
+def filters() -> str:
+    """The filters and tests that templates may use; there are no others."""
+    rows = (
+        ("filters for texts and numbers", codes(sorted(TEXT_FILTERS))),
+        ("filters for lists and mappings", codes(sorted(LIST_FILTERS))),
+        ("tests", codes(sorted(name for name in TESTS if name.isalpha()))),
+    )
+    return table(("kind", "names"), rows)
+
+
+def _schema() -> Schema:
+    """Without what is generated into it: that is the models' pages' business."""
+    return structural_schema(json.loads(JOBFILE.read_text(encoding="utf-8")))
+
+
+def _rows(
+    schema: Schema, root: Schema, *, required: bool = False, prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    for name, given in schema["properties"].items():
+        field = resolved(given, root)
+        needed = " (required)" if required and name in schema.get("required", ()) else ""
+        yield code(prefix + name) + needed, _kind(field, root), field["description"]
+        if name in {"budget", "limits", "matrix"}:
+            yield from _rows(field, root, prefix=f"{name}.")
+
+
+def _kind(field: Schema, root: Schema) -> str:
+    types = field.get("type")
+    if types == "object":
+        return "mapping"
+    if types == "array":
+        return "list"
+    return kind(field, root)

@@ -1,0 +1,64 @@
+"""The models that there is a schema for: fields, limits, prices, where the facts are from.
+
+In: schemas/models. Out: Markdown. Touches schemas/, by reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.reference.markdown import Schema, code, kind, table
+from tests.regenerate import models as all_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def models() -> str:
+    """A chapter for each model."""
+    return "\n".join("\n".join(_chapter(name, all_models()[name])) for name in sorted(all_models()))
+
+
+def _chapter(name: str, schema: Schema) -> Iterator[str]:
+    yield f"## {name}\n"
+    yield f"{schema['description']}\n"
+    yield table(("field", "value", "meaning"), _fields(schema["properties"]["input"]))
+    yield from _files(schema["properties"]["input"])
+    output = schema.get("x-kiejobs-output")
+    if output:
+        yield f"It gives {code(output['media_type'])} files, named {code(output['extension'])}.\n"
+    yield from _prices(schema.get("x-kiejobs-price"))
+    sources = schema.get("x-kiejobs-source", ())
+    rows = [(source["facts"], source["page"], source["date"]) for source in sources]
+    yield f"Where this is from:\n\n{table(('facts', 'source', 'date'), rows)}"
+
+
+def _fields(schema: Schema) -> Iterator[tuple[str, str, str]]:
+    required = schema.get("required", ())
+    for name, field in schema["properties"].items():
+        needed = " (required)" if name in required else ""
+        default = (
+            f", default {code(field['default'])}" if "enum" in field and "default" in field else ""
+        )
+        yield code(name) + needed, kind(field, schema) + default, field.get("description", "")
+
+
+def _files(schema: Schema) -> Iterator[str]:
+    for name, field in schema["properties"].items():
+        file = field.get("x-kiejobs-file")
+        if file:
+            types, size = ", ".join(file["media_types"]), file["max_bytes"] / 2**20
+            yield f"{code(name)} names a file of type {types}, of at most {size:g} MB.\n"
+
+
+def _prices(price: Schema | None) -> Iterator[str]:
+    if price is None:
+        yield "No price is known: a plan says so, and a budget can't hold it.\n"
+        return
+    by = price["by"]
+    rows = [
+        (*(code(line["when"][field]) for field in by), line["credits"]) for line in price["credits"]
+    ]
+    yield f"Price of one {price['unit']}, {price['usd_per_credit']} USD a credit "
+    yield f"({price['source']}, {price['date']}):\n"
+    yield table((*by, "credits"), rows)

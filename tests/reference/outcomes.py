@@ -1,0 +1,109 @@
+"""Exit codes and outcome classes, from the enum and from the code that decides.
+
+In: `ExitCode`, the reader of createTask's answers. Out: Markdown. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+
+from kiejobs.adapters.answers import create_outcome
+from kiejobs.core.errors import ExitCode
+from tests.reference.markdown import code, table
+
+EXIT_CODES = {
+    ExitCode.DONE: ("All done, or there was nothing to do.", "Nothing."),
+    ExitCode.SOME_FAILED: (
+        "Some jobs failed or were rejected, or a file could not be brought home; the others are done.",
+        "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
+    ),
+    ExitCode.INVALID: (
+        "The command makes no sense, or the job file has errors. Nothing was sent.",
+        "Correct what the message points at.",
+    ),
+    ExitCode.CHANGES_PENDING: (
+        "There is something to do. Only from `plan --detailed-exitcode`.",
+        "Look at the plan, then run it.",
+    ),
+    ExitCode.IN_DOUBT: (
+        "At least one job was sent and its answer is unknown. Said before any other trouble.",
+        "`kiejobs status` shows which, `kiejobs resolve` ends it.",
+    ),
+    ExitCode.STOPPED: (
+        (
+            "Nothing more was bought: budget, credits, key, or the API out of reach. "
+            "What was bought is collected."
+        ),
+        "Do what the report says, then run again.",
+    ),
+    ExitCode.STALE_PLAN: (
+        (
+            "What was approved is not what would be bought now. Kept for plans that are saved and "
+            "approved elsewhere; nothing gives it yet."
+        ),
+        "Plan again.",
+    ),
+    ExitCode.JOURNAL: (
+        (
+            "The journals are locked by another run, damaged, or can't be written. Nothing is bought "
+            "that can't be written down."
+        ),
+        "The message names file and line, or the run that holds the lock.",
+    ),
+    ExitCode.STILL_RUNNING: (
+        (
+            "Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found "
+            "some."
+        ),
+        "`kiejobs collect`, later.",
+    ),
+    ExitCode.BUG: (
+        "A fault of kiejobs; a file `kiejobs-crash-….txt` tells more.",
+        "Run again (that is safe), and report the file.",
+    ),
+    ExitCode.INTERRUPTED: (
+        "Ctrl-C. What was bought until then is on record.",
+        "`kiejobs collect`, or run again.",
+    ),
+}
+"""Meaning, and what to do."""
+
+_ANSWERS = (
+    ("code 200 with a `taskId`", 200, {"code": 200, "data": {"taskId": "abc"}}),
+    ("code 200 without one", 200, {"code": 200, "data": {}}),
+    *((f"code {n}", 200, {"code": n, "msg": "…"}) for n in (400, 401, 402, 403, 404, 405, 413)),
+    *((f"code {n}", 200, {"code": n, "msg": "…"}) for n in (422, 429, 433, 455)),
+    ("code 500 and a validation text", 200, {"code": 500, "msg": "prompt is required"}),
+    ("code 500 that speaks of credits", 200, {"code": 500, "msg": "credits insufficient"}),
+    ("code 500, any other text", 200, {"code": 500, "msg": "server exception"}),
+    *((f"code {n}", 200, {"code": n, "msg": "…"}) for n in (501, 505)),
+    *((f"HTTP {n} without an envelope", n, None) for n in (401, 403, 429, 500, 502, 503)),
+    ("HTTP 200 without an envelope", 200, None),
+)
+
+_CLASSES = {
+    "Accepted": "accepted",
+    "NotAccepted": "not accepted",
+    "Refused": "refused",
+    "NoMoney": "no money",
+    "Rejected": "rejected",
+    "InDoubt": "in doubt",
+}
+
+
+def exit_codes() -> str:
+    rows = [
+        (code(int(number)), code(number.name.lower()), *EXIT_CODES[number]) for number in ExitCode
+    ]
+    return table(("code", "name", "meaning", "what to do"), rows)
+
+
+def answers() -> str:
+    """What each answer to createTask is taken for, by asking the code that takes it."""
+    rows = [(what, _class(status, body)) for what, status, body in _ANSWERS]
+    return table(("answer", "taken for"), rows)
+
+
+def _class(status: int, body: object) -> str:
+    data = b"<html>" if body is None else json.dumps(body).encode()
+    return _CLASSES[type(create_outcome(status, None, data)).__name__]

@@ -1,0 +1,58 @@
+"""Rewrites what is generated in the documentation's pages.
+
+    python tests/regenerate_docs.py
+
+In: the command line, the schemas, the codes: whatever the program knows best. Out: the regions
+between `<!-- generated: NAME -->` and `<!-- end -->`. Touches the pages. A test compares them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.doc_pages import Page, pages, regions, with_regions
+from tests.reference import cli, diagnostics, faults, formats, jobfile, models, outcomes
+
+REGIONS = {
+    "answers": outcomes.answers,
+    "cli-overview": cli.overview,
+    "cli-variables": cli.variables,
+    "cli-verbs": cli.verbs,
+    "diagnostics": diagnostics.diagnostics,
+    "exit-codes": outcomes.exit_codes,
+    "fault-actions": faults.actions,
+    "fault-rules": faults.rules,
+    "formats-documents": formats.documents,
+    "formats-events": formats.events,
+    "formats-journal-line": formats.journal_line,
+    "formats-manifest": formats.manifest,
+    "formats-plan": formats.plan,
+    "jobfile-job": jobfile.job_keys,
+    "jobfile-limits": jobfile.limits,
+    "jobfile-top": jobfile.top_keys,
+    "models": models.models,
+    "template-names": jobfile.filters,
+}
+"""Who writes which region."""
+
+
+def main() -> None:
+    for page in pages():
+        text = regenerated(page)
+        if text != page.text:
+            page.path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"wrote {page.name}\n")
+
+
+def regenerated(page: Page) -> str:
+    """The page's text as it should be. KeyError for a region that nobody writes."""
+    made = {name: REGIONS[name]().strip("\n") + "\n" for name in regions(page.text)}
+    return with_regions(page.text, made)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""What is on paper, held to what is true: pages run, links lead somewhere, generated parts are fresh."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from kiejobs.adapters.system import Source
+from kiejobs.commands.loading import Wanted, load
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import ExitCode, InvalidJobFile
+from kiejobs.core.jobfile import plain
+from kiejobs.core.spec import price, read_spec
+from kiejobs.sandbox.fault_file import read_faults
+from tests.doc_pages import LANGUAGES, ROOT, Block, Page, pages
+from tests.doc_sessions import Ids, Session, commands
+from tests.reference import diagnostics, outcomes
+from tests.regenerate import SCHEMAS
+from tests.regenerate_docs import REGIONS, regenerated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAGES = {page.name: page for page in pages()}
+TELLING = [page for page in PAGES.values() if any(b.language == "console" for b in page.snippets)]
+REGENERATE = "run `nox -s regenerate`, or `python tests/regenerate_docs.py`"
+UPDATE = "see `python tests/update_docs.py`"
+
+BASE = {
+    "version": 1,
+    "campaign": "tea",
+    "jobs": {
+        "pour": {
+            "model": "bytedance/v1-pro-fast-image-to-video",
+            "input": {"image_url": "https://example.com/teapot.webp", "prompt": "Tea is poured"},
+        }
+    },
+}
+
+
+def each(language: str) -> list[Any]:
+    """The hand-written blocks of one language, as parameters named by page and line."""
+    return [
+        pytest.param(page, block, id=f"{page.name}:{block.first}")
+        for page in PAGES.values()
+        for block in page.snippets
+        if block.language == language
+    ]
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", TELLING, ids=lambda page: page.name)
+def test_the_commands_of_a_page_print_what_the_page_shows(page: Page, tmp_path: Path) -> None:
+    told = list(Session(tmp_path, page).follow())
+    for tell in told:
+        where = f"{page.name}:{tell.command.line}: $ {tell.command.text}"
+        printed = "\n".join(tell.lines)
+        assert tell.fits, f"{where}\nprints\n{printed}\n({UPDATE})"
+    for tell, then in zip(told, [*told[1:], None], strict=True):
+        asked = then is not None and then.command.text == "echo $?"
+        where = f"{page.name}:{tell.command.line}"
+        assert tell.code == 0 or asked, f"{where}: fails; show it with `echo $?`"
+
+
+def test_a_page_that_shows_something_else_would_be_noticed() -> None:
+    assert Ids().fit(("run 20260101T000000Z-abcdef", "..."), ("run 20261122T084452Z-6bf52e", "x"))
+    assert not Ids().fit(("3 jobs: 3 succeeded",), ("3 jobs: 2 succeeded, 1 failed",))
+    assert not Ids().fit((), ("something",))
+    assert not Ids().fit(("something",), ())
+
+
+def test_an_id_of_a_page_means_the_same_real_one_all_along() -> None:
+    ids, page, real, other = Ids(), "a" * 32, "b" * 32, "c" * 32
+    assert not ids.fit((page, page), (real, other))
+    assert ids.fit((page, page), (real, real))
+    assert not ids.fit((page,), (other,))
+    assert ids.in_command(f"resolve --task {page}") == f"resolve --task {real}"
+    assert ids.in_page(real) == page
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_every_block_says_what_it_is_for(page: Page) -> None:
+    unknown = [b.first for b in page.blocks if b.language not in LANGUAGES]
+    assert unknown == []
+    for block in page.snippets:
+        if block.language == "console":
+            assert commands(block), f"{page.name}:{block.first} has no command"
+
+
+@pytest.mark.parametrize(("page", "block"), each("yaml"))
+def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) -> None:
+    for other in page.snippets:
+        if other.language == "jinja" and other.file is not None:
+            (tmp_path / other.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / other.file).write_text(other.text, encoding="utf-8")
+    file = tmp_path / "snippet.yaml"
+    file.write_text(block.text, encoding="utf-8")
+    if block.words[:1] == ("fragment",):
+        file.write_text(json.dumps(laid_over(BASE, values(block))), encoding="utf-8")
+    if "faults" in (block.file or ""):
+        read_faults(Source(str(file), file.read_bytes()))
+        assert not list(Draft202012Validator(faults_schema()).iter_errors(values(block)))
+    elif block.words[:1] == ("invalid",):
+        with pytest.raises(InvalidJobFile) as refused:
+            load(Wanted(file=str(file)))
+        assert [problem.code for problem in refused.value.problems] == [*block.words[1:]]
+    elif ".github" in (block.file or ""):
+        assert set(yaml.safe_load(block.text)) >= {"name", "jobs"}
+    else:
+        assert len(load(Wanted(file=str(file))).expansion) > 0
+
+
+@pytest.mark.parametrize(("page", "block"), each("json"))
+def test_a_json_block_parses(page: Page, block: Block) -> None:
+    del page
+    value = json.loads(block.text)
+    if block.file is not None and block.file.startswith("schemas/models/"):
+        spec = read_spec(value)
+        assert f"schemas/models/{spec.model}.json" == block.file
+        Draft202012Validator.check_schema(value)
+        lines = [price(spec, line.when) for line in spec.prices]
+        assert lines == [line.credits for line in spec.prices]
+
+
+@pytest.mark.parametrize(("page", "block"), each("python"))
+def test_a_python_block_is_python_and_its_page_is_run(page: Page, block: Block) -> None:
+    ast.parse(block.text)
+    assert page in TELLING
+
+
+def values(block: Block) -> Any:
+    document, problems = read_document(Source("block", block.text.encode()))
+    assert document is not None, problems
+    return plain(document.root)
+
+
+def faults_schema() -> Any:
+    return json.loads((SCHEMAS / "faults.schema.json").read_text(encoding="utf-8"))
+
+
+def laid_over(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """A whole job file with the fragment in it: at the top, or in its job."""
+    top = json.loads((SCHEMAS / "jobfile.schema.json").read_text(encoding="utf-8"))["properties"]
+    if set(part) <= set(top):
+        return {**base, **part}
+    return {**base, "jobs": {"pour": {**base["jobs"]["pour"], **part}}}
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_links_lead_somewhere(page: Page) -> None:
+    assert list(broken(page)) == []
+
+
+def broken(page: Page) -> Iterator[str]:
+    for line, target in page.links:
+        if target.startswith(("https://", "http://", "mailto:")):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (page.path.parent / file).resolve() if file else page.path
+        if not path.exists():
+            yield f"{page.name}:{line}: no {target}"
+        elif anchor and anchor not in anchors(path):
+            yield f"{page.name}:{line}: no heading for {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of another page, those of its generated part included."""
+    return Page(path).anchors
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    known, new = set(), {ROOT / "README.md"}
+    while new:
+        known |= new
+        linked = {
+            (path.parent / target.partition("#")[0]).resolve()
+            for path in new
+            for _, target in Page(path).links
+            if not target.startswith(("https://", "#"))
+        }
+        new = {path for path in linked if path.suffix == ".md"} - known
+    # The index is where a reader of docs/ begins; nothing needs to lead there.
+    assert {page.path for page in PAGES.values()} - known <= {ROOT / "docs" / "index.md"}
+
+
+# --- what is generated -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_generated_parts_are_fresh(page: Page) -> None:
+    assert regenerated(page) == page.text, f"{page.name} is stale: {REGENERATE}"
+
+
+def test_every_generated_part_is_on_some_page() -> None:
+    shown = {name for name in REGIONS for page in PAGES.values() if f": {name} -->" in page.text}
+    assert shown == set(REGIONS)
+
+
+def test_every_diagnostic_code_is_explained_and_none_is_made_up() -> None:
+    used, told = diagnostics.used_codes(), set(diagnostics.MEANINGS)
+    where = "MEANINGS in tests/reference/diagnostics.py"
+    assert used - told == set(), f"say in {where} what these codes mean, then {REGENERATE}"
+    assert told - used == set(), f"nothing gives these codes any more; take them out of {where}"
+
+
+@pytest.mark.parametrize(
+    "code", sorted(set(diagnostics.MEANINGS) - set(diagnostics.WITHOUT_EXAMPLE))
+)
+def test_the_example_of_a_code_provokes_it_and_no_other(code: str) -> None:
+    problems, _ = diagnostics.problems_of(code)
+    assert {problem.code for problem in problems} == {code}
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert set(outcomes.EXIT_CODES) == set(ExitCode)
+
+
+# --- setting up ------------------------------------------------------------------------------------
+
+
+def test_the_readme_sets_up_by_the_very_commands_that_ci_runs() -> None:
+    setup = [block for block in PAGES["README.md"].snippets if block.words == ("setup",)]
+    lines = [line for block in setup for line in block.lines]
+    assert len(lines) == 2
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in ci if line in lines] == lines
+
+
+def test_pages_name_no_place_but_public_ones() -> None:
+    for page in PAGES.values():
+        for word in ("/work/", "/tmp/", "/root/", "/home/"):
+            assert word not in page.text, f"{page.name} names {word}"
