@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
 
-_TRIES_TO_WRITE_A_TASK_ID = 5
+_WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
 
 
 class _NotNow(Exception):
@@ -132,12 +132,12 @@ class Submitter:
     async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> None:
         """Journal a paid task's id; when the disk refuses, try again, then at least say it."""
         event = e.Submitted(reservation.attempt_id, task_id)
-        for attempt in range(_TRIES_TO_WRITE_A_TASK_ID):
+        for wait in _WAITS_TO_WRITE_A_TASK_ID:
             try:
                 self._journal.append(event)
             except JournalProblem as problem:
                 self._spending.stop(Stop.JOURNAL, problem.message)
-                await self._clock.sleep(0.2 * 2**attempt)
+                await self._clock.sleep(wait)
             else:
                 return
         self._progress.note(
