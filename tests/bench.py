@@ -1,0 +1,140 @@
+"""A workplace for judging: a folder, the judge's server, and the real command line as a subprocess.
+
+In: job files in a few words, arguments. Out: exit codes, what was printed, what the manifests know.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kiejobs
+from tests.judge_server import KEY, Judge, accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODEL = "bytedance/v1-pro-fast-image-to-video"
+FAST = ("--poll", "50ms", "--rate", "1000/1s")
+PACKAGE = str(Path(kiejobs.__file__).resolve().parent.parent)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Bench:
+    """Everything happens below `folder`; `url` is the API that commands are pointed at."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.package = PACKAGE
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "accepted.jsonl"
+
+    def write(self, prompts: Mapping[str, str], *, name: str = "jobs.yaml", **more: Any) -> str:
+        """A job file of one job a prompt; 16 credits each, unless `more` says otherwise."""
+        jobs = {
+            job: {"input": {"image_url": "https://example.com/a.webp", "prompt": prompt}}
+            for job, prompt in prompts.items()
+        }
+        document = {"version": 1, "campaign": "judged", "defaults": {"model": MODEL}, **more}
+        (self.folder / name).write_text(json.dumps({**document, "jobs": jobs}))
+        return name
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {**kept, "PYTHONPATH": self.package, "KIE_API_KEY": KEY, **more}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "kiejobs", *words]
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment(KIE_API_BASE=self.url, **environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def do(self, *words: str, **environment: str) -> Ran:
+        """Run a command to its end. It fails the test where the key was printed."""
+        return ended(self.start(*words, **environment))
+
+    def run(self, *words: str, **environment: str) -> Ran:
+        return self.do("run", "jobs.yaml", "--yes", *FAST, *words, **environment)
+
+    def plan(self, *words: str) -> dict[str, str]:
+        """Actions by job."""
+        made = self.do("plan", "jobs.yaml", "--format", "json", *words).json
+        return {bare(change["address"]): change["action"] for change in made["changes"]}
+
+    def manifests(self) -> list[dict[str, Any]]:
+        paths = sorted(self.folder.glob("runs/*/manifest.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def job(self, name: str) -> dict[str, Any]:
+        """What the latest manifest that has this job says about it."""
+        for manifest in reversed(self.manifests()):
+            for address, job in manifest["jobs"].items():
+                if bare(address) == name:
+                    return dict(job)
+        raise AssertionError(f"no manifest knows {name}")
+
+    def states(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for manifest in self.manifests():
+            found.update({bare(a): job["state"] for a, job in manifest["jobs"].items()})
+        return found
+
+    def journals(self) -> list[Path]:
+        return sorted(self.folder.glob("runs/*/journal.jsonl"))
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for p in self.journals() for line in p.read_bytes().splitlines()]
+
+    def known_tasks(self) -> set[str]:
+        jobs = (job for manifest in self.manifests() for job in manifest["jobs"].values())
+        return {job["task_id"] for job in jobs if job["task_id"]}
+
+    def accepted_tasks(self) -> set[str]:
+        return {line["task_id"] for line in accepted(self.log)}
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 60) -> Ran:
+    """Wait for its end."""
+    out, err = process.communicate(timeout=seconds)
+    assert KEY not in out + err
+    return Ran(process.returncode, out, err)
+
+
+def bare(address: str) -> str:
+    """`judged/pour[duration=5]#2` -> `pour#2`."""
+    job, _, take = address.partition("/")[2].partition("#")
+    return job.partition("[")[0] + (f"#{take}" if take else "")
+
+
+def judged(folder: Path, **settings: Any) -> tuple[Bench, Judge]:
+    judge = Judge(folder / "accepted.jsonl", **settings)
+    return Bench(folder, judge.url), judge

@@ -1,0 +1,285 @@
+"""A server that speaks the vendor's API by its own lights: the judge in our tests.
+
+In: requests; how to misbehave stands in the prompts themselves, so that the order in which jobs arrive
+does not matter: `steam [create=429*2,drop_after] [polls=3] [end=fail]`. Out: answers, and the oracle:
+`accepted.jsonl`, one line a task, synced before the reply leaves. The log is its memory too: run as a
+program it can be killed and started again on its port. It shares no code with kiejobs.
+
+  create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge_replies)
+  null=N    that many polls find no record        polls=N  that many find it running (default 1)
+  end=…     success, fail, never, held (until `let_go`), strange, no_urls, empty
+  poll=…    a list of what befalls its polls: html, 500, drop, 429, 401, 404
+  file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404
+  url=…     a result address of somebody else's   credits=N  what recordInfo says was charged
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
+from tests.judge_wire import DROP, Reply, Request, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+KEY = "judge-key-7d1e"
+SIGNATURE = "sig=do-not-write-me-down"
+CREATE = "/api/v1/jobs/createTask"
+RECORD = "/api/v1/jobs/recordInfo"
+CREDIT = "/api/v1/chat/credit"
+
+_WORD = re.compile(r"\[(\w+)=([^\]]*)\]")
+_PRICES = {("720p", "5"): 16.0, ("720p", "10"): 36.0, ("1080p", "5"): 36.0, ("1080p", "10"): 72.0}
+_STATES = ("waiting", "queuing", "generating")
+
+
+@dataclass
+class Task:
+    """What was accepted: paid."""
+
+    task_id: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    asked: int = 0
+
+    @property
+    def words(self) -> dict[str, str]:
+        return words_of(self.body)
+
+
+class Judge:
+    """Serves from its making until `close`. `changed` is told about each request."""
+
+    def __init__(
+        self,
+        log: Path,
+        *,
+        port: int = 0,
+        limit: tuple[int, float] | None = None,
+        chaos: random.Random | None = None,
+    ) -> None:
+        self.requests: list[Request] = []
+        self.tasks: dict[str, Task] = {}
+        self.let_go = threading.Event()
+        self.balance: float | str = 60.62
+        self._log = log
+        self._limit = limit
+        self._chaos = chaos
+        self._taken: list[float] = []
+        self._seen: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        for line in accepted(log):
+            self.tasks[line["task_id"]] = Task(line["task_id"], line["body"], {})
+        self._wire = Wire(self._answer, port)
+        self.port = self._wire.port
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.let_go.set()
+        self._wire.close()
+
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+        with self._changed:
+            assert self._changed.wait_for(holds, seconds), "the judge waited in vain"
+
+    def sent(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+    @property
+    def creates(self) -> list[Request]:
+        return self.sent(CREATE)
+
+    def _answer(self, request: Request) -> Reply:
+        with self._changed:
+            self.requests.append(request)
+            self._changed.notify_all()
+        if request.path.startswith("/files/"):
+            return self._file(request)
+        if not request.headers.get("user-agent"):
+            return CREATES["403"]
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return CREATES["401"]
+        return self._api(request)
+
+    def _api(self, request: Request) -> Reply:
+        if (request.method, request.path) == ("POST", CREATE):
+            return self._create(request)
+        if (request.method, request.path) == ("GET", RECORD):
+            return self._record(request.query.get("taskId", ""))
+        if (request.method, request.path) == ("GET", CREDIT):
+            return envelope(200, "success", self.balance)
+        return Reply(PAGE, "404 Not Found")
+
+    def _create(self, request: Request) -> Reply:
+        body = json.loads(request.body)
+        fault = self._befalls("create", body, ("drop", "drop_kept", "429", "html_kept", "cut_kept"))
+        if fault == "" and self._is_too_often(request.at):
+            fault = "429"
+        name, kept, _ = fault.partition("_kept")
+        if kept or name in {"", "slow"}:
+            task_id = self._accept(body, request.headers)
+            done = envelope(200, "success", {"taskId": task_id, "recordId": task_id})
+        else:
+            done = DROP
+        self._dawdle(name)
+        if name == "cut":
+            return Reply(done.body, done.status, done.headers, sent=20)
+        return CREATES.get(name, done)
+
+    def _dawdle(self, fault: str) -> None:
+        if fault == "hang":
+            self.let_go.wait(60)
+        elif fault == "die":
+            os._exit(9)
+        elif fault == "slow":
+            time.sleep(0.3)
+
+    def _accept(self, body: dict[str, Any], headers: dict[str, str]) -> str:
+        """On disk before anybody hears of it."""
+        task_id = uuid.uuid4().hex
+        line = json.dumps({"task_id": task_id, "body": body, "at": time.time()})
+        with self._changed:
+            with self._log.open("a", encoding="utf-8") as log:
+                log.write(line + "\n")
+                log.flush()
+                os.fsync(log.fileno())
+            self.tasks[task_id] = Task(task_id, body, headers)
+            self._changed.notify_all()
+        return task_id
+
+    def _is_too_often(self, at: float) -> bool:
+        if self._limit is None:
+            return False
+        count, seconds = self._limit
+        with self._changed:
+            self._taken = [t for t in self._taken if t > at - seconds]
+            if len(self._taken) >= count:
+                return True
+            self._taken.append(at)
+        return False
+
+    def _record(self, task_id: str) -> Reply:
+        task = self.tasks.get(task_id)
+        if task is None:
+            return envelope(422, "recordInfo is null")
+        fault = self._befalls("poll", task.body, ("html", "500", "drop", "429"))
+        if fault:
+            return POLLS[fault]
+        task.asked += 1
+        if task.asked <= int(task.words.get("null", "0")):
+            return envelope(422, "recordInfo is null")
+        return envelope(200, "success", self._data(task))
+
+    def _data(self, task: Task) -> dict[str, Any]:
+        state = self._state(task)
+        given = task.body["input"]
+        charged = _PRICES.get((given.get("resolution"), given.get("duration")), 16.0)
+        param = {"model": task.body["model"], "input": json.dumps({**given, "nsfw_checker": False})}
+        return {
+            "taskId": task.task_id,
+            "model": task.body["model"],
+            "state": state,
+            "param": json.dumps(param),
+            "resultJson": self._result(task) if state == "success" else "",
+            "failCode": "500" if state == "fail" else None,
+            "failMsg": "the scene was flagged" if state == "fail" else None,
+            "costTime": 3 if state in {"success", "fail"} else None,
+            "creditsConsumed": 0.0
+            if state == "fail"
+            else float(task.words.get("credits", charged)),
+        }
+
+    def _state(self, task: Task) -> str:
+        asked = task.asked - int(task.words.get("null", "0"))
+        end = task.words.get("end", "success")
+        if asked <= int(task.words.get("polls", "1")):
+            return _STATES[asked % 3]
+        if end == "never" or (end == "held" and not self.let_go.is_set()):
+            return "generating"
+        if end == "strange" and asked < 6:
+            return "pondering"
+        return "fail" if end == "fail" else "success"
+
+    def _result(self, task: Task) -> str:
+        end = task.words.get("end")
+        if end == "empty":
+            return ""
+        url = task.words.get("url") or f"{self.url}/files/{task.task_id}.mp4?{SIGNATURE}"
+        return json.dumps({"resultUrls": [] if end == "no_urls" else [url]})
+
+    def _file(self, request: Request) -> Reply:
+        task = self.tasks.get(request.path.removeprefix("/files/").removesuffix(".mp4"))
+        if task is None or SIGNATURE not in "&".join(f"{k}={v}" for k, v in request.query.items()):
+            return Reply(PAGE, "404 Not Found")
+        data = video(task.task_id)
+        fault = self._befalls("file", task.body, ("cut", "500"))
+        return download(data, fault, request.headers.get("range", ""))
+
+    def _befalls(self, kind: str, body: dict[str, Any], at_random: Sequence[str]) -> str:
+        """The next fault of this kind for this request; empty for none."""
+        key = kind + json.dumps([body["model"], body["input"]], sort_keys=True)
+        with self._changed:
+            number = self._seen[key]
+            self._seen[key] += 1
+            if self._chaos is not None and self._chaos.random() < 0.08:
+                return self._chaos.choice(at_random)
+        faults = _listed(words_of(body).get(kind, ""))
+        return faults[number] if number < len(faults) else ""
+
+
+def words_of(body: dict[str, Any]) -> dict[str, str]:
+    return dict(_WORD.findall(str(body["input"].get("prompt", ""))))
+
+
+def accepted(log: Path) -> list[dict[str, Any]]:
+    """The oracle: what was accepted, in order."""
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def most_in(times: Sequence[float], seconds: float) -> int:
+    """The most requests in any window of that length."""
+    return max(
+        (sum(1 for t in times if start <= t < start + seconds) for start in times), default=0
+    )
+
+
+def _listed(text: str) -> list[str]:
+    """`429*2,drop` -> 429, 429, drop."""
+    pairs = (part.partition("*") for part in text.split(",") if part)
+    return [name for name, _, count in pairs for _ in range(int(count or 1))]
+
+
+def main() -> None:
+    """Serve until killed: `python -m tests.judge_server --log FILE --port N [--chaos SEED]`."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--log", type=Path, required=True)
+    words.add_argument("--port", type=int, default=0)
+    words.add_argument("--chaos", type=int)
+    given = words.parse_args()
+    chaos = random.Random(given.chaos) if given.chaos is not None else None
+    judge = Judge(given.log, port=given.port, chaos=chaos)
+    print(judge.port, flush=True)  # noqa: T201 - how its starter learns the port
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Run it again and it does only what is left: plans against the requests that really came."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench import FAST, Bench, judged
+from tests.judge_server import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Set = tuple[Bench, Judge]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Set]:
+    bench, judge = judged(tmp_path)
+    with judge:
+        yield bench, judge
+
+
+def test_what_is_sent_is_what_render_shows_and_plan_counts(table: Set) -> None:
+    bench, judge = table
+    axes = {"resolution": ["720p", "1080p"], "duration": [5, 10]}
+    scenes = {"pour": "{{ matrix.duration }} s 意式浓缩", "steam": "steam"}
+    bench.write(scenes, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "matrix": axes})
+    planned = bench.do("plan", "jobs.yaml", "--format", "json").json
+    rendered = [json.loads(line) for line in bench.do("render", "jobs.yaml").out.splitlines()]
+    ran = bench.run()
+    assert ran.code == 0
+    assert planned["totals"]["credits"] == "320"
+    submits = [change for change in planned["changes"] if change["action"] == "submit"]
+    assert len(submits) == len(judge.creates) == len(judge.tasks) == 8
+    sent = sorted(request.body for request in judge.creates)
+    bodies = [json.dumps(r["body"], ensure_ascii=False, separators=(",", ":")) for r in rendered]
+    assert sent == sorted(body.encode() for body in bodies)
+    (manifest,) = bench.manifests()
+    assert set(manifest["jobs"]) == {change["address"] for change in submits}
+    assert bench.known_tasks() == bench.accepted_tasks() == set(judge.tasks)
+    assert manifest["totals"]["credits"] == {"charged": "320", "planned": "320"}
+
+
+def test_a_second_run_buys_nothing_says_so_and_leaves_nothing_behind(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one", "two": "two"})
+    bench.run()
+    before = sorted(bench.folder.rglob("*"))
+    again = bench.run()
+    assert again.code == 0
+    assert "Nothing to buy" in again.out
+    assert len(judge.creates) == 2
+    assert sorted(bench.folder.rglob("*")) == before
+
+
+def test_an_edit_buys_the_edited_job_alone_and_keeps_the_old_file(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one", "two": "two"})
+    bench.run()
+    old = bench.job("one")["files"][0]
+    bench.write({"one": "one, edited", "two": "two"})
+    assert bench.plan() == {"one": "submit", "two": "keep"}
+    assert bench.run().code == 0
+    assert len(judge.creates) == 3
+    assert bench.job("one")["files"][0]["path"] != old["path"]
+    assert (bench.folder / "outputs" / old["path"]).stat().st_size == old["bytes"]
+    assert bench.do("manifest", "verify").code == 0
+    assert bench.do("collect").code == 0
+    assert bench.run().code == 0
+    assert len(judge.creates) == 3, "and then there is nothing left to do"
+
+
+def test_a_renamed_job_is_adopted_and_a_new_one_may_have_its_name(table: Set) -> None:
+    bench, judge = table
+    bench.write({"old": "one"})
+    bench.run()
+    bench.write({"old": "another", "new": "one"})
+    assert bench.plan() == {"old": "submit", "new": "adopt"}
+    assert bench.run().code == 0
+    assert len(judge.creates) == 2
+    assert bench.plan() == {"old": "keep", "new": "keep"}
+    assert bench.do("manifest", "verify").code == 0
+
+
+def test_takes_buy_the_same_on_purpose(table: Set) -> None:
+    bench, judge = table
+    bench.write(
+        {"one": "one"}, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "takes": 3}
+    )
+    assert bench.run().code == 0
+    assert len(judge.tasks) == 3
+    assert len({request.body for request in judge.creates}) == 1
+    assert set(bench.states()) == {"one", "one#2", "one#3"}
+    assert len(list((bench.folder / "outputs").rglob("*.mp4"))) == 3
+    assert bench.run().code == 0
+    assert len(judge.creates) == 3
+
+
+def test_a_removed_or_damaged_file_is_collected_again_and_not_bought(table: Set) -> None:
+    bench, judge = table
+    bench.write({"gone": "one", "flipped": "two", "short": "three", "whole": "four"})
+    bench.run()
+    files = {
+        job: bench.folder / "outputs" / bench.job(job)["files"][0]["path"] for job in bench.states()
+    }
+    files["gone"].unlink()
+    data = files["flipped"].read_bytes()
+    files["flipped"].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    files["short"].write_bytes(data[:-1])
+    plan = bench.do("plan", "jobs.yaml", "--format", "json").json
+    reasons = {change["address"]: change["reason"] for change in plan["changes"]}
+    assert reasons == {
+        "judged/gone": "file_missing",
+        "judged/flipped": "file_damaged",
+        "judged/short": "file_damaged",
+        "judged/whole": "done",
+    }
+    assert plan["totals"]["credits"] == "0"
+    assert bench.do("manifest", "verify").code == 1
+    assert bench.run().code == 0
+    assert bench.do("manifest", "verify").code == 0
+    assert len(judge.creates) == 4
+    assert set(bench.plan().values()) == {"keep"}
+
+
+def test_collect_brings_home_what_is_missing_and_needs_no_job_file(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one", "two": "two"})
+    assert bench.run("--detach").code == 0
+    assert set(bench.states().values()) == {"submitted"}
+    assert not (bench.folder / "outputs").exists()
+    (bench.folder / "jobs.yaml").unlink()
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert set(bench.states().values()) == {"succeeded"}
+    first, second = bench.manifests()
+    assert first["jobs"] == second["jobs"], "the run that bought them knows as well"
+    assert bench.do("collect").code == 0
+    assert len(bench.manifests()) == 2, "with nothing to do it leaves nothing behind"
+    assert len(judge.creates) == 2
+
+
+def test_a_task_that_an_edit_left_in_flight_is_still_collected(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one [end=held]"})
+    bench.run("--detach")
+    bench.write({"one": "one, edited [end=held]"})
+    bench.run("--detach")
+    judge.let_go.set()
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert len(judge.tasks) == 2
+    assert bench.known_tasks() == set(judge.tasks)
+    assert len(list((bench.folder / "outputs").rglob("*.mp4"))) == 2
+    assert bench.do("manifest", "verify").code == 0
+    assert bench.do("status", "--exit-code").code == 0
+
+
+def test_select_and_var_reach_the_wire(table: Set) -> None:
+    bench, judge = table
+    bench.write(
+        {"one": "{{ vars.brand }} one", "two": "{{ vars.brand }} two"}, vars={"brand": "Aurora"}
+    )
+    assert bench.run("--select", "tw*", "--var", "brand=Boreas").code == 0
+    (create,) = judge.creates
+    assert json.loads(create.body)["input"]["prompt"] == "Boreas two"
+    assert bench.plan("--var", "brand=Boreas") == {"one": "submit", "two": "keep"}
+    assert bench.run("--select", "nothing*").code in {0, 2}
+    assert len(judge.creates) == 1
+
+
+def test_a_rehearsal_is_not_a_purchase(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    rehearsed = bench.do("run", "jobs.yaml", "--sandbox", "--yes", "--speed", "1000")
+    assert rehearsed.code == 0
+    assert judge.requests == []
+    assert bench.plan() == {"one": "submit"}
+    assert bench.plan("--sandbox") == {"one": "keep"}
+    assert not (bench.folder / "runs").exists()
+    assert bench.run().code == 0
+    assert len(judge.creates) == 1
+
+
+def test_what_another_api_sold_is_not_taken_for_bought(table: Set, tmp_path: Path) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    bench.run()
+    with Judge(tmp_path / "other.jsonl") as other:
+        elsewhere = ("--base-url", other.url)
+        assert bench.plan(*elsewhere) == {"one": "submit"}
+        assert bench.run(*elsewhere).code == 0
+        assert len(other.tasks) == 1
+        assert bench.plan(*elsewhere) == bench.plan() == {"one": "keep"}
+    assert len(judge.creates) == 1
+
+
+def test_a_callback_url_carries_the_attempt_and_changes_no_identity(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    job = bench.folder / "jobs.yaml"
+    document = json.loads(job.read_text())
+    document["jobs"]["one"]["callBackUrl"] = "https://hooks.example.com/a?b=1"
+    job.write_text(json.dumps(document))
+    bench.run("--detach")
+    attempt = next(e["attempt_id"] for e in bench.events() if e["type"] == "reserved")
+    sent = json.loads(judge.creates[0].body)
+    assert sent["callBackUrl"] == f"https://hooks.example.com/a?b=1&attempt={attempt}"
+    bench.write({"one": "one"})
+    assert bench.plan() == {"one": "resume"}
+
+
+def test_two_collectors_at_once_bring_everything_home_whole(table: Set) -> None:
+    bench, judge = table
+    bench.write({f"j{n}": f"{n} [end=held]" for n in range(12)})
+    bench.run("--detach")
+    words = ("collect", "--poll", "20ms")
+    processes = [bench.start(*words), bench.start(*words)]
+    judge.wait_until(lambda: len(judge.sent("/api/v1/jobs/recordInfo")) > 60)
+    judge.let_go.set()
+    for process in processes:
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+    assert len(list((bench.folder / "outputs").rglob("*.mp4"))) == 12
+    assert list(bench.folder.rglob("*.part")) == []
+    assert bench.do("manifest", "verify").code == 0
+    assert bench.run(*FAST).code == 0
+    assert len(judge.creates) == 12
