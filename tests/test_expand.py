@@ -283,6 +283,7 @@ def test_a_value_is_brought_to_its_field_s_type(field: str, written: str, sent: 
         ("steps", "seven", '`steps` must be a whole number, not "seven"'),
         ("steps", "''", '`steps` must be a whole number, not ""'),
         ("steps", "51", "`steps` is 51; at most 50 is allowed"),
+        ("steps", "1e300", "`steps` is 1e+300; at most 50 is allowed"),
         ("steps", "true", "`steps` must be a whole number, not true"),
         ("strength", "'1e999'", '`strength` must be a number, not "1e999"'),
         ("strength", "'0x1'", '`strength` must be a number, not "0x1"'),
