@@ -59,6 +59,6 @@ def _prices(price: Schema | None) -> Iterator[str]:
     rows = [
         (*(code(line["when"][field]) for field in by), line["credits"]) for line in price["credits"]
     ]
-    yield f"Price of one {price['unit']}, {price['usd_per_credit']} USD a credit "
-    yield f"({price['source']}, {price['date']}):\n"
+    per = f"one {price['unit']}, at {price['usd_per_credit']} USD a credit"
+    yield f"Price of {per} ({price['source']}, {price['date']}):\n"
     yield table((*by, "credits"), rows)
