@@ -1,0 +1,68 @@
+"""Is a received file what was promised, and is it whole?"""
+
+from __future__ import annotations
+
+import pytest
+
+from kiejobs.core.verify import media_type_fits, what_is_wrong_with
+
+
+def box(kind: bytes, size: int) -> bytes:
+    return size.to_bytes(4, "big") + kind + bytes(size - 8)
+
+
+WHOLE = box(b"ftyp", 24) + box(b"moov", 40) + box(b"mdat", 100)
+
+
+@pytest.mark.parametrize(
+    ("said", "promised", "fits"),
+    [
+        ("video/mp4", "video/mp4", True),
+        ("Video/MP4; charset=binary", "video/mp4", True),
+        ("video/quicktime", "video/mp4", True),
+        ("", "video/mp4", True),
+        ("application/octet-stream", "video/mp4", True),
+        ("text/html; charset=utf-8", "video/mp4", False),
+        ("application/json", "video/mp4", False),
+        ("image/png", "video/mp4", False),
+    ],
+)
+def test_what_a_host_calls_a_file_must_go_with_what_was_promised(
+    said: str, promised: str, *, fits: bool
+) -> None:
+    assert media_type_fits(said, promised) is fits
+
+
+@pytest.mark.parametrize(
+    ("head", "size", "media_type"),
+    [
+        (WHOLE, len(WHOLE), "video/mp4"),
+        (WHOLE[:80], len(WHOLE), "video/mp4"),
+        (box(b"ftyp", 24) + bytes(4) + b"mdat" + bytes(50), 82, "video/mp4"),
+        (box(b"ftyp", 24) + b"\0\0\0\1mdat" + (5_000).to_bytes(8, "big"), 5_024, "video/mp4"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(9), 17, "image/png"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", 16, "image/webp"),
+        (b"anything", 8, "application/x-new"),
+    ],
+)
+def test_a_file_that_looks_right_is_right(head: bytes, size: int, media_type: str) -> None:
+    assert what_is_wrong_with(head, size, media_type) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "size", "words"),
+    [
+        (b"", 0, "empty"),
+        (b"<!DOCTYPE html><html>", 21, "page of text"),
+        (b"\n  <html>", 9, "page of text"),
+        (b'{"code":422,"msg":"url is wrong"}', 33, "page of text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(9), 17, "does not begin like video/mp4"),
+        (WHOLE, len(WHOLE) - 1, "cut off"),
+        (box(b"ftyp", 24) + b"\0\0\0\1mdat" + (5_000).to_bytes(8, "big"), 5_023, "cut off"),
+        (box(b"ftyp", 24) + b"\0\0\0\3junkjunkjunk", 40, "cut off"),
+    ],
+)
+def test_what_is_wrong_is_said(head: bytes, size: int, words: str) -> None:
+    told = what_is_wrong_with(head, size, "video/mp4")
+    assert told is not None
+    assert words in told
