@@ -57,7 +57,7 @@ class JobEntry:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """One campaign. `vars` are plain values. `max_jobs_said` tells a limit that the file sets."""
+    """One campaign. `vars` are plain values; `max_jobs` is the limit that holds where no flag does."""
 
     document: Document
     campaign: str
