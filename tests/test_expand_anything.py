@@ -90,7 +90,7 @@ SOUND_FILES = st.fixed_dictionaries(
     }
 )  # fmt: skip
 
-PATIENT = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+PATIENT = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def made_of(file: dict[str, Any]) -> Expanded:
