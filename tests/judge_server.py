@@ -74,7 +74,8 @@ class Judge:
         self.requests: list[Request] = []
         self.tasks: dict[str, Task] = {}
         self.let_go = threading.Event()
-        self.balance: float | str = 60.62
+        self.balance = 60.62
+        self.failure = "the scene was flagged"
         self._log = log
         self._limit = limit
         self._chaos = chaos
@@ -100,6 +101,15 @@ class Judge:
     def wait_until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
         with self._changed:
             assert self._changed.wait_for(holds, seconds), "the judge waited in vain"
+
+    def wait_a_little(self, seconds: float = 0.05) -> None:
+        """Until the next request, or not much longer."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def calm(self) -> None:
+        """No more faults at random."""
+        self._chaos = None
 
     def sent(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
@@ -201,7 +211,7 @@ class Judge:
             "param": json.dumps(param),
             "resultJson": self._result(task) if state == "success" else "",
             "failCode": "500" if state == "fail" else None,
-            "failMsg": "the scene was flagged" if state == "fail" else None,
+            "failMsg": self.failure if state == "fail" else None,
             "costTime": 3 if state in {"success", "fail"} else None,
             "creditsConsumed": 0.0
             if state == "fail"

@@ -109,6 +109,8 @@ def _read(stream: object) -> Request | None:
         name, _, value = text.partition(":")
         headers[name.strip().lower()] = value.strip()
     body = stream.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]
+    if len(body) < int(headers.get("content-length", "0")):
+        return None  # the client died in the middle
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query))
     return Request(method, parts.path, query, headers, body, time.monotonic())
