@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -314,18 +317,46 @@ def test_the_output_folder_itself_may_be_a_link(host: Host, tmp_path: Path) -> N
     assert isinstance(collect(host.url, tmp_path / "outputs"), Collected)
 
 
-def test_a_file_that_another_process_is_receiving_is_left_to_it(host: Host, tmp_path: Path) -> None:
+@contextmanager
+def another_process(part: Path) -> Iterator[subprocess.Popen[str]]:
+    """One that holds the part until it is told a line: `done` renames it, else it lets go."""
+    words = (
+        "import fcntl, os, sys; part = open(sys.argv[1], 'rb'); fcntl.flock(part, fcntl.LOCK_EX);"
+        "print('held', flush=True);"
+        "sys.stdin.readline() == 'done\\n' and os.replace(sys.argv[1], sys.argv[2])"
+    )
+    final = str(part).rpartition(".mp4.")[0] + ".mp4"
+    with subprocess.Popen(
+        [sys.executable, "-c", words, str(part), final],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+@pytest.mark.parametrize("word", ["done", "given up"])
+def test_a_file_that_another_process_is_receiving_is_waited_for(
+    host: Host, tmp_path: Path, word: str
+) -> None:
     host.replies = [cut, whole]
     collect(host.url, tmp_path)
     (part,) = parts(tmp_path)
-    there = part.read_bytes()
-    with part.open("rb") as theirs:
-        fcntl.flock(theirs, fcntl.LOCK_EX)
+    if word == "done":
+        part.write_bytes(DATA)
+    with another_process(part) as process:
+        assert process.stdin is not None
+        timer = threading.Timer(0.3, lambda: print(word, file=process.stdin, flush=True))
+        timer.start()
         outcome = collect(host.url, tmp_path)
-    assert isinstance(outcome, NotCollected)
-    assert "another kiejobs" in outcome.message
-    assert part.read_bytes() == there
-    assert isinstance(collect(host.url, tmp_path), Collected)
+        timer.join()
+    assert isinstance(outcome, Collected)
+    assert outcome.file.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert (tmp_path / PATH).read_bytes() == DATA
+    assert len(host.requests) == (1 if word == "done" else 2), "what is home is not fetched again"
+    assert parts(tmp_path) == []
 
 
 def test_the_condition_of_files_is_told(host: Host, tmp_path: Path) -> None:

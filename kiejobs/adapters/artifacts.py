@@ -7,13 +7,8 @@ with the key) and the output folder. A file under its final name is whole; anyth
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import anyio
@@ -23,25 +18,17 @@ from kiejobs.adapters.hosts import HostRefused, HostRule, shown
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.kie import USER_AGENT
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
+from kiejobs.adapters.partial_file import Partial, opened
 from kiejobs.core.types import FileRecord
 from kiejobs.core.verify import media_type_fits, what_is_wrong_with
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
 _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
 _REDIRECTS = 5
-_CHUNK = 2**20
-_HEAD = 64 * 2**10  # bytes from the start that are looked at
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-
-    def hexdigest(self) -> str: ...
 
 
 class _Refused(Exception):
@@ -50,17 +37,6 @@ class _Refused(Exception):
     def __init__(self, message: str, *, gone: bool = False) -> None:
         super().__init__(message)
         self.gone = gone
-
-
-@dataclass(slots=True)
-class _Partial:
-    """A file being received, locked: how much is there, the hash so far, its first bytes."""
-
-    path: Path
-    fd: int
-    size: int
-    digest: _Hash
-    head: bytes
 
 
 class FileArtifacts:
@@ -91,11 +67,12 @@ class FileArtifacts:
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
         try:
             target = self._folder.target(path)
-            with _opened(target, key) as partial:
-                with anyio.fail_after(_LONGEST_DOWNLOAD):
-                    await self._receive(url, partial, media_type)
-                partial.path.replace(target)
-                sync_folder(target.parent)
+            with anyio.fail_after(_LONGEST_DOWNLOAD):
+                async with opened(target, key) as partial:
+                    if not partial.whole:
+                        await self._receive(url, partial, media_type)
+                        partial.path.replace(target)
+                        sync_folder(target.parent)
         except _Refused as refused:
             return NotCollected(str(refused), gone=refused.gone)
         except (HostRefused, PathRefused) as refused:
@@ -114,7 +91,7 @@ class FileArtifacts:
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         self._folder.mark(files, collected_at)
 
-    async def _receive(self, url: str, partial: _Partial, media_type: str) -> None:
+    async def _receive(self, url: str, partial: Partial, media_type: str) -> None:
         for _ in range(_REDIRECTS + 1):
             await self._rule.check(url)
             headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
@@ -132,53 +109,10 @@ class FileArtifacts:
         raise _Refused("too many redirects")
 
 
-@contextmanager
-def _opened(target: Path, key: str) -> Iterator[_Partial]:
-    """What an earlier try left, re-hashed. The name holds the task, so bytes never mix.
-
-    A lock keeps two processes that collect the same task from writing into one another's file.
-    """
-    mark = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    path = target.with_name(f"{target.name}.{mark}.part")
-    if path.is_symlink():
-        path.unlink()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
-    try:
-        _lock(fd, path)
-        partial = _Partial(path, fd, 0, hashlib.sha256(), b"")
-        while chunk := os.pread(fd, _CHUNK, partial.size):
-            _count(partial, chunk)
-        try:
-            yield partial
-        finally:
-            if not partial.size:
-                path.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
-
-
-def _lock(fd: int, path: Path) -> None:
-    """The lock goes with the descriptor; whoever had it before may have renamed the file since."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(fd).st_ino == path.stat().st_ino:
-            return
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    raise _Refused("another kiejobs is bringing it home")
-
-
-def _count(partial: _Partial, chunk: bytes) -> None:
-    partial.digest.update(chunk)
-    partial.size += len(chunk)
-    if len(partial.head) < _HEAD:
-        partial.head += chunk[: _HEAD - len(partial.head)]
-
-
-async def _take(response: httpx.Response, partial: _Partial, media_type: str) -> None:
+async def _take(response: httpx.Response, partial: Partial, media_type: str) -> None:
     """The body of one answer, appended or from the start, checked when it is complete."""
     if response.status_code == 416 and partial.size:
-        _start_over(partial)
+        partial.start_over()
         raise _Refused("the part that was there did not fit; it was thrown away", gone=True)
     if response.status_code not in {200, 206}:
         gone = response.status_code in {401, 403, 404, 410}
@@ -192,38 +126,28 @@ async def _take(response: httpx.Response, partial: _Partial, media_type: str) ->
         raise httpx.ReadError(f"got {partial.size} of {expected} bytes")
     wrong = what_is_wrong_with(partial.head, partial.size, media_type)
     if wrong is not None:
-        _start_over(partial)
+        partial.start_over()
         raise _Refused(wrong)
 
 
-def _expected_size(response: httpx.Response, partial: _Partial) -> int | None:
+def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
     """The whole file's size, where the host says it; a 200 to a Range starts the file over."""
     if response.status_code == 206:
         span, _, total = response.headers.get("content-range", "").partition("/")
         if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
-            _start_over(partial)
+            partial.start_over()
             raise _Refused("the host answered another range than was asked for", gone=True)
         return int(total) if total.isdigit() else None
     if partial.size:
-        _start_over(partial)
+        partial.start_over()
     length = response.headers.get("content-length", "")
     return int(length) if length.isdigit() else None
 
 
-async def _stream(response: httpx.Response, partial: _Partial, expected: int | None) -> None:
+async def _stream(response: httpx.Response, partial: Partial, expected: int | None) -> None:
     limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
     async for chunk in response.aiter_raw():  # as it comes, so that what came is kept
         if partial.size + len(chunk) > limit:
             raise _Refused("the host sent more than it said, or more than 4 GB")
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(partial.fd, view) :]
-        _count(partial, chunk)
-    os.fsync(partial.fd)
-
-
-def _start_over(partial: _Partial) -> None:
-    os.ftruncate(partial.fd, 0)
-    partial.size = 0
-    partial.digest = hashlib.sha256()
-    partial.head = b""
+        partial.write(chunk)
+    partial.sync()
