@@ -1,0 +1,195 @@
+"""Stand-ins for the runner's ports. Each passes the same suite as the real thing (test_*_contract).
+
+A clock that moves when nobody is awake, a journal in memory, an API of a few words, artifacts that
+keep bytes in a dictionary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import anyio.lowlevel
+
+from kiejobs import ports
+from kiejobs.core.errors import JournalProblem
+from kiejobs.core.fold import JournalRecord, Timed
+from kiejobs.core.types import FileRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from kiejobs.core.events import Event, RunStarted
+    from kiejobs.core.types import Json
+
+_TURNS = 10  # of the event loop, until whoever is awake has come to a wait
+START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Moves when all that are awake have had their turn: to the moment when the first sleeper wakes."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._wakes: list[float] = []
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        wake = self._seconds + seconds
+        self._wakes.append(wake)
+        try:
+            while self._seconds < wake:
+                for _ in range(_TURNS):
+                    await anyio.lowlevel.checkpoint()
+                if wake == min(self._wakes):
+                    self._seconds = max(self._seconds, wake)
+        finally:
+            self._wakes.remove(wake)
+
+    def passes(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+class MemoryJournal:
+    """A journal in a list. `fails` that many appends to come."""
+
+    def __init__(self, header: RunStarted, clock: ports.Clock) -> None:
+        self._header = header
+        self._clock = clock
+        self._events: list[Timed] = []
+        self.fails = 0
+
+    @property
+    def run_id(self) -> str:
+        return self._header.run_id
+
+    def append(self, *events: Event) -> str:
+        if self.fails:
+            self.fails -= 1
+            raise JournalProblem("can't write: the disk is full")
+        now = self._clock.now()
+        at = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+        first = () if self._events else (self._header,)
+        self._events += [Timed(at, event) for event in (*first, *events)]
+        return at
+
+    def record(self) -> JournalRecord:
+        return JournalRecord(self.run_id, tuple(self._events))
+
+    def types(self) -> list[str]:
+        return [timed.event.type for timed in self._events]
+
+
+@dataclass
+class FakeApi:
+    """Answers as it was told to, then with tasks that succeed at the second question.
+
+    `watch` is called right before a request would be written, after its reservation.
+    """
+
+    creates: deque[ports.CreateOutcome] = field(default_factory=deque)
+    polls: deque[ports.PollOutcome] = field(default_factory=deque)
+    bodies: list[Mapping[str, Json]] = field(default_factory=list)
+    watch: Callable[[], None] = lambda: None
+    answer_after: float = 0.0
+    clock: ports.Clock | None = None
+    asked: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        return "http://fake.invalid"
+
+    async def create(
+        self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
+    ) -> ports.CreateOutcome:
+        outcome = self.creates.popleft() if self.creates else None
+        if isinstance(outcome, ports.NotSent):
+            return outcome
+        await reserve()
+        self.watch()
+        self.bodies.append(body)
+        if self.clock is not None:
+            await self.clock.sleep(self.answer_after)
+        if outcome is not None:
+            return outcome
+        task_id = f"{len(self.asked):032x}"
+        self.asked[task_id] = 0
+        return ports.Accepted(task_id)
+
+    async def poll(self, task_id: str) -> ports.PollOutcome:
+        if self.polls:
+            return self.polls.popleft()
+        if task_id not in self.asked:
+            return ports.Unanswered("recordInfo is null", "422")
+        self.asked[task_id] += 1
+        if self.asked[task_id] == 1:
+            return ports.StillRunning("waiting")
+        return ports.Succeeded((f"http://fake.invalid/{task_id}.mp4?sig=1",), Decimal(16))
+
+    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+        if task_id not in self.asked:
+            return ports.Unanswered("recordInfo is null", "422")
+        body = self.bodies[int(task_id, 16)]
+        return ports.TaskRecord(task_id, body["model"], body["input"], "waiting")
+
+    async def balance(self) -> Decimal | ports.Unanswered:
+        return Decimal("60.62")
+
+
+class MemoryArtifacts:
+    """Files in a dictionary. `outcomes` come first, then everything arrives."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.outcomes: deque[ports.CollectOutcome] = deque()
+        self.urls: list[str] = []
+        self.marked: list[str] = []
+
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str
+    ) -> ports.CollectOutcome:
+        self.urls.append(url)
+        if self.outcomes:
+            return self.outcomes.popleft()
+        data = f"{url} {key}".encode()
+        self.files[path] = data
+        digest = hashlib.sha256(data).hexdigest()
+        file = FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
+        return ports.Collected(file)
+
+    def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
+        del collected_at
+        for file in files:
+            data = self.files.get(file.path)
+            if data is None:
+                return "file_missing"
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                return "file_damaged"
+        return None
+
+    def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
+        del collected_at
+        self.marked += [file.path for file in files]
+
+
+class Told:
+    """What progress was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str | None]] = []
+        self.notes: list[str] = []
+
+    def job(self, address: str, state: str, note: str | None = None) -> None:
+        self.lines.append((address, state, note))
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)

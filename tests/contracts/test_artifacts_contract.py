@@ -1,0 +1,139 @@
+"""What an artifact store promises to the runner, in a folder or in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from kiejobs import ports
+from kiejobs.adapters.artifacts import FileArtifacts
+from kiejobs.adapters.hosts import HostRule
+from kiejobs.adapters.output_folder import OutputFolder
+from tests.contracts.fakes import MemoryArtifacts
+from tests.judge_replies import download, video
+from tests.judge_wire import Reply, Request, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+AT = "2026-11-22T08:44:27.501Z"
+
+
+class Folder:
+    """A real folder, and a real host."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.url = url
+        self._root = root
+
+    def play(self, scene: Callable[[ports.Artifacts], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            artifacts = FileArtifacts(OutputFolder(self._root), HostRule(private_too=True))
+            try:
+                return await scene(artifacts)
+            finally:
+                await artifacts.close()
+
+        return anyio.run(run)
+
+    def damage(self, path: str, data: bytes | None) -> None:
+        if data is None:
+            (self._root / path).unlink()
+        else:
+            (self._root / path).write_bytes(data)
+
+
+class Memory:
+    """A dictionary."""
+
+    url = "http://fake.invalid/a.mp4?sig=1"
+
+    def __init__(self) -> None:
+        self._artifacts = MemoryArtifacts()
+
+    def play(self, scene: Callable[[ports.Artifacts], Awaitable[Any]]) -> Any:
+        return anyio.run(scene, self._artifacts)
+
+    def damage(self, path: str, data: bytes | None) -> None:
+        if data is None:
+            del self._artifacts.files[path]
+        else:
+            self._artifacts.files[path] = data
+
+
+Stage = Folder | Memory
+
+
+@pytest.fixture(params=["folder", "memory"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    if request.param == "memory":
+        yield Memory()
+        return
+
+    def answer(asked: Request) -> Reply:
+        return download(video("a"), "", asked.headers.get("range", ""))
+
+    wire = Wire(answer)
+    yield Folder(tmp_path, f"http://127.0.0.1:{wire.port}/a.mp4?sig=1")
+    wire.close()
+
+
+def collected(stage: Stage, path: str = "c/j.mp4") -> ports.CollectOutcome:
+    async def scene(artifacts: ports.Artifacts) -> ports.CollectOutcome:
+        return await artifacts.collect(stage.url, path, key="t1", media_type="video/mp4")
+
+    outcome: ports.CollectOutcome = stage.play(scene)
+    return outcome
+
+
+def condition(stage: Stage, outcome: ports.CollectOutcome) -> str | None:
+    assert isinstance(outcome, ports.Collected)
+    file = outcome.file
+
+    async def scene(artifacts: ports.Artifacts) -> str | None:
+        return artifacts.condition([file], AT)
+
+    found: str | None = stage.play(scene)
+    return found
+
+
+def test_what_is_collected_is_recorded_without_its_signature(stage: Stage) -> None:
+    outcome = collected(stage)
+    assert isinstance(outcome, ports.Collected)
+    file = outcome.file
+    assert (file.path, file.media_type) == ("c/j.mp4", "video/mp4")
+    assert file.url == stage.url.partition("?")[0]
+    assert file.bytes > 0
+    assert len(file.sha256) == 64
+
+
+def test_the_condition_follows_what_becomes_of_the_file(stage: Stage) -> None:
+    outcome = collected(stage)
+    assert condition(stage, outcome) is None
+    stage.damage("c/j.mp4", b"something else")
+    assert condition(stage, outcome) == "file_damaged"
+    stage.damage("c/j.mp4", None)
+    assert condition(stage, outcome) == "file_missing"
+    assert condition(stage, collected(stage)) is None
+
+
+def test_marking_changes_nothing_about_whole_files(stage: Stage) -> None:
+    outcome = collected(stage)
+    assert isinstance(outcome, ports.Collected)
+    file = outcome.file
+
+    async def scene(artifacts: ports.Artifacts) -> None:
+        artifacts.mark([file], AT)
+
+    stage.play(scene)
+    assert condition(stage, outcome) is None
+
+
+def test_no_files_are_whole(stage: Stage) -> None:
+    async def scene(artifacts: ports.Artifacts) -> str | None:
+        return artifacts.condition([], AT)
+
+    assert stage.play(scene) is None

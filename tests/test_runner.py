@@ -1,0 +1,291 @@
+"""The runner on stand-ins: what it writes down before what, and when it stops."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from kiejobs import ports
+from kiejobs.core.errors import Place
+from kiejobs.core.events import RunStarted
+from kiejobs.core.fold import fold
+from kiejobs.core.plan import Action, Change
+from kiejobs.core.types import Failure, Job, State
+from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
+from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
+UNREACHABLE = ports.NotSent("ConnectError: refused")
+
+
+@dataclass
+class Stage:
+    """One run on stand-ins. `go` may be called once for each journal that is continued."""
+
+    api: FakeApi = field(default_factory=FakeApi)
+    clock: FakeClock = field(default_factory=FakeClock)
+    artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
+    told: Told = field(default_factory=Told)
+    spending: Spending = field(default_factory=Spending)
+    settings: Settings = field(default_factory=lambda: Settings(rate=Rate(1000, 1.0)))
+    released: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.journal = MemoryJournal(HEADER, self.clock)
+
+    def go(self, count: int = 1, job_of: Callable[[int], Job] | None = None) -> RunEnd:
+        world = ports.World(self.api, self.journal, self.artifacts, self.clock, self.told)
+        runner = Runner(
+            world, settings=self.settings, spending=self.spending, media_type=lambda _: "video/mp4"
+        )
+        lines = [submit(number) for number in range(count)]
+
+        def all_reserved() -> None:
+            self.released.append(self.journal.types().count("reserved"))
+
+        return anyio.run(runner.carry_out, lines, job_of or job, all_reserved)
+
+    def states(self) -> dict[str, State | None]:
+        ledger = fold([self.journal.record()])
+        return {attempt.address: attempt.state for attempt in ledger.current()}
+
+
+def job(number: int) -> Job:
+    name = f"j{number}"
+    return Job(
+        number=number, address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
+        name=name, model="example/one", input={"prompt": name}, axes=(), tags=(),
+        credits=Decimal(16), output=f"tea/{name}.mp4", callback_url=None, place=Place("f", 1, 1),
+    )  # fmt: skip
+
+
+def submit(number: int) -> Change:
+    j = job(number)
+    return Change(
+        address=j.address, action=Action.SUBMIT, sign="+", reason="new", fingerprint=j.fingerprint,
+        take=1, model=j.model, credits=j.credits, number=number,
+    )  # fmt: skip
+
+
+def test_one_job_is_told_straight_through() -> None:
+    stage = Stage()
+    end = stage.go()
+    assert stage.journal.types() == [
+        "run_started", "reserved", "submitted", "running", "succeeded", "collected",
+    ]  # fmt: skip
+    assert stage.artifacts.marked == ["tea/j0.mp4"]
+    assert stage.released == [1]
+    assert (end.notes, end.unsent) == ({}, 0)
+
+
+def test_no_request_leaves_before_its_reservation_is_on_record() -> None:
+    stage = Stage()
+    seen: list[tuple[int, int]] = []
+
+    def watch() -> None:
+        seen.append((len(stage.api.bodies) + 1, stage.journal.types().count("reserved")))
+
+    stage.api.watch = watch
+    stage.go(6)
+    assert len(seen) == 6
+    assert all(reserved >= requests for requests, reserved in seen)
+
+
+def test_at_most_four_creates_are_under_way() -> None:
+    stage = Stage(api=FakeApi(answer_after=1.0))
+    stage.api.clock = stage.clock
+    most = 0
+
+    def watch() -> None:
+        nonlocal most
+        kinds = stage.journal.types()
+        most = max(most, kinds.count("reserved") - kinds.count("submitted"))
+
+    stage.api.watch = watch
+    stage.go(20)
+    assert most == 4
+
+
+def test_where_the_journal_refuses_nothing_is_sent_and_nothing_more_is_tried() -> None:
+    stage = Stage()
+    stage.journal.fails = 1
+    end = stage.go(5)
+    assert stage.api.bodies == []
+    assert stage.spending.stopped is Stop.JOURNAL
+    assert end.unsent == 5
+
+
+def test_the_id_of_a_paid_task_is_tried_again_until_it_is_written_down() -> None:
+    stage = Stage()
+
+    def watch() -> None:
+        stage.journal.fails = 3
+
+    stage.api.watch = watch
+    stage.go(1)
+    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.states() == {"tea/j0": State.SUCCEEDED}
+
+
+def test_an_id_that_can_not_be_written_down_is_at_least_said() -> None:
+    stage = Stage()
+
+    def watch() -> None:
+        stage.journal.fails = 99
+
+    stage.api.watch = watch
+    stage.go(3)
+    assert len(stage.api.bodies) == 1
+    (note,) = stage.told.notes
+    assert "PAID BUT NOT WRITTEN DOWN" in note
+    assert f"kiejobs resolve 'tea/j0' --task {0:032x}" in note
+    assert stage.states() == {"tea/j0": State.IN_DOUBT}
+
+
+def test_an_api_out_of_reach_is_waited_for_and_then_left() -> None:
+    stage = Stage(api=FakeApi(creates=deque([UNREACHABLE] * 200)))
+    end = stage.go(5)
+    assert stage.spending.stopped is Stop.UNREACHABLE
+    assert stage.clock.monotonic() >= 60
+    assert "reserved" not in stage.journal.types()
+    assert end.unsent == 5
+
+
+def test_an_api_that_comes_back_is_bought_from() -> None:
+    stage = Stage(api=FakeApi(creates=deque([UNREACHABLE] * 4)))
+    stage.go(3)
+    assert stage.spending.stopped is None
+    assert set(stage.states().values()) == {State.SUCCEEDED}
+
+
+def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
+    busy = ports.NotAccepted("429", "slow down", None)
+    stage = Stage(api=FakeApi(creates=deque([busy] * 3)), spending=Spending(Decimal(32)))
+    stage.go(2)
+    assert set(stage.states().values()) == {State.SUCCEEDED}
+    assert stage.spending.left == 0
+    assert len(stage.api.bodies) == 5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stop"),
+    [
+        (ports.Refused("401", "no"), Stop.KEY),
+        (ports.NoMoney("402", "no"), Stop.CREDITS),
+    ],
+)
+def test_what_concerns_the_account_stops_all(outcome: ports.CreateOutcome, stop: Stop) -> None:
+    stage = Stage(api=FakeApi(creates=deque([outcome])), spending=Spending(Decimal(1000)))
+    end = stage.go(40)
+    assert stage.spending.stopped is stop
+    assert stage.spending.left == 1000 - 16 * (len(stage.api.bodies) - 1)
+    assert len(stage.api.bodies) <= 4
+    assert end.unsent >= 36
+
+
+def test_a_budget_that_does_not_reach_is_never_overdrawn() -> None:
+    stage = Stage(spending=Spending(Decimal(100)))
+    stage.go(40)
+    assert len(stage.api.bodies) == 6
+    assert stage.spending.stopped is Stop.BUDGET
+
+
+def test_a_failed_task_gives_its_credits_to_the_next() -> None:
+    failed = ports.Failed("500", "flagged", Decimal(0))
+    settings = Settings(rate=Rate(1000, 1.0), in_flight=1)
+    stage = Stage(spending=Spending(Decimal(16)), settings=settings)
+    stage.api.polls = deque([failed])
+    stage.go(2)
+    assert stage.states() == {"tea/j0": State.FAILED, "tea/j1": State.SUCCEEDED}
+
+
+def test_a_bug_in_one_job_does_not_tear_down_the_others() -> None:
+    stage = Stage()
+
+    def job_of(number: int) -> Job:
+        if number == 2:
+            raise ZeroDivisionError("a bug")
+        return job(number)
+
+    with pytest.raises(ZeroDivisionError):
+        stage.go(3, job_of)
+    assert stage.states() == {"tea/j0": State.SUCCEEDED, "tea/j1": State.SUCCEEDED}
+    assert stage.spending.stopped is Stop.BUG
+
+
+def test_an_expired_address_is_asked_for_anew() -> None:
+    stage = Stage()
+    stage.artifacts.outcomes = deque([ports.NotCollected("HTTP 403", gone=True)])
+    stage.go()
+    assert len(stage.artifacts.urls) == 2
+    assert stage.states() == {"tea/j0": State.SUCCEEDED}
+    assert stage.journal.types()[-1] == "collected"
+
+
+def test_several_files_of_one_task_get_names_of_their_own() -> None:
+    stage = Stage()
+    urls = ("http://fake.invalid/a.mp4", "http://fake.invalid/b.mp4")
+    stage.api.polls = deque([ports.Succeeded(urls, Decimal(16))])
+    stage.go()
+    assert set(stage.artifacts.files) == {"tea/j0.mp4", "tea/j0-2.mp4"}
+
+
+def test_silence_is_waited_out_for_five_minutes_and_then_left_for_later() -> None:
+    stage = Stage()
+    stage.api.polls = deque([ports.Unanswered("ConnectError")] * 500)
+    end = stage.go()
+    assert stage.states() == {"tea/j0": State.SUBMITTED}
+    assert 300 <= stage.clock.monotonic() < 400
+    assert "could not be reached" in end.notes["tea/j0"]
+    assert stage.spending.stopped is None
+
+
+def test_patience_ends_after_an_hour_and_nothing_failed() -> None:
+    stage = Stage()
+    stage.api.polls = deque([ports.StillRunning("generating")] * 5000)
+    end = stage.go()
+    assert stage.states() == {"tea/j0": State.RUNNING}
+    assert 3600 <= stage.clock.monotonic() < 3700
+    assert "still running" in end.notes["tea/j0"]
+    polls = 5000 - len(stage.api.polls)
+    assert 100 < polls < 250, "the ladder: often at first, seldom later"
+
+
+def test_detached_it_submits_and_does_not_ask() -> None:
+    stage = Stage(settings=Settings(rate=Rate(1000, 1.0), detach=True))
+    stage.go(3)
+    assert set(stage.states().values()) == {State.SUBMITTED}
+    assert stage.artifacts.urls == []
+
+
+def doubt(stage: Stage) -> Any:
+    (attempt,) = fold([stage.journal.record()]).attempts()
+    return attempt.failure
+
+
+def test_a_doubt_is_written_down_with_what_is_known() -> None:
+    stage = Stage(api=FakeApi(creates=deque([ports.InDoubt("ReadTimeout")])))
+    stage.go()
+    assert len(stage.api.bodies) == 1
+    assert doubt(stage) == Failure("in_doubt", None, "ReadTimeout")
+
+
+def test_a_doubt_whose_record_fails_is_a_doubt_all_the_same() -> None:
+    stage = Stage(api=FakeApi(creates=deque([ports.InDoubt("ReadTimeout")])))
+
+    def watch() -> None:
+        stage.journal.fails = 1
+
+    stage.api.watch = watch
+    stage.go(3)
+    assert stage.spending.stopped is Stop.JOURNAL
+    assert len(stage.api.bodies) == 1
+    assert stage.states() == {"tea/j0": State.IN_DOUBT}
