@@ -290,7 +290,8 @@ def test_a_link_in_the_output_folder_leads_nowhere(host: Host, tmp_path: Path) -
     root.mkdir()
     (root / "judged").symlink_to(outside)
     (root / "file.mp4").symlink_to(outside / "file.mp4")
-    for path in (PATH, "file.mp4"):
+    (root / "round").symlink_to(root / "round")
+    for path in (PATH, "file.mp4", "round/file.mp4"):
         outcome = collect(host.url, root, path=path)
         assert isinstance(outcome, NotCollected)
         assert "leave the output folder" in outcome.message

@@ -57,7 +57,7 @@ class OutputFolder:
         """Where a file is to go, its folder made. Links on the way must not lead out: PathRefused."""
         root = self._root.resolve()
         target = root.joinpath(*path.split("/"))
-        if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
+        if not _leads_into(root, target.parent) or target.is_symlink():
             raise PathRefused(f"{path} would leave the output folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
@@ -77,9 +77,17 @@ class OutputFolder:
         """A recorded path. Journals come from git, so their paths are no more trusted than a URL."""
         root = self._root.resolve()
         place = root.joinpath(*file.path.split("/"))
-        if not place.resolve().is_relative_to(root):
+        if not _leads_into(root, place):
             raise PathRefused(f"{file.path} would leave the output folder")
         return place
+
+
+def _leads_into(root: Path, place: Path) -> bool:
+    """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13)."""
+    try:
+        return place.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
 
 
 def _nanoseconds(at: str) -> int:

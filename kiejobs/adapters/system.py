@@ -132,7 +132,7 @@ class IncludeFolder:
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
             return path.read_bytes().decode("utf-8-sig")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
 
 

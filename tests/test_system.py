@@ -1,0 +1,173 @@
+"""The machine we run on: what is read from where, and what is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiejobs.adapters.hosts import is_public, shown
+from kiejobs.adapters.system import (
+    LARGEST_TEMPLATE,
+    IncludeFolder,
+    Secret,
+    api_base,
+    git_commit,
+    model_names,
+    origin_of,
+    read_schema,
+    read_source,
+)
+from kiejobs.core.errors import UsageProblem
+from tests.bench import PACKAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "secret.j2").write_text("secret")
+    inside = tmp_path / "jobs"
+    (inside / "prompts").mkdir(parents=True)
+    (inside / "prompts" / "steam.j2").write_text("\ufeffsteam", encoding="utf-8")
+    return inside
+
+
+def test_an_include_comes_from_below_the_job_file(folder: Path) -> None:
+    include = IncludeFolder(folder)
+    assert include("prompts/steam.j2") == "steam"
+    assert include("prompts/../prompts/steam.j2") == "steam"
+    assert include("prompts/nothing.j2") is None
+    assert include("prompts") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.j2", "prompts/../../secret.j2", "/etc/passwd", "x\0y", "a" * 5000, ""]
+)
+def test_nothing_is_included_from_elsewhere(folder: Path, name: str) -> None:
+    assert IncludeFolder(folder)(name) is None
+    assert IncludeFolder(folder)(str(folder.parent / "secret.j2")) is None
+
+
+def test_links_are_followed_before_they_are_judged(folder: Path) -> None:
+    (folder / "out.j2").symlink_to(folder.parent / "secret.j2")
+    (folder / "up").symlink_to(folder.parent)
+    (folder / "loop.j2").symlink_to(folder / "loop.j2")
+    (folder / "in.j2").symlink_to(folder / "prompts" / "steam.j2")
+    include = IncludeFolder(folder)
+    assert include("out.j2") is None
+    assert include("up/secret.j2") is None
+    assert include("loop.j2") is None
+    assert include("in.j2") == "steam"
+
+
+def test_an_include_is_text_of_a_bearable_size(folder: Path) -> None:
+    (folder / "big.j2").write_bytes(b"x" * (LARGEST_TEMPLATE + 1))
+    (folder / "bytes.j2").write_bytes(b"\xff\xfe")
+    os.mkfifo(folder / "pipe.j2")
+    include = IncludeFolder(folder)
+    assert [include(name) for name in ("big.j2", "bytes.j2", "pipe.j2")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("base", "origin"),
+    [
+        ("https://api.kie.ai", "https://api.kie.ai"),
+        ("https://API.kie.ai:443/", "https://api.kie.ai"),
+        ("HTTPS://api.kie.ai/mirror", "https://api.kie.ai"),
+        ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8787", "http://[::1]:8787"),
+    ],
+)
+def test_one_api_has_one_origin_however_it_is_spelled(base: str, origin: str) -> None:
+    assert origin_of(api_base(base)) == origin
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "api.kie.ai", "ftp://api.kie.ai", "http://", "http://[", "http://a:99999", "http://a:b",
+        "http://user:word@a", "http://a b", "http://a?x=1", "http://a#b", "http://a\n", "file:///x",
+    ],
+)  # fmt: skip
+def test_what_is_no_base_is_refused(base: str) -> None:
+    with pytest.raises(UsageProblem, match="not an API base"):
+        api_base(f"{base}x" if base.endswith("\n") else base)
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    secret = Secret("k-123")
+    assert "k-123" not in f"{secret} {secret!r}"
+    assert secret
+    assert not Secret("")
+
+
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * 11)
+    assert read_source(str(tmp_path / "big"), most=11).data == b"x" * 11
+    for name, most, words in (
+        ("nothing", 10, "No such file"),
+        ("", 2**20, "directory"),
+        ("big", 10, "larger"),
+    ):
+        with pytest.raises(UsageProblem, match=words):
+            read_source(str(tmp_path / name), most=most)
+
+
+def test_models_are_files_and_each_can_be_read() -> None:
+    names = model_names()
+    assert "bytedance/v1-pro-fast-image-to-video" in names
+    for name in names:
+        assert read_schema(f"models/{name}.json")["type"] == "object"
+
+
+def test_the_commit_is_read_from_gits_files(tmp_path: Path) -> None:
+    assert git_commit(tmp_path / "jobs") in {None, git_commit(tmp_path)}
+    git = tmp_path / ".git"
+    (git / "refs/heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_commit(tmp_path) is None, "no commit yet"
+    (git / "packed-refs").write_text(f"# pack-refs\n{'b' * 40} refs/heads/main\n")
+    assert git_commit(tmp_path) == "b" * 40
+    (git / "refs/heads/main").write_text(f"{'a' * 40}\n")
+    assert git_commit(tmp_path / "deeper") == "a" * 40
+    (git / "HEAD").write_text(f"{'c' * 40}\n")
+    assert git_commit(tmp_path) == "c" * 40
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True), ("2606:2800:220:1::1", True), ("64:ff9b::5db8:d822", True),
+        ("127.0.0.1", False), ("10.0.0.1", False), ("172.16.0.1", False), ("192.168.1.1", False),
+        ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False),
+        ("255.255.255.255", False), ("::1", False), ("::", False), ("fe80::1%eth0", False),
+        ("fd00::1", False), ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False),
+        ("64:ff9b::a00:1", False), ("not an address", False),
+    ],
+)  # fmt: skip
+def test_which_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001 - a table
+    assert is_public(address) is public
+
+
+def test_a_url_is_shown_without_its_signature_and_without_what_steers_a_terminal() -> None:
+    assert shown("https://a/b?sig=1") == "https://a/b"
+    assert "\x1b" not in shown("https://a/\x1b[31m")
+
+
+def test_the_environment_names_the_base_and_the_key(tmp_path: Path) -> None:
+    script = (
+        "from kiejobs.adapters.system import api_base, api_key, redact;"
+        "print(api_base(None), api_base('http://flag/'), repr(api_key()), redact('x k-1 y'))"
+    )
+    environment = {"PYTHONPATH": PACKAGE, "KIE_API_BASE": "http://mirror/", "KIE_API_KEY": " k-1\n"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["http://mirror", "http://flag", "Secret()", "x", "***", "y"]
