@@ -13,6 +13,7 @@ from kiejobs.commands.planning import (
     budget_left,
     diff_of,
     make_plan,
+    require_selected,
     usd_per_credit,
     widest_address,
 )
@@ -41,6 +42,7 @@ def plan(
 ) -> ExitCode:
     space = open_workspace(where)
     loaded = load(wanted)
+    require_selected(loaded, wanted)
     ledger = space.ledger(space.journals())
     made = make_plan(loaded, wanted, space, ledger, retry)
     if form == "json":

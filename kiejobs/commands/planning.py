@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan import Action, Plan, difference
+from kiejobs.core.errors import UsageProblem
+from kiejobs.core.plan import Action, Plan, difference, selectable
 from kiejobs.core.selection import read_selection
 from kiejobs.reports.screen import width
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, FieldChange
+
+
+def require_selected(loaded: Loaded, wanted: Wanted) -> None:
+    """Raises UsageProblem where `--select` takes none of the file's jobs: mostly a slip."""
+    selection = read_selection(wanted.select)
+    outlines = loaded.expansion.outlines()
+    if selection.terms and not any(selection.takes(selectable(line)) for line in outlines):
+        hint = "`kiejobs plan` without --select lists the addresses"
+        raise UsageProblem("--select matches no job", hint=hint)
 
 
 def make_plan(

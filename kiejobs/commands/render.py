@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
-from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.commands.planning import require_selected
+from kiejobs.core.errors import ExitCode
 from kiejobs.core.plan import selectable
 from kiejobs.core.selection import read_selection
 from kiejobs.reports.documents import json_text
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
 
 def render(wanted: Wanted, screen: Screen) -> ExitCode:
     loaded = load(wanted)
-    count = 0
+    require_selected(loaded, wanted)
     for line in _lines(loaded, wanted):
         screen.out.write(line)
-        count += 1
-    if wanted.select and not count:
-        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
     return ExitCode.DONE
 
 

@@ -19,6 +19,7 @@ from kiejobs.commands.planning import (
     diff_of,
     does_something,
     make_plan,
+    require_selected,
     usd_per_credit,
     widest_address,
 )
@@ -59,6 +60,7 @@ class How:
 def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     loaded = load(wanted)
+    require_selected(loaded, wanted)
     clock = space.clock()
     run_id = new_run_id(clock.now())
     with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
