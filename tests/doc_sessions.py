@@ -40,12 +40,12 @@ SPEED = "400"
 """Rehearsals on paper run at 20 times the real pace; here there is no one to watch."""
 
 _PROGRESS = re.compile(r"\[ *\d+/\d+\] ")
+_ID = r"[0-9a-f]{32}|\d{8}T\d{6}(?:\d{3})?Z-[0-9a-f]{6}"
 _TOKEN = re.compile(
-    r"(?P<id>\b[0-9a-f]{32}\b|\b\d{8}T\d{6}Z-[0-9a-f]{6}\b)"
+    rf"(?P<id>\b(?:{_ID})\b)"
     r"|(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC))"
     r"|(?P<any>\.\.\.)"
 )
-_ID = r"[0-9a-f]{32}|\d{8}T\d{6}Z-[0-9a-f]{6}"
 _TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC)"
 
 

@@ -71,7 +71,9 @@ def test_the_commands_of_a_page_print_what_the_page_shows(page: Page, tmp_path: 
 
 
 def test_a_page_that_shows_something_else_would_be_noticed() -> None:
-    assert Ids().fit(("run 20260101T000000Z-abcdef", "..."), ("run 20261122T084452Z-6bf52e", "x"))
+    short, long = "run 20260101T000000Z-abcdef", "run 20261122T084452123Z-6bf52e"
+    assert Ids().fit((short, "..."), (long, "x"))
+    assert Ids().fit((long,), (short,))
     assert not Ids().fit(("3 jobs: 3 succeeded",), ("3 jobs: 2 succeeded, 1 failed",))
     assert not Ids().fit((), ("something",))
     assert not Ids().fit(("something",), ())
