@@ -175,6 +175,15 @@ def test_an_axis_value_that_fills_a_field_may_be_a_template() -> None:
     assert [job.input["text"] for job in made.jobs] == ["Big one", "two of a"]
 
 
+def test_templates_see_an_axis_value_as_it_was_written() -> None:
+    prompt = "{{ matrix.duration is number }} {{ matrix.duration }}"
+    made = clip(
+        f"matrix: {{duration: [5, '10']}}\ninput: {{image_url: 'https://a', prompt: '{prompt}'}}"
+    )
+    assert [job.input["prompt"] for job in made.jobs] == ["true 5", "false 10"]
+    assert [job.input["duration"] for job in made.jobs] == ["5", "10"]
+
+
 def test_mapping_axes_are_named_by_their_id_and_give_their_leaves_to_templates() -> None:
     made = tiny(
         "matrix:\n"

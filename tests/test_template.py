@@ -143,6 +143,22 @@ def test_filters_methods_and_tests_do_what_jinja_does(text: str, said: str) -> N
     assert rendered(f"{{{{ {text} }}}}") == said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{{ 10 == '10' }} {{ '10' == 10 }} {{ '10' == 10.0 }} {{ 10 != '10' }}",
+            "true true true false",
+        ),
+        ("{{ 10 == '1' }} {{ 'auto' == 10 }} {{ true == '1' }}", "false false false"),
+        ("{{ '10' in [5, 10] }} {{ 5 not in ['5'] }} {{ '7' in [5, 10] }}", "true false false"),
+        ("{{ ['5', '10'] | select('eq', 10) | list | length }}", "1"),
+    ],
+)
+def test_a_number_equals_the_text_that_it_is_written_as(text: str, said: str) -> None:
+    assert rendered(text) == said
+
+
 def test_a_key_wins_over_a_method_of_its_name() -> None:
     assert rendered("{{ vars.items }} {{ matrix.values }} {{ vars['items'] }}") == "cups v cups"
 

@@ -17,6 +17,7 @@ import httpx
 from kiejobs.adapters.hosts import HostRefused, HostRule, shown
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.kie import USER_AGENT
+from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.partial_file import Partial, opened
 from kiejobs.core.types import FileRecord
@@ -81,7 +82,7 @@ class FileArtifacts:
             return NotCollected(f"{path}: {error.strerror or type(error).__name__}")
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError) as error:
             # ValueError: a URL that urllib can't take apart; it is somebody else's text.
-            return NotCollected(f"{type(error).__name__}: {error}".rstrip(": "))
+            return NotCollected(in_words(error))
         record = FileRecord(path, partial.digest.hexdigest(), partial.size, media_type, shown(url))
         return Collected(record)
 

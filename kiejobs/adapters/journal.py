@@ -33,7 +33,7 @@ JOURNAL = "journal.jsonl"
 
 def new_run_id(now: datetime) -> str:
     """An id that sorts by time and that no two machines make alike."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
 def utc_text(now: datetime) -> str:

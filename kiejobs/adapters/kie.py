@@ -20,6 +20,7 @@ import httpx
 
 from kiejobs import __version__, ports
 from kiejobs.adapters import answers
+from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.system import origin_of
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class KieApi:
     def _broken_off(self, evidence: _Evidence, error: Exception) -> ports.CreateOutcome:
         if evidence.refusal is not None:
             raise evidence.refusal
-        said = self._clean(f"{type(error).__name__}: {error}".rstrip(": "))
+        said = self._clean(in_words(error))
         return ports.InDoubt(said) if evidence.reserved else ports.NotSent(said)
 
     async def poll(self, task_id: str) -> ports.PollOutcome:
@@ -157,7 +158,7 @@ class KieApi:
                 status, headers, answer = await _exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             # ValueError: an id that fits into no URL; ids are the API's and opaque.
-            return ports.Unanswered(self._clean(f"{type(error).__name__}: {error}".rstrip(": ")))
+            return ports.Unanswered(self._clean(in_words(error)))
         self.last_date = headers.get("date")
         return status, answer
 

@@ -179,7 +179,29 @@ class Recipe:
         return spots
 
     def _context(self, row: Row) -> dict[str, Any]:
-        return {**self._shared, "matrix": row.values}
+        """What templates read. They see an axis value as it was written: 10, not the field's "10"."""
+        matrix = row.values
+        if self._as_written:
+            matrix = {
+                name: self._as_written.get((name, id(value)), value)
+                for name, value in matrix.items()
+            }
+        return {**self._shared, "matrix": matrix}
+
+    @cached_property
+    def _as_written(self) -> dict[tuple[str, int], Json]:
+        """The numbers that became texts, by the text that stands in rows; 5.0 counts as 5."""
+        pairs: list[tuple[str, Json, Json]] = []
+        for typed, entry in zip(self._include, self.entry.include, strict=True):
+            pairs += [(name, typed.values[name], value) for name, value in entry.values.items()]
+        for made, axis in zip(self.rows.axes, self.entry.axes, strict=True):
+            pairs += [(axis.name, *pair) for pair in zip(made.values, axis.values, strict=True)]
+        return {
+            (name, id(typed)): int(value) if isinstance(value, float) else value
+            for name, typed, value in pairs
+            if isinstance(typed, str) and isinstance(value, int | float)
+            if not isinstance(value, float) or value.is_integer()
+        }
 
     def _optional(
         self, text: str | None, spot: Spot, name: str, *, always: bool = False

@@ -31,6 +31,31 @@ def _compared(compare: Callable[[Any, Any], Any]) -> Callable[..., bool]:
     return test
 
 
+def _equal(value: Any, other: Any) -> bool:
+    """`==`; a number equals the text that it is written as.
+
+    Fields want `"10"` where people write 10, and a comparison that is silently never true would be
+    paid for.
+    """
+    if _is_number(value) and isinstance(other, str):
+        return _as_written(value) == other.strip()
+    if _is_number(other) and isinstance(value, str):
+        return _as_written(other) == value.strip()
+    return bool(value == other)
+
+
+def _unequal(value: Any, other: Any) -> bool:
+    return not _equal(value, other)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_written(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
+
+
 def _of_type(*types: type, but: type | tuple[type, ...] = ()) -> Callable[..., bool]:
     def test(_env: Env, value: Any) -> bool:
         return isinstance(value, types) and not isinstance(value, but)
@@ -79,6 +104,8 @@ def _upper(env: Env, value: Any) -> bool:
 
 
 def _within(value: Any, holder: Any) -> bool:
+    if isinstance(holder, list | tuple):
+        return any(_equal(value, item) for item in holder)
     return value in holder
 
 
@@ -106,8 +133,8 @@ TESTS: dict[str, Callable[..., bool]] = {
 """By the name that a template uses; each takes the environment first."""
 
 _COMPARISONS = {
-    operator.eq: ("==", "eq", "equalto"),
-    operator.ne: ("!=", "ne"),
+    _equal: ("==", "eq", "equalto"),
+    _unequal: ("!=", "ne"),
     operator.gt: (">", "gt", "greaterthan"),
     operator.ge: (">=", "ge"),
     operator.lt: ("<", "lt", "lessthan"),

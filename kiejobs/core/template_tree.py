@@ -34,6 +34,7 @@ BUILT, COMPARED, JOINED, LOOPED, SLICED, SPREAD = (
     f"<{name}>" for name in ("built", "compared", "joined", "looped", "sliced", "spread")
 )
 
+_AS_TESTS: Final = {"eq": "eq", "ne": "ne", "in": "in", "notin": "in"}
 _NODES_PER_STEP: Final = 10
 _ELSEWHERE: tuple[Any, ...] = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _BODIES = (nodes.Template, nodes.Block, nodes.For, nodes.Macro, nodes.CallBlock)
@@ -153,7 +154,14 @@ class _Guards(NodeTransformer):
         return _guarded(nodes.List(node.nodes, lineno=node.lineno), JOINED)
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        """`a == b` alone becomes the test `a is eq(b)`, which sees both sides at once."""
         self.generic_visit(node)
+        if len(node.ops) == 1 and node.ops[0].op in _AS_TESTS:
+            test = _AS_TESTS[node.ops[0].op]
+            seen = nodes.Test(
+                node.expr, test, [node.ops[0].expr], [], None, None, lineno=node.lineno
+            )
+            return nodes.Not(seen, lineno=node.lineno) if node.ops[0].op == "notin" else seen
         node.expr = _guarded(node.expr, COMPARED)
         for operand in node.ops:
             operand.expr = _guarded(operand.expr, COMPARED)
