@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from tests.bench import Bench
+from tests.reference.cli import commands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,3 +34,39 @@ def test_a_selection_that_takes_no_job_is_a_slip_and_is_refused(bench: Bench, ve
         "  help: `kiejobs plan` without --select lists the addresses\n"
     )
     assert bench.journals() == []
+
+
+# --- flags from the environment ---------------------------------------------------------------------
+
+
+def test_every_flag_can_be_set_by_a_variable_of_its_name() -> None:
+    options = [
+        option
+        for _, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+    assert len(options) > 50
+    for option in options:
+        long = next(word for word in option.opts if word.startswith("--"))
+        assert option.envvar == f"KIEJOBS_{long[2:].replace('-', '_').upper()}"
+
+
+def test_a_report_goes_where_the_environment_says(bench: Bench) -> None:
+    bench.write({"one": "one"})
+    assert bench.do("run", "jobs.yaml", "--sandbox", "--yes", "--speed", "1000").code == 0
+    assert bench.do("report", "--sandbox", KIEJOBS_OUT="a.xml b.json").code == 0
+    assert (bench.folder / "a.xml").read_text().startswith("<?xml")
+    assert '"standing": "succeeded"' in (bench.folder / "b.json").read_text()
+    assert bench.do("report", "--sandbox", "--out", "c.md").code == 2
+
+
+def test_a_ruling_may_come_from_the_environment_and_contradicts_itself_there_too(
+    bench: Bench,
+) -> None:
+    both = bench.do("resolve", "tea/pour", "--lost", KIEJOBS_TASK="22" * 16)
+    assert both.code == 2
+    assert "say one of --task ID and --lost" in both.err
+    none = bench.do("resolve", "tea/pour", KIEJOBS_LOST="1")
+    assert none.code == 2
+    assert "`tea/pour` is not in doubt" in none.err

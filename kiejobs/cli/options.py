@@ -80,7 +80,7 @@ CREDITS = Credits()
 
 
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
-    """An option that can also be set by `KIEJOBS_<NAME>`."""
+    """An option that can also be set by `KIEJOBS_<NAME>`; `name` is its long spelling."""
     long = name.lstrip("-").replace("-", "_").upper()
     return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
 

@@ -203,8 +203,8 @@ def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
 @click.argument("address")
-@click.option("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
-@click.option("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
+@flag("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
+@flag("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
 @FOLDERS
 @REHEARSAL
 @format_flag()
@@ -221,7 +221,7 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 @door.command(short_help="Tell what a run came to.")
 @_RUN
 @FOLDERS
-@click.option("-o", "files", multiple=True, metavar="FILE", help="Write to FILE: .json .xml .txt")
+@flag("--out", "-o", "files", multiple=True, metavar="FILE", help="Write to FILE: .json .xml .txt")
 @format_flag("junit")
 def report(run_id: str | None, files: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
@@ -282,10 +282,11 @@ def doctor(form: str, **rest: Any) -> ExitCode:
 
 
 @door.command(short_help="Serve the imitated API on a port.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
-@click.option("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
-              help="Folder of the charge log.")  # fmt: skip
+@flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
+      help="Port to listen at; 0 for any that is free.")  # fmt: skip
+@flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
+      help="Folder of the charge log.")  # fmt: skip
 @REHEARSAL
 def sandbox(host: str, port: int, store: str, speed: float, faults: str | None) -> ExitCode:
     """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""

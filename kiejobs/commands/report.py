@@ -41,7 +41,7 @@ def report(
     for file in files:
         ending = Path(file).suffix
         if ending not in _BY_ENDING:
-            raise UsageProblem(f"-o {file}: the ending must be .json, .xml or .txt")
+            raise UsageProblem(f"--out {file}: the ending must be .json, .xml or .txt")
         text = _words(_BY_ENDING[ending], record, document, space.flag, color=False)
         write_atomically(Path(file), text.encode())
     if not files or form != "text":
