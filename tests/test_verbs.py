@@ -70,3 +70,29 @@ def test_a_ruling_may_come_from_the_environment_and_contradicts_itself_there_too
     none = bench.do("resolve", "tea/pour", KIEJOBS_LOST="1")
     assert none.code == 2
     assert "`tea/pour` is not in doubt" in none.err
+
+
+# --- what to do next ---------------------------------------------------------------------------------
+
+LOST_REPLIES = "rules: [{on: create, do: {lose_reply: after_accept}}]"
+
+
+@pytest.fixture
+def doubtful(bench: Bench) -> Bench:
+    """A rehearsal in folders of its own after which one job is done and one in doubt."""
+    bench.write({"good": "good"})
+    rehearse = ("run", "jobs.yaml", "--sandbox", "--yes", "--speed", "1000", "--runs", "my runs")
+    assert bench.do(*rehearse).code == 0
+    bench.write({"good": "good", "doubt": "doubt"})
+    (bench.folder / "faults.yaml").write_text(LOST_REPLIES)
+    assert bench.do(*rehearse, "--faults", "faults.yaml").code == 4
+    return bench
+
+
+def test_with_nothing_to_collect_the_hint_leads_to_the_doubt(doubtful: Bench) -> None:
+    nothing = doubtful.do("collect", "--sandbox", "--runs", "my runs")
+    assert nothing.code == 4
+    assert nothing.err == (
+        "Nothing to collect.\n"
+        "1 in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\n"
+    )

@@ -42,7 +42,7 @@ def collect(
     refresh_manifests(space)
     lines = list(_lines(space, ledger, campaign, wanted))
     if not lines:
-        return _nothing_to_do(ledger, campaign, screen)
+        return _nothing_to_do(space, ledger, campaign, screen)
     key = require_key(space)
     run_id = new_run_id(space.clock().now())
     journal, header = new_journal(space, run_id, "collect", campaign=campaign)
@@ -91,7 +91,9 @@ def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
     )
 
 
-def _nothing_to_do(ledger: Ledger, campaign: str | None, screen: Screen) -> ExitCode:
+def _nothing_to_do(
+    space: Workspace, ledger: Ledger, campaign: str | None, screen: Screen
+) -> ExitCode:
     screen.say("Nothing to collect.")
     doubts = [
         attempt
@@ -101,7 +103,7 @@ def _nothing_to_do(ledger: Ledger, campaign: str | None, screen: Screen) -> Exit
     ]
     if not doubts:
         return ExitCode.DONE
-    screen.say(f"{len(doubts)} in doubt: `kiejobs status` shows what to do")
+    screen.say(f"{len(doubts)} in doubt: `kiejobs status{space.flag}` shows what to do")
     return ExitCode.IN_DOUBT
 
 
