@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -70,6 +71,30 @@ def test_a_ruling_may_come_from_the_environment_and_contradicts_itself_there_too
     none = bench.do("resolve", "tea/pour", KIEJOBS_LOST="1")
     assert none.code == 2
     assert "`tea/pour` is not in doubt" in none.err
+
+
+# --- rehearsals ---------------------------------------------------------------------------------------
+
+
+def test_a_rehearsal_asks_nothing_since_it_costs_nothing(bench: Bench) -> None:
+    bench.write({"one": "one"})
+    assert bench.do("run", "jobs.yaml", "--sandbox", "--speed", "1000").code == 0
+    real = bench.do("run", "jobs.yaml")
+    assert real.code == 2
+    assert "nobody is there to confirm it" in real.err
+    assert bench.journals() == []
+
+
+def test_the_commands_that_init_suggests_work_as_they_stand(bench: Bench) -> None:
+    made = bench.do("init", "my first films")
+    assert made.code == 0
+    suggested = [shlex.split(line) for line in made.out.splitlines() if "  kiejobs " in line]
+    assert [words[1] for words in suggested] == ["plan", "run"]
+    for words in suggested:
+        assert bench.do(*words[1:], KIEJOBS_SPEED="1000").code == 0
+    assert len(list(bench.folder.glob("rehearsal/outputs/**/*.mp4"))) == 3
+    job_file = bench.folder / "my first films" / "jobfiles" / "first.yaml"
+    assert shlex.join(suggested[1]) in job_file.read_text()
 
 
 # --- what to do next ---------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ FOLLOWING = stacked(
 )  # fmt: skip
 
 BUYING = stacked(
-    flag("--yes", is_flag=True, help="Don't ask; for CI."),
+    flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
     flag("--budget", type=CREDITS, metavar="CREDITS", help="Spend no more than this."),
     flag("--retry", multiple=True, type=click.Choice(["failed"]),
          help="Buy again what failed or was rejected."),

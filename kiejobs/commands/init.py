@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import schema_folder
 from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.reports.screen import quoted
 
 if TYPE_CHECKING:
     from kiejobs.commands.screen import Screen
@@ -68,15 +69,14 @@ def init(folder: str, screen: Screen) -> ExitCode:
             f"{jobfile} exists already", hint="name another folder: kiejobs init DIR"
         )
     try:
-        _write(jobfile, _JOBFILE.format(file=_shown(jobfile)), screen)
+        _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
         schema = (schema_folder() / "jobfile.schema.json").read_text(encoding="utf-8")
         _write(root / "schemas" / "jobfile.schema.json", schema, screen)
         _ignore(root / ".gitignore", screen)
     except OSError as error:
         raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
-    screen.show(
-        f"\nNext:\n  kiejobs plan {_shown(jobfile)}\n  kiejobs run {_shown(jobfile)} --sandbox"
-    )
+    typed = quoted(_shown(jobfile))
+    screen.show(f"\nNext:\n  kiejobs plan {typed}\n  kiejobs run {typed} --sandbox")
     return ExitCode.DONE
 
 

@@ -75,7 +75,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         if not busy:
             return _nothing_to_do(lines)
         key = require_key(space)
-        _confirm(made.totals, how, screen)
+        if not space.sandbox:
+            _confirm(made.totals, how, screen)
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
