@@ -146,9 +146,3 @@ class StillInDoubt(KiejobsError):
     """A ruling was refused; the job is as much in doubt as before."""
 
     exit_code = ExitCode.IN_DOUBT
-
-
-class StalePlan(KiejobsError):
-    """What was approved is not what would be bought now."""
-
-    exit_code = ExitCode.STALE_PLAN

@@ -38,8 +38,8 @@ EXIT_CODES = {
     ),
     ExitCode.STALE_PLAN: (
         (
-            "What was approved is not what would be bought now. Kept for plans that are saved and "
-            "approved elsewhere; nothing gives it yet."
+            "Reserved for plan files, which are saved and approved elsewhere: what was approved is not "
+            "what would be bought now. Nothing gives it yet."
         ),
         "Plan again.",
     ),
