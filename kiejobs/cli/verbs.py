@@ -221,7 +221,8 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 @door.command(short_help="Tell what a run came to.")
 @_RUN
 @FOLDERS
-@flag("--out", "-o", "files", multiple=True, metavar="FILE", help="Write to FILE: .json .xml .txt")
+@flag("--out", "-o", "files", multiple=True, metavar="FILE",
+      help="Write to FILE, as its ending says: .json, .xml or .txt.")  # fmt: skip
 @format_flag("junit")
 def report(run_id: str | None, files: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""

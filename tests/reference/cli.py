@@ -45,7 +45,7 @@ def variables() -> str:
     for _, command in commands():
         for option in _options(command):
             if option.envvar:
-                known.setdefault(str(option.envvar), set()).add(option.opts[-1])
+                known.setdefault(str(option.envvar), set()).add(option.opts[0])
     rows += [
         (code(name), f"Same as {codes(sorted(flags))}.") for name, flags in sorted(known.items())
     ]
