@@ -16,7 +16,7 @@ import httpx
 
 from kiejobs.adapters.hosts import HostRefused, HostRule, shown
 from kiejobs.adapters.journal import sync_folder
-from kiejobs.adapters.kie import USER_AGENT
+from kiejobs.adapters.kie import USER_AGENT, tls
 from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.partial_file import Partial, opened
@@ -56,7 +56,7 @@ class FileArtifacts:
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
             transport=transport
-            or httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False),
+            or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             trust_env=False,

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.in_process import InProcess
 from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.sandbox_app import make_sandbox
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
 from kiejobs.core.errors import SpendingStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
     from kiejobs.commands.workspace import Workspace
 
@@ -55,11 +55,7 @@ def is_sendable(key: Secret) -> bool:
 @asynccontextmanager
 async def opened(space: Workspace, key: Secret) -> AsyncIterator[Opened]:
     """The API and the artifact store of this workspace, for the length of a run."""
-    transport = None
-    if space.sandbox:
-        store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
-        app = make_sandbox(store / "sandbox", space.speed, space.faults, base_url=SANDBOX_BASE)
-        transport = InProcess(app)
+    transport = _rehearsal(space) if space.sandbox else None
     rule = HostRule(private_too=True) if space.sandbox else await HostRule.for_base(space.base)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.folder, rule, transport)
@@ -68,3 +64,13 @@ async def opened(space: Workspace, key: Secret) -> AsyncIterator[Opened]:
     finally:
         await api.close()
         await artifacts.close()
+
+
+def _rehearsal(space: Workspace) -> httpx.AsyncBaseTransport:
+    """The sandbox instead of a network, its memory beside the journals."""
+    from kiejobs.adapters.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
+    from kiejobs.adapters.sandbox_app import make_sandbox  # noqa: PLC0415 - as above
+
+    store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
+    app = make_sandbox(store / "sandbox", space.speed, space.faults, base_url=SANDBOX_BASE)
+    return InProcess(app)
