@@ -244,5 +244,5 @@ def test_the_readme_sets_up_by_the_very_commands_that_ci_runs() -> None:
 
 def test_pages_name_no_place_but_public_ones() -> None:
     for page in PAGES.values():
-        for word in ("/work/", "/tmp/", "/root/", "/home/"):
+        for word in (str(ROOT), "/tmp/", "/root/", "/home/"):
             assert word not in page.text, f"{page.name} names {word}"
