@@ -63,9 +63,14 @@ def totals(changes: Sequence[Change]) -> PlanTotals:
 
 
 def table(
-    changes: Sequence[Change], *, left: int | None = None, color: bool = False, flag: str = ""
+    changes: Sequence[Change],
+    *,
+    left: int | None = None,
+    color: bool = False,
+    flag: str = "",
+    rehearsal: bool = False,
 ) -> str:
-    text = PlanText(color, 12, USD, flag)
+    text = PlanText(color, 12, USD, flag, rehearsal=rehearsal)
     lines = [text.header()]
     lines += [text.line(line, DIFF if line is CHANGED else ()) for line in changes]
     budget = None if left is None else Decimal(left)
@@ -105,7 +110,7 @@ def test_a_plan_of_every_kind_is_a_table_with_its_sums() -> None:
 
 tea: 2 to buy for 1,016 credits ($5.08) and 1 at an unknown price; 1 in flight; 1 to collect; \
 1 moved; 1 done; 1 failed; 1 being submitted by another run; 1 in doubt; 1 no longer wanted
-PRICE UNKNOWN for 1 job, left out of the sum: each is paid for at the vendor's price of the day
+PRICE UNKNOWN for 1 job, left out of the sum: each costs the vendor's price of the day
 In doubt: nothing is bought there until ruled on; `kiejobs status` tells how.
 Failed: held, and not bought again without `--retry failed`.
 digest: {DIGEST}"""
@@ -123,6 +128,17 @@ def test_a_plan_that_only_buys_is_short() -> None:
 def test_a_plan_with_nothing_to_buy_says_so() -> None:
     assert table([DONE, DONE]).split("\n")[-2:] == ["", "tea: 2 done. Nothing to buy."]
     assert table([]).endswith("\ntea: no jobs. Nothing to buy.")
+
+
+def test_a_rehearsal_says_beside_its_price_that_nothing_is_paid() -> None:
+    assert table([NEW], rehearsal=True).split("\n")[2:] == [
+        "",
+        "tea: 1 to buy for 16 credits ($0.08) - a rehearsal, nothing is paid",
+        f"digest: {DIGEST}",
+    ]
+    assert table([DONE], rehearsal=True).endswith(
+        "\ntea: 1 done. Nothing to buy in this rehearsal."
+    )
 
 
 def test_a_changed_job_may_have_more_to_say_than_what_differs() -> None:

@@ -92,6 +92,12 @@ def test_a_status_without_runs_says_that_nothing_was_bought() -> None:
     assert status_text(NOTHING) == "no runs yet at https://api.kie.ai: nothing was bought"
 
 
+def test_the_status_of_a_rehearsal_says_so_in_its_first_line() -> None:
+    first, *rest = status_text(view(LEDGER), rehearsal=True).split("\n")
+    assert first.endswith("the last 20261122T073600Z-1f0a2b - a rehearsal, nothing is paid")
+    assert rest == status_text(view(LEDGER)).split("\n")[1:]
+
+
 def test_the_status_document_fits_its_schema() -> None:
     found = status_document(view(LEDGER, live=RUN))
     assert refused("documents/status", found) == []

@@ -53,7 +53,11 @@ def plan(
         screen.stream(pieces)
     else:
         text = PlanText(
-            screen.color_out, widest_address(loaded), usd_per_credit(loaded), space.flag
+            screen.color_out,
+            widest_address(loaded),
+            usd_per_credit(loaded),
+            space.flag,
+            rehearsal=space.sandbox,
         )
         screen.show(text.header())
         for change in made.changes():

@@ -29,7 +29,8 @@ def status(
     if form == "json":
         screen.show(json_text(status_document(view)))
     else:
-        screen.show(status_text(view, color=screen.color_out, flag=space.flag))
+        color, flag = screen.color_out, space.flag
+        screen.show(status_text(view, color=color, flag=flag, rehearsal=space.sandbox))
     if not exit_code:
         return ExitCode.DONE
     if view.in_doubt:

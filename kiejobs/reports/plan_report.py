@@ -14,7 +14,15 @@ from kiejobs.core.plan import Action
 from kiejobs.reports.diff_words import diff_lines
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, credits_text, pad, plural, price_text, shortened
+from kiejobs.reports.screen import (
+    REHEARSED,
+    clean,
+    credits_text,
+    pad,
+    plural,
+    price_text,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +40,8 @@ class PlanText:
     """The table: `header`, then `line` for each change, then `footer`.
 
     `width_of_addresses` in columns, since nothing is known about the lines to come. Credits stand only
-    in lines that spend. `flag` is added to commands that are shown, e.g. ` --sandbox`.
+    in lines that spend. `flag` is added to commands that are shown, e.g. ` --sandbox`; a `rehearsal` says
+    that it is one.
     """
 
     def __init__(
@@ -41,11 +50,14 @@ class PlanText:
         width_of_addresses: int,
         usd_per_credit: Decimal | None = None,
         flag: str = "",
+        *,
+        rehearsal: bool = False,
     ) -> None:
         self._paint = Paint(color)
         self._width = max(width_of_addresses, len("address"))
         self._usd = usd_per_credit
         self._flag = flag
+        self._rehearsal = rehearsal
         self._held: Counter[str] = Counter()
 
     def header(self) -> str:
@@ -70,10 +82,15 @@ class PlanText:
         """The sums in words, what to beware of, and the digest that names what would be bought."""
         counts = "; ".join(self._counts(totals)) or "no jobs"
         buys = totals.actions[Action.SUBMIT] > 0
-        headline = f"{clean(campaign)}: {counts}{'' if buys else '. Nothing to buy.'}"
+        headline = f"{clean(campaign)}: {counts}{self._and_so(buys=buys)}"
         warnings = self._warnings(totals, budget_left)
         digest = [self._paint.dim(f"digest: {totals.digest}")] if buys else []
         return "\n".join(["", self._paint.bold(headline), *warnings, *digest])
+
+    def _and_so(self, *, buys: bool) -> str:
+        if buys:
+            return REHEARSED if self._rehearsal else ""
+        return f". Nothing to buy{' in this rehearsal' if self._rehearsal else ''}."
 
     def _credits(self, change: Change) -> str:
         if not change.spends:
@@ -111,7 +128,7 @@ class PlanText:
 
     def _warnings(self, totals: PlanTotals, budget_left: Decimal | None) -> Iterator[str]:
         if totals.unpriced:
-            consequence = "each is paid for at the vendor's price of the day"
+            consequence = "each costs the vendor's price of the day"
             if budget_left is not None:
                 consequence = "no budget can hold that, so a run stops before it"
             jobs = plural(totals.unpriced, "job")

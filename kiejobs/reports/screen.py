@@ -21,6 +21,8 @@ from kiejobs.core.events import money
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+REHEARSED = " - a rehearsal, nothing is paid"
+"""Added to headlines, so that nobody takes a rehearsal's credits for money."""
 
 _BLANK = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")  # several scripts and emoji are spelled with them

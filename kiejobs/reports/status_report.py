@@ -13,7 +13,7 @@ from kiejobs.core.events import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.next_steps import doubt_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.screen import clean, columns, moment, plural, price_text
+from kiejobs.reports.screen import REHEARSED, clean, columns, moment, plural, price_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,10 +42,13 @@ class StatusView:
     live_run: str | None = None
 
 
-def status_text(view: StatusView, *, color: bool = False, flag: str = "") -> str:
+def status_text(
+    view: StatusView, *, color: bool = False, flag: str = "", rehearsal: bool = False
+) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
     paint = Paint(color)
-    lines = [paint.bold(_title(view)), *_counts(view, paint)]
+    title = _title(view) + (REHEARSED if rehearsal else "")
+    lines = [paint.bold(title), *_counts(view, paint)]
     if view.open:
         lines += ["", *_open(view, paint, flag)]
     if view.not_collected:
