@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -9,16 +10,23 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from kiejobs.core import events as e
+from kiejobs.core.fold import fold
+from kiejobs.core.manifest import manifest
 from kiejobs.core.types import Failure
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run_report import report_document, report_junit, report_text
+from kiejobs.reports.junit_report import report_junit
+from kiejobs.reports.run_report import report_document, report_text
+from kiejobs.reports.run_view import RunView
 from tests.results import (
     HOSTILE,
+    RUN,
     harmless,
     hash_of,
+    ledger_of,
     manifest_of,
     one_of_each,
     planned,
+    record,
     refused,
     reserved,
     uncolored,
@@ -28,12 +36,22 @@ NOTES = {"tea/here[scene=浓缩]": "bought, but not collected: HTTP 404"}
 OUT_OF_CREDITS = ("credits", "402: top up")
 
 
-def text(*events: e.Event, stopped: tuple[str, str] | None = None, flag: str = "") -> str:
-    return report_text(manifest_of(*events), {}, stopped, 0, flag=flag)
+def view(*events: e.Event, **more: Any) -> RunView:
+    """A run of these events, as its own process sees it at its end."""
+    attempts = list(ledger_of(*events).attempts())
+    return RunView(manifest_of(*events), exit_code=0, attempts=attempts, **more)
 
 
-def document(*events: e.Event, stopped: tuple[str, str] | None = None) -> dict[str, Any]:
-    return report_document(manifest_of(*events), {}, stopped, 0)
+def everything(said: str = "the model broke", **more: Any) -> RunView:
+    return view(*one_of_each(said), **{"notes": NOTES, "stopped": OUT_OF_CREDITS, **more})
+
+
+def text(*events: e.Event, **more: Any) -> str:
+    return report_text(view(*events, **more))
+
+
+def document(*events: e.Event, **more: Any) -> dict[str, Any]:
+    return report_document(view(*events, **more))
 
 
 def reasons(found: dict[str, Any]) -> list[str]:
@@ -44,7 +62,7 @@ def reasons(found: dict[str, Any]) -> list[str]:
 
 
 def test_a_run_in_which_everything_happened() -> None:
-    assert report_text(manifest_of(*one_of_each()), NOTES, OUT_OF_CREDITS, 4) == (
+    assert report_text(everything()) == (
         """\
 run 20261122T073600Z-1f0a2b of tea
 
@@ -67,8 +85,9 @@ run 20261122T073600Z-1f0a2b of tea
   not submitted  tea/never
 
 9 jobs: 1 succeeded, 1 not collected, 1 failed, 1 rejected, 1 in doubt, 1 running, \
-2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held by what is running, \
+2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held by what is at the API, \
 16 credits in doubt
+this run bought 4 jobs for 47.5 credits; in doubt: 1 job for 16 credits
 
 In doubt: may have been bought, and is not bought again until you rule on it.
 Look for the request in the vendor's task log: --task with the id that you find there,
@@ -81,7 +100,7 @@ or --lost where you are sure that nothing was made.
 Stopped: credits: 402: top up. 2 jobs were not bought. Top up the account, then run again.
     kiejobs run 'jobs/tea time.yaml'
 
-Running: 1 job is still at the API, paid for; bring the files home later with
+Not here yet: 1 job is still at the API, paid for; bring the files home later with
     kiejobs collect
 
 Not collected: 1 job is bought and made, but the files are not here; try again with
@@ -95,7 +114,10 @@ Failed: 2 jobs; change the input, or buy the same again with
 def test_a_run_that_went_well_has_nothing_more_to_say() -> None:
     good = one_of_each()
     good = [event for event in good if good_ones(event)]
-    assert text(*good).split("\n")[-1] == "1 job: 1 succeeded; 15.5 credits charged"
+    assert text(*good).split("\n")[-2:] == [
+        "1 job: 1 succeeded; 15.5 credits charged",
+        "this run bought 1 job for 15.5 credits",
+    ]
     assert document(*good)["next"] == []
 
 
@@ -106,7 +128,12 @@ def good_ones(event: e.Event) -> bool:
 
 
 def test_a_run_without_jobs_says_so() -> None:
-    assert text().split("\n")[2:] == ["  no jobs", "", "0 jobs: nothing done; 0 credits charged"]
+    assert text().split("\n")[2:] == [
+        "  no jobs",
+        "",
+        "0 jobs: nothing done; 0 credits charged",
+        "this run bought nothing",
+    ]
 
 
 def test_a_price_that_is_not_known_is_said_where_it_may_have_been_paid() -> None:
@@ -132,7 +159,6 @@ def test_commands_work_in_a_rehearsal() -> None:
         (("key", "401: no"), "`kiejobs doctor` tells what the API says to it."),
         (("unreachable", "no route"), "whether the API can be reached"),
         (("doubts", "10 in a row"), "before anything more is bought"),
-        (("interrupted", "Ctrl-C"), "Run again to go on; nothing is bought twice."),
         (("journal", "disk full"), "room and permissions"),
         (("bug", "KeyError"), "a fault of kiejobs"),
     ],
@@ -152,26 +178,155 @@ def test_a_stop_whose_why_is_forgotten_is_still_told() -> None:
     assert "Stopped: budget. 1 job was not bought. Raise the budget" in said
 
 
+IDS = [hash_of(number)[:32] for number in range(9)]
+INTERRUPTED = ("interrupted", "Ctrl-C")
+
+
+def after_an_interrupt(*events: e.Event) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = document(*events, stopped=INTERRUPTED)["next"]
+    return [step for step in steps if step["reason"] == "stopped"]
+
+
+def test_an_interrupt_that_left_nothing_says_that_all_is_here() -> None:
+    good = [event for event in one_of_each() if good_ones(event)]
+    assert text(*good, stopped=INTERRUPTED).endswith(
+        "\n\nInterrupted; all that was bought is here."
+    )
+    (step,) = after_an_interrupt(*good)
+    assert step["commands"] == []
+
+
+def test_an_interrupt_that_left_something_says_what_and_how_to_go_on() -> None:
+    here = [reserved(1, "here"), e.Submitted(IDS[1], "t1"), e.Succeeded(IDS[1], Decimal(16), ())]
+    busy = [reserved(2, "busy"), e.Submitted(IDS[2], "t2")]
+    (step,) = after_an_interrupt(planned(0, "a"), *here, *busy, reserved(3, "doubt"))
+    assert step["message"] == (
+        "Interrupted; 1 job was not bought, 1 job is still at the API, 1 job is not collected, "
+        "1 job is in doubt. Run again to go on; nothing is bought twice."
+    )
+    assert step["commands"] == ["kiejobs run 'jobs/tea time.yaml'"]
+
+
+def test_an_interrupt_that_left_a_doubt_alone_leaves_the_word_to_the_rulings() -> None:
+    (step,) = after_an_interrupt(reserved(3, "doubt"))
+    assert (step["message"], step["commands"]) == ("Interrupted; 1 job is in doubt.", [])
+
+
+def test_what_stopped_a_collect_leads_back_to_collect() -> None:
+    events = [reserved(1, "busy"), e.Submitted(IDS[1], "t1")]
+    whole = {**manifest_of(*events), "command": "collect", "source": None}
+    for stopped in (INTERRUPTED, ("key", "401: no")):
+        found = report_document(RunView(whole, stopped=stopped, flag=" --sandbox"))
+        assert found["next"][0]["commands"] == ["kiejobs collect --sandbox"]
+
+
 def test_what_was_not_bought_is_told_without_a_stop_as_well() -> None:
     found = document(planned(1, "a"), planned(2, "b"))
     assert reasons(found) == ["not_submitted"]
     assert found["next"][0]["message"].startswith("2 jobs were not bought.")
 
 
+def test_what_was_only_submitted_is_not_said_to_run() -> None:
+    events = [reserved(1, "new"), e.Submitted(IDS[1], "t1"), reserved(2, "busy")]
+    events += [e.Submitted(IDS[2], "t2"), e.Running(IDS[2], "generating")]
+    said = text(*events)
+    assert "  submitted      tea/new       (16)\n" in said
+    assert "  running        tea/busy      (16)\n" in said
+    totals = (
+        "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is at the API"
+    )
+    assert totals in said.split("\n")
+    assert "Not here yet: 2 jobs are still at the API, paid for;" in said
+    found = document(*events)
+    assert refused("documents/report", found) == []
+    assert [job["standing"] for job in found["jobs"]] == ["submitted", "running"]
+
+
+def test_what_another_run_is_about_to_send_is_reserved_and_nothing_to_do_about() -> None:
+    journal = replace(record(reserved(1, "soon")), live=True)
+    found = report_document(RunView(manifest(journal, fold([journal]))))
+    assert refused("documents/report", found) == []
+    assert (found["jobs"][0]["standing"], found["next"]) == ("reserved", [])
+
+
+# --- what this run bought, and where it lies -------------------------------------------------------
+
+
+def bought(*events: e.Event, **more: Any) -> str:
+    (line,) = [line for line in text(*events, **more).split("\n") if "this run bought" in line]
+    return line
+
+
+def test_what_this_run_bought_is_told_beside_what_all_runs_did() -> None:
+    old, new = [reserved(1, "old"), e.Submitted(IDS[1], "t1")], [reserved(2, "new", 36)]
+    new += [e.Submitted(IDS[2], "t2")]
+    both = view(*old, *new)
+    mine = replace(both, attempts=[a for a in both.attempts if a.address == "tea/new"])
+    said = report_text(mine)
+    assert "2 jobs: 2 submitted;" in said
+    assert "\nthis run bought 1 job for 36 credits\n" in said
+    assert report_document(mine)["run"] == {"bought": 1, "credits": "36"}
+    assert report_document(both)["run"] == {"bought": 2, "credits": "52"}
+
+
+def test_what_was_charged_counts_for_the_run_before_what_was_planned() -> None:
+    done = [reserved(1, "a"), e.Submitted(IDS[1], "t1"), e.Succeeded(IDS[1], Decimal("15.5"), ())]
+    gone = [reserved(2, "b"), e.Submitted(IDS[2], "t2")]
+    gone += [e.Failed(IDS[2], Failure("failed", "500", "no"), None)]
+    odd = [reserved(3, "c", None), e.Submitted(IDS[3], "t3")]
+    assert bought(*done, *gone) == "this run bought 2 jobs for 15.5 credits"
+    assert bought(*done, *odd) == "this run bought 2 jobs for 15.5 credits or more"
+    assert bought(*odd) == "this run bought 1 job for an unknown price"
+    assert document(*done, *odd)["run"] == {"bought": 2, "credits": "15.5"}
+
+
+def test_what_may_have_been_bought_is_not_told_as_nothing() -> None:
+    doubt = reserved(1, "a")
+    assert bought(doubt) == "this run bought nothing for sure; in doubt: 1 job for 16 credits"
+    assert document(doubt)["run"] == {"bought": 0, "credits": "0"}
+    not_taken = e.NotAccepted(IDS[1], Failure("no_money", "402", "top up"))
+    assert bought(doubt, not_taken) == "this run bought nothing"
+
+
+def test_a_collect_has_nothing_to_say_about_buying() -> None:
+    whole = {**manifest_of(*one_of_each()), "command": "collect"}
+    assert "this run bought" not in report_text(RunView(whole))
+
+
+PLACES = {"outputs": "rehearsal/outputs", "record": f"rehearsal/runs/{RUN}/manifest.json"}
+
+
+def test_a_report_ends_with_where_the_files_and_the_record_are() -> None:
+    told = f"files in rehearsal/outputs; the record is rehearsal/runs/{RUN}/manifest.json"
+    good = [event for event in one_of_each() if good_ones(event)]
+    assert text(*good, **PLACES).endswith(f"\nthis run bought 1 job for 15.5 credits\n{told}")
+    assert report_text(everything(**PLACES)).endswith(f" --retry failed\n\n{told}")
+
+
+def test_where_there_is_no_file_or_no_record_none_is_named() -> None:
+    assert text(planned(1, "a"), **PLACES).endswith(f"\n\nthe record is {PLACES['record']}")
+    good = [event for event in one_of_each() if good_ones(event)]
+    assert text(*good, outputs="outputs").endswith("\nfiles in outputs")
+
+
+def test_a_rehearsal_says_so_in_its_first_line() -> None:
+    first = f"run {RUN} of tea - a rehearsal, nothing is paid"
+    assert text(planned(1, "a"), rehearsal=True).split("\n")[0] == first
+    assert text(planned(1, "a")).split("\n")[0] == f"run {RUN} of tea"
+
+
 def test_colour_changes_nothing_but_colour() -> None:
-    whole = manifest_of(*one_of_each())
-    painted = report_text(whole, NOTES, OUT_OF_CREDITS, 4, color=True)
+    whole = everything(rehearsal=True, outputs="outputs", record="runs/x/manifest.json")
+    painted = report_text(whole, color=True)
     assert painted != uncolored(painted)
-    assert uncolored(painted) == report_text(whole, NOTES, OUT_OF_CREDITS, 4)
+    assert uncolored(painted) == report_text(whole)
 
 
 # --- the document --------------------------------------------------------------------------------
 
 
 def test_the_document_fits_its_schema() -> None:
-    found = report_document(
-        manifest_of(*one_of_each()), NOTES, OUT_OF_CREDITS, 4, flag=" --sandbox"
-    )
+    found = report_document(everything(flag=" --sandbox"))
     assert refused("documents/report", found) == []
     standings = {job["address"]: job["standing"] for job in found["jobs"]}
     assert standings == {
@@ -191,7 +346,7 @@ def test_the_document_fits_its_schema() -> None:
 
 
 def test_a_job_in_the_document_is_the_manifests_without_the_prompt() -> None:
-    job = report_document(manifest_of(*one_of_each()), NOTES, None, None)["jobs"][1]
+    job = report_document(everything())["jobs"][1]
     assert job["task_id"] == "task-1"
     assert job["credits"] == {"planned": "16", "charged": "16"}
     assert job["note"] == "bought, but not collected: HTTP 404"
@@ -200,7 +355,8 @@ def test_a_job_in_the_document_is_the_manifests_without_the_prompt() -> None:
 
 def test_documents_of_an_empty_and_an_unfinished_run_fit_the_schema() -> None:
     assert refused("documents/report", document()) == []
-    unfinished = report_document(manifest_of(planned(1, "a")), {}, None, None)
+    unfinished = report_document(RunView(manifest_of(planned(1, "a"))))
+    assert unfinished["exit_code"] is None
     assert refused("documents/report", unfinished) == []
 
 
@@ -226,8 +382,8 @@ SUITE = {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"}
 CASE_PARTS = ["skipped", "error", "failure", "system-out"]
 
 
-def junit(*events: e.Event, notes: dict[str, str] | None = None) -> ET.Element:
-    said = report_junit(manifest_of(*events), notes)
+def junit(*events: e.Event, **more: Any) -> ET.Element:
+    said = report_junit(view(*events, **more))
     assert said.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>')
     suite = ET.fromstring(said.encode()).find("testsuite")
     assert suite is not None
@@ -293,14 +449,14 @@ def test_junit_of_an_empty_run_is_an_empty_suite() -> None:
 
 
 def test_hostile_answers_are_told_harmlessly_everywhere() -> None:
-    whole = manifest_of(*one_of_each(HOSTILE))
-    notes = {"tea/busy": HOSTILE}
-    said = report_text(whole, notes, (HOSTILE, HOSTILE), 4)
+    notes, why = {"tea/busy": HOSTILE}, (HOSTILE, HOSTILE)
+    whole = everything(HOSTILE, notes=notes, stopped=why, outputs=HOSTILE, record=HOSTILE)
+    said = report_text(whole)
     assert harmless(said)
     assert "[red]泡" in said
-    assert harmless(report_junit(whole, notes))
-    found = report_document(whole, notes, None, 4)
-    assert refused("documents/report", found) == []
+    assert harmless(report_junit(whole))
+    found = report_document(whole)
+    assert refused("documents/report", found) == ["stopped.reason enum"]
     assert harmless(json_text(found))
 
 
@@ -323,4 +479,4 @@ def test_money_is_added_exactly() -> None:
         task = hash_of(number)[:32]
         events += [reserved(number, f"j{number}"), e.Submitted(task, f"t{number}")]
         events += [e.Succeeded(task, Decimal("0.1"), ())]
-    assert "; 0.3 credits charged" in text(*events)
+    assert "; 0.3 credits charged\nthis run bought 3 jobs for 0.3 credits" in text(*events)

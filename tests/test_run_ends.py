@@ -53,8 +53,24 @@ def test_one_interrupt_stops_spending_and_collects_what_is_in_flight(table: Set)
     assert states.count("succeeded") == 3
     assert states.count(None) == 6
     assert len(list(bench.folder.rglob("*.mp4"))) == 3
+    assert "\nInterrupted; 6 jobs were not bought. Run again to go on;" in ran.out
+    assert "    kiejobs run jobs.yaml\n" in ran.out
     assert bench.run().code == 0
     assert len(judge.tasks) == 9
+
+
+def test_an_interrupt_after_all_was_bought_leaves_nothing_to_do(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one [end=held]"})
+    process = start(bench)
+    judge.wait_until(lambda: len(judge.sent(RECORD)) > 0)
+    process.send_signal(signal.SIGINT)
+    said(process, "Ctrl-C again")
+    judge.let_go.set()
+    ran = ended(process)
+    assert ran.code == 130
+    assert "\nInterrupted; all that was bought is here.\n" in ran.out
+    assert bench.plan() == {"one": "keep"}
 
 
 def test_a_create_under_way_is_answered_before_an_interrupt_takes_hold(table: Set) -> None:

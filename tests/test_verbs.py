@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench import Bench
 from tests.reference.cli import commands
+from tests.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,51 @@ def test_the_commands_that_init_suggests_work_as_they_stand(bench: Bench) -> Non
     assert shlex.join(suggested[1]) in job_file.read_text()
 
 
+def test_a_rehearsal_says_so_wherever_credits_are_told(bench: Bench) -> None:
+    bench.write({"one": "one"})
+    mark = " - a rehearsal, nothing is paid"
+    planned = bench.do("plan", "jobs.yaml", "--sandbox")
+    assert f"judged: 1 to buy for 16 credits ($0.08){mark}" in planned.out.split("\n")
+    ran = bench.do("run", "jobs.yaml", "--sandbox", "--speed", "1000")
+    assert ran.out.count(mark) == 2
+    for verb in ("report", "status"):
+        assert bench.do(verb, "--sandbox").out.split("\n")[0].endswith(mark)
+    assert mark not in bench.do("plan", "jobs.yaml").out
+
+
+# --- what a report tells -----------------------------------------------------------------------------
+
+
+def test_a_report_tells_what_its_run_bought_and_where_it_lies(bench: Bench) -> None:
+    rehearse = ("run", "jobs.yaml", "--sandbox", "--speed", "1000")
+    bench.write({"one": "one", "two": "two"})
+    assert bench.do(*rehearse).code == 0
+    bench.write({"one": "one", "two": "two", "three": "three"})
+    second = bench.do(*rehearse)
+    (_, latest) = sorted(
+        path.name for path in (bench.folder / "rehearsal/runs").iterdir() if path.is_dir()
+    )
+    ends = [
+        "3 jobs: 3 succeeded; 48 credits charged",
+        "this run bought 1 job for 16 credits",
+        f"files in rehearsal/outputs; the record is rehearsal/runs/{latest}/manifest.json",
+    ]
+    assert second.out.splitlines()[-3:] == ends
+    assert bench.do("report", "--sandbox").out.splitlines()[-3:] == ends
+    document = bench.do("report", "--sandbox", "--format", "json").json
+    assert refused("documents/report", document) == []
+    assert document["run"] == {"bought": 1, "credits": "16"}
+
+
+def test_after_detaching_the_report_says_submitted_as_status_does(bench: Bench) -> None:
+    bench.write({"one": "one"})
+    ran = bench.do("run", "jobs.yaml", "--sandbox", "--detach")
+    assert ran.code == 0
+    assert "1 job: 1 submitted; 0 credits charged, 16 credits held by what is at the API" in ran.out
+    assert "  submitted  1" in bench.do("status", "--sandbox").out
+    assert "files in" not in ran.out
+
+
 # --- what to do next ---------------------------------------------------------------------------------
 
 LOST_REPLIES = "rules: [{on: create, do: {lose_reply: after_accept}}]"
@@ -121,3 +167,17 @@ def test_with_nothing_to_collect_the_hint_leads_to_the_doubt(doubtful: Bench) ->
         "Nothing to collect.\n"
         "1 in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\n"
     )
+
+
+def test_a_run_with_nothing_left_but_a_doubt_says_how_to_rule(doubtful: Bench) -> None:
+    folders = ("--sandbox", "--runs", "my runs")
+    again = doubtful.do("run", "jobs.yaml", *folders)
+    assert again.code == 4
+    assert "Nothing to buy in this rehearsal." in again.out
+    rule = "    kiejobs resolve judged/doubt {} --sandbox --runs 'my runs'"
+    lines = again.out.split("\n")
+    assert rule.format("--task TASK_ID") in lines
+    assert rule.format("--lost") in lines
+    beside = doubtful.do("run", "jobs.yaml", *folders, "--format", "json")
+    assert (beside.code, beside.out) == (4, "")
+    assert "--lost --sandbox" in beside.err

@@ -19,6 +19,7 @@ from kiejobs.commands.loading import media_type_of
 from kiejobs.commands.opening import opened
 from kiejobs.commands.planning import does_something
 from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.viewing import Ending, view_of
 from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.core.fold import JournalRecord, Timed
@@ -37,10 +38,14 @@ if TYPE_CHECKING:
     from kiejobs.adapters.system import Secret
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job, Json
     from kiejobs.reports.progress import RunProgress
     from kiejobs.runner import Settings, Spending
+
+_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+"""What stops spending, in the words of those who send it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,11 @@ def _on_signals(
     async def listen() -> None:
         if sys.platform == "win32":
             return  # there Ctrl-C ends the process, which the journal survives like any death
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
+        with anyio.open_signal_receiver(*_SIGNALS) as signals:
+            async for signum in signals:
                 if errand.spending.stopped is Stop.INTERRUPTED:
                     screen.leave(f"left; go on with: kiejobs collect{space.flag}")
-                errand.spending.stop(Stop.INTERRUPTED, "interrupted")
+                errand.spending.stop(Stop.INTERRUPTED, _SIGNALS[signum])
                 note("no more spending; still collecting. Press Ctrl-C again to leave at once")
 
     return listen
@@ -128,22 +133,18 @@ def _on_signals(
 
 def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form: str) -> ExitCode:
     """Write the manifests, tell the report, and say how it ended."""
-    code, document = _outcome(errand, end, space)
+    code, document, ledger = _outcome(errand, end, space)
     stopped = errand.spending.stopped
     if errand.journal.is_born:
         _finish(errand, code, screen)
     errand.journal.close()
     refresh_manifests(space, errand.journal.run_id)
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
+    view = view_of(space, document, ledger, Ending(int(code), told, end.notes))
     if form == "json":
-        made = report_document(document, end.notes, told, int(code), flag=space.flag)
-        screen.show(json_text(made))
+        screen.show(json_text(report_document(view)))
     else:
-        screen.show(
-            report_text(
-                document, end.notes, told, int(code), color=screen.color_out, flag=space.flag
-            )
-        )
+        screen.show(report_text(view, color=screen.color_out))
     return code
 
 
@@ -155,8 +156,10 @@ def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
         screen.say(f"warning: {problem.message}")
 
 
-def _outcome(errand: Errand, end: RunEnd, space: Workspace) -> tuple[ExitCode, dict[str, Json]]:
-    """The exit code and the run's manifest, both from what the journals say now."""
+def _outcome(
+    errand: Errand, end: RunEnd, space: Workspace
+) -> tuple[ExitCode, dict[str, Json], Ledger]:
+    """The exit code, the run's manifest and the ledger, from what the journals say now."""
     journals = space.journals()
     ledger = space.ledger(journals)
     if errand.journal.is_born:
@@ -166,7 +169,7 @@ def _outcome(errand: Errand, end: RunEnd, space: Workspace) -> tuple[ExitCode, d
     followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and not c.spends]
     document = manifest(record, ledger, also=followed)
     states = [job["state"] for job in document["jobs"].values()]
-    return _exit_code(states, end, errand), document
+    return _exit_code(states, end, errand), document, ledger
 
 
 def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:

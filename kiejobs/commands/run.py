@@ -30,6 +30,7 @@ from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.core.output_path import beside
 from kiejobs.core.plan import Action
 from kiejobs.core.types import State
+from kiejobs.reports.next_steps import doubts_text
 from kiejobs.reports.plan_report import PlanText
 from kiejobs.runner import Spending
 
@@ -73,7 +74,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         _show(loaded, lines, made.totals, left, how, space, screen)
         busy = [line for line in lines if does_something(line)]
         if not busy:
-            return _nothing_to_do(lines)
+            return _nothing_to_do(lines, how, space, screen)
         key = require_key(space)
         if not space.sandbox:
             _confirm(made.totals, how, screen)
@@ -96,14 +97,14 @@ def _show(
     space: Workspace,
     screen: Screen,
 ) -> None:
-    """The plan: on stdout as part of the text, on stderr beside a JSON report."""
+    tell, color = _teller(how, screen)
     text = PlanText(
-        screen.color_out if how.form == "text" else screen.color_err,
+        color,
         widest_address(loaded),
         usd_per_credit(loaded),
         space.flag,
+        rehearsal=space.sandbox,
     )
-    tell = screen.show if how.form == "text" else screen.say
     tell(text.header())
     for line in lines:
         tell(text.line(line, diff_of(loaded, line) or ()))
@@ -127,15 +128,23 @@ def _job_of(loaded: Loaded, ledger: Ledger, elsewhere: Ledger) -> Callable[[int]
     return job_of
 
 
-def _nothing_to_do(lines: Sequence[Change]) -> ExitCode:
+def _nothing_to_do(lines: Sequence[Change], how: How, space: Workspace, screen: Screen) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
-    states = {line.attempt.state for line in lines if line.attempt is not None}
-    held = {line.attempt.state for line in lines if line.attempt and line.action is Action.HOLD}
-    if State.IN_DOUBT in states:
+    attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
+    doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
+    if doubts:
+        tell, color = _teller(how, screen)
+        tell(doubts_text(doubts, color=color, flag=space.flag))
         return ExitCode.IN_DOUBT
-    if held & {State.FAILED, State.REJECTED}:
-        return ExitCode.SOME_FAILED
-    return ExitCode.DONE
+    held = {line.attempt.state for line in lines if line.attempt and line.action is Action.HOLD}
+    return ExitCode.SOME_FAILED if held & {State.FAILED, State.REJECTED} else ExitCode.DONE
+
+
+def _teller(how: How, screen: Screen) -> tuple[Callable[[str], None], bool]:
+    """Where the plan goes, and whether in colour: part of the text, or beside a JSON report."""
+    if how.form == "text":
+        return screen.show, screen.color_out
+    return screen.say, screen.color_err
 
 
 def _confirm(totals: PlanTotals, how: How, screen: Screen) -> None:

@@ -31,12 +31,14 @@ _KINDS = {
     Standing.IN_DOUBT: "error",
     Standing.NOT_COLLECTED: "error",
     Standing.RUNNING: "skipped",
+    Standing.SUBMITTED: "skipped",
+    Standing.RESERVED: "skipped",
     Standing.UNSENT: "skipped",
     Standing.LOST: "skipped",
 }
 
 
-def junit(view: RunView) -> str:
+def report_junit(view: RunView) -> str:
     """`<testsuites><testsuite><testcase>`, with the task's id and the files in `system-out`."""
     suites = ET.Element("testsuites")
     suite = ET.SubElement(suites, "testsuite", _suite(view))

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiejobs.reports.paint import Paint
 from kiejobs.reports.run_view import Standing
 from kiejobs.reports.screen import clean, moment, plural, price_text, quoted, shortened
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import Json
-    from kiejobs.reports.paint import Paint
     from kiejobs.reports.run_view import JobView, RunView
 
 _LONGEST = 160
@@ -38,12 +38,16 @@ _GO_ON = "Run again to go on; nothing is bought twice."
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do: a stable `reason`, why in words, the commands; an address where it is one job's."""
+    """One thing to do: a stable `reason`, why in words, the commands; an address where it is one job's.
+
+    `title` stands before the message where people read it; None where that says it all.
+    """
 
     reason: str
     message: str
     commands: tuple[str, ...] = ()
     address: str | None = None
+    title: str | None = None
 
     def document(self) -> dict[str, Json]:
         return {
@@ -61,7 +65,7 @@ def steps_after(view: RunView) -> list[Step]:
     steps = [_doubt_of(job, view.flag) for job in doubts]
     counts = Counter(job.standing for job in jobs)
     if view.stopped is not None:
-        steps.append(_stopped(view.stopped, counts[Standing.UNSENT], view))
+        steps.append(_stopped(view.stopped, counts, view))
     return steps + list(_by_standing(counts, view))
 
 
@@ -77,6 +81,11 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
         )
         for attempt in attempts
     ]
+
+
+def doubts_text(attempts: Iterable[Attempt], *, color: bool = False, flag: str = "") -> str:
+    """How to rule on each of them, below a blank line; nothing where there is none."""
+    return "\n".join(step_lines(doubt_steps(attempts, flag), Paint(color)))
 
 
 def doubt_step(
@@ -105,7 +114,8 @@ def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
             yield from (f"    {command}" for command in step.commands)
     for step in steps:
         if step.reason != "in_doubt":
-            yield from ("", f"{paint.bold(_title(step.reason))}: {step.message}")
+            title = f"{paint.bold(step.title)}: " if step.title else ""
+            yield from ("", f"{title}{step.message}")
             yield from (f"    {command}" for command in step.commands)
 
 
@@ -114,10 +124,6 @@ def _how_to_rule(paint: Paint) -> Iterator[str]:
     yield f"{title}: may have been bought, and is not bought again until you rule on it."
     yield "Look for the request in the vendor's task log: --task with the id that you find there,"
     yield "or --lost where you are sure that nothing was made."
-
-
-def _title(reason: str) -> str:
-    return reason.replace("_", " ").capitalize()
 
 
 def _doubt_of(job: JobView, flag: str) -> Step:
@@ -130,34 +136,67 @@ def _doubt_of(job: JobView, flag: str) -> Step:
     )
 
 
-def _stopped(stopped: tuple[str, str], unsent: int, view: RunView) -> Step:
+def _stopped(stopped: tuple[str, str], counts: Counter[Standing], view: RunView) -> Step:
     reason, why = stopped
+    if reason == "interrupted":
+        return _interrupted(counts, view)
     said = f": {shortened(clean(why), _LONGEST)}" if why else ""
+    unsent = counts[Standing.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     message = f"{clean(reason)}{said}.{left} {_CURES.get(reason, _GO_ON)}"
-    return Step("stopped", message, (_run(view),))
+    return Step("stopped", message, (_again(view),), title="Stopped")
+
+
+def _interrupted(counts: Counter[Standing], view: RunView) -> Step:
+    """What is left. Doubts wait for rulings, which are told by themselves, and not for another run."""
+    left = list(_left(counts))
+    doubts = [f"{_are(counts[Standing.IN_DOUBT])} in doubt"] if counts[Standing.IN_DOUBT] else []
+    if not left and not doubts:
+        return Step("stopped", "Interrupted; all that was bought is here.")
+    message = f"Interrupted; {', '.join([*left, *doubts])}."
+    if not left:
+        return Step("stopped", message)
+    return Step("stopped", f"{message} {_GO_ON}", (_again(view),))
+
+
+def _left(counts: Counter[Standing]) -> Iterator[str]:
+    if counts[Standing.UNSENT]:
+        yield f"{_were(counts[Standing.UNSENT])} not bought"
+    if at_api := counts[Standing.RUNNING] + counts[Standing.SUBMITTED]:
+        yield f"{_are(at_api)} still at the API"
+    if counts[Standing.NOT_COLLECTED]:
+        yield f"{_are(counts[Standing.NOT_COLLECTED])} not collected"
 
 
 def _by_standing(count: Counter[Standing], view: RunView) -> Iterator[Step]:
-    if count[Standing.RUNNING]:
-        jobs = plural(count[Standing.RUNNING], "job is", "jobs are")
-        message = f"{jobs} still at the API, paid for; bring the files home later with"
-        yield Step("running", message, (f"kiejobs collect{view.flag}",))
+    collect = (f"kiejobs collect{view.flag}",)
+    if at_api := count[Standing.RUNNING] + count[Standing.SUBMITTED]:
+        message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
+        yield Step("running", message, collect, title="Not here yet")
     if count[Standing.NOT_COLLECTED]:
-        jobs = plural(count[Standing.NOT_COLLECTED], "job is", "jobs are")
+        jobs = _are(count[Standing.NOT_COLLECTED])
         message = f"{jobs} bought and made, but the files are not here; try again with"
-        yield Step("not_collected", message, (f"kiejobs collect{view.flag}",))
+        yield Step("not_collected", message, collect, title="Not collected")
     failed = count[Standing.FAILED] + count[Standing.REJECTED]
     if failed:
         message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
-        yield Step("failed", message, (f"{_run(view)} --retry failed",))
+        yield Step("failed", message, (f"{_run(view)} --retry failed",), title="Failed")
     if count[Standing.UNSENT] and view.stopped is None:
         message = f"{_were(count[Standing.UNSENT])} not bought. {_GO_ON}"
-        yield Step("not_submitted", message, (_run(view),))
+        yield Step("not_submitted", message, (_run(view),), title="Not submitted")
 
 
 def _were(count: int) -> str:
     return plural(count, "job was", "jobs were")
+
+
+def _are(count: int) -> str:
+    return plural(count, "job is", "jobs are")
+
+
+def _again(view: RunView) -> str:
+    """The command that goes on: `collect` buys nothing, so nothing of it leads to `run`."""
+    return f"kiejobs collect{view.flag}" if view.manifest["command"] == "collect" else _run(view)
 
 
 def _run(view: RunView) -> str:

@@ -1,10 +1,6 @@
-"""A run's report: text for people, a document, or JUnit.
+"""A run's report: text for people, or a document. The one for CI servers is in junit_report.py.
 
-In: a manifest's dict, notes on jobs by address, why spending stopped, how the run ended. Out: text; the
-document of schemas/documents/report.schema.json; JUnit XML. Touches nothing.
-
-`stopped` is a reason and its why, which may be empty; `exit_code` is None where the run has no end on
-record.
+In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
@@ -13,74 +9,65 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.core.events import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.junit_report import junit
 from kiejobs.reports.next_steps import step_lines, steps_after
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.run_view import RunView, Standing
-from kiejobs.reports.screen import clean, credits_text, pad, plural, price_text, shortened, width
+from kiejobs.reports.run_view import Standing, price_of
+from kiejobs.reports.screen import (
+    REHEARSED,
+    clean,
+    credits_text,
+    pad,
+    plural,
+    price_text,
+    shortened,
+    width,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kiejobs.core.types import Json
-    from kiejobs.reports.run_view import JobView
+    from kiejobs.reports.run_view import JobView, RunView
 
 _STATE = 13  # columns: as wide as `not submitted`
 _CREDITS = 7
 _LONGEST = 160
+_HELD = frozenset({Standing.RUNNING, Standing.SUBMITTED, Standing.RESERVED})
 
 
-def report_text(
-    manifest: Mapping[str, Json],
-    notes: Mapping[str, str],
-    stopped: tuple[str, str] | None,
-    exit_code: int | None,
-    *,
-    color: bool = False,
-    flag: str = "",
-) -> str:
-    """Every job with its task and its file or error; the totals; what to do next.
-
-    `flag` is added to commands that are shown, e.g. ` --sandbox`.
-    """
-    view = RunView(manifest, notes, stopped, exit_code, flag)
+def report_text(view: RunView, *, color: bool = False) -> str:
+    """Every job with its task and its file or error; the totals; what to do next; where it all is."""
     paint = Paint(color)
-    jobs = view.jobs
-    lines = [paint.bold(_title(view)), "", *_table(jobs, paint), "", paint.bold(_totals(jobs))]
-    return "\n".join([*lines, *step_lines(steps_after(view), paint)])
+    lines = [paint.bold(_title(view)), "", *_table(view.jobs, paint), ""]
+    lines += [paint.bold(_totals(view.jobs)), *_bought(view)]
+    steps, places = list(step_lines(steps_after(view), paint)), list(_places(view))
+    gap = [""] if steps and places else []
+    return "\n".join([*lines, *steps, *gap, *places])
 
 
-def report_document(
-    manifest: Mapping[str, Json],
-    notes: Mapping[str, str],
-    stopped: tuple[str, str] | None,
-    exit_code: int | None,
-    *,
-    flag: str = "",
-) -> dict[str, Json]:
-    view = RunView(manifest, notes, stopped, exit_code, flag)
+def report_document(view: RunView) -> dict[str, Json]:
+    stopped = view.stopped
+    bought = [price_of(attempt) for attempt in view.bought]
     return {
         "format_version": FORMAT_VERSION,
-        "run_id": manifest["run_id"],
-        "campaign": manifest["campaign"],
-        "exit_code": exit_code,
+        "run_id": view.manifest["run_id"],
+        "campaign": view.manifest["campaign"],
+        "exit_code": view.exit_code,
         "stopped": None if stopped is None else {"reason": stopped[0], "why": stopped[1]},
-        "totals": manifest["totals"],
+        "run": {"bought": len(bought), "credits": money(_known(bought))},
+        "totals": view.manifest["totals"],
         "jobs": [_job(job) for job in view.jobs],
         "next": [step.document() for step in steps_after(view)],
     }
 
 
-def report_junit(manifest: Mapping[str, Json], notes: Mapping[str, str] | None = None) -> str:
-    """A suite for the campaign, a case for each job."""
-    return junit(RunView(manifest, notes or {}))
-
-
 def _title(view: RunView) -> str:
     campaign = view.manifest["campaign"]
     of = f" of {clean(campaign)}" if campaign else ""
-    return f"run {clean(view.manifest['run_id'])}{of}"
+    mark = REHEARSED if view.rehearsal else ""
+    return f"run {clean(view.manifest['run_id'])}{of}{mark}"
 
 
 def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
@@ -120,22 +107,50 @@ def _totals(jobs: Sequence[JobView]) -> str:
     counts = Counter(job.standing for job in jobs)
     parts = [f"{counts[s]:,} {state_words(s)}" for s in Standing if counts[s]]
     charged = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
-    money = [f"{price_text(charged)} charged"]
-    open_ = [job for job in jobs if job.standing is Standing.RUNNING]
-    doubted = [job for job in jobs if job.standing is Standing.IN_DOUBT]
+    money_ = [f"{price_text(charged)} charged"]
+    open_ = [job.planned for job in jobs if job.standing in _HELD]
+    doubted = [job.planned for job in jobs if job.standing is Standing.IN_DOUBT]
     if open_:
-        money.append(f"{_planned(open_)} held by what is running")
+        money_.append(f"{_sum(open_)} held by what is at the API")
     if doubted:
-        money.append(f"{_planned(doubted)} in doubt")
+        money_.append(f"{_sum(doubted)} in doubt")
     states = ", ".join(parts) or "nothing done"
-    return f"{plural(len(jobs), 'job')}: {states}; {', '.join(money)}"
+    return f"{plural(len(jobs), 'job')}: {states}; {', '.join(money_)}"
 
 
-def _planned(jobs: Sequence[JobView]) -> str:
-    if all(job.planned is None for job in jobs):
+def _bought(view: RunView) -> Iterator[str]:
+    """What this run alone bought, of all that stands in its table; `collect` has nothing to say."""
+    if view.manifest["command"] != "run":
+        return
+    bought, doubts = view.bought, view.doubts
+    told = (
+        f"{plural(len(bought), 'job')} for {_sum(map(price_of, bought))}" if bought else "nothing"
+    )
+    if doubts:
+        more = f"{plural(len(doubts), 'job')} for {_sum(map(price_of, doubts))}"
+        told += f"{'' if bought else ' for sure'}; in doubt: {more}"
+    yield f"this run bought {told}"
+
+
+def _places(view: RunView) -> Iterator[str]:
+    """Where the videos are, and what to keep."""
+    files = any(job.job["files"] for job in view.jobs)
+    parts = [f"files in {clean(view.outputs)}"] if files and view.outputs is not None else []
+    parts += [f"the record is {clean(view.record)}"] if view.record is not None else []
+    if parts:
+        yield "; ".join(parts)
+
+
+def _sum(prices: Iterable[Decimal | None]) -> str:
+    """Prices of which some may be unknown, in words."""
+    every = list(prices)
+    if every and all(price is None for price in every):
         return price_text(None)
-    more = " or more" if any(job.planned is None for job in jobs) else ""
-    return price_text(sum((job.planned or Decimal(0) for job in jobs), Decimal(0))) + more
+    return price_text(_known(every)) + (" or more" if None in every else "")
+
+
+def _known(prices: Iterable[Decimal | None]) -> Decimal:
+    return sum((price for price in prices if price is not None), Decimal(0))
 
 
 def _job(job: JobView) -> dict[str, Json]:

@@ -1,12 +1,12 @@
 """A run as reports look at it: its manifest, and what the manifest doesn't say.
 
-In: a manifest's dict, notes, why spending stopped. Out: `RunView`, whose jobs know how they stand.
-Touches nothing.
+In: a manifest's dict, notes, why spending stopped, what the run itself sent, where things lie. Out:
+`RunView`, whose jobs know how they stand. Touches nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 from kiejobs.core.types import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import Json
 
 
 class Standing(StrEnum):
     """How a job stands, for a person: its state, and whether its files are here.
 
-    UNSENT was never taken by the API in this run; LOST was ruled never to have been made.
+    UNSENT was never taken by the API in this run; LOST was ruled never to have been made; RESERVED is
+    what another run is about to send.
     """
 
     SUCCEEDED = "succeeded"
@@ -31,6 +33,8 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     IN_DOUBT = "in_doubt"
     RUNNING = "running"
+    SUBMITTED = "submitted"
+    RESERVED = "reserved"
     UNSENT = "not_submitted"
     LOST = "ruled_lost"
 
@@ -51,8 +55,6 @@ class JobView:
             return Standing.LOST if ruled else Standing.UNSENT
         if state == State.SUCCEEDED:
             return Standing.SUCCEEDED if self.job["files"] else Standing.NOT_COLLECTED
-        if state in {State.RESERVED, State.SUBMITTED, State.RUNNING}:
-            return Standing.RUNNING
         return Standing(state)
 
     @property
@@ -76,15 +78,21 @@ class JobView:
 class RunView:
     """A run for its report.
 
-    `notes` by address; `stopped` is a reason and its why, if any; `flag` is added to commands that are
-    shown.
+    `notes` by address; `stopped` is a reason and its why (which may be empty), if any; `exit_code` is
+    None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
+    to commands that are shown; `outputs` is the folder of the files and `record` the run's document, None
+    where there is none.
     """
 
     manifest: Mapping[str, Json]
-    notes: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
     stopped: tuple[str, str] | None = None
     exit_code: int | None = None
+    attempts: Sequence[Attempt] = ()
     flag: str = ""
+    rehearsal: bool = False
+    outputs: str | None = None
+    record: str | None = None
 
     @property
     def jobs(self) -> list[JobView]:
@@ -93,10 +101,27 @@ class RunView:
         return [JobView(address, job, self.notes.get(address)) for address, job in entries]
 
     @property
+    def bought(self) -> list[Attempt]:
+        """What this run bought for sure, whatever became of it."""
+        return [attempt for attempt in self.attempts if attempt.task_id is not None]
+
+    @property
+    def doubts(self) -> list[Attempt]:
+        """What this run may have bought."""
+        return [attempt for attempt in self.attempts if attempt.state is State.IN_DOUBT]
+
+    @property
     def file(self) -> str | None:
         """The job file, where the run had one."""
         source = self.manifest["source"]
         return None if source is None else source["file"]
+
+
+def price_of(attempt: Attempt) -> Decimal | None:
+    """What was charged, else what is to be; None where neither is known."""
+    if attempt.charged is not None or attempt.state is State.FAILED:
+        return attempt.charged or Decimal(0)
+    return attempt.reserved.credits
 
 
 def _credits(text: str | None) -> Decimal | None:
