@@ -31,7 +31,9 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    from kiejobs.cli.verbs import door  # noqa: PLC0415 - so that an import error is a bug report too
+    # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
+    from kiejobs.cli import record_verbs, verbs  # noqa: F401, PLC0415
+    from kiejobs.cli.door import door  # noqa: PLC0415
 
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.cli.verbs import door
+import kiejobs.cli.record_verbs
+import kiejobs.cli.verbs  # noqa: F401 - the verbs hang themselves onto the door
+from kiejobs.cli.door import door
 from tests.reference.markdown import code, codes, table
 
 if TYPE_CHECKING:

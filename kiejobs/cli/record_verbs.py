@@ -1,0 +1,152 @@
+"""The verbs about what was bought: one command each, its work behind an import.
+
+In: parsed options. Out: an exit code. Touches nothing itself.
+"""
+
+# ruff: noqa: PLC0415 - imports inside a command keep `--help` light
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kiejobs.cli.door import MAYBE_FILE, RUN, door, wanted, where
+from kiejobs.cli.options import CHOICE, FOLDERS, REHEARSAL, flag, format_flag
+
+if TYPE_CHECKING:
+    from kiejobs.core.errors import ExitCode
+
+
+@door.command(short_help="Show what is in flight and what is in doubt.")
+@MAYBE_FILE
+@FOLDERS
+@flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
+@format_flag()
+def status(file: str | None, form: str, *, exit_code: bool, **rest: Any) -> ExitCode:
+    """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import status as verb
+
+    return verb.status(file, where(rest), form, make_screen(), exit_code=exit_code)
+
+
+@door.command(short_help="Say why a line of the plan is what it is.")
+@click.argument("words", metavar="ADDRESS [JOBFILE]", nargs=-1, required=True)
+@CHOICE
+@FOLDERS
+@format_flag()
+def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
+    """Say why a line of the plan is what it is, and what differs from what was bought."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import explain as verb
+
+    return verb.explain(words, wanted("", rest), where(rest), form, make_screen())
+
+
+@door.command(short_help="End a doubt: name the task, or rule it lost.")
+@click.argument("address")
+@flag("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
+@flag("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
+@FOLDERS
+@REHEARSAL
+@format_flag()
+def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest: Any) -> ExitCode:
+    """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import resolve as verb
+
+    if lost == (task_id is not None) or task_id == "":
+        raise click.UsageError("say one of --task ID and --lost")
+    return verb.resolve(address, task_id, where(rest), form, make_screen())
+
+
+@door.command(short_help="Tell what a run came to.")
+@RUN
+@FOLDERS
+@flag("--out", "-o", "files", multiple=True, metavar="FILE",
+      help="Write to FILE, as its ending says: .json, .xml or .txt.")  # fmt: skip
+@format_flag("junit")
+def report(run_id: str | None, files: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
+    """Tell what RUN (the latest, where not named) came to."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import report as verb
+
+    return verb.report(run_id, where(rest), form, files, make_screen())
+
+
+@door.group(short_help="Show, rebuild or verify the runs' documents.")
+def manifest() -> None:
+    """The runs' documents: a projection of the journals, which are the truth."""
+
+
+@manifest.command(name="show")
+@RUN
+@FOLDERS
+def manifest_show(run_id: str | None, **rest: Any) -> ExitCode:
+    """Print the manifest of RUN (the latest, where not named)."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import manifest as verb
+
+    return verb.show(run_id, where(rest), make_screen())
+
+
+@manifest.command(name="rebuild")
+@FOLDERS
+def manifest_rebuild(**rest: Any) -> ExitCode:
+    """Write every manifest anew from the journals; the same bytes where nothing happened."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import manifest as verb
+
+    return verb.rebuild(where(rest), make_screen())
+
+
+@manifest.command(name="verify")
+@FOLDERS
+@flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
+@format_flag()
+def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
+    """Check that journals are unbroken, manifests true to them, and collected files whole."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import manifest as verb
+
+    return verb.verify(where(rest), form, make_screen(), decode=decode)
+
+
+@door.command(short_help="Check key, API, balance, clock, folders.")
+@FOLDERS
+@REHEARSAL
+@format_flag()
+def doctor(form: str, **rest: Any) -> ExitCode:
+    """Check that everything is in place: key, API, balance, clock, folders, versions."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import doctor as verb
+
+    return verb.doctor(where(rest), form, make_screen())
+
+
+@door.command(short_help="Serve the imitated API on a port.")
+@flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
+      help="Port to listen at; 0 for any that is free.")  # fmt: skip
+@flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
+      help="Folder of the charge log.")  # fmt: skip
+@REHEARSAL
+def sandbox(host: str, port: int, store: str, speed: float, faults: str | None) -> ExitCode:
+    """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import sandbox as verb
+
+    return verb.sandbox(host, port, store, speed, faults, make_screen())
+
+
+@door.command(short_help="Print the script that completes commands in a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for SHELL, e.g. eval "$(kiejobs completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(made(door, {}, "kiejobs", "_KIEJOBS_COMPLETE").source())
