@@ -31,8 +31,10 @@ def test_what_is_sent_is_what_render_shows_and_plan_counts(table: Set) -> None:
     bench.write(scenes, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "matrix": axes})
     planned = bench.do("plan", "jobs.yaml", "--format", "json").json
     rendered = [json.loads(line) for line in bench.do("render", "jobs.yaml").out.splitlines()]
-    ran = bench.run()
+    ran = bench.do("run", "jobs.yaml", KIEJOBS_YES="1", KIEJOBS_POLL="50ms", KIEJOBS_FORMAT="json")
     assert ran.code == 0
+    assert ran.json["run_id"] == bench.manifests()[0]["run_id"], "stdout is the document alone"
+    assert "to buy" in ran.err
     assert planned["totals"]["credits"] == "320"
     submits = [change for change in planned["changes"] if change["action"] == "submit"]
     assert len(submits) == len(judge.creates) == len(judge.tasks) == 8
@@ -53,6 +55,9 @@ def test_a_second_run_buys_nothing_says_so_and_leaves_nothing_behind(table: Set)
     again = bench.run()
     assert again.code == 0
     assert "Nothing to buy" in again.out
+    told = [bench.run("--format", "json"), bench.do("collect", "--format", "json")]
+    assert [ran.code for ran in told] == [0, 0]
+    assert [len(ran.json["jobs"]) for ran in told] == [2, 0]
     assert len(judge.creates) == 2
     assert sorted(bench.folder.rglob("*")) == before
 
@@ -144,6 +149,7 @@ def test_a_task_that_an_edit_left_in_flight_is_still_collected(table: Set) -> No
     bench.run("--detach")
     bench.write({"one": "one, edited [end=held]"})
     bench.run("--detach")
+    assert bench.run("--detach").code == 0
     judge.let_go.set()
     assert bench.do("collect", "--poll", "50ms").code == 0
     assert len(judge.tasks) == 2

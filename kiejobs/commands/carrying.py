@@ -25,6 +25,7 @@ from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.core.fold import JournalRecord, Timed
 from kiejobs.core.identity import FINGERPRINT_VERSION
 from kiejobs.core.manifest import manifest
+from kiejobs.core.plan import Action
 from kiejobs.core.types import State
 from kiejobs.ports import World
 from kiejobs.reports.documents import json_text
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
+
+
+NOTHING_DONE = RunEnd({}, 0)
+"""The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +171,17 @@ def _outcome(
         record = read_journal(errand.journal.path)
     else:
         record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
-    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and not c.spends]
+    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
     document = manifest(record, ledger, also=followed)
     states = [job["state"] for job in document["jobs"].values()]
     return _exit_code(states, end, errand), document, ledger
+
+
+def _counts(change: Change) -> bool:
+    """Is its attempt this run's business? Of what nobody wants any more only a doubt is."""
+    if change.action is Action.ORPHAN:
+        return change.attempt is not None and change.attempt.state is State.IN_DOUBT
+    return not change.spends
 
 
 def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:

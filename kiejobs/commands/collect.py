@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id
-from kiejobs.commands.carrying import Errand, carry_out, conclude, new_journal
+from kiejobs.commands.carrying import NOTHING_DONE, Errand, carry_out, conclude, new_journal
 from kiejobs.commands.loading import campaign_of
 from kiejobs.commands.opening import require_key
 from kiejobs.commands.records import refresh_manifests
@@ -41,11 +41,13 @@ def collect(
     ledger = space.ledger(journals)
     refresh_manifests(space)
     lines = list(_lines(space, ledger, campaign, wanted))
-    if not lines:
-        return _nothing_to_do(space, ledger, campaign, screen)
-    key = require_key(space)
     run_id = new_run_id(space.clock().now())
     journal, header = new_journal(space, run_id, "collect", campaign=campaign)
+    if not lines:
+        doubts = list(_doubts(ledger, campaign))
+        errand = Errand(journal, header, doubts, settings, Spending())
+        return _nothing_to_do(errand, space, form, screen)
+    key = require_key(space)
     errand = Errand(journal, header, lines, settings, Spending())
     end = carry_out(errand, space, key, screen, _no_job, lambda: None)
     return conclude(errand, end, space, screen, form)
@@ -91,19 +93,21 @@ def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
     )
 
 
-def _nothing_to_do(
-    space: Workspace, ledger: Ledger, campaign: str | None, screen: Screen
-) -> ExitCode:
+def _doubts(ledger: Ledger, campaign: str | None) -> Iterator[Change]:
+    for attempt in ledger.current():
+        mine = campaign is None or attempt.address.startswith(f"{campaign}/")
+        if mine and attempt.state is State.IN_DOUBT:
+            yield _change(attempt, Action.HOLD, "?", "in_doubt")
+
+
+def _nothing_to_do(errand: Errand, space: Workspace, form: str, screen: Screen) -> ExitCode:
+    if form == "json":
+        return conclude(errand, NOTHING_DONE, space, screen, form)
     screen.say("Nothing to collect.")
-    doubts = [
-        attempt
-        for attempt in ledger.current()
-        if attempt.state is State.IN_DOUBT
-        and (campaign is None or attempt.address.startswith(f"{campaign}/"))
-    ]
-    if not doubts:
+    if not errand.changes:
         return ExitCode.DONE
-    screen.say(f"{len(doubts)} in doubt: `kiejobs status{space.flag}` shows what to do")
+    count = len(errand.changes)
+    screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
     return ExitCode.IN_DOUBT
 
 

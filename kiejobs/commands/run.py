@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
 from kiejobs.adapters.lock import RunsLock
-from kiejobs.commands.carrying import Errand, carry_out, conclude, new_journal
+from kiejobs.commands.carrying import NOTHING_DONE, Errand, carry_out, conclude, new_journal
 from kiejobs.commands.loading import load
 from kiejobs.commands.opening import require_key
 from kiejobs.commands.planning import (
@@ -72,17 +72,16 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
         _show(loaded, lines, made.totals, left, how, space, screen)
-        busy = [line for line in lines if does_something(line)]
-        if not busy:
-            return _nothing_to_do(lines, how, space, screen)
-        key = require_key(space)
-        if not space.sandbox:
-            _confirm(made.totals, how, screen)
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
-        journal.append(*_intentions(lines))
         errand = Errand(journal, header, lines, how.settings, Spending(left))
+        if not any(map(does_something, lines)):
+            return _nothing_to_do(errand, how, space, screen)
+        key = require_key(space)
+        if not space.sandbox:
+            _confirm(made.totals, how, screen)
+        journal.append(*_intentions(lines))
         job_of = _job_of(loaded, ledger, space.elsewhere(journals))
         end = carry_out(errand, space, key, screen, job_of, lock.release)
         return conclude(errand, end, space, screen, how.form)
@@ -128,16 +127,19 @@ def _job_of(loaded: Loaded, ledger: Ledger, elsewhere: Ledger) -> Callable[[int]
     return job_of
 
 
-def _nothing_to_do(lines: Sequence[Change], how: How, space: Workspace, screen: Screen) -> ExitCode:
+def _nothing_to_do(errand: Errand, how: How, space: Workspace, screen: Screen) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
+    lines = errand.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
     if doubts:
         tell, color = _teller(how, screen)
         tell(doubts_text(doubts, color=color, flag=space.flag))
-        return ExitCode.IN_DOUBT
+    if how.form == "json":
+        return conclude(errand, NOTHING_DONE, space, screen, how.form)
     held = {line.attempt.state for line in lines if line.attempt and line.action is Action.HOLD}
-    return ExitCode.SOME_FAILED if held & {State.FAILED, State.REJECTED} else ExitCode.DONE
+    failed = ExitCode.SOME_FAILED if held & {State.FAILED, State.REJECTED} else ExitCode.DONE
+    return ExitCode.IN_DOUBT if doubts else failed
 
 
 def _teller(how: How, screen: Screen) -> tuple[Callable[[str], None], bool]:

@@ -73,7 +73,7 @@ class Runner:
         slots = anyio.Semaphore(self._settings.in_flight)
         creates = anyio.Semaphore(self._settings.creates)
         async with anyio.create_task_group() as group:
-            for task in filter(None, map(task_of, lines)):
+            for task in () if self._settings.detach else filter(None, map(task_of, lines)):
                 group.start_soon(self._guarded, self._follower.follow(task))
             for line in lines:
                 if line.spends:
