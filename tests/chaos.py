@@ -1,7 +1,8 @@
 """Kill it at random moments until it is done, then count: `python -m tests.chaos --kills 200`.
 
 In: how many kills, a seed, a folder. Out: figures. Campaigns of 40 jobs, one after the other, against a
-server with faults of its own; each command gets `kill -9`, some of them right after a create came in.
+server that has faults of its own and dies now and then; each command gets `kill -9`, some of them right
+after a create came in, some while another one collects.
 The server's log is the oracle: nothing bought twice, nothing accepted that no manifest knows and no
 address holds in doubt, and no more doubts from a kill than creates were in flight.
 """
@@ -51,9 +52,8 @@ class Chaos:
     """One session. `faults` at the server are random too, and stop with the kills."""
 
     def __init__(self, folder: Path, kills: int, seed: int, jobs: int) -> None:
-        self._random = random.Random(seed)
-        self._judge: Judge
-        self._bench, self._judge = judged(folder, chaos=random.Random(seed + 1))
+        self._random, self._faults = random.Random(seed), random.Random(seed + 1)
+        self._bench, self._judge = judged(folder, chaos=self._faults)
         self._wanted, self._kills = kills, 0
         self._jobs = jobs
         self._campaigns = 0
@@ -82,6 +82,7 @@ class Chaos:
             self._judge.calm()
             while not self._is_done(name):
                 self._bench.do("run", name, "--yes", *_QUICK)
+            self._bench.do("collect", *_QUICK[:2])
 
     def _is_done(self, name: str) -> bool:
         return self._bench.do("plan", name, "--detailed-exitcode").code == 0
@@ -91,10 +92,20 @@ class Chaos:
         collects = self._random.random() < 0.1
         words = ("collect", *_QUICK[:2]) if collects else ("run", name, "--yes", *_QUICK)
         process = self._bench.start(*words)
+        other = self._bench.start("collect", *_QUICK[:2]) if self._random.random() < 0.1 else None
+        ended = self._end_of(process, collects=collects)
+        if other is not None:
+            other.communicate(timeout=120)
+        return ended
+
+    def _end_of(self, process: subprocess.Popen[str], *, collects: bool) -> bool:
         if collects or self._random.random() < 0.4:
             moment = time.monotonic() + self._random.uniform(0.3, 1.5)
         else:
             moment = self._after_some_creates(process)
+        if self._random.random() < 0.05:
+            self._judge.close()
+            self._judge = Judge(self._bench.log, port=self._judge.port, chaos=self._faults)
         try:
             process.communicate(timeout=max(0.0, moment - time.monotonic()))
         except subprocess.TimeoutExpired:
