@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MODEL = "bytedance/v1-pro-fast-image-to-video"
-FAST = ("--poll", "50ms", "--rate", "1000/1s")
+FAST = ("--poll", "50ms", "--rate", "400/400ms")
 PACKAGE = str(Path(kiejobs.__file__).resolve().parent.parent)
 
 

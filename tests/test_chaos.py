@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def test_killed_at_random_moments_nothing_is_bought_twice_and_nothing_is_lost(
     tmp_path: Path,
 ) -> None:
-    figures = chaos(tmp_path, kills=12, seed=4, jobs=12)
-    assert figures.kills == 12
-    assert figures.accepted > 10
+    figures = chaos(tmp_path, kills=10, seed=4, jobs=30)
+    assert figures.kills == 10
+    assert figures.accepted > 5
     assert figures.well, figures
