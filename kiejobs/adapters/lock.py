@@ -1,7 +1,7 @@
 """One run at a time per runs folder: the lock, and who holds it.
 
 In: a runs folder and the id of the run that wants to buy. Out: the lock held until released, or
-JournalProblem naming the holder. Touches: `.lock` and `.lock.json` in the runs folder (git-ignored).
+JournalProblem naming the holder. Touches: `.lock*` in the runs folder (git-ignored).
 
 The operating system lets go of the lock when its process dies, so there is no stale lock to break:
 whoever holds it knows that every open reserve is a dead run's.
@@ -73,7 +73,7 @@ class RunsLock:
 @contextlib.contextmanager
 def manifests_lock(runs: Path) -> Iterator[None]:
     """Held while manifests are written. They can be rebuilt, so nobody fails for want of it."""
-    lock = FileLock(runs / ".manifests.lock")
+    lock = FileLock(runs / ".lock.manifests")
     if runs.is_dir():
         with contextlib.suppress(OSError):  # Timeout is one
             lock.acquire(timeout=_LONGEST_REFRESH)

@@ -58,7 +58,7 @@ jobs:
       prompt: Gulls rise from {{{{ vars.place }}}}, shot on a long lens
 """
 
-_IGNORED = ("rehearsal/", "outputs/", "runs/.lock", "runs/.lock.json")
+_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*")
 
 
 def init(folder: str, screen: Screen) -> ExitCode:
