@@ -422,7 +422,7 @@ def test_a_job_whose_excludes_leave_nothing_is_an_error() -> None:
 
 
 def test_a_field_that_fails_to_render_is_not_told_as_missing_too() -> None:
-    assert tiny("input: {text: '{{ nope }}', colour: red}").codes == ["template"]
+    assert tiny("input: {text: '{{ nope }}', colour: red}").codes == ["template", "unknown-field"]
 
 
 def test_a_template_that_cannot_be_compiled_is_told_even_beside_a_broken_matrix() -> None:
@@ -614,3 +614,25 @@ def test_the_lines_of_problems_are_stable() -> None:
         "unknown-field 6:13 job `a`: `txt` is not a field of example/tiny; the API would ignore it"
         " and charge | did you mean `text`? | x1 c/a"
     )
+
+
+def test_a_job_s_own_word_counts_whichever_form_it_has() -> None:
+    made = expanded(
+        f"version: 1\ncampaign: c\ndefaults:\n  model: {MODEL}\n"
+        "  input: {duration: 5, image_url: 'https://a'}\n  matrix: {resolution: [720p, 1080p]}\n"
+        "jobs:\n  a: {matrix: {duration: [5, 10]}, input: {prompt: a}}\n"
+        "  b: {input: {prompt: b, resolution: 1080p}}\n"
+    )
+    assert [(job.name, job.input["resolution"], job.input["duration"]) for job in made.jobs] == [
+        ("a", "720p", "5"),
+        ("a", "720p", "10"),
+        ("a", "1080p", "5"),
+        ("a", "1080p", "10"),
+        ("b", "1080p", "5"),
+    ]
+
+
+def test_names_may_be_in_any_script() -> None:
+    made = jobs_of({"拿铁": "model: example/tiny\ninput: {text: x}"}, campaign="Café")
+    assert made.jobs[0].address == "Café/拿铁"
+    assert made.jobs[0].output == "Café/拿铁/拿铁.webm"

@@ -92,7 +92,7 @@ def test_what_the_structure_allows(text: str) -> None:
         ("{}", ["required", "required", "required"]),
         (jobfile(version="2"), ["version const"]),
         (jobfile(version="'1'"), ["version const"]),
-        (jobfile(campaign="Tea"), ["campaign pattern"]),
+        (jobfile(campaign="Tea Time"), ["campaign pattern"]),
         (jobfile(campaign="a/b"), ["campaign pattern"]),
         (jobfile(campaign="a" * 65), ["campaign maxLength"]),
         (jobfile(campaign="7"), ["campaign type"]),

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from kiejobs.core.urls import bare
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -89,8 +91,8 @@ def is_public(address: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """A URL for people: without its query, which may be a signature."""
-    return "".join(c if c.isprintable() else " " for c in url.partition("?")[0])[:200]
+    """A URL for people: without what may be a secret."""
+    return "".join(c if c.isprintable() else " " for c in bare(url))[:200]
 
 
 async def _addresses(host: str) -> list[str]:

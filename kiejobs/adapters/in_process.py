@@ -31,4 +31,4 @@ class InProcess(httpx.AsyncBaseTransport):
         try:
             return await self._asgi.handle_async_request(request)
         except ConnectionLost as lost:
-            raise httpx.ReadError("the connection was lost", request=request) from lost
+            raise httpx.ReadError("", request=request) from lost

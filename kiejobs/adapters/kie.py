@@ -170,7 +170,10 @@ class KieApi:
             return outcome
         if isinstance(outcome, ports.StillRunning):
             return replace(outcome, api_state=self._clean(outcome.api_state))
-        return replace(outcome, message=self._clean(outcome.message))
+        outcome = replace(outcome, message=self._clean(outcome.message))
+        if isinstance(outcome, ports.NotSent) or outcome.code is None:
+            return outcome
+        return replace(outcome, code=self._clean(outcome.code))
 
     def _clean(self, text: str) -> str:
         if self._key:

@@ -36,7 +36,7 @@ class Duration(DurationBase):
         if isinstance(value, float):
             return value
         found = _DURATION.fullmatch(str(value).strip())
-        if found is None:
+        if found is None or not float(found[1]):
             self.fail(f"{value!r} is not a duration; write 500ms, 3s, 10m or 2h", param, ctx)
         return float(found[1]) * _UNITS[found[2]]
 
@@ -74,7 +74,25 @@ class Credits(CreditsBase):
         return credits_
 
 
+class Speed(DurationBase):
+    """A factor above zero, up to a million."""
+
+    name = "factor"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            factor = float(value)
+        except ValueError:
+            factor = 0.0
+        if not 0.001 <= factor <= 1_000_000:
+            self.fail(f"{value!r} is not a factor; write 20, or 0.5 for half speed", param, ctx)
+        return factor
+
+
 DURATION = Duration()
+SPEED = Speed()
 RATE = RateType()
 CREDITS = Credits()
 
@@ -115,7 +133,7 @@ FOLDERS = stacked(
 )
 
 REHEARSAL = stacked(
-    flag("--speed", type=float, default=20.0, show_default=True,
+    flag("--speed", type=SPEED, default=20.0, show_default=True,
          help="How many times faster a rehearsal's time runs."),
     flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
 )  # fmt: skip

@@ -7,6 +7,7 @@ the world that the adapters touch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from kiejobs.runner import Settings
 
 
+_LATEST = 1_000  # attempts whose age can still matter to any sensible rate
+
+
 @dataclass(frozen=True, slots=True)
 class How:
     """The flags that say how to run."""
@@ -75,8 +79,10 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
-        errand = Errand(journal, header, lines, how.settings, Spending(left))
+        settings = replace(how.settings, lately=_lately(ledger, space))
+        errand = Errand(journal, header, lines, settings, Spending(left))
         if not any(map(does_something, lines)):
+            _tell_others(errand, space, screen)
             return _nothing_to_do(errand, how, space, screen)
         key = require_key(space)
         if not space.sandbox:
@@ -84,7 +90,40 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         journal.append(*_intentions(lines))
         job_of = _job_of(loaded, ledger, space.elsewhere(journals))
         end = carry_out(errand, space, key, screen, job_of, lock.release)
-        return conclude(errand, end, space, screen, how.form)
+        code = conclude(errand, end, space, screen, how.form)
+        _tell_others(errand, space, screen)
+        return code
+
+
+def _tell_others(errand: Errand, space: Workspace, screen: Screen) -> None:
+    """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
+    ours = {line.attempt.attempt_id for line in errand.changes if line.attempt and _follows(line)}
+    others = [
+        attempt
+        for attempt in space.ledger(space.journals()).attempts()
+        if attempt.is_open
+        and attempt.address.startswith(f"{errand.header.campaign}/")
+        and attempt.run_id != errand.header.run_id
+        and attempt.attempt_id not in ours
+    ]
+    if others:
+        screen.say(
+            f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
+            f"bring them home with `kiejobs collect{space.flag}`"
+        )
+
+
+def _follows(line: Change) -> bool:
+    return line.action in {Action.RESUME, Action.ADOPT}
+
+
+def _lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
+    """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
+    now = space.clock().now()
+    speed = space.speed if space.sandbox else 1.0
+    times = [datetime.fromisoformat(attempt.times["reserved"]) for attempt in ledger.attempts()]
+    ages = [(now - at).total_seconds() for at in times[-_LATEST:]]
+    return tuple(age * speed for age in ages if age >= 0)
 
 
 def _show(

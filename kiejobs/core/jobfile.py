@@ -147,13 +147,15 @@ def _budget(written: Mapping[str, Json] | None) -> Budget | None:
 def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEntry:
     spot = root["jobs"].key_spots[name]
     merged = _beneath(defaults, body)
-    matrix = _beneath(defaults.get("matrix", YamlMap()), body.get("matrix", YamlMap()))
+    wishes = (body.get("input", YamlMap()), body.get("matrix", YamlMap()))
+    lower_input, lower_matrix = _yielding(defaults, *wishes)
+    matrix = _beneath(lower_matrix, wishes[1])
     return JobEntry(
         name=name,
         spot=spot,
         model=merged.get("model"),
         model_spot=merged.value_spots.get("model", spot),
-        input=_beneath(defaults.get("input", YamlMap()), body.get("input", YamlMap())),
+        input=_beneath(lower_input, wishes[0]),
         axes=tuple(_axes(matrix)),
         exclude=_entries(matrix.get("exclude")),
         include=_entries(matrix.get("include")),
@@ -164,6 +166,29 @@ def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEnt
         callback_url=merged.get("callBackUrl"),
         callback_spot=merged.value_spots.get("callBackUrl", spot),
     )
+
+
+def _yielding(
+    defaults: YamlMap, own_input: YamlMap, own_matrix: YamlMap
+) -> tuple[YamlMap, YamlMap]:
+    """The defaults' input and matrix without the fields that the job itself fills the other way.
+
+    A job's own axis `duration` replaces a default field of that name, and its own field a default
+    axis: the job's word counts, whichever form it has.
+    """
+    lower_input: YamlMap = defaults.get("input", YamlMap())
+    lower_matrix: YamlMap = defaults.get("matrix", YamlMap())
+    gone_fields = set(own_matrix) - set(own_input)
+    gone_axes = set(own_input) - set(own_matrix) - {"include", "exclude"}
+    return _without(lower_input, gone_fields), _without(lower_matrix, gone_axes)
+
+
+def _without(mapping: YamlMap, keys: set[str]) -> YamlMap:
+    kept = YamlMap(mapping.spot)
+    for key, value in mapping.items():
+        if key not in keys:
+            kept.put(key, value, mapping.key_spots[key], mapping.value_spots[key])
+    return kept
 
 
 def _beneath(lower: YamlMap, upper: YamlMap) -> YamlMap:

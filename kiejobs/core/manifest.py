@@ -33,9 +33,7 @@ def manifest(record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ())
     `also` names further attempts, for a report on a run that had nothing to write down.
     """
     header = record.header
-    jobs = {job["address"]: job for job in _jobs(record, ledger, also)}
-    for job in jobs.values():
-        del job["address"]
+    jobs = _by_address(_jobs(record, ledger, also))
     return {
         "format_version": FORMAT_VERSION,
         "run_id": record.run_id,
@@ -49,6 +47,22 @@ def manifest(record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ())
     }
 
 
+def _by_address(found: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Later ones overwrite earlier ones of the same request.
+
+    A task that another request has replaced under its address stays, beside it, as `ADDRESS~` and the
+    beginning of its fingerprint: no task id is ever dropped.
+    """
+    jobs: dict[str, dict[str, Any]] = {}
+    for job in found:
+        address = job.pop("address")
+        known = jobs.get(address)
+        if known and known["task_id"] and known["fingerprint"] != job["fingerprint"]:
+            jobs[f"{address}~{known['fingerprint'][:8]}"] = known
+        jobs[address] = job
+    return jobs
+
+
 def to_bytes(document: Mapping[str, Json]) -> bytes:
     """Sorted keys, two blanks, LF, UTF-8: one key a line, so that git shows what changed."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=2)
@@ -59,19 +73,21 @@ def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
     """Counts by state and sums in credits. `unpriced` counts jobs without a known price."""
     states: dict[str, int] = {_UNTOUCHED: 0, **{state.value: 0 for state in State}}
     planned = charged = Decimal(0)
-    files = unpriced = 0
+    files = unpriced = unsaid = 0
     for job in jobs:
         states[job["state"] or _UNTOUCHED] += 1
         planned += Decimal(job["credits"]["planned"] or 0)
         charged += Decimal(job["credits"]["charged"] or 0)
         unpriced += job["credits"]["planned"] is None
+        unsaid += job["state"] == State.SUCCEEDED and job["credits"]["charged"] is None
         files += len(job["files"])
     return {
         "jobs": sum(states.values()),
         "states": states,
         "files": files,
         "unpriced": unpriced,
-        "credits": {"planned": money(planned), "charged": money(charged)},
+        # The API does not always say what it charged; a sum of what is not known would lie.
+        "credits": {"planned": money(planned), "charged": None if unsaid else money(charged)},
     }
 
 
@@ -104,13 +120,14 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
 
 
 def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterable[dict[str, Any]]:
-    """Later lines overwrite earlier ones under the same address, so what was touched comes last."""
+    """What was planned, then what was touched, in the order of reservation."""
     for timed in record.events:
         if isinstance(timed.event, e.Planned):
             yield _planned(timed.event, ledger)
     touched = [getattr(timed.event, "attempt_id", None) for timed in record.events]
     known = dict.fromkeys([*also, *filter(None, touched)])
-    for attempt in filter(None, map(ledger.attempt, known)):
+    attempts = [attempt for attempt in map(ledger.attempt, known) if attempt is not None]
+    for attempt in sorted(attempts, key=lambda attempt: attempt.times["reserved"]):
         # A retry's older attempts are history; the one that counts for the purchase is the job.
         yield job_of_attempt(ledger.bought(*attempt.key) or attempt)
 

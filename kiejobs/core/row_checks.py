@@ -40,10 +40,11 @@ _CODES = {"unknown": "unknown-field", "required": "missing-field"}
 def check_request(
     recipe: Recipe, row: Row, request: Mapping[str, Json], found: RowProblems
 ) -> None:
-    """Against the model's schema, unless a field failed to render: it would only be told as missing."""
-    if found.hit:
-        return
+    """Against the model's schema. A field that failed to render is not told as missing as well."""
+    failed_to_render = found.hit
     for problem in recipe.checker.problems(request):
+        if failed_to_render and problem.keyword == "required":
+            continue
         field = str(problem.path[0]) if problem.path else ""
         spot = recipe.spot_of(field, row, key=problem.at_key)
         code = _CODES.get(problem.keyword, "invalid-field")

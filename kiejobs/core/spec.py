@@ -39,7 +39,7 @@ class Spec:
     """One model. `fields` in the schema's order, which is the order they are sent in.
 
     `defaults` are the schema's `default` keywords: they are always sent, so that the vendor changing
-    a default never changes what a job file means. `price_date` is as the schema has it.
+    a default never changes what a job file means.
     """
 
     model: str
@@ -48,7 +48,6 @@ class Spec:
     required: tuple[str, ...]
     defaults: Mapping[str, Json]
     prices: tuple[PriceLine, ...]
-    price_date: str | None
     usd_per_credit: Decimal | None
     media_type: str
     extension: str
@@ -75,7 +74,6 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         prices=tuple(
             PriceLine(line["when"], Decimal(line["credits"])) for line in price.get("credits", ())
         ),
-        price_date=price.get("date"),
         usd_per_credit=Decimal(price["usd_per_credit"]) if "usd_per_credit" in price else None,
         media_type=output.get("media_type", "application/octet-stream"),
         extension=output.get("extension", ".bin"),

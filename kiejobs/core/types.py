@@ -6,8 +6,7 @@ Submission -> Task -> Artifact -> Result. Each has one maker, named in its docst
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +14,7 @@ from kiejobs.core.errors import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Not checked further by mypy."""
@@ -165,14 +165,3 @@ class Failure:
     kind: str
     code: str | None
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts by state, and money in credits."""
-
-    jobs: int = 0
-    by_state: Mapping[str, int] = field(default_factory=dict)
-    planned: Decimal = Decimal(0)
-    charged: Decimal = Decimal(0)
-    unpriced: int = 0

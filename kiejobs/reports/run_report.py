@@ -106,8 +106,7 @@ def _below(job: JobView) -> Iterator[str]:
 def _totals(jobs: Sequence[JobView]) -> str:
     counts = Counter(job.standing for job in jobs)
     parts = [f"{counts[s]:,} {state_words(s)}" for s in Standing if counts[s]]
-    charged = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
-    money_ = [f"{price_text(charged)} charged"]
+    money_ = [_charged(jobs)]
     open_ = [job.planned for job in jobs if job.standing in _HELD]
     doubted = [job.planned for job in jobs if job.standing is Standing.IN_DOUBT]
     if open_:
@@ -116,6 +115,16 @@ def _totals(jobs: Sequence[JobView]) -> str:
         money_.append(f"{_sum(doubted)} in doubt")
     states = ", ".join(parts) or "nothing done"
     return f"{plural(len(jobs), 'job')}: {states}; {', '.join(money_)}"
+
+
+def _charged(jobs: Sequence[JobView]) -> str:
+    """What the API said that it charged; it does not always say."""
+    said = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
+    unsaid = [job.planned for job in jobs if job.settled_well and job.charged is None]
+    if not unsaid:
+        return f"{price_text(said)} charged"
+    planned = f"{_sum(unsaid)} planned, the API did not say what it charged"
+    return f"{price_text(said)} charged, {planned}" if said else planned
 
 
 def _bought(view: RunView) -> Iterator[str]:

@@ -58,6 +58,10 @@ class JobView:
         return Standing(state)
 
     @property
+    def settled_well(self) -> bool:
+        return bool(self.job["state"] == State.SUCCEEDED)
+
+    @property
     def planned(self) -> Decimal | None:
         return _credits(self.job["credits"]["planned"])
 

@@ -19,6 +19,7 @@ from kiejobs import ports
 from kiejobs.core import events as e
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.types import Failure
+from kiejobs.core.urls import bare
 from kiejobs.runner.pace import ladder
 from kiejobs.runner.spending import Stop
 
@@ -145,7 +146,7 @@ class Follower:
 
     def _succeeded(self, task: Task, outcome: ports.Succeeded) -> tuple[str, ...]:
         if not task.settled:
-            urls = tuple(url.partition("?")[0] for url in outcome.urls)
+            urls = tuple(map(bare, outcome.urls))
             self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
             self._give_back(task, outcome.charged)
         self._progress.job(task.address, "succeeded")

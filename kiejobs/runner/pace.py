@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kiejobs.ports import Clock
 
@@ -47,11 +47,13 @@ class Slot:
 class Pace:
     """One for all creates of a run."""
 
-    def __init__(self, clock: Clock, rate: Rate) -> None:
+    def __init__(self, clock: Clock, rate: Rate, lately: Iterable[float] = ()) -> None:
+        """`lately`: how many seconds ago other runs of this account sent their last creates."""
         self._clock = clock
         self._rate = rate
         self._allowed = rate.count
-        self._slots: list[Slot] = []
+        now = clock.monotonic()
+        self._slots = [Slot(now - age, used=True) for age in lately]
         self._paused_until = 0.0
         self._refusals = 0
         self._misses = 0

@@ -53,7 +53,7 @@ class Runner:
     ) -> None:
         self._settings = settings
         self._spending = spending
-        pace = Pace(world.clock, settings.rate)
+        pace = Pace(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, settings, spending, pace)
         self._follower = Follower(world, settings, spending, media_type)
         self._unsent = 0

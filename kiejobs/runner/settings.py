@@ -15,7 +15,7 @@ class Settings:
     """How to run. Times in seconds.
 
     `wait` is our patience with one task; its end means `running`. `give_up` is how long the API may
-    be out of reach before nothing more is bought.
+    be out of reach before nothing more is bought. `lately` are the ages of the account's last creates.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -25,5 +25,6 @@ class Settings:
     creates: int = 4
     downloads: int = 8
     give_up: float = 60.0
+    lately: tuple[float, ...] = ()
     detach: bool = False
     once: bool = False

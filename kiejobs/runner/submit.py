@@ -18,6 +18,7 @@ from kiejobs import ports
 from kiejobs.core import events as e
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.types import Failure
+from kiejobs.core.urls import bare
 from kiejobs.runner.follow import Task
 from kiejobs.runner.spending import Stop
 
@@ -166,7 +167,7 @@ def _reservation(job: Job) -> e.Reserved:
         take=job.take,
         model=job.model,
         input=job.input,
-        callback_url=job.callback_url,
+        callback_url=None if job.callback_url is None else bare(job.callback_url),
         credits=job.credits,
         output=job.output,
     )

@@ -104,10 +104,6 @@ class Standing:
     state: str
     ended: float | None
 
-    @property
-    def over(self) -> bool:
-        return self.ended is not None
-
 
 def standing(task: Task, now: float, speed: float) -> Standing:
     """Time goes at least as fast as it did where the task was made, so that no end is undone."""
