@@ -208,6 +208,17 @@ def test_the_key_is_cut_out_of_what_the_api_says_back() -> None:
     assert outcome.message.startswith("bad key ***")
 
 
+def test_the_key_is_cut_out_of_a_failure_s_code_as_well() -> None:
+    def echo(wire: Wire) -> None:
+        data = {"state": "fail", "failCode": f"E-{KEY}", "failMsg": "no"}
+        wire.answer(json.dumps({"code": 200, "msg": "success", "data": data}).encode())
+
+    with raw_server(echo) as server:
+        outcome = ask(server, "poll", "t1")
+    assert isinstance(outcome, ports.Failed)
+    assert outcome.code == "E-***"
+
+
 def ask(server: RawServer, what: str, *arguments: Any) -> Any:
     async def go() -> Any:
         api = KieApi(server.url, Secret(KEY), patience=QUICK)

@@ -65,6 +65,15 @@ def test_no_window_ever_holds_more_than_the_rate(story: list[str], rate: Rate) -
         assert most_in(times, 10.0) <= 20
 
 
+def test_what_another_run_sent_lately_counts_in_the_first_window() -> None:
+    clock = FakeClock()
+    pace = Pace(clock, Rate(3, 10.0), lately=[2.0, 4.0, 30.0])
+    start = clock.monotonic()
+    times = [at - start for at in sent(pace, clock, 2, lambda _: None)]
+    assert times[0] == 0
+    assert times[1] == pytest.approx(6.0)
+
+
 def test_a_slot_counts_from_the_moment_it_is_written_in() -> None:
     clock = FakeClock()
     pace = Pace(clock, Rate(2, 10.0))
