@@ -143,6 +143,18 @@ def test_collect_brings_home_what_is_missing_and_needs_no_job_file(table: Set) -
     assert len(judge.creates) == 2
 
 
+def test_a_task_that_failed_and_was_bought_again_is_still_known(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "unlucky [end=fail]"})
+    assert bench.run().code == 1
+    (failed,) = judge.tasks
+    assert bench.run("--retry", "failed").code == 1
+    assert len(judge.tasks) == 2
+    assert bench.known_tasks() == bench.accepted_tasks() == set(judge.tasks)
+    assert failed in bench.known_tasks()
+    assert bench.do("manifest", "verify").code == 0
+
+
 def test_a_task_that_an_edit_left_in_flight_is_still_collected(table: Set) -> None:
     bench, judge = table
     bench.write({"one": "one [end=held]"})

@@ -128,8 +128,10 @@ def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterabl
     known = dict.fromkeys([*also, *filter(None, touched)])
     attempts = [attempt for attempt in map(ledger.attempt, known) if attempt is not None]
     for attempt in sorted(attempts, key=lambda attempt: attempt.times["reserved"]):
-        # A retry's older attempts are history; the one that counts for the purchase is the job.
-        yield job_of_attempt(ledger.bought(*attempt.key) or attempt)
+        # What has a task of its own stays known by it, even where a retry bought the same again;
+        # of what has none, the attempt that counts for the purchase is the job.
+        counts = None if attempt.task_id else ledger.bought(*attempt.key)
+        yield job_of_attempt(counts or attempt)
 
 
 def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
