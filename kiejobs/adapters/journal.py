@@ -4,8 +4,7 @@ In: events of one run. Out: `runs/<run-id>/journal.jsonl`, and all journals of a
 Touches: the runs folder. Promises that an event is on disk before `append` returns, and that a
 journal is only ever appended to.
 
-Measured: an intention that is written but not synced is lost by a power cut in three of four tries,
-and then paid for twice. So the file is synced at each append, and its folders when it is born.
+An intention that is written but not synced can be lost by a power cut, and is then paid for twice. So the file is synced at each append, and its folders when it is born.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def canonical(value: Json) -> bytes:
     """The RFC 8785 form of `value`.
 
     Plain sorted JSON is the same bytes wherever there is no float, no integer beyond 2^53 and no key
-    outside the basic plane, and it is four times as fast; the rfc8785 package does the rest.
+    outside the basic plane, and it is faster; the rfc8785 package does the rest.
 
     Raises ValueError (UnicodeEncodeError, or rfc8785's) where `value` has no such form: a lone
     surrogate, NaN, an integer that JSON can't hold exactly.
