@@ -151,6 +151,22 @@ class NotCollected:
 
 CollectOutcome: TypeAlias = Collected | NotCollected
 
+# --- what a callback says ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A callback that passed its checks: a hint that a task is over, never the truth.
+
+    `attempt_id` from the query of the URL that was called, `task_id` from the body. `signed` when its
+    HMAC was checked.
+    """
+
+    attempt_id: str
+    task_id: str
+    signed: bool
+
+
 # --- the protocols -------------------------------------------------------------------------------
 
 
@@ -204,6 +220,16 @@ class Artifacts(Protocol):
         """Remember that these files were whole at that time, so that they needn't be re-read."""
 
 
+class Callbacks(Protocol):
+    """Where the API's callbacks come in."""
+
+    async def next(self) -> Claim:
+        """The next callback that passed its checks; waits for one, however long that takes.
+
+        One that comes again, word for word, is not told again.
+        """
+
+
 class Clock(Protocol):
     """Time as the runner knows it; a rehearsal's runs faster."""
 
@@ -233,3 +259,4 @@ class World:
     artifacts: Artifacts
     clock: Clock
     progress: Progress
+    callbacks: Callbacks | None = None
