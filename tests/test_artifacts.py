@@ -18,6 +18,7 @@ import pytest
 from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
+from kiejobs.core.output_path import beside, safe_output
 from kiejobs.core.types import FileRecord
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 from tests.judge_replies import video
@@ -71,10 +72,16 @@ def cut(request: Request) -> Reply:
 
 
 def collect(
-    url: str, root: Path, *, path: str = PATH, private: bool = True, times: int = 1
+    url: str,
+    root: Path,
+    *,
+    path: str = PATH,
+    private: bool = True,
+    times: int = 1,
+    boot: str | None = None,
 ) -> CollectOutcome:
     async def go() -> CollectOutcome:
-        artifacts = FileArtifacts(OutputFolder(root), HostRule(private_too=private))
+        artifacts = FileArtifacts(OutputFolder(root), HostRule(private_too=private), boot=boot)
         try:
             for _ in range(times):
                 outcome = await artifacts.collect(url, path, key="t1", media_type="video/mp4")
@@ -155,6 +162,43 @@ def test_the_part_of_another_task_is_not_gone_on_with(host: Host, tmp_path: Path
     collect(host.url, tmp_path)
     assert "range" not in host.requests[0].headers
     assert (tmp_path / PATH).read_bytes() == DATA
+
+
+def test_what_another_boot_left_is_not_gone_on_with_but_deleted(host: Host, tmp_path: Path) -> None:
+    host.replies = [cut, whole]
+    collect(host.url, tmp_path, boot="before")
+    (part,) = parts(tmp_path)
+    part.write_bytes(bytes(part.stat().st_size))  # as long as it was, and nothing of it
+    assert isinstance(collect(host.url, tmp_path, boot="after"), Collected)
+    assert "range" not in host.requests[1].headers
+    assert (tmp_path / PATH).read_bytes() == DATA
+    assert parts(tmp_path) == []
+
+
+def test_of_another_boot_nothing_is_deleted_that_is_no_part_or_that_somebody_holds(
+    host: Host, tmp_path: Path
+) -> None:
+    host.replies = [cut, whole]
+    collect(host.url, tmp_path, boot="another machine's")
+    (part,) = parts(tmp_path)
+    film = part.with_name("departed.mp4.part")
+    film.write_bytes(b"somebody's film")
+    with another_process(part) as process:
+        assert isinstance(collect(host.url, tmp_path, boot="ours"), Collected)
+        assert sorted(parts(tmp_path)) == sorted([part, film])
+        assert process.stdin is not None
+        print("given up", file=process.stdin, flush=True)
+    assert isinstance(collect(host.url, tmp_path, path="judged/pour/b.mp4", boot="ours"), Collected)
+    assert parts(tmp_path) == [film]
+
+
+def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(
+    host: Host, tmp_path: Path
+) -> None:
+    host.replies = [whole]
+    name = beside(safe_output("n" * 220, ".webm"), "f" * 64)
+    stem, dot, extension = name.rpartition(".")
+    assert isinstance(collect(host.url, tmp_path, path=f"{stem}-99{dot}{extension}"), Collected)
 
 
 @pytest.mark.parametrize(

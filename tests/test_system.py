@@ -15,6 +15,7 @@ from kiejobs.adapters.system import (
     IncludeFolder,
     Secret,
     api_base,
+    boot_id,
     git_commit,
     model_names,
     origin_of,
@@ -171,3 +172,18 @@ def test_the_environment_names_the_base_and_the_key(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["http://mirror", "http://flag", "Secret()", "x", "***", "y"]
+
+
+def test_two_processes_since_one_start_of_the_machine_agree_on_which_it_was() -> None:
+    words = "from kiejobs.adapters.system import boot_id; print(boot_id())"
+    environment = {"PYTHONPATH": PACKAGE}
+    other = subprocess.run(
+        [sys.executable, "-c", words], env=environment, capture_output=True, check=True
+    )
+    assert boot_id() == boot_id()
+    if sys.platform == "linux":
+        assert other.stdout.decode().strip() == boot_id()
+    else:
+        assert other.stdout.decode().strip() != boot_id(), (
+            "nobody else may take what we left for whole"
+        )

@@ -2,7 +2,8 @@
 
 In: result URLs. Out: files below the output folder, and their records. Touches: the network (never
 with the key) and the output folder. A file under its final name is whole; anything else ends in
-`.part`.
+`.part`. Data, name and folders are synced in this order, all before anybody is told: what is on record
+as collected outlives a power cut.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.kie import USER_AGENT, tls
 from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
-from kiejobs.adapters.partial_file import Partial, opened
+from kiejobs.adapters.partial_file import Partial, opened, sweep
+from kiejobs.adapters.system import boot_id
 from kiejobs.core.types import FileRecord
 from kiejobs.core.verify import media_type_fits, what_is_wrong_with
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
@@ -41,16 +44,22 @@ class _Refused(Exception):
 
 
 class FileArtifacts:
-    """The port `Artifacts` over a folder and a client of its own."""
+    """The port `Artifacts` over a folder and a client of its own.
+
+    `boot` names the time since the machine was last started: what was left before is not gone on with.
+    """
 
     def __init__(
         self,
         folder: OutputFolder,
         rule: HostRule,
         transport: httpx.AsyncBaseTransport | None = None,
+        boot: str | None = None,
     ) -> None:
         self._folder = folder
         self._rule = rule
+        self._boot = boot or boot_id()
+        self._swept: set[Path] = set()
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -68,12 +77,14 @@ class FileArtifacts:
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
         try:
             target = self._folder.target(path)
+            self._sweep(target.parent)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
-                async with opened(target, key) as partial:
+                async with opened(target, key, self._boot) as partial:
                     if not partial.whole:
                         await self._receive(url, partial, media_type)
                         partial.path.replace(target)
-                        sync_folder(target.parent)
+                    # Also where another process renamed it: that one may have died just then.
+                    sync_folder(target.parent)
         except _Refused as refused:
             return NotCollected(str(refused), gone=refused.gone)
         except (HostRefused, PathRefused) as refused:
@@ -91,6 +102,12 @@ class FileArtifacts:
 
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         self._folder.mark(files, collected_at)
+
+    def _sweep(self, folder: Path) -> None:
+        """Once is enough: nobody here leaves parts of another boot."""
+        if folder not in self._swept:
+            sweep(folder, self._boot)
+            self._swept.add(folder)
 
     async def _receive(self, url: str, partial: Partial, media_type: str) -> None:
         for _ in range(_REDIRECTS + 1):

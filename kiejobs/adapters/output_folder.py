@@ -12,6 +12,8 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.journal import sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -28,6 +30,7 @@ class OutputFolder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._durable: set[Path] = set()
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """`file_missing`, `file_damaged`, or None where all are whole.
@@ -54,13 +57,29 @@ class OutputFolder:
             return None
 
     def target(self, path: str) -> Path:
-        """Where a file is to go, its folder made. Links on the way must not lead out: PathRefused."""
+        """Where a file is to go, its folder made, and so that no power cut takes the folder away.
+
+        Links on the way must not lead out: PathRefused.
+        """
         root = self._root.resolve()
         target = root.joinpath(*path.split("/"))
         if not _leads_into(root, target.parent) or target.is_symlink():
             raise PathRefused(f"{path} would leave the output folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make(target.parent, root)
         return target
+
+    def _make(self, folder: Path, root: Path) -> None:
+        """The folder, and the names on the way to it synced.
+
+        Those below the output folder even where they are there: who made them may have died just then.
+        """
+        way = (folder, *folder.parents)
+        missing = [place for place in way if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        own = {place.parent for place in way if place.is_relative_to(root)}
+        for place in {place.parent for place in missing} | (own - self._durable):
+            sync_folder(place)
+        self._durable |= own
 
     def _condition_of(self, file: FileRecord, collected_at: str) -> str | None:
         try:

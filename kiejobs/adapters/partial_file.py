@@ -1,8 +1,12 @@
 """A file on its way home: `.part`, locked, hashed as it grows.
 
-In: a target and whose bytes they are. Out: a `Partial` to write to, with what an earlier try left.
-Touches: the output folder. A lock keeps two processes that collect the same task from writing into
-one another's file; the operating system lets go of it when its process dies.
+In: a target, whose bytes they are, since which boot. Out: a `Partial` to write to, with what an earlier
+try left. Touches: the output folder. A lock keeps two processes that collect the same task from writing
+into one another's file; the operating system lets go of it when its process dies.
+
+What an earlier try left is not synced. As long as the machine stays up it is there all the same; after a
+power cut it may be holes and garbage of the right length, and no host tells a checksum to find out by. So
+the name holds the boot as well as the task, and what another boot left is never gone on with.
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from contextlib import asynccontextmanager
+import re
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 _CHUNK = 2**20
 _HEAD = 64 * 2**10  # bytes from the start that are kept to be looked at
 _GLANCE = 0.1  # seconds between looks at another process's lock
+_MARK = 6  # hex digits; with an ending of 18 bytes the longest output name still fits in 255
+_PART = re.compile(rf".+\.[0-9a-f]{{{_MARK}}}([0-9a-f]{{{_MARK}}})\.part", re.DOTALL)
 
 
 class _Hash(Protocol):
@@ -64,17 +71,21 @@ class Partial:
         self.head = b""
 
     def sync(self) -> None:
-        os.fsync(self.fd)
+        """On disk; or thrown away, since what a disk once failed to keep looks kept the next time."""
+        try:
+            os.fsync(self.fd)
+        except OSError:
+            self.start_over()
+            raise
 
 
 @asynccontextmanager
-async def opened(target: Path, key: str) -> AsyncIterator[Partial]:
-    """What an earlier try left, re-hashed. The name holds the task, so bytes never mix.
+async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
+    """What an earlier try left since `boot`, re-hashed. The name holds the task, so bytes never mix.
 
     Waits for another process that is at it; whoever calls says for how long.
     """
-    mark = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    path = target.with_name(f"{target.name}.{mark}.part")
+    path = part_of(target, key, boot)
     fd = await _locked(path, target)
     try:
         partial = Partial(path, fd, whole=not _is_at(fd, path))
@@ -87,6 +98,37 @@ async def opened(target: Path, key: str) -> AsyncIterator[Partial]:
                 path.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def part_of(target: Path, key: str, boot: str) -> Path:
+    """Where the bytes of `key` lie until they are whole."""
+    return target.with_name(f"{target.name}.{_mark(key)}{_mark(boot)}.part")
+
+
+def sweep(folder: Path, boot: str) -> None:
+    """Delete what other boots left in `folder`.
+
+    A part that somebody holds is another machine's, in a folder that two of them share: it stays.
+    """
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            found = _PART.fullmatch(path.name)
+            if found is not None and found[1] != _mark(boot):
+                _delete(path)
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if _try_lock(fd):
+                path.unlink()
+        finally:
+            os.close(fd)
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
 
 
 async def _locked(path: Path, target: Path) -> int:

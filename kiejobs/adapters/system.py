@@ -6,9 +6,11 @@ environment, clock. Secrets enter here and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE = "https://api.kie.ai"
 _ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PORTS = {"http": 80, "https": 443}
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 
@@ -65,6 +68,17 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+
+@cache
+def boot_id() -> str:
+    """The same text from the machine's start to its end, and never again.
+
+    Where the system has no such thing (it is Linux's), from this process's start to its end.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        return _BOOT.read_text(encoding="ascii").strip() or secrets.token_hex(16)
+    return secrets.token_hex(16)
 
 
 def api_key() -> Secret:
