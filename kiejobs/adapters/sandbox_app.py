@@ -6,6 +6,7 @@ reading; the folder, which holds the charge log.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import model_names, read_schema, read_source
@@ -18,9 +19,17 @@ if TYPE_CHECKING:
 
 
 def make_sandbox(
-    store: Path, speed: float, fault_file: str | None, *, base_url: str = "http://sandbox.invalid"
+    store: Path,
+    speed: float,
+    fault_file: str | None,
+    *,
+    base_url: str = "http://sandbox.invalid",
+    credits_: Decimal = Decimal(10_000),
 ) -> Sandbox:
-    """Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read."""
+    """`credits_`: what the account has at the very beginning of its store.
+
+    Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read.
+    """
     faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
     schemas = {model: read_schema(f"models/{model}.json") for model in model_names()}
-    return Sandbox(schemas, store, speed=speed, faults=faults, base_url=base_url)
+    return Sandbox(schemas, store, speed=speed, faults=faults, base_url=base_url, credits=credits_)

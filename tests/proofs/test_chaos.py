@@ -1,10 +1,10 @@
-"""A small session of `python -m tests.chaos`; the large ones are run by hand."""
+"""A small session of `python -m tests.proofs.chaos`; the large ones are run by hand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.chaos import chaos
+from tests.proofs.chaos import chaos
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,8 @@
-"""Kill it at random moments until it is done, then count: `python -m tests.chaos --kills 200`.
+"""Kill it at random moments until it is done, then count: `python -m tests.proofs.chaos --kills 200`.
 
-In: how many kills, a seed, a folder. Out: figures. Campaigns of 40 jobs, one after the other, against a
-server that has faults of its own and dies now and then; each command gets `kill -9`, some of them right
+In: how many kills, a seed, a folder. Out: figures. The second oracle beside `random_kills`: campaigns of
+40 jobs, one after the other, against the judge's server, which shares no line with the sandbox, has
+faults of its own and dies now and then; each command gets `kill -9`, some of them right
 after a create came in, some while another one collects.
 The server's log is the oracle: nothing bought twice, nothing accepted that no manifest knows and no
 address holds in doubt, and no more doubts from a kill than creates were in flight.
@@ -9,7 +10,6 @@ address holds in doubt, and no more doubts from a kill than creates were in flig
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import subprocess
@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.bench import Bench, judged
 from tests.judge_server import Judge, accepted
+from tests.proofs.figures import tell, words
 
 CREATES_IN_FLIGHT = 4
 _QUICK = ("--poll", "30ms", "--rate", "12/200ms")  # short pauses after a 429
@@ -168,15 +169,17 @@ def chaos(folder: Path, *, kills: int, seed: int, jobs: int = 40) -> Figures:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--kills", type=int, default=200)
-    words.add_argument("--seed", type=int, default=int(time.time()))
-    words.add_argument("--jobs", type=int, default=40)
-    given = words.parse_args()
+    line = words(__doc__)
+    line.add_argument("--kills", type=int, default=200)
+    line.add_argument("--seed", type=int, default=1)
+    line.add_argument("--jobs", type=int, default=40)
+    given = line.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = chaos(Path(folder), kills=given.kills, seed=given.seed, jobs=given.jobs)
-    print(json.dumps({"seed": given.seed, **asdict(figures)}, indent=2))  # noqa: T201 - its answer
-    raise SystemExit(0 if figures.well else 1)
+    command = f"python -m tests.proofs.chaos --kills {given.kills} --seed {given.seed}"
+    raise SystemExit(
+        tell("chaos", command, asdict(figures), well=figures.well, record=given.record)
+    )
 
 
 if __name__ == "__main__":
