@@ -86,6 +86,11 @@ def api_key() -> Secret:
     return Secret(os.environ.get("KIE_API_KEY", "").strip())
 
 
+def webhook_key() -> Secret:
+    """`KIE_WEBHOOK_HMAC_KEY`, without surrounding blanks; empty where it is not set."""
+    return Secret(os.environ.get("KIE_WEBHOOK_HMAC_KEY", "").strip())
+
+
 def api_base(flag: str | None) -> str:
     """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
     base = (flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE).strip().rstrip("/")

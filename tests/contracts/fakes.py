@@ -1,7 +1,7 @@
 """Stand-ins for the runner's ports. Each passes the same suite as the real thing (test_*_contract).
 
 A clock that moves when nobody is awake, a journal in memory, an API of a few words, artifacts that
-keep bytes in a dictionary.
+keep bytes in a dictionary, callbacks that come when a test says so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.lowlevel
 
 from kiejobs import ports
@@ -179,6 +180,31 @@ class MemoryArtifacts:
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         del collected_at
         self.marked += [file.path for file in files]
+
+
+class FakeCallbacks:
+    """Tells the claims that it was given, each once, in their order; then waits for `hear`."""
+
+    def __init__(self, *claims: ports.Claim) -> None:
+        self._claims: deque[ports.Claim] = deque()
+        self._told: set[tuple[str, str]] = set()
+        self._more = anyio.Event()
+        for claim in claims:
+            self.hear(claim)
+
+    def hear(self, claim: ports.Claim) -> None:
+        name = (claim.attempt_id, claim.task_id)
+        if name not in self._told:
+            self._told.add(name)
+            self._claims.append(claim)
+            self._more.set()
+
+    async def next(self) -> ports.Claim:
+        await anyio.lowlevel.checkpoint()
+        while not self._claims:
+            self._more = anyio.Event()
+            await self._more.wait()
+        return self._claims.popleft()
 
 
 class Told:
