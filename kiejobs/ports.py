@@ -123,12 +123,14 @@ class TaskRecord:
     """What recordInfo says was sent, for checking a task against a reservation.
 
     `model` and `input` are decoded from `param` (whose `input` is itself JSON text, mostly).
+    `attempt_id` is what the query of its callback URL carries, where it had one of ours.
     """
 
     task_id: str
     model: str | None
     input: Mapping[str, Json] | None
     api_state: str
+    attempt_id: str | None = None
 
 
 # --- what collecting came to ---------------------------------------------------------------------
@@ -188,6 +190,9 @@ class GenerationApi(Protocol):
     async def poll(self, task_id: str) -> PollOutcome: ...
 
     async def record(self, task_id: str) -> TaskRecord | Unanswered: ...
+
+    async def download_url(self, url: str) -> str | Unanswered:
+        """Another URL of a result that the API made itself, good for 20 minutes."""
 
     async def balance(self) -> Decimal | Unanswered:
         """Credits left on the account."""

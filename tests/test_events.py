@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiejobs.core import event_lines
 from kiejobs.core import events as e
+from kiejobs.core.money import money
 from tests.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
 
 if TYPE_CHECKING:
@@ -26,12 +28,15 @@ EVENTS: list[Event] = [
     e.Adopted("tea/x", "tea/y", "f", 2),
     e.Resolved("a", "lost", None, "ruled"),
     e.RunFinished(4, "budget"),
+    e.Gone("a", "the result host answered HTTP 404"),
+    e.Called("a", "t1", signed=True),
+    e.Conflicted("a", "t2", "a second task", may_be_paid=True),
 ]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_reads_back_as_it_was_written(event: Event) -> None:
-    assert e.from_json(json.loads(json.dumps(e.to_json(event)))) == event
+    assert event_lines.from_json(json.loads(json.dumps(event_lines.to_json(event)))) == event
 
 
 def test_every_kind_of_event_is_tried_here() -> None:
@@ -39,15 +44,15 @@ def test_every_kind_of_event_is_tried_here() -> None:
 
 
 def test_a_kind_that_a_later_version_writes_is_passed_over() -> None:
-    assert e.from_json({"type": "annotated", "text": "x"}) is None
+    assert event_lines.from_json({"type": "annotated", "text": "x"}) is None
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
-    line = e.to_json(event)
+    line = event_lines.to_json(event)
     for key in line:
         with pytest.raises((KeyError, TypeError, ValueError)):
-            e.from_json({name: value for name, value in line.items() if name != key})
+            event_lines.from_json({name: value for name, value in line.items() if name != key})
 
 
 @pytest.mark.parametrize(
@@ -67,14 +72,14 @@ def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
 )
 def test_a_value_out_of_form_is_refused(key: str, damaged: Any) -> None:
     """With the errors that the journal's reader turns into a file and a line."""
-    line = next(line for line in map(e.to_json, EVENTS) if key in line)
+    line = next(line for line in map(event_lines.to_json, EVENTS) if key in line)
     with pytest.raises((KeyError, TypeError, ValueError)):
-        e.from_json({**line, key: damaged})
+        event_lines.from_json({**line, key: damaged})
 
 
 @given(st.decimals("-1000000", "1000000", places=4))
 def test_money_is_plain_decimal_text_that_reads_back(amount: Decimal) -> None:
-    text = e.money(amount)
+    text = money(amount)
     assert Decimal(text) == amount
     assert "E" not in text
     assert not text.endswith((".", ".0"))
@@ -92,4 +97,4 @@ def test_money_is_plain_decimal_text_that_reads_back(amount: Decimal) -> None:
     ],
 )
 def test_money_by_example(amount: str, text: str) -> None:
-    assert e.money(Decimal(amount)) == text
+    assert money(Decimal(amount)) == text

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kiejobs.core import event_lines
 from kiejobs.core import events as e
 from kiejobs.core.manifest import totals
 from kiejobs.core.plan import Action
@@ -68,12 +69,15 @@ EVENTS: list[e.Event] = [
     e.Resolved(ATTEMPT, "task", "task-1", "recordInfo has this input"),
     e.Resolved(ATTEMPT, "lost", None, "ruled by a person"),
     e.RunFinished(0, None),
+    e.Gone(ATTEMPT, "the result host answered HTTP 404"),
+    e.Called(ATTEMPT, "task-1", signed=True),
+    e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),
 ]
 
 
 def line(event: e.Event | dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The event as it stands in a journal, decoded."""
-    body = event if isinstance(event, dict) else json.loads(json.dumps(e.to_json(event)))
+    body = event if isinstance(event, dict) else json.loads(json.dumps(event_lines.to_json(event)))
     head = {"v": 1, "seq": 2, "prev": HASH, "at": "2026-11-22T07:36:12.123Z"}
     return {**head, **body, **changes}
 
@@ -149,6 +153,7 @@ COLLECTED = {
     "take": 1,
     "state": "succeeded",
     "task_id": "task-1",
+    "other_task_ids": [],
     "attempt_id": ATTEMPT,
     "model": "a/b",
     "input": {"prompt": "A kite"},
@@ -170,6 +175,7 @@ REJECTED = {
     **COLLECTED,
     "state": "rejected",
     "task_id": None,
+    "other_task_ids": [],
     "credits": {"planned": None, "charged": None},
     "times": {"reserved": TIME, "submitted": None, "settled": TIME, "collected": None},
     "files": [],

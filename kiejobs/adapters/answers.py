@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs import ports
+from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,7 +196,25 @@ def task_record(status: int, body: bytes) -> ports.TaskRecord | ports.Unanswered
         model=str(model) if model else None,
         input=sent if isinstance(sent, dict) else None,
         api_state=str(data.get("state", "")),
+        attempt_id=_attempt_in(param),
     )
+
+
+def _attempt_in(param: Json) -> str | None:
+    """The attempt id in the query of the callback URL that was sent, where there was one."""
+    url = param.get("callBackUrl") if isinstance(param, dict) else None
+    return attempt_in(url.partition("#")[0].partition("?")[2]) if isinstance(url, str) else None
+
+
+def download_url(status: int, body: bytes) -> str | ports.Unanswered:
+    """A bare URL in `data` [D]; code 422 for URLs that the API did not make [O]."""
+    envelope = read_envelope(body)
+    if envelope is None or envelope.code != "200":
+        said = _excerpt(body) if envelope is None else envelope.message
+        return ports.Unanswered(said, (envelope.code if envelope else None) or str(status))
+    if not isinstance(envelope.data, str):
+        return ports.Unanswered("no URL in the answer", "200")
+    return envelope.data
 
 
 def balance(status: int, body: bytes) -> Decimal | ports.Unanswered:

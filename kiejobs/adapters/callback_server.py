@@ -31,6 +31,10 @@ _ACCEPTED_AT_ONCE = 8
 """In one turn of the event loop, so that those who came first are read before the next are let in.
 Else a sudden crowd would push out its own first, whose requests had arrived but were not looked at."""
 _QUEUE = 1024  # of connections that the kernel holds meanwhile
+_READ_AT_ONCE = 16 * 1024
+"""Bytes that the kernel holds for a connection, about, and so what one turn of the loop may be busy
+with. A quarter of a megabyte cut into chunks of one byte keeps h11 busy for a second: everyone would
+wait."""
 
 
 @contextmanager
@@ -42,6 +46,7 @@ def listening(app: Any, host: str, port: int, *, seconds: float, connections: in
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AT_ONCE)  # heirs: all accepted
         ready = threading.Event()
         server = _Server(_config(app, seconds, connections), ready.set)
         thread = threading.Thread(

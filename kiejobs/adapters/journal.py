@@ -18,13 +18,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.core.errors import JournalProblem
-from kiejobs.core.events import EVENT_VERSION, Event, RunStarted, from_json, to_json
+from kiejobs.core.event_lines import EVENT_VERSION, from_json, to_json
 from kiejobs.core.fold import JournalRecord, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kiejobs.core.events import Event, RunStarted
     from kiejobs.ports import Clock
 
 JOURNAL = "journal.jsonl"

@@ -38,6 +38,7 @@ USER_AGENT = f"kiejobs/{__version__}"
 CREATE_PATH = "/api/v1/jobs/createTask"
 RECORD_PATH = "/api/v1/jobs/recordInfo"
 CREDIT_PATH = "/api/v1/chat/credit"
+DOWNLOAD_PATH = "/api/v1/common/download-url"
 
 _Outcome = TypeVar("_Outcome", bound="ports.CreateOutcome | ports.PollOutcome | ports.TaskRecord")
 
@@ -144,6 +145,14 @@ class KieApi:
             return answer
         return self._without_key(answers.task_record(*answer))
 
+    async def download_url(self, url: str) -> str | ports.Unanswered:
+        request = self._asking.build_request("POST", DOWNLOAD_PATH, json={"url": url})
+        answer = await self._ask(request)
+        if isinstance(answer, ports.Unanswered):
+            return answer
+        found = answers.download_url(*answer)
+        return self._without_key(found) if isinstance(found, ports.Unanswered) else found
+
     async def balance(self) -> Decimal | ports.Unanswered:
         answer = await self._get(CREDIT_PATH, {})
         if isinstance(answer, ports.Unanswered):
@@ -156,10 +165,16 @@ class KieApi:
     ) -> tuple[int, bytes] | ports.Unanswered:
         try:
             request = self._asking.build_request("GET", path, params=params)
+        except ValueError as error:  # an id that fits into no URL; ids are the API's and opaque
+            return ports.Unanswered(self._clean(in_words(error)))
+        return await self._ask(request)
+
+    async def _ask(self, request: httpx.Request) -> tuple[int, bytes] | ports.Unanswered:
+        """One question, at no cost."""
+        try:
             with anyio.fail_after(self._patience.connect + self._patience.poll):
                 status, headers, answer = await _exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
-            # ValueError: an id that fits into no URL; ids are the API's and opaque.
             return ports.Unanswered(self._clean(in_words(error)))
         self.last_date = headers.get("date")
         return status, answer

@@ -156,8 +156,8 @@ FOLLOWING = stacked(
 BUYING = stacked(
     flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
     flag("--budget", type=CREDITS, metavar="CREDITS", help="Spend no more than this."),
-    flag("--retry", multiple=True, type=click.Choice(["failed"]),
-         help="Buy again what failed or was rejected."),
+    flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
+         help="Buy again what failed or was rejected, or what the vendor no longer has."),
     flag("--rate", type=RATE, default="18/10.5s", show_default=True,
          help="At most so many creates in any such span."),
     flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,

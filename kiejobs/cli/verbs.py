@@ -69,7 +69,8 @@ def render(file: str, **choice: Any) -> ExitCode:
 @CHOICE
 @FOLDERS
 @flag("--budget", type=CREDITS, metavar="CREDITS", help="Compare the total with this.")
-@flag("--retry", multiple=True, type=click.Choice(["failed"]), help="Plan failed jobs anew.")
+@flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
+      help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
 @format_flag()
 def plan(

@@ -1,26 +1,19 @@
 """What a journal's lines say, as typed values.
 
-In: decoded JSON lines. Out: events, and lines' bodies from events. The journal adapter adds what
-every line has (`v`, `seq`, `prev`, `at`); this module owns the rest. Touches nothing.
-
-Readers ignore types that they don't know: a later kiejobs may write more. An unknown version `v` is
-refused by the adapter.
+In: nothing. Out: one type for each kind of line; `event_lines` turns them into JSON and back.
+Touches nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
-
-from kiejobs.core.types import Failure, FileRecord
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
-    from kiejobs.core.types import Json
-
-EVENT_VERSION = 1
+    from kiejobs.core.types import Failure, FileRecord, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +135,39 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """The task succeeded, but its result can't be had any more. What comes home later overrules it."""
+
+    type: ClassVar[str] = "gone"
+    attempt_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A callback named this attempt and passed its checks. It woke a poll, and proves nothing."""
+
+    type: ClassVar[str] = "called"
+    attempt_id: str
+    task_id: str
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """A task that was claimed to be this attempt's, and was not taken: `why` in words.
+
+    `may_be_paid` where the API does have this task, with our request: one create, two tasks.
+    """
+
+    type: ClassVar[str] = "conflicted"
+    attempt_id: str
+    task_id: str
+    why: str
+    may_be_paid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """What was bought as `moved_from` is now `address`. No cost."""
 
@@ -184,85 +210,10 @@ Event: TypeAlias = (
     | Succeeded
     | Failed
     | Collected
+    | Gone
+    | Called
+    | Conflicted
     | Adopted
     | Resolved
     | RunFinished
 )
-
-_TYPES: dict[str, Any] = {
-    kind.type: kind
-    for kind in (
-        RunStarted,
-        Planned,
-        Reserved,
-        Submitted,
-        NotAccepted,
-        Rejected,
-        InDoubt,
-        Running,
-        Succeeded,
-        Failed,
-        Collected,
-        Adopted,
-        Resolved,
-        RunFinished,
-    )
-}
-
-
-def to_json(event: Event) -> dict[str, Json]:
-    """The event's own keys and its `type`; money as decimal strings."""
-    body = {key: _encode(value) for key, value in asdict(event).items()}
-    return {"type": event.type, **body}
-
-
-def from_json(line: Mapping[str, Json]) -> Event | None:
-    """The event of a decoded line; None for a type that is not known.
-
-    Raises KeyError, TypeError or ValueError where a known type lacks its form.
-    """
-    kind = _TYPES.get(line["type"])
-    if kind is None:
-        return None
-    names = [field.name for field in fields(kind)]
-    event: Event = kind(**{name: _decode(name, line[name]) for name in names})
-    return event
-
-
-def _encode(value: Any) -> Json:
-    if isinstance(value, Decimal):
-        return money(value)
-    if isinstance(value, tuple):
-        return [_encode(item) for item in value]
-    return value
-
-
-def money(value: Decimal) -> str:
-    """Credits as text without an exponent and without trailing zeros: `16`, `60.62`."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _decode(name: str, value: Json) -> Any:
-    if name in {"credits", "charged"}:
-        return None if value is None else _amount(value)
-    if name == "failure":
-        return Failure(**value)
-    if name in {"files", "urls"} and not isinstance(value, list):
-        raise TypeError(f"`{name}` is no list")
-    if name == "files":
-        return tuple(FileRecord(**item) for item in value)
-    return tuple(value) if name == "urls" else value
-
-
-def _amount(text: Json) -> Decimal:
-    """What `money` wrote."""
-    if not isinstance(text, str):
-        raise TypeError("money is no text")
-    try:
-        amount = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is no amount of money") from error
-    if not amount.is_finite():
-        raise ValueError(f"{text!r} is no amount of money")
-    return amount

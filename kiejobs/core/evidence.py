@@ -19,9 +19,20 @@ if TYPE_CHECKING:
     from kiejobs.core.types import Json
 
 
-def mismatch(attempt: Attempt, model: str | None, sent: Mapping[str, Json] | None) -> str | None:
-    """None where the task is the attempt's."""
+def mismatch(
+    attempt: Attempt,
+    model: str | None,
+    sent: Mapping[str, Json] | None,
+    sent_attempt: str | None = None,
+) -> str | None:
+    """None where the task is the attempt's.
+
+    `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it tells
+    two takes of one request apart.
+    """
     reserved = attempt.reserved
+    if sent_attempt is not None and sent_attempt != attempt.attempt_id:
+        return "it was made by another create of ours"
     if model != reserved.model:
         return f"its model is {model}, ours {reserved.model}"
     if sent is None:

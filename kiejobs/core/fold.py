@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core import events as e
-from kiejobs.core.ledger import Attempt, Ledger
+from kiejobs.core.ledger import Attempt, Conflict, Ledger
 from kiejobs.core.types import Failure, FileRecord, State
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _LADDER = {
     "succeeded": 6,
 }
 """How far an event takes an attempt. The furthest wins, whatever the order of reading."""
+
+
+_TWO_ON_RECORD = "two task ids are on record for one create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,9 @@ class _Draft:
         self._failures: dict[str, tuple[str, Failure]] = {}
         self._times = {"reserved": at}
         self._tasks: list[tuple[str, str]] = []
+        self._claims: list[tuple[str, e.Conflicted]] = []
+        self._ruled = ""
+        self._gone = ("", "")
         self._charged: tuple[str, Decimal | None] | None = None
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
         self._files: tuple[str, tuple[FileRecord, ...]] = ("", ())
@@ -100,11 +106,14 @@ class _Draft:
             case e.Submitted(task_id=task_id):
                 self._climb("submitted", at)
                 self._tasks.append((at, task_id))
-            case e.Resolved(ruling="task", task_id=str(task_id)):
-                self._climb("submitted", at)
-                self._tasks.append((at, task_id))
-            case e.Resolved():
-                self._climb("void", at)
+            case e.Resolved(task_id=task_id):
+                self._ruled = max(self._ruled, at)
+                self._climb("void" if task_id is None else "submitted", at)
+                self._tasks += [] if task_id is None else [(at, task_id)]
+            case e.Conflicted():
+                self._claims.append((at, event))
+            case e.Called():
+                self._times["called"] = max(at, self._times.get("called", at))
             case e.NotAccepted(failure=failure):
                 self._climb("void", at, failure)
             case e.Rejected(failure=failure):
@@ -127,6 +136,8 @@ class _Draft:
                 self._charge(at, charged)
             case e.Collected(files=files):
                 self._files = max(self._files, (at, files), key=_when)
+            case e.Gone(message=message):
+                self._gone = max(self._gone, (at, message))
 
     def _charge(self, at: str, charged: Decimal | None) -> None:
         self._charged = max(self._charged or ("", None), (at, charged), key=_when)
@@ -148,8 +159,25 @@ class _Draft:
             urls=self._urls[1],
             files=self._files[1],
             times=self._all_times(),
-            other_task_ids=frozenset(task_ids[1:]) - frozenset(task_ids[:1]),
+            other_task_ids=self._others(task_ids),
+            conflicts=self._conflicts(task_ids),
+            gone=self._gone[1] if self._gone[0] > self._files[0] else None,
         )
+
+    def _others(self, task_ids: list[str]) -> frozenset[str]:
+        """Tasks that may be paid for beside the one that counts."""
+        claimed = {claim.task_id for _, claim in self._claims if claim.may_be_paid}
+        return frozenset({*task_ids[1:], *claimed}) - frozenset(task_ids[:1])
+
+    def _conflicts(self, task_ids: list[str]) -> tuple[Conflict, ...]:
+        """What nobody has ruled on after it came up, the latest telling of each task."""
+        found = [Conflict(claim.task_id, at, claim.why) for at, claim in self._claims]
+        others = [(at, task_id) for at, task_id in self._tasks if task_id != task_ids[0]]
+        found += [Conflict(task_id, at, _TWO_ON_RECORD) for at, task_id in others]
+        latest = {
+            c.task_id: c for c in sorted(found, key=_order_of_conflict) if c.at >= self._ruled
+        }
+        return tuple(latest.values())
 
     def _climb(self, step: str, at: str, failure: Failure | None = None) -> None:
         if (_LADDER[step], step) > (_LADDER[self._step], self._step):
@@ -182,6 +210,10 @@ class _Draft:
         if self._files[0]:
             times["collected"] = self._files[0]
         return times
+
+
+def _order_of_conflict(conflict: Conflict) -> tuple[str, str, str]:
+    return (conflict.at, conflict.task_id, conflict.why)
 
 
 def _when(told: tuple[str, object]) -> tuple[str, str]:

@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """A task that was claimed to be an attempt's and was not taken, as long as nobody ruled on it."""
+
+    task_id: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One POST and all that became of it. Times are UTC text, None until they come.
 
-    `state` is None where nothing was made of it (not accepted, or ruled lost).
+    `state` is None where nothing was made of it (not accepted, or ruled lost). `other_task_ids` are
+    tasks that may be paid for beside `task_id`: one create, several tasks. `gone` says why its result
+    can't be had any more.
     """
 
     attempt_id: str
@@ -39,6 +50,8 @@ class Attempt:
     files: tuple[FileRecord, ...] = ()
     times: Mapping[str, str] = field(default_factory=dict)
     other_task_ids: frozenset[str] = frozenset()
+    conflicts: tuple[Conflict, ...] = ()
+    gone: str | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -52,7 +65,15 @@ class Attempt:
 
     @property
     def committed(self) -> Decimal:
-        """Credits that this attempt holds of a budget: charged, or as planned while unsettled."""
+        """Credits that this attempt holds of a budget: charged, or as planned while unsettled.
+
+        Another task of the same create is taken to have cost as much again.
+        """
+        besides = len(self.other_task_ids) * (self.reserved.credits or Decimal(0))
+        return self._committed + besides
+
+    @property
+    def _committed(self) -> Decimal:
         if self.state in {None, State.REJECTED}:
             return Decimal(0)
         if self.state in {State.SUCCEEDED, State.FAILED} and self.charged is not None:
@@ -73,6 +94,9 @@ _WORTH: dict[State | None, int] = {
     None: 0,
 }
 """Which of several attempts at one request counts."""
+
+_WORTH_WHEN_GONE = 2.5
+"""Made and paid for, but not to be had: more than a failure, less than what may still come."""
 
 
 class Ledger:
@@ -116,6 +140,18 @@ class Ledger:
         """The oldest attempt that keeps this address from being bought."""
         return next((a for a in self.at(address) if a.state is State.IN_DOUBT), None)
 
+    def bought_twice(self) -> Iterator[list[Attempt]]:
+        """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.
+
+        One run can't do that; two folders that were apart and were merged can. What was bought again
+        since its result was gone, was meant.
+        """
+        paid: dict[tuple[str, int], list[Attempt]] = {}
+        for attempt in self.attempts():
+            if (attempt.is_open or attempt.state is State.SUCCEEDED) and attempt.gone is None:
+                paid.setdefault(attempt.key, []).append(attempt)
+        yield from (attempts for attempts in paid.values() if len(attempts) > 1)
+
     def paths(self) -> dict[str, str]:
         """Paths that purchases have or will have their files at, with the fingerprint they hold."""
         kept = (attempt for attempt in self.attempts() if _has_files(attempt))
@@ -143,5 +179,8 @@ def _age(attempt: Attempt) -> tuple[str, str]:
 
 
 def _better(one: Attempt, other: Attempt) -> bool:
-    mine, theirs = _WORTH[one.state], _WORTH[other.state]
-    return (mine, _age(one)) > (theirs, _age(other))
+    return (_worth(one), _age(one)) > (_worth(other), _age(other))
+
+
+def _worth(attempt: Attempt) -> float:
+    return _WORTH_WHEN_GONE if attempt.gone is not None else _WORTH[attempt.state]

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core import events as e
-from kiejobs.core.events import money
-from kiejobs.core.types import State
+from kiejobs.core.money import money
+from kiejobs.core.types import Failure, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Attempt, Ledger
     from kiejobs.core.types import Json
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 _UNTOUCHED = "none"
 """How the totals count a planned job of which nothing was made (its state is null)."""
@@ -94,12 +94,15 @@ def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
 def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
     """One job of the manifest, from the attempt that counts for it."""
     reserved, failure = attempt.reserved, attempt.failure
+    if attempt.gone is not None:
+        failure = Failure("gone", None, attempt.gone)
     return {
         "address": attempt.address,
         "fingerprint": reserved.fingerprint,
         "take": reserved.take,
         "state": attempt.state.value if attempt.state else None,
         "task_id": attempt.task_id,
+        "other_task_ids": sorted(attempt.other_task_ids),
         "attempt_id": attempt.attempt_id,
         "model": reserved.model,
         "input": dict(reserved.input),
@@ -144,6 +147,7 @@ def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
         "take": line.take,
         "state": None,
         "task_id": None,
+        "other_task_ids": [],
         "attempt_id": None,
         "model": line.model,
         "input": None,

@@ -12,8 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
 from kiejobs.core.identity import canonical
+from kiejobs.core.money import money
 from kiejobs.core.selection import Selectable, Selection
 from kiejobs.core.types import State
 
@@ -159,6 +159,10 @@ class Plan:
 
     def _bought_already(self, outline: Outline, attempt: Attempt) -> Change:
         action, sign, reason = self._still_to_do(attempt)
+        if action is Action.HOLD and "gone" in self._retry:
+            return _line(outline, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
+        if action is Action.HOLD:
+            return _line(outline, action, sign, reason, attempt, attempt.gone)
         if attempt.address == outline.address:
             return _line(outline, action, sign, reason, attempt)
         moved = f"moved_from {attempt.address}"
@@ -168,6 +172,8 @@ class Plan:
         if attempt.is_open:
             return Action.RESUME, "~", "in_flight"
         damage = self._condition(attempt) if "collected" in attempt.times else "file_missing"
+        if damage is not None and attempt.gone is not None:
+            return Action.HOLD, "!", "result_gone"
         if damage is not None:
             return Action.COLLECT, "v", damage
         return Action.KEEP, "=", "done"

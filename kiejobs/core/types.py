@@ -103,7 +103,8 @@ class Job:
 
     `input` is exactly what would be sent, coerced, with the schema's defaults, in the schema's
     order. `fingerprint` is lower-case hex. `credits` is None where the price is unknown. `output`
-    is a path below the output folder, with `/`, checked.
+    is a path below the output folder, with `/`, checked. `correlate`: may the attempt's id be added to
+    the callback URL?
     """
 
     number: int
@@ -120,6 +121,7 @@ class Job:
     output: str
     callback_url: str | None
     place: Place
+    correlate: bool = True
 
     @property
     def body(self) -> dict[str, Json]:

@@ -1,9 +1,20 @@
-"""What of a URL may be written down.
+"""What of a URL may be written down, and what a callback URL carries.
 
 In: URLs that people or the network gave. Out: the same without what may be a secret. Touches nothing.
 """
 
 from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs
+
+_ATTEMPT = re.compile(r"[0-9a-f]{32}")
+
+
+def attempt_in(query: str) -> str | None:
+    """The attempt id in a callback URL's query; None where there is not just one of our kind."""
+    found = parse_qs(query, max_num_fields=100).get("attempt", [])
+    return found[0] if len(found) == 1 and _ATTEMPT.fullmatch(found[0]) else None
 
 
 def bare(url: str) -> str:

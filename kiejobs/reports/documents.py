@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
 from kiejobs.core.manifest import job_of_attempt
+from kiejobs.core.money import money
 from kiejobs.reports.screen import steers
 
 if TYPE_CHECKING:

@@ -33,6 +33,8 @@ _WHY = {
     "new": "nothing was bought for this address, and this request was never bought",
     "input_changed": "the request differs from what was bought under this address",
     "retry_failed": "it failed before, and you asked for another try",
+    "retry_gone": "its result is gone at the vendor, and you asked to buy it again",
+    "result_gone": "it was bought and made, but its result can't be had any more",
     "in_flight": "it was submitted and has not settled",
     "in_doubt": "it was sent and the answer is unknown; nothing is bought here until it is ruled on",
     "file_missing": "it was bought and made, but its file is not here",
@@ -42,6 +44,9 @@ _WHY = {
     "moved_from": "the same request was bought under a name that is no longer wanted",
     "no_longer_wanted": "it was bought, and the job file has it no more",
 }
+
+_RETRY = {"retry_failed": "failed", "retry_gone": "gone"}
+"""What `--retry` must say for a line to be bought again."""
 
 _FREE = {
     Action.RESUME: "`run` or `collect` would wait for it, at no cost.",
@@ -114,7 +119,7 @@ def _next(change: Change, file: str | None, flag: str) -> tuple[str, tuple[str, 
     this = f"{run} --select {quoted(change.address)}"
     collect = (f"kiejobs collect{flag}",)
     if change.action is Action.SUBMIT:
-        again = " --retry failed" if change.reason == "retry_failed" else ""
+        again = f" --retry {retry}" if (retry := _RETRY.get(change.reason)) else ""
         return f"`run` would buy it for {price_text(change.credits)}.", (f"{this}{again}{flag}",)
     if change.action is Action.HOLD:
         return _held(change, this, flag)
@@ -130,6 +135,9 @@ def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
         steps = doubt_steps([change.attempt] if change.attempt else [], flag)
         told = "Look for it in the vendor's task log, then rule: its task id, or lost."
         return told, tuple(command for step in steps for command in step.commands)
+    if change.reason == "result_gone":
+        told = "Nothing would be bought. `collect` asks for it once more; buy the same again with:"
+        return told, (f"kiejobs collect{flag}", f"{this} --retry gone{flag}")
     if change.reason == "failed":
         told = "Nothing would be bought. Change the input, or buy the same again with:"
         return told, (f"{this} --retry failed{flag}",)

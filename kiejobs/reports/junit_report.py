@@ -30,6 +30,7 @@ _KINDS = {
     Standing.REJECTED: "failure",
     Standing.IN_DOUBT: "error",
     Standing.NOT_COLLECTED: "error",
+    Standing.GONE: "error",
     Standing.RUNNING: "skipped",
     Standing.SUBMITTED: "skipped",
     Standing.RESERVED: "skipped",

@@ -177,6 +177,11 @@ def _by_standing(count: Counter[Standing], view: RunView) -> Iterator[Step]:
         jobs = _are(count[Standing.NOT_COLLECTED])
         message = f"{jobs} bought and made, but the files are not here; try again with"
         yield Step("not_collected", message, collect, title="Not collected")
+    if count[Standing.GONE]:
+        jobs = _are(count[Standing.GONE])
+        message = f"{jobs} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
+        again = f"{_run(view)} --retry gone"
+        yield Step("gone", message, (*collect, again), title="Gone")
     failed = count[Standing.FAILED] + count[Standing.REJECTED]
     if failed:
         message = f"{plural(failed, 'job')}; change the input, or buy the same again with"

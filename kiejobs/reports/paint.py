@@ -35,6 +35,7 @@ _STATES = {
     "in doubt": _LOUD,
     "not accepted": _YELLOW,
     "not collected": _YELLOW,
+    "gone": _RED,
     "not submitted": _YELLOW,
     "ruled lost": _DIM,
 }

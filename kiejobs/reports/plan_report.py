@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
+from kiejobs.core.money import money
 from kiejobs.core.plan import Action
 from kiejobs.reports.diff_words import diff_lines
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
@@ -112,6 +112,7 @@ class PlanText:
             (count[Action.ADOPT], "moved"),
             (count[Action.KEEP], "done"),
             (self._held["failed"], "failed"),
+            (self._held["result_gone"], "gone at the vendor"),
             (self._held["in_flight"], "being submitted by another run"),
             (totals.in_doubt, "in doubt"),
             (count[Action.ORPHAN], "no longer wanted"),
@@ -142,6 +143,8 @@ class PlanText:
             yield f"In doubt: nothing is bought there until ruled on; `kiejobs status{self._flag}` tells how."
         if self._held["failed"]:
             yield "Failed: held, and not bought again without `--retry failed`."
+        if self._held["result_gone"]:
+            yield "Gone: made and paid for, but the vendor has it no more; `--retry gone` buys it again."
 
 
 def plan_json(

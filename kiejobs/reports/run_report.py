@@ -9,7 +9,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
+from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.next_steps import step_lines, steps_after
 from kiejobs.reports.paint import Paint, state_words

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Standing(StrEnum):
     """How a job stands, for a person: its state, and whether its files are here.
 
-    UNSENT was never taken by the API in this run; LOST was ruled never to have been made; RESERVED is
+    GONE was made, and can't be had any more; UNSENT was never taken by the API in this run; LOST was ruled never to have been made; RESERVED is
     what another run is about to send.
     """
 
     SUCCEEDED = "succeeded"
     NOT_COLLECTED = "not_collected"
+    GONE = "gone"
     FAILED = "failed"
     REJECTED = "rejected"
     IN_DOUBT = "in_doubt"
@@ -53,6 +54,8 @@ class JobView:
         if state is None:
             ruled = self.job["attempt_id"] is not None and self.job["error"] is None
             return Standing.LOST if ruled else Standing.UNSENT
+        if state == State.SUCCEEDED and self.job["error"] is not None:
+            return Standing.GONE
         if state == State.SUCCEEDED:
             return Standing.SUCCEEDED if self.job["files"] else Standing.NOT_COLLECTED
         return Standing(state)

@@ -16,7 +16,7 @@ import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
+from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.events import money
+from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.next_steps import doubt_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words

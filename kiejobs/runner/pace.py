@@ -9,6 +9,7 @@ window's edge, so 18 go per 10.5 s, and a slot counts from the moment its reques
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,11 @@ class Pace:
             times = sorted(slot.at if slot.used else now for slot in self._slots)
             wait = max(wait, times[-self._allowed] + self._rate.seconds - now)
         return wait
+
+
+def jittered(seconds: float) -> float:
+    """A tenth more or less, so that a hundred tasks don't ask in the same instant."""
+    return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 
 def ladder(first: float, waited: float) -> float:

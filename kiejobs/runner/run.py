@@ -15,16 +15,29 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
-from kiejobs.runner.follow import Follower, Task
+from kiejobs.core.canary import canaries, job_address
+from kiejobs.core.fold import fold
+from kiejobs.runner.desk import Desk
+from kiejobs.runner.follow import Follower
 from kiejobs.runner.pace import Pace
 from kiejobs.runner.spending import Stop
 from kiejobs.runner.submit import Submitter
+from kiejobs.runner.task import Task, task_of_change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
+    from anyio.abc import TaskGroup
+
+    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job
     from kiejobs.ports import World
@@ -40,8 +53,12 @@ class RunEnd:
     unsent: int
 
 
+async def _nothing_known() -> Ledger:
+    return fold(())
+
+
 class Runner:
-    """One run. `media_type` tells what a model's files are."""
+    """One run. `media_type` tells what a model's files are; `reread` folds all journals anew."""
 
     def __init__(
         self,
@@ -50,12 +67,17 @@ class Runner:
         settings: Settings,
         spending: Spending,
         media_type: Callable[[str], str],
+        reread: Callable[[], Awaitable[Ledger]] = _nothing_known,
     ) -> None:
         self._settings = settings
         self._spending = spending
+        self._listens = world.callbacks is not None
         pace = Pace(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, settings, spending, pace)
         self._follower = Follower(world, settings, spending, media_type)
+        self._desk = Desk(
+            world, settings, spending, self._follower, self._submitter, reread, self._guarded
+        )
         self._unsent = 0
         self._unexpected: list[Exception] = []
 
@@ -70,22 +92,70 @@ class Runner:
         Raises the first unexpected exception of any job, after all the others are done.
         """
         lines = list(changes)
-        slots = anyio.Semaphore(self._settings.in_flight)
-        creates = anyio.Semaphore(self._settings.creates)
-        async with anyio.create_task_group() as group:
-            for task in () if self._settings.detach else filter(None, map(task_of, lines)):
-                group.start_soon(self._guarded, self._follower.follow(task))
-            for line in lines:
-                if line.spends:
-                    await slots.acquire()
-                    await creates.acquire()
-                    group.start_soon(self._guarded, self._job(line, job_of, slots, creates))
-            for _ in range(self._settings.creates):
-                await creates.acquire()  # all of them: no create is under way any more
-            all_reserved()
+        async with anyio.create_task_group() as listening:
+            if self._listens:
+                listening.start_soon(self._desk.serve, listening)
+            await self._in_waves(lines, job_of, all_reserved)
+            if self._listens:
+                await self._desk.until_quiet()
+            listening.cancel_scope.cancel()
         if self._unexpected:
             raise self._unexpected[0]
         return RunEnd(dict(self._follower.notes), self._unsent)
+
+    async def _in_waves(
+        self,
+        lines: Sequence[Change],
+        job_of: Callable[[int], Job],
+        all_reserved: Callable[[], None],
+    ) -> None:
+        """All at once; or the canaries first, and of the rest only what they speak well of."""
+        slots = anyio.Semaphore(self._settings.in_flight)
+        creates = anyio.Semaphore(self._settings.creates)
+        tasks = () if self._settings.detach else filter(None, map(task_of_change, lines))
+        spending = [line for line in lines if line.spends]
+        first = canaries(spending) if self._settings.canary else {}
+        async with anyio.create_task_group() as group:
+            for task in tasks:
+                group.start_soon(self._guarded, self._follower.follow(task))
+            if first:
+                chosen = set(first.values())
+                ahead = [line for line in spending if line.address in chosen]
+                async with anyio.create_task_group() as canaries_:
+                    await self._start(ahead, job_of, slots, creates, canaries_)
+                spending = list(self._approved(spending, first))
+            await self._start(spending, job_of, slots, creates, group)
+            all_reserved()
+
+    async def _start(
+        self,
+        lines: Iterable[Change],
+        job_of: Callable[[int], Job],
+        slots: anyio.Semaphore,
+        creates: anyio.Semaphore,
+        group: TaskGroup,
+    ) -> None:
+        """Until no create is under way any more; the tasks are followed on in `group`."""
+        for line in lines:
+            await slots.acquire()
+            await creates.acquire()
+            group.start_soon(self._guarded, self._job(line, job_of, slots, creates))
+        for _ in range(self._settings.creates):
+            await creates.acquire()
+        for _ in range(self._settings.creates):
+            creates.release()
+
+    def _approved(self, lines: Iterable[Change], first: Mapping[str, str]) -> Iterator[Change]:
+        """What is not bought yet and whose canary succeeded."""
+        for line in lines:
+            canary = first[job_address(line.address)]
+            if line.address == canary:
+                continue
+            if canary in self._follower.succeeded:
+                yield line
+            else:
+                self._unsent += 1
+                self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
 
     async def _job(
         self,
@@ -123,22 +193,3 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - raised again when all others are done
             self._spending.stop(Stop.BUG, f"{type(error).__name__}: {error}")
             self._unexpected.append(error)
-
-
-def task_of(change: Change) -> Task | None:
-    """What there is to follow in a line of the plan: a task at the API, or files to bring home."""
-    wanted = change.then if change.action is Action.ADOPT else change.action
-    attempt = change.attempt
-    if wanted not in {Action.RESUME, Action.COLLECT} or attempt is None or attempt.task_id is None:
-        return None
-    return Task(
-        address=change.address,
-        attempt_id=attempt.attempt_id,
-        task_id=attempt.task_id,
-        model=attempt.reserved.model,
-        output=attempt.reserved.output,
-        planned=None,  # not taken from this run's budget, so nothing goes back to it
-        known_urls=attempt.urls,
-        told_running=attempt.state is State.RUNNING,
-        settled=attempt.state is State.SUCCEEDED,
-    )

@@ -16,6 +16,9 @@ class Settings:
 
     `wait` is our patience with one task; its end means `running`. `give_up` is how long the API may
     be out of reach before nothing more is bought. `lately` are the ages of the account's last creates.
+    `callback_url` is where creates ask to be called back that name no URL of their own; `doubt_wait` is
+    how long after a create its callback may still end a doubt (the slowest task on record took 13
+    minutes). `canary`: the cheapest of each job first. `stay`: go on until interrupted.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -28,3 +31,12 @@ class Settings:
     lately: tuple[float, ...] = ()
     detach: bool = False
     once: bool = False
+    canary: bool = False
+    stay: bool = False
+    callback_url: str | None = None
+    doubt_wait: float = 900.0
+
+    @property
+    def safety_net(self) -> float:
+        """Between two polls of a task, as long as callbacks arrive: a minute by default."""
+        return 20 * self.first_poll

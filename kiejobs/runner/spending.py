@@ -20,6 +20,7 @@ class Stop(StrEnum):
     """Why nothing more is bought. Collecting always goes on."""
 
     BUDGET = "budget"
+    FAILURES = "failures"
     CREDITS = "credits"
     KEY = "key"
     UNREACHABLE = "unreachable"
@@ -35,12 +36,14 @@ MOST_DOUBTS_IN_A_ROW = 10
 
 @dataclass(slots=True)
 class Spending:
-    """`left` is what remains of the budget, None where there is none."""
+    """`left` is what remains of the budget, `most_failures` how many jobs may fail; None: no limit."""
 
     left: Decimal | None = None
     stopped: Stop | None = None
     why: str | None = None
     doubts_in_a_row: int = 0
+    most_failures: int | None = None
+    failures: int = 0
 
     def stop(self, reason: Stop, why: str) -> None:
         """The first reason is the one that is told, but an interruption is always told."""
@@ -68,6 +71,12 @@ class Spending:
     def give_back(self, credits_: Decimal | None) -> None:
         if self.left is not None and credits_ is not None:
             self.left += credits_
+
+    def failed(self, why: str) -> None:
+        """A job failed or was rejected."""
+        self.failures += 1
+        if self.most_failures is not None and self.failures >= self.most_failures:
+            self.stop(Stop.FAILURES, f"{self.failures} failed; last: {why}")
 
     def doubted(self, why: str) -> None:
         self.doubts_in_a_row += 1

@@ -19,8 +19,8 @@ from kiejobs.core import events as e
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.types import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.follow import Task
 from kiejobs.runner.spending import Stop
+from kiejobs.runner.task import Task, task_of_reservation
 
 if TYPE_CHECKING:
     from kiejobs.core.types import Job, Json
@@ -47,6 +47,14 @@ class Submitter:
         self._settings = settings
         self._spending = spending
         self._pace = pace
+        self._in_flight: dict[str, anyio.Event] = {}
+        self.doubts: dict[str, float] = {}
+
+    async def answered(self, attempt_id: str) -> None:
+        """Until what the API made of this attempt is on record, where it is being sent from here."""
+        event = self._in_flight.get(attempt_id)
+        if event is not None:
+            await event.wait()
 
     async def submit(self, job: Job) -> Task | Literal["settled"] | None:
         """A task to follow; "settled" when the job went no further; None when nothing was bought.
@@ -99,28 +107,33 @@ class Submitter:
                 self._spending.stop(Stop.JOURNAL, problem.message)
                 raise _NotNow from problem
             self._pace.written(slot)
+            self._in_flight[reservation.attempt_id] = anyio.Event()
             self._progress.job(job.address, "reserved")
 
         try:
             outcome = await self._api.create(_body(job, reservation.attempt_id), reserve)
+            if isinstance(outcome, ports.NotSent):
+                return outcome
+            self._pace.answered()
+            return await self._record(job, reservation, outcome)
         except _NotNow:
             return None
-        if isinstance(outcome, ports.NotSent):
-            return outcome
-        self._pace.answered()
-        return await self._record(job, reservation, outcome)
+        finally:
+            in_flight = self._in_flight.pop(reservation.attempt_id, None)
+            if in_flight is not None:
+                in_flight.set()
 
     async def _record(
         self, job: Job, reservation: e.Reserved, outcome: ports.CreateOutcome
     ) -> Task | ports.CreateOutcome:
         """The outcome, durable before anything else happens."""
         if isinstance(outcome, ports.Accepted):
-            await self._write_down(job, reservation, outcome.task_id)
+            at = await self._write_down(job, reservation, outcome.task_id)
             self._pace.accepted()
             self._spending.understood()
             self._progress.job(job.address, "submitted", outcome.task_id)
-            return _task(job, reservation, outcome.task_id)
-        self._settle_money(job, outcome)
+            return task_of_reservation(reservation, outcome.task_id, job.credits, at)
+        self._settle_money(job, reservation, outcome)
         event = _event(reservation.attempt_id, outcome)
         if event is not None:
             try:
@@ -130,33 +143,43 @@ class Submitter:
             self._progress.job(job.address, event.type, event.failure.message)
         return outcome
 
-    async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> None:
-        """Journal a paid task's id; when the disk refuses, try again, then at least say it."""
+    async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> str | None:
+        """Journal a paid task's id, and when; if the disk goes on refusing, at least say it."""
         event = e.Submitted(reservation.attempt_id, task_id)
         for wait in _WAITS_TO_WRITE_A_TASK_ID:
             try:
-                self._journal.append(event)
+                return self._journal.append(event)
             except JournalProblem as problem:
                 self._spending.stop(Stop.JOURNAL, problem.message)
                 await self._clock.sleep(wait)
-            else:
-                return
         self._progress.note(
             f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
         )
+        return None
 
-    def _settle_money(self, job: Job, outcome: ports.CreateOutcome) -> None:
+    def _settle_money(
+        self, job: Job, reservation: e.Reserved, outcome: ports.CreateOutcome
+    ) -> None:
         match outcome:
             case ports.InDoubt(message=message):
                 self._spending.doubted(message)
+                if self._is_called_back(reservation):
+                    self.doubts[reservation.attempt_id] = self._clock.monotonic()
                 return
+            case ports.Rejected(code=code, message=message):
+                self._spending.failed(f"{job.address}: {code}: {message}")
             case ports.Refused(code=code, message=message):
                 self._spending.stop(Stop.KEY, f"{code}: {message}")
             case ports.NoMoney(code=code, message=message):
                 self._spending.stop(Stop.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
+
+    def _is_called_back(self, reservation: e.Reserved) -> bool:
+        """Does its callback come to us?"""
+        ours = self._settings.callback_url
+        return ours is not None and reservation.callback_url == bare(ours)
 
 
 def _reservation(job: Job) -> e.Reserved:
@@ -176,23 +199,12 @@ def _reservation(job: Job) -> e.Reserved:
 def _body(job: Job, attempt_id: str) -> dict[str, Json]:
     """The request, its callback URL carrying the attempt's id: evidence that can end a doubt."""
     body = job.body
-    if job.callback_url is not None:
+    if job.callback_url is not None and job.correlate:
         url, mark, fragment = job.callback_url.partition("#")
         body["callBackUrl"] = (
             f"{url}{'&' if '?' in url else '?'}attempt={attempt_id}{mark}{fragment}"
         )
     return body
-
-
-def _task(job: Job, reservation: e.Reserved, task_id: str) -> Task:
-    return Task(
-        address=job.address,
-        attempt_id=reservation.attempt_id,
-        task_id=task_id,
-        model=job.model,
-        output=job.output,
-        planned=job.credits,
-    )
 
 
 def _event(

@@ -20,6 +20,7 @@ from kiejobs import ports
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.fold import JournalRecord, Timed
 from kiejobs.core.types import FileRecord
+from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -140,7 +141,13 @@ class FakeApi:
         if task_id not in self.asked:
             return ports.Unanswered("recordInfo is null", "422")
         body = self.bodies[int(task_id, 16)]
-        return ports.TaskRecord(task_id, body["model"], body["input"], "waiting")
+        query = body.get("callBackUrl", "").partition("?")[2]
+        return ports.TaskRecord(task_id, body["model"], body["input"], "waiting", attempt_in(query))
+
+    async def download_url(self, url: str) -> str | ports.Unanswered:
+        if not url.startswith("http://fake.invalid/"):
+            return ports.Unanswered("url is wrong", "422")
+        return f"{url.partition('?')[0]}?fresh=1"
 
     async def balance(self) -> Decimal | ports.Unanswered:
         return Decimal("60.62")

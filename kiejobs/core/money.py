@@ -1,0 +1,31 @@
+"""Credits as text and back: decimals, never floats.
+
+In: amounts, or what was written of them. Out: the other. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiejobs.core.types import Json
+
+
+def money(value: Decimal) -> str:
+    """Credits as text without an exponent and without trailing zeros: `16`, `60.62`."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def amount(text: Json) -> Decimal:
+    """What `money` wrote. Raises TypeError or ValueError for anything else."""
+    if not isinstance(text, str):
+        raise TypeError("money is no text")
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is no amount of money") from error
+    if not amount.is_finite():
+        raise ValueError(f"{text!r} is no amount of money")
+    return amount

@@ -1,0 +1,123 @@
+"""The files of a task that succeeded, brought home.
+
+In: tasks and the URLs of their results. Out: files, `collected` and `gone` events, notes on what did
+not work. Touches: the API (asking for another URL), the artifact store, the journal and the clock,
+through their ports.
+
+A URL may have expired: then the task is asked for again, since the API may sign another one, and then
+the API's download-url call is tried. Only where both don't help, and the result is old enough to have
+been thrown away, is it said to be gone; and even that is overruled by a later try that works.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kiejobs import ports
+from kiejobs.core import events as e
+from kiejobs.core.expiry import SAFE
+from kiejobs.runner.pace import jittered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiejobs.core.types import FileRecord
+    from kiejobs.ports import World
+    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.task import Task
+
+_TRIES = 5
+
+
+class Collector:
+    """Brings any number of tasks' files home, a few at a time. `note` is told what did not work."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        media_type: Callable[[str], str],
+        note: Callable[[Task, str], None],
+    ) -> None:
+        self._api = world.api
+        self._journal = world.journal
+        self._artifacts = world.artifacts
+        self._clock = world.clock
+        self._progress = world.progress
+        self._first_wait = settings.first_poll
+        self._media_type = media_type
+        self._note = note
+        self._downloads = anyio.Semaphore(settings.downloads)
+
+    async def collect(self, task: Task, urls: tuple[str, ...]) -> None:
+        """All files of the task, or a note why not. Raises JournalProblem."""
+        if not urls:
+            self._not_collected(
+                task, ports.NotCollected("the API says it succeeded, but names no file")
+            )
+            return
+        files: list[FileRecord] = []
+        for number, url in enumerate(urls, start=1):
+            outcome = await self._bring_home(task, number, url)
+            if isinstance(outcome, ports.NotCollected):
+                self._not_collected(task, outcome)
+                return
+            files.append(outcome.file)
+        at = self._journal.append(e.Collected(task.attempt_id, tuple(files)))
+        self._artifacts.mark(files, at)
+        self._progress.job(task.address, "collected")
+
+    def _not_collected(self, task: Task, outcome: ports.NotCollected) -> None:
+        if outcome.gone and self._is_old(task):
+            self._journal.append(e.Gone(task.attempt_id, outcome.message))
+            self._note(task, f"bought and made, but gone at the vendor: {outcome.message}")
+            self._progress.job(task.address, "gone", outcome.message)
+        else:
+            self._note(task, f"bought, but not collected: {outcome.message}")
+            self._progress.job(task.address, "not collected", outcome.message)
+
+    def _is_old(self, task: Task) -> bool:
+        """Long enough that the vendor may have thrown it away; before that it is a passing fault."""
+        if task.submitted is None:
+            return False
+        return self._clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
+
+    async def _bring_home(self, task: Task, number: int, url: str) -> ports.CollectOutcome:
+        path = _numbered(task.output, number)
+        outcome: ports.CollectOutcome = ports.NotCollected("not tried")
+        refused = 0
+        for attempt in range(_TRIES):
+            if attempt:
+                await self._clock.sleep(jittered(self._first_wait * 2 ** (attempt - 1)))
+            async with self._downloads:
+                self._progress.job(task.address, "downloading")
+                outcome = await self._artifacts.collect(
+                    url, path, key=task.task_id, media_type=self._media_type(task.model)
+                )
+            if isinstance(outcome, ports.Collected):
+                return outcome
+            if outcome.gone:
+                refused += 1
+                url = await self._another(task, number, url, refused)
+        return outcome
+
+    async def _another(self, task: Task, number: int, url: str, refused: int) -> str:
+        """Another URL of the same result, by turns from recordInfo and from the download-url call."""
+        if refused % 2:
+            outcome = await self._api.poll(task.task_id)
+            if isinstance(outcome, ports.Succeeded) and len(outcome.urls) >= number:
+                return outcome.urls[number - 1]
+            return url
+        made = await self._api.download_url(url)
+        return url if isinstance(made, ports.Unanswered) else made
+
+
+def _numbered(path: str, number: int) -> str:
+    """`a.mp4`, `a-2.mp4`, ... for a task with several files."""
+    if number == 1:
+        return path
+    stem, dot, extension = path.rpartition(".")
+    return f"{stem}-{number}.{extension}" if dot else f"{path}-{number}"

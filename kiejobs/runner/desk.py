@@ -1,0 +1,223 @@
+"""What callbacks are good for: waking polls, and ending doubts.
+
+In: claims from the port `Callbacks`. Out: bells rung; `called`, `resolved` and `conflicted` events;
+tasks followed. Touches: the API (asking only), the journal and the clock, through their ports.
+
+A claim is a hint. What it wakes is a poll; what ends a doubt is the API's own record of the request. A
+claim that the record speaks against, and a second task for one attempt, is a conflict: written down
+and shown, never silently taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from kiejobs import ports
+from kiejobs.core import events as e
+from kiejobs.core.errors import JournalProblem
+from kiejobs.core.evidence import mismatch
+from kiejobs.core.types import State
+from kiejobs.runner.spending import Stop
+from kiejobs.runner.task import task_of_attempt, task_of_reservation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from anyio.abc import TaskGroup
+
+    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.ports import Claim, World
+    from kiejobs.runner.follow import Follower
+    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.spending import Spending
+    from kiejobs.runner.submit import Submitter
+    from kiejobs.runner.task import Task
+
+_WAITS_FOR_A_RECORD = (0, 1, 2, 4, 8, 16)  # first steps of the polling ladder before each question
+_LOOKS_AT_A_LIVE_RUN = 40
+_SECONDS_BETWEEN_LOOKS = 3.0
+_AT_ONCE = 64  # claims that are looked into
+
+
+class Desk:
+    """One for a run.
+
+    `reread` folds all journals anew, this run's among them; `guarded` sees work through, so that what
+    goes wrong in one place stops nothing else.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        spending: Spending,
+        follower: Follower,
+        submitter: Submitter,
+        reread: Callable[[], Awaitable[Ledger]],
+        guarded: Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._api = world.api
+        self._journal = world.journal
+        self._clock = world.clock
+        self._progress = world.progress
+        self._callbacks = world.callbacks
+        self._settings = settings
+        self._spending = spending
+        self._follower = follower
+        self._submitter = submitter
+        self._reread = reread
+        self._group: TaskGroup | None = None
+        self._guarded = guarded
+        self._turns: dict[str, anyio.Lock] = {}
+        self._places = anyio.Semaphore(_AT_ONCE)
+        self._ended: dict[str, str] = {}
+        self._busy = 0
+
+    async def serve(self, group: TaskGroup) -> None:
+        """Take claims until cancelled. What they lead to happens in `group`."""
+        self._group = group
+        while self._callbacks is not None:
+            claim = await self._callbacks.next()
+            await self._places.acquire()
+            group.start_soon(self._guarded, self._in_turn(claim))
+
+    async def until_quiet(self) -> None:
+        """Until no task is followed from here, and no doubt is left whose callback may still come.
+
+        With `stay` until interrupted; other processes' tasks are picked up on the way.
+        """
+        while self._spending.stopped is not Stop.INTERRUPTED:
+            if self._settings.stay:
+                await self._pick_up()
+            elif not self._busy and not self._may_hear_of_doubts():
+                return
+            await self._clock.sleep(self._settings.first_poll)
+
+    def _may_hear_of_doubts(self) -> bool:
+        """As long as a task may take, counted from the create."""
+        now = self._clock.monotonic()
+        waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
+        return any(now - at < self._settings.doubt_wait for at in waiting.values())
+
+    async def _pick_up(self) -> None:
+        """Tasks that other processes have bought since: their callbacks may get lost."""
+        for attempt in (await self._reread()).attempts():
+            task = task_of_attempt(attempt) if attempt.is_open else None
+            if task is not None and self._follower.following(task.attempt_id) is None:
+                self._follow(task)
+
+    async def _in_turn(self, claim: Claim) -> None:
+        """Two claims for one attempt are looked at one after the other."""
+        turn = self._turns.setdefault(claim.attempt_id, anyio.Lock())
+        try:
+            async with turn:
+                await self._take(claim)
+        except JournalProblem as problem:
+            self._spending.stop(Stop.JOURNAL, problem.message)
+        finally:
+            self._places.release()
+            if not turn.statistics().tasks_waiting:
+                self._turns.pop(claim.attempt_id, None)
+
+    async def _take(self, claim: Claim) -> None:
+        await self._submitter.answered(claim.attempt_id)
+        task = self._follower.following(claim.attempt_id)
+        if task is not None and task.task_id == claim.task_id:
+            self._heard(claim)
+            self._follower.ring(claim.attempt_id)
+            return
+        attempt, ledger = await self._known(claim)
+        if attempt is None:
+            return  # nobody's, or somebody else's; whoever called was told nothing either way
+        known = self._ended.get(claim.attempt_id, attempt.task_id)
+        if known == claim.task_id:
+            self._told_again(claim, attempt)
+        elif claim.task_id not in attempt.other_task_ids:
+            await self._look_into(claim, attempt, known, ledger)
+
+    async def _known(self, claim: Claim) -> tuple[Attempt | None, Ledger]:
+        """The attempt as the journals have it, once another run that is sending it has its answer."""
+        for _ in range(_LOOKS_AT_A_LIVE_RUN):
+            ledger = await self._reread()
+            attempt = ledger.attempt(claim.attempt_id)
+            if attempt is None or attempt.state is not State.RESERVED:
+                break
+            await self._clock.sleep(_SECONDS_BETWEEN_LOOKS)
+        return attempt, ledger
+
+    def _told_again(self, claim: Claim, attempt: Attempt) -> None:
+        """Bought by another process. Over already, or to be followed from here now."""
+        task = task_of_attempt(attempt)
+        if attempt.is_open and task is not None and not self._settings.detach:
+            self._heard(claim)
+            self._follow(task)
+
+    async def _look_into(
+        self, claim: Claim, attempt: Attempt, known: str | None, ledger: Ledger
+    ) -> None:
+        record = await self._record(claim.task_id)
+        if record is None:
+            self._progress.note(f"a callback for {attempt.address} names a task that the API lacks")
+            return
+        against = _owner(ledger, claim) or mismatch(
+            attempt, record.model, record.input, record.attempt_id
+        )
+        if against is not None:
+            self._conflict(claim, attempt, against, may_be_paid=False)
+        elif known is not None:
+            why = f"a second task for one create; the first is {known}"
+            self._conflict(claim, attempt, why, may_be_paid=True)
+        else:
+            self._end_doubt(claim, attempt, record)
+
+    async def _record(self, task_id: str) -> ports.TaskRecord | None:
+        """What the API says was sent for a task; None where it knows nothing of it, or is silent."""
+        for steps in _WAITS_FOR_A_RECORD:
+            await self._clock.sleep(steps * self._settings.first_poll)
+            record = await self._api.record(task_id)
+            if isinstance(record, ports.TaskRecord):
+                return record
+        return None
+
+    def _end_doubt(self, claim: Claim, attempt: Attempt, record: ports.TaskRecord) -> None:
+        """Also where a person ruled it lost meanwhile: a paid task is never lost."""
+        signed = "a signed callback" if claim.signed else "a callback"
+        proof = f"{signed} for this attempt; recordInfo shows the same request ({record.api_state})"
+        at = self._journal.append(e.Resolved(attempt.attempt_id, "task", claim.task_id, proof))
+        self._ended[attempt.attempt_id] = claim.task_id
+        self._heard(claim)
+        self._progress.job(attempt.address, "submitted", f"{claim.task_id}, by its callback")
+        planned = attempt.reserved.credits if claim.attempt_id in self._submitter.doubts else None
+        if not self._settings.detach:
+            self._follow(task_of_reservation(attempt.reserved, claim.task_id, planned, at))
+
+    def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
+        if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):
+            return
+        self._journal.append(e.Conflicted(attempt.attempt_id, claim.task_id, why, may_be_paid))
+        self._progress.note(f"CONFLICT at {attempt.address}: task {claim.task_id}: {why}")
+
+    def _heard(self, claim: Claim) -> None:
+        self._journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
+        self._follower.hearing.called()
+
+    def _follow(self, task: Task) -> None:
+        if self._group is not None:
+            self._busy += 1
+            self._group.start_soon(self._guarded, self._to_its_end(task))
+
+    async def _to_its_end(self, task: Task) -> None:
+        try:
+            await self._follower.follow(task)
+        finally:
+            self._busy -= 1
+
+
+def _owner(ledger: Ledger, claim: Claim) -> str | None:
+    """Another attempt that has this task already, in words."""
+    for attempt in ledger.attempts():
+        if attempt.attempt_id != claim.attempt_id and claim.task_id == attempt.task_id:
+            return f"the task belongs to `{attempt.address}`"
+    return None

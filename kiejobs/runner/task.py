@@ -1,0 +1,80 @@
+"""A paid task, as the runner follows it.
+
+In: lines of the plan, attempts of the ledger, submissions. Out: `Task`s. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.core.plan import Action
+from kiejobs.core.types import State
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from kiejobs.core.events import Reserved
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.plan import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A submission to follow. `settled` when it is known to have succeeded and only files are due.
+
+    `known_urls` are from the journal, without the signatures that they may have had. `planned` is what
+    this run's budget holds for it, None where it holds nothing. `submitted` is UTC text.
+    """
+
+    address: str
+    attempt_id: str
+    task_id: str
+    model: str
+    output: str
+    planned: Decimal | None
+    submitted: str | None = None
+    known_urls: tuple[str, ...] = ()
+    told_running: bool = False
+    settled: bool = False
+
+
+def task_of_change(change: Change) -> Task | None:
+    """What there is to follow in a line of the plan: a task at the API, or files to bring home."""
+    wanted = change.then if change.action is Action.ADOPT else change.action
+    if wanted not in {Action.RESUME, Action.COLLECT} or change.attempt is None:
+        return None
+    return task_of_attempt(change.attempt, change.address)
+
+
+def task_of_attempt(attempt: Attempt, address: str | None = None) -> Task | None:
+    """An attempt of an earlier run or of another process; None where it has no task."""
+    if attempt.task_id is None:
+        return None
+    return Task(
+        address=address or attempt.address,
+        attempt_id=attempt.attempt_id,
+        task_id=attempt.task_id,
+        model=attempt.reserved.model,
+        output=attempt.reserved.output,
+        planned=None,  # not taken from this run's budget, so nothing goes back to it
+        submitted=attempt.times.get("submitted"),
+        known_urls=attempt.urls,
+        told_running=attempt.state is State.RUNNING,
+        settled=attempt.state is State.SUCCEEDED,
+    )
+
+
+def task_of_reservation(
+    reserved: Reserved, task_id: str, planned: Decimal | None, submitted: str | None
+) -> Task:
+    """What a reservation has just become."""
+    return Task(
+        address=reserved.address,
+        attempt_id=reserved.attempt_id,
+        task_id=task_id,
+        model=reserved.model,
+        output=reserved.output,
+        planned=planned,
+        submitted=submitted,
+    )
