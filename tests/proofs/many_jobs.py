@@ -1,0 +1,196 @@
+"""A campaign of 100,000 jobs, all paid for and none of them home: `python -m tests.proofs.many_jobs`.
+
+In: how many jobs. Out: figures: seconds and the most memory of each verb that goes on from there. The
+journal of a run that submitted them all and died, and the sandbox's charge log that goes with it, are
+written in one go; then `plan`, `status`, `run` and `plan` once more, as processes of their own.
+
+The oracle is the charge log, which must stay as it was: what is at the API is followed and brought
+home, and nothing is bought.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import FileJournal, new_run_id
+from kiejobs.adapters.system import SystemClock, origin_of
+from kiejobs.commands.loading import Loaded, Wanted, load
+from kiejobs.core import events as e
+from kiejobs.core.identity import FINGERPRINT_VERSION
+from kiejobs.sandbox.tasks import HEALTHY, Task
+from tests.bench import MODEL, Bench
+from tests.proofs.figures import tell, words
+from tests.proofs.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kiejobs.core.types import Job
+
+MOST_MEMORY = 1000.0  # MB, of any verb
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command: its exit code, seconds, and the most memory it held, in MB."""
+
+    code: int
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of it. `bought`: creates that should not have been."""
+
+    jobs: int
+    bought: int
+    home: int
+    plan: Verb
+    status: Verb
+    run: Verb
+    plan_again: Verb
+
+    @property
+    def well(self) -> bool:
+        verbs = (self.plan, self.status, self.run, self.plan_again)
+        small = all(verb.memory < MOST_MEMORY and verb.code == 0 for verb in verbs)
+        return small and self.bought == 0 and self.home == self.jobs
+
+
+def many_jobs(folder: Path, jobs: int) -> Figures:
+    bench = Bench(folder, "")
+    loaded = _campaign(folder, jobs)
+    server = Served(folder / "store", speed=1000.0)
+    server.die()
+    bench.url = server.url
+    _write_what_was_bought(folder, loaded, server)
+    server.start()
+    try:
+        before = server.charged()
+        plan = _measured(bench, "plan", "jobs.yaml", "--format", "json")
+        status = _measured(bench, "status")
+        run = _measured(bench, "run", "jobs.yaml", "--yes", "--poll", "500ms")
+        again = _measured(bench, "plan", "jobs.yaml", "--detailed-exitcode")
+        bought = server.charged() - before
+    finally:
+        server.die()
+    home = sum(len(names) for _, _, names in os.walk(folder / "outputs"))
+    return Figures(jobs, bought, home, plan, status, run, again)
+
+
+def _campaign(folder: Path, jobs: int) -> Loaded:
+    document = {
+        "version": 1,
+        "campaign": "many",
+        "limits": {"max_jobs": jobs},
+        "defaults": {"model": MODEL},
+        "jobs": {
+            "shots": {
+                "matrix": {"shot": list(range(jobs))},
+                "input": {
+                    "image_url": "https://example.com/a.webp",
+                    "prompt": "Shot {{ matrix.shot }}",
+                },
+            }
+        },
+    }
+    (folder / "jobs.yaml").write_text(json.dumps(document))
+    return load(Wanted(str(folder / "jobs.yaml")))
+
+
+def _write_what_was_bought(folder: Path, loaded: Loaded, server: Served) -> None:
+    """The journal of a run that died right after its last create, and the charges behind it."""
+    header = e.RunStarted(
+        run_id=new_run_id(datetime.now(UTC)),
+        command="run",
+        campaign="many",
+        origin=origin_of(server.url),
+        source=loaded.source,
+        created_with="kiejobs 0",
+        fingerprint_version=FINGERPRINT_VERSION,
+    )
+    journal = FileJournal(folder / "runs", header, SystemClock())
+    jobs = [loaded.expansion.job(line.number) for line in loaded.expansion.outlines()]
+    journal.append(*(event for job in jobs for event in _bought(job)))
+    journal.close()
+    lines = (json.dumps(_task(job).as_json()) for job in jobs)
+    (server.store / "charges.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def _bought(job: Job) -> Iterator[e.Event]:
+    yield e.Planned(job.address, job.fingerprint, job.take, job.model, "submit", "new", job.credits)
+    attempt_id = f"{job.number:032x}"
+    yield e.Reserved(
+        attempt_id=attempt_id,
+        address=job.address,
+        fingerprint=job.fingerprint,
+        take=job.take,
+        model=job.model,
+        input=job.input,
+        callback_url=None,
+        credits=job.credits,
+        output=job.output,
+    )
+    yield e.Submitted(attempt_id, _task_id(job))
+
+
+def _task(job: Job) -> Task:
+    """It was made an hour ago, so it has ended well."""
+    return Task(
+        seq=job.number + 1,
+        at=round(time.time() - 3600, 3),
+        task_id=_task_id(job),
+        model=job.model,
+        input=job.input,
+        callback_url=None,
+        credits=job.credits or Decimal(0),
+        speed=1.0,
+        fate=HEALTHY,
+    )
+
+
+def _task_id(job: Job) -> str:
+    return f"{job.number + 0xABC0000:032x}"
+
+
+def _measured(bench: Bench, *typed: str) -> Verb:
+    """A command run to its end, its output thrown away."""
+    start = time.monotonic()
+    process = subprocess.Popen(
+        bench.command(*typed),
+        cwd=bench.folder,
+        env=bench.environment(KIE_API_BASE=bench.url),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - start
+    return Verb(process.returncode, round(seconds, 1), round(usage.ru_maxrss / 1024, 1))
+
+
+def main() -> None:
+    line = words(__doc__)
+    line.add_argument("--jobs", type=int, default=100_000)
+    given = line.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = many_jobs(Path(folder), given.jobs)
+    command = f"python -m tests.proofs.many_jobs --jobs {given.jobs}"
+    raise SystemExit(
+        tell("many_jobs", command, asdict(figures), well=figures.well, record=given.record)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""A small session of `python -m tests.proofs.clock`, and the same with a clock of our own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiejobs import ports
+from kiejobs.adapters.artifacts import FileArtifacts
+from kiejobs.adapters.hosts import HostRule
+from kiejobs.adapters.in_process import InProcess
+from kiejobs.adapters.journal import FileJournal, new_run_id, read_journals
+from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.system import Secret, read_schema
+from kiejobs.commands.loading import Wanted, load
+from kiejobs.core.events import RunStarted
+from kiejobs.core.fold import fold
+from kiejobs.core.manifest import manifest, to_bytes
+from kiejobs.core.plan import Plan
+from kiejobs.core.selection import read_selection
+from kiejobs.runner import Runner, Settings, Spending
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.charges import read_charges
+from tests.bench import MODEL, Bench
+from tests.contracts.fakes import Told
+from tests.proofs.clock import library, set_clock
+from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.plan import Change
+
+BASE = "http://sandbox.invalid"
+JOBS = 12
+
+
+class SetClock(LoopClock):
+    """Somebody sets it again each time that it is looked at; what only grows does not mind."""
+
+    def __init__(self, hours: Sequence[float]) -> None:
+        self._hours = itertools.cycle(hours)
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=next(self._hours))
+
+
+class Stage:
+    """A campaign in a folder. Each of its runs has a clock of its own, each its own opinion."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
+        self.store = folder / "store"
+        self.app = Sandbox(schemas, self.store, clock=LoopSandboxClock(), base_url=BASE)
+
+    def write(self, name: str) -> None:
+        prompts = {f"{name}{number}": f"shot {number}" for number in range(JOBS)}
+        Bench(self.folder, BASE).write(prompts, campaign="clock")
+        self.loaded = load(Wanted(str(self.folder / "jobs.yaml")))
+
+    def plan(self) -> list[Change]:
+        plan = Plan(
+            self.loaded.expansion.outlines(),
+            fold(read_journals(self.folder / "runs"), BASE),
+            self._condition,
+            campaign="clock",
+            selection=read_selection(()),
+            retry=frozenset(),
+        )
+        return list(plan.changes())
+
+    def _condition(self, attempt: Attempt) -> str | None:
+        folder = OutputFolder(self.folder / "outputs")
+        return folder.condition(attempt.files, attempt.times["collected"])
+
+    async def run(self, clock: SetClock, *, detach: bool) -> None:
+        header = RunStarted(new_run_id(clock.now()), "run", "clock", BASE, None, "kiejobs 0", 1)
+        journal = FileJournal(self.folder / "runs", header, clock)
+        api = KieApi(BASE, Secret("k"), transport=InProcess(self.app))
+        rule = HostRule(private_too=True)
+        files = FileArtifacts(OutputFolder(self.folder / "outputs"), rule, InProcess(self.app))
+        world = ports.World(api, journal, files, clock, Told())
+        settings = Settings(detach=detach)
+        runner = Runner(
+            world, settings=settings, spending=Spending(), media_type=lambda _: "video/mp4"
+        )
+        await runner.carry_out(self.plan(), self.loaded.expansion.job, lambda: None)
+        journal.close()
+        await api.close()
+        await files.close()
+
+    def manifests(self) -> list[bytes]:
+        journals = read_journals(self.folder / "runs")
+        return [to_bytes(manifest(record, fold(journals, BASE))) for record in journals]
+
+
+@pytest.mark.parametrize(
+    "hours", [(5.0, 0.0), (0.0, -30.0), (-30.0, 5.0), (0.0, 5.0, -5.0, 30.0, -30.0)], ids=str
+)
+def test_a_clock_that_is_set_at_every_look_buys_nothing_twice_and_loses_nothing(
+    tmp_path: Path, hours: tuple[float, ...]
+) -> None:
+    stage = Stage(tmp_path)
+    stage.write("j")
+
+    async def all_runs() -> None:
+        for offset in hours:
+            await stage.run(SetClock((offset, *hours)), detach=True)
+        for offset in hours:
+            await stage.run(SetClock((offset, *hours)), detach=False)
+
+    run(all_runs)
+    charges = read_charges(stage.store)
+    assert sorted(task.input["prompt"] for task in charges) == sorted(
+        f"shot {number}" for number in range(JOBS)
+    )
+    assert [change.action for change in stage.plan()] == ["keep"] * JOBS
+    assert stage.manifests() == stage.manifests()
+    known = {
+        job["task_id"] for data in stage.manifests() for job in json.loads(data)["jobs"].values()
+    }
+    assert {task.task_id for task in charges} <= known
+    stage.write("k")
+    assert {change.action for change in stage.plan()} == {"adopt"}
+
+
+@pytest.mark.skipif(library() is None, reason="libfaketime is not installed")
+def test_with_the_clock_set_by_hours_under_real_processes_nothing_is_bought_twice_or_lost(
+    tmp_path: Path,
+) -> None:
+    preload = library()
+    assert preload is not None
+    figures = set_clock(tmp_path, preload, commands=4, jobs=10, seed=2)
+    assert figures.charged == 10
+    assert figures.well, figures
