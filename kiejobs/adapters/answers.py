@@ -15,7 +15,7 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs import ports
 from kiejobs.core.urls import attempt_in
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.types import Json
+
+_Answered: TypeAlias = "ports.Accepted | ports.NotAccepted | ports.Refused | ports.NoMoney | ports.Rejected | ports.InDoubt"
+"""What an answer can mean; that nothing was sent only the lack of one can."""
 
 _RUNNING = {"waiting", "queuing", "generating"}
 
@@ -38,6 +41,11 @@ _SPEAKS_OF_VALIDATION = re.compile(
     re.IGNORECASE,
 )
 """The texts that the real service was seen to use for what it refuses before making a task."""
+
+_NAMES_A_TASK = re.compile(
+    rb"""\\*["']task_?id\\*["']\s*:\s*(?!null\b|\\*["']\s*\\*["'])[^\s,}]""", re.IGNORECASE
+)
+"""The key with a value behind it; a text that merely speaks of a `task_id` names none."""
 
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
@@ -70,7 +78,31 @@ def read_envelope(body: bytes) -> Envelope | None:
 
 
 def create_outcome(status: int, retry_after: str | None, body: bytes) -> ports.CreateOutcome:
-    """May it be sent again? Asked of one whole answer to createTask."""
+    """May it be sent again? Asked of one whole answer to createTask.
+
+    An answer that refuses and yet names a task (never seen) may have been paid for, so it is in doubt.
+    """
+    outcome = _outcome(status, retry_after, body)
+    if isinstance(outcome, ports.Accepted | ports.InDoubt):
+        return outcome
+    named = _task_named_in(body)
+    if named is None:
+        return outcome
+    message = f"the API refused ({outcome.message[:100]}) but named a task: {named}"
+    return ports.InDoubt(message, outcome.code)
+
+
+def _task_named_in(body: bytes) -> str | None:
+    """What stands where a task is named, however that is wrapped or cut off."""
+    try:
+        plain = json.dumps(json.loads(body)).encode()  # escapes and encodings out of the way
+    except (ValueError, RecursionError):
+        plain = body.replace(b"\0", b"")
+    found = _NAMES_A_TASK.search(plain)
+    return None if found is None else _excerpt(plain[found.start() :])
+
+
+def _outcome(status: int, retry_after: str | None, body: bytes) -> _Answered:
     envelope = read_envelope(body)
     if envelope is None or envelope.code is None:
         return _without_envelope(status, retry_after, body)
@@ -80,7 +112,7 @@ def create_outcome(status: int, retry_after: str | None, body: bytes) -> ports.C
     return _by_code(code or envelope.code, envelope.message, retry_after)
 
 
-def _accepted(envelope: Envelope, status: int) -> ports.CreateOutcome:
+def _accepted(envelope: Envelope, status: int) -> _Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
     if isinstance(task_id, str) and task_id.strip() and len(task_id) <= 200:
@@ -88,14 +120,14 @@ def _accepted(envelope: Envelope, status: int) -> ports.CreateOutcome:
     return ports.InDoubt(f"the API said 200 (HTTP {status}) but named no task", "200")
 
 
-def _without_envelope(status: int, retry_after: str | None, body: bytes) -> ports.CreateOutcome:
+def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Answered:
     code = str(status)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, _excerpt(body), retry_after)
     return ports.InDoubt(f"an answer that is not the API's (HTTP {status}): {_excerpt(body)}", code)
 
 
-def _by_code(code: str, message: str, retry_after: str | None) -> ports.CreateOutcome:
+def _by_code(code: str, message: str, retry_after: str | None) -> _Answered:
     if code in {"429", "455"}:
         return ports.NotAccepted(code, message, seconds_of(retry_after))
     if code == "500":
@@ -104,7 +136,7 @@ def _by_code(code: str, message: str, retry_after: str | None) -> ports.CreateOu
     return ports.InDoubt(message or f"code {code}", code) if make is None else make(code, message)
 
 
-def _by_message(code: str, message: str) -> ports.CreateOutcome:
+def _by_message(code: str, message: str) -> _Answered:
     """Code 500 alone says neither permanent nor transient; only known texts do [O]."""
     if _SPEAKS_OF_VALIDATION.search(message):
         return ports.Rejected(code, message)
@@ -113,7 +145,7 @@ def _by_message(code: str, message: str) -> ports.CreateOutcome:
     return ports.InDoubt(message or "code 500", code)
 
 
-_BY_CODE: dict[str, Callable[[str, str], ports.CreateOutcome]] = {
+_BY_CODE: dict[str, Callable[[str, str], _Answered]] = {
     "400": ports.Rejected,
     "401": ports.Refused,
     "402": ports.NoMoney,

@@ -103,8 +103,8 @@ class Receiver:
         )
         try:
             self._base = self._open.enter_context(served)
-        except (OSError, OverflowError) as error:
-            said = getattr(error, "strerror", None) or error
+        except OSError as error:
+            said = error.strerror or error
             raise UsageProblem(f"can't listen on {self._host}:{self._port}: {said}") from error
         return self
 

@@ -94,8 +94,11 @@ class KieApi:
         self._key = key
         self._patience = patience or Patience()
         headers = {"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT}
-        self._creating = _client(self._base, headers, self._patience.answer, 0, transport)
-        self._asking = _client(self._base, headers, self._patience.poll, 10, transport)
+        connect = self._patience.connect
+        creating = httpx.Timeout(self._patience.answer, connect=connect, pool=60.0)
+        asking = httpx.Timeout(self._patience.poll, connect=connect, pool=60.0)
+        self._creating = _client(self._base, headers, creating, 0, transport)
+        self._asking = _client(self._base, headers, asking, 10, transport)
         self.last_date: str | None = None
 
     @property
@@ -211,7 +214,7 @@ def tls() -> ssl.SSLContext:
 def _client(
     base: str,
     headers: Mapping[str, str],
-    read: float,
+    timeout: httpx.Timeout,
     keep: int,
     transport: httpx.AsyncBaseTransport | None,
 ) -> httpx.AsyncClient:
@@ -219,7 +222,7 @@ def _client(
     return httpx.AsyncClient(
         base_url=base,
         headers=dict(headers),
-        timeout=httpx.Timeout(read, connect=15.0, pool=60.0),
+        timeout=timeout,
         transport=transport
         or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
         follow_redirects=False,

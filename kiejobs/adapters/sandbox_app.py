@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import model_names, read_schema, read_source
 from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.callbacks import post_callback
 from kiejobs.sandbox.fault_file import read_faults
 from kiejobs.sandbox.faults import NO_FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kiejobs.adapters.system import Secret
 
 
 def make_sandbox(
@@ -25,11 +28,24 @@ def make_sandbox(
     *,
     base_url: str = "http://sandbox.invalid",
     credits_: Decimal = Decimal(10_000),
+    webhook_key: Secret | None = None,
+    calls_back: bool = False,
 ) -> Sandbox:
     """`credits_`: what the account has at the very beginning of its store.
+
+    `calls_back`: callbacks are sent from in process, too; on a port they always are.
 
     Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read.
     """
     faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
     schemas = {model: read_schema(f"models/{model}.json") for model in model_names()}
-    return Sandbox(schemas, store, speed=speed, faults=faults, base_url=base_url, credits=credits_)
+    return Sandbox(
+        schemas,
+        store,
+        speed=speed,
+        faults=faults,
+        base_url=base_url,
+        credits=credits_,
+        webhook_key=webhook_key.value if webhook_key else None,
+        send_callback=post_callback if calls_back else None,
+    )

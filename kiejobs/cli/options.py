@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     DurationBase = click.ParamType[float]
     RateBase = click.ParamType[tuple[int, float]]
     CreditsBase = click.ParamType[Decimal]
+    FailuresBase = click.ParamType[tuple[Decimal, bool]]
 else:  # not generic at run time before click 8.5
-    DurationBase = RateBase = CreditsBase = click.ParamType
+    DurationBase = RateBase = CreditsBase = FailuresBase = click.ParamType
 
+_PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
@@ -91,7 +93,27 @@ class Speed(DurationBase):
         return factor
 
 
+class Failures(FailuresBase):
+    """(number, is it a share?), from `5` or `10%`."""
+
+    name = "failures"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Decimal, bool]:
+        if isinstance(value, tuple):
+            return value
+        text = str(value).strip()
+        share = text.endswith("%")
+        number = text.removesuffix("%")
+        known = _PERCENT.fullmatch(number) if share else number.isdecimal() and number.isascii()
+        if not known or not Decimal(number) or (share and Decimal(number) > 100):
+            self.fail(f"{value!r} is no limit of failures; write 5 or 10%", param, ctx)
+        return Decimal(number), share
+
+
 DURATION = Duration()
+FAILURES = Failures()
 SPEED = Speed()
 RATE = RateType()
 CREDITS = Credits()
@@ -153,6 +175,14 @@ FOLLOWING = stacked(
          help="Patience with one task; when it ends the task is still running."),
 )  # fmt: skip
 
+HEARING = stacked(
+    flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at."),
+    flag("--port", type=click.IntRange(0, 65535), default=8788, show_default=True,
+         help="Port to listen at; 0 for any that is free."),
+    flag("--public-url", metavar="URL",
+         help="What leads there from outside, for creates to carry as callBackUrl."),
+)  # fmt: skip
+
 BUYING = stacked(
     flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
     flag("--budget", type=CREDITS, metavar="CREDITS", help="Spend no more than this."),
@@ -162,5 +192,9 @@ BUYING = stacked(
          help="At most so many creates in any such span."),
     flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,
          help="At most so many tasks at the API at once."),
+    flag("--canary", is_flag=True,
+         help="Buy the cheapest of each job first; go on where it succeeded."),
+    flag("--max-failures", type=FAILURES, metavar="N|N%",
+         help="Stop buying at so many failures; keep collecting."),
     flag("--detach", is_flag=True, help="End after submitting; `kiejobs collect` does the rest."),
 )  # fmt: skip

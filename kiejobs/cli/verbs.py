@@ -20,6 +20,7 @@ from kiejobs.cli.options import (
     CREDITS,
     FOLDERS,
     FOLLOWING,
+    HEARING,
     REHEARSAL,
     flag,
     format_flag,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.errors import ExitCode
+    from kiejobs.runner import FailureLimit
 
 
 @door.command(short_help="Write a job file to start from.")
@@ -102,6 +104,8 @@ def plan(
 @CHOICE
 @BUYING
 @FOLLOWING
+@flag("--listen", is_flag=True, help="Take callbacks while it runs; needs the extra `serve`.")
+@HEARING
 @FOLDERS
 @REHEARSAL
 @format_flag()
@@ -114,21 +118,53 @@ def run(
     poll: float,
     wait: float,
     in_flight: int,
+    max_failures: tuple[Decimal, bool] | None,
+    host: str,
+    port: int,
+    public_url: str | None,
     *,
     yes: bool,
     detach: bool,
+    canary: bool,
+    listen: bool,
     **rest: Any,
 ) -> ExitCode:
     """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import run as verb
+    from kiejobs.commands.listening import Ear
     from kiejobs.runner import Rate, Settings
 
-    settings = Settings(
-        rate=Rate(*rate), first_poll=poll, wait=wait, in_flight=in_flight, detach=detach
+    if detach and (canary or listen):
+        other = "--canary" if canary else "--listen"
+        raise click.UsageError(f"{other} waits for results, which --detach does not")
+    how = verb.How(
+        settings=Settings(
+            rate=Rate(*rate),
+            first_poll=poll,
+            wait=wait,
+            in_flight=in_flight,
+            detach=detach,
+            canary=canary,
+        ),
+        yes=yes,
+        budget=budget,
+        retry=retry,
+        form=form,
+        ear=Ear(host, port, public_url) if listen else None,
+        callback_url=public_url,
+        most_failures=_limit(max_failures),
     )
-    how = verb.How(settings=settings, yes=yes, budget=budget, retry=retry, form=form)
     return verb.run(wanted(file, rest), where(rest), how, make_screen())
+
+
+def _limit(given: tuple[Decimal, bool] | None) -> FailureLimit | None:
+    from kiejobs.runner import FailureLimit
+
+    if given is None:
+        return None
+    number, is_share = given
+    return FailureLimit(percent=number) if is_share else FailureLimit(number=int(number))
 
 
 @door.command(short_help="Follow what was bought and bring it home.")
@@ -157,3 +193,34 @@ def collect(
     settings = Settings(first_poll=poll, wait=wait, once=once)
     which = wanted(file or "", {"select": select})
     return verb.collect(which, where(rest), settings, form, make_screen())
+
+
+@door.command(short_help="Take callbacks; bring home what they tell of.")
+@HEARING
+@flag("--until-done", is_flag=True, help="End when nothing is at the API any more.")
+@FOLLOWING
+@FOLDERS
+@REHEARSAL
+@format_flag()
+def listen(
+    form: str,
+    poll: float,
+    wait: float,
+    host: str,
+    port: int,
+    public_url: str | None,
+    *,
+    until_done: bool,
+    **rest: Any,
+) -> ExitCode:
+    """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
+
+    Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import listen as verb
+    from kiejobs.commands.listening import Ear
+    from kiejobs.runner import Settings
+
+    settings = Settings(first_poll=poll, wait=wait, until_done=until_done)
+    return verb.listen(where(rest), Ear(host, port, public_url), settings, form, make_screen())

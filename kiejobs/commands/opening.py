@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
 from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.system import Secret, api_key
+from kiejobs.adapters.system import Secret, api_key, webhook_key
 from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
 from kiejobs.core.errors import SpendingStopped
 
@@ -53,9 +53,14 @@ def is_sendable(key: Secret) -> bool:
 
 
 @asynccontextmanager
-async def opened(space: Workspace, key: Secret) -> AsyncIterator[Opened]:
-    """The API and the artifact store of this workspace, for the length of a run."""
-    transport = _rehearsal(space) if space.sandbox else None
+async def opened(
+    space: Workspace, key: Secret, *, calls_back: bool = False
+) -> AsyncIterator[Opened]:
+    """The API and the artifact store of this workspace, for the length of a run.
+
+    `calls_back`: a rehearsal's API is to send its callbacks, too.
+    """
+    transport = _rehearsal(space, calls_back=calls_back) if space.sandbox else None
     rule = HostRule(private_too=True) if space.sandbox else await HostRule.for_base(space.base)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.folder, rule, transport)
@@ -66,11 +71,18 @@ async def opened(space: Workspace, key: Secret) -> AsyncIterator[Opened]:
         await artifacts.close()
 
 
-def _rehearsal(space: Workspace) -> httpx.AsyncBaseTransport:
+def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:
     """The sandbox instead of a network, its memory beside the journals."""
     from kiejobs.adapters.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
     from kiejobs.adapters.sandbox_app import make_sandbox  # noqa: PLC0415 - as above
 
     store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
-    app = make_sandbox(store / "sandbox", space.speed, space.faults, base_url=SANDBOX_BASE)
+    app = make_sandbox(
+        store / "sandbox",
+        space.speed,
+        space.faults,
+        base_url=SANDBOX_BASE,
+        webhook_key=webhook_key(),
+        calls_back=calls_back,
+    )
     return InProcess(app)

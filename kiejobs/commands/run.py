@@ -7,12 +7,14 @@ the world that the adapters touch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
 from kiejobs.adapters.lock import RunsLock
-from kiejobs.commands.carrying import NOTHING_DONE, Errand, carry_out, conclude, new_journal
+from kiejobs.commands.buying import intentions, job_by_number, lately
+from kiejobs.commands.carrying import Errand, carry_out, new_journal
+from kiejobs.commands.concluding import NOTHING_DONE, conclude
+from kiejobs.commands.listening import listening
 from kiejobs.commands.loading import load
 from kiejobs.commands.opening import require_key
 from kiejobs.commands.planning import (
@@ -26,9 +28,7 @@ from kiejobs.commands.planning import (
 )
 from kiejobs.commands.records import refresh_manifests
 from kiejobs.commands.workspace import open_workspace
-from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.core.output_path import beside
 from kiejobs.core.plan import Action
 from kiejobs.core.types import State
 from kiejobs.reports.next_steps import doubts_text
@@ -39,27 +39,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from decimal import Decimal
 
+    from kiejobs.commands.listening import Ear
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, PlanTotals
-    from kiejobs.core.types import Job
-    from kiejobs.runner import Settings
-
-
-_LATEST = 1_000  # attempts whose age can still matter to any sensible rate
+    from kiejobs.runner import FailureLimit, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """The flags that say how to run."""
+    """The flags that say how to run.
+
+    `ear` is where to listen for callbacks, None for nowhere; `callback_url` is what creates carry whose
+    jobs name no URL of their own.
+    """
 
     settings: Settings
     yes: bool
     budget: Decimal | None
     retry: tuple[str, ...]
     form: str
+    ear: Ear | None = None
+    callback_url: str | None = None
+    most_failures: FailureLimit | None = None
 
 
 def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
@@ -79,17 +82,22 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
-        settings = replace(how.settings, lately=_lately(ledger, space))
-        errand = Errand(journal, header, lines, settings, Spending(left))
+        settings = replace(how.settings, lately=lately(ledger, space))
+        limit = how.most_failures
+        most = limit.of(made.totals.actions[Action.SUBMIT]) if limit is not None else None
+        errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
         if not any(map(does_something, lines)):
             _tell_others(errand, space, screen)
             return _nothing_to_do(errand, how, space, screen)
         key = require_key(space)
         if not space.sandbox:
             _confirm(made.totals, how, screen)
-        journal.append(*_intentions(lines))
-        job_of = _job_of(loaded, ledger, space.elsewhere(journals))
-        end = carry_out(errand, space, key, screen, job_of, lock.release)
+        with listening(how.ear, how.callback_url, space, screen) as line:
+            journal.append(*intentions(lines))
+            job_of = job_by_number(loaded, ledger, space.elsewhere(journals), line.url)
+            settings = replace(settings, callback_url=line.url)
+            errand = replace(errand, settings=settings, callbacks=line.callbacks)
+            end = carry_out(errand, space, key, screen, job_of, lock.release)
         code = conclude(errand, end, space, screen, how.form)
         _tell_others(errand, space, screen)
         return code
@@ -117,15 +125,6 @@ def _follows(line: Change) -> bool:
     return line.action in {Action.RESUME, Action.ADOPT}
 
 
-def _lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
-    """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
-    now = space.clock().now()
-    speed = space.speed if space.sandbox else 1.0
-    times = [datetime.fromisoformat(attempt.times["reserved"]) for attempt in ledger.attempts()]
-    ages = [(now - at).total_seconds() for at in times[-_LATEST:]]
-    return tuple(age * speed for age in ages if age >= 0)
-
-
 def _show(
     loaded: Loaded,
     lines: Sequence[Change],
@@ -149,23 +148,6 @@ def _show(
     tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
 
 
-def _job_of(loaded: Loaded, ledger: Ledger, elsewhere: Ledger) -> Callable[[int], Job]:
-    """Whole jobs by number, none of them aimed at a file that another purchase has.
-
-    What was bought from another API into the same folder is another purchase, whatever it shows.
-    """
-    taken, foreign = ledger.paths(), elsewhere.paths()
-
-    def job_of(number: int) -> Job:
-        job = loaded.expansion.job(number)
-        ours = taken.get(job.output, job.fingerprint) == job.fingerprint
-        if ours and job.output not in foreign:
-            return job
-        return replace(job, output=beside(job.output, job.fingerprint))
-
-    return job_of
-
-
 def _nothing_to_do(errand: Errand, how: How, space: Workspace, screen: Screen) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
     lines = errand.changes
@@ -176,8 +158,9 @@ def _nothing_to_do(errand: Errand, how: How, space: Workspace, screen: Screen) -
         tell(doubts_text(doubts, color=color, flag=space.flag))
     if how.form == "json":
         return conclude(errand, NOTHING_DONE, space, screen, how.form)
-    held = {line.attempt.state for line in lines if line.attempt and line.action is Action.HOLD}
-    failed = ExitCode.SOME_FAILED if held & {State.FAILED, State.REJECTED} else ExitCode.DONE
+    held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
+    lacks = any(a.state in {State.FAILED, State.REJECTED} or a.gone is not None for a in held)
+    failed = ExitCode.SOME_FAILED if lacks else ExitCode.DONE
     return ExitCode.IN_DOUBT if doubts else failed
 
 
@@ -200,26 +183,3 @@ def _confirm(totals: PlanTotals, how: How, screen: Screen) -> None:
     unknown = f", {totals.unpriced} of them at an unknown price" if totals.unpriced else ""
     if not screen.ask(f"Buy {bought} job(s) for {totals.credits} credits{unknown}?"):
         raise UsageProblem("nothing was bought")
-
-
-def _intentions(lines: Sequence[Change]) -> list[e.Event]:
-    """The plan on record, and the adoptions, which cost nothing and hold at once."""
-    events: list[e.Event] = [
-        e.Planned(
-            address=line.address,
-            fingerprint=line.fingerprint,
-            take=line.take,
-            model=line.model,
-            action=str(line.action),
-            reason=line.reason,
-            credits=line.credits,
-        )
-        for line in lines
-        if line.action is not Action.ORPHAN
-    ]
-    events += [
-        e.Adopted(line.address, line.attempt.address, line.fingerprint, line.take)
-        for line in lines
-        if line.action is Action.ADOPT and line.attempt is not None
-    ]
-    return events

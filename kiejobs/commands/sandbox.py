@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.sandbox_app import make_sandbox
+from kiejobs.adapters.system import webhook_key
 from kiejobs.core.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def sandbox(
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
         raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error
-    app = make_sandbox(Path(store), speed, faults)
+    app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key())
 
     def ready(url: str) -> None:
         screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")

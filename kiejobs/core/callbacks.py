@@ -166,8 +166,9 @@ def _unsigned(
         return Turned(401, "it must be signed")
     if abs(now - int(stamp)) > _FRESH:
         return Turned(401, "its time is not within 5 minutes of ours")
-    digest = hmac.digest(key.encode(), f"{task_id}.{stamp}".encode(), hashlib.sha256)
-    if not hmac.compare_digest(base64.b64encode(digest), signature.encode()):
+    secret = key.encode("utf-8", "surrogateescape")  # an environment's bytes, whatever they are
+    digest = hmac.digest(secret, f"{task_id}.{stamp}".encode(), hashlib.sha256)
+    if not hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "replace")):
         return Turned(401, "its signature is wrong")
     return None
 

@@ -136,6 +136,7 @@ class Expansion:
             credits=price(recipe.spec, request),
             output=output_of(recipe, row, name, found),
             callback_url=callback_of(recipe, row, found),
+            correlate=recipe.entry.correlate,
             place=self.jobfile.document.at(recipe.entry.spot),
         )
 

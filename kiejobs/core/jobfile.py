@@ -53,6 +53,7 @@ class JobEntry:
     output_spot: Spot
     callback_url: str | None
     callback_spot: Spot
+    correlate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEnt
         output_spot=merged.value_spots.get("output", spot),
         callback_url=merged.get("callBackUrl"),
         callback_spot=merged.value_spots.get("callBackUrl", spot),
+        correlate=bool(merged.get("correlate", True)),
     )
 
 

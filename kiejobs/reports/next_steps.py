@@ -26,6 +26,7 @@ _LONGEST = 160
 
 _CURES = {
     "budget": "Raise the budget, then run again.",
+    "failures": "See why they failed before buying on.",
     "credits": "Top up the account, then run again.",
     "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
     "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",

@@ -3,6 +3,6 @@
 from kiejobs.runner.pace import Rate
 from kiejobs.runner.run import RunEnd, Runner
 from kiejobs.runner.settings import Settings
-from kiejobs.runner.spending import Spending, Stop
+from kiejobs.runner.spending import FailureLimit, Spending, Stop
 
-__all__ = ["Rate", "RunEnd", "Runner", "Settings", "Spending", "Stop"]
+__all__ = ["FailureLimit", "Rate", "RunEnd", "Runner", "Settings", "Spending", "Stop"]

@@ -88,12 +88,15 @@ class Desk:
 
         With `stay` until interrupted; other processes' tasks are picked up on the way.
         """
+        looked = self._clock.monotonic()
         while self._spending.stopped is not Stop.INTERRUPTED:
-            if self._settings.stay:
-                await self._pick_up()
-            elif not self._busy and not self._may_hear_of_doubts():
+            if not self._settings.stay and not self._busy and not self._may_hear_of_doubts():
                 return
             await self._clock.sleep(self._settings.first_poll)
+            if self._settings.stay and self._is_time_to_look(looked):
+                if await self._pick_up() and self._settings.until_done:
+                    return
+                looked = self._clock.monotonic()
 
     def _may_hear_of_doubts(self) -> bool:
         """As long as a task may take, counted from the create."""
@@ -101,12 +104,19 @@ class Desk:
         waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
         return any(now - at < self._settings.doubt_wait for at in waiting.values())
 
-    async def _pick_up(self) -> None:
-        """Tasks that other processes have bought since: their callbacks may get lost."""
+    def _is_time_to_look(self, looked: float) -> bool:
+        idle = self._settings.until_done and not self._follower.is_busy
+        return idle or self._clock.monotonic() - looked >= self._settings.safety_net
+
+    async def _pick_up(self) -> bool:
+        """Follow what other processes have bought since: callbacks may get lost. Is all done?"""
+        is_all = not self._follower.is_busy
         for attempt in (await self._reread()).attempts():
             task = task_of_attempt(attempt) if attempt.is_open else None
             if task is not None and self._follower.following(task.attempt_id) is None:
                 self._follow(task)
+                is_all = False
+        return is_all
 
     async def _in_turn(self, claim: Claim) -> None:
         """Two claims for one attempt are looked at one after the other."""

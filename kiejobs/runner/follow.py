@@ -99,6 +99,10 @@ class Follower:
         watch = self._watches.get(attempt_id)
         return None if watch is None else watch.task
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._watches)
+
     def ring(self, attempt_id: str) -> None:
         """A callback says that it is over: ask now."""
         self._watches[attempt_id].bell.set()

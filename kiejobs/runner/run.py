@@ -95,7 +95,10 @@ class Runner:
         async with anyio.create_task_group() as listening:
             if self._listens:
                 listening.start_soon(self._desk.serve, listening)
-            await self._in_waves(lines, job_of, all_reserved)
+            if self._settings.stay:
+                listening.start_soon(self._in_waves, lines, job_of, all_reserved)
+            else:
+                await self._in_waves(lines, job_of, all_reserved)
             if self._listens:
                 await self._desk.until_quiet()
             listening.cancel_scope.cancel()

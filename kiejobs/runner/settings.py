@@ -18,7 +18,8 @@ class Settings:
     be out of reach before nothing more is bought. `lately` are the ages of the account's last creates.
     `callback_url` is where creates ask to be called back that name no URL of their own; `doubt_wait` is
     how long after a create its callback may still end a doubt (the slowest task on record took 13
-    minutes). `canary`: the cheapest of each job first. `stay`: go on until interrupted.
+    minutes). `canary`: the cheapest of each job first. `stay`: go on until interrupted, or with
+    `until_done` until nothing is at the API any more.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -33,6 +34,7 @@ class Settings:
     once: bool = False
     canary: bool = False
     stay: bool = False
+    until_done: bool = False
     callback_url: str | None = None
     doubt_wait: float = 900.0
 

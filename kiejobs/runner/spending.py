@@ -8,6 +8,7 @@ what is in doubt stays taken.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -32,6 +33,20 @@ class Stop(StrEnum):
 
 MOST_DOUBTS_IN_A_ROW = 10
 """After so many creates in a row without a readable answer nobody should pay for an eleventh."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """How many jobs may fail before nothing more is bought: a number, or a share of those to buy."""
+
+    number: int | None = None
+    percent: Decimal | None = None
+
+    def of(self, jobs: int) -> int:
+        """The failure at which to stop, of so many jobs."""
+        if self.percent is None:
+            return self.number or 1
+        return max(1, math.ceil(self.percent * jobs / 100))
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Callbacks: the service tells a client that a task is over.
 
-In: accepted tasks. Out: POSTs through the sender that was handed in; only ever to a loopback
-address, since the sandbox calls out to nobody. Touches nothing else.
+In: accepted tasks. Out: POSTs through the sender that was handed in, `post_callback` mostly; only ever
+to a loopback address, since the sandbox calls out to nobody. Touches nothing else.
 
 Headers are signed as documented when a key is configured: base64(HMAC-SHA256(key, taskId + "." +
 timestamp)); the body isn't. A callback that isn't answered with 200 is sent three more times, as
@@ -19,6 +19,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
+import httpx
+
 from kiejobs.sandbox.answers import compact
 from kiejobs.sandbox.records import callback_body, forged_body
 from kiejobs.sandbox.tasks import Standing, lifetime, standing
@@ -34,6 +36,7 @@ SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]
 Describe: TypeAlias = Callable[["Task", "Standing"], dict[str, Any]]
 
 _ATTEMPTS = 4
+_CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
 _PAUSE = 5.0  # simulated seconds between attempts
 
 
@@ -105,6 +108,17 @@ def _signed(task: Task, now: float, key: str) -> dict[str, str]:
     digest = hmac.digest(key.encode(), f"{task.task_id}.{stamp}".encode(), hashlib.sha256)
     signature = base64.b64encode(digest).decode()
     return {"x-webhook-timestamp": stamp, "x-webhook-signature": signature}
+
+
+async def post_callback(url: str, body: bytes, headers: dict[str, str]) -> None:
+    """Deliver a callback. Raises NotDelivered."""
+    try:
+        async with httpx.AsyncClient(timeout=_CALLBACK_SECONDS, trust_env=False) as client:
+            answer = await client.post(url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NotDelivered from error
+    if answer.status_code != 200:
+        raise NotDelivered
 
 
 def is_loopback(url: str) -> bool:

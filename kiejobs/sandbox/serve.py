@@ -17,11 +17,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.callbacks import post_callback
 from kiejobs.sandbox.wire import ConnectionLost
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from kiejobs.sandbox.app import Sandbox
     from kiejobs.sandbox.wire import Receive, Scope, Send
 
-_CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
 _GRACE_SECONDS = 1  # for answers under way when the server is stopped
 
 
@@ -81,7 +79,7 @@ def _server(
     sandbox: Sandbox, sock: socket.socket, ready: Callable[[str], None] | None
 ) -> uvicorn.Server:
     url = _url(sock)
-    sandbox.move_to(url, _post)
+    sandbox.move_to(url, post_callback)
     config = uvicorn.Config(
         sandbox,
         http=_Droppable,
@@ -135,14 +133,3 @@ async def _gone(receive: Receive) -> None:
     """Until uvicorn has noticed; else it would take the silence for a mistake and answer 500."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
-    """Deliver a callback. Raises NotDelivered."""
-    try:
-        async with httpx.AsyncClient(timeout=_CALLBACK_SECONDS, trust_env=False) as client:
-            answer = await client.post(url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotDelivered from error
-    if answer.status_code != 200:
-        raise NotDelivered

@@ -1,0 +1,80 @@
+"""What a run is about to buy: whole jobs, the plan on record, the account's pace so far.
+
+In: a loaded file, the ledger, the plan's lines. Out: jobs by number, events, ages of creates. Touches
+the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from kiejobs.core import events as e
+from kiejobs.core.output_path import beside
+from kiejobs.core.plan import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kiejobs.commands.loading import Loaded
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
+    from kiejobs.core.types import Job
+
+_LATEST = 1_000  # attempts whose age can still matter to any sensible rate
+
+
+def job_by_number(
+    loaded: Loaded, ledger: Ledger, elsewhere: Ledger, callback_url: str | None
+) -> Callable[[int], Job]:
+    """Whole jobs by number, none of them aimed at a file that another purchase has.
+
+    What was bought from another API into the same folder is another purchase, whatever it shows.
+    `callback_url` is for jobs that name none themselves.
+    """
+    taken, foreign = ledger.paths(), elsewhere.paths()
+
+    def job_of(number: int) -> Job:
+        job = loaded.expansion.job(number)
+        if job.callback_url is None and callback_url is not None:
+            job = replace(job, callback_url=callback_url, correlate=True)
+        ours = taken.get(job.output, job.fingerprint) == job.fingerprint
+        if ours and job.output not in foreign:
+            return job
+        return replace(job, output=beside(job.output, job.fingerprint))
+
+    return job_of
+
+
+def intentions(lines: Sequence[Change]) -> list[e.Event]:
+    """The plan on record, and the adoptions, which cost nothing and hold at once."""
+    events: list[e.Event] = [
+        e.Planned(
+            address=line.address,
+            fingerprint=line.fingerprint,
+            take=line.take,
+            model=line.model,
+            action=str(line.action),
+            reason=line.reason,
+            credits=line.credits,
+        )
+        for line in lines
+        if line.action is not Action.ORPHAN
+    ]
+    events += [
+        e.Adopted(line.address, line.attempt.address, line.fingerprint, line.take)
+        for line in lines
+        if line.action is Action.ADOPT and line.attempt is not None
+    ]
+    return events
+
+
+def lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
+    """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
+    now = space.clock().now()
+    speed = space.speed if space.sandbox else 1.0
+    times = [datetime.fromisoformat(attempt.times["reserved"]) for attempt in ledger.attempts()]
+    ages = [(now - at).total_seconds() for at in times[-_LATEST:]]
+    return tuple(age * speed for age in ages if age >= 0)

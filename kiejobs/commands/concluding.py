@@ -1,0 +1,104 @@
+"""How a run ended: its manifests, its report, its exit code.
+
+In: an errand that was carried out. Out: manifests on disk, a report, an exit code. Touches: the runs
+folder; the screen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import read_journal
+from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.viewing import Ending, view_of
+from kiejobs.core import events as e
+from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.core.fold import JournalRecord, Timed
+from kiejobs.core.manifest import manifest
+from kiejobs.core.plan import Action
+from kiejobs.core.types import State
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.run_report import report_document, report_text
+from kiejobs.runner import RunEnd, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.commands.carrying import Errand
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
+    from kiejobs.core.types import Json
+
+NOTHING_DONE = RunEnd({}, 0)
+"""The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
+
+
+def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form: str) -> ExitCode:
+    """Write the manifests, tell the report, and say how it ended."""
+    code, document, ledger = _outcome(errand, end, space)
+    stopped = errand.spending.stopped
+    if errand.journal.is_born:
+        _finish(errand, code, screen)
+    errand.journal.close()
+    refresh_manifests(space, errand.journal.run_id)
+    told = None if stopped is None else (str(stopped), errand.spending.why or "")
+    view = view_of(space, document, ledger, Ending(int(code), told, end.notes))
+    if form == "json":
+        screen.show(json_text(report_document(view)))
+    else:
+        screen.show(report_text(view, color=screen.color_out))
+    return code
+
+
+def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
+    stopped = errand.spending.stopped
+    try:
+        errand.journal.append(e.RunFinished(int(code), None if stopped is None else str(stopped)))
+    except JournalProblem as problem:
+        screen.say(f"warning: {problem.message}")
+
+
+def _outcome(
+    errand: Errand, end: RunEnd, space: Workspace
+) -> tuple[ExitCode, dict[str, Json], Ledger]:
+    """The exit code, the run's manifest and the ledger, from what the journals say now."""
+    journals = space.journals()
+    ledger = space.ledger(journals)
+    if errand.journal.is_born:
+        record = read_journal(errand.journal.path)
+    else:
+        record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
+    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
+    document = manifest(record, ledger, also=followed)
+    states = [job["state"] for job in document["jobs"].values()]
+    return _exit_code(states, end, errand), document, ledger
+
+
+def _counts(change: Change) -> bool:
+    """Is its attempt this run's business? Of what nobody wants any more only a doubt is."""
+    if change.action is Action.ORPHAN:
+        return change.attempt is not None and change.attempt.state is State.IN_DOUBT
+    return not change.spends
+
+
+def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:
+    """The first that holds; what needs a person comes before what only takes time."""
+    stopped = errand.spending.stopped
+    is_open = bool({State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states))
+    verdicts = (
+        (stopped is Stop.JOURNAL, ExitCode.JOURNAL),
+        (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
+        (stopped is Stop.INTERRUPTED, _interrupted(errand)),
+        (stopped is not None, ExitCode.STOPPED),
+        (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
+        (is_open and not errand.settings.detach, ExitCode.STILL_RUNNING),
+        (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
+    )
+    return next((code for holds, code in verdicts if holds), ExitCode.DONE)
+
+
+def _interrupted(errand: Errand) -> ExitCode:
+    """What listens until it is told to stop has then done what it was asked for."""
+    return ExitCode.DONE if errand.settings.stay else ExitCode.INTERRUPTED

@@ -1,0 +1,46 @@
+"""`kiejobs listen`: take the API's callbacks, and bring home what they tell of. Buys nothing.
+
+In: callbacks; the journals. Out: doubts ended, videos, a report. Touches: a listening socket, the API
+(asking only), the output folder, a journal of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import new_run_id
+from kiejobs.commands.carrying import Errand, carry_out, new_journal
+from kiejobs.commands.collect import no_job
+from kiejobs.commands.concluding import conclude
+from kiejobs.commands.following import lines_to_follow
+from kiejobs.commands.listening import listening
+from kiejobs.commands.opening import require_key
+from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core.errors import ExitCode
+from kiejobs.runner import Spending
+
+if TYPE_CHECKING:
+    from kiejobs.commands.listening import Ear
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where
+    from kiejobs.runner import Settings
+
+
+def listen(where: Where, ear: Ear, settings: Settings, form: str, screen: Screen) -> ExitCode:
+    """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
+    space = open_workspace(where)
+    key = require_key(space)
+    refresh_manifests(space)
+    lines = lines_to_follow(space, space.ledger(space.journals()), None)
+    run_id = new_run_id(space.clock().now())
+    journal, header = new_journal(space, run_id, "listen")
+    with listening(ear, ear.public_url, space, screen) as line:
+        settings = replace(settings, stay=True, callback_url=line.url)
+        errand = Errand(journal, header, lines, settings, Spending(), line.callbacks)
+        end = carry_out(errand, space, key, screen, no_job, lambda: None)
+    if form == "text" and not errand.journal.is_born:
+        screen.say("Nothing came in.")
+        return ExitCode.DONE
+    return conclude(errand, end, space, screen, form)

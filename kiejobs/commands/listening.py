@@ -1,0 +1,100 @@
+"""Where callbacks come in, for `listen` and `run --listen`.
+
+In: host, port, the URL that leads there from outside. Out: an open receiver and the URL that creates
+are to carry. Touches: a listening socket, the environment through the system adapter.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kiejobs.adapters.hosts import is_public
+from kiejobs.adapters.system import webhook_key
+from kiejobs.core.callbacks import path_of
+from kiejobs.core.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.ports import Callbacks
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """Where to listen. `public_url` is how the API reaches it, None where that is the same."""
+
+    host: str
+    port: int
+    public_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What creates say about being called back: the URL, and whether we answer there ourselves."""
+
+    url: str | None
+    callbacks: Callbacks | None
+
+
+@contextmanager
+def listening(
+    ear: Ear | None, public_url: str | None, space: Workspace, screen: Screen
+) -> Iterator[Line]:
+    """Open where there is an ear; else only the URL, for a listener that is somewhere else.
+
+    Raises UsageProblem for a URL that can't be called, a port that can't be had, a missing extra.
+    """
+    path = _path(public_url)
+    if ear is None:
+        yield Line(public_url, None)
+        return
+    try:
+        from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - needs the extra `serve`
+    except ImportError as error:
+        hint = "pip install 'kiejobs[serve]'; without it polling does the same, only later"
+        raise UsageProblem("listening needs the extra `serve`", hint=hint) from error
+    key = webhook_key()
+    with Receiver(ear.host, ear.port, path=path, key=key, clock=space.clock()) as receiver:
+        url = public_url or receiver.url
+        _require_reachable(url, space)
+        screen.say(f"listening at {receiver.url} for callbacks to {url}")
+        if not key:
+            screen.say(
+                "KIE_WEBHOOK_HMAC_KEY is not set: callbacks are taken unsigned, as hints only"
+            )
+        yield Line(url, receiver)
+
+
+def _path(public_url: str | None) -> str:
+    if public_url is None:
+        return "/"
+    path = path_of(public_url)
+    if path is None:
+        hint = "e.g. https://hooks.example.com/kiejobs"
+        raise UsageProblem(f"not a URL that callbacks can come to: {public_url}", hint=hint)
+    return path
+
+
+def _require_reachable(url: str, space: Workspace) -> None:
+    """An API out in the world can't call this machine by its own names for itself."""
+    host = urlsplit(url).hostname or ""
+    api = urlsplit(space.base).hostname or ""
+    outside = not space.sandbox and not _is_local(api)
+    if outside and _is_local(host):
+        hint = (
+            "--public-url https://…: what leads here from outside, a tunnel or a reverse proxy say"
+        )
+        raise UsageProblem(f"{space.origin} can't call {url}", hint=hint)
+
+
+def _is_local(host: str) -> bool:
+    """By its spelling alone: `localhost`, or an address that is not routed in the internet."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    numeric = ":" in host or host.replace(".", "").isdigit()
+    return numeric and not is_public(host)
