@@ -1,0 +1,43 @@
+"""A sparse session of `python -m tests.proofs.hostile_network`; every byte is tried by hand."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiejobs import ports
+from kiejobs.adapters.kie import Patience
+from tests.proofs.hostile_network import hostile_network
+from tests.proofs.hostile_stage import staged
+from tests.proofs.tcp_proxy import Line, deaf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# httpcore lets go of the socket without closing it when a handshake fails; that is not ours.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_whatever_a_network_does_nothing_charged_may_go_again_and_no_file_is_torn(
+    tmp_path: Path,
+) -> None:
+    came = hostile_network(tmp_path, every=211, campaigns=1)
+    gc.collect()
+    assert came.wrong == []
+    assert came.well, came.figures()
+
+
+# As above.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_connecting_is_given_up_after_its_own_patience_and_not_an_answer_s(tmp_path: Path) -> None:
+    patience = Patience(connect=0.2, answer=60.0)
+    with staged(tmp_path) as stage, deaf() as port:
+        stage.proxy.script = Line.silence
+        start = time.monotonic()
+        for url in (f"http://127.0.0.1:{port}", stage.url.replace("http:", "https:")):
+            assert isinstance(stage.create("never sent", patience, url=url), ports.NotSent)
+        assert time.monotonic() - start < 10
+    gc.collect()
+    assert stage.charges() == {}
