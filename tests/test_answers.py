@@ -84,6 +84,33 @@ def test_an_answer_without_a_meaning_is_in_doubt(status: int, answer: bytes) -> 
     assert isinstance(answers.create_outcome(status, None, answer), ports.InDoubt)
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (429, body(429, "slow", {"taskId": "ab12"})),
+        (401, body(401, "who", {"data": [{"taskId": "ab12"}]})),
+        (200, body(422, "no", '{"task_id": "ab12"}')),
+        (429, b'{"code":200,"data":{"taskId":"ab'),
+        (402, '{"code":402,"\\u0074askId":"ab12"}'.encode("utf-16")),
+    ],
+)
+def test_a_refusal_that_names_a_task_is_in_doubt_and_says_so(status: int, answer: bytes) -> None:
+    outcome = answers.create_outcome(status, None, answer)
+    assert isinstance(outcome, ports.InDoubt)
+    assert "ab" in outcome.message
+
+
+@pytest.mark.parametrize("data", [None, {"taskId": None}, {"taskId": ""}])
+def test_a_refusal_that_speaks_of_a_task_but_names_none_is_a_refusal(data: Any) -> None:
+    outcome = answers.create_outcome(200, None, body(500, "task_id is required", data))
+    assert isinstance(outcome, ports.Rejected)
+
+
+def test_a_task_that_cost_less_than_nothing_did_not_say_what_it_cost() -> None:
+    answer = body(200, "success", {"state": "success", "resultJson": "{}", "creditsConsumed": -5})
+    assert answers.poll_outcome(200, answer) == ports.Succeeded((), None)
+
+
 @pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
 def test_a_retry_after_that_is_no_number_is_none(said: str | None) -> None:
     assert answers.seconds_of(said) is None

@@ -43,7 +43,8 @@ _SPEAKS_OF_VALIDATION = re.compile(
 """The texts that the real service was seen to use for what it refuses before making a task."""
 
 _NAMES_A_TASK = re.compile(
-    rb"""\\*["']task_?id\\*["']\s*:\s*(?!null\b|\\*["']\s*\\*["'])[^\s,}]""", re.IGNORECASE
+    rb"""["']task_?id\\{0,4}["']\s{0,8}:\s{0,8}(?!null\b|\\{0,4}(["'])\s{0,8}\\{0,4}\1)[^\s,}]""",
+    re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
 
@@ -260,7 +261,9 @@ def balance(status: int, body: bytes) -> Decimal | ports.Unanswered:
 
 
 def _credits(data: Mapping[str, Json]) -> Decimal | None:
-    return _decimal(data.get("creditsConsumed", data.get("consumeCredits")))
+    """What the task cost; less than nothing would make room in a budget, so it is not believed."""
+    found = _decimal(data.get("creditsConsumed", data.get("consumeCredits")))
+    return None if found is None or found < 0 else found
 
 
 def _decimal(value: Any) -> Decimal | None:
