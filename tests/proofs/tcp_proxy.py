@@ -122,13 +122,25 @@ class Proxy:
     script: Script = calm
     seen: list[bytes] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
+    knocks: dict[int, threading.Event] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def settle(self) -> None:
-        """Until all that it had under way has ended; only then is the server's log complete."""
+        """Until all that it had under way has ended; only then is the server's log complete.
+
+        Connections are taken in turn: when our own knock is heard, all before it have been.
+        """
+        with socket.socket() as knock:
+            knock.bind(("127.0.0.1", 0))
+            heard = self.knocks[knock.getsockname()[1]] = threading.Event()
+            knock.connect(("127.0.0.1", self.port))
+            heard.wait(_PATIENCE)
+        self.join()
+
+    def join(self) -> None:
         while self.threads:
             self.threads.pop().join()
 
@@ -149,7 +161,7 @@ def proxying(server_url: str) -> Iterator[Proxy]:
             over.set()
             listening.shutdown(socket.SHUT_RDWR)
             accepting.join()
-            proxy.settle()
+            proxy.join()
 
 
 def _accept(
@@ -157,13 +169,17 @@ def _accept(
 ) -> None:
     while not over.is_set():
         try:
-            sock, _ = listening.accept()
+            sock, (_, port) = listening.accept()
         except OSError:
             return
+        if port in proxy.knocks:
+            sock.close()
+            proxy.knocks.pop(port).set()
+            continue
         line = Line(sock, server, over, proxy.seen)
         thread = threading.Thread(target=_play, args=(line, proxy.script))
-        proxy.threads.append(thread)
         thread.start()
+        proxy.threads.append(thread)
 
 
 def _play(line: Line, script: Script) -> None:
