@@ -45,6 +45,7 @@ _Outcome = TypeVar("_Outcome", bound="ports.CreateOutcome | ports.PollOutcome | 
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
 _LARGEST_ANSWER = 2 * 2**20  # bytes
 _LONGEST_MESSAGE = 500  # characters of the API's own words that are kept
+_QUESTIONS = 10  # at a time, each on a connection that is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,10 @@ class KieApi:
         creating = httpx.Timeout(self._patience.answer, connect=connect, pool=60.0)
         asking = httpx.Timeout(self._patience.poll, connect=connect, pool=60.0)
         self._creating = _client(self._base, headers, creating, 0, transport)
-        self._asking = _client(self._base, headers, asking, 10, transport)
+        self._asking = _client(self._base, headers, asking, _QUESTIONS, transport)
+        # The pool walks all who wait for a connection each time one is free, and gives up on them after
+        # a while. Thousands of tasks are resumed at once: they queue here, in turn, at no cost.
+        self._turn_to_ask = anyio.Semaphore(_QUESTIONS)
         self.last_date: str | None = None
 
     @property
@@ -175,8 +179,9 @@ class KieApi:
     async def _ask(self, request: httpx.Request) -> tuple[int, bytes] | ports.Unanswered:
         """One question, at no cost."""
         try:
-            with anyio.fail_after(self._patience.connect + self._patience.poll):
-                status, headers, answer = await _exchange(self._asking, request)
+            async with self._turn_to_ask:
+                with anyio.fail_after(self._patience.connect + self._patience.poll):
+                    status, headers, answer = await _exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             return ports.Unanswered(self._clean(in_words(error)))
         self.last_date = headers.get("date")
