@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import MODEL, Bench
+from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words
 from tests.proofs.random_faults import RULES
 from tests.proofs.served import Served
@@ -74,7 +75,7 @@ class Session:
         self._batch = 0
         self._kills: Counter[str] = Counter()
         self._server_kills = 0
-        self._doubts: dict[str, tuple[str, bool]] = {}
+        self._arbiter = Arbiter(self._bench, self._server)
 
     def go(self) -> Figures:
         start = time.monotonic()
@@ -83,7 +84,7 @@ class Session:
             while self._kills.total() < self._wanted:
                 self._one_that_may_die()
                 if self._random.random() < 0.04:
-                    self._rule(share=0.7, deadly=True)
+                    self._rule(most=4)
             twice, lost = self._verdict()
             self._server.calm()
             self._come_to_the_end()
@@ -178,42 +179,15 @@ class Session:
             return False
         return True
 
-    # --- ruling on doubts ------------------------------------------------------------------------
-
-    def _rule(self, *, share: float, deadly: bool) -> None:
-        """As a person would who has the vendor's log: `--task` where there is one, else `--lost`."""
-        doubts = self._in_doubt()
-        known = self._known()
-        charged = {
-            _job(task.input["prompt"]): task.task_id
-            for task in self._server.charges()
-            if task.task_id not in known
-        }
-        answered = {e["attempt_id"] for e in self._bench.events() if e["type"] == "in_doubt"}
-        for address, attempt_id in doubts.items():
-            task_id = charged.get(_job_of(address))
-            cause = "fault" if attempt_id in answered else "kill"
-            self._doubts[attempt_id] = (cause, task_id is not None)
-            if self._random.random() < share:
-                ruling = ("--lost",) if task_id is None else ("--task", task_id)
-                self._resolve(address, ruling, deadly=deadly)
-
-    def _resolve(self, address: str, ruling: tuple[str, ...], *, deadly: bool) -> None:
-        process = self._start("resolve", address, *ruling)
-        if deadly and self._random.random() < 0.1:
-            self._kill_in_time(process, "resolve", self._random.uniform(0.1, 0.4))
-        process.wait()
-
-    def _in_doubt(self) -> dict[str, str]:
-        """Attempt ids by address; one address has one doubt at most."""
-        found = self._bench.do("status", "--format", "json").json["in_doubt"]
-        assert len({doubt["address"] for doubt in found}) == len(found)
-        return {doubt["address"]: doubt["attempt_id"] for doubt in found}
-
-    def _known(self) -> set[str]:
-        """Tasks that a journal names, which is where manifests come from."""
-        told = (event.get("task_id") for event in self._bench.events())
-        return {task_id for task_id in told if task_id}
+    def _rule(self, most: int | None = None) -> None:
+        """Rule on doubts; with `most`, on so many of them, and the ruling may be killed as well."""
+        rulings = self._arbiter.rulings()
+        self._random.shuffle(rulings)
+        for address, *ruling in rulings[:most]:
+            process = self._start("resolve", address, *ruling)
+            if most is not None and self._random.random() < 0.15:
+                self._kill_in_time(process, "resolve", self._random.uniform(0.1, 0.4))
+            process.wait()
 
     # --- the verdict -----------------------------------------------------------------------------
 
@@ -221,15 +195,15 @@ class Session:
         """Bought twice and lost, right after the last kill: nothing was retried on purpose yet."""
         self._bench.do("manifest", "rebuild")
         charges = self._server.charges()
-        known, doubts = self._bench.known_tasks(), set(map(_job_of, self._in_doubt()))
-        jobs = Counter(_job(task.input["prompt"]) for task in charges)
+        known, held = self._bench.known_tasks(), set(self._arbiter.in_doubt())
+        jobs = Counter(map(address_of, charges))
         unknown = [task for task in charges if task.task_id not in known]
-        lost = [task for task in unknown if _job(task.input["prompt"]) not in doubts]
+        lost = [task for task in unknown if address_of(task) not in held]
         return sum(count - 1 for count in jobs.values()), len(lost)
 
     def _come_to_the_end(self) -> None:
         for _ in range(_PASSES):
-            self._rule(share=1.0, deadly=False)
+            self._rule()
             self._bench.do("run", "jobs.yaml", "--yes", "--retry", "failed", *_PACE)
             changes = self._bench.do("plan", "jobs.yaml", "--format", "json").json["changes"]
             if all(change["action"] == "keep" for change in changes):
@@ -241,7 +215,7 @@ class Session:
         paid = [task for task in charges if task.fate.end != "fail"]
         ids = {task.task_id for task in paid}
         lost += len({task.task_id for task in charges} - self._bench.known_tasks())
-        told = Counter(self._doubts.values())
+        told = Counter(self._arbiter.doubts.values())
         files = [path.read_bytes() for path in self._bench.folder.glob("outputs/**/*.mp4")]
         home = {found for data in files for found in _task_ids(data) & ids}
         return Figures(
@@ -262,17 +236,6 @@ class Session:
             left_without_a_file=self._jobs - len(home),
             seconds=round(seconds, 1),
         )
-
-
-def _job(prompt: str) -> tuple[int, int]:
-    batch, _, shot = prompt.removeprefix("batch ").partition(", shot ")
-    return int(batch), int(shot)
-
-
-def _job_of(address: str) -> tuple[int, int]:
-    """`kills/b003[shot=7]` -> (3, 7)."""
-    batch, _, shot = address.removeprefix("kills/b").rstrip("]").partition("[shot=")
-    return int(batch), int(shot)
 
 
 def _task_ids(data: bytes) -> set[str]:
