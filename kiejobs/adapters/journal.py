@@ -13,11 +13,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.core.errors import JournalProblem
+from kiejobs.core.event_forms import ill_formed
 from kiejobs.core.event_lines import EVENT_VERSION, from_json, to_json
 from kiejobs.core.fold import JournalRecord, Timed
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Clock
 
 JOURNAL = "journal.jsonl"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 def new_run_id(now: datetime) -> str:
@@ -188,8 +191,13 @@ def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Ti
             raise JournalProblem(f"{path}:{number}: written by a newer kiejobs", hint=hint)
         if line["seq"] != number or line["prev"] != previous:
             raise damaged("a line was changed, added or removed before this one")
+        if not _TIME.fullmatch(line["at"]):
+            raise damaged("its time is not UTC")
         datetime.fromisoformat(line["at"])
         event = from_json(line)
+        wrong = None if event is None else ill_formed(event)
+        if wrong is not None:
+            raise damaged(f"`{wrong}` is not what it should be")
         return None if event is None else Timed(line["at"], event)
     except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise damaged(f"not a journal line ({type(error).__name__})") from error

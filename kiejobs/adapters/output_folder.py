@@ -102,10 +102,13 @@ class OutputFolder:
 
 
 def _leads_into(root: Path, place: Path) -> bool:
-    """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13)."""
+    """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13).
+
+    A ValueError: a NUL or half a surrogate pair, which no name holds.
+    """
     try:
         return place.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         return False
 
 
