@@ -11,11 +11,14 @@ import pytest
 from kiejobs import ports
 from kiejobs.adapters.kie import Patience
 from tests.proofs.hostile_network import hostile_network
-from tests.proofs.hostile_stage import staged
+from tests.proofs.hostile_stage import staged, with_api
 from tests.proofs.tcp_proxy import Line, deaf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from kiejobs.adapters.kie import KieApi
 
 
 # httpcore lets go of the socket without closing it when a handshake fails; that is not ours.
@@ -41,3 +44,23 @@ def test_connecting_is_given_up_after_its_own_patience_and_not_an_answer_s(tmp_p
         assert time.monotonic() - start < 10
     gc.collect()
     assert stage.charges() == {}
+
+
+@pytest.mark.parametrize("ending", [Line.end, Line.reset])
+def test_a_kept_connection_that_dies_under_a_poll_is_no_verdict_and_the_next_poll_has_a_new_one(
+    tmp_path: Path, ending: Callable[[Line], None]
+) -> None:
+    def answer_once(line: Line) -> None:
+        line.say(line.asked(line.request()))
+        line.request()
+        ending(line)
+
+    async def scene(api: KieApi) -> list[ports.PollOutcome]:
+        return [await api.poll(task_id) for _ in range(3)]
+
+    with staged(tmp_path) as stage:
+        task_id, truth = stage.finished_task()
+        stage.proxy.script = answer_once
+        first, second, third = with_api(stage.url, scene)
+    assert isinstance(second, ports.Unanswered)
+    assert first == third == truth
