@@ -1,9 +1,10 @@
 """Refuse it the disk, call by call: `python -m tests.proofs.full_disk`.
 
 In: which calls (`--every K` takes each Kth). Out: figures. First each write, sync, new name, rename and
-new folder of a watched run fails in turn, once and then for good from there on; then the disk is really
-full (a tmpfs with so many pages, or so many files, where this machine lets us mount one); then a folder
-is read-only. After that there is room again, and the same command is given until nothing more is to do.
+new folder of a watched run fails in turn: once, for a while, and for good from there on. Then the disk is
+really full (a tmpfs with so many pages, or so many files, where this machine lets us mount one), a folder
+is read-only, or what is said goes to a full disk. After that there is room again, and the same command
+is given until nothing more is to do.
 The sandbox's charge log is the oracle; besides, every refusal must be told in words and by an exit code
 of design's table, never by a traceback.
 """
@@ -20,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from tests.proofs.campaign import JOBS, Books, shop
 from tests.proofs.figures import tell, words
-from tests.proofs.refusals import Refusal, full_folders, read_only_folders, refused_calls, trace_of
+from tests.proofs.refusals import (
+    Refusal,
+    full_folders,
+    full_screens,
+    read_only_folders,
+    refused_calls,
+    trace_of,
+)
 from tests.proofs.syscalls import MISSING, calls, has_strace
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 2
 _IN_WORDS = {0, 1, 4, 7, 8}
 """Exit codes that a refusal may come to: done all the same, or not collected, in doubt, journal, open."""
+_INTERPRETERS_OWN = 120  # Python could not even say its last words
 _TOLD = "PAID BUT NOT WRITTEN DOWN"
 
 
@@ -50,7 +59,9 @@ class Tried:
 
     @property
     def clear(self) -> bool:
-        """Where the screen was refused as well there is only the exit code."""
+        """Where all writes were refused, the screen's and /dev/null's too, there is only a code."""
+        if self.refusal.silences and self.ran.code == _INTERPRETERS_OWN:
+            return True
         text = self.ran.out + self.ran.err
         bug = "Traceback" in text or "itself is at fault" in text
         says = self.refusal.silences or self.ran.code != 7 or "can't" in text
@@ -58,7 +69,7 @@ class Tried:
 
     @property
     def well(self) -> bool:
-        kept = self.refusal.for_good or not (self.told or self.books.in_doubt)
+        kept = not self.refusal.passes or not (self.told or self.books.in_doubt)
         return self.clear and kept and self.books.well
 
     def __str__(self) -> str:
@@ -110,7 +121,11 @@ def full_disk(folder: Path, choose: Callable[[Sequence[Refusal]], Sequence[Refus
     start = time.monotonic()
     with shop(folder) as open_shop, ThreadPoolExecutor(_AT_ONCE) as hands:
         found = refused_calls(open_shop.calls())
-        found += [*full_folders(open_shop.root), *read_only_folders(open_shop.root)]
+        found += [
+            *full_folders(open_shop.root),
+            *read_only_folders(open_shop.root),
+            *full_screens(),
+        ]
         each = enumerate(choose(found), start=1)
         tried = list(hands.map(lambda one: _try(open_shop, *one), each))
     return Figures(tried, time.monotonic() - start)

@@ -30,11 +30,12 @@ _ERRORS = {
 _PAGES = range(1, 25)  # 4 KiB each; one run of three jobs fills about twenty
 _FILES = range(2, 20)
 _PAGE = 4096
+_WHILE = 17  # more writes: as often as three jobs try to write their tasks' ids down, and say so
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One way. `for_good`: it lasts as long as the command; `silences`: the screen is refused as well.
+    """One way. `passes`: the next try works; `silences`: writes to the screen are refused too.
 
     `at` gives, for a campaign's folder, the words that go before the command.
     """
@@ -42,16 +43,20 @@ class Refusal:
     name: str
     sort: str
     at: Callable[[Path], AbstractContextManager[list[str]]]
-    for_good: bool = True
+    passes: bool = False
     silences: bool = False
 
 
 def refused_calls(found: Iterable[Call]) -> list[Refusal]:
-    """Each call that asks something of the disk: once, then for good from there on."""
+    """Each call that asks something of the disk: once, for a while, for good from there on."""
     asking = [call for call in found if _asks(call)]
-    once = [_refused(call, for_good=False) for call in asking]
-    # For good, new names would be refused to Python's own imports too: that is no full disk's doing.
-    return once + [_refused(call, for_good=True) for call in asking if call.name != "openat"]
+    # For longer, new names would be refused to Python's own imports too: no full disk does that.
+    longer = [call for call in asking if call.name != "openat"]
+    return [
+        *(_refused(call, "one call", 0) for call in asking),
+        *(_refused(call, "for a while", _WHILE) for call in longer if call.name == "write"),
+        *(_refused(call, "from a call on", None) for call in longer),
+    ]
 
 
 def full_folders(root: Path) -> list[Refusal]:
@@ -80,6 +85,11 @@ def trace_of(folder: Path) -> Path:
     return folder.with_suffix(".trace")
 
 
+def full_screens() -> list[Refusal]:
+    """What is said goes to a file on a full disk."""
+    return [_screen("stdout", ">"), _screen("stderr", "2>"), _screen("both", "2>/dev/full >")]
+
+
 def _asks(call: Call) -> bool:
     """Does it ask for room, or that something be kept? A folder that is there needs no making."""
     if call.what == "socket" or call.name not in _ERRORS:
@@ -89,21 +99,20 @@ def _asks(call: Call) -> bool:
     return call.worked or call.name != "mkdir"
 
 
-def _refused(call: Call, *, for_good: bool) -> Refusal:
+def _refused(call: Call, sort: str, more: int | None) -> Refusal:
     error = _ERRORS[call.name]
 
     @contextmanager
     def at(folder: Path) -> Iterator[list[str]]:
-        yield refusing(trace_of(folder), call, error, for_good=for_good)
+        yield refusing(trace_of(folder), call, error, more)
 
     said = f" ({', '.join(call.said)})" if call.said else ""
-    until = " and all after it" if for_good else ""
     return Refusal(
-        name=f"{call.kind}{said}, no. {call.number}{until}: {error}",
-        sort="from a call on" if for_good else "one call",
+        name=f"{call.kind}{said}, no. {call.number}: {error}",
+        sort=sort,
         at=at,
-        for_good=for_good,
-        silences=for_good and call.name == "write",
+        passes=more == 0,
+        silences=more != 0 and call.name == "write",
     )
 
 
@@ -136,6 +145,14 @@ def _read_only(name: str, before: list[str]) -> Callable[[Path], AbstractContext
         place.chmod(0o755)
 
     return at
+
+
+def _screen(name: str, redirection: str) -> Refusal:
+    @contextmanager
+    def at(_folder: Path) -> Iterator[list[str]]:
+        yield ["sh", "-c", f'exec "$@" {redirection}/dev/full', "sh"]
+
+    return Refusal(f"{name} on a full disk", "full screen", at)
 
 
 def _works(*command: str) -> bool:

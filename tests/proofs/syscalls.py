@@ -81,12 +81,12 @@ def killing(trace: Path, call: Call) -> list[str]:
     ]
 
 
-def refusing(trace: Path, call: Call, error: str, *, for_good: bool = False) -> list[str]:
-    """The words that let this call fail with `error`; `for_good`: and all of its kind from there on."""
-    when = f"{call.number}+" if for_good else str(call.number)
+def refusing(trace: Path, call: Call, error: str, more: int | None = 0) -> list[str]:
+    """The words that let this call fail with `error`, and so many more of its name; None: all."""
+    until = "+" if more is None else f"..{call.number + more}" if more else ""
     return [
         *watching(trace, (call.name,)),
-        *("-e", f"inject={call.name}:error={error}:when={when}"),
+        *("-e", f"inject={call.name}:error={error}:when={call.number}{until}"),
     ]
 
 
