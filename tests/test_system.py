@@ -120,6 +120,49 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
             read_source(str(tmp_path / name), most=most)
 
 
+def test_a_link_that_leads_out_of_its_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "jobs" / ".git").mkdir(parents=True)
+    (tmp_path / "jobs" / ".git" / "config").write_bytes(b"token")
+    (tmp_path / "secret").write_bytes(b"secret")
+    targets = ("../secret", "/proc/self/environ", "/dev/zero", ".git/config")
+    for number, target in enumerate(targets):
+        link = tmp_path / "jobs" / f"{number}.yaml"
+        link.symlink_to(target)
+        with pytest.raises(UsageProblem, match="leads out"):
+            read_source(str(link))
+
+
+def test_a_link_within_its_folder_is_as_good_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_bytes(b"x")
+    (tmp_path / "two.yaml").symlink_to("one.yaml")
+    (tmp_path / "round.yaml").symlink_to("round.yaml")
+    assert read_source(str(tmp_path / "two.yaml")).data == b"x"
+    with pytest.raises(UsageProblem, match="can't read"):
+        read_source(str(tmp_path / "round.yaml"))
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(UsageProblem, match="larger"):
+        read_source("/dev/zero", most=2**20)
+
+
+def test_what_is_hidden_is_included_by_no_template(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("token")
+    (tmp_path / ".env").write_text("token")
+    (tmp_path / "link.j2").symlink_to(".git/config")
+    load = IncludeFolder(tmp_path)
+    assert [load(name) for name in (".env", ".git/config", "link.j2")] == [None, None, None]
+
+
+@pytest.mark.parametrize("head", [b"\xff", b"ref: secret\n", b"token\n", b"ref: a\0b\n"])
+def test_what_is_no_commit_is_not_told_as_one(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "secret").write_text("token")
+    (tmp_path / ".git" / "HEAD").write_bytes(head)
+    assert git_commit(tmp_path) is None
+
+
 def test_models_are_files_and_each_can_be_read() -> None:
     names = model_names()
     assert "bytedance/v1-pro-fast-image-to-video" in names

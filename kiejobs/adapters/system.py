@@ -31,6 +31,8 @@ DEFAULT_BASE = "https://api.kie.ai"
 _ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PORTS = {"http": 80, "https": 443}
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_DEVICES = Path("/dev")
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 
 
@@ -126,18 +128,50 @@ def redact(text: str) -> str:
 
 
 def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
-    """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes."""
+    """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes.
+
+    A link may come with a stranger's branch, and problems are told with the lines that they stand in:
+    one that leads out of its folder, to the environment say, is not followed.
+    """
     path = Path(name)
     try:
-        if path.stat().st_size > most:
-            raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
-        return Source(name, path.read_bytes())
+        if path.is_symlink() and not _stays(path):
+            hint = "name the file itself, if that is what is meant"
+            raise UsageProblem(f"{name} is a link that leads out of its folder", hint=hint)
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)  # not by its stated size: /dev/zero has none
     except OSError as error:
         raise UsageProblem(f"can't read {name}: {error.strerror or error}") from error
+    if len(data) > most:
+        raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
+    return Source(name, data)
+
+
+def _stays(link: Path) -> bool:
+    """Whether a link leads to a file below its own folder or below the one that we are called in.
+
+    What a shell puts into /dev is typed by whoever calls. Circles are left to `open`, which says more.
+    """
+    try:
+        target = link.resolve()
+    except RuntimeError:
+        return True
+    roots = (link.parent.resolve(), Path.cwd().resolve())
+    return link.parent == _DEVICES or any(_is_shown(target, root) for root in roots)
+
+
+def _is_shown(path: Path, root: Path) -> bool:
+    """Below `root`, and not in a hidden place there: `.git/config` may hold a token."""
+    if not path.is_relative_to(root):
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 class IncludeFolder:
-    """Templates from below the job file's folder, and from nowhere else: links are followed first."""
+    """Templates from below the job file's folder, and from nowhere else: links are followed first.
+
+    Hidden files and what lies in hidden folders are none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -146,7 +180,7 @@ class IncludeFolder:
         """The template's text; None where there is none that may be read."""
         try:
             path = (self._folder / name).resolve()
-            if not path.is_relative_to(self._folder) or not path.is_file():
+            if not _is_shown(path, self._folder) or not path.is_file():
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
@@ -182,20 +216,25 @@ def git_commit(folder: Path) -> str | None:
     for parent in (folder.resolve(), *folder.resolve().parents):
         git = parent / ".git"
         if git.is_dir():
-            return _head(git)
+            return _commit_in(git)
     return None
 
 
-def _head(git: Path) -> str | None:
+def _commit_in(git: Path) -> str | None:
+    """None for what is no commit: a file that HEAD names may hold anything."""
     try:
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
-        if not head.startswith("ref: "):
-            return head
-        ref = head.removeprefix("ref: ")
-        if (git / ref).is_file():
-            return (git / ref).read_text(encoding="utf-8").strip()
-        packed = (git / "packed-refs").read_text(encoding="utf-8")
-    except OSError:
+        found = _head(git)
+    except (OSError, ValueError):
         return None
-    found = [line.split()[0] for line in packed.splitlines() if line.endswith(f" {ref}")]
-    return found[0] if found else None
+    return found if _COMMIT.fullmatch(found) else None
+
+
+def _head(git: Path) -> str:
+    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+    if not head.startswith("ref: "):
+        return head
+    ref = head.removeprefix("ref: ")
+    if (git / ref).is_file():
+        return (git / ref).read_text(encoding="utf-8").strip()
+    packed = (git / "packed-refs").read_text(encoding="utf-8").splitlines()
+    return next((line.split()[0] for line in packed if line.endswith(f" {ref}")), "")
