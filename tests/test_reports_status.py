@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Attempt, Ledger
 
 
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+
 def view(ledger: Ledger, *, campaign: str | None = None, live: str | None = None) -> StatusView:
     attempts = list(ledger.attempts())
     return StatusView(
@@ -49,12 +53,13 @@ def view(ledger: Ledger, *, campaign: str | None = None, live: str | None = None
         not_collected=[a for a in attempts if a.state is State.SUCCEEDED and not a.files],
         committed=ledger.committed(),
         runs=sorted(ledger.runs),
+        now=NOW,
         live_run=live,
     )
 
 
 LEDGER = ledger_of(*one_of_each())
-NOTHING = StatusView(None, "https://api.kie.ai", {}, (), (), (), Decimal(0), ())
+NOTHING = StatusView(None, "https://api.kie.ai", {}, (), (), (), Decimal(0), (), NOW)
 
 
 # --- status --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiejobs.cli.door import MAYBE_FILE, RUN, door, wanted, where
-from kiejobs.cli.options import CHOICE, FOLDERS, REHEARSAL, flag, format_flag
+from kiejobs.cli.options import CHOICE, DURATION, FOLDERS, REHEARSAL, flag, format_flag
 
 if TYPE_CHECKING:
     from kiejobs.core.errors import ExitCode
@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 @MAYBE_FILE
 @FOLDERS
 @flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
+@flag("--expiring", type=DURATION, metavar="DURATION",
+      help="Tell what the vendor throws away within that time.")  # fmt: skip
 @format_flag()
-def status(file: str | None, form: str, *, exit_code: bool, **rest: Any) -> ExitCode:
+def status(
+    file: str | None, form: str, expiring: float | None, *, exit_code: bool, **rest: Any
+) -> ExitCode:
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import status as verb
 
-    return verb.status(file, where(rest), form, make_screen(), exit_code=exit_code)
+    return verb.status(
+        file, where(rest), form, make_screen(), exit_code=exit_code, expiring=expiring
+    )
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")

@@ -13,12 +13,15 @@ from kiejobs.commands.records import Records, find_run, manifest_path, rebuild_m
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.fold import fold
+from kiejobs.core.money import money
 from kiejobs.core.types import State
 from kiejobs.reports.check_reports import Damage, verify_document, verify_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.screen import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
     from kiejobs.commands.screen import Screen
@@ -61,6 +64,7 @@ def verify(where: Where, form: str, screen: Screen, *, decode: bool) -> ExitCode
     files = 0
     if not damaged:
         found += _stale_manifests(space, journals)
+        found += _bought_twice(space, journals)
         for finding in _files(space, journals, look):
             files += 1
             found += [finding] if finding is not None else []
@@ -103,6 +107,51 @@ def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterato
             yield Damage(str(path), None, "missing; `kiejobs manifest rebuild` writes it")
         elif path.read_bytes() != records.expected(record):
             yield Damage(str(path), None, "differs from its journals; `kiejobs manifest rebuild`")
+
+
+def _bought_twice(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
+    """What two folders bought that were apart, two branches say, and one create with several tasks.
+
+    Until a person rules which one to keep: `resolve ADDRESS --task ID`.
+    """
+    for origin in sorted({journal.header.origin for journal in journals if journal.header}):
+        ledger = fold(journals, origin)
+        for attempts in ledger.bought_twice():
+            yield Damage(_place(space, attempts[0]), None, _pair(attempts, space))
+        for attempt in ledger.attempts():
+            if attempt.conflicts and attempt.other_task_ids:
+                yield Damage(_place(space, attempt), None, _several(attempt, space))
+
+
+def _place(space: Workspace, attempt: Attempt) -> str:
+    return (space.runs / attempt.run_id / JOURNAL).as_posix()
+
+
+def _pair(attempts: Sequence[Attempt], space: Workspace) -> str:
+    first, *rest = attempts
+    tasks = " and ".join(f"task {attempt.task_id} in run {attempt.run_id}" for attempt in attempts)
+    cost = _priced(first.charged or first.reserved.credits, len(rest))
+    times = "twice" if len(attempts) == 2 else f"{len(attempts)} times"
+    return f"{first.address} was bought {times}: {tasks}; {cost}; {_ruling(first, space)}"
+
+
+def _several(attempt: Attempt, space: Workspace) -> str:
+    tasks = " and ".join([str(attempt.task_id), *sorted(attempt.other_task_ids)])
+    cost = _priced(attempt.reserved.credits, len(attempt.other_task_ids))
+    what = f"{attempt.address} is one create with several tasks: {tasks}"
+    return f"{what}; {cost}; {_ruling(attempt, space)}"
+
+
+def _priced(credits_: Decimal | None, times: int) -> str:
+    """What buying again cost, in words."""
+    if credits_ is None:
+        return "at an unknown price"
+    return f"{money(credits_ * times)} credits more than once would have cost"
+
+
+def _ruling(attempt: Attempt, space: Workspace) -> str:
+    command = f"kiejobs resolve {quoted(attempt.address)} --task {attempt.task_id}{space.flag}"
+    return f"`{command}` says that you know"
 
 
 def _files(

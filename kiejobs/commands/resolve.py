@@ -1,6 +1,6 @@
-"""`kiejobs resolve ADDRESS --task ID | --lost`: the ruling that ends a doubt.
+"""`kiejobs resolve ADDRESS --task ID | --lost`: the ruling that ends a doubt, or a conflict.
 
-In: an address in doubt and a person's ruling. Out: a `resolved` event with its evidence. Touches: the
+In: an address in doubt or in conflict, and a person's ruling. Out: a `resolved` event with its evidence. Touches: the
 journals; the API for `--task`, by asking.
 """
 
@@ -39,8 +39,11 @@ def resolve(address: str, task_id: str | None, where: Where, form: str, screen: 
     run_id = new_run_id(clock.now())
     with RunsLock(space.runs, run_id, utc_text(clock.now())):
         ledger = space.ledger(space.journals(alone=True))
-        attempt = _in_doubt(address, ledger)
-        evidence = _evidence(space, ledger, attempt, task_id)
+        attempt = _disputed(address, ledger, task_id)
+        if attempt.state is State.IN_DOUBT:
+            evidence = _evidence(space, ledger, attempt, task_id)
+        else:
+            evidence = _seen(attempt, task_id)
         journal, _ = new_journal(space, run_id, "resolve", campaign=address.partition("/")[0])
         word = "lost" if task_id is None else "task"
         journal.append(e.Resolved(attempt.attempt_id, word, task_id, evidence))
@@ -54,15 +57,33 @@ def resolve(address: str, task_id: str | None, where: Where, form: str, screen: 
     return ExitCode.DONE
 
 
-def _in_doubt(address: str, ledger: Ledger) -> Attempt:
+def _disputed(address: str, ledger: Ledger, task_id: str | None) -> Attempt:
+    """What is in doubt under an address, else what has a conflict there, or was bought twice."""
     attempt = ledger.in_doubt_at(address)
     if attempt is not None:
         return attempt
-    doubts = [a.address for a in ledger.attempts() if a.state is State.IN_DOUBT]
+    twice = [attempt for attempts in ledger.bought_twice() for attempt in attempts]
+    disputed = [a for a in ledger.at(address) if a.conflicts or a in twice]
+    if disputed:
+        named = (attempt for attempt in disputed if attempt.task_id == task_id)
+        return next(named, disputed[0])
+    doubts = [a.address for a in ledger.attempts() if a.state is State.IN_DOUBT or a.conflicts]
     hint = suggest(address, doubts) or (
         f"in doubt: {', '.join(doubts)}" if doubts else "nothing is in doubt"
     )
     raise UsageProblem(f"`{clean(address)}` is not in doubt", hint=hint)
+
+
+def _seen(attempt: Attempt, task_id: str | None) -> str:
+    """A conflict ends when a person has looked at it; the task that counts stays the same."""
+    known = clean(attempt.task_id or "")
+    if task_id is None or task_id != attempt.task_id:
+        raise UsageProblem(
+            f"`{clean(attempt.address)}` has task {known} on record already",
+            hint=f"end the conflict with --task {known}; any other task stays noted beside it, "
+            "and its file is in the vendor's task log",
+        )
+    return "a person ruled that this is the task to keep"
 
 
 def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str | None) -> str:
@@ -77,7 +98,7 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
     if isinstance(record, Unanswered):
         message = f"the API does not show task {clean(task_id)}: {record.message}"
         raise StillInDoubt(message, hint="check the id, or try again in a minute")
-    found = mismatch(attempt, record.model, record.input)
+    found = mismatch(attempt, record.model, record.input, record.attempt_id)
     if found is not None:
         message = f"task {clean(task_id)} is not this job: {clean(found)}"
         raise StillInDoubt(message, hint="look for another task in the vendor's log")

@@ -5,27 +5,39 @@ In: the journals; a job file narrows it to one campaign. Out: a summary. Touches
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.lock import live_run
+from kiejobs.commands.following import of_campaign
 from kiejobs.commands.loading import campaign_of
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode
+from kiejobs.core.expiry import expires_at, is_past_safety
 from kiejobs.core.types import State
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.status_report import StatusView, status_document, status_text
+from kiejobs.reports.status_report import Expiring, StatusView, status_document, status_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
     from kiejobs.core.ledger import Attempt
 
 
 def status(
-    file: str | None, where: Where, form: str, screen: Screen, *, exit_code: bool
+    file: str | None,
+    where: Where,
+    form: str,
+    screen: Screen,
+    *,
+    exit_code: bool,
+    expiring: float | None,
 ) -> ExitCode:
+    """`expiring`: tell what the vendor throws away within so many seconds."""
     space = open_workspace(where)
-    view = _view(space, campaign_of(file) if file else None)
+    view = _view(space, campaign_of(file) if file else None, expiring)
     if form == "json":
         screen.show(json_text(status_document(view)))
     else:
@@ -33,32 +45,32 @@ def status(
         screen.show(status_text(view, color=color, flag=flag, rehearsal=space.sandbox))
     if not exit_code:
         return ExitCode.DONE
-    if view.in_doubt:
+    if view.in_doubt or view.conflicts:
         return ExitCode.IN_DOUBT
     return ExitCode.STILL_RUNNING if view.open else ExitCode.DONE
 
 
-def _view(space: Workspace, campaign: str | None) -> StatusView:
+def _view(space: Workspace, campaign: str | None, expiring: float | None) -> StatusView:
     ledger = space.ledger(space.journals())
-    mine = [
-        attempt
-        for attempt in ledger.current()
-        if campaign is None or attempt.address.startswith(f"{campaign}/")
-    ]
-    everywhere = [
-        attempt
-        for attempt in ledger.attempts()
-        if campaign is None or attempt.address.startswith(f"{campaign}/")
-    ]
+    everywhere = list(of_campaign(ledger, campaign))
+    counting = {attempt.attempt_id for attempt in ledger.current()}
+    mine = [attempt for attempt in everywhere if attempt.attempt_id in counting]
+    open_ = [attempt for attempt in mine if attempt.is_open]
+    due = [attempt for attempt in mine if _is_due(space, attempt)]
     return StatusView(
         campaign=campaign,
         origin=space.origin,
         counts={
             state.value: sum(1 for attempt in mine if attempt.state is state) for state in State
         },
-        open=[attempt for attempt in mine if attempt.is_open],
+        open=open_,
         in_doubt=[attempt for attempt in everywhere if attempt.state is State.IN_DOUBT],
-        not_collected=[attempt for attempt in mine if _is_due(space, attempt)],
+        conflicts=[attempt for attempt in everywhere if attempt.conflicts],
+        not_collected=due,
+        gone=[attempt for attempt in mine if attempt.gone is not None],
+        expiring=None if expiring is None else _expiring([*open_, *due], expiring, space),
+        callbacks=sorted(a.times["called"] for a in everywhere if "called" in a.times),
+        now=space.clock().now(),
         committed=ledger.committed(campaign),
         runs=sorted(ledger.runs),
         live_run=live_run(space.runs),
@@ -66,6 +78,19 @@ def _view(space: Workspace, campaign: str | None) -> StatusView:
 
 
 def _is_due(space: Workspace, attempt: Attempt) -> bool:
-    if attempt.state is not State.SUCCEEDED:
+    if attempt.state is not State.SUCCEEDED or attempt.gone is not None:
         return False
     return "collected" not in attempt.times or space.condition(attempt) is not None
+
+
+def _expiring(attempts: Sequence[Attempt], within: float, space: Workspace) -> list[Expiring]:
+    """The vendor's end of what is not home yet, the nearest first."""
+    now = space.clock().now()
+    ends = [(expires_at(attempt), attempt) for attempt in attempts]
+    near = [
+        (end, a) for end, a in ends if end is not None and end <= now + timedelta(seconds=within)
+    ]
+    return [
+        Expiring(attempt, end, may_be_gone=is_past_safety(attempt, now))
+        for end, attempt in sorted(near, key=lambda pair: (pair[0], pair[1].attempt_id))
+    ]

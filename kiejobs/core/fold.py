@@ -204,6 +204,8 @@ class _Draft:
 
     def _all_times(self) -> dict[str, str]:
         times = dict(self._times)
+        if self._ruled:
+            times["ruled"] = self._ruled
         settled = [times[step] for step in ("succeeded", "failed", "rejected") if step in times]
         if settled:
             times["settled"] = min(settled)

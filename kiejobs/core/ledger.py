@@ -144,13 +144,17 @@ class Ledger:
         """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.
 
         One run can't do that; two folders that were apart and were merged can. What was bought again
-        since its result was gone, was meant.
+        since its result was gone was meant; and what a person has ruled on since is known.
         """
         paid: dict[tuple[str, int], list[Attempt]] = {}
         for attempt in self.attempts():
             if (attempt.is_open or attempt.state is State.SUCCEEDED) and attempt.gone is None:
                 paid.setdefault(attempt.key, []).append(attempt)
-        yield from (attempts for attempts in paid.values() if len(attempts) > 1)
+        for attempts in paid.values():
+            latest = max(attempt.times["reserved"] for attempt in attempts)
+            known = any(attempt.times.get("ruled", "") > latest for attempt in attempts)
+            if len(attempts) > 1 and not known:
+                yield attempts
 
     def paths(self) -> dict[str, str]:
         """Paths that purchases have or will have their files at, with the fingerprint they hold."""

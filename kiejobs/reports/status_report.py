@@ -6,14 +6,15 @@ schemas/documents/status.schema.json. Touches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.next_steps import doubt_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.screen import REHEARSED, clean, columns, moment, plural, price_text
+from kiejobs.reports.screen import REHEARSED, clean, columns, moment, plural, price_text, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,29 @@ if TYPE_CHECKING:
     from kiejobs.core.types import Json
 
 
+_LATELY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """A result that is not home; `end` is when the vendor throws it away by its docs.
+
+    `may_be_gone` already, by older pages of the vendor.
+    """
+
+    attempt: Attempt
+    end: datetime
+    may_be_gone: bool
+
+
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """What the journals of one API come to; of one campaign, unless that is None.
 
     `counts` of purchases by state, `committed` credits spent or held, `runs` oldest first; `live_run`
-    is at work now. `not_collected` were made, but are not here whole.
+    is at work now. `not_collected` were made, but are not here whole; `gone` can't be had any more.
+    `expiring` is None where nobody asked. `callbacks` are the times of the last one of each attempt,
+    oldest first, in UTC text.
     """
 
     campaign: str | None
@@ -39,7 +57,12 @@ class StatusView:
     not_collected: Sequence[Attempt]
     committed: Decimal
     runs: Sequence[str]
+    now: datetime
     live_run: str | None = None
+    conflicts: Sequence[Attempt] = ()
+    gone: Sequence[Attempt] = ()
+    expiring: Sequence[Expiring] | None = None
+    callbacks: Sequence[str] = ()
 
 
 def status_text(
@@ -53,6 +76,12 @@ def status_text(
         lines += ["", *_open(view, paint, flag)]
     if view.not_collected:
         lines += ["", *_not_collected(view, paint, flag)]
+    if view.expiring is not None:
+        lines += ["", *_expiring(view.expiring, paint, flag)]
+    if view.gone:
+        lines += ["", *_gone(view, paint)]
+    if view.conflicts:
+        lines += ["", *_conflicts(view, paint, flag)]
     return "\n".join([*lines, *step_lines(doubt_steps(view.in_doubt, flag), paint)])
 
 
@@ -66,6 +95,17 @@ def status_document(view: StatusView) -> dict[str, Json]:
         "open": [attempt_document(attempt) for attempt in view.open],
         "in_doubt": [attempt_document(attempt) for attempt in view.in_doubt],
         "not_collected": [attempt_document(attempt) for attempt in view.not_collected],
+        "gone": [attempt_document(attempt) for attempt in view.gone],
+        "conflicts": [
+            {"attempt": attempt_document(attempt), "claims": list(map(asdict, attempt.conflicts))}
+            for attempt in view.conflicts
+        ],
+        "expiring": None if view.expiring is None else list(map(_expiring_document, view.expiring)),
+        "callbacks": {
+            "attempts": len(view.callbacks),
+            "last": view.callbacks[-1] if view.callbacks else None,
+            "arriving": _are_arriving(view),
+        },
         "runs": list(view.runs),
         "live_run": view.live_run,
     }
@@ -91,6 +131,61 @@ def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
 def _open(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     yield f"{paint.bold('At the API')}: bring the files home with `kiejobs collect{flag}`"
     yield from _tasks(view.open, "submitted")
+    if _are_arriving(view):
+        last = moment(view.callbacks[-1])
+        yield f"  callbacks arrive, the last {last}: polling is only a safety net"
+
+
+def _are_arriving(view: StatusView) -> bool:
+    """Did one come lately?"""
+    if not view.callbacks:
+        return False
+    return view.now - datetime.fromisoformat(view.callbacks[-1]) <= _LATELY
+
+
+def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator[str]:
+    if not expiring:
+        yield "Nothing that is not home expires within that time."
+        return
+    yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
+    rows = [
+        (
+            clean(line.attempt.address),
+            clean(line.attempt.task_id or ""),
+            f"by {moment(f'{line.end:%Y-%m-%dT%H:%M:%SZ}')}",
+            "may be gone by older pages of the vendor, which say 24 hours"
+            if line.may_be_gone
+            else "",
+        )
+        for line in expiring
+    ]
+    yield from (f"  {line}" for line in columns(rows))
+
+
+def _expiring_document(line: Expiring) -> dict[str, Json]:
+    return {
+        "attempt": attempt_document(line.attempt),
+        "end": f"{line.end:%Y-%m-%dT%H:%M:%S}.{line.end.microsecond // 1000:03d}Z",
+        "may_be_gone": line.may_be_gone,
+    }
+
+
+def _gone(view: StatusView, paint: Paint) -> Iterator[str]:
+    title = paint.bold("Gone")
+    yield f"{title}: made and paid for, but the vendor has them no more; `--retry gone` buys them again"
+    yield from _tasks(view.gone, "settled")
+
+
+def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
+    """Each claim that was not taken, and how to end it."""
+    yield f"{paint.loud('Conflict')}: a callback claimed a task that was not taken; look at it, then rule."
+    for attempt in view.conflicts:
+        yield f"  {clean(attempt.address)}"
+        for conflict in attempt.conflicts:
+            yield f"    task {clean(conflict.task_id)}, {moment(conflict.at)}: {clean(conflict.why)}"
+        if attempt.task_id is not None:
+            keep = f"--task {clean(attempt.task_id)}{flag}"
+            yield f"    kiejobs resolve {quoted(attempt.address)} {keep}"
 
 
 def _not_collected(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
