@@ -27,6 +27,7 @@ from kiejobs.commands.planning import (
     widest_address,
 )
 from kiejobs.commands.records import refresh_manifests
+from kiejobs.commands.telling import tell_others, tell_unfinished
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.core.plan import Action
@@ -74,6 +75,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
         journals = space.journals(alone=True)
         ledger = space.ledger(journals)
+        tell_unfinished(journals, space, screen)
         refresh_manifests(space)
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
@@ -87,7 +89,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         most = limit.of(made.totals.actions[Action.SUBMIT]) if limit is not None else None
         errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
         if not any(map(does_something, lines)):
-            _tell_others(errand, space, screen)
+            tell_others(errand, space, screen)
             return _nothing_to_do(errand, how, space, screen)
         key = require_key(space)
         if not space.sandbox:
@@ -99,30 +101,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
             errand = replace(errand, settings=settings, callbacks=line.callbacks)
             end = carry_out(errand, space, key, screen, job_of, lock.release)
         code = conclude(errand, end, space, screen, how.form)
-        _tell_others(errand, space, screen)
+        tell_others(errand, space, screen)
         return code
-
-
-def _tell_others(errand: Errand, space: Workspace, screen: Screen) -> None:
-    """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
-    ours = {line.attempt.attempt_id for line in errand.changes if line.attempt and _follows(line)}
-    others = [
-        attempt
-        for attempt in space.ledger(space.journals()).attempts()
-        if attempt.is_open
-        and attempt.address.startswith(f"{errand.header.campaign}/")
-        and attempt.run_id != errand.header.run_id
-        and attempt.attempt_id not in ours
-    ]
-    if others:
-        screen.say(
-            f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
-            f"bring them home with `kiejobs collect{space.flag}`"
-        )
-
-
-def _follows(line: Change) -> bool:
-    return line.action in {Action.RESUME, Action.ADOPT}
 
 
 def _show(

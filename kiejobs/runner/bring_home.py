@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.task import Task
 
-_TRIES = 5
+_TRIES = 4
 
 
 class Collector:

@@ -89,6 +89,11 @@ class Desk:
         With `stay` until interrupted; other processes' tasks are picked up on the way.
         """
         looked = self._clock.monotonic()
+        if not self._settings.stay and self._may_hear_of_doubts():
+            minutes = self._settings.doubt_wait / 60
+            self._progress.note(
+                f"waiting up to {minutes:.0f} min for callbacks that may end doubts; Ctrl-C goes on"
+            )
         while self._spending.stopped is not Stop.INTERRUPTED:
             if not self._settings.stay and not self._busy and not self._may_hear_of_doubts():
                 return
