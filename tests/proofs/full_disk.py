@@ -59,8 +59,9 @@ class Tried:
 
     @property
     def clear(self) -> bool:
-        """Where all writes were refused, the screen's and /dev/null's too, there is only a code."""
-        if self.refusal.silences and self.ran.code == _INTERPRETERS_OWN:
+        """Where strace refused the screen's writes, and /dev/null's, there is hardly a code."""
+        mute = self.refusal.silences and self.refusal.sort != "full screen"
+        if mute and self.ran.code == _INTERPRETERS_OWN:
             return True
         text = self.ran.out + self.ran.err
         bug = "Traceback" in text or "itself is at fault" in text

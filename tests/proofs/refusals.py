@@ -152,7 +152,7 @@ def _screen(name: str, redirection: str) -> Refusal:
     def at(_folder: Path) -> Iterator[list[str]]:
         yield ["sh", "-c", f'exec "$@" {redirection}/dev/full', "sh"]
 
-    return Refusal(f"{name} on a full disk", "full screen", at)
+    return Refusal(f"{name} on a full disk", "full screen", at, silences=True)
 
 
 def _works(*command: str) -> bool:
