@@ -142,9 +142,9 @@ async def _take(response: httpx.Response, partial: Partial, media_type: str) -> 
     await _stream(response, partial, expected)
     if expected is not None and partial.size != expected:
         raise httpx.ReadError(f"got {partial.size} of {expected} bytes")
-    wrong = what_is_wrong_with(
-        partial.head, partial.size, media_type, length_known=expected is not None
-    )
+    told = expected is not None or "chunked" in response.headers.get("transfer-encoding", "")
+    read = None if told else partial.read
+    wrong = what_is_wrong_with(partial.head, partial.size, media_type, read=read)
     if wrong is not None:
         partial.start_over()
         raise _Refused(wrong)

@@ -58,6 +58,9 @@ class Partial:
             view = view[os.write(self.fd, view) :]
         self.count(chunk)
 
+    def read(self, offset: int, count: int) -> bytes:
+        return os.pread(self.fd, count, offset)
+
     def count(self, chunk: bytes) -> None:
         self.digest.update(chunk)
         self.size += len(chunk)

@@ -6,10 +6,16 @@ nothing. A cheap look at the container; decoding is the extra `media`'s business
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "application/binary"}
 """What object stores say when they don't know; the bytes are looked at in any case."""
 
 _BOXED = {"video/mp4", "video/quicktime"}
+_MOST_BOXES = 100_000
 _TEXTUAL = (b"<!doctype", b"<html", b"<?xml", b'{"code"', b'{"error')
 
 
@@ -21,33 +27,38 @@ def media_type_fits(said: str, promised: str) -> bool:
 
 
 def what_is_wrong_with(
-    head: bytes, size: int, media_type: str, *, length_known: bool
+    head: bytes, size: int, media_type: str, *, read: Callable[[int, int], bytes] | None = None
 ) -> str | None:
-    """In words, or None. `head` are the file's first bytes, as many as were kept.
+    """In words, or None. `head` are the file's first bytes.
 
     What was paid for is kept where it came whole, even if it is an odd container: whether it decodes
-    is asked by `manifest verify --decode`. Where the host did not say a length, an MP4's own boxes
-    tell whether it was cut off.
+    is asked by `manifest verify --decode`. Where nothing said how long the file is, `read` gives bytes
+    of it (offset, count), and an MP4's own boxes tell whether it was cut off.
     """
     if size == 0:
         return "the file is empty"
     if head.lstrip()[:16].lower().startswith(_TEXTUAL):
         return "the file is a page of text, an error most likely"
-    if not length_known and media_type in _BOXED and head[4:8] == b"ftyp":
-        return _boxes_fit(head, size)
+    boxed = media_type in _BOXED and (size < 8 or head[4:8] == b"ftyp")
+    if read is not None and boxed and not _boxes_fit(read, size):
+        return "the file is cut off: it does not end where its last box does"
     return None
 
 
-def _boxes_fit(head: bytes, size: int) -> str | None:
-    """Walk the top boxes of an MP4 as far as the head reaches; one that runs over the end tells."""
-    place = 0
-    while place + 16 <= len(head):
-        length = int.from_bytes(head[place : place + 4], "big")
+def _boxes_fit(read: Callable[[int, int], bytes], size: int) -> bool:
+    """Walk the top boxes of an MP4: they must end with the file, pictures and index among them."""
+    place, kinds = 0, set[bytes]()
+    for _ in range(_MOST_BOXES):
+        if place == size:
+            break
+        header = read(place, 16)
+        length = int.from_bytes(header[:4], "big")
         if length == 1:
-            length = int.from_bytes(head[place + 8 : place + 16], "big")
-        if length == 0:
-            return None  # to the end of the file, by definition
-        if length < 8 or place + length > size:
-            return "the file is cut off: a box is longer than what is there"
+            length = int.from_bytes(header[8:16], "big")
+        elif length == 0:
+            length = size - place  # to the end of the file, by definition
+        if len(header) < 8 or length < 8 or place + length > size:
+            return False
+        kinds.add(header[4:8])
         place += length
-    return None
+    return place == size and kinds >= {b"mdat", b"moov"}
