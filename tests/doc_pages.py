@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = {"console", "yaml", "json", "python", "jinja", "sh", "text", "xml"}
+LANGUAGES = {"console", "yaml", "json", "python", "jinja", "sh", "text", "xml", "mermaid"}
 
 _FENCE = re.compile(r"```(\S*) *(.*)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
