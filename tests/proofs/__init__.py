@@ -2,6 +2,6 @@
 
 Each is one command, `python -m tests.proofs.NAME`, large by default; its small version is a test beside
 it (`test_NAME.py`) that CI runs. The oracle is always the log of the API's stand-in, written before each
-reply, never our own journal. With `--record` a program leaves its figures in `figures/NAME.json`, which
+reply, never our own journal. With `--record` a program leaves its figures in `latest/NAME.json`, which
 is what docs/explanation/never-pay-twice.md tells.
 """

@@ -1,7 +1,7 @@
 """What a proof came to: printed as JSON, and kept where asked for.
 
 In: a proof's figures and whether they are as promised. Out: JSON on stdout, an exit code. Touches:
-`tests/proofs/figures/NAME.json`, with `--record`.
+`tests/proofs/latest/NAME.json`, with `--record`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kiejobs import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLDER = Path(__file__).parent / "figures"
+FOLDER = Path(__file__).parent / "latest"
 
 
 def words(description: str | None) -> argparse.ArgumentParser:
