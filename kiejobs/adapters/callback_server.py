@@ -31,7 +31,7 @@ _ACCEPTED_AT_ONCE = 8
 """In one turn of the event loop, so that those who came first are read before the next are let in.
 Else a sudden crowd would push out its own first, whose requests had arrived but were not looked at."""
 _QUEUE = 1024  # of connections that the kernel holds meanwhile
-_READ_AT_ONCE = 16 * 1024
+_READ_AT_ONCE = 8 * 1024
 """Bytes that the kernel holds for a connection, about, and so what one turn of the loop may be busy
 with. A quarter of a megabyte cut into chunks of one byte keeps h11 busy for a second: everyone would
 wait."""
