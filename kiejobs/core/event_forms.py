@@ -17,16 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def ill_formed(event: Event) -> str | None:
+def ill_formed(event: Event | Failure | FileRecord) -> str | None:
     """The first field whose value is not of its type; None where all are."""
-    return _misfit(event)
-
-
-def _misfit(value: Any) -> str | None:
-    for name, fits in _FORMS[type(value)]:
-        if not fits(getattr(value, name)):
-            return name
-    return None
+    forms = _FORMS[type(event)]
+    return next((name for name, fits in forms if not fits(getattr(event, name))), None)
 
 
 def _is(*types: type) -> Callable[[Any], bool]:
@@ -49,8 +43,8 @@ _WRITTEN: dict[str, Callable[[Any], bool]] = {
     "Mapping[str, Json]": _is(dict),
     "Mapping[str, Json] | None": _is(dict, _NONE),
     "tuple[str, ...]": _each(_is(str)),
-    "tuple[FileRecord, ...]": _each(lambda file: _misfit(file) is None),
-    "Failure": lambda failure: _misfit(failure) is None,
+    "tuple[FileRecord, ...]": _each(lambda file: ill_formed(file) is None),
+    "Failure": lambda failure: ill_formed(failure) is None,
 }
 """By the annotation as it is written; one that is not here fails when kiejobs is imported."""
 
