@@ -124,11 +124,12 @@ def _judge(bench: Bench, store: Path) -> Restarted:
     known = bench.known_tasks()
     lost = [t for t in charges if t.task_id not in known and address(t) not in doubts]
     wanted = {output(task): result(bench.url, task)[2] for task in charges if ends_well(task)}
+    missing = {output(t) for t in charges if ends_well(t) and address(t) not in doubts}
     files = dict(final_files(tree_of(bench.folder)))
     return Restarted(
         charged_twice=sum(count - 1 for count in bought.values()),
         lost=len(lost),
         torn_files=sum(1 for path, digest in files.items() if wanted.get(path) != digest),
-        not_home=len(wanted.keys() - files.keys()) - len(doubts),
+        not_home=len(missing - files.keys()),
         in_doubt=len(doubts),
     )
