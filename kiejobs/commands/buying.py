@@ -77,4 +77,4 @@ def lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
     speed = space.speed if space.sandbox else 1.0
     times = [datetime.fromisoformat(attempt.times["reserved"]) for attempt in ledger.attempts()]
     ages = [(now - at).total_seconds() for at in times[-_LATEST:]]
-    return tuple(age * speed for age in ages if age >= 0)
+    return tuple(max(age, 0.0) * speed for age in ages)  # below 0 where the clock was set back

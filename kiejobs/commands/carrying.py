@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
 
-_FRESH = 2.0  # seconds
+_BETWEEN_READINGS = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,11 @@ def _on_signals(
 
 
 class Memory:
-    """All journals folded anew, but not more often than a burst of callbacks needs."""
+    """All journals folded anew, but not more often than every two seconds.
+
+    Whoever asks waits for a reading that begins after the question: a callback is told once, so one
+    that was held against an older reading would be lost. A burst of them shares one reading.
+    """
 
     def __init__(self, space: Workspace) -> None:
         self._space = space
@@ -146,11 +150,14 @@ class Memory:
         self._read_at = 0.0
 
     async def __call__(self) -> Ledger:
+        asked = self._clock.monotonic()
         async with self._turn:
-            age = self._clock.monotonic() - self._read_at
-            if self._ledger is None or age > _FRESH:
-                self._ledger = await anyio.to_thread.run_sync(self._read)
+            if self._ledger is None or self._read_at <= asked:
+                if self._ledger is not None:
+                    age = self._clock.monotonic() - self._read_at
+                    await self._clock.sleep(max(_BETWEEN_READINGS - age, 0))
                 self._read_at = self._clock.monotonic()
+                self._ledger = await anyio.to_thread.run_sync(self._read)
             return self._ledger
 
     def _read(self) -> Ledger:

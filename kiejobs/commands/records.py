@@ -55,17 +55,26 @@ class Records:
             self._ledgers[origin] = fold(self.all, origin)
         return self._ledgers[origin]
 
-    def keys(self, record: JournalRecord) -> set[Key]:
-        """The purchases that a journal speaks of."""
+    def touched(self, record: JournalRecord) -> set[Key]:
+        """The purchases that a journal has something to say about: their state may have changed."""
         ledger = self.ledger(record)
         named = (getattr(timed.event, "attempt_id", None) for timed in record.events)
         attempts = (ledger.attempt(name) for name in named if name is not None)
+        adopted = (
+            (timed.event.fingerprint, timed.event.take)
+            for timed in record.events
+            if isinstance(timed.event, e.Adopted)
+        )
+        return {*adopted, *(attempt.key for attempt in attempts if attempt is not None)}
+
+    def shown(self, record: JournalRecord) -> set[Key]:
+        """The purchases that its manifest shows: what it touched, and what it only planned."""
         planned = (
             (timed.event.fingerprint, timed.event.take)
             for timed in record.events
             if isinstance(timed.event, e.Planned)
         )
-        return {*planned, *(attempt.key for attempt in attempts if attempt is not None)}
+        return {*planned, *self.touched(record)}
 
     def expected(self, record: JournalRecord) -> bytes:
         """The manifest that the journals call for."""
@@ -107,12 +116,12 @@ def _refresh(space: Workspace, is_seed: Callable[[JournalRecord], bool]) -> list
     with manifests_lock(space.runs):
         records = Records(space.journals())
         settled = [record for record in records.all if not record.live and record.header]
-        seeds = {record.run_id: records.keys(record) for record in settled if is_seed(record)}
+        seeds = {record.run_id: records.touched(record) for record in settled if is_seed(record)}
         touched = set[Key]().union(*seeds.values())
         due = [
             record
             for record in settled
-            if record.run_id in seeds or not touched.isdisjoint(records.keys(record))
+            if record.run_id in seeds or not touched.isdisjoint(records.shown(record))
         ]
         return [path for record in due for path in _write(space, record, records)]
 

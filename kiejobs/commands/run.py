@@ -73,10 +73,11 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     clock = space.clock()
     run_id = new_run_id(clock.now())
     with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
-        journals = space.journals(alone=True)
-        ledger = space.ledger(journals)
-        tell_unfinished(journals, space, screen)
         refresh_manifests(space)
+        journals = space.journals(alone=True)
+        tell_unfinished(journals, space, screen)
+        ledger, elsewhere = space.ledger(journals), space.elsewhere(journals)
+        del journals  # a large part of what a large campaign holds in memory
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
@@ -96,7 +97,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
             _confirm(made.totals, how, screen)
         with listening(how.ear, how.callback_url, space, screen) as line:
             journal.append(*intentions(lines))
-            job_of = job_by_number(loaded, ledger, space.elsewhere(journals), line.url)
+            job_of = job_by_number(loaded, ledger, elsewhere, line.url)
             settings = replace(settings, callback_url=line.url)
             errand = replace(errand, settings=settings, callbacks=line.callbacks)
             end = carry_out(errand, space, key, screen, job_of, lock.release)

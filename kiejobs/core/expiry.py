@@ -3,8 +3,8 @@
 In: attempts. Out: moments. Touches nothing.
 
 The vendor's docs say that media is kept for 14 days; older pages of theirs say 24 hours [contract:
-documented, both]. We may hear late of a task's end, so both are counted from when it was submitted: it
-can't have ended before.
+documented, both]. We may hear late of a task's end, and of the task itself where its create was in
+doubt, so both are counted from the reservation: it can't have ended before that.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def submitted_at(attempt: Attempt) -> datetime:
-    """When its task was made; of what has none, the end of time."""
-    at = attempt.times.get("submitted")
-    return _NEVER if at is None else datetime.fromisoformat(at)
+    """When its task was asked for; of what has none, the end of time."""
+    if attempt.task_id is None:
+        return _NEVER
+    return datetime.fromisoformat(attempt.times["reserved"])
 
 
 def expires_at(attempt: Attempt) -> datetime | None:

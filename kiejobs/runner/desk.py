@@ -73,6 +73,7 @@ class Desk:
         self._turns: dict[str, anyio.Lock] = {}
         self._places = anyio.Semaphore(_AT_ONCE)
         self._ended: dict[str, str] = {}
+        self._in_hand: set[Claim] = set()
         self._busy = 0
 
     async def serve(self, group: TaskGroup) -> None:
@@ -80,6 +81,7 @@ class Desk:
         self._group = group
         while self._callbacks is not None:
             claim = await self._callbacks.next()
+            self._in_hand.add(claim)
             await self._places.acquire()
             group.start_soon(self._guarded, self._in_turn(claim))
 
@@ -94,17 +96,24 @@ class Desk:
             self._progress.note(
                 f"waiting up to {minutes:.0f} min for callbacks that may end doubts; Ctrl-C goes on"
             )
-        while self._spending.stopped is not Stop.INTERRUPTED:
-            if not self._settings.stay and not self._busy and not self._may_hear_of_doubts():
-                return
+        while not self._is_over():
             await self._clock.sleep(self._settings.first_poll)
             if self._settings.stay and self._is_time_to_look(looked):
                 if await self._pick_up() and self._settings.until_done:
-                    return
+                    break
                 looked = self._clock.monotonic()
+            elif self._is_over():
+                await self._clear()
+
+    def _is_over(self) -> bool:
+        if self._settings.stay:
+            return self._spending.stopped in {Stop.INTERRUPTED, Stop.JOURNAL}
+        return not self._busy and not self._may_hear_of_doubts()
 
     def _may_hear_of_doubts(self) -> bool:
         """As long as a task may take, counted from the create."""
+        if self._spending.stopped is Stop.INTERRUPTED:
+            return False
         now = self._clock.monotonic()
         waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
         return any(now - at < self._settings.doubt_wait for at in waiting.values())

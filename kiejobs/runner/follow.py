@@ -81,6 +81,10 @@ class Follower:
         self.succeeded: set[str] = set()
 
     async def follow(self, task: Task) -> None:
+        """To its end. One that is followed already is only asked about now."""
+        if task.attempt_id in self._watches:
+            self.ring(task.attempt_id)
+            return
         now = self._clock.monotonic()
         watch = _Watch(task, now, now, task.told_running)
         self._watches[task.attempt_id] = watch

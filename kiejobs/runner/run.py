@@ -53,6 +53,9 @@ class RunEnd:
     unsent: int
 
 
+_RESUMED_PER_SLOT = 10
+
+
 async def _nothing_known() -> Ledger:
     return fold(())
 
@@ -119,8 +122,7 @@ class Runner:
         spending = [line for line in lines if line.spends]
         first = canaries(spending) if self._settings.canary else {}
         async with anyio.create_task_group() as group:
-            for task in tasks:
-                group.start_soon(self._guarded, self._follower.follow(task))
+            group.start_soon(self._resume, tasks, group)
             if first:
                 chosen = set(first.values())
                 ahead = [line for line in spending if line.address in chosen]
@@ -129,6 +131,20 @@ class Runner:
                 spending = list(self._approved(spending, first))
             await self._start(spending, job_of, slots, creates, group)
             all_reserved()
+
+    async def _resume(self, tasks: Iterable[Task], group: TaskGroup) -> None:
+        """Follow what was bought before: many at once, since most are over, but not all of 100,000."""
+        places = anyio.Semaphore(_RESUMED_PER_SLOT * self._settings.in_flight)
+
+        async def follow(task: Task) -> None:
+            try:
+                await self._follower.follow(task)
+            finally:
+                places.release()
+
+        for task in tasks:
+            await places.acquire()
+            group.start_soon(self._guarded, follow(task))
 
     async def _start(
         self,

@@ -164,7 +164,7 @@ class Submitter:
         match outcome:
             case ports.InDoubt(message=message):
                 self._spending.doubted(message)
-                if self._is_called_back(reservation):
+                if job.correlate and self._is_called_back(reservation):
                     self.doubts[reservation.attempt_id] = self._clock.monotonic()
                 return
             case ports.Rejected(code=code, message=message):

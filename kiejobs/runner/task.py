@@ -24,7 +24,8 @@ class Task:
     """A submission to follow. `settled` when it is known to have succeeded and only files are due.
 
     `known_urls` are from the journal, without the signatures that they may have had. `planned` is what
-    this run's budget holds for it, None where it holds nothing. `submitted` is UTC text.
+    this run's budget holds for it, None where it holds nothing. `submitted` is UTC text, never later
+    than the task was made.
     """
 
     address: str
@@ -58,7 +59,7 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> Task | None
         model=attempt.reserved.model,
         output=attempt.reserved.output,
         planned=None,  # not taken from this run's budget, so nothing goes back to it
-        submitted=attempt.times.get("submitted"),
+        submitted=attempt.times.get("reserved"),
         known_urls=attempt.urls,
         told_running=attempt.state is State.RUNNING,
         settled=attempt.state is State.SUCCEEDED,
