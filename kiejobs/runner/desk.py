@@ -10,6 +10,7 @@ and shown, never silently taken.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,6 +20,7 @@ from kiejobs.core import events as e
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.evidence import mismatch
 from kiejobs.core.types import State
+from kiejobs.core.urls import bare
 from kiejobs.runner.spending import Stop
 from kiejobs.runner.task import task_of_attempt, task_of_reservation
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.task import Task
 
 _WAITS_FOR_A_RECORD = (0, 1, 2, 4, 8, 16)  # first steps of the polling ladder before each question
+_LONGEST_LOOK = 40  # first steps of the polling ladder: a little longer than those together
 _LOOKS_AT_A_LIVE_RUN = 40
 _SECONDS_BETWEEN_LOOKS = 3.0
 _AT_ONCE = 64  # claims that are looked into
@@ -74,6 +77,7 @@ class Desk:
         self._places = anyio.Semaphore(_AT_ONCE)
         self._ended: dict[str, str] = {}
         self._in_hand: set[Claim] = set()
+        self._doubts_seen: dict[str, float] = {}
         self._busy = 0
 
     async def serve(self, group: TaskGroup) -> None:
@@ -90,25 +94,40 @@ class Desk:
 
         With `stay` until interrupted; other processes' tasks are picked up on the way.
         """
-        looked = self._clock.monotonic()
-        if not self._settings.stay and self._may_hear_of_doubts():
+        if self._settings.stay:
+            await self._until_told()
+            return
+        if self._may_hear_of_doubts():
             minutes = self._settings.doubt_wait / 60
             self._progress.note(
                 f"waiting up to {minutes:.0f} min for callbacks that may end doubts; Ctrl-C goes on"
             )
-        while not self._is_over():
-            await self._clock.sleep(self._settings.first_poll)
-            if self._settings.stay and self._is_time_to_look(looked):
-                if await self._pick_up() and self._settings.until_done:
-                    break
-                looked = self._clock.monotonic()
-            elif self._is_over():
-                await self._clear()
+        while True:
+            while self._busy or self._may_hear_of_doubts():
+                await self._clock.sleep(self._settings.first_poll)
+            await self._clear()
+            if not self._busy:
+                return
 
-    def _is_over(self) -> bool:
-        if self._settings.stay:
-            return self._spending.stopped in {Stop.INTERRUPTED, Stop.JOURNAL}
-        return not self._busy and not self._may_hear_of_doubts()
+    async def _until_told(self) -> None:
+        looked = self._clock.monotonic()
+        while self._spending.stopped not in {Stop.INTERRUPTED, Stop.JOURNAL}:
+            await self._clock.sleep(self._settings.first_poll)
+            if self._is_time_to_look(looked):
+                if await self._found_nothing() and self._settings.until_done:
+                    await self._clear()
+                    if not self._follower.is_busy:
+                        return
+                looked = self._clock.monotonic()
+
+    async def _clear(self) -> None:
+        """See the claims through that have come in: they are not told again."""
+        last, since = set(self._in_hand), self._clock.monotonic()
+        patience = _LONGEST_LOOK * self._settings.first_poll
+        while last & self._in_hand and self._clock.monotonic() - since < patience:
+            if self._spending.stopped is Stop.INTERRUPTED:
+                return
+            await self._clock.sleep(self._settings.first_poll)
 
     def _may_hear_of_doubts(self) -> bool:
         """As long as a task may take, counted from the create."""
@@ -122,15 +141,31 @@ class Desk:
         idle = self._settings.until_done and not self._follower.is_busy
         return idle or self._clock.monotonic() - looked >= self._settings.safety_net
 
-    async def _pick_up(self) -> bool:
+    async def _found_nothing(self) -> bool:
         """Follow what other processes have bought since: callbacks may get lost. Is all done?"""
         is_all = not self._follower.is_busy
-        for attempt in (await self._reread()).attempts():
+        try:
+            ledger = await self._reread()
+        except JournalProblem as problem:
+            self._spending.stop(Stop.JOURNAL, problem.message)
+            return True
+        for attempt in ledger.attempts():
             task = task_of_attempt(attempt) if attempt.is_open else None
             if task is not None and self._follower.following(task.attempt_id) is None:
                 self._follow(task)
-                is_all = False
+            is_all = is_all and task is None and not self._is_to_come(attempt)
         return is_all
+
+    def _is_to_come(self, attempt: Attempt) -> bool:
+        """Being bought right now; or in doubt, and its callback may still end that."""
+        if attempt.state is not State.IN_DOUBT or self._settings.callback_url is None:
+            return attempt.state is State.RESERVED
+        if attempt.reserved.callback_url != bare(self._settings.callback_url):
+            return False
+        age = self._clock.now() - datetime.fromisoformat(attempt.times["reserved"])
+        now = self._clock.monotonic()
+        seen = self._doubts_seen.setdefault(attempt.attempt_id, now)
+        return max(now - seen, age.total_seconds()) < self._settings.doubt_wait
 
     async def _in_turn(self, claim: Claim) -> None:
         """Two claims for one attempt are looked at one after the other."""
@@ -141,6 +176,7 @@ class Desk:
         except JournalProblem as problem:
             self._spending.stop(Stop.JOURNAL, problem.message)
         finally:
+            self._in_hand.discard(claim)
             self._places.release()
             if not turn.statistics().tasks_waiting:
                 self._turns.pop(claim.attempt_id, None)
@@ -185,7 +221,7 @@ class Desk:
         if record is None:
             self._progress.note(f"a callback for {attempt.address} names a task that the API lacks")
             return
-        against = _owner(ledger, claim) or mismatch(
+        against = self._owner(ledger, claim) or mismatch(
             attempt, record.model, record.input, record.attempt_id
         )
         if against is not None:
@@ -195,6 +231,14 @@ class Desk:
             self._conflict(claim, attempt, why, may_be_paid=True)
         else:
             self._end_doubt(claim, attempt, record)
+
+    def _owner(self, ledger: Ledger, claim: Claim) -> str | None:
+        """Another attempt that has this task already, in words."""
+        for attempt in ledger.attempts():
+            known = {attempt.task_id, self._ended.get(attempt.attempt_id), *attempt.other_task_ids}
+            if attempt.attempt_id != claim.attempt_id and claim.task_id in known:
+                return f"the task belongs to `{attempt.address}`"
+        return None
 
     async def _record(self, task_id: str) -> ports.TaskRecord | None:
         """What the API says was sent for a task; None where it knows nothing of it, or is silent."""
@@ -209,13 +253,14 @@ class Desk:
         """Also where a person ruled it lost meanwhile: a paid task is never lost."""
         signed = "a signed callback" if claim.signed else "a callback"
         proof = f"{signed} for this attempt; recordInfo shows the same request ({record.api_state})"
-        at = self._journal.append(e.Resolved(attempt.attempt_id, "task", claim.task_id, proof))
+        self._journal.append(e.Resolved(attempt.attempt_id, "task", claim.task_id, proof))
         self._ended[attempt.attempt_id] = claim.task_id
         self._heard(claim)
         self._progress.job(attempt.address, "submitted", f"{claim.task_id}, by its callback")
         planned = attempt.reserved.credits if claim.attempt_id in self._submitter.doubts else None
         if not self._settings.detach:
-            self._follow(task_of_reservation(attempt.reserved, claim.task_id, planned, at))
+            since = attempt.times["reserved"]
+            self._follow(task_of_reservation(attempt.reserved, claim.task_id, planned, since))
 
     def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
         if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):
@@ -237,11 +282,3 @@ class Desk:
             await self._follower.follow(task)
         finally:
             self._busy -= 1
-
-
-def _owner(ledger: Ledger, claim: Claim) -> str | None:
-    """Another attempt that has this task already, in words."""
-    for attempt in ledger.attempts():
-        if attempt.attempt_id != claim.attempt_id and claim.task_id == attempt.task_id:
-            return f"the task belongs to `{attempt.address}`"
-    return None

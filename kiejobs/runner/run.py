@@ -10,7 +10,7 @@ never cancels its siblings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,6 +19,7 @@ from kiejobs.core.canary import canaries, job_address
 from kiejobs.core.fold import fold
 from kiejobs.runner.desk import Desk
 from kiejobs.runner.follow import Follower
+from kiejobs.runner.owing import Owing
 from kiejobs.runner.pace import Pace
 from kiejobs.runner.spending import Stop
 from kiejobs.runner.submit import Submitter
@@ -75,8 +76,10 @@ class Runner:
         self._settings = settings
         self._spending = spending
         self._listens = world.callbacks is not None
+        self._journal = Owing(world.journal)
+        world = replace(world, journal=self._journal)
         pace = Pace(world.clock, settings.rate, settings.lately)
-        self._submitter = Submitter(world, settings, spending, pace)
+        self._submitter = Submitter(world, self._journal, settings, spending, pace)
         self._follower = Follower(world, settings, spending, media_type)
         self._desk = Desk(
             world, settings, spending, self._follower, self._submitter, reread, self._guarded
@@ -105,6 +108,7 @@ class Runner:
             if self._listens:
                 await self._desk.until_quiet()
             listening.cancel_scope.cancel()
+        self._journal.pay()
         if self._unexpected:
             raise self._unexpected[0]
         return RunEnd(dict(self._follower.notes), self._unsent)

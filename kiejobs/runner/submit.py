@@ -25,6 +25,7 @@ from kiejobs.runner.task import Task, task_of_reservation
 if TYPE_CHECKING:
     from kiejobs.core.types import Job, Json
     from kiejobs.ports import World
+    from kiejobs.runner.owing import Owing
     from kiejobs.runner.pace import Pace, Slot
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
@@ -39,9 +40,11 @@ class _NotNow(Exception):
 class Submitter:
     """Buys one job at a time for each caller; the pace and the budget are shared."""
 
-    def __init__(self, world: World, settings: Settings, spending: Spending, pace: Pace) -> None:
+    def __init__(
+        self, world: World, journal: Owing, settings: Settings, spending: Spending, pace: Pace
+    ) -> None:
         self._api = world.api
-        self._journal = world.journal
+        self._journal = journal
         self._clock = world.clock
         self._progress = world.progress
         self._settings = settings
@@ -152,6 +155,7 @@ class Submitter:
             except JournalProblem as problem:
                 self._spending.stop(Stop.JOURNAL, problem.message)
                 await self._clock.sleep(wait)
+        self._journal.owe(event)
         self._progress.note(
             f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
