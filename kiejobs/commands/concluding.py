@@ -22,7 +22,7 @@ from kiejobs.reports.run_report import report_document, report_text
 from kiejobs.runner import RunEnd, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kiejobs.commands.carrying import Errand
     from kiejobs.commands.screen import Screen
@@ -72,8 +72,14 @@ def _outcome(
         record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
     followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
     document = manifest(record, ledger, also=followed)
-    states = [job["state"] for job in document["jobs"].values()]
+    jobs = document["jobs"].values()
+    states = [State.FAILED if _is_gone(job) else job["state"] for job in jobs]
     return _exit_code(states, end, errand), document, ledger
+
+
+def _is_gone(job: Mapping[str, Json]) -> bool:
+    """Made, but not to be had any more: as good as failed."""
+    return job["state"] == State.SUCCEEDED and job["error"] is not None
 
 
 def _counts(change: Change) -> bool:

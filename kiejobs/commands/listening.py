@@ -51,6 +51,8 @@ def listening(
     """
     path = _path(public_url)
     if ear is None:
+        if public_url is not None:
+            _require_reachable(public_url, space)
         yield Line(public_url, None)
         return
     try:

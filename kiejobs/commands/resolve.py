@@ -40,7 +40,7 @@ def resolve(address: str, task_id: str | None, where: Where, form: str, screen: 
     with RunsLock(space.runs, run_id, utc_text(clock.now())):
         ledger = space.ledger(space.journals(alone=True))
         attempt = _disputed(address, ledger, task_id)
-        if attempt.state is State.IN_DOUBT:
+        if attempt.task_id is None:
             evidence = _evidence(space, ledger, attempt, task_id)
         else:
             evidence = _seen(attempt, task_id)

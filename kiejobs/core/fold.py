@@ -95,6 +95,7 @@ class _Draft:
         self._tasks: list[tuple[str, str]] = []
         self._claims: list[tuple[str, e.Conflicted]] = []
         self._ruled = ""
+        self._rulings: list[tuple[str, str]] = []
         self._gone = ("", "")
         self._charged: tuple[str, Decimal | None] | None = None
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
@@ -109,7 +110,9 @@ class _Draft:
             case e.Resolved(task_id=task_id):
                 self._ruled = max(self._ruled, at)
                 self._climb("void" if task_id is None else "submitted", at)
-                self._tasks += [] if task_id is None else [(at, task_id)]
+                if task_id is not None:
+                    self._tasks.append((at, task_id))
+                    self._rulings.append((at, task_id))
             case e.Conflicted():
                 self._claims.append((at, event))
             case e.Called():
@@ -179,6 +182,11 @@ class _Draft:
         }
         return tuple(latest.values())
 
+    def _acknowledged(self) -> str:
+        """When a person last ruled to keep a task that was on record before; empty for never."""
+        first = dict(sorted(((task_id, at) for at, task_id in self._tasks), reverse=True))
+        return max((at for at, task_id in self._rulings if at > first[task_id]), default="")
+
     def _climb(self, step: str, at: str, failure: Failure | None = None) -> None:
         if (_LADDER[step], step) > (_LADDER[self._step], self._step):
             self._step = step
@@ -204,8 +212,8 @@ class _Draft:
 
     def _all_times(self) -> dict[str, str]:
         times = dict(self._times)
-        if self._ruled:
-            times["ruled"] = self._ruled
+        if acknowledged := self._acknowledged():
+            times["acknowledged"] = acknowledged
         settled = [times[step] for step in ("succeeded", "failed", "rejected") if step in times]
         if settled:
             times["settled"] = min(settled)

@@ -144,7 +144,8 @@ class Ledger:
         """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.
 
         One run can't do that; two folders that were apart and were merged can. What was bought again
-        since its result was gone was meant; and what a person has ruled on since is known.
+        since its result was gone was meant; and what a person has ruled to keep since, with both on
+        record, is known. A ruling that only ended a doubt says nothing of the other.
         """
         paid: dict[tuple[str, int], list[Attempt]] = {}
         for attempt in self.attempts():
@@ -152,7 +153,7 @@ class Ledger:
                 paid.setdefault(attempt.key, []).append(attempt)
         for attempts in paid.values():
             latest = max(attempt.times["reserved"] for attempt in attempts)
-            known = any(attempt.times.get("ruled", "") > latest for attempt in attempts)
+            known = any(attempt.times.get("acknowledged", "") > latest for attempt in attempts)
             if len(attempts) > 1 and not known:
                 yield attempts
 

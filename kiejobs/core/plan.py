@@ -159,6 +159,9 @@ class Plan:
 
     def _bought_already(self, outline: Outline, attempt: Attempt) -> Change:
         action, sign, reason = self._still_to_do(attempt)
+        doubt = self._ledger.in_doubt_at(outline.address) if action is Action.HOLD else None
+        if doubt is not None:
+            return _line(outline, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
         if action is Action.HOLD and "gone" in self._retry:
             return _line(outline, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
         if action is Action.HOLD:

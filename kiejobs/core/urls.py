@@ -6,14 +6,15 @@ In: URLs that people or the network gave. Out: the same without what may be a se
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 _ATTEMPT = re.compile(r"[0-9a-f]{32}")
 
 
 def attempt_in(query: str) -> str | None:
     """The attempt id in a callback URL's query; None where there is not just one of our kind."""
-    found = parse_qs(query, max_num_fields=100).get("attempt", [])
+    fields = parse_qsl(query, keep_blank_values=True)
+    found = [value for name, value in fields if name == "attempt"]
     return found[0] if len(found) == 1 and _ATTEMPT.fullmatch(found[0]) else None
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
+from kiejobs.core.types import State
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.next_steps import doubt_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words
@@ -183,9 +184,9 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
         yield f"  {clean(attempt.address)}"
         for conflict in attempt.conflicts:
             yield f"    task {clean(conflict.task_id)}, {moment(conflict.at)}: {clean(conflict.why)}"
-        if attempt.task_id is not None:
-            keep = f"--task {clean(attempt.task_id)}{flag}"
-            yield f"    kiejobs resolve {quoted(attempt.address)} {keep}"
+        ruling = "--lost" if attempt.task_id is None else f"--task {clean(attempt.task_id)}"
+        if attempt.state is not State.IN_DOUBT:  # whose two ways out are told below
+            yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
 
 def _not_collected(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
