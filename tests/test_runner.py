@@ -135,6 +135,21 @@ def test_the_id_of_a_paid_task_is_tried_again_until_it_is_written_down() -> None
     assert stage.states() == {"tea/j0": State.SUCCEEDED}
 
 
+def test_an_id_that_the_disk_refused_for_long_is_written_before_anything_else_of_its_task() -> None:
+    stage = Stage()
+
+    def watch() -> None:
+        stage.journal.fails = 5  # all the tries
+
+    stage.api.watch = watch
+    stage.go(1)
+    told = stage.journal.types()
+    assert told[told.index("reserved") :][:2] == ["reserved", "submitted"]
+    assert {"succeeded", "collected"} <= set(told)
+    (attempt,) = fold([stage.journal.record()]).attempts()
+    assert attempt.task_id == f"{0:032x}"
+
+
 def test_an_id_that_can_not_be_written_down_is_at_least_said() -> None:
     stage = Stage()
 

@@ -19,15 +19,27 @@ import click
 from kiejobs.core.errors import ExitCode, InvalidJobFile, KiejobsError
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 
 def main() -> NoReturn:
     """The console script's entry."""
     code = _run()
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
+    _says_its_last(sys.stderr)
+    if not _says_its_last(sys.stdout):
+        code = code or ExitCode.JOURNAL
     sys.exit(int(code))
+
+
+def _says_its_last(stream: TextIO) -> bool:
+    """Flush; what can't be said goes nowhere, else Python ends with a code of its own (120)."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 def _run() -> int:

@@ -25,10 +25,10 @@ def write_report(error: Exception) -> str:
         *traceback.format_exception(error),
     ]
     text = redact("\n".join(lines))
-    for folder in (Path(), Path(tempfile.gettempdir())):
+    for folder in (Path.cwd, tempfile.gettempdir):
         try:
             with tempfile.NamedTemporaryFile(
-                "w", dir=folder, prefix="kiejobs-crash-", suffix=".txt", delete=False,
+                "w", dir=folder(), prefix="kiejobs-crash-", suffix=".txt", delete=False,
                 encoding="utf-8",
             ) as report:  # fmt: skip
                 report.write(text)

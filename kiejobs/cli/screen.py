@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -20,7 +21,8 @@ def make_screen() -> Screen:
     """Colours and a live display only on a terminal, and not where NO_COLOR is set."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            with suppress(OSError):  # it flushes first, maybe onto a full disk
+                stream.reconfigure(errors="replace")
     return Screen(
         out=sys.stdout,
         err=sys.stderr,

@@ -6,8 +6,11 @@ streams that it is handed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+
+from kiejobs.core.errors import JournalProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,16 +32,22 @@ class Screen:
     leave: Callable[[str], None]
 
     def show(self, text: str) -> None:
-        """Part of the document that was asked for."""
-        self.out.write(text if text.endswith("\n") or not text else f"{text}\n")
+        """Part of the document that was asked for. Raises JournalProblem where it can't be written."""
+        self.stream((text if text.endswith("\n") or not text else f"{text}\n",))
 
     def stream(self, pieces: Iterable[str]) -> None:
-        for piece in pieces:
-            self.out.write(piece)
-        self.out.flush()
+        try:
+            for piece in pieces:
+                self.out.write(piece)
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise JournalProblem(f"can't write to stdout: {error.strerror or error}") from error
 
     def say(self, text: str) -> None:
-        """Something for a person, beside the document."""
-        self.out.flush()
-        self.err.write(f"{text}\n")
-        self.err.flush()
+        """Something for a person, beside the document; where nobody can be told, nothing happens."""
+        for stream, words in ((self.out, ""), (self.err, f"{text}\n")):
+            with suppress(OSError):
+                stream.write(words)
+                stream.flush()
