@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.address import default_output
 from kiejobs.core.output_path import UnsafePath, safe_output
 from kiejobs.core.schema_words import is_uri, shorten, show
+from kiejobs.core.urls import has_attempt
 from kiejobs.core.written import Slip, SlipFound
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ def callback_of(recipe: Recipe, row: Row, found: RowProblems) -> str | None:
     if url is not None and not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
         hint = "it must be reachable from outside: https://example.com/callback"
+        found.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
+    elif url is not None and recipe.entry.correlate and has_attempt(url):
+        message = "`callBackUrl` has an `attempt` of its own in its query"
+        hint = "name it otherwise, or say `correlate: false` to have the address sent as it is"
         found.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
     return url
 
