@@ -69,7 +69,11 @@ def listening(
             screen.say(
                 "KIE_WEBHOOK_HMAC_KEY is not set: callbacks are taken unsigned, as hints only"
             )
-        yield Line(url, receiver)
+        try:
+            yield Line(url, receiver)
+        finally:
+            for why, count in sorted(receiver.turned.items()):
+                screen.say(f"turned away: {count} callback{'' if count == 1 else 's'}: {why}")
 
 
 def _path(public_url: str | None) -> str:

@@ -6,7 +6,7 @@ In: URLs that people or the network gave. Out: the same without what may be a se
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 _ATTEMPT = re.compile(r"[0-9a-f]{32}")
 
@@ -16,6 +16,12 @@ def attempt_in(query: str) -> str | None:
     fields = parse_qsl(query, keep_blank_values=True)
     found = [value for name, value in fields if name == "attempt"]
     return found[0] if len(found) == 1 and _ATTEMPT.fullmatch(found[0]) else None
+
+
+def has_attempt(url: str) -> bool:
+    """Does its query name an `attempt` already, whatever that is?"""
+    fields = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return any(name == "attempt" for name, _ in fields)
 
 
 def bare(url: str) -> str:

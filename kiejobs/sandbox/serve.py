@@ -89,6 +89,7 @@ def _server(
         access_log=False,
         proxy_headers=False,
         log_config=None,
+        log_level="critical",  # it prints nothing: a bad request is no news here
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
