@@ -30,6 +30,8 @@ def test_what_runs_write_is_well_formed() -> None:
         (h.reserved("a"), "take", True),
         (h.reserved("a"), "input", "x"),
         (h.reserved("a"), "credits", 16),
+        (h.reserved("a"), "credits", Decimal("1e999999999")),
+        (h.succeeded("a"), "charged", Decimal("0e-999999999")),
         (h.submitted("a"), "task_id", 7),
         (h.succeeded("a"), "urls", ("x", 7)),
         (h.failed("a"), "failure", dataclasses.replace(h.BROKEN, message=None)),

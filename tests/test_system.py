@@ -192,7 +192,8 @@ def test_the_commit_is_read_from_gits_files(tmp_path: Path) -> None:
         ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False),
         ("255.255.255.255", False), ("::1", False), ("::", False), ("fe80::1%eth0", False),
         ("fd00::1", False), ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False),
-        ("64:ff9b::a00:1", False), ("not an address", False),
+        ("64:ff9b::a00:1", False), ("::7f00:1", False), ("::a9fe:a9fe", False),
+        ("64:ff9b:1::1", False), ("not an address", False),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001 - a table

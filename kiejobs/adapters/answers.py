@@ -48,6 +48,8 @@ _NAMES_A_TASK = re.compile(
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
 
+_MOST_CREDITS = Decimal(10**9)  # a task costs some hundreds at most
+
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
 
@@ -263,7 +265,10 @@ def balance(status: int, body: bytes) -> Decimal | ports.Unanswered:
 def _credits(data: Mapping[str, Json]) -> Decimal | None:
     """What the task cost; less than nothing would make room in a budget, so it is not believed."""
     found = _decimal(data.get("creditsConsumed", data.get("consumeCredits")))
-    return None if found is None or found < 0 else found
+    if found is None or not 0 <= found <= _MOST_CREDITS:
+        return None
+    rounded = round(found, 6)  # a float may have hundreds of digits behind the point
+    return found if found == rounded else rounded
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -21,7 +21,10 @@ from kiejobs.core.urls import bare
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_WRAPPED = [ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96")]
+"""IPv4 in the last four bytes: NAT64 (RFC 6052), and what was once called compatible (RFC 4291)."""
+
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; not known to every Python
 _Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 _CONNECTED = "connection.connect_tcp.complete"
 
@@ -85,8 +88,11 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        translated = ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None
-        ip = ip.ipv4_mapped or ip.sixtofour or translated or ip
+        if ip in _LOCAL_NAT64:
+            return False
+        wrapped = any(ip in network for network in _WRAPPED)
+        inner = ipaddress.IPv4Address(ip.packed[-4:]) if wrapped else None
+        ip = ip.ipv4_mapped or ip.sixtofour or inner or ip
     return ip.is_global and not ip.is_multicast
 
 

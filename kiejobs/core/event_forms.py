@@ -33,13 +33,24 @@ def _each(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: all(map(fits, value))
 
 
+def _is_amount(value: Any) -> bool:
+    """None, or credits that can be written out: `1e999999999` is a gigabyte of zeros."""
+    if type(value) is not Decimal:
+        return value is None
+    exponent = value.as_tuple().exponent
+    return (
+        isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
+    )
+
+
+_MOST_DIGITS = 30  # on either side of the point
 _NONE = type(None)
 _WRITTEN: dict[str, Callable[[Any], bool]] = {
     "bool": _is(bool),
     "int": _is(int),
     "str": _is(str),
     "str | None": _is(str, _NONE),
-    "Decimal | None": _is(Decimal, _NONE),
+    "Decimal | None": _is_amount,
     "Mapping[str, Json]": _is(dict),
     "Mapping[str, Json] | None": _is(dict, _NONE),
     "tuple[str, ...]": _each(_is(str)),

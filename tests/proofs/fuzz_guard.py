@@ -94,10 +94,10 @@ class Guard:
             took = time.process_time() - before
             if took > self.slowest:
                 self.slowest, self.slowest_case = took, data
+            if peak_bytes() > MOST_BYTES:
+                os._exit(77)  # the peak stays: no later case could be told from this one
         if self.outside:
             raise Broken(f"touched what is outside: {self.outside.pop()}")
-        if peak_bytes() > MOST_BYTES:
-            os._exit(77)  # the peak stays: no later case could be told from this one
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._watching:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from kiejobs import ports
 from kiejobs.adapters import answers
 from kiejobs.core import events as e
+from kiejobs.core.event_forms import ill_formed
 from kiejobs.core.event_lines import from_json, to_json
 from kiejobs.core.types import Failure
 from tests.proofs.fuzz_bytes import mutated
@@ -233,5 +234,5 @@ def _polled(outcome: Any, body: bytes) -> None:
 def _through_the_journal(event: Any) -> None:
     line = json.dumps(to_json(event), ensure_ascii=False).encode("utf-8", "surrogatepass")
     back = from_json(json.loads(line))
-    if back != event or b"\n" in line:
+    if back != event or back is None or ill_formed(back) or b"\n" in line:
         raise Broken(f"the journal keeps {back} of {event}")
