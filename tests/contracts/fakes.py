@@ -38,6 +38,7 @@ class FakeClock:
     def __init__(self) -> None:
         self._seconds = 0.0
         self._wakes: list[float] = []
+        self._stirs = 0
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self._seconds)
@@ -48,14 +49,18 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         wake = self._seconds + seconds
         self._wakes.append(wake)
+        self._stirs += 1
         try:
             while self._seconds < wake:
+                stirs = self._stirs
                 for _ in range(_TURNS):
                     await anyio.lowlevel.checkpoint()
-                if wake == min(self._wakes):
+                # Who has just been woken or lain down counts as awake: all get their turns again.
+                if stirs == self._stirs and wake == min(self._wakes):
                     self._seconds = max(self._seconds, wake)
         finally:
             self._wakes.remove(wake)
+            self._stirs += 1
 
     def passes(self, seconds: float) -> None:
         self._seconds += seconds
