@@ -1,8 +1,29 @@
-"""What all tests share: property tests are not timed, since a busy machine proves nothing."""
+"""What all tests share: a workplace with a judge; property tests are not timed, since a busy machine
+proves nothing.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+from tests.bench import Bench, judged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.judge_server import Judge
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[tuple[Bench, Judge]]:
+    """A folder of its own, and the judge's server beside it."""
+    bench, judge = judged(tmp_path)
+    with judge:
+        yield bench, judge

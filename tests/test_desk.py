@@ -42,6 +42,7 @@ DOUBT = ports.InDoubt("ReadTimeout")
 FIRST, SECOND = f"{0:032x}", f"{1:032x}"
 STRANGER = "5e" * 16
 SETTINGS = Settings(rate=Rate(1000, 1.0), callback_url=HOOK)
+STAYING = replace(SETTINGS, stay=True, until_done=True)
 
 
 class Api(FakeApi):
@@ -615,12 +616,17 @@ def resume(attempt: Attempt) -> Change:
     )  # fmt: skip
 
 
-def test_a_task_that_is_being_resumed_is_not_followed_twice_for_its_callback() -> None:
-    stage = Stage(reading_takes=5.0, others=[elsewhere(reserved(), e.Submitted("a" * 32, "t"))])
-    stage.callbacks.hear(Claim("a" * 32, "t", signed=False))
+def test_a_task_that_is_picked_up_while_its_callback_is_looked_into_is_followed_once() -> None:
+    told = (reserved(), e.Submitted("a" * 32, "t"))
+    stage = Stage(settings=STAYING, reading_takes=5.0, others=[elsewhere(*told)])
     stage.api.makes("t")
     stage.api.ends["t"] = 20.0
-    stage.go(None, resume(stage.attempt()))
+
+    async def script() -> None:
+        await stage.clock.sleep(3.1)  # a tenth after the desk began to look for others' tasks
+        stage.callbacks.hear(Claim("a" * 32, "t", signed=False))
+
+    stage.go(script)
     assert stage.types().count("collected") == 1
     assert stage.artifacts.urls == ["http://fake.invalid/t.mp4?sig=1"]
 
@@ -641,8 +647,6 @@ def test_a_journal_that_refuses_stops_spending_but_not_collecting() -> None:
 
 
 # --- staying -------------------------------------------------------------------------------------
-
-STAYING = replace(SETTINGS, stay=True, until_done=True)
 
 
 def test_what_others_buy_meanwhile_is_picked_up_and_brought_home() -> None:

@@ -5,23 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.bench import Bench, judged
+from tests.bench import Bench
 from tests.judge_server import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 Set = tuple[Bench, Judge]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 def test_what_is_sent_is_what_render_shows_and_plan_counts(table: Set) -> None:

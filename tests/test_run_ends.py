@@ -15,17 +15,9 @@ from tests.bench import FAST, Bench, Ran, ended, judged
 from tests.judge_server import KEY, RECORD, Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 Set = tuple[Bench, Judge]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 def start(bench: Bench, *words: str) -> subprocess.Popen[str]:

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench import Bench, judged
+from tests.bench import Bench
 from tests.judge_server import KEY, Judge
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 Set = tuple[Bench, Judge]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 @pytest.fixture

@@ -9,21 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import PACKAGE, Bench, judged
+from tests.bench import PACKAGE, Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.judge_server import Judge
 
 Set = tuple["Bench", "Judge"]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 def test_a_budget_on_the_command_line_holds_for_the_run(table: Set) -> None:

@@ -10,17 +10,9 @@ from tests.bench import Bench, judged
 from tests.judge_server import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 Set = tuple[Bench, Judge]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 DOUBTFUL = (
