@@ -15,7 +15,16 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.doc_pages import Page, pages, regions, with_regions
-from tests.reference import cli, diagnostics, faults, formats, jobfile, models, outcomes
+from tests.reference import (
+    cli,
+    diagnostics,
+    faults,
+    formats,
+    jobfile,
+    models,
+    outcomes,
+    proofs,
+)
 
 REGIONS = {
     "answers": outcomes.answers,
@@ -35,6 +44,7 @@ REGIONS = {
     "jobfile-limits": jobfile.limits,
     "jobfile-top": jobfile.top_keys,
     "models": models.models,
+    "proofs": proofs.proofs,
     "template-names": jobfile.filters,
 }
 """Who writes which region."""
