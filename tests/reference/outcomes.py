@@ -26,12 +26,12 @@ EXIT_CODES = {
         "Look at the plan, then run it.",
     ),
     ExitCode.IN_DOUBT: (
-        "At least one job was sent and its answer is unknown. Said before any other trouble.",
+        "At least one job was sent and its answer is unknown; for `status --exit-code`, or a task was claimed that was not taken. Said before any other trouble.",
         "`kiejobs status` shows which, `kiejobs resolve` ends it.",
     ),
     ExitCode.STOPPED: (
         (
-            "Nothing more was bought: budget, credits, key, or the API out of reach. "
+            "Nothing more was bought: budget, credits, key, too many failures, or the API out of reach. "
             "What was bought is collected."
         ),
         "Do what the report says, then run again.",
