@@ -43,3 +43,10 @@ def test_a_difference_is_named(model: str, seen: dict[str, Any] | None, word: st
     found = mismatch(attempt_of("m", SENT), model, seen)
     assert found is not None
     assert word in found
+
+
+def test_the_attempt_in_the_tasks_own_callback_url_tells_takes_apart() -> None:
+    ours = attempt_of("m", SENT)
+    assert mismatch(ours, "m", SENT, "a" * 32) is None
+    assert mismatch(ours, "m", SENT, None) is None
+    assert mismatch(ours, "m", SENT, "b" * 32) == "it was made by another create of ours"

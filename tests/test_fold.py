@@ -124,6 +124,149 @@ def test_events_of_an_attempt_that_no_journal_reserved_are_passed_over() -> None
     assert list(fold([journal(1, submitted("ghost"), collected("ghost"))]).attempts()) == []
 
 
+# --- conflicts, callbacks, results that are gone ---------------------------------------------------
+
+TWIN = e.Conflicted("a", "twin", "a second task for one create", may_be_paid=True)
+WRONG = e.Conflicted("a", "wrong", "its `prompt` differs from what was sent", may_be_paid=False)
+KEPT = e.Resolved("a", "task", "task-a", "a person ruled that this is the task to keep")
+
+
+def test_a_conflict_is_open_until_somebody_rules() -> None:
+    told = (reserved("a"), submitted("a"), TWIN)
+    (conflict,) = only(journal(1, *told)).conflicts
+    assert (conflict.task_id, conflict.at, conflict.why) == ("twin", at(1, 3), TWIN.why)
+    ruled = only(journal(1, *told), journal(2, KEPT))
+    assert ruled.conflicts == ()
+    assert ruled.task_id == "task-a"
+
+
+def test_what_comes_up_after_a_ruling_is_a_conflict_of_its_own() -> None:
+    attempt = only(journal(1, reserved("a"), submitted("a"), TWIN, KEPT, WRONG))
+    assert [conflict.task_id for conflict in attempt.conflicts] == ["wrong"]
+
+
+def test_a_claim_that_was_told_twice_is_one_conflict_with_its_latest_words() -> None:
+    later = e.Conflicted("a", "twin", "in other words", may_be_paid=True)
+    (conflict,) = only(journal(1, reserved("a"), submitted("a"), TWIN, later)).conflicts
+    assert conflict.why == "in other words"
+
+
+def test_a_doubt_with_a_claim_against_it_stays_a_doubt() -> None:
+    attempt = only(journal(1, reserved("a"), e.InDoubt("a", BROKEN), WRONG))
+    assert (attempt.state, attempt.task_id, attempt.other_task_ids) == (
+        State.IN_DOUBT, None, frozenset(),
+    )  # fmt: skip
+    assert [conflict.task_id for conflict in attempt.conflicts] == ["wrong"]
+
+
+def test_a_second_task_that_may_be_paid_holds_as_much_again_even_once_ruled_on() -> None:
+    told = (reserved("a"), submitted("a"), succeeded("a", "15"))
+    assert only(journal(1, *told)).committed == 15
+    assert only(journal(1, *told, TWIN)).committed == 31
+    assert only(journal(1, *told, WRONG)).committed == 15
+    ruled = only(journal(1, *told, TWIN, KEPT))
+    assert ruled.other_task_ids == {"twin"}
+    assert ruled.committed == 31
+
+
+def test_two_task_ids_on_record_for_one_create_are_a_conflict() -> None:
+    told = (submitted("a", "t1"), e.Resolved("a", "task", "t2", "seen"))
+    attempt = only(journal(1, reserved("a"), *told))
+    assert [c.task_id for c in attempt.conflicts] == ["t2"]
+    keep = e.Resolved("a", "task", "t1", "a person ruled")
+    assert only(journal(1, reserved("a"), *told, keep)).conflicts == ()
+
+
+def test_a_result_that_is_gone_stays_so_until_a_later_try_brings_it_home() -> None:
+    told = (reserved("a"), submitted("a"), succeeded("a"), e.Gone("a", "HTTP 404"))
+    gone = only(journal(1, *told))
+    assert (gone.state, gone.gone) == (State.SUCCEEDED, "HTTP 404")
+    assert only(journal(1, *told), journal(2, collected("a"))).gone is None
+    lost_again = (
+        journal(1, *told),
+        journal(2, collected("a")),
+        journal(3, e.Gone("a", "HTTP 403")),
+    )
+    assert only(*lost_again).gone == "HTTP 403"
+
+
+def test_the_last_callback_is_known() -> None:
+    called = e.Called("a", "task-a", signed=True)
+    attempt = only(journal(1, reserved("a"), submitted("a"), called), journal(2, called))
+    assert attempt.times["called"] == at(2, 1)
+    assert attempt.state is State.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    ("again", "counts"),
+    [
+        ((submitted("b"),), "b"),
+        ((e.InDoubt("b", BROKEN),), "b"),
+        ((), "b"),
+        ((submitted("b"), succeeded("b")), "b"),
+        ((submitted("b"), failed("b")), "a"),
+        ((e.Rejected("b", REFUSED),), "a"),
+    ],
+)
+def test_what_is_bought_again_counts_more_than_what_is_gone_unless_it_came_to_nothing(
+    again: tuple[e.Event, ...], counts: str
+) -> None:
+    gone = (reserved("a"), submitted("a"), succeeded("a"), e.Gone("a", "HTTP 404"))
+    found = fold([journal(1, *gone), journal(2, reserved("b"), *again)]).bought("f1", 1)
+    assert found is not None
+    assert found.attempt_id == counts
+
+
+# --- what two folders bought that were apart --------------------------------------------------------
+
+
+def pairs(*journals: JournalRecord) -> list[list[str]]:
+    return [[a.attempt_id for a in found] for found in fold(journals).bought_twice()]
+
+
+def test_what_was_bought_twice_is_named_oldest_first() -> None:
+    assert pairs(journal(2, *bought("b")), journal(1, *bought("a"))) == [["a", "b"]]
+    waiting = journal(2, reserved("b"), submitted("b"))
+    assert pairs(journal(1, *bought("a")), waiting) == [["a", "b"]]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        (reserved("b"), submitted("b"), failed("b")),
+        (reserved("b"), e.Rejected("b", REFUSED)),
+        (reserved("b"), e.InDoubt("b", BROKEN)),
+        bought("b", "tea/pour#2", "f1", take=2),
+        bought("b", "tea/pour", "f2"),
+    ],
+)
+def test_what_came_to_nothing_or_was_wanted_is_no_pair(second: tuple[e.Event, ...]) -> None:
+    assert pairs(journal(1, *bought("a")), journal(2, *second)) == []
+
+
+def test_what_was_bought_again_since_it_was_gone_is_no_pair() -> None:
+    gone = (reserved("a"), submitted("a"), succeeded("a"), e.Gone("a", "HTTP 404"))
+    assert pairs(journal(1, *gone), journal(2, *bought("b"))) == []
+
+
+@pytest.mark.parametrize("kept", ["a", "b"])
+def test_a_ruling_with_both_on_record_ends_it(kept: str) -> None:
+    ruling = e.Resolved(kept, "task", f"task-{kept}", "a person ruled")
+    both = (journal(1, *bought("a")), journal(2, *bought("b")))
+    assert pairs(*both, journal(3, ruling)) == []
+    assert pairs(*both, journal(3, ruling), journal(4, *bought("c"))) == [["a", "b", "c"]]
+
+
+def test_a_ruling_that_only_ended_a_doubt_hides_no_pair() -> None:
+    """On its own branch nobody knew of the other purchase when the doubt was ended."""
+    found = (
+        reserved("b"),
+        e.InDoubt("b", BROKEN),
+        e.Resolved("b", "task", "task-b", "its callback"),
+    )
+    assert pairs(journal(1, *bought("a")), journal(2, *found)) == [["a", "b"]]
+
+
 # --- which attempt counts --------------------------------------------------------------------------
 
 
@@ -240,7 +383,12 @@ STEPS = [
     "in_doubt",
     "void",
     "found",
+    "lost",
     "files",
+    "gone",
+    "called",
+    "twin",
+    "wrong",
 ]
 
 
@@ -254,7 +402,12 @@ def step(name: str, attempt: str, task: str) -> e.Event:
         "in_doubt": e.InDoubt(attempt, BROKEN),
         "void": e.NotAccepted(attempt, BUSY),
         "found": e.Resolved(attempt, "task", task, "seen"),
+        "lost": e.Resolved(attempt, "lost", None, "ruled"),
         "files": collected(attempt),
+        "gone": e.Gone(attempt, f"HTTP 40{task[-1]}"),
+        "called": e.Called(attempt, task, signed=True),
+        "twin": e.Conflicted(attempt, task, "a second task", may_be_paid=True),
+        "wrong": e.Conflicted(attempt, task, "another prompt", may_be_paid=False),
     }
     return made[name]
 
@@ -270,7 +423,7 @@ def histories(draw: st.DrawFn) -> list[JournalRecord]:
         home = draw(st.sampled_from(runs))
         where, what = draw(st.sampled_from(["tea/x", "tea/y"])), draw(st.sampled_from(["f1", "f2"]))
         home.append(Timed(draw(moment), reserved(attempt, where, what)))
-        for name in draw(st.lists(st.sampled_from(STEPS), max_size=5)):
+        for name in draw(st.lists(st.sampled_from(STEPS), max_size=6)):
             event = step(name, attempt, draw(st.sampled_from(["t1", "t2", "t3"])))
             draw(st.sampled_from(runs)).append(Timed(draw(moment), event))
     for fingerprint in draw(st.lists(st.sampled_from(["f1", "f2"]), max_size=2)):
@@ -289,6 +442,7 @@ def seen(ledger: Ledger) -> dict[str, Any]:
         "attempts": list(ledger.attempts()),
         "current": list(ledger.current()),
         "at": {name: ledger.at(name) for name in ("tea/x", "tea/y", "tea/z")},
+        "twice": list(ledger.bought_twice()),
         "committed": ledger.committed(),
         "runs": dict(ledger.runs),
     }
@@ -349,10 +503,26 @@ def test_no_task_id_is_ever_lost(journals: list[JournalRecord]) -> None:
     ledger = fold(journals)
     for one in journals:
         for timed in one.events:
-            if isinstance(timed.event, e.Submitted | e.Resolved):
+            if isinstance(timed.event, e.Submitted | e.Resolved) and timed.event.task_id:
                 attempt = ledger.attempt(timed.event.attempt_id)
                 assert attempt is not None
                 assert timed.event.task_id in ids_of(attempt)
+
+
+@given(histories())
+def test_a_task_that_may_be_paid_for_is_never_forgotten(journals: list[JournalRecord]) -> None:
+    """Neither its id nor its price, whatever is ruled; and a conflict only ends by a later ruling."""
+    ledger = fold(journals)
+    told = [timed for one in journals for timed in one.events]
+    for at_, claim in ((t.at, t.event) for t in told if isinstance(t.event, e.Conflicted)):
+        attempt = ledger.attempt(claim.attempt_id)
+        assert attempt is not None
+        if claim.may_be_paid:
+            assert claim.task_id in ids_of(attempt)
+            assert attempt.committed >= 16 * len(attempt.other_task_ids)
+        rulings = [t for t in told if isinstance(t.event, e.Resolved)]
+        later = any(t.event.attempt_id == claim.attempt_id and t.at > at_ for t in rulings)
+        assert later or claim.task_id in {conflict.task_id for conflict in attempt.conflicts}
 
 
 @given(histories())

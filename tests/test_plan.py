@@ -22,6 +22,7 @@ from tests.histories import (
     REFUSED,
     at,
     bought,
+    collected,
     failed,
     journal,
     reserved,
@@ -128,6 +129,47 @@ def test_what_succeeded_and_was_never_collected_is_missing_whatever_lies_there()
 
 def test_what_is_whole_is_kept() -> None:
     assert line(journal(1, *bought("a"))) == "= tea/pour keep done 0"
+
+
+GONE = (reserved("a"), submitted("a"), succeeded("a"), e.Gone("a", "HTTP 404"))
+
+
+def test_what_is_gone_is_held_with_what_was_said() -> None:
+    changes, totals = planned([wanted()], journal(1, *GONE), condition="file_missing")
+    assert [(c.sign, c.action, c.reason) for c in changes] == [("!", Action.HOLD, "result_gone")]
+    assert changes[0].detail == "HTTP 404"
+    assert (totals.pending, totals.credits) == (False, 0)
+
+
+def test_what_is_gone_is_bought_again_where_that_is_asked_for() -> None:
+    told = journal(1, *GONE)
+    assert line(told, retry=("gone",)) == "+ tea/pour submit retry_gone 16"
+    assert line(told, retry=("failed",)) == "! tea/pour hold result_gone 0"
+    assert line(told, journal(2, collected("a")), retry=("gone",)) == "= tea/pour keep done 0"
+
+
+def test_what_is_gone_is_no_matter_where_the_file_is_here() -> None:
+    here = journal(1, *bought("a"), e.Gone("a", "HTTP 404"))
+    assert line(here, condition=None) == "= tea/pour keep done 0"
+    assert line(here, condition="file_damaged") == "! tea/pour hold result_gone 0"
+
+
+def test_what_is_gone_and_bought_again_is_planned_by_what_became_of_that() -> None:
+    gone = journal(1, *GONE)
+    assert line(gone, journal(2, *bought("b"))) == "= tea/pour keep done 0"
+    assert line(gone, journal(2, reserved("b"))) == "? tea/pour hold in_doubt 0"
+    failed_again = journal(2, reserved("b"), submitted("b"), failed("b"))
+    assert line(gone, failed_again) == "! tea/pour hold result_gone 0"
+
+
+def test_an_address_in_doubt_is_not_bought_again_for_what_is_gone_there() -> None:
+    doubt = journal(2, reserved("b", "tea/pour", "f2"), e.InDoubt("b", BROKEN))
+    assert line(journal(1, *GONE), doubt, retry=("gone",)) == "? tea/pour hold in_doubt 0"
+
+
+def test_a_conflict_about_a_paid_task_changes_no_plan() -> None:
+    claim = e.Conflicted("a", "twin", "a second task", may_be_paid=True)
+    assert line(journal(1, *bought("a"), claim)) == "= tea/pour keep done 0"
 
 
 @pytest.mark.parametrize(
@@ -388,6 +430,7 @@ ENDS: dict[str, tuple[e.Event, ...]] = {
     "reserved": (), "submitted": (submitted("A"),), "doubt": (e.InDoubt("A", BROKEN),),
     "done": (submitted("A"), succeeded("A")), "failed": (submitted("A"), failed("A")),
     "rejected": (e.Rejected("A", REFUSED),), "void": (e.NotAccepted("A", BUSY),),
+    "gone": (submitted("A"), succeeded("A"), e.Gone("A", "HTTP 404")),
 }  # fmt: skip
 
 
@@ -417,23 +460,27 @@ def renamed(event: Any, attempt: str) -> e.Event:
     return type(event)(**{**changed, "attempt_id": attempt})
 
 
-@given(situations())
+RETRIES = st.sampled_from([(), ("failed",), ("gone",), ("failed", "gone")])
+
+
+@given(situations(), RETRIES)
 def test_no_plan_buys_what_was_bought_or_may_have_been(
-    situation: tuple[list[Outline], list[JournalRecord]],
+    situation: tuple[list[Outline], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
     outlines, journals = situation
     ledger = fold(journals)
-    changes, totals = planned(outlines, *journals)
+    changes, totals = planned(outlines, *journals, retry=retry)
     for change in (change for change in changes if change.spends):
-        assert all(may_be_bought(attempt, change) for attempt in ledger.attempts())
+        assert all(may_be_bought(attempt, change, retry) for attempt in ledger.attempts())
     assert totals.credits == sum(change.credits or 0 for change in changes)
 
 
-def may_be_bought(attempt: Attempt, change: Change) -> bool:
+def may_be_bought(attempt: Attempt, change: Change, retry: tuple[str, ...]) -> bool:
     safe = {None, State.FAILED, State.REJECTED}
     same = attempt.reserved.fingerprint == change.fingerprint
     doubtful = attempt.address == change.address and attempt.state is State.IN_DOUBT
-    return not doubtful and (not same or attempt.state in safe)
+    gone = attempt.gone is not None and "gone" in retry
+    return not doubtful and (not same or gone or attempt.state in safe)
 
 
 @given(situations())
@@ -448,19 +495,19 @@ def test_each_wanted_job_has_one_line_and_each_purchase_is_somewhere(
     assert not orphans & set(addresses)
 
 
-@given(situations())
+@given(situations(), RETRIES)
 def test_a_plan_carried_out_leaves_nothing_to_buy(
-    situation: tuple[list[Outline], list[JournalRecord]],
+    situation: tuple[list[Outline], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
     outlines, journals = situation
-    changes, _ = planned(outlines, *journals)
+    changes, _ = planned(outlines, *journals, retry=retry)
     told = [
         event
         for change in changes
         if change.spends
         for event in bought(f"new-{change.number}", change.address, change.fingerprint)
     ]
-    again, totals = planned(outlines, *journals, journal(23, *told))
+    again, totals = planned(outlines, *journals, journal(23, *told), retry=retry)
     assert not totals.credits
     assert not any(change.spends for change in again)
 

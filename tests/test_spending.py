@@ -67,3 +67,21 @@ def test_doubts_in_a_row_stop_and_an_understood_answer_begins_anew() -> None:
     assert spending.stopped is Stop.DOUBTS
     assert spending.why is not None
     assert "ReadTimeout" in spending.why
+
+
+def test_so_many_failures_stop_spending_with_the_last_ones_words() -> None:
+    spending = Spending(most_failures=2)
+    spending.failed("tea/a: flagged")
+    assert spending.stopped is None
+    spending.failed("tea/b: too dark")
+    assert spending.stopped is Stop.FAILURES
+    assert spending.why == "2 failed; last: tea/b: too dark"
+    spending.failed("tea/c: too late")
+    assert spending.why == "2 failed; last: tea/b: too dark"
+
+
+def test_without_a_limit_any_number_may_fail() -> None:
+    spending = Spending()
+    for _ in range(1000):
+        spending.failed("flagged")
+    assert spending.take(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiejobs.core.urls import bare
+from kiejobs.core.urls import attempt_in, bare
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,30 @@ from kiejobs.core.urls import bare
 )
 def test_what_may_be_a_secret_is_left_out(url: str, kept: str) -> None:
     assert bare(url) == kept
+
+
+ID = "0a" * 16
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f"attempt={ID}", ID),
+        (f"token=s3cret&attempt={ID}&x=", ID),
+        (f"attempt=%30a{ID[2:]}", ID),
+        ("", None),
+        ("attempt=", None),
+        ("attempt=tea", None),
+        (f"attempt={ID.upper()}", None),
+        (f"attempt={ID}0", None),
+        (f"attempt={ID}%0a", None),
+        (f"attempt={ID}&attempt={'0b' * 16}", None),
+        (f"attempt=theirs&attempt={ID}", None),
+        (f"attempt=&attempt={ID}", None),
+        ("a=1&" * 500 + f"attempt={ID}", ID),
+    ],
+)
+def test_an_attempt_is_taken_from_a_query_only_where_it_is_the_only_one(
+    query: str, found: str | None
+) -> None:
+    assert attempt_in(query) == found
