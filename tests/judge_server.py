@@ -7,9 +7,12 @@ program it can be killed and started again on its port. It shares no code with k
 
   create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge_replies)
   null=N    that many polls find no record        polls=N  that many find it running (default 1)
-  end=…     success, fail, never, held (until `let_go`), strange, no_urls, empty
+  end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty
   poll=…    a list of what befalls its polls: html, 500, drop, 429, 401, 404
-  file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404
+  file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404, old (only a
+            link that was made anew is taken)
+  call=…    a list of the callbacks that it makes: ok, forged, unsigned; twin (a second task for the same
+            create, paid too), other (an earlier task), nobody (no task at all)
   url=…     a result address of somebody else's   credits=N  what recordInfo says was charged
 """
 
@@ -19,16 +22,16 @@ import argparse
 import json
 import os
 import random
-import re
 import threading
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.judge_calls import Calls
 from tests.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
+from tests.judge_tasks import Task, accepted, listed, state_of, words_of
 from tests.judge_wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
@@ -40,24 +43,9 @@ SIGNATURE = "sig=do-not-write-me-down"
 CREATE = "/api/v1/jobs/createTask"
 RECORD = "/api/v1/jobs/recordInfo"
 CREDIT = "/api/v1/chat/credit"
+LINK = "/api/v1/common/download-url"
 
-_WORD = re.compile(r"\[(\w+)=([^\]]*)\]")
 _PRICES = {("720p", "5"): 16.0, ("720p", "10"): 36.0, ("1080p", "5"): 36.0, ("1080p", "10"): 72.0}
-_STATES = ("waiting", "queuing", "generating")
-
-
-@dataclass
-class Task:
-    """What was accepted: paid."""
-
-    task_id: str
-    body: dict[str, Any]
-    headers: dict[str, str]
-    asked: int = 0
-
-    @property
-    def words(self) -> dict[str, str]:
-        return words_of(self.body)
 
 
 class Judge:
@@ -70,12 +58,14 @@ class Judge:
         port: int = 0,
         limit: tuple[int, float] | None = None,
         chaos: random.Random | None = None,
+        hook_key: str | None = None,
     ) -> None:
         self.requests: list[Request] = []
         self.tasks: dict[str, Task] = {}
         self.let_go = threading.Event()
         self.balance = 60.62
         self.failure = "the scene was flagged"
+        self.calls = Calls(hook_key)
         self._log = log
         self._limit = limit
         self._chaos = chaos
@@ -96,6 +86,7 @@ class Judge:
 
     def close(self) -> None:
         self.let_go.set()
+        self.calls.close()
         self._wire.close()
 
     def wait_until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -137,6 +128,8 @@ class Judge:
             return self._record(request.query.get("taskId", ""))
         if (request.method, request.path) == ("GET", CREDIT):
             return envelope(200, "success", self.balance)
+        if (request.method, request.path) == ("POST", LINK):
+            return self._link(json.loads(request.body)["url"])
         return Reply(PAGE, "404 Not Found")
 
     def _create(self, request: Request) -> Reply:
@@ -147,6 +140,7 @@ class Judge:
         name, kept, _ = fault.partition("_kept")
         if kept or name in {"", "slow"}:
             task_id = self._accept(body, request.headers)
+            self._call_back(body, task_id)
             done = envelope(200, "success", {"taskId": task_id, "recordId": task_id})
         else:
             done = DROP
@@ -154,6 +148,19 @@ class Judge:
         if name == "cut":
             return Reply(done.body, done.status, done.headers, sent=20)
         return CREATES.get(name, done)
+
+    def _call_back(self, body: dict[str, Any], task_id: str) -> None:
+        def name(kind: str) -> str:
+            if kind == "other":
+                return next(iter(self.tasks))
+            made = {"nobody": lambda: "f" * 32, "twin": lambda: self._accept(body, {})}
+            found = made.get(kind, lambda: task_id)()
+            self.tasks[task_id].called |= kind == "ok"
+            return found
+
+        kinds = listed(words_of(body).get("call", ""))
+        if kinds and "callBackUrl" in body:
+            self.calls.expect(body["callBackUrl"], kinds, name)
 
     def _dawdle(self, fault: str) -> None:
         if fault == "hang":
@@ -200,10 +207,10 @@ class Judge:
         return envelope(200, "success", self._data(task))
 
     def _data(self, task: Task) -> dict[str, Any]:
-        state = self._state(task)
+        state = state_of(task, self.let_go.is_set())
         given = task.body["input"]
         charged = _PRICES.get((given.get("resolution"), given.get("duration")), 16.0)
-        param = {"model": task.body["model"], "input": json.dumps({**given, "nsfw_checker": False})}
+        param = {**task.body, "input": json.dumps({**given, "nsfw_checker": False})}
         return {
             "taskId": task.task_id,
             "model": task.body["model"],
@@ -218,17 +225,6 @@ class Judge:
             else float(task.words.get("credits", charged)),
         }
 
-    def _state(self, task: Task) -> str:
-        asked = task.asked - int(task.words.get("null", "0"))
-        end = task.words.get("end", "success")
-        if asked <= int(task.words.get("polls", "1")):
-            return _STATES[asked % 3]
-        if end == "never" or (end == "held" and not self.let_go.is_set()):
-            return "generating"
-        if end == "strange" and asked < 6:
-            return "pondering"
-        return "fail" if end == "fail" else "success"
-
     def _result(self, task: Task) -> str:
         end = task.words.get("end")
         if end == "empty":
@@ -242,7 +238,15 @@ class Judge:
             return Reply(PAGE, "404 Not Found")
         data = video(task.task_id)
         fault = self._befalls("file", task.body, ("cut", "500"))
+        if fault == "old":
+            fault = "" if request.query.get("made") == "anew" else "gone"
         return download(data, fault, request.headers.get("range", ""))
+
+    def _link(self, url: str) -> Reply:
+        """A link to a result of its own, made anew."""
+        if not url.startswith(f"{self.url}/files/"):
+            return envelope(422, "url is wrong")
+        return envelope(200, "success", f"{url.partition('?')[0]}?{SIGNATURE}&made=anew")
 
     def _befalls(self, kind: str, body: dict[str, Any], at_random: Sequence[str]) -> str:
         """The next fault of this kind for this request; empty for none."""
@@ -252,30 +256,8 @@ class Judge:
             self._seen[key] += 1
             if self._chaos is not None and self._chaos.random() < 0.08:
                 return self._chaos.choice(at_random)
-        faults = _listed(words_of(body).get(kind, ""))
+        faults = listed(words_of(body).get(kind, ""))
         return faults[number] if number < len(faults) else ""
-
-
-def words_of(body: dict[str, Any]) -> dict[str, str]:
-    return dict(_WORD.findall(str(body["input"].get("prompt", ""))))
-
-
-def accepted(log: Path) -> list[dict[str, Any]]:
-    """The oracle: what was accepted, in order."""
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def most_in(times: Sequence[float], seconds: float) -> int:
-    """The most requests in any window of that length."""
-    return max(
-        (sum(1 for t in times if start <= t < start + seconds) for start in times), default=0
-    )
-
-
-def _listed(text: str) -> list[str]:
-    """`429*2,drop` -> 429, 429, drop."""
-    pairs = (part.partition("*") for part in text.split(",") if part)
-    return [name for name, _, count in pairs for _ in range(int(count or 1))]
 
 
 def main() -> None:

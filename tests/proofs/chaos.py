@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import Bench, judged
-from tests.judge_server import Judge, accepted
+from tests.judge_server import Judge
+from tests.judge_tasks import accepted
 from tests.proofs.figures import tell, words
 
 CREATES_IN_FLIGHT = 4
