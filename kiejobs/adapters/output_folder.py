@@ -63,7 +63,8 @@ class OutputFolder:
         """
         root = self._root.resolve()
         target = root.joinpath(*path.split("/"))
-        if not _leads_into(root, target.parent) or target.is_symlink():
+        inside = _leads_into(root, target.parent) and _leads_into(root, target)
+        if not inside or target.is_symlink():
             raise PathRefused(f"{path} would leave the output folder")
         self._make(target.parent, root)
         return target
