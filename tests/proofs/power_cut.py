@@ -24,7 +24,7 @@ from kiejobs.adapters.system import boot_id
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Asked, Made, Synced
 from tests.proofs.figures import tell, words
-from tests.proofs.power_cut_campaign import record, served_again
+from tests.proofs.power_cut_campaign import calm, record
 from tests.proofs.power_cut_checks import Checker, Promises
 from tests.proofs.power_cut_restarts import collected, restart
 
@@ -106,7 +106,7 @@ class Cuts:
         chosen = list(with_parts.values())
         random.Random(self._seed).shuffle(chosen)
         found = {"states": len(chosen[:most]), "torn_files": 0, "not_home": 0}
-        with served_again(self.recording, self.recording.store):
+        with calm(self.recording.store, self.recording.url):
             for state in chosen[:most]:
                 with tempfile.TemporaryDirectory() as name:
                     Checker(self.recording, self.promises, Path(name)).lay_out(state.tree)

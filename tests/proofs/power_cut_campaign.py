@@ -1,7 +1,7 @@
 """A small campaign, recorded: what was written, what was asked for, what was charged.
 
 In: how many jobs, where. Out: a `Recording`. Touches: a folder, a sandbox on a port of the loopback, the
-real command line under `strace`, three times: `run` of the first half, `run --detach` of all, `collect`.
+real command line under `strace`: `run` of the first half, `run --detach` of all, `collect` twice.
 
 On the way one create is refused for the pace, the answer of another is lost, one task fails, one job is
 rejected, downloads come in several pieces or break off, and one of them until the next command.
@@ -79,16 +79,17 @@ def record(folder: Path, jobs: int) -> Recording:
             write_jobs(work, count)
             recorder.record(bench.command(*words), environment, _CODES)
         charges = read_charges(store)
-        served = {output(task): result(url, task) for task in charges if ends_well(task)}
     if replayed(recorder.operations) != tree_of(work):
         raise ValueError("the recording does not add up to what lies there")
+    with calm(store, url):
+        served = {output(task): result(url, task) for task in charges if ends_well(task)}
     return Recording(work, store, url, recorder.operations, charges, served)
 
 
 @contextmanager
-def served_again(recording: Recording, store: Path) -> Iterator[None]:
-    """The sandbox at the address that it had, with another memory and without its faults."""
-    with serving(make_sandbox(store, _SPEED, None), port=int(recording.url.rpartition(":")[2])):
+def calm(store: Path, url: str) -> Iterator[None]:
+    """The sandbox at the address that it had, without its faults; another `store` is another memory."""
+    with serving(make_sandbox(store, _SPEED, None), port=int(url.rpartition(":")[2])):
         yield
 
 
@@ -96,7 +97,8 @@ def _commands(jobs: int) -> Iterator[tuple[int, Sequence[str]]]:
     run = ("run", JOBFILE, "--yes", *FAST)
     yield (jobs + 1) // 2, run
     yield jobs, (*run, "--detach")
-    yield jobs, ("collect", *FAST[:2])
+    for _ in range(2):
+        yield jobs, ("collect", *FAST[:2])
 
 
 def write_jobs(folder: Path, jobs: int) -> None:

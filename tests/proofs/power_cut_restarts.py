@@ -28,10 +28,10 @@ from tests.bench import FAST, Bench
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
     address,
+    calm,
     ends_well,
     output,
     result,
-    served_again,
     tree_of,
 )
 from tests.proofs.power_cut_checks import Checker, final_files
@@ -65,7 +65,7 @@ def restart(recording: Recording, promises: Promises, tree: Tree, done: int) -> 
         (folder / JOBFILE).write_bytes((recording.folder / JOBFILE).read_bytes())
         _set_back(recording, store, set(promises.charged(done).values()))
         _left_by_another_boot(recording, folder)
-        with served_again(recording, store):
+        with calm(store, recording.url):
             bench = Bench(folder, recording.url)
             bench.run()
             bench.do("collect", *FAST[:2])
