@@ -20,7 +20,7 @@ from kiejobs.adapters.journal import (
     write_atomically,
 )
 from kiejobs.core.errors import JournalProblem
-from kiejobs.core.events import RunFinished
+from kiejobs.core.events import Planned, RunFinished
 from tests.bench import PACKAGE
 from tests.contracts.fakes import FakeClock
 from tests.contracts.test_journal_contract import HEADER
@@ -85,6 +85,45 @@ def test_a_torn_end_is_expected_wherever_it_tears(path: Path) -> None:
     for end in range(last, len(whole)):
         path.write_bytes(whole[:end])
         assert read_journal(path).events == everything[:-1]
+
+
+def holed(line: bytes) -> bytes:
+    """As a power cut may leave it: a sector that never arrived, in the middle."""
+    third = len(line) // 3
+    return line[:third] + bytes(third) + line[2 * third :]
+
+
+def test_a_hole_in_the_last_write_is_a_torn_end(path: Path) -> None:
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    whole = len(read_journal(path).events)
+    path.write_bytes(b"".join([*lines, holed(last)]))
+    assert len(read_journal(path).events) == whole - 1
+
+
+def test_a_hole_before_what_was_acknowledged_later_is_damage(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number in range(1, len(lines) - 1):
+        torn = [*lines[:number], holed(lines[number]), *lines[number + 1 :]]
+        assert f":{number + 1}: " in damage(path, b"".join(torn))
+
+
+def test_a_hole_in_the_plan_that_begins_a_journal_leaves_what_came_before_it(
+    tmp_path: Path,
+) -> None:
+    journal = FileJournal(tmp_path / "runs", HEADER, FakeClock())
+    plan = Planned("tea/x", "f", 1, "m", "submit", "new", None)
+    journal.append(plan, plan, plan)
+    journal.close()
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join([*lines[:2], holed(lines[2]), lines[3]]))
+    assert [timed.event for timed in read_journal(journal.path).events] == [HEADER, plan]
+
+
+def test_a_folder_that_was_made_for_the_journal_can_be_deep(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "a" / "b" / "c", HEADER, FakeClock())
+    journal.append(RunFinished(0, None))
+    journal.close()
+    assert len(read_journal(journal.path).events) == 2
 
 
 def test_a_journal_torn_in_its_first_line_says_nothing(path: Path) -> None:

@@ -102,10 +102,15 @@ class FileJournal:
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        self._fd = os.open(self.path, flags, 0o644)
+        fd = os.open(self.path, flags, 0o644)
+        try:
+            _sync_with_names(folder)
+        except OSError:
+            os.close(fd)
+            self.path.unlink(missing_ok=True)
+            raise
+        self._fd = fd
         self._size = 0
-        for place in (folder, folder.parent, folder.parent.parent):
-            sync_folder(place)
 
     def _lines(self, at: str, events: tuple[Event, ...]) -> Iterator[bytes]:
         for event in events:
@@ -142,6 +147,15 @@ class FileJournal:
                 self.close()
 
 
+def _sync_with_names(folder: Path) -> None:
+    """A folder and the names that lead to it: `--runs a/b/c` may have made all of them."""
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    for place in folder.parent.parents:
+        with contextlib.suppress(OSError):  # far up there may be what can't be synced
+            sync_folder(place)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a name in `folder` durable. Folders can't be synced on every system; then it is a no-op."""
     with contextlib.suppress(PermissionError):
@@ -170,12 +184,32 @@ def read_journal(path: Path, *, live: bool = False) -> JournalRecord:
     previous: str | None = None
     # What follows the last line break was never acknowledged: `append` returns after the break.
     for number, line in enumerate(lines[:-1], start=1):
+        if b"\0" in line and _is_torn_here(number, lines[number:-1]):
+            break
         text = line.removesuffix(b"\r")  # a checkout may have turned line ends
         timed = _read_line(path, number, text, previous)
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
     return JournalRecord(path.parent.name, events, live)
+
+
+def _is_torn_here(number: int, rest: list[bytes]) -> bool:
+    """Is a line with a hole in it the last write, so that nothing acknowledged lies behind it?
+
+    A power cut may keep a later sector of a write and drop an earlier one, which is zeros then. Only a
+    journal's first write has several lines: its header, and one event or the plan.
+    """
+    return all(map(_is_of_the_plan, rest)) or (number == 1 and len(rest) == 1)
+
+
+def _is_of_the_plan(line: bytes) -> bool:
+    if b"\0" in line:
+        return True
+    try:
+        return json.loads(line)["type"] in {"planned", "approved", "adopted"}
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Timed | None:

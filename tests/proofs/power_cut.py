@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.proofs.disk_recording import Operation
     from tests.proofs.power_cut_campaign import Recording
 
-_NONE_OF = ("events_lost", "bought_twice", "tasks_lost", "torn_files", "torn_manifests")
+_NONE_OF = ("events_lost", "bought_twice", "tasks_lost", "torn_files", "torn_manifests", "refused")
 _NONE_AFTER = ("charged_twice", "lost", "torn_files", "not_home")
 
 
@@ -74,9 +74,7 @@ class Cuts:
         self, operations: Sequence[Operation | None] | None = None, every: int = 1
     ) -> dict[str, int]:
         """All states of the recording, or of one that it was made into."""
-        found: Counter[str] = Counter(
-            states=0, in_doubt_at_most=0, refused=0, **dict.fromkeys(_NONE_OF, 0)
-        )
+        found: Counter[str] = Counter(states=0, in_doubt_at_most=0, **dict.fromkeys(_NONE_OF, 0))
         seen = set()
         for state in self.states(operations, every):
             found["states"] += 1
