@@ -28,6 +28,7 @@ EVENTS: list[Event] = [
     e.Adopted("tea/x", "tea/y", "f", 2),
     e.Resolved("a", "lost", None, "ruled"),
     e.RunFinished(4, "budget"),
+    e.Approved("ab" * 32, "plan-1"),
     e.Gone("a", "the result host answered HTTP 404"),
     e.Called("a", "t1", signed=True),
     e.Conflicted("a", "t2", "a second task", may_be_paid=True),

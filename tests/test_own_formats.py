@@ -69,6 +69,7 @@ EVENTS: list[e.Event] = [
     e.Resolved(ATTEMPT, "task", "task-1", "recordInfo has this input"),
     e.Resolved(ATTEMPT, "lost", None, "ruled by a person"),
     e.RunFinished(0, None),
+    e.Approved(HASH, "plan-1"),
     e.Gone(ATTEMPT, "the result host answered HTTP 404"),
     e.Called(ATTEMPT, "task-1", signed=True),
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),

@@ -45,6 +45,15 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """What this run may buy was approved elsewhere: the digest, and the plan file's id where it had one."""
+
+    type: ClassVar[str] = "approved"
+    digest: str
+    plan_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
     """The intention to buy, durable before the request leaves. `attempt_id` is one POST's."""
 
@@ -201,6 +210,7 @@ class RunFinished:
 Event: TypeAlias = (
     RunStarted
     | Planned
+    | Approved
     | Reserved
     | Submitted
     | NotAccepted

@@ -16,7 +16,7 @@ from kiejobs.core.ledger import Attempt, Conflict, Ledger
 from kiejobs.core.types import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
 _LADDER = {
@@ -62,12 +62,14 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
     drafts: dict[str, _Draft] = {}
     later: list[tuple[JournalRecord, Timed]] = []
     runs: dict[str, e.RunStarted] = {}
+    plans: dict[str, str] = {}
     moves: dict[tuple[str, int], list[tuple[str, str]]] = {}
     for journal in journals:
         header = journal.header
         if header is None or (origin is not None and header.origin != origin):
             continue
         runs[journal.run_id] = header
+        plans.update(_plans_used(journal))
         for timed in journal.events:
             if isinstance(timed.event, e.Reserved):
                 drafts[timed.event.attempt_id] = _Draft(journal, timed.at, timed.event)
@@ -80,7 +82,13 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    return Ledger((draft.attempt(moves) for draft in drafts.values()), runs)
+    return Ledger((draft.attempt(moves) for draft in drafts.values()), runs, plans)
+
+
+def _plans_used(journal: JournalRecord) -> Iterator[tuple[str, str]]:
+    for timed in journal.events:
+        if isinstance(timed.event, e.Approved) and timed.event.plan_id is not None:
+            yield timed.event.plan_id, journal.run_id
 
 
 class _Draft:

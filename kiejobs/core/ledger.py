@@ -100,10 +100,16 @@ _WORTH_WHEN_GONE = 2.5
 
 
 class Ledger:
-    """All attempts, by purchase and by address."""
+    """All attempts, by purchase and by address. `plans_used`: plan files by id, with their runs."""
 
-    def __init__(self, attempts: Iterable[Attempt], runs: Mapping[str, e.RunStarted]) -> None:
+    def __init__(
+        self,
+        attempts: Iterable[Attempt],
+        runs: Mapping[str, e.RunStarted],
+        plans_used: Mapping[str, str] | None = None,
+    ) -> None:
         self.runs = runs
+        self.plans_used = plans_used or {}
         self._by_id = {attempt.attempt_id: attempt for attempt in attempts}
         self._by_key: dict[tuple[str, int], Attempt] = {}
         self._by_address: dict[str, list[Attempt]] = {}

@@ -50,7 +50,7 @@ class FieldChange:
 class Change:
     """One line of the plan. `number` is the job's, None for an orphan. `credits` is what it costs.
 
-    `then` is what follows an adoption: resume, collect or keep.
+    `price` is what its request costs, bought now or not; None where unknown. `then` is what follows an adoption: resume, collect or keep.
     """
 
     address: str
@@ -65,6 +65,7 @@ class Change:
     detail: str | None = None
     attempt: Attempt | None = None
     then: Action | None = None
+    price: Decimal | None = None
 
     @property
     def spends(self) -> bool:
@@ -252,6 +253,7 @@ def _line(
         detail=detail,
         attempt=attempt,
         then=then,
+        price=outline.credits,
     )
 
 

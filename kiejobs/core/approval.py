@@ -1,0 +1,110 @@
+"""What was approved, held against what would be bought now.
+
+In: a digest or a plan file's rows; the lines of the plan as it is now. Out: yes or no; the differences as
+data. Touches nothing.
+
+The digest is over what would be bought: request, take and price of each line, in no order. After a
+partial failure less is left to buy; then the same set is what is left together with what the last runs
+have bought of it, so the same digest still holds, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from kiejobs.core.identity import canonical
+from kiejobs.core.money import money
+from kiejobs.core.plan import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from kiejobs.core.plan import Change
+    from kiejobs.core.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One purchase. `price` is decimal text in credits, None where unknown."""
+
+    address: str
+    fingerprint: str
+    take: int
+    price: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference. `kind`: added, gone, request, price."""
+
+    kind: str
+    address: str
+    was: str | None
+    now: str | None
+
+
+def row_of(change: Change) -> Row:
+    price = None if change.price is None else money(change.price)
+    return Row(change.address, change.fingerprint, change.take, price)
+
+
+def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[Row]:
+    """The purchases in a plan's document. Raises KeyError where it is none."""
+    return [
+        Row(change["address"], change["fingerprint"], change["take"], change["credits"])
+        for change in changes
+        if change["action"] == Action.SUBMIT
+    ]
+
+
+def digest_of(rows: Iterable[Row]) -> str:
+    """Lower-case hex; the same whatever the order and the addresses."""
+    marks = (hashlib.sha256(canonical([r.fingerprint, r.take, r.price])).digest() for r in rows)
+    return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
+
+
+def is_approved(changes: Sequence[Change], digest: str) -> bool:
+    """Is what would be bought the approved set, or what the runs since have left of it?"""
+    rows = [row_of(change) for change in changes if change.spends]
+    if digest_of(rows) == digest:
+        return True
+    if not rows:
+        return False
+    return any(digest_of([*rows, *bought]) == digest for bought in _since_each_run(changes))
+
+
+def drift(approved: Sequence[Row], now: Sequence[Row]) -> Iterator[Drift]:
+    """What differs, by address."""
+    was, is_ = ({row.address: row for row in rows} for rows in (approved, now))
+    for address in sorted({*was, *is_}):
+        before, after = was.get(address), is_.get(address)
+        if before is None and after is not None:
+            yield Drift("added", address, None, after.price)
+        elif after is None and before is not None:
+            yield Drift("gone", address, before.price, None)
+        elif before is not None and after is not None:
+            yield from _changed(before, after)
+
+
+def _changed(before: Row, after: Row) -> Iterator[Drift]:
+    if (before.fingerprint, before.take) != (after.fingerprint, after.take):
+        yield Drift("request", before.address, before.fingerprint, after.fingerprint)
+    if before.price != after.price:
+        yield Drift("price", before.address, before.price, after.price)
+
+
+def _since_each_run(changes: Sequence[Change]) -> Iterator[list[Row]]:
+    """What was bought of this plan's lines since a run began, for each run, the latest first."""
+    known = [
+        (change.attempt.run_id, row_of(change))
+        for change in changes
+        if change.attempt is not None and not change.spends and change.action is not Action.ORPHAN
+    ]
+    bought: list[Row] = []
+    latest_first = sorted(known, key=lambda pair: pair[0], reverse=True)
+    for _, group in groupby(latest_first, key=lambda pair: pair[0]):
+        bought += [row for _, row in group]
+        yield list(bought)
