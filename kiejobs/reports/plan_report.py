@@ -25,7 +25,7 @@ from kiejobs.reports.screen import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
@@ -152,29 +152,38 @@ def plan_json(
     diff_of: Callable[[Change], Sequence[FieldChange] | None],
     campaign: str,
     totals: Callable[[], PlanTotals],
+    more: Mapping[str, Json] | None = None,
 ) -> Iterator[str]:
-    """The document in pieces, one change a line; `totals` is asked when all changes were seen."""
-    head = {"format_version": FORMAT_VERSION, "campaign": campaign}
-    yield f'{json_text(head, None)[:-1]}, "changes": ['
+    """The document in pieces, keys sorted, one change a line; `totals` is asked when all were seen.
+
+    `more` is what a plan file has besides.
+    """
+    yield f'{json_text({"campaign": campaign}, None)[:-1]}, "changes": ['
     comma = ""
     for change in changes:
         yield f"{comma}\n{json_text(_change(change, diff_of(change)), None)}"
         comma = ","
     end = totals()
-    yield f'\n], "totals": {json_text(_totals(end), None)}, "digest": "{end.digest}"}}\n'
+    rest = {
+        **(more or {}),
+        "digest": end.digest,
+        "format_version": FORMAT_VERSION,
+        "totals": _totals(end),
+    }
+    yield f"\n], {json_text({key: rest[key] for key in sorted(rest)}, None)[1:]}\n"
 
 
 def _change(change: Change, diff: Sequence[FieldChange] | None) -> dict[str, Json]:
     return {
-        "address": change.address,
         "action": change.action.value,
-        "reason": change.reason,
-        "fingerprint": change.fingerprint,
-        "take": change.take,
+        "address": change.address,
         "credits": money_or_null(change.credits),
-        "diff": None if diff is None else diff_document(diff),
-        "model": change.model,
         "detail": change.detail,
+        "diff": None if diff is None else diff_document(diff),
+        "fingerprint": change.fingerprint,
+        "model": change.model,
+        "reason": change.reason,
+        "take": change.take,
     }
 
 
