@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kiejobs.core.errors import UsageProblem
@@ -55,8 +57,68 @@ def test_what_a_selection_takes(words: list[str], taken: list[int]) -> None:
     assert [number for number, job in enumerate(JOBS) if selection.takes(job)] == taken
 
 
-def test_a_method_that_is_not_known_is_said_with_those_that_are() -> None:
-    with pytest.raises(UsageProblem, match="state:") as told:
-        read_selection(["state:failed"])
-    assert told.value.hint is not None
-    assert "tag:NAME" in told.value.hint
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        ("state:failed", [0]),
+        ("state:none", [1, 4]),
+        ("state:new", [1, 4]),
+        ("state:in_doubt state:failed", [0, 2]),
+        ("state:succeeded,result:missing", [3]),
+        ("result:whole", []),
+        ("file:more.yaml", [3]),
+        ("file:jobs/*", [3]),
+        ("file:./jobs/more.yaml", [3]),
+        ("file:tea.yaml", [0, 1, 2, 4]),
+        ("file:tea.yaml,state:none", [1, 4]),
+    ],
+)
+def test_what_became_of_a_job_and_where_it_comes_from(words: str, taken: list[int]) -> None:
+    standings = [("failed", None), ("none", None), ("in_doubt", None), ("succeeded", "missing")]
+    jobs = [
+        replace(job, state=state, result=result)
+        for job, (state, result) in zip(JOBS, [*standings, ("none", None)], strict=True)
+    ]
+    jobs[3] = replace(jobs[3], file="jobs/more.yaml")
+    selection = read_selection([words], file="tea.yaml")
+    assert [number for number, job in enumerate(jobs) if selection.takes(job)] == taken
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "hint"),
+    [
+        ("stat:failed", "`--select stat:…` is not known", "did you mean `state`?"),
+        ("tags:hero", "`--select tags:…` is not known", "did you mean `tag`?"),
+        ("Tag:hero", "`--select Tag:…` is not known", "did you mean `tag`?"),
+        ("x:y", "`--select x:…` is not known", "use tag:NAME, job:NAME"),
+        ("state:fail", "there is no such state", "did you mean `failed`?"),
+        ("result:missing|damaged", "there is no such result", "a blank between two terms adds"),
+        ("axis:resolution", "names no value", "axis:NAME=VALUE"),
+        ("axis:=720p", "names no value", "axis:NAME=VALUE"),
+        ("tag:", "names nothing", "tag:NAME"),
+    ],
+)
+def test_what_is_not_in_the_language_is_said_with_what_is(word: str, said: str, hint: str) -> None:
+    with pytest.raises(UsageProblem) as told:
+        read_selection(["pour", word])
+    assert said in told.value.message
+    assert hint in (told.value.hint or "")
+
+
+@pytest.mark.parametrize("word", [",", "tag:hero,", ",pour", "pour,,d=5"])
+def test_a_part_that_is_empty_does_not_take_everything(word: str) -> None:
+    with pytest.raises(UsageProblem, match="empty part"):
+        read_selection([word])
+
+
+def test_a_selection_knows_whether_it_asks_what_became_of_jobs() -> None:
+    assert not read_selection(["tag:hero pour*,d=5 file:tea.yaml"]).asks_ledger
+    assert read_selection(["tag:hero,state:failed"]).asks_ledger
+    assert read_selection(["result:gone"]).keys == {"result"}
+
+
+def test_what_it_could_ever_take_is_what_it_takes_without_asking_what_became_of_jobs() -> None:
+    could = read_selection(["pour-2,state:failed", "job:steam"]).without_ledger()
+    assert [number for number, job in enumerate(JOBS) if could.takes(job)] == [3, 4]
+    anything = read_selection(["pour-2", "state:failed"]).without_ledger()
+    assert all(map(anything.takes, JOBS))

@@ -7,7 +7,7 @@ In: outlines of the wanted jobs, the ledger, the condition of files. Out: `Chang
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.identity import canonical
 from kiejobs.core.money import money
 from kiejobs.core.selection import Selectable, Selection
+from kiejobs.core.standing import result_of, state_of
 from kiejobs.core.types import State
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Plan:
                 wanted.add((outline.fingerprint, outline.take))
             if self._ledger.knows(outline.address):
                 addresses.add(outline.address)
-            if self._selection.takes(selectable(outline)):
+            if self._selection.takes(self._selectable(outline)):
                 yield self._counted(self._decide(outline))
         if not self._selection.terms:
             for attempt in self._ledger.current():
@@ -139,6 +140,17 @@ class Plan:
     def totals(self) -> PlanTotals:
         digest = hashlib.sha256(b"".join(sorted(self._bought))).hexdigest()
         return PlanTotals(dict(self._counts), self._credits, self._unpriced, self._in_doubt, digest)
+
+    def _selectable(self, outline: Outline) -> Selectable:
+        """With where it stands, where the selection asks for that."""
+        if not self._selection.asks_ledger:
+            return selectable(outline)
+        attempt = self._ledger.bought(outline.fingerprint, outline.take)
+        counts = attempt
+        if attempt is None or not (attempt.is_open or attempt.state is State.SUCCEEDED):
+            counts = self._doubt(outline, attempt) or attempt
+        result = result_of(attempt, self._condition)
+        return replace(selectable(outline), state=state_of(counts), result=result)
 
     def _decide(self, outline: Outline) -> Change:
         attempt = self._ledger.bought(outline.fingerprint, outline.take)

@@ -1,49 +1,94 @@
-"""Which jobs are meant: `--select 'tag:hero pour* axis:resolution=720p,job:steam'`.
+"""Which jobs are meant: `--select 'tag:hero pour* axis:resolution=720p,state:failed'`.
 
-In: the words of `--select`. Out: a test for outlines. A blank or another `--select` adds (union), a
-comma narrows (intersection); commas within brackets belong to an address. Touches nothing.
+In: the words of `--select`. Out: a test for whatever a verb lists. A blank or another `--select` adds
+(union), a comma narrows (intersection); commas within brackets belong to an address. Touches nothing.
 
-`*` and `?` are wild; brackets are not, since addresses are made of them.
+`*` and `?` are wild; brackets are not, since addresses are made of them. What each term takes is told,
+and held to the truth, in docs/reference/selection.md.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kiejobs.core.errors import UsageProblem
+from kiejobs.core.schema_words import suggest
+from kiejobs.core.standing import RESULTS, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _AXIS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\[\]]*)")
+_KEYED = re.compile(r"([A-Za-z_-]+):(.*)", re.DOTALL)
+_OUTER_COMMA = re.compile(r",(?![^\[]*\])")
+
+KEYS = ("tag", "job", "axis", "state", "result", "file", "address")
+OF_LEDGER = frozenset({"state", "result"})
+_KNOWN = (
+    "use tag:NAME, job:NAME, axis:NAME=VALUE, state:STATE, result:RESULT, file:NAME, "
+    "or an address pattern with * and ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Selectable:
-    """What a selection looks at."""
+    """What a selection looks at. `state`, `result`, `file` are None where nobody knows or asks."""
 
     address: str
     job: str
     tags: tuple[str, ...]
     axes: tuple[tuple[str, str], ...]
+    state: str | None = None
+    result: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One term's part; `key` is what it looks at."""
+
+    key: str
+    matches: Callable[[Selectable], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A union of intersections; without any term it takes everything."""
+    """A union of intersections; without any term it takes everything.
 
-    terms: tuple[tuple[Callable[[Selectable], bool], ...], ...]
+    `file` is where jobs come from that don't say so themselves.
+    """
+
+    terms: tuple[tuple[Part, ...], ...]
+    file: str | None = None
 
     def takes(self, job: Selectable) -> bool:
-        return not self.terms or any(all(test(job) for test in term) for term in self.terms)
+        if not self.terms:
+            return True
+        known = job if job.file is not None else replace(job, file=self.file)
+        return any(all(test.matches(known) for test in term) for term in self.terms)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What its terms look at."""
+        return frozenset(test.key for term in self.terms for test in term)
+
+    @property
+    def asks_ledger(self) -> bool:
+        """Must `state` and `result` be filled in?"""
+        return not self.keys.isdisjoint(OF_LEDGER)
+
+    def without_ledger(self) -> Selection:
+        """What it takes whatever became of the jobs: all that it could ever take."""
+        terms = [tuple(t for t in term if t.key not in OF_LEDGER) for term in self.terms]
+        return replace(self, terms=tuple(terms) if all(terms) else ())
 
 
-def read_selection(words: Sequence[str]) -> Selection:
-    """Raises UsageProblem for a method that is not known."""
+def read_selection(words: Sequence[str], *, file: str | None = None) -> Selection:
+    """Raises UsageProblem for what is not in the language. `file` as in `Selection`."""
     terms = [term for word in words for term in word.split()]
-    return Selection(tuple(tuple(_test(part) for part in _parts(term)) for term in terms))
+    return Selection(tuple(tuple(map(_test, _parts(term))) for term in terms), file)
 
 
 def wild(pattern: str) -> Callable[[str], bool]:
@@ -54,45 +99,84 @@ def wild(pattern: str) -> Callable[[str], bool]:
 
 
 def _parts(term: str) -> list[str]:
-    return [part for part in re.split(r",(?![^\[]*\])", term) if part]
+    """An empty part would take everything: mostly a variable that was not set."""
+    parts = _OUTER_COMMA.split(term)
+    if "" in parts:
+        hint = "a comma stands between two terms; both must hold"
+        raise UsageProblem(f"`--select {term}` has an empty part", hint=hint)
+    return parts
 
 
-def _test(part: str) -> Callable[[Selectable], bool]:
-    method, colon, rest = part.partition(":")
-    if colon and re.fullmatch(r"[a-z]+", method):
-        return _by_method(method, rest)
-    axis = _AXIS.fullmatch(part)
-    if axis is not None:
+def _test(part: str) -> Part:
+    keyed = _KEYED.fullmatch(part)
+    if keyed is not None:
+        return _by_key(keyed[1], keyed[2])
+    if _AXIS.fullmatch(part):
         return _by_axis(part)
-    return _by_address(part)
+    return Part("address", _has_address(part))
 
 
-def _by_method(method: str, rest: str) -> Callable[[Selectable], bool]:
-    if method == "tag":
-        matches = wild(rest)
-        return lambda job: any(matches(tag) for tag in job.tags)
-    if method == "job":
-        matches = wild(rest)
-        return lambda job: matches(job.job)
-    if method == "axis":
+def _by_key(key: str, rest: str) -> Part:
+    if key not in KEYS:
+        raise UsageProblem(f"`--select {key}:…` is not known", hint=_meant(key, KEYS, _KNOWN))
+    if not rest:
+        raise UsageProblem(f"`--select {key}:` names nothing", hint=_KNOWN)
+    if key == "axis":
         return _by_axis(rest)
-    if method == "address":
-        return _by_address(rest)
-    raise UsageProblem(
-        f"`--select {method}:…` is not known",
-        hint="use tag:NAME, job:NAME, axis:NAME=VALUE, or an address pattern with * and ?",
+    if key in OF_LEDGER:
+        return _by_ledger(key, rest)
+    makers = {"tag": _has_tag, "job": _has_job, "file": _is_from, "address": _has_address}
+    return Part(key, makers[key](rest))
+
+
+def _by_axis(text: str) -> Part:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        hint = "write axis:NAME=VALUE, e.g. axis:resolution=720p"
+        raise UsageProblem(f"`--select axis:{text}` names no value", hint=hint)
+    matches = wild(value)
+    return Part(
+        "axis", lambda job: any(axis == name and matches(label) for axis, label in job.axes)
     )
 
 
-def _by_axis(text: str) -> Callable[[Selectable], bool]:
-    name, _, value = text.partition("=")
-    matches = wild(value)
-    return lambda job: any(axis == name and matches(label) for axis, label in job.axes)
+def _by_ledger(key: str, word: str) -> Part:
+    known = STATES if key == "state" else RESULTS
+    if word not in known:
+        hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms adds")
+        raise UsageProblem(f"`--select {key}:{word}`: there is no such {key}", hint=hint)
+    if key == "result":
+        return Part(key, lambda job: job.result == word)
+    state = known[word]
+    return Part(key, lambda job: job.state == state)
 
 
-def _by_address(pattern: str) -> Callable[[Selectable], bool]:
+def _has_tag(pattern: str) -> Callable[[Selectable], bool]:
+    matches = wild(pattern)
+    return lambda job: any(map(matches, job.tags))
+
+
+def _has_job(pattern: str) -> Callable[[Selectable], bool]:
+    matches = wild(pattern)
+    return lambda job: matches(job.job)
+
+
+def _is_from(pattern: str) -> Callable[[Selectable], bool]:
+    """The job file's whole name, or what follows its last slash."""
+    matches = wild(pattern.removeprefix("./"))
+    return lambda job: (
+        job.file is not None and (matches(job.file) or matches(job.file.rpartition("/")[2]))
+    )
+
+
+def _has_address(pattern: str) -> Callable[[Selectable], bool]:
     """The whole address, or what follows the campaign, or the job's bare name."""
     matches = wild(pattern)
     return lambda job: (
         matches(job.address) or matches(job.address.partition("/")[2]) or matches(job.job)
     )
+
+
+def _meant(word: str, known: Sequence[str] | dict[str, str], otherwise: str) -> str:
+    meant = suggest(word, known)
+    return f"{meant} {otherwise}" if meant else otherwise
