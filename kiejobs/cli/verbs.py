@@ -100,8 +100,10 @@ def plan(
 
 
 @door.command(short_help="Buy what is missing, wait, collect, report.")
-@FILE
+@MAYBE_FILE
 @CHOICE
+@flag("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
+@flag("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
 @BUYING
 @FOLLOWING
 @flag("--listen", is_flag=True, help="Take callbacks while it runs; needs the extra `serve`.")
@@ -110,7 +112,7 @@ def plan(
 @REHEARSAL
 @format_flag()
 def run(
-    file: str,
+    file: str | None,
     form: str,
     budget: Decimal | None,
     retry: tuple[str, ...],
@@ -122,6 +124,8 @@ def run(
     host: str,
     port: int,
     public_url: str | None,
+    plan_file: str | None,
+    expect: str | None,
     *,
     yes: bool,
     detach: bool,
@@ -135,6 +139,10 @@ def run(
     from kiejobs.commands.listening import Ear
     from kiejobs.runner import Rate, Settings
 
+    if file is None and plan_file is None:
+        raise click.UsageError("say which JOBFILE, or --plan FILE")
+    if plan_file is not None and (expect is not None or retry):
+        raise click.UsageError("--plan says it all: leave --expect and --retry out")
     if detach and (canary or listen):
         other = "--canary" if canary else "--listen"
         raise click.UsageError(f"{other} waits for results, which --detach does not")
@@ -154,8 +162,10 @@ def run(
         ear=Ear(host, port, public_url) if listen else None,
         callback_url=public_url,
         most_failures=_limit(max_failures),
+        plan_file=plan_file,
+        expect=expect,
     )
-    return verb.run(wanted(file, rest), where(rest), how, make_screen())
+    return verb.run(wanted(file or "", rest), where(rest), how, make_screen())
 
 
 def _limit(given: tuple[Decimal, bool] | None) -> FailureLimit | None:

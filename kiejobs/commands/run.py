@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
 from kiejobs.adapters.lock import RunsLock
+from kiejobs.commands.approving import expected, open_plan, require_approved
 from kiejobs.commands.buying import intentions, job_by_number, lately
 from kiejobs.commands.carrying import Errand, carry_out, new_journal
 from kiejobs.commands.concluding import NOTHING_DONE, conclude
@@ -53,7 +54,7 @@ class How:
     """The flags that say how to run.
 
     `ear` is where to listen for callbacks, None for nowhere; `callback_url` is what creates carry whose
-    jobs name no URL of their own.
+    jobs name no URL of their own. `plan_file` and `expect` say what was approved elsewhere.
     """
 
     settings: Settings
@@ -64,10 +65,16 @@ class How:
     ear: Ear | None = None
     callback_url: str | None = None
     most_failures: FailureLimit | None = None
+    plan_file: str | None = None
+    expect: str | None = None
 
 
 def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
     space = open_workspace(where)
+    approval = expected(how.expect)
+    if how.plan_file is not None:
+        approval, wanted, retry = open_plan(how.plan_file, wanted)
+        how = replace(how, retry=retry)
     loaded = load(wanted)
     require_selected(loaded, wanted)
     clock = space.clock()
@@ -89,14 +96,16 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         limit = how.most_failures
         most = limit.of(made.totals.actions[Action.SUBMIT]) if limit is not None else None
         errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
+        if approval is not None:
+            require_approved(approval, lines, ledger, space, screen)
         if not any(map(does_something, lines)):
             tell_others(errand, space, screen)
             return _nothing_to_do(errand, how, space, screen)
         key = require_key(space)
-        if not space.sandbox:
+        if not space.sandbox and approval is None:
             _confirm(made.totals, how, screen)
         with listening(how.ear, how.callback_url, space, screen) as line:
-            journal.append(*intentions(lines))
+            journal.append(*intentions(lines), *([approval.event] if approval else []))
             job_of = job_by_number(loaded, ledger, elsewhere, line.url)
             settings = replace(settings, callback_url=line.url)
             errand = replace(errand, settings=settings, callbacks=line.callbacks)

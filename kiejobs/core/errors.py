@@ -142,6 +142,12 @@ class SpendingStopped(KiejobsError):
     exit_code = ExitCode.STOPPED
 
 
+class StalePlan(KiejobsError):
+    """What was approved is not what would be bought now, or was bought already."""
+
+    exit_code = ExitCode.STALE_PLAN
+
+
 class StillInDoubt(KiejobsError):
     """A ruling was refused; the job is as much in doubt as before."""
 
