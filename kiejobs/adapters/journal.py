@@ -208,7 +208,7 @@ def _is_of_the_plan(line: bytes) -> bool:
         return True
     try:
         return json.loads(line)["type"] in {"planned", "approved", "adopted"}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -151,8 +151,17 @@ def check(data: bytes, room: Path) -> None:
 
 
 def _whole_lines(data: bytes) -> list[Any]:
-    """What the lines say; the reader took all of them, so all must be JSON."""
-    return [json.loads(line) for line in data.split(b"\n")[:-1]]
+    """What the lines say; the reader took all of them, so all must be JSON.
+
+    But for a hole that a power cut left in the last write: what was acknowledged lies before it.
+    """
+    lines = data.split(b"\n")[:-1]
+    hole = next((at for at, line in enumerate(lines) if b"\0" in line), len(lines))
+    if hole or len(lines) != 2:
+        behind = [json.loads(line)["type"] for line in lines[hole:] if b"\0" not in line]
+        if not set(behind) <= {"planned", "approved", "adopted"}:
+            raise Broken(f"acknowledged lines behind a hole: {behind}")
+    return [json.loads(line) for line in lines[:hole]]
 
 
 def _planned(ledger: Ledger, folder: OutputFolder) -> dict[str, Any]:
