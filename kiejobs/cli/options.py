@@ -160,9 +160,12 @@ REHEARSAL = stacked(
     flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
 )  # fmt: skip
 
+SELECT = flag("--select", multiple=True, metavar="WORDS",
+              help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, file:F; "
+              "blank adds, comma narrows.")  # fmt: skip
+
 CHOICE = stacked(
-    flag("--select", multiple=True, metavar="WORDS",
-         help="Only these: an address pattern, tag:T, job:J, axis:A=V; blank adds, comma narrows."),
+    SELECT,
     flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),
     flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set several, as YAML."),
     flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs."),

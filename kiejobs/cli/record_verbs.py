@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiejobs.cli.door import MAYBE_FILE, RUN, door, wanted, where
-from kiejobs.cli.options import CHOICE, DURATION, FOLDERS, REHEARSAL, flag, format_flag
+from kiejobs.cli.options import CHOICE, DURATION, FOLDERS, REHEARSAL, SELECT, flag, format_flag
 
 if TYPE_CHECKING:
     from kiejobs.core.errors import ExitCode
@@ -20,20 +20,33 @@ if TYPE_CHECKING:
 
 @door.command(short_help="Show what is in flight and what is in doubt.")
 @MAYBE_FILE
+@SELECT
 @FOLDERS
 @flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
 @flag("--expiring", type=DURATION, metavar="DURATION",
       help="Tell what the vendor throws away within that time.")  # fmt: skip
 @format_flag()
 def status(
-    file: str | None, form: str, expiring: float | None, *, exit_code: bool, **rest: Any
+    file: str | None,
+    select: tuple[str, ...],
+    form: str,
+    expiring: float | None,
+    *,
+    exit_code: bool,
+    **rest: Any,
 ) -> ExitCode:
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import status as verb
 
     return verb.status(
-        file, where(rest), form, make_screen(), exit_code=exit_code, expiring=expiring
+        file,
+        where(rest),
+        form,
+        make_screen(),
+        exit_code=exit_code,
+        expiring=expiring,
+        select=select,
     )
 
 
@@ -69,16 +82,19 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 
 @door.command(short_help="Tell what a run came to.")
 @RUN
+@SELECT
 @FOLDERS
 @flag("--out", "-o", "files", multiple=True, metavar="FILE",
       help="Write to FILE, as its ending says: .json, .xml or .txt.")  # fmt: skip
 @format_flag("junit")
-def report(run_id: str | None, files: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
+def report(
+    run_id: str | None, select: tuple[str, ...], files: tuple[str, ...], form: str, **rest: Any
+) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import report as verb
 
-    return verb.report(run_id, where(rest), form, files, make_screen())
+    return verb.report(run_id, where(rest), form, files, make_screen(), select)
 
 
 @door.group(short_help="Show, rebuild or verify the runs' documents.")

@@ -22,6 +22,7 @@ from kiejobs.cli.options import (
     FOLLOWING,
     HEARING,
     REHEARSAL,
+    SELECT,
     flag,
     format_flag,
 )
@@ -179,7 +180,7 @@ def _limit(given: tuple[Decimal, bool] | None) -> FailureLimit | None:
 
 @door.command(short_help="Follow what was bought and bring it home.")
 @MAYBE_FILE
-@flag("--select", multiple=True, metavar="WORDS", help="Only these addresses.")
+@SELECT
 @flag("--once", is_flag=True, help="Ask once; exit 8 when something is still running.")
 @FOLLOWING
 @FOLDERS

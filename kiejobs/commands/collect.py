@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id
 from kiejobs.commands.carrying import Errand, carry_out, new_journal
+from kiejobs.commands.choosing import chosen
 from kiejobs.commands.concluding import NOTHING_DONE, conclude
 from kiejobs.commands.following import doubts, lines_to_follow
 from kiejobs.commands.loading import campaign_of
@@ -17,7 +18,6 @@ from kiejobs.commands.opening import require_key
 from kiejobs.commands.records import refresh_manifests
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode
-from kiejobs.core.selection import read_selection
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def collect(
     campaign = campaign_of(wanted.file) if wanted.file else None
     ledger = space.ledger(space.journals())
     refresh_manifests(space)
-    lines = lines_to_follow(space, ledger, campaign, read_selection(wanted.select))
+    takes = chosen(wanted.select, wanted.file, space, ledger)
+    lines = lines_to_follow(space, ledger, campaign, takes)
     run_id = new_run_id(space.clock().now())
     journal, header = new_journal(space, run_id, "collect", campaign=campaign)
     if not lines:

@@ -1,7 +1,7 @@
 """What is to be followed: tasks at the API, and results that are not home.
 
-In: a workspace, its ledger, a selection. Out: lines as a plan has them, those that expire first ahead.
-Touches: the output folder, by reading.
+In: a workspace, its ledger, a test of attempts. Out: lines as a plan has them, those that expire first
+ahead. Touches: the output folder, by reading.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.expiry import submitted_at
 from kiejobs.core.plan import Action, Change
-from kiejobs.core.selection import Selectable, Selection
 from kiejobs.core.types import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.ledger import Attempt, Ledger
 
 
 def lines_to_follow(
-    space: Workspace, ledger: Ledger, campaign: str | None, selection: Selection | None = None
+    space: Workspace,
+    ledger: Ledger,
+    campaign: str | None,
+    takes: Callable[[Attempt], bool] = lambda _: True,
 ) -> list[Change]:
     """What is at the API, or done there and not whole here; what was made first is fetched first."""
-    chosen = selection or Selection(())
-    attempts = [a for a in of_campaign(ledger, campaign) if chosen.takes(selectable(a))]
+    attempts = filter(takes, of_campaign(ledger, campaign))
     lines = (_line(space, attempt) for attempt in sorted(attempts, key=submitted_at))
     return [line for line in lines if line is not None]
 
@@ -43,13 +44,6 @@ def doubts(ledger: Ledger, campaign: str | None) -> list[Change]:
 def of_campaign(ledger: Ledger, campaign: str | None) -> Iterator[Attempt]:
     """All attempts of one campaign, or of all."""
     return (attempt for attempt in ledger.attempts() if _is_of(attempt, campaign))
-
-
-def selectable(attempt: Attempt) -> Selectable:
-    """An attempt as a selection sees it; its tags are in the job file and not known here."""
-    job, _, axes = attempt.address.partition("/")[2].partition("#")[0].partition("[")
-    pairs = (axis.partition("=") for axis in axes.rstrip("]").split(",") if axis)
-    return Selectable(attempt.address, job, (), tuple((name, value) for name, _, value in pairs))
 
 
 def _is_of(attempt: Attempt, campaign: str | None) -> bool:

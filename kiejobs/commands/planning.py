@@ -9,9 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.commands.choosing import selection_of
 from kiejobs.core.errors import UsageProblem
 from kiejobs.core.plan import Action, Plan, difference, selectable
-from kiejobs.core.selection import read_selection
 from kiejobs.reports.screen import width
 
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 
 def require_selected(loaded: Loaded, wanted: Wanted) -> None:
-    """Raises UsageProblem where `--select` takes none of the file's jobs: mostly a slip."""
-    selection = read_selection(wanted.select)
+    """Raises UsageProblem where `--select` could take none of the file's jobs: mostly a slip.
+
+    That nothing is in the state that is asked for is none.
+    """
+    selection = selection_of(wanted).without_ledger()
     outlines = loaded.expansion.outlines()
     if selection.terms and not any(selection.takes(selectable(line)) for line in outlines):
         hint = "`kiejobs plan` without --select lists the addresses"
@@ -40,7 +43,7 @@ def make_plan(
         ledger,
         space.condition,
         campaign=loaded.jobfile.campaign,
-        selection=read_selection(wanted.select),
+        selection=selection_of(wanted),
         retry=frozenset(retry),
     )
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiejobs.commands.choosing import selection_of_file
 from kiejobs.commands.loading import load
 from kiejobs.commands.planning import require_selected
 from kiejobs.core.errors import ExitCode
 from kiejobs.core.plan import selectable
-from kiejobs.core.selection import read_selection
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
+    from kiejobs.core.selection import Selection
 
 
 def render(wanted: Wanted, screen: Screen) -> ExitCode:
+    selection = selection_of_file(wanted, "render")
     loaded = load(wanted)
     require_selected(loaded, wanted)
-    for line in _lines(loaded, wanted):
+    for line in _lines(loaded, selection):
         screen.out.write(line)
     return ExitCode.DONE
 
 
-def _lines(loaded: Loaded, wanted: Wanted) -> Iterator[str]:
-    selection = read_selection(wanted.select)
+def _lines(loaded: Loaded, selection: Selection) -> Iterator[str]:
     for outline in loaded.expansion.outlines():
         if selection.takes(selectable(outline)):
             job = loaded.expansion.job(outline.number)

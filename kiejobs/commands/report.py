@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import write_atomically
+from kiejobs.commands.choosing import narrowed
 from kiejobs.commands.records import find_run
 from kiejobs.commands.viewing import Ending, view_of
 from kiejobs.commands.workspace import open_workspace
@@ -33,7 +34,12 @@ _BY_ENDING = {".json": "json", ".xml": "junit", ".txt": "text"}
 
 
 def report(
-    name: str | None, where: Where, form: str, files: Sequence[str], screen: Screen
+    name: str | None,
+    where: Where,
+    form: str,
+    files: Sequence[str],
+    screen: Screen,
+    select: Sequence[str] = (),
 ) -> ExitCode:
     space = open_workspace(where)
     journals = space.journals()
@@ -41,6 +47,8 @@ def report(
     origin = record.header.origin if record.header else None
     ledger = fold(journals, origin)
     view = view_of(space, manifest(record, ledger), ledger, _ending(record))
+    if select:
+        view = narrowed(view, select, space, ledger)
     for file in files:
         ending = Path(file).suffix
         if ending not in _BY_ENDING:

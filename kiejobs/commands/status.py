@@ -6,9 +6,11 @@ In: the journals; a job file narrows it to one campaign. Out: a summary. Touches
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.lock import live_run
+from kiejobs.commands.choosing import chosen
 from kiejobs.commands.following import of_campaign
 from kiejobs.commands.loading import campaign_of
 from kiejobs.commands.workspace import open_workspace
@@ -34,10 +36,11 @@ def status(
     *,
     exit_code: bool,
     expiring: float | None,
+    select: Sequence[str] = (),
 ) -> ExitCode:
     """`expiring`: tell what the vendor throws away within so many seconds."""
     space = open_workspace(where)
-    view = _view(space, campaign_of(file) if file else None, expiring)
+    view = _view(space, file, select, expiring)
     if form == "json":
         screen.show(json_text(status_document(view)))
     else:
@@ -50,9 +53,13 @@ def status(
     return ExitCode.STILL_RUNNING if view.open else ExitCode.DONE
 
 
-def _view(space: Workspace, campaign: str | None, expiring: float | None) -> StatusView:
+def _view(
+    space: Workspace, file: str | None, select: Sequence[str], expiring: float | None
+) -> StatusView:
+    campaign = campaign_of(file) if file else None
     ledger = space.ledger(space.journals())
-    everywhere = list(of_campaign(ledger, campaign))
+    takes = chosen(select, file, space, ledger)
+    everywhere = [attempt for attempt in of_campaign(ledger, campaign) if takes(attempt)]
     counting = {attempt.attempt_id for attempt in ledger.current()}
     mine = [attempt for attempt in everywhere if attempt.attempt_id in counting]
     open_ = [attempt for attempt in mine if attempt.is_open]
@@ -71,10 +78,14 @@ def _view(space: Workspace, campaign: str | None, expiring: float | None) -> Sta
         expiring=None if expiring is None else _expiring([*open_, *due], expiring, space),
         callbacks=sorted(a.times["called"] for a in everywhere if "called" in a.times),
         now=space.clock().now(),
-        committed=ledger.committed(campaign),
+        committed=_committed(everywhere) if select else ledger.committed(campaign),
         runs=sorted(ledger.runs),
         live_run=live_run(space.runs),
     )
+
+
+def _committed(attempts: Sequence[Attempt]) -> Decimal:
+    return sum((attempt.committed for attempt in attempts), Decimal(0))
 
 
 def _is_due(space: Workspace, attempt: Attempt) -> bool:

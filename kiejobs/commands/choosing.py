@@ -1,0 +1,117 @@
+"""`--select`, verb by verb: what a verb can know of its jobs, and what it must refuse.
+
+In: the words of `--select`, a job file, the ledger. Out: selections and tests of attempts. Touches: the
+job file where tags are asked for, and the output folder where results are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.commands.loading import Wanted, load
+from kiejobs.core.errors import UsageProblem
+from kiejobs.core.manifest import totals
+from kiejobs.core.selection import OF_LEDGER, Selectable, read_selection
+from kiejobs.core.standing import result_of, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.selection import Selection
+    from kiejobs.core.types import Json
+    from kiejobs.reports.run_view import RunView
+
+    TagsOf = Callable[[Attempt], tuple[str, ...]]
+
+
+def selection_of(wanted: Wanted) -> Selection:
+    """For verbs that see both the job file and the ledger."""
+    return read_selection(wanted.select, file=Path(wanted.file).as_posix())
+
+
+def selection_of_file(wanted: Wanted, verb: str) -> Selection:
+    """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
+    selection = selection_of(wanted)
+    for key in sorted(selection.keys & OF_LEDGER):
+        raise UsageProblem(
+            f"`--select {key}:…`: {verb} reads the job file only and knows no {key}",
+            hint=f"`kiejobs plan --select` and `kiejobs status --select` know it; {verb} takes "
+            "tag:, job:, axis:, file: and addresses",
+        )
+    return selection
+
+
+def chosen(
+    words: Sequence[str], file: str | None, space: Workspace, ledger: Ledger
+) -> Callable[[Attempt], bool]:
+    """A test for attempts, for verbs that read the ledger.
+
+    Tags are in the job file only: without one UsageProblem, with one as `load` raises.
+    """
+    selection = read_selection(words)
+    if not selection.terms:
+        return lambda _: True
+    tags_of = _tags_of(file) if "tag" in selection.keys else _no_tags
+    asks_result = "result" in selection.keys
+
+    def takes(attempt: Attempt) -> bool:
+        result = result_of(attempt, space.condition) if asks_result else None
+        return selection.takes(_selectable(attempt, tags_of(attempt), result, ledger))
+
+    return takes
+
+
+def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledger) -> RunView:
+    """A run as its report is to show it, without the jobs that are not chosen.
+
+    Raises UsageProblem for `tag:`: a report reads no job file.
+    """
+    takes = chosen(words, None, space, ledger)
+    selection = read_selection(words, file=str((view.manifest["source"] or {}).get("file", "")))
+
+    def is_chosen(address: str, job: dict[str, Json]) -> bool:
+        attempt = ledger.attempt(job["attempt_id"]) if job["attempt_id"] else None
+        if attempt is not None:
+            return takes(attempt)
+        return selection.takes(replace(_read_off(address), state=state_of(None)))
+
+    jobs = {name: job for name, job in view.manifest["jobs"].items() if is_chosen(name, job)}
+    document = {**view.manifest, "jobs": jobs, "totals": totals(jobs.values())}
+    return replace(view, manifest=document, attempts=[*filter(takes, view.attempts)])
+
+
+def _selectable(
+    attempt: Attempt, tags: tuple[str, ...], result: str | None, ledger: Ledger
+) -> Selectable:
+    run = ledger.runs.get(attempt.run_id)
+    file = str(run.source["file"]) if run and run.source else ""
+    state = state_of(attempt)
+    return replace(_read_off(attempt.address), tags=tags, state=state, result=result, file=file)
+
+
+def _read_off(address: str) -> Selectable:
+    """What an address alone says of a job."""
+    job, _, axes = address.partition("/")[2].partition("#")[0].partition("[")
+    pairs = (axis.partition("=") for axis in axes.rstrip("]").split(",") if axis)
+    return Selectable(address, job, (), tuple((name, value) for name, _, value in pairs))
+
+
+def _tags_of(file: str | None) -> TagsOf:
+    """By the request as it stands in the file now, else by the address."""
+    if not file:
+        raise UsageProblem(
+            "`--select tag:…` needs the job file: tags stand nowhere else",
+            hint="name the job file too, or select by job:, axis:, state:, file: or address",
+        )
+    outlines = list(load(Wanted(file)).expansion.outlines())
+    by_key = {(line.fingerprint, line.take): line.tags for line in outlines}
+    by_address = {line.address: line.tags for line in outlines}
+    return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))
+
+
+def _no_tags(_: Attempt) -> tuple[str, ...]:
+    return ()
