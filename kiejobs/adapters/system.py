@@ -7,6 +7,7 @@ environment, clock. Secrets enter here and nowhere else.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -170,11 +171,13 @@ def _is_shown(path: Path, root: Path) -> bool:
 class IncludeFolder:
     """Templates from below the job file's folder, and from nowhere else: links are followed first.
 
-    Hidden files and what lies in hidden folders are none.
+    Hidden files and what lies in hidden folders are none. `read` keeps the SHA-256 of each that was
+    asked for, by its path below the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
+        self.read: dict[str, str] = {}
 
     def __call__(self, name: str) -> str | None:
         """The template's text; None where there is none that may be read."""
@@ -184,9 +187,12 @@ class IncludeFolder:
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
-            return path.read_bytes().decode("utf-8-sig")
+            data = path.read_bytes()
+            text = data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
+        self.read[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        return text
 
 
 def schema_folder() -> Path:

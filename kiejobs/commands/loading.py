@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import (
     IncludeFolder,
@@ -34,23 +34,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which job file, and what the command line changes in it."""
+    """Which job file, what the command line changes in it, and what it is held against first.
+
+    `locked`: against its lock; `check_assets`: its files are looked at, too.
+    """
 
     file: str
     select: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     vars_files: tuple[str, ...] = ()
     max_jobs: int | None = None
+    locked: bool = False
+    check_assets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A job file that is free of errors; `problems` may hold warnings."""
+    """A job file that is free of errors; `problems` may hold warnings.
+
+    `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256.
+    """
 
     document: Document
     jobfile: JobFile
     expansion: Expansion
     problems: Problems
+    templates: Mapping[str, str]
+    vars_files: Mapping[str, str]
 
     @property
     def source(self) -> dict[str, Json]:
@@ -70,19 +80,28 @@ def load(wanted: Wanted) -> Loaded:
     if document is None:
         text = source.data.decode("utf-8", "replace")
         raise InvalidJobFile(problems, {source.name: text.splitlines()})
-    expansion = _expand(document, wanted, problems)
+    includes = IncludeFolder(Path(wanted.file).parent)
+    given = [_vars_file(name) for name in wanted.vars_files]
+    expansion = _expand(document, wanted, given, includes, problems)
     if expansion is None or problems.fatal:
         raise InvalidJobFile(problems, {document.name: document.lines})
-    return Loaded(document, expansion.jobfile, expansion, problems)
+    digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
+    return Loaded(document, expansion.jobfile, expansion, problems, includes.read, digests)
 
 
-def _expand(document: Document, wanted: Wanted, problems: Problems) -> Expansion | None:
+def _expand(
+    document: Document,
+    wanted: Wanted,
+    given: Sequence[Document],
+    includes: IncludeFolder,
+    problems: Problems,
+) -> Expansion | None:
     structure = structural_schema(read_schema("jobfile.schema.json"))
     jobfile = read_jobfile(document, structure, problems)
     if jobfile is None:
         return None
-    jobfile = replace(jobfile, vars={**jobfile.vars, **_variables(wanted, jobfile.vars)})
-    templates = Templates(IncludeFolder(Path(wanted.file).parent), clock=time.monotonic)
+    jobfile = replace(jobfile, vars={**jobfile.vars, **_variables(wanted, given, jobfile.vars)})
+    templates = Templates(includes, clock=time.monotonic)
     return expand(jobfile, catalogue(), templates, problems, max_jobs=wanted.max_jobs)
 
 
@@ -118,17 +137,26 @@ def campaign_of(file: str) -> str:
     return campaign
 
 
-def _variables(wanted: Wanted, known: Mapping[str, Json]) -> dict[str, Json]:
+def _variables(
+    wanted: Wanted, files: Sequence[Document], known: Mapping[str, Json]
+) -> dict[str, Json]:
     """`--vars-file`s in order, then `--var`s; each must be declared in the file's `vars`."""
     given: dict[str, Json] = {}
-    for name in wanted.vars_files:
-        given.update(_vars_file(name))
+    for file in files:
+        given.update(plain(file.root))
+    given.update(variables_of(wanted))
+    _refuse_unknown(given, known)
+    return given
+
+
+def variables_of(wanted: Wanted) -> dict[str, str]:
+    """`--var`s by name; of two with one name the later one. Raises UsageProblem."""
+    given: dict[str, str] = {}
     for text in wanted.variables:
         key, equals, value = text.partition("=")
         if not equals:
             raise UsageProblem(f"--var {text}: write it as name=value")
         given[key] = value
-    _refuse_unknown(given, known)
     return given
 
 
@@ -139,7 +167,7 @@ def _refuse_unknown(given: Mapping[str, Json], known: Mapping[str, Json]) -> Non
             raise UsageProblem(f"the job file has no variable `{key}`", hint=hint)
 
 
-def _vars_file(name: str) -> Mapping[str, Any]:
+def _vars_file(name: str) -> Document:
     document, found = read_document(read_source(name))
     if document is None or found:
         problems = Problems()
@@ -148,5 +176,4 @@ def _vars_file(name: str) -> Mapping[str, Any]:
         raise InvalidJobFile(problems, {name: lines})
     if not isinstance(document.root, dict):
         raise UsageProblem(f"{name} is not a mapping of variables")
-    values: Mapping[str, Any] = plain(document.root)
-    return values
+    return document

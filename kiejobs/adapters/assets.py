@@ -1,0 +1,112 @@
+"""The files that requests point at, looked at before anything is bought.
+
+In: URLs of a job file, and what their models take. Out: for each its digest, size and type, or what is
+wrong with it. Touches: the network, never with the key; nothing of a file is kept.
+
+The URLs come with strangers' branches: private addresses are not knocked at, redirects are looked at
+like first addresses, and no more bytes are read than the model takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urljoin
+
+import anyio
+import httpx
+
+from kiejobs.adapters.hosts import HostRefused, HostRule
+from kiejobs.adapters.kie import USER_AGENT, tls
+from kiejobs.adapters.net_words import in_words
+from kiejobs.core.assets import HEAD, media_type_of, wrong_type
+from kiejobs.core.lock_file import Asset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.core.assets import FileRule
+
+    Found: TypeAlias = "dict[str, Asset | str]"
+    """By URL: the file, or what is wrong with it."""
+
+_AT_ONCE = 8
+_LONGEST = 120.0  # seconds for one file
+_REDIRECTS = 5
+
+
+class _Refused(Exception):
+    """A URL that gives no file that may be sent."""
+
+
+async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
+    """Look at all of them, some at a time. `base` is the API's: a private one allows private files."""
+    rule, found = await HostRule.for_base(base), dict[str, Asset | str]()
+    places = anyio.CapacityLimiter(_AT_ONCE)
+    async with _client() as client, anyio.create_task_group() as group:
+
+        async def one(url: str, takes: FileRule) -> None:
+            async with places:
+                found[url] = await _look_at(client, rule, url, takes)
+
+        for url, takes in wanted.items():
+            group.start_soon(one, url, takes)
+    return {url: found[url] for url in wanted}
+
+
+def _client() -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
+        transport=httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+async def _look_at(
+    client: httpx.AsyncClient, rule: HostRule, url: str, takes: FileRule
+) -> Asset | str:
+    try:
+        with anyio.fail_after(_LONGEST):
+            return await _get(client, rule, url, takes)
+    except (_Refused, HostRefused) as refused:
+        return str(refused)
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+        return in_words(error)
+
+
+async def _get(client: httpx.AsyncClient, rule: HostRule, url: str, takes: FileRule) -> Asset:
+    for _ in range(_REDIRECTS + 1):
+        await rule.check(url)
+        request = client.build_request("GET", url, extensions={"trace": rule.trace})
+        response = await client.send(request, stream=True)
+        try:
+            if not response.is_redirect:
+                return await _read(response, takes)
+            url = urljoin(url, response.headers.get("location", ""))
+        finally:
+            await response.aclose()
+    raise _Refused("too many redirects")
+
+
+async def _read(response: httpx.Response, takes: FileRule) -> Asset:
+    if response.status_code != 200:
+        raise _Refused(f"the host answered HTTP {response.status_code}")
+    told = response.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > takes.most:
+        raise _Refused(f"it has {int(told):,} bytes, and the model takes {takes.most:,}")
+    digest, size, head = hashlib.sha256(), 0, b""
+    async for chunk in response.aiter_raw():
+        digest.update(chunk)
+        size, head = size + len(chunk), head + chunk[: HEAD - len(head)]
+        if size > takes.most:
+            raise _Refused(f"it has more than the {takes.most:,} bytes that the model takes")
+    media_type = media_type_of(head)
+    wrong = wrong_type(takes, media_type) if size else "it is empty"
+    if wrong is not None:
+        raise _Refused(wrong)
+    return Asset(digest.hexdigest(), size, media_type or "application/octet-stream")

@@ -1,0 +1,45 @@
+"""`kiejobs lock FILE`: write down what the campaign comes to now, for `--locked` to hold it against.
+
+In: a job file, its variables. Out: `FILE.lock`. Touches: disk; with `--check-assets` the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import write_atomically
+from kiejobs.commands.loading import load
+from kiejobs.commands.locking import lock_of, lock_path, look_at_assets
+from kiejobs.core.assets import wanted_files
+from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.lock_file import to_bytes
+from kiejobs.reports.lock_report import locked_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.commands.loading import Wanted
+    from kiejobs.commands.screen import Screen
+    from kiejobs.core.lock_file import Asset
+
+
+def lock(wanted: Wanted, screen: Screen) -> ExitCode:
+    loaded = load(wanted)
+    images: Mapping[str, Asset | None]
+    if wanted.check_assets:
+        images = look_at_assets(loaded, screen)
+    else:
+        images = dict.fromkeys(wanted_files(loaded.expansion))
+    made = lock_of(loaded, wanted, images)
+    path, data = lock_path(wanted.file), to_bytes(made)
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == data:
+            screen.say(locked_text(str(path), made, written=False))
+            return ExitCode.DONE
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error
+    screen.say(locked_text(str(path), made, written=True))
+    return ExitCode.DONE

@@ -1,0 +1,138 @@
+"""What a job file is held against where that is asked for: its lock, and the files that it points at.
+
+In: a loaded job file, `--locked`, `--check-assets`. Out: nothing where all is as it was, StalePlan or
+UsageProblem where it is not. Touches: the lock, by reading; with `--check-assets` the network.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kiejobs.adapters.system import api_base, read_source
+from kiejobs.commands.loading import variables_of
+from kiejobs.core.assets import wanted_files
+from kiejobs.core.errors import StalePlan, UsageProblem
+from kiejobs.core.lock_changes import differences
+from kiejobs.core.lock_file import Asset, Lock, from_bytes, image_name, make_lock
+from kiejobs.core.plan import difference
+from kiejobs.reports.diff_words import diff_lines
+from kiejobs.reports.lock_report import assets_text, changes_text
+from kiejobs.reports.paint import Paint
+from kiejobs.reports.screen import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.adapters.assets import Found
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.screen import Screen
+    from kiejobs.core.assets import FileRule
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.lock_changes import Explain
+    from kiejobs.core.lock_file import LockedJob
+
+
+def require_locked(
+    loaded: Loaded,
+    wanted: Wanted,
+    screen: Screen,
+    *,
+    base: str | None = None,
+    ledger: Ledger | None = None,
+) -> None:
+    """Does nothing without `--locked` and `--check-assets`.
+
+    `base` is the API's, as for `fetch_assets`; the `ledger` knows what was bought, and so what changed
+    in a request. Raises StalePlan where the lock says something else, UsageProblem where there is no lock
+    or a file can't be used.
+    """
+    locked = read_lock(wanted.file) if wanted.locked else None
+    images = look_at_assets(loaded, screen, base) if wanted.check_assets else {}
+    if locked is None:
+        return
+    now = lock_of(loaded, wanted, images)
+    explain = _explainer(loaded, ledger)
+    found = list(differences(locked, now, explain, images=wanted.check_assets))
+    if found:
+        screen.say(changes_text(found, color=screen.color_err))
+        hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it anew"
+        raise StalePlan(f"{wanted.file} is not what its lock says", hint=hint)
+
+
+def lock_path(file: str) -> Path:
+    """Beside the job file, under its name and `.lock`."""
+    return Path(f"{file}.lock")
+
+
+def read_lock(file: str) -> Lock:
+    """The lock of a job file. Raises UsageProblem where there is none, or none of ours."""
+    path, again = lock_path(file), f"`kiejobs lock {quoted(file)}` writes it"
+    if not path.exists():
+        raise UsageProblem(f"{path} is missing", hint=again)
+    try:
+        return from_bytes(read_source(str(path)).data)
+    except ValueError as error:
+        raise UsageProblem(f"{path} can't be read as a lock: {error}", hint=again) from error
+
+
+def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) -> Lock:
+    """What the lock would be now; `images` by their URLs."""
+    return make_lock(
+        loaded.expansion,
+        {image_name(url): asset for url, asset in images.items()},
+        templates=loaded.templates,
+        vars_files={
+            _beside(wanted.file, name): digest for name, digest in loaded.vars_files.items()
+        },
+        variables=variables_of(wanted),
+    )
+
+
+def look_at_assets(loaded: Loaded, screen: Screen, base: str | None = None) -> dict[str, Asset]:
+    """The campaign's files by URL. Raises UsageProblem, all that is wrong told before."""
+    files = wanted_files(loaded.expansion)
+    found = _fetched(files, base)
+    seen = {url: asset for url, asset in found.items() if isinstance(asset, Asset)}
+    wrong = {url: why for url, why in found.items() if isinstance(why, str)}
+    if wrong:
+        screen.say(assets_text(wrong, color=screen.color_err))
+        what = f"{len(wrong)} of {len(found)} files that the requests point at can't be used"
+        raise UsageProblem(what, hint="the API would fetch them as they are")
+    return seen
+
+
+def _fetched(files: Mapping[str, FileRule], base: str | None) -> Found:
+    from kiejobs.adapters.assets import fetch_assets  # noqa: PLC0415 - httpx is slow to import
+
+    return anyio.run(fetch_assets, files, base or api_base(None))
+
+
+def _beside(file: str, name: str) -> str:
+    """A file's name as seen from the job file's folder; no absolute path gets into a lock."""
+    if Path(name).is_absolute():
+        return Path(name).name
+    return Path(os.path.relpath(name, Path(file).parent)).as_posix()
+
+
+def _explainer(loaded: Loaded, ledger: Ledger | None) -> Explain:
+    """Says what changed in a request, where the locked one was bought."""
+    numbers: dict[str, int] = {}
+
+    def explain(address: str, locked: LockedJob) -> str | None:
+        attempt = ledger.bought(locked.fingerprint, locked.take) if ledger is not None else None
+        if attempt is None:
+            return None
+        if not numbers:
+            numbers.update((line.address, line.number) for line in loaded.expansion.outlines())
+        job = loaded.expansion.job(numbers[address])
+        fields = difference(
+            {"model": attempt.reserved.model, **attempt.reserved.input},
+            {"model": job.model, **job.input},
+        )
+        return "; ".join(diff_lines(fields, Paint(color=False))) or None
+
+    return explain
