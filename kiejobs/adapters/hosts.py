@@ -9,6 +9,7 @@ addresses, unless the API itself lives at such an address (a stand-in, a staging
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -26,6 +27,7 @@ _WRAPPED = [ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96")]
 
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; not known to every Python
 _Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+_PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _CONNECTED = "connection.connect_tcp.complete"
 
 
@@ -35,9 +37,13 @@ class HostRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """`private_too` where the API's own base is at a private address."""
+    """`private_too` where the API's own base is at a private address.
+
+    `only` are the hosts that the policy names, `*.example.com` for all below one; None for any.
+    """
 
     private_too: bool
+    only: tuple[str, ...] | None = None
 
     @classmethod
     async def for_base(cls, base: str) -> HostRule:
@@ -46,8 +52,13 @@ class HostRule:
         return cls(any(not is_public(address) for address in await _addresses(host)))
 
     async def check(self, url: str) -> None:
-        """Raises HostRefused for what is not http(s), names no host, or leads to a private address."""
+        """Raises HostRefused for what is not http(s), names no host, or leads to a private address.
+
+        And for a host that is not one of `only`.
+        """
         host = _host(url)
+        if self.only is not None and not any(_is_meant(host, name) for name in self.only):
+            raise HostRefused(f"{shown(host)} is no result host that the policy allows")
         if self.private_too:
             return
         for address in await _addresses(host):
@@ -79,6 +90,14 @@ def _host(url: str) -> str:
     if parts.username or parts.password:
         raise HostRefused(f"a URL with a user name in it: {shown(url)}")
     return parts.hostname
+
+
+def _is_meant(host: str, name: str) -> bool:
+    """Is `host` the one that a policy names? Case and a final dot don't count (RFC 4343, 1034)."""
+    host, name = host.lower().removesuffix("."), name.lower()
+    if not _PLAIN.fullmatch(host):
+        return False
+    return host.endswith(name[1:]) if name.startswith("*.") else host == name
 
 
 def is_public(address: str) -> bool:

@@ -50,5 +50,5 @@ def where(rest: dict[str, Any]) -> Where:
     """Which folders and which API."""
     from kiejobs.commands.workspace import Where
 
-    names = ("runs", "outputs", "base_url", "sandbox", "speed", "faults")
+    names = ("runs", "outputs", "base_url", "sandbox", "speed", "faults", "policy")
     return Where(**{name: rest[name] for name in names if name in rest})

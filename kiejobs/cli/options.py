@@ -14,6 +14,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiejobs.core.policy import Policy
+
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
     DurationBase = click.ParamType[float]
     RateBase = click.ParamType[tuple[int, float]]
@@ -121,7 +123,7 @@ CREDITS = Credits()
 
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
     """An option that can also be set by `KIEJOBS_<NAME>`; `name` is its long spelling."""
-    long = name.lstrip("-").replace("-", "_").upper()
+    long = name.partition("/")[0].lstrip("-").replace("-", "_").upper()
     return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
 
 
@@ -147,11 +149,31 @@ def format_flag(*forms: str) -> Decorator:
     )
 
 
+def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Policy | None:
+    """The policy that holds, for the command; what it says of flags is laid beneath the others."""
+    if context.resilient_parsing:
+        return None
+    from kiejobs.commands.policy import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
+
+    policy = policy_in_force(named)
+    context.default_map = {**(context.default_map or {}), **flags_of(policy)}
+    return policy
+
+
+POLICY = flag(
+    "--policy",
+    metavar="FILE",
+    is_eager=True,  # before the flags that it has defaults for
+    callback=_policy,
+    help="The policy that holds.  [default: kiejobs.yaml, here or above]",
+)
+
 FOLDERS = stacked(
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
     flag("--outputs", metavar="DIR", help="Folder of the media.  [default: outputs]"),
     flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),
     flag("--sandbox", is_flag=True, help="Rehearse: look under rehearsal/, spend nothing."),
+    POLICY,
 )
 
 REHEARSAL = stacked(
@@ -195,7 +217,7 @@ BUYING = stacked(
          help="At most so many creates in any such span."),
     flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,
          help="At most so many tasks at the API at once."),
-    flag("--canary", is_flag=True,
+    flag("--canary/--no-canary", default=False,
          help="Buy the cheapest of each job first; go on where it succeeded."),
     flag("--max-failures", type=FAILURES, metavar="N|N%",
          help="Stop buying at so many failures; keep collecting."),

@@ -21,6 +21,7 @@ from kiejobs.cli.options import (
     FOLDERS,
     FOLLOWING,
     HEARING,
+    POLICY,
     REHEARSAL,
     SELECT,
     flag,
@@ -47,18 +48,20 @@ def init(folder: str) -> ExitCode:
 @door.command(short_help="Tell every problem of a job file.")
 @click.argument("files", metavar="JOBFILE...", nargs=-1, required=True)
 @CHOICE
+@POLICY
 @format_flag()
 def validate(files: tuple[str, ...], form: str, **choice: Any) -> ExitCode:
     """Tell every problem of the job files, each at its place. Needs no key and no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import validate as verb
 
-    return verb.validate(wanted("", choice), files, form, make_screen())
+    return verb.validate(wanted("", choice), files, form, make_screen(), choice["policy"])
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
 @FILE
 @CHOICE
+@POLICY
 def render(file: str, **choice: Any) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
     from kiejobs.cli.screen import make_screen

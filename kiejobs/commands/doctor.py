@@ -24,6 +24,7 @@ from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.ports import Unanswered
 from kiejobs.reports.check_reports import Check, doctor_document, doctor_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.policy_report import policy_detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,14 @@ _LITTLE_ROOM = 2**30  # bytes
 def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
-    checks = [*_versions(), *_key(space), *_api(space), *_folders(space), *_journals(space)]
+    checks = [
+        *_versions(),
+        _policy(space),
+        *_key(space),
+        *_api(space),
+        *_folders(space),
+        *_journals(space),
+    ]
     if form == "json":
         screen.show(json_text(doctor_document(checks)))
     else:
@@ -57,6 +65,10 @@ def _versions() -> Iterator[Check]:
         except PackageNotFoundError:
             yield Check("packages", ok=False, detail=f"{package} is not installed")
     yield Check("packages", ok=True, detail=", ".join(found))
+
+
+def _policy(space: Workspace) -> Check:
+    return Check("policy", ok=True, detail=policy_detail(space.policy))
 
 
 def _key(space: Workspace) -> Iterator[Check]:

@@ -7,7 +7,7 @@ process; secrets are handed from the system adapter straight to the API's.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,7 @@ async def opened(
     `calls_back`: a rehearsal's API is to send its callbacks, too.
     """
     transport = _rehearsal(space, calls_back=calls_back) if space.sandbox else None
-    rule = HostRule(private_too=True) if space.sandbox else await HostRule.for_base(space.base)
+    rule = await _host_rule(space)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.folder, rule, transport)
     try:
@@ -69,6 +69,13 @@ async def opened(
     finally:
         await api.close()
         await artifacts.close()
+
+
+async def _host_rule(space: Workspace) -> HostRule:
+    """A rehearsal's results come from nowhere; the others from where the policy lets them."""
+    if space.sandbox:
+        return HostRule(private_too=True)
+    return replace(await HostRule.for_base(space.base), only=space.policy.hosts)
 
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:

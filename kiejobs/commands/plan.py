@@ -17,6 +17,7 @@ from kiejobs.commands.planning import (
     usd_per_credit,
     widest_address,
 )
+from kiejobs.commands.policy import Gate
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode
 from kiejobs.reports.plan_report import PlanText, plan_json
@@ -45,10 +46,14 @@ def plan(
     require_selected(loaded, wanted)
     ledger = space.ledger(space.journals())
     made = make_plan(loaded, wanted, space, ledger, retry)
+    gate = Gate(space.policy, loaded, ledger)
     if form == "json":
         campaign = loaded.jobfile.campaign
         pieces = plan_json(
-            made.changes(), lambda change: diff_of(loaded, change), campaign, lambda: made.totals
+            gate.watch(made.changes()),
+            lambda change: diff_of(loaded, change),
+            campaign,
+            lambda: made.totals,
         )
         screen.stream(pieces)
     else:
@@ -60,10 +65,11 @@ def plan(
             rehearsal=space.sandbox,
         )
         screen.show(text.header())
-        for change in made.changes():
+        for change in gate.watch(made.changes()):
             screen.show(text.line(change, diff_of(loaded, change) or ()))
         left = budget_left(loaded, ledger, budget)
         screen.show(text.footer(made.totals, campaign=loaded.jobfile.campaign, budget_left=left))
+    gate.require_open(screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING
     return ExitCode.DONE

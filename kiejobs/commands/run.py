@@ -27,6 +27,7 @@ from kiejobs.commands.planning import (
     usd_per_credit,
     widest_address,
 )
+from kiejobs.commands.policy import require_allowed
 from kiejobs.commands.records import refresh_manifests
 from kiejobs.commands.telling import tell_others, tell_unfinished
 from kiejobs.commands.workspace import open_workspace
@@ -89,6 +90,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
         _show(loaded, lines, made.totals, left, how, space, screen)
+        require_allowed(space.policy, loaded, ledger, lines, screen)
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )

@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
+from kiejobs.commands.policy import check_against
 from kiejobs.core.errors import ExitCode, InvalidJobFile, Problems
+from kiejobs.core.policy import NO_POLICY, Policy
 from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from kiejobs.commands.screen import Screen
 
 
-def validate(wanted: Wanted, files: Sequence[str], form: str, screen: Screen) -> ExitCode:
+def validate(
+    wanted: Wanted, files: Sequence[str], form: str, screen: Screen, policy: Policy = NO_POLICY
+) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case."""
     documents = []
     valid = True
     for file in files:
-        jobs, problems, lines = _look(replace(wanted, file=file))
+        jobs, problems, lines = _look(replace(wanted, file=file), policy)
         valid = valid and jobs is not None
         documents.append(diagnostics_document(file, jobs, problems))
         if form == "text":
@@ -35,13 +39,16 @@ def validate(wanted: Wanted, files: Sequence[str], form: str, screen: Screen) ->
     return ExitCode.DONE if valid else ExitCode.INVALID
 
 
-def _look(wanted: Wanted) -> tuple[int | None, Problems, Mapping[str, Sequence[str]]]:
+def _look(
+    wanted: Wanted, policy: Policy
+) -> tuple[int | None, Problems, Mapping[str, Sequence[str]]]:
     """How many jobs, or None; the problems; the lines to show them in."""
     try:
         loaded = load(wanted)
     except InvalidJobFile as invalid:
         return None, invalid.problems, invalid.lines
-    return len(loaded.expansion), loaded.problems, {wanted.file: loaded.document.lines}
+    jobs = len(loaded.expansion) if check_against(policy, loaded) else None
+    return jobs, loaded.problems, {wanted.file: loaded.document.lines}
 
 
 def _tell(

@@ -16,6 +16,7 @@ from kiejobs.adapters.lock import live_run
 from kiejobs.adapters.output_folder import OutputFolder
 from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of
 from kiejobs.core.fold import fold
+from kiejobs.core.policy import NO_POLICY, Policy
 
 if TYPE_CHECKING:
     from kiejobs.core.fold import JournalRecord
@@ -35,6 +36,7 @@ class Where:
     sandbox: bool = False
     speed: float = 20.0
     faults: str | None = None
+    policy: Policy = NO_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Workspace:
     faults: str | None
     flag: str
     """What to add to a command that is shown to a person, so that it works here."""
+    policy: Policy = NO_POLICY
 
     @property
     def folder(self) -> OutputFolder:
@@ -77,23 +80,38 @@ class Workspace:
 
 
 def open_workspace(where: Where) -> Workspace:
-    """A rehearsal lives under `rehearsal/` unless its folders are named."""
-    root = REHEARSAL if where.sandbox else Path()
+    """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
     base = SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     return Workspace(
-        runs=Path(where.runs) if where.runs else root / "runs",
-        outputs=Path(where.outputs) if where.outputs else root / "outputs",
+        runs=_folder("runs", where.runs, where.policy.runs, where),
+        outputs=_folder("outputs", where.outputs, where.policy.outputs, where),
         base=base,
         origin=origin_of(base),
         sandbox=where.sandbox,
         speed=where.speed,
         faults=where.faults,
         flag=_as_flags(where),
+        policy=where.policy,
     )
+
+
+def _folder(name: str, flag: str | None, ruled: str | None, where: Where) -> Path:
+    """The flag's, else the rehearsal's, else the policy's, which is beside its file, else `name`."""
+    if flag:
+        return Path(flag)
+    if where.sandbox:
+        return REHEARSAL / name
+    return Path(where.policy.file or "").parent / ruled if ruled else Path(name)
 
 
 def _as_flags(where: Where) -> str:
     """The flags again, as they would be typed."""
-    named = {"--runs": where.runs, "--outputs": where.outputs, "--base-url": where.base_url}
+    policy = where.policy.file if where.policy.named else None
+    named = {
+        "--runs": where.runs,
+        "--outputs": where.outputs,
+        "--base-url": where.base_url,
+        "--policy": policy,
+    }
     words = [f" {name} {shlex.quote(value)}" for name, value in named.items() if value]
     return "".join([" --sandbox" if where.sandbox else "", *words])

@@ -1,0 +1,106 @@
+"""The policy of this checkout: read once for a command, then held against what it would buy.
+
+In: `--policy`, a loaded job file, the ledger, the plan's lines. Out: a `Policy`; words and an end with
+exit code 5 where a plan breaks its rules. Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.policy_file import find_policy
+from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import InvalidJobFile, Problems, SpendingStopped
+from kiejobs.core.policy import NO_POLICY, Policy, read_policy
+from kiejobs.core.policy_rules import Audit, check_file
+from kiejobs.reports.policy_report import breaches_text
+from kiejobs.reports.screen import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kiejobs.commands.loading import Loaded
+    from kiejobs.commands.screen import Screen
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
+
+_LARGEST = 2**20  # bytes
+
+
+def policy_in_force(named: str | None) -> Policy:
+    """The policy of that name, else the checkout's, else one that rules nothing out.
+
+    Raises UsageProblem where it can't be read, InvalidJobFile with all that is wrong with it.
+    """
+    file = named or find_policy()
+    if file is None:
+        return NO_POLICY
+    source = read_source(file, most=_LARGEST)
+    document, found = read_document(source)
+    problems = Problems()
+    problems.extend(found)
+    policy = None
+    if document is not None:
+        schema = read_schema("policy.schema.json")
+        policy = read_policy(document, schema, problems, named=named is not None)
+    if policy is None or problems.fatal:
+        lines = source.data.decode("utf-8", "replace").splitlines()
+        raise InvalidJobFile(problems, {file: lines})
+    return policy
+
+
+def flags_of(policy: Policy) -> dict[str, str | bool]:
+    """What the policy says of flags, by the names of parameters, as click's `default_map` wants it."""
+    flags = {flag.replace("-", "_"): value for flag, value in policy.defaults.items()}
+    if policy.callback_url is not None:
+        flags["public_url"] = policy.callback_url
+    return flags
+
+
+class Gate:
+    """Looks at a plan as it passes by, and says at its end whether the policy lets it through."""
+
+    def __init__(self, policy: Policy, loaded: Loaded, ledger: Ledger) -> None:
+        self._policy = policy
+        self._expansion = loaded.expansion
+        campaign = loaded.jobfile.campaign
+        jobs, held = len(loaded.expansion), ledger.committed(campaign)
+        self._audit = Audit(policy, campaign, jobs=jobs, committed=held)
+
+    def watch(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """The same lines, noted."""
+        for change in changes:
+            if change.spends and change.number is not None and self._policy.places:
+                self._audit.add(self._expansion.outline(change.number))
+            yield change
+
+    def require_open(self, screen: Screen) -> None:
+        """Tells every rule that is broken. Raises SpendingStopped where there is one."""
+        breaches = self._audit.breaches()
+        if not breaches:
+            return
+        screen.say(breaches_text(breaches, color=screen.color_err))
+        rules = plural(len({breach.rule for breach in breaches}), "rule")
+        raise SpendingStopped(
+            f"the plan breaks {rules} of {self._policy.file}: nothing is bought",
+            hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
+        )
+
+
+def require_allowed(
+    policy: Policy, loaded: Loaded, ledger: Ledger, lines: Sequence[Change], screen: Screen
+) -> None:
+    """The whole plan at once. Raises SpendingStopped."""
+    gate = Gate(policy, loaded, ledger)
+    for _ in gate.watch(lines):
+        pass
+    gate.require_open(screen)
+
+
+def check_against(policy: Policy, loaded: Loaded) -> bool:
+    """Adds what the policy has against a job file to its problems; is there nothing?"""
+    if not policy.places:
+        return True
+    check_file(policy, loaded.jobfile, loaded.expansion.outlines(), loaded.problems)
+    return not loaded.problems.fatal
