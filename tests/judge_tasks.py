@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 _WORD = re.compile(r"\[(\w+)=([^\]]*)\]")
@@ -55,13 +54,6 @@ def words_of(body: dict[str, Any]) -> dict[str, str]:
 def accepted(log: Path) -> list[dict[str, Any]]:
     """The oracle: what was accepted, in order."""
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def most_in(times: Sequence[float], seconds: float) -> int:
-    """The most requests in any window of that length."""
-    return max(
-        (sum(1 for t in times if start <= t < start + seconds) for start in times), default=0
-    )
 
 
 def listed(text: str) -> list[str]:

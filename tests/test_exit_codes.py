@@ -5,25 +5,12 @@ from __future__ import annotations
 import shutil
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pytest
 
 from kiejobs.core.errors import ExitCode
-from tests.bench import FAST, PACKAGE, Bench, ended, judged
+from tests.bench import FAST, PACKAGE, Bench, ended
 from tests.judge_server import KEY, RECORD, Judge
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 Set = tuple[Bench, Judge]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Set]:
-    bench, judge = judged(tmp_path)
-    with judge:
-        yield bench, judge
 
 
 def test_0_is_done(table: Set) -> None:
