@@ -49,6 +49,19 @@ def diagnostics_document(
     }
 
 
+def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
+    """What there is to say beside the message: `help` or `note`, and the words, not cleaned."""
+    if problem.hint:
+        yield "help", problem.hint
+    if problem.count > 1:
+        example = f", e.g. {problem.example}" if problem.example else ""
+        yield "note", f"hits {problem.count:,} combinations{example}"
+    elif problem.example:
+        yield "note", f"in {problem.example}"
+    for place in problem.also:
+        yield "note", f"see also {place}"
+
+
 def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint) -> Iterator[str]:
     place = problem.place
     label = _paint_of(problem, paint)(f"{problem.severity}[{clean(problem.code)}]")
@@ -57,7 +70,7 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
     margin = " " * (len(str(place.line)) if place else 1)
     if place is not None:
         yield from _excerpt(place, lines.get(place.file, ()), margin, problem, paint)
-    for kind, text in _remarks(problem):
+    for kind, text in remarks(problem):
         yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {clean(text)}"
 
 
@@ -84,18 +97,6 @@ def _around(line: str, at: int) -> tuple[str, str]:
 
 def _shown(text: str) -> str:
     return clean(text.replace("\t", "    "))
-
-
-def _remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
-    if problem.hint:
-        yield "help", problem.hint
-    if problem.count > 1:
-        example = f", e.g. {problem.example}" if problem.example else ""
-        yield "note", f"hits {problem.count:,} combinations{example}"
-    elif problem.example:
-        yield "note", f"in {problem.example}"
-    for place in problem.also:
-        yield "note", f"see also {place}"
 
 
 def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:

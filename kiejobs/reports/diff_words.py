@@ -27,12 +27,8 @@ def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
     return [_line(change, paint) for change in diff]
 
 
-def _line(change: FieldChange, paint: Paint) -> str:
-    was, now = _both(change.was, change.now)
-    return f"{clean(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
-
-
-def _both(was: Json, now: Json) -> tuple[str, str]:
+def both_words(was: Json, now: Json) -> tuple[str, str]:
+    """Each on one line; texts as JSON has them, long ones cut around where they differ."""
     if not (isinstance(was, str) and isinstance(now, str)):
         return _one(was), _one(now)
     whole = (_spelled(was), _spelled(now))
@@ -40,6 +36,11 @@ def _both(was: Json, now: Json) -> tuple[str, str]:
         return f'"{whole[0]}"', f'"{whole[1]}"'
     at = _common(was, now)
     return _around(was, at), _around(now, at)
+
+
+def _line(change: FieldChange, paint: Paint) -> str:
+    was, now = both_words(change.was, change.now)
+    return f"{clean(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
 
 
 def _common(was: str, now: str) -> int:

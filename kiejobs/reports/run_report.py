@@ -41,7 +41,7 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     """Every job with its task and its file or error; the totals; what to do next; where it all is."""
     paint = Paint(color)
     lines = [paint.bold(_title(view)), "", *_table(view.jobs, paint), ""]
-    lines += [paint.bold(_totals(view.jobs)), *_bought(view)]
+    lines += [paint.bold(totals_words(view.jobs)), *bought_words(view)]
     steps, places = list(step_lines(steps_after(view), paint)), list(_places(view))
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
@@ -61,6 +61,35 @@ def report_document(view: RunView) -> dict[str, Json]:
         "jobs": [_job(job) for job in view.jobs],
         "next": [step.document() for step in steps_after(view)],
     }
+
+
+def totals_words(jobs: Sequence[JobView]) -> str:
+    """How many jobs stand how, and what is charged, held and in doubt."""
+    counts = Counter(job.standing for job in jobs)
+    parts = [f"{counts[s]:,} {state_words(s)}" for s in Standing if counts[s]]
+    money_ = [_charged(jobs)]
+    open_ = [job.planned for job in jobs if job.standing in _HELD]
+    doubted = [job.planned for job in jobs if job.standing is Standing.IN_DOUBT]
+    if open_:
+        money_.append(f"{_sum(open_)} held by what is at the API")
+    if doubted:
+        money_.append(f"{_sum(doubted)} in doubt")
+    states = ", ".join(parts) or "nothing done"
+    return f"{plural(len(jobs), 'job')}: {states}; {', '.join(money_)}"
+
+
+def bought_words(view: RunView) -> Iterator[str]:
+    """What this run alone bought, of all that stands in its table; `collect` has nothing to say."""
+    if view.manifest["command"] != "run":
+        return
+    bought, doubts = view.bought, view.doubts
+    told = (
+        f"{plural(len(bought), 'job')} for {_sum(map(price_of, bought))}" if bought else "nothing"
+    )
+    if doubts:
+        more = f"{plural(len(doubts), 'job')} for {_sum(map(price_of, doubts))}"
+        told += f"{'' if bought else ' for sure'}; in doubt: {more}"
+    yield f"this run bought {told}"
 
 
 def _title(view: RunView) -> str:
@@ -103,20 +132,6 @@ def _below(job: JobView) -> Iterator[str]:
             yield shortened(clean(text), _LONGEST)
 
 
-def _totals(jobs: Sequence[JobView]) -> str:
-    counts = Counter(job.standing for job in jobs)
-    parts = [f"{counts[s]:,} {state_words(s)}" for s in Standing if counts[s]]
-    money_ = [_charged(jobs)]
-    open_ = [job.planned for job in jobs if job.standing in _HELD]
-    doubted = [job.planned for job in jobs if job.standing is Standing.IN_DOUBT]
-    if open_:
-        money_.append(f"{_sum(open_)} held by what is at the API")
-    if doubted:
-        money_.append(f"{_sum(doubted)} in doubt")
-    states = ", ".join(parts) or "nothing done"
-    return f"{plural(len(jobs), 'job')}: {states}; {', '.join(money_)}"
-
-
 def _charged(jobs: Sequence[JobView]) -> str:
     """What the API said that it charged; it does not always say."""
     said = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
@@ -125,20 +140,6 @@ def _charged(jobs: Sequence[JobView]) -> str:
         return f"{price_text(said)} charged"
     planned = f"{_sum(unsaid)} planned, the API did not say what it charged"
     return f"{price_text(said)} charged, {planned}" if said else planned
-
-
-def _bought(view: RunView) -> Iterator[str]:
-    """What this run alone bought, of all that stands in its table; `collect` has nothing to say."""
-    if view.manifest["command"] != "run":
-        return
-    bought, doubts = view.bought, view.doubts
-    told = (
-        f"{plural(len(bought), 'job')} for {_sum(map(price_of, bought))}" if bought else "nothing"
-    )
-    if doubts:
-        more = f"{plural(len(doubts), 'job')} for {_sum(map(price_of, doubts))}"
-        told += f"{'' if bought else ' for sure'}; in doubt: {more}"
-    yield f"this run bought {told}"
 
 
 def _places(view: RunView) -> Iterator[str]:

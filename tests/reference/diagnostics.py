@@ -14,6 +14,7 @@ import kiejobs
 from kiejobs.adapters.system import read_source
 from kiejobs.commands.loading import Wanted, load
 from kiejobs.core.errors import InvalidJobFile, Problems
+from kiejobs.reports.code_meanings import MEANINGS
 from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.sandbox.fault_file import read_faults
 
@@ -21,44 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "diagnostics"
-
-MEANINGS = {
-    "axis-value": "A value of an axis can't be named in an address: a mapping without `id` or `name`.",
-    "duplicate-request": "Two jobs would buy the very same request. `takes` says that this is meant.",
-    "duplicate-row": "Two `include` entries make rows with the same address.",
-    "duplicate-value": 'An axis has a value twice, counted after coercion: `5` and `"5"` are one.',
-    "empty-job": "`exclude` leaves nothing of a job.",
-    "exclude-key": "An `exclude` entry names something that is not an axis.",
-    "fault": "A fault file for the sandbox has a mistake.",
-    "field-set-twice": "An axis fills a field that `input` sets to something else.",
-    "invalid-field": "A value that the model's schema refuses.",
-    "invalid-text": "A request that JSON can't carry exactly, such as half a surrogate pair.",
-    "jobfile-structure": "The file has not the form of a job file: a wrong type, a missing key.",
-    "matrix-too-large": "Working the matrix out would take too long: millions of combinations "
-    "against many `exclude` and `include` entries.",
-    "missing-field": "The model needs a field that neither `input` nor an axis gives.",
-    "no-model": "A job names no model, and `defaults` names none either.",
-    "output-collision": "Two jobs would write the same file.",
-    "output-path": "`output` gives a path that would leave the output folder, or no system takes.",
-    "template": "A template can't be read, or can't be rendered for some combination.",
-    "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
-    "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
-    "unknown-key": "A key that a job file doesn't have.",
-    "unknown-model": "There is no schema for this model.",
-    "useless-exclude": "An `exclude` entry removes nothing, so it says something else than was meant.",
-    "yaml-alias": "An alias without its anchor, one that contains itself, or aliases that blow the "
-    "file up.",
-    "yaml-depth": "Nested deeper than any job file needs to be.",
-    "yaml-documents": "A second document begins. One file is one campaign.",
-    "yaml-duplicate-key": "A key is there twice in one mapping.",
-    "yaml-empty": "There is nothing in the file.",
-    "yaml-encoding": "The file is not UTF-8, or holds characters that nobody can see.",
-    "yaml-key": "A key that is not text.",
-    "yaml-number": "A number that JSON can't hold, or not exactly.",
-    "yaml-size": "The file is larger than 64 MB, or holds more values than it may.",
-    "yaml-syntax": "This is not YAML. A template without quotes is the usual reason.",
-    "yaml-tag": "A tag that has no meaning here, or a value that is not what its tag promises.",
-}
 
 WITHOUT_EXAMPLE = {
     "invalid-text": "a guard behind other guards: no file is known that gets there",
