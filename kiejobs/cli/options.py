@@ -221,5 +221,7 @@ BUYING = stacked(
          help="Buy the cheapest of each job first; go on where it succeeded."),
     flag("--max-failures", type=FAILURES, metavar="N|N%",
          help="Stop buying at so many failures; keep collecting."),
+    flag("--allow-behind", is_flag=True,
+         help="Buy although git's upstream may have journals that are not here."),
     flag("--detach", is_flag=True, help="End after submitting; `kiejobs collect` does the rest."),
 )  # fmt: skip

@@ -135,6 +135,7 @@ def run(
     detach: bool,
     canary: bool,
     listen: bool,
+    allow_behind: bool,
     **rest: Any,
 ) -> ExitCode:
     """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
@@ -168,6 +169,7 @@ def run(
         most_failures=_limit(max_failures),
         plan_file=plan_file,
         expect=expect,
+        allow_behind=allow_behind,
     )
     return verb.run(wanted(file or "", rest), where(rest), how, make_screen())
 

@@ -15,6 +15,7 @@ from kiejobs.commands.approving import expected, open_plan, require_approved
 from kiejobs.commands.buying import intentions, job_by_number, lately
 from kiejobs.commands.carrying import Errand, carry_out, new_journal
 from kiejobs.commands.concluding import NOTHING_DONE, conclude
+from kiejobs.commands.freshness import require_fresh
 from kiejobs.commands.listening import listening
 from kiejobs.commands.loading import load
 from kiejobs.commands.opening import require_key
@@ -68,6 +69,7 @@ class How:
     most_failures: FailureLimit | None = None
     plan_file: str | None = None
     expect: str | None = None
+    allow_behind: bool = False
 
 
 def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
@@ -98,6 +100,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         limit = how.most_failures
         most = limit.of(made.totals.actions[Action.SUBMIT]) if limit is not None else None
         errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
+        if made.totals.actions[Action.SUBMIT] and not how.allow_behind:
+            require_fresh(space, screen)
         if approval is not None:
             require_approved(approval, lines, ledger, space, screen)
         if not any(map(does_something, lines)):

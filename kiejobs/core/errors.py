@@ -143,7 +143,9 @@ class SpendingStopped(KiejobsError):
 
 
 class StalePlan(KiejobsError):
-    """What was approved is not what would be bought now, or was bought already."""
+    """What was approved is not what would be bought now, or was bought already; or a plan was made
+    without journals that others have pushed.
+    """
 
     exit_code = ExitCode.STALE_PLAN
 

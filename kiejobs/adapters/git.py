@@ -1,0 +1,211 @@
+"""A repository, asked through the git executable; nothing in it is ever changed.
+
+In: a folder, revisions, paths. Out: commits as hashes, paths. Touches: processes; the network for one
+question, `tip_at`.
+
+git is given no shell, no terminal, no key of ours, and no setting of a repository that would have it
+start a program while it looks around. What asks a remote needs the user's own set-up (ssh, credential
+helpers), and runs with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiejobs.core.errors import UsageProblem
+
+_HARMLESS = (
+    "--no-pager",
+    "--no-optional-locks",
+    "--literal-pathspecs",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "protocol.ext.allow=never"),
+)
+_KEPT = re.compile(r"GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|CONFIG_\w+)")
+"""Of git's own variables; GIT_DIR and its like, which hooks are given, would lead elsewhere."""
+
+_DIFF = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+_LOCAL = 60.0  # seconds
+_REMOTE = 10.0
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class GitFailed(Exception):
+    """git could not answer. The message is its own, without credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a branch follows: `ref` as the remote calls it; `known` is its tip when last fetched."""
+
+    remote: str
+    ref: str
+    known: str | None
+
+    def __str__(self) -> str:
+        return f"{self.remote}/{self.ref.removeprefix('refs/heads/')}"
+
+
+class Repository:
+    """A work tree. Every method raises GitFailed where git can't answer, unless it says otherwise."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+
+    def commit(self, revision: str) -> str:
+        """The commit that a person means. Raises UsageProblem."""
+        found = None
+        if revision and not revision.startswith("-") and revision.isprintable():
+            found = self._asked("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        if found is None:
+            hint = "fetch it first; in a shallow clone `git fetch --unshallow`, or fetch-depth: 0"
+            raise UsageProblem(f"git knows no commit `{revision}` here", hint=hint)
+        return found
+
+    def changed_since(self, revision: str) -> set[Path]:
+        """Files that differ from where HEAD and `revision` parted, deleted and new ones included.
+
+        The work tree counts, not what is committed of it; what is ignored does not. Raises UsageProblem.
+        """
+        commit = self.commit(revision)
+        base = self._asked("merge-base", commit, "HEAD")
+        if base is None:
+            hint = "the clone may be shallow: `git fetch --unshallow`, or fetch-depth: 0"
+            raise UsageProblem(f"HEAD and `{revision}` have no common history here", hint=hint)
+        differ = self._paths("diff", *_DIFF, "--ignore-submodules=dirty", base, "--")
+        new = self._paths("ls-files", "-z", "--others", "--exclude-standard", "--")
+        return {self.top / name for name in (*differ, *new)}
+
+    def upstream(self) -> Upstream | None:
+        """None for a detached HEAD, before the first commit, or where the branch follows nothing."""
+        branch = self._asked("symbolic-ref", "--quiet", "HEAD")
+        if branch is None or self._asked("rev-parse", "--verify", "--quiet", "HEAD") is None:
+            return None
+        form = "%(upstream:remotename)%00%(upstream:remoteref)%00%(upstream)"
+        told = self._ask("for-each-ref", f"--format={form}", "--", branch).strip("\n")
+        remote, ref, tracking = [*told.split("\0"), "", "", ""][:3]
+        if not remote or not ref:
+            return None
+        known = self._asked("rev-parse", "--verify", "--quiet", tracking) if tracking else None
+        return Upstream(remote, ref, known)
+
+    def tip_at(self, upstream: Upstream) -> str | None:
+        """The commit that the remote has there now; None where it has no such branch."""
+        told = self._ask("ls-remote", "--", upstream.remote, upstream.ref, seconds=_REMOTE)
+        lines = (line.split("\t") for line in told.splitlines())
+        return next((found[0] for found in lines if found[1:] == [upstream.ref]), None)
+
+    def has(self, commit: str) -> bool:
+        return self._answer("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+    def is_in_head(self, commit: str) -> bool:
+        return self._answer("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
+
+    def came_since(self, commit: str, folder: Path) -> list[str]:
+        """Files below `folder` that `commit` has anew since HEAD and it parted."""
+        base = self._asked("merge-base", commit, "HEAD")
+        what = ("--diff-filter=d", base or "HEAD", commit, "--", self._inside(folder))
+        return self._paths("diff", *_DIFF, *what)
+
+    def ignores(self, path: Path) -> bool:
+        asked = ("check-ignore", "--quiet", "--", self._inside(path))
+        return self._answer(*asked).returncode == 0
+
+    def _inside(self, path: Path) -> str:
+        return path.resolve().relative_to(self.top).as_posix()
+
+    def _paths(self, *words: str) -> list[str]:
+        return [name for name in self._ask(*words).split("\0") if name]
+
+    def _asked(self, *words: str) -> str | None:
+        """One line; None where git says no."""
+        done = self._answer(*words)
+        return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
+
+    def _ask(self, *words: str, seconds: float = _LOCAL) -> str:
+        done = self._answer(*words, seconds=seconds)
+        if done.returncode != 0:
+            raise GitFailed(_said(done))
+        return done.stdout
+
+    def _answer(self, *words: str, seconds: float = _LOCAL) -> subprocess.CompletedProcess[str]:
+        return _git(self.top, *words, seconds=seconds)
+
+
+def repository_of(folder: Path) -> Repository | None:
+    """The work tree that `folder` lies in; None outside of any, and where there is no git.
+
+    The folder need not exist yet. Raises GitFailed where git won't say, e.g. since the tree is another
+    user's.
+    """
+    place = folder.resolve()
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    try:
+        done = _git(place, "rev-parse", "--show-toplevel")
+    except FileNotFoundError:
+        return None
+    if done.returncode == 0:
+        return Repository(Path(done.stdout.removesuffix("\n")).resolve())
+    if re.search(r"not a git repository|must be run in a work tree", done.stderr):
+        return None
+    raise GitFailed(_said(done))
+
+
+def _git(folder: Path, *words: str, seconds: float = _LOCAL) -> subprocess.CompletedProcess[str]:
+    """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks."""
+    command = ["git", *_HARMLESS, *words]
+    with subprocess.Popen(  # noqa: S603 - no shell, a fixed program, revisions are checked
+        command,
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as late:
+            raise GitFailed(f"no answer within {seconds:.0f} seconds") from late
+        finally:
+            _end(process)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With all that it has started, its ssh for one."""
+    if process.poll() is None:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "KIE")) or _KEPT.fullmatch(name)
+    }
+    ours = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+    return {**kept, **ours}
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    told = next((line for line in lines if line.startswith("fatal: ")), lines[-1] if lines else "")
+    said = told.removeprefix("fatal: ") or f"git ended with {done.returncode}"
+    return _CREDENTIALS.sub("***@", said)
