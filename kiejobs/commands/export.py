@@ -1,0 +1,94 @@
+"""`kiejobs manifest export`: a campaign's provenance in the forms that others have tools for.
+
+In: runs by name, or a campaign. Out: CSV, in-toto statements, or an RO-Crate's metadata. Touches: the
+runs folder, by reading; the file that is asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.journal import write_atomically
+from kiejobs.commands.records import Records, find_run
+from kiejobs.commands.workspace import open_workspace
+from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.reports.export_csv import export_csv
+from kiejobs.reports.export_in_toto import export_in_toto
+from kiejobs.reports.export_ro_crate import METADATA, export_ro_crate
+from kiejobs.reports.provenance import Provenance
+from kiejobs.reports.screen import clean, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.commands.screen import Screen
+    from kiejobs.commands.workspace import Where, Workspace
+
+_NAMES = {"csv": "provenance.csv", "ro-crate": METADATA, "in-toto": "provenance.intoto.jsonl"}
+"""What the file is called where only a folder is named."""
+
+
+def export(
+    form: str,
+    runs: Sequence[str],
+    campaign: str | None,
+    out: str | None,
+    where: Where,
+    screen: Screen,
+) -> ExitCode:
+    """`out` is a file, a folder, `-` for stdout; the default is stdout, of a crate the output folder."""
+    space = open_workspace(where)
+    provenance = _provenance(space, runs, campaign)
+    if out is None and form == "ro-crate":
+        out = str(space.outputs)
+    text = _text(form, provenance)
+    if out in {None, "-"}:
+        screen.stream((text,))
+        return ExitCode.DONE
+    path = _target(Path(out or "-"), form, is_folder=out == str(space.outputs))
+    try:
+        write_atomically(path, text.encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error
+    screen.say(f"wrote {path}: {plural(len(provenance.attempts), 'job')}")
+    return ExitCode.DONE
+
+
+def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> Provenance:
+    """The named runs' attempts, else the purchases from this API. Raises UsageProblem for none."""
+    journals = space.journals()
+    if runs:
+        records = Records(journals)
+        named = {
+            record.run_id: record for record in (find_run(space, journals, one) for one in runs)
+        }
+        ledgers = {run_id: records.ledger(record) for run_id, record in named.items()}
+        attempts = [
+            a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id
+        ]
+        headers = {name: head for ledger in ledgers.values() for name, head in ledger.runs.items()}
+    else:
+        ledger = space.ledger(journals)
+        attempts, headers = list(ledger.current()), dict(ledger.runs)
+    if campaign is not None:
+        attempts = [one for one in attempts if one.address.startswith(f"{campaign}/")]
+    if not attempts:
+        what = "was ever bought" if campaign is None else f"was ever bought for `{clean(campaign)}`"
+        raise UsageProblem(
+            f"nothing {what} in {space.runs}", hint="`kiejobs status` lists the runs"
+        )
+    return Provenance(attempts, headers)
+
+
+def _text(form: str, provenance: Provenance) -> str:
+    if form == "csv":
+        return "".join(export_csv(provenance))
+    if form == "in-toto":
+        return "".join(export_in_toto(provenance))
+    return export_ro_crate(provenance)
+
+
+def _target(out: Path, form: str, *, is_folder: bool) -> Path:
+    """A folder is one that is there, or that has no ending to its name."""
+    return out / _NAMES[form] if is_folder or out.is_dir() or not out.suffix else out
