@@ -43,6 +43,8 @@ def wanted(file: str, choice: dict[str, Any]) -> Wanted:
         variables=choice.get("variables", ()),
         vars_files=choice.get("vars_files", ()),
         max_jobs=choice.get("max_jobs"),
+        locked=choice.get("locked", False),
+        check_assets=choice.get("check_assets", False),
     )
 
 

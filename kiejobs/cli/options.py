@@ -149,6 +149,11 @@ def format_flag(*forms: str) -> Decorator:
     )
 
 
+def out_flag(help_: str) -> Decorator:
+    """`-o FILE`, several times; `help_` says which endings there are."""
+    return flag("--out", "-o", "outs", multiple=True, metavar="FILE", help=help_)
+
+
 def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Policy | None:
     """The policy that holds, for the command; what it says of flags is laid beneath the others."""
     if context.resilient_parsing:
@@ -186,12 +191,21 @@ SELECT = flag("--select", multiple=True, metavar="WORDS",
               help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, file:F; "
               "blank adds, comma narrows.")  # fmt: skip
 
-CHOICE = stacked(
-    SELECT,
+VARIABLES = stacked(
     flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),
     flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set several, as YAML."),
     flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs."),
 )  # fmt: skip
+
+CHOICE = stacked(SELECT, VARIABLES)
+
+CHECK_ASSETS = flag("--check-assets", is_flag=True,
+                    help="Fetch the files that requests point at; check type and size.")  # fmt: skip
+
+LOCKED = stacked(
+    flag("--locked", is_flag=True, help="Refuse what differs from JOBFILE.lock (exit 6)."),
+    CHECK_ASSETS,
+)
 
 FOLLOWING = stacked(
     flag("--poll", type=DURATION, default="3s", show_default=True,

@@ -84,9 +84,8 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 @RUN
 @SELECT
 @FOLDERS
-@flag("--out", "-o", "files", multiple=True, metavar="FILE",
-      help="Write to FILE, as its ending says: .json, .xml or .txt.")  # fmt: skip
-@format_flag("junit")
+@out_flag("Write to FILE, as its ending says: .json, .md, .xml or .txt.")
+@format_flag("junit", "markdown")
 def report(
     run_id: str | None, select: tuple[str, ...], files: tuple[str, ...], form: str, **rest: Any
 ) -> ExitCode:
@@ -133,6 +132,26 @@ def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
     from kiejobs.commands import manifest as verb
 
     return verb.verify(where(rest), form, make_screen(), decode=decode)
+
+
+@manifest.command(name="export")
+@click.argument("runs_", metavar="[RUN]...", nargs=-1)
+@flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto"]), required=True,
+      help="A table, an RO-Crate, or in-toto statements with SLSA provenance.")  # fmt: skip
+@flag("--campaign", metavar="NAME", help="Only this campaign's.")
+@flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
+@FOLDERS
+def manifest_export(
+    runs_: tuple[str, ...], form: str, campaign: str | None, out: str | None, **rest: Any
+) -> ExitCode:
+    """Tell how each file was made, by whom and from what, in forms that others have tools for.
+
+    Of the runs that are named, or of all that was bought.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import export as verb
+
+    return verb.export(form, runs_, campaign, out, where(rest), make_screen())
 
 
 @door.command(short_help="Check key, API, balance, clock, folders.")

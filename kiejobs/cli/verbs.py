@@ -16,16 +16,20 @@ import click
 from kiejobs.cli.door import FILE, MAYBE_FILE, door, wanted, where
 from kiejobs.cli.options import (
     BUYING,
+    CHECK_ASSETS,
     CHOICE,
     CREDITS,
     FOLDERS,
     FOLLOWING,
     HEARING,
+    LOCKED,
     POLICY,
     REHEARSAL,
     SELECT,
+    VARIABLES,
     flag,
     format_flag,
+    out_flag,
 )
 
 if TYPE_CHECKING:
@@ -48,19 +52,24 @@ def init(folder: str) -> ExitCode:
 @door.command(short_help="Tell every problem of a job file.")
 @click.argument("files", metavar="JOBFILE...", nargs=-1, required=True)
 @CHOICE
+@LOCKED
 @POLICY
-@format_flag()
-def validate(files: tuple[str, ...], form: str, **choice: Any) -> ExitCode:
+@out_flag("Write to FILE too, as its ending says: .json, .sarif or .txt.")
+@format_flag("github", "sarif")
+def validate(
+    files: tuple[str, ...], form: str, outs: tuple[str, ...], **choice: Any
+) -> ExitCode:
     """Tell every problem of the job files, each at its place. Needs no key and no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import validate as verb
 
-    return verb.validate(wanted("", choice), files, form, make_screen(), choice["policy"])
+    return verb.validate(wanted("", choice), files, form, make_screen(), choice["policy"], outs)
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
 @FILE
 @CHOICE
+@LOCKED
 @POLICY
 def render(file: str, **choice: Any) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
@@ -70,18 +79,36 @@ def render(file: str, **choice: Any) -> ExitCode:
     return verb.render(wanted(file, choice), make_screen())
 
 
+@door.command(short_help="Write down what a job file comes to now.")
+@FILE
+@VARIABLES
+@CHECK_ASSETS
+def lock(file: str, **choice: Any) -> ExitCode:
+    """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.
+
+    `--locked` on validate, render, plan and run refuses whatever differs from it.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import lock as verb
+
+    return verb.lock(wanted(file, choice), make_screen())
+
+
 @door.command(short_help="Show what a run would buy, and for how much.")
 @FILE
 @CHOICE
+@LOCKED
 @FOLDERS
 @flag("--budget", type=CREDITS, metavar="CREDITS", help="Compare the total with this.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
-@format_flag()
+@out_flag("Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
+@format_flag("markdown")
 def plan(
     file: str,
     form: str,
+    outs: tuple[str, ...],
     budget: Decimal | None,
     retry: tuple[str, ...],
     *,
@@ -100,12 +127,14 @@ def plan(
         detailed_exitcode=detailed_exitcode,
         retry=retry,
         budget=budget,
+        outs=outs,
     )
 
 
 @door.command(short_help="Buy what is missing, wait, collect, report.")
 @MAYBE_FILE
 @CHOICE
+@LOCKED
 @flag("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
 @flag("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
 @BUYING

@@ -1,7 +1,8 @@
 """`kiejobs plan FILE`: what would be bought, line by line, and for how much. No key, no network.
 
-In: a job file, the journals. Out: a table, or the document of schemas/plan.schema.json, streamed.
-Touches: disk, by reading.
+In: a job file, the journals. Out: a table, the document of schemas/plan.schema.json, or Markdown for a
+pull request, streamed; the same in files, where a plan's document is a plan file. Touches: disk, by
+reading, and the files that were asked for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
+from kiejobs.commands.locking import require_locked
 from kiejobs.commands.planning import (
     budget_left,
     diff_of,
@@ -40,35 +42,25 @@ def plan(
     detailed_exitcode: bool,
     retry: Sequence[str],
     budget: Decimal | None,
+    outs: Sequence[str] = (),
 ) -> ExitCode:
+    """Exit 3 where asked to and something is to be done, 5 where a policy has something against it."""
+    files = files_by_ending(outs, FORMS, (wanted.file,))
     space = open_workspace(where)
     loaded = load(wanted)
     require_selected(loaded, wanted)
     ledger = space.ledger(space.journals())
     made = make_plan(loaded, wanted, space, ledger, retry)
     gate = Gate(space.policy, loaded, ledger)
-    if form == "json":
-        campaign = loaded.jobfile.campaign
-        pieces = plan_json(
-            gate.watch(made.changes()),
-            lambda change: diff_of(loaded, change),
-            campaign,
-            lambda: made.totals,
-        )
-        screen.stream(pieces)
-    else:
-        text = PlanText(
-            screen.color_out,
-            widest_address(loaded),
-            usd_per_credit(loaded),
-            space.flag,
-            rehearsal=space.sandbox,
-        )
-        screen.show(text.header())
-        for change in gate.watch(made.changes()):
-            screen.show(text.line(change, diff_of(loaded, change) or ()))
-        left = budget_left(loaded, ledger, budget)
-        screen.show(text.footer(made.totals, campaign=loaded.jobfile.campaign, budget_left=left))
+    left = budget_left(loaded, ledger, budget)
+    formats = PlanFormats(loaded, wanted, space, left, gate.breaches)
+    kept = [(path, formats.file_words(kind, retry), StringIO()) for path, kind in files]
+    lines = ((change, diff_of(loaded, change)) for change in gate.watch(made.changes()))
+    shown = formats.words(form, color=screen.color_out)
+    texts = [(words, text) for _, words, text in kept]
+    screen.stream(told_at_once(shown, texts, lines, lambda: made.totals))
+    for path, _, text in kept:
+        write(path, text.getvalue())
     gate.require_open(screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING

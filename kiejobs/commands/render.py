@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.commands.choosing import selection_of_file
 from kiejobs.commands.loading import load
+from kiejobs.commands.locking import require_locked
 from kiejobs.commands.planning import require_selected
 from kiejobs.core.errors import ExitCode
 from kiejobs.core.plan import selectable
@@ -27,6 +28,7 @@ def render(wanted: Wanted, screen: Screen) -> ExitCode:
     selection = selection_of_file(wanted, "render")
     loaded = load(wanted)
     require_selected(loaded, wanted)
+    require_locked(loaded, wanted, screen)
     for line in _lines(loaded, selection):
         screen.out.write(line)
     return ExitCode.DONE

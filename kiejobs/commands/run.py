@@ -18,6 +18,7 @@ from kiejobs.commands.concluding import NOTHING_DONE, conclude
 from kiejobs.commands.freshness import require_fresh
 from kiejobs.commands.listening import listening
 from kiejobs.commands.loading import load
+from kiejobs.commands.locking import require_locked
 from kiejobs.commands.opening import require_key
 from kiejobs.commands.planning import (
     budget_left,
@@ -87,6 +88,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         journals = space.journals(alone=True)
         tell_unfinished(journals, space, screen)
         ledger, elsewhere = space.ledger(journals), space.elsewhere(journals)
+        require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
         del journals  # a large part of what a large campaign holds in memory
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)

@@ -1,6 +1,7 @@
 """`kiejobs validate FILE...`: every problem of a job file, at its place. No key, no network.
 
-In: job files. Out: diagnostics, or how many jobs they make. Touches: disk, by reading.
+In: job files. Out: diagnostics, or how many jobs they make; for people, or as documents, annotations,
+SARIF. Touches: disk, by reading, and the files that were asked for.
 """
 
 from __future__ import annotations
@@ -8,57 +9,78 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.checkout import below_root
 from kiejobs.commands.loading import load
+from kiejobs.commands.locking import require_locked
 from kiejobs.commands.policy import check_against
-from kiejobs.core.errors import ExitCode, InvalidJobFile, Problems
+from kiejobs.core.errors import (
+    ExitCode,
+    InvalidJobFile,
+    KiejobsError,
+    Problems,
+    StalePlan,
+    UsageProblem,
+)
 from kiejobs.core.policy import NO_POLICY, Policy
 from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.github_words import github_words
+from kiejobs.reports.marks import Looked
+from kiejobs.reports.sarif_report import sarif_document
+from kiejobs.reports.screen import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from kiejobs.commands.loading import Wanted
+    from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
 
 
 def validate(
-    wanted: Wanted, files: Sequence[str], form: str, screen: Screen, policy: Policy = NO_POLICY
+    wanted: Wanted,
+    files: Sequence[str],
+    form: str,
+    screen: Screen,
+    policy: Policy = NO_POLICY,
+    outs: Sequence[str] = (),
 ) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case."""
-    documents = []
-    valid = True
+    targets = files_by_ending(outs, ("text", "json", "sarif"), files)
+    looked = []
     for file in files:
-        jobs, problems, lines = _look(replace(wanted, file=file), policy)
-        valid = valid and jobs is not None
-        documents.append(diagnostics_document(file, jobs, problems))
+        looked.append(_look(replace(wanted, file=file), policy))
         if form == "text":
-            _tell(file, jobs, problems, lines, screen)
-    if form == "json":
-        screen.show(json_text(documents if len(files) > 1 else documents[0]))
+            screen.say(_text(looked[-1], color=screen.color_err))
+    if form != "text":
+        screen.show(_words(form, looked))
+    for path, kind in targets:
+        write(path, _words(kind, looked))
+    valid = all(at.jobs is not None for at in looked)
     return ExitCode.DONE if valid else ExitCode.INVALID
 
 
-def _look(
-    wanted: Wanted, policy: Policy
-) -> tuple[int | None, Problems, Mapping[str, Sequence[str]]]:
-    """How many jobs, or None; the problems; the lines to show them in."""
+def _look(wanted: Wanted, policy: Policy) -> Looked:
     try:
         loaded = load(wanted)
     except InvalidJobFile as invalid:
-        return None, invalid.problems, invalid.lines
+        return Looked(wanted.file, None, invalid.problems, invalid.lines)
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
-    return jobs, loaded.problems, {wanted.file: loaded.document.lines}
+    return Looked(wanted.file, jobs, loaded.problems, {wanted.file: loaded.document.lines})
 
 
-def _tell(
-    file: str,
-    jobs: int | None,
-    problems: Problems,
-    lines: Mapping[str, Sequence[str]],
-    screen: Screen,
-) -> None:
-    if len(problems):
-        screen.say(diagnostics_text(problems, lines, color=screen.color_err))
-    if jobs is not None:
-        screen.say(f"{file} is valid: {jobs:,} job{'' if jobs == 1 else 's'}")
+def _words(form: str, looked: Sequence[Looked]) -> str:
+    if form == "text":
+        return "".join(f"{_text(at)}\n" for at in looked)
+    if form == "github":
+        return "".join(github_words(at, below_root) for at in looked)
+    if form == "sarif":
+        return json_text(sarif_document(looked, below_root)) + "\n"
+    documents = [diagnostics_document(at.file, at.jobs, at.problems) for at in looked]
+    return json_text(documents if len(documents) > 1 else documents[0]) + "\n"
+
+
+def _text(at: Looked, *, color: bool = False) -> str:
+    told = [diagnostics_text(at.problems, at.lines, color=color)] if list(at.problems) else []
+    if at.jobs is not None:
+        told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
+    return "\n".join(told)

@@ -72,7 +72,7 @@ def _definition(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
 
 def _dependencies(attempt: Attempt, source: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
     """The job file, the commit that it was checked out at, and what the request points at."""
-    if source:
+    if source.get("file") and source.get("sha256"):
         yield {"name": source["file"], "digest": {"sha256": source["sha256"]}}
     if source.get("git_commit"):
         name = "the repository of the job file"

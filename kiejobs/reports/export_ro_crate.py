@@ -149,7 +149,7 @@ def _by_id(entities: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
 
 
 def _path_id(file: FileRecord) -> str:
-    return quote(file.path)
+    return quote(file.path, safe="/=,")
 
 
 def _action_id(attempt: Attempt) -> str:
