@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kiejobs.core.types import FileRecord
 
 
+_LONGEST_PATH = 4096  # Linux' own
+
+
 class PathRefused(Exception):
     """A path that would leave the output folder."""
 
@@ -105,8 +108,11 @@ class OutputFolder:
 def _leads_into(root: Path, place: Path) -> bool:
     """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13).
 
-    A ValueError: a NUL or half a surrogate pair, which no name holds.
+    A ValueError: a NUL or half a surrogate pair, which no name holds. Looking up a path takes time by
+    the square of its length, so one that no system opens is not looked up.
     """
+    if len(str(place)) > _LONGEST_PATH:
+        return False
     try:
         return place.resolve().is_relative_to(root)
     except (OSError, RuntimeError, ValueError):

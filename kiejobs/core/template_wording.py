@@ -76,10 +76,12 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
 
 
 def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
-    near = did_you_mean(name, known)
+    # A mapping that a template wrote may have a function for a key; its address would show.
+    keys = [key for key in known if isinstance(key, str | int | float)]
+    near = did_you_mean(name, keys)
     if near is not None:
         return f"did you mean `{where}{near}`?"
-    names = ", ".join(f"`{where}{str(other)[:40]}`" for other in list(known)[:8])
+    names = ", ".join(f"`{where}{str(other)[:40]}`" for other in keys[:8])
     return f"defined here: {names}" if names else None
 
 
