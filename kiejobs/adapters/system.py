@@ -172,15 +172,17 @@ class IncludeFolder:
     """Templates from below the job file's folder, and from nowhere else: links are followed first.
 
     Hidden files and what lies in hidden folders are none. `read` keeps the SHA-256 of each that was
-    asked for, by its path below the folder.
+    asked for, by its path below the folder; `asked` all names, of those that are not there too.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self.read: dict[str, str] = {}
+        self.asked: set[str] = set()
 
     def __call__(self, name: str) -> str | None:
         """The template's text; None where there is none that may be read."""
+        self.asked.add(name)
         try:
             path = (self._folder / name).resolve()
             if not _is_shown(path, self._folder) or not path.is_file():

@@ -71,8 +71,11 @@ class Loaded:
         return {"file": name, "sha256": self.document.sha256, "git_commit": commit}
 
 
-def load(wanted: Wanted) -> Loaded:
-    """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read."""
+def load(wanted: Wanted, includes: IncludeFolder | None = None) -> Loaded:
+    """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
+
+    `includes` is for those who want to know what was asked of it, whatever is raised.
+    """
     problems = Problems()
     source = read_source(wanted.file)
     document, found = read_document(source)
@@ -80,7 +83,7 @@ def load(wanted: Wanted) -> Loaded:
     if document is None:
         text = source.data.decode("utf-8", "replace")
         raise InvalidJobFile(problems, {source.name: text.splitlines()})
-    includes = IncludeFolder(Path(wanted.file).parent)
+    includes = includes or IncludeFolder(Path(wanted.file).parent)
     given = [_vars_file(name) for name in wanted.vars_files]
     expansion = _expand(document, wanted, given, includes, problems)
     if expansion is None or problems.fatal:
