@@ -23,10 +23,13 @@ MEANINGS = {
     "no-model": "A job names no model, and `defaults` names none either.",
     "output-collision": "Two jobs would write the same file.",
     "output-path": "`output` gives a path that would leave the output folder, or no system takes.",
+    "policy-rule": "What a job file asks for breaks a rule of `kiejobs.yaml`. Only `validate` tells it "
+    "this way; `plan` and `run` end with exit code 5.",
+    "policy-structure": "`kiejobs.yaml` has not the form of a policy.",
     "template": "A template can't be read, or can't be rendered for some combination.",
     "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
     "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
-    "unknown-key": "A key that a job file doesn't have.",
+    "unknown-key": "A key that a job file, or a policy, doesn't have.",
     "unknown-model": "There is no schema for this model.",
     "useless-exclude": "An `exclude` entry removes nothing, so it says something else than was meant.",
     "yaml-alias": "An alias without its anchor, one that contains itself, or aliases that blow the "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import kiejobs
 from kiejobs.adapters.system import read_source
 from kiejobs.commands.loading import Wanted, load
+from kiejobs.commands.policy import policy_in_force
 from kiejobs.core.errors import InvalidJobFile, Problems
 from kiejobs.reports.code_meanings import MEANINGS
 from kiejobs.reports.diagnostics import diagnostics_text
@@ -26,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "diagnostics"
 WITHOUT_EXAMPLE = {
     "invalid-text": "a guard behind other guards: no file is known that gets there",
     "matrix-too-large": "an example would fill pages",
+    "policy-rule": "it takes two files; [Set a policy](../how-to/set-a-policy.md) shows them",
     "yaml-size": "an example would fill disks",
 }
 """Why there is none."""
@@ -54,6 +56,8 @@ def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
     try:
         if name == "fault":
             read_faults(source)
+        elif name == "policy-structure":
+            policy_in_force(source.name)
         else:
             load(Wanted(file=source.name))
     except InvalidJobFile as invalid:
