@@ -1,0 +1,282 @@
+"""kiejobs.yaml: what may stand in it, and what its rules say of jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from jsonschema import Draft202012Validator
+
+import kiejobs.cli.record_verbs
+import kiejobs.cli.verbs  # noqa: F401 - the verbs hang themselves onto the door
+from kiejobs.cli.door import door
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import Problems
+from kiejobs.core.expansion import Outline
+from kiejobs.core.policy import NO_POLICY, Policy, read_policy
+from kiejobs.core.policy_rules import Audit
+from kiejobs.core.types import Source
+from tests.regenerate import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = json.loads((SCHEMAS / "policy.schema.json").read_text(encoding="utf-8"))
+FLAGS: dict[str, Any] = SCHEMA["properties"]["defaults"]["properties"]
+
+WHOLE = """\
+version: 1
+folders: {runs: video/runs, outputs: video/.outputs}
+models: {allow: ["bytedance/*", other/model]}
+limits:
+  credits_per_run: 60.5
+  credits_per_job: "36"
+  credits_per_campaign: 0
+  jobs: 12
+require:
+  tags: ["client:*", hero]
+  one_of_tags: [draft, final]
+results: {hosts: [files.example.com, "*.example.net", 127.0.0.1, "::1"]}
+callback_url: https://hooks.example.com/kiejobs
+defaults:
+  rate: 9/10.5s
+  poll: 500ms
+  wait: 1.5h
+  in-flight: 20.0
+  budget: 12.50
+  max-failures: 10%
+  max-jobs: 5000
+  canary: true
+  speed: 0.5
+"""
+
+
+def read(text: str) -> tuple[Policy | None, list[str]]:
+    """The policy, and its problems as `line:column code`."""
+    document, found = read_document(Source("kiejobs.yaml", text.encode()))
+    problems = Problems()
+    problems.extend(found)
+    assert document is not None
+    policy = read_policy(document, SCHEMA, problems)
+    return policy, [f"{p.place.line}:{p.place.column} {p.code}" for p in problems if p.place]
+
+
+def ruled(text: str) -> Policy:
+    policy, problems = read(f"version: 1\n{text}")
+    assert problems == []
+    assert policy is not None
+    return policy
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_a_policy_that_uses_every_key_is_read_as_it_stands() -> None:
+    policy, problems = read(WHOLE)
+    assert problems == []
+    assert policy is not None
+    places = {name: (place.line, place.column) for name, place in policy.places.items()}
+    assert places["models"] == (3, 17)
+    assert places["credits_per_run"] == (5, 20)
+    assert replace(policy, places={}) == Policy(
+        file="kiejobs.yaml",
+        runs="video/runs",
+        outputs="video/.outputs",
+        models=("bytedance/*", "other/model"),
+        credits_per_run=Decimal("60.5"),
+        credits_per_job=Decimal(36),
+        credits_per_campaign=Decimal(0),
+        jobs=12,
+        tags=("client:*", "hero"),
+        one_of_tags=("draft", "final"),
+        hosts=("files.example.com", "*.example.net", "127.0.0.1", "::1"),
+        callback_url="https://hooks.example.com/kiejobs",
+        defaults={
+            "rate": "9/10.5s",
+            "poll": "500ms",
+            "wait": "1.5h",
+            "in-flight": "20",
+            "budget": "12.5",
+            "max-failures": "10%",
+            "max-jobs": "5000",
+            "canary": True,
+            "speed": "0.5",
+        },
+    )
+
+
+def test_a_policy_that_is_silent_rules_nothing() -> None:
+    policy = ruled("limits: {}")
+    assert replace(policy, file=None) == NO_POLICY
+
+
+def test_all_that_is_wrong_is_told_at_once_and_nothing_is_half_believed() -> None:
+    policy, problems = read(
+        "version: 2\nfolder: x\nlimits: {credits_per_run: lots, jobs: -1}\n"
+        "defaults: {yes: true, rate: 5}\n"
+    )
+    assert policy is None
+    assert problems == [
+        "1:10 policy-structure",
+        "2:1 unknown-key",
+        "3:27 policy-structure",
+        "3:39 policy-structure",
+        "4:12 unknown-key",
+        "4:29 policy-structure",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "folders: {runs: /srv/runs}",
+        "folders: {runs: ../runs}",
+        "folders: {runs: a/../../b}",
+        "folders: {outputs: .git/hooks}",
+        "folders: {outputs: a/.GIT}",
+        "folders: {outputs: .}",
+        "folders: {outputs: 'a\\b'}",
+        "folders: {jobfiles: x}",
+        "models: {}",
+        "models: {allow: all}",
+        "limits: {credits_per_run: -1}",
+        "limits: {credits_per_run: null}",
+        "limits: {credits_per_run: '1e9'}",
+        "limits: {credits_per_run: true}",
+        "require: {tags: ['a b']}",
+        "require: {one_of_tags: []}",
+        "results: {}",
+        "results: {hosts: ['https://files.example.com']}",
+        "results: {hosts: ['files.example.com:443']}",
+        "results: {hosts: ['*']}",
+        "results: {hosts: ['a.*.com']}",
+        "callback_url: hooks.example.com",
+        "defaults: {poll: 5}",
+        "defaults: {poll: 0s}",
+        "defaults: {rate: 0/10s}",
+        "defaults: {rate: 5/0.0s}",
+        "defaults: {max-failures: 0}",
+        "defaults: {max-failures: '101%'}",
+        "defaults: {base-url: 'https://example.com'}",
+        "defaults: {select: 'tag:x'}",
+        "x-mine: 1",
+    ],
+)
+def test_what_a_policy_may_not_say(text: str) -> None:
+    policy, problems = read(f"version: 1\n{text}")
+    assert policy is None
+    assert len(problems) == 1
+
+
+def test_the_schema_is_one_and_says_what_everything_means() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for name, field in fields(SCHEMA):
+        assert "Example: `" in field["description"], name
+        assert field["title"], name
+
+
+def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in schema.get("properties", {}).items():
+        yield name, field
+        yield from fields(field)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_every_default_is_a_flag_that_takes_the_example_as_typed(flag: str) -> None:
+    example = FLAGS[flag]["description"].rpartition("Example: `")[2].rstrip("`")
+    value = ruled(f"defaults: {{{example}}}").defaults[flag]
+    takers = [param for param in options() if f"--{flag}" in param.opts]
+    assert takers
+    for param in takers:
+        assert param.type.convert(value, param, None) is not None
+
+
+def options() -> Iterator[click.Option]:
+    for command in door.commands.values():
+        yield from (param for param in command.params if isinstance(param, click.Option))
+
+
+# --- the rules -----------------------------------------------------------------------------------
+
+
+def job(
+    address: str = "tea/pour", *, model: str = "a/b", price: str | None = "16", tags: str = ""
+) -> Outline:
+    credits_ = None if price is None else Decimal(price)
+    return Outline(0, address, "f", 1, "pour", model, tuple(tags.split()), (), credits_)
+
+
+def broken(text: str, *jobs: Outline, in_file: int = 1, held: str = "0") -> list[str]:
+    """The rules that these purchases break, with the jobs they concern."""
+    audit = Audit(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
+    for one in jobs:
+        audit.add(one)
+    return [f"{b.rule} {b.count}" for b in audit.breaches()]
+
+
+@pytest.mark.parametrize(
+    ("allow", "count"),
+    [("a/b", 0), ("a/*", 0), ("'?/b'", 0), ("'*'", 0), ("A/b", 1), ("a", 1), ("b/*", 1), ("", 1)],
+)
+def test_models_are_allowed_by_name_or_pattern(allow: str, count: int) -> None:
+    assert len(broken(f"models: {{allow: [{allow}]}}", job())) == count
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags", "count"),
+    [
+        ("tags: [hero]", "hero", 0),
+        ("tags: [hero, 'client:*']", "client:acme hero", 0),
+        ("tags: [hero, 'client:*']", "hero", 1),
+        ("tags: ['client:*']", "other:client:x", 1),
+        ("tags: [hero]", "", 1),
+        ("tags: []", "", 0),
+        ("one_of_tags: [draft, final]", "final x", 0),
+        ("one_of_tags: [draft, final]", "x", 1),
+        ("one_of_tags: [draft, final]", "", 1),
+    ],
+)
+def test_tags_are_required_all_or_one_of_them(rule: str, tags: str, count: int) -> None:
+    assert len(broken(f"require: {{{rule}}}", job(tags=tags))) == count
+
+
+def test_limits_hold_to_the_credit() -> None:
+    two = (job("tea/a"), job("tea/b", price="16.01"))
+    assert broken("limits: {credits_per_run: 32.01}", *two) == []
+    assert broken("limits: {credits_per_run: 32}", *two) == ["credits_per_run 0"]
+    assert broken("limits: {credits_per_job: 16.01}", *two) == []
+    assert broken("limits: {credits_per_job: 16}", *two) == ["credits_per_job 1"]
+    assert broken("limits: {jobs: 2}", *two, in_file=2) == []
+    assert broken("limits: {jobs: 1}", *two, in_file=2) == ["jobs 0"]
+
+
+def test_a_campaign_counts_what_it_holds_already() -> None:
+    limit = "limits: {credits_per_campaign: 100}"
+    assert broken(limit, job(), held="84") == []
+    assert broken(limit, job(), held="84.01") == ["credits_per_campaign 0"]
+
+
+@pytest.mark.parametrize("rule", ["credits_per_run", "credits_per_job", "credits_per_campaign"])
+def test_an_unknown_price_fits_under_no_limit(rule: str) -> None:
+    known, unknown = job("tea/a"), job("tea/b", price=None)
+    assert broken(f"limits: {{{rule}: 999999}}", known, unknown, unknown) == [f"{rule} 2"]
+
+
+def test_an_unknown_price_is_no_matter_where_credits_are_not_ruled() -> None:
+    assert broken("limits: {jobs: 5}", job(price=None)) == []
+
+
+def test_a_plan_that_buys_nothing_breaks_nothing() -> None:
+    rules = "limits: {jobs: 0, credits_per_campaign: 0}\nmodels: {allow: []}"
+    assert broken(rules, in_file=5, held="80") == []
+
+
+def test_every_rule_that_is_broken_is_told_in_the_order_of_the_file() -> None:
+    text = "require: {tags: [x]}\nlimits: {jobs: 0, credits_per_run: 1}\nmodels: {allow: []}"
+    assert broken(text, job("tea/a"), job("tea/b")) == [
+        "tags 2", "jobs 0", "credits_per_run 0", "models 2",
+    ]  # fmt: skip

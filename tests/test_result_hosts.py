@@ -1,0 +1,103 @@
+"""Which hosts a policy lets results come from, over real sockets, redirects included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from kiejobs.adapters.artifacts import FileArtifacts
+from kiejobs.adapters.hosts import HostRefused, HostRule
+from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.ports import Collected, CollectOutcome, NotCollected
+from tests.judge_replies import video
+from tests.judge_wire import Reply, Request, Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MP4 = {"Content-Type": "video/mp4"}
+
+
+def refused(only: tuple[str, ...] | None, url: str) -> bool:
+    try:
+        anyio.run(HostRule(private_too=True, only=only).check, url)
+    except HostRefused:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("files.example.com", "files.example.com"),
+        ("files.example.com", "FILES.Example.com"),
+        ("Files.example.com", "files.example.com."),
+        ("files.example.com", "files.example.com:8443"),
+        ("*.example.com", "a.example.com"),
+        ("*.example.com", "a.b.example.com"),
+        ("127.0.0.1", "127.0.0.1:80"),
+        ("::1", "[::1]:80"),
+    ],
+)
+def test_a_host_that_is_named_is_allowed(name: str, host: str) -> None:
+    assert not refused((name,), f"http://{host}/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("files.example.com", "example.com"),
+        ("files.example.com", "files.example.com.evil.net"),
+        ("files.example.com", "evil-files.example.com"),
+        ("files.example.com", "files.example.com@evil.net"),
+        ("files.example.com", "evil.net\\@files.example.com"),
+        ("files.example.com", "filesXexample.com"),
+        ("*.example.com", "example.com"),
+        ("*.example.com", "evilexample.com"),
+        ("*.example.com", "evil.net\\.example.com"),
+        ("*.example.com", "evil.net%2f.example.com"),
+        ("*.example.com", "evil.net%00.example.com"),
+        ("*.example.com", "\uff45vil.net\u3002example.com"),
+    ],
+)
+def test_a_host_that_only_looks_like_one_is_not(name: str, host: str) -> None:
+    assert refused((name,), f"http://{host}/a.mp4")
+
+
+def test_an_empty_list_allows_none_and_no_list_any() -> None:
+    assert refused((), "http://files.example.com/a.mp4")
+    assert not refused(None, "http://files.example.com/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("only", "comes"), [(("127.0.0.1",), False), (("127.0.0.1", "localhost"), True)]
+)
+def test_a_redirect_is_held_to_the_same_names(
+    only: tuple[str, ...], *, comes: bool, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request.path)
+        if request.path.startswith("/first"):
+            return Reply(b"", "302 Found", {"Location": f"http://localhost:{wire.port}/second.mp4"})
+        return Reply(video("one"), headers=MP4)
+
+    wire = Wire(answer)
+    outcome = anyio.run(fetch, f"http://127.0.0.1:{wire.port}/first.mp4", only, tmp_path)
+    wire.close()
+    assert isinstance(outcome, Collected) == comes
+    assert len(asked) == 1 + comes
+    if isinstance(outcome, NotCollected):
+        assert "localhost is no result host that the policy allows" in outcome.message
+        assert not outcome.gone
+
+
+async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
+    artifacts = FileArtifacts(OutputFolder(root), HostRule(private_too=True, only=only))
+    try:
+        return await artifacts.collect(url, "tea/pour.mp4", key="k", media_type="video/mp4")
+    finally:
+        await artifacts.close()
