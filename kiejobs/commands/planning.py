@@ -23,14 +23,20 @@ if TYPE_CHECKING:
     from kiejobs.core.plan import Change, FieldChange
 
 
+def has_selected(loaded: Loaded, wanted: Wanted) -> bool:
+    """Could `--select` take any of the file's jobs, whatever becomes of them?"""
+    selection = selection_of(wanted).without_ledger()
+    return not selection.terms or any(
+        selection.takes(selectable(line)) for line in loaded.expansion.outlines()
+    )
+
+
 def require_selected(loaded: Loaded, wanted: Wanted) -> None:
     """Raises UsageProblem where `--select` could take none of the file's jobs: mostly a slip.
 
     That nothing is in the state that is asked for is none.
     """
-    selection = selection_of(wanted).without_ledger()
-    outlines = loaded.expansion.outlines()
-    if selection.terms and not any(selection.takes(selectable(line)) for line in outlines):
+    if not has_selected(loaded, wanted):
         hint = "`kiejobs plan` without --select lists the addresses"
         raise UsageProblem("--select matches no job", hint=hint)
 
