@@ -17,6 +17,7 @@ import pytest
 
 from kiejobs.sandbox.charges import read_charges
 from tests.bench import FAST, Bench, ended, judged
+from tests.results import refused
 
 if TYPE_CHECKING:
     import subprocess
@@ -167,6 +168,13 @@ def test_a_second_task_of_one_create_is_paid_shown_and_never_lost(table: Set) ->
     assert status.code == 4
     assert "a second task for one create" in status.out
     assert "32 credits spent or held" in status.out
+    document = bench.do("status", "--format", "json").json
+    assert refused("documents/status", document) == []
+    assert [claim["task_id"] for claim in document["conflicts"][0]["claims"]] == one[
+        "other_task_ids"
+    ]
+    assert [found for event in bench.events() for found in refused("event", event)] == []
+    assert [found for made in bench.manifests() for found in refused("manifest", made)] == []
     verified = bench.do("manifest", "verify")
     assert verified.code == 1
     assert "judged/one is one create with several tasks: " in verified.out
