@@ -23,6 +23,7 @@ from tests.reference import (
     jobfile,
     models,
     outcomes,
+    policy,
     proofs,
 )
 
@@ -44,6 +45,8 @@ REGIONS = {
     "jobfile-limits": jobfile.limits,
     "jobfile-top": jobfile.top_keys,
     "models": models.models,
+    "policy-flags": policy.flags,
+    "policy-keys": policy.keys,
     "proofs": proofs.proofs,
     "template-names": jobfile.filters,
 }

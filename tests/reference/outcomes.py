@@ -31,8 +31,9 @@ EXIT_CODES = {
     ),
     ExitCode.STOPPED: (
         (
-            "Nothing more was bought: budget, credits, key, too many failures, or the API out of reach. "
-            "What was bought is collected."
+            "Nothing more was bought: budget, credits, key, too many failures, or the API out of reach; "
+            "what was bought is collected. Or the plan breaks a rule of `kiejobs.yaml`: then it was not "
+            "begun."
         ),
         "Do what the report says, then run again.",
     ),
