@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from kiejobs.core.plan import Action, Change, FieldChange, PlanTotals
 from kiejobs.reports.diff_words import diff_lines
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.plan_report import PlanText, plan_json
+from kiejobs.reports.plan_report import PlanJson, PlanText
 from kiejobs.reports.screen import width
 from tests.results import HOSTILE, LONG, harmless, hash_of, refused, uncolored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 DIGEST = hash_of(7)
 USD = Decimal("0.005")
@@ -75,6 +75,18 @@ def table(
     lines += [text.line(line, DIFF if line is CHANGED else ()) for line in changes]
     budget = None if left is None else Decimal(left)
     return "\n".join([*lines, text.footer(totals(changes), campaign="tea", budget_left=budget)])
+
+
+def plan_json(
+    changes: Iterable[Change],
+    diff_of: Callable[[Change], Sequence[FieldChange] | None],
+    campaign: str,
+    end: Callable[[], PlanTotals],
+) -> Iterator[str]:
+    words = PlanJson(campaign)
+    yield words.header()
+    yield from (words.line(change, diff_of(change)) for change in changes)
+    yield words.footer(end())
 
 
 def document(changes: Sequence[Change]) -> dict[str, Any]:

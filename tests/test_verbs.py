@@ -60,7 +60,7 @@ def test_a_report_goes_where_the_environment_says(bench: Bench) -> None:
     assert bench.do("report", "--sandbox", KIEJOBS_OUT="a.xml b.json").code == 0
     assert (bench.folder / "a.xml").read_text().startswith("<?xml")
     assert '"standing": "succeeded"' in (bench.folder / "b.json").read_text()
-    assert bench.do("report", "--sandbox", "--out", "c.md").code == 2
+    assert bench.do("report", "--sandbox", "--out", "c.sarif").code == 2
 
 
 def test_a_ruling_may_come_from_the_environment_and_contradicts_itself_there_too(

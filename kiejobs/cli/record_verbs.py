@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiejobs.cli.door import MAYBE_FILE, RUN, door, wanted, where
-from kiejobs.cli.options import CHOICE, DURATION, FOLDERS, REHEARSAL, SELECT, flag, format_flag
+from kiejobs.cli.options import (
+    CHOICE,
+    DURATION,
+    FOLDERS,
+    REHEARSAL,
+    SELECT,
+    flag,
+    format_flag,
+    out_flag,
+)
 
 if TYPE_CHECKING:
     from kiejobs.core.errors import ExitCode
@@ -87,13 +96,13 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 @out_flag("Write to FILE, as its ending says: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
 def report(
-    run_id: str | None, select: tuple[str, ...], files: tuple[str, ...], form: str, **rest: Any
+    run_id: str | None, select: tuple[str, ...], outs: tuple[str, ...], form: str, **rest: Any
 ) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import report as verb
 
-    return verb.report(run_id, where(rest), form, files, make_screen(), select)
+    return verb.report(run_id, where(rest), form, outs, make_screen(), select)
 
 
 @door.group(short_help="Show, rebuild or verify the runs' documents.")

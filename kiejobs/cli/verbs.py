@@ -56,9 +56,7 @@ def init(folder: str) -> ExitCode:
 @POLICY
 @out_flag("Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
-def validate(
-    files: tuple[str, ...], form: str, outs: tuple[str, ...], **choice: Any
-) -> ExitCode:
+def validate(files: tuple[str, ...], form: str, outs: tuple[str, ...], **choice: Any) -> ExitCode:
     """Tell every problem of the job files, each at its place. Needs no key and no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import validate as verb

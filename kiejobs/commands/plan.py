@@ -7,22 +7,17 @@ reading, and the files that were asked for.
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import load
 from kiejobs.commands.locking import require_locked
-from kiejobs.commands.planning import (
-    budget_left,
-    diff_of,
-    make_plan,
-    require_selected,
-    usd_per_credit,
-    widest_address,
-)
+from kiejobs.commands.plan_words import FORMS, PlanFormats, told_at_once
+from kiejobs.commands.planning import budget_left, diff_of, make_plan, require_selected
 from kiejobs.commands.policy import Gate
 from kiejobs.commands.workspace import open_workspace
+from kiejobs.commands.writing import files_by_ending, write
 from kiejobs.core.errors import ExitCode
-from kiejobs.reports.plan_report import PlanText, plan_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.workspace import Where
 
 
-def plan(
+def plan(  # noqa: PLR0913 - the verb's flags
     wanted: Wanted,
     where: Where,
     form: str,
@@ -50,6 +45,7 @@ def plan(
     loaded = load(wanted)
     require_selected(loaded, wanted)
     ledger = space.ledger(space.journals())
+    require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, wanted, space, ledger, retry)
     gate = Gate(space.policy, loaded, ledger)
     left = budget_left(loaded, ledger, budget)

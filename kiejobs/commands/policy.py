@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.screen import Screen
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
+    from kiejobs.core.policy_rules import Breach
 
 _LARGEST = 2**20  # bytes
 
@@ -75,9 +76,13 @@ class Gate:
                 self._audit.add(self._expansion.outline(change.number))
             yield change
 
+    def breaches(self) -> Sequence[Breach]:
+        """What the lines that passed by broke."""
+        return self._audit.breaches()
+
     def require_open(self, screen: Screen) -> None:
         """Tells every rule that is broken. Raises SpendingStopped where there is one."""
-        breaches = self._audit.breaches()
+        breaches = self.breaches()
         if not breaches:
             return
         screen.say(breaches_text(breaches, color=screen.color_err))

@@ -1,4 +1,4 @@
-"""`kiejobs report [RUN]`: what a run came to, as text, JSON or JUnit. No key, no network.
+"""`kiejobs report [RUN]`: what a run came to, as text, JSON, JUnit or Markdown. No key, no network.
 
 In: a run's id (the latest where not named). Out: the report on stdout, or in files whose endings say
 the format. Touches: disk.
@@ -6,20 +6,20 @@ the format. Touches: disk.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import write_atomically
 from kiejobs.commands.choosing import narrowed
 from kiejobs.commands.records import find_run
 from kiejobs.commands.viewing import Ending, view_of
 from kiejobs.commands.workspace import open_workspace
+from kiejobs.commands.writing import files_by_ending, write
 from kiejobs.core import events as e
-from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.errors import ExitCode
 from kiejobs.core.fold import fold
 from kiejobs.core.manifest import manifest
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.junit_report import report_junit
+from kiejobs.reports.markdown_report import report_markdown
 from kiejobs.reports.run_report import report_document, report_text
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from kiejobs.core.fold import JournalRecord
     from kiejobs.reports.run_view import RunView
 
-_BY_ENDING = {".json": "json", ".xml": "junit", ".txt": "text"}
-
 
 def report(
     name: str | None,
@@ -41,6 +39,7 @@ def report(
     screen: Screen,
     select: Sequence[str] = (),
 ) -> ExitCode:
+    targets = files_by_ending(files, ("text", "json", "junit", "markdown"))
     space = open_workspace(where)
     journals = space.journals()
     record = find_run(space, journals, name)
@@ -49,11 +48,8 @@ def report(
     view = view_of(space, manifest(record, ledger), ledger, _ending(record))
     if select:
         view = narrowed(view, select, space, ledger)
-    for file in files:
-        ending = Path(file).suffix
-        if ending not in _BY_ENDING:
-            raise UsageProblem(f"--out {file}: the ending must be .json, .xml or .txt")
-        write_atomically(Path(file), _words(_BY_ENDING[ending], view, color=False).encode())
+    for path, kind in targets:
+        write(path, _words(kind, view, color=False))
     if not files or form != "text":
         screen.show(_words(form, view, color=screen.color_out))
     return ExitCode.DONE
@@ -64,6 +60,8 @@ def _words(form: str, view: RunView, *, color: bool) -> str:
         return json_text(report_document(view)) + "\n"
     if form == "junit":
         return report_junit(view)
+    if form == "markdown":
+        return report_markdown(view)
     return report_text(view, color=color)
 
 

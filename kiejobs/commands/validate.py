@@ -13,14 +13,8 @@ from kiejobs.adapters.checkout import below_root
 from kiejobs.commands.loading import load
 from kiejobs.commands.locking import require_locked
 from kiejobs.commands.policy import check_against
-from kiejobs.core.errors import (
-    ExitCode,
-    InvalidJobFile,
-    KiejobsError,
-    Problems,
-    StalePlan,
-    UsageProblem,
-)
+from kiejobs.commands.writing import files_by_ending, write
+from kiejobs.core.errors import ExitCode, InvalidJobFile, StalePlan, UsageProblem
 from kiejobs.core.policy import NO_POLICY, Policy
 from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
@@ -32,8 +26,9 @@ from kiejobs.reports.screen import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.loading import Wanted
     from kiejobs.commands.screen import Screen
+    from kiejobs.core.errors import KiejobsError
 
 
 def validate(
@@ -44,28 +39,42 @@ def validate(
     policy: Policy = NO_POLICY,
     outs: Sequence[str] = (),
 ) -> ExitCode:
-    """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case."""
+    """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
+
+    Raises StalePlan or UsageProblem where valid files are not what their locks say.
+    """
     targets = files_by_ending(outs, ("text", "json", "sarif"), files)
-    looked = []
+    looked, unlike = [], []
     for file in files:
-        looked.append(_look(replace(wanted, file=file), policy))
-        if form == "text":
-            screen.say(_text(looked[-1], color=screen.color_err))
+        at, refusal = _look(replace(wanted, file=file), policy, screen)
+        looked.append(at)
+        unlike += [refusal] if refusal is not None else []
+        if form == "text" and (at.problems or refusal is None):
+            screen.say(_text(at, color=screen.color_err))
     if form != "text":
         screen.show(_words(form, looked))
     for path, kind in targets:
         write(path, _words(kind, looked))
-    valid = all(at.jobs is not None for at in looked)
-    return ExitCode.DONE if valid else ExitCode.INVALID
+    if any(at.jobs is None for at in looked):
+        return ExitCode.INVALID
+    if unlike:
+        raise unlike[0]
+    return ExitCode.DONE
 
 
-def _look(wanted: Wanted, policy: Policy) -> Looked:
+def _look(wanted: Wanted, policy: Policy, screen: Screen) -> tuple[Looked, KiejobsError | None]:
+    """What there is to say of a file, and what its lock has against it."""
     try:
         loaded = load(wanted)
     except InvalidJobFile as invalid:
-        return Looked(wanted.file, None, invalid.problems, invalid.lines)
+        return Looked(wanted.file, None, invalid.problems, invalid.lines), None
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
-    return Looked(wanted.file, jobs, loaded.problems, {wanted.file: loaded.document.lines})
+    looked = Looked(wanted.file, jobs, loaded.problems, {wanted.file: loaded.document.lines})
+    try:
+        require_locked(loaded, wanted, screen)
+    except (StalePlan, UsageProblem) as refusal:
+        return looked, refusal
+    return looked, None
 
 
 def _words(form: str, looked: Sequence[Looked]) -> str:
@@ -80,7 +89,7 @@ def _words(form: str, looked: Sequence[Looked]) -> str:
 
 
 def _text(at: Looked, *, color: bool = False) -> str:
-    told = [diagnostics_text(at.problems, at.lines, color=color)] if list(at.problems) else []
+    told = [diagnostics_text(at.problems, at.lines, color=color)] if at.problems else []
     if at.jobs is not None:
         told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)

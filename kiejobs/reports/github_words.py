@@ -15,37 +15,28 @@ from kiejobs.reports.marks import end_of_mark, said_lines
 from kiejobs.reports.screen import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable
 
     from kiejobs.core.errors import Diagnostic
+    from kiejobs.reports.marks import Looked
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_DATA = str.maketrans(_DATA)
 _IN_PROPERTY = str.maketrans({**_DATA, ":": "%3A", ",": "%2C"})
 
 
-def github_words(
-    file: str,
-    problems: Iterable[Diagnostic],
-    lines: Mapping[str, Sequence[str]],
-    below_root: Callable[[str], str | None],
-) -> str:
-    """All annotations; `file` is what was looked at, for problems that stand nowhere."""
-    return "".join(f"{_command(file, each, lines, below_root)}\n" for each in problems)
+def github_words(looked: Looked, below_root: Callable[[str], str | None]) -> str:
+    """All annotations of a job file. Its own name stands where a problem has no place."""
+    return "".join(f"{_command(each, looked, below_root)}\n" for each in looked.problems)
 
 
-def _command(
-    file: str,
-    problem: Diagnostic,
-    lines: Mapping[str, Sequence[str]],
-    below_root: Callable[[str], str | None],
-) -> str:
+def _command(problem: Diagnostic, at: Looked, below_root: Callable[[str], str | None]) -> str:
     place = problem.place
-    name = place.file if place else file
+    name = place.file if place else at.file
     properties: dict[str, str | int] = {"file": below_root(name) or name}
     if place is not None:
         properties |= {"line": place.line, "col": place.column}
-        end = end_of_mark(place, lines)
+        end = end_of_mark(place, at.lines)
         if end is not None:
             properties["endColumn"] = end - 1  # the last one that is marked
     properties["title"] = problem.code

@@ -24,6 +24,7 @@ from kiejobs.reports.markdown import (
     table,
 )
 from kiejobs.reports.next_steps import doubt_steps
+from kiejobs.reports.policy_report import breaches_text
 from kiejobs.reports.screen import REHEARSED, clean, credits_text, plural, price_text, shortened
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.policy_rules import Breach
 
-_ROWS = 32_000  # characters for the table
+_ROWS = 28_000  # characters for the table
 _DIFFS = 16_000  # for what differs
 _DOUBTS = 5_000  # for what is in doubt
+_BROKEN = 4_000  # for rules of a policy
 _DOUBTED = 10  # jobs of it
 _ADDRESS = 160
 _DETAIL = 120
@@ -78,7 +81,13 @@ class PlanMarkdown:
         if diff:
             self._diffs.add("\n".join(_diff_lines(change, diff)))
 
-    def text(self, totals: PlanTotals, budget_left: Decimal | None = None) -> str:
+    def text(
+        self,
+        totals: PlanTotals,
+        budget_left: Decimal | None = None,
+        broken: Sequence[Breach] = (),
+    ) -> str:
+        """`broken` are rules of a policy, for which a run would buy nothing."""
         mark = REHEARSED if self._rehearsal else ""
         parts = [
             (
@@ -88,6 +97,7 @@ class PlanMarkdown:
             f"**{'; '.join(self._counts(totals))}**",
             self._jobs(totals),
             "\n".join(f"- {line}" for line in self._warnings(totals, budget_left)),
+            *_broken(broken),
             *self._table(),
             *self._differences(),
             *self._in_doubt(totals),
@@ -182,6 +192,15 @@ class PlanMarkdown:
             "In doubt: look for the request in the vendor's task log. `--task` with the id that you "
             f"find there, `--lost` where nothing was made.\n\n{fenced(room.kept, 'sh')}{rest}"
         )
+
+
+def _broken(breaches: Sequence[Breach]) -> Iterator[str]:
+    if breaches:
+        room = Room(_BROKEN)
+        for line in breaches_text(breaches).split("\n"):
+            room.add(shortened(line, _ADDRESS * 2))
+        told = fenced(room.kept, "text") + left_out(room, "rule")
+        yield f"\u26d4 **Policy**: a run would refuse this plan and buy nothing.\n\n{told}"
 
 
 def _row(change: Change, reason: str, source: str) -> str:

@@ -6,6 +6,7 @@ In: diagnostics, the lines of their files. Out: columns, lines of text. Touches 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.diagnostics import remarks
@@ -14,11 +15,24 @@ from kiejobs.reports.screen import clean, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.errors import Diagnostic, Place
+    from kiejobs.core.errors import Diagnostic, Place, Problems
 
 _WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,:\[\]{}\"']+")
 _LONGEST = 500  # columns of a message, which may quote what a stranger wrote
 _FAR = 1000  # characters that are looked at for the end of a mark
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A job file that was looked at, its name as it was typed; `lines` of all files, by name.
+
+    `jobs` is how many it makes, None where it is not valid.
+    """
+
+    file: str
+    jobs: int | None
+    problems: Problems
+    lines: Mapping[str, Sequence[str]]
 
 
 def source_line(place: Place, lines: Mapping[str, Sequence[str]]) -> str | None:

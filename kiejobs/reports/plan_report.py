@@ -25,7 +25,7 @@ from kiejobs.reports.screen import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
@@ -147,30 +147,32 @@ class PlanText:
             yield "Gone: made and paid for, but the vendor has it no more; `--retry gone` buys it again."
 
 
-def plan_json(
-    changes: Iterable[Change],
-    diff_of: Callable[[Change], Sequence[FieldChange] | None],
-    campaign: str,
-    totals: Callable[[], PlanTotals],
-    more: Mapping[str, Json] | None = None,
-) -> Iterator[str]:
-    """The document in pieces, keys sorted, one change a line; `totals` is asked when all were seen.
+class PlanJson:
+    """The document, keys sorted, one change a line: `header`, `line` for each change, `footer`.
 
     `more` is what a plan file has besides.
     """
-    yield f'{json_text({"campaign": campaign}, None)[:-1]}, "changes": ['
-    comma = ""
-    for change in changes:
-        yield f"{comma}\n{json_text(_change(change, diff_of(change)), None)}"
-        comma = ","
-    end = totals()
-    rest = {
-        **(more or {}),
-        "digest": end.digest,
-        "format_version": FORMAT_VERSION,
-        "totals": _totals(end),
-    }
-    yield f"\n], {json_text({key: rest[key] for key in sorted(rest)}, None)[1:]}\n"
+
+    def __init__(self, campaign: str, more: Mapping[str, Json] | None = None) -> None:
+        self._campaign = campaign
+        self._more = more or {}
+        self._comma = ""
+
+    def header(self) -> str:
+        return f'{json_text({"campaign": self._campaign}, None)[:-1]}, "changes": ['
+
+    def line(self, change: Change, diff: Sequence[FieldChange] | None) -> str:
+        comma, self._comma = self._comma, ","
+        return f"{comma}\n{json_text(_change(change, diff), None)}"
+
+    def footer(self, totals: PlanTotals) -> str:
+        rest = {
+            **self._more,
+            "digest": totals.digest,
+            "format_version": FORMAT_VERSION,
+            "totals": _totals(totals),
+        }
+        return f"\n], {json_text({key: rest[key] for key in sorted(rest)}, None)[1:]}\n"
 
 
 def _change(change: Change, diff: Sequence[FieldChange] | None) -> dict[str, Json]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,25 +17,17 @@ from kiejobs.reports.code_meanings import MEANINGS
 from kiejobs.reports.marks import end_of_mark, said_lines, source_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kiejobs.core.errors import Diagnostic
     from kiejobs.core.types import Json
+    from kiejobs.reports.marks import Looked
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 _ROOT = "SRCROOT"
 _FINGERPRINT = "kiejobs/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A file that was looked at: its name as typed, what was found, and the lines to find it in."""
-
-    file: str
-    problems: Iterable[Diagnostic]
-    lines: Mapping[str, Sequence[str]]
 
 
 def sarif_document(

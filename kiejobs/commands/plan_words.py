@@ -1,0 +1,149 @@
+"""A plan in several formats at once, in one walk: on stdout as it comes, in files at the end.
+
+In: a plan's lines and totals, how each format begins. Out: pieces for stdout; files. Touches: disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from kiejobs.adapters.checkout import below_root
+from kiejobs.commands.approving import plan_file_keys
+from kiejobs.commands.planning import usd_per_credit, widest_address
+from kiejobs.reports.markdown_plan import PlanMarkdown
+from kiejobs.reports.plan_report import PlanJson, PlanText
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from decimal import Decimal
+    from io import StringIO
+
+    from kiejobs.commands.loading import Loaded, Wanted
+    from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.policy_rules import Breach
+
+FORMS = ("text", "json", "markdown")
+
+
+class Words(Protocol):
+    """A format: text before the lines, for each line, and after them."""
+
+    def begin(self) -> str: ...
+    def line(self, change: Change, diff: Sequence[FieldChange] | None) -> str: ...
+    def end(self, totals: PlanTotals) -> str: ...
+
+
+class PlanFormats:
+    """Makes a plan's words. `broken` are the rules of a policy that the lines broke, once all were seen."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        wanted: Wanted,
+        space: Workspace,
+        left: Decimal | None,
+        broken: Callable[[], Sequence[Breach]],
+    ) -> None:
+        self._loaded = loaded
+        self._wanted = wanted
+        self._space = space
+        self._left = left
+        self._broken = broken
+
+    def words(self, form: str, *, color: bool) -> Words:
+        """For stdout."""
+        if form == "json":
+            return _Json(PlanJson(self._loaded.jobfile.campaign))
+        return self._markdown() if form == "markdown" else self._text(color=color)
+
+    def file_words(self, form: str, retry: Sequence[str]) -> Words:
+        """For a file. As JSON that is a plan file, which `run --plan` takes."""
+        if form == "json":
+            more = plan_file_keys(self._loaded, self._wanted, retry, self._space)
+            return _Json(PlanJson(self._loaded.jobfile.campaign, more))
+        return self.words(form, color=False)
+
+    def _text(self, *, color: bool) -> Words:
+        loaded, space = self._loaded, self._space
+        table = PlanText(
+            color,
+            widest_address(loaded),
+            usd_per_credit(loaded),
+            space.flag,
+            rehearsal=space.sandbox,
+        )
+        return _Text(table, loaded.jobfile.campaign, self._left)
+
+    def _markdown(self) -> Words:
+        loaded, space = self._loaded, self._space
+        comment = PlanMarkdown(
+            loaded.jobfile.campaign,
+            below_root(self._wanted.file) or self._wanted.file,
+            usd_per_credit(loaded),
+            space.flag,
+            rehearsal=space.sandbox,
+        )
+        return _Markdown(comment, self._left, self._broken)
+
+
+class _Text:
+    def __init__(self, table: PlanText, campaign: str, left: Decimal | None) -> None:
+        self._table = table
+        self._campaign = campaign
+        self._left = left
+
+    def begin(self) -> str:
+        return f"{self._table.header()}\n"
+
+    def line(self, change: Change, diff: Sequence[FieldChange] | None) -> str:
+        return f"{self._table.line(change, diff or ())}\n"
+
+    def end(self, totals: PlanTotals) -> str:
+        left = self._left
+        return f"{self._table.footer(totals, campaign=self._campaign, budget_left=left)}\n"
+
+
+class _Json:
+    def __init__(self, document: PlanJson) -> None:
+        self.begin = document.header
+        self.line = document.line
+        self.end = document.footer
+
+
+class _Markdown:
+    def __init__(
+        self, comment: PlanMarkdown, left: Decimal | None, broken: Callable[[], Sequence[Breach]]
+    ) -> None:
+        self._comment = comment
+        self._left = left
+        self._broken = broken
+
+    def begin(self) -> str:
+        return ""
+
+    def line(self, change: Change, diff: Sequence[FieldChange] | None) -> str:
+        self._comment.add(change, diff or ())
+        return ""
+
+    def end(self, totals: PlanTotals) -> str:
+        return self._comment.text(totals, self._left, self._broken())
+
+
+def told_at_once(
+    shown: Words,
+    kept: Sequence[tuple[Words, StringIO]],
+    lines: Iterable[tuple[Change, Sequence[FieldChange] | None]],
+    totals: Callable[[], PlanTotals],
+) -> Iterator[str]:
+    """What goes to stdout, piece by piece; beside it the same lines go into the texts of `kept`."""
+    for words, text in kept:
+        text.write(words.begin())
+    yield shown.begin()
+    for change, diff in lines:
+        for words, text in kept:
+            text.write(words.line(change, diff))
+        yield shown.line(change, diff)
+    for words, text in kept:
+        text.write(words.end(totals()))
+    yield shown.end(totals())
