@@ -11,15 +11,13 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-import kiejobs.cli.record_verbs
-import kiejobs.cli.verbs  # noqa: F401 - the verbs hang themselves onto the door
-from kiejobs.cli.door import door
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import Problems
 from kiejobs.core.expansion import Outline
 from kiejobs.core.policy import NO_POLICY, Policy, read_policy
 from kiejobs.core.policy_rules import Audit
 from kiejobs.core.types import Source
+from tests.reference.cli import commands
 from tests.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
@@ -195,8 +193,17 @@ def test_every_default_is_a_flag_that_takes_the_example_as_typed(flag: str) -> N
         assert param.type.convert(value, param, None) is not None
 
 
+def test_every_command_that_takes_such_a_flag_looks_for_the_policy() -> None:
+    """But for the sandbox that is served, which buys nothing and belongs to no checkout."""
+    for path, command in commands():
+        taken = {name for param in command.params for name in param.opts}
+        ruled_flags = {f"--{flag}" for flag in FLAGS} | {"--runs", "--outputs"}
+        if taken & ruled_flags and path != "kiejobs sandbox":
+            assert "--policy" in taken, path
+
+
 def options() -> Iterator[click.Option]:
-    for command in door.commands.values():
+    for _, command in commands():
         yield from (param for param in command.params if isinstance(param, click.Option))
 
 

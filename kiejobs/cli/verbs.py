@@ -80,6 +80,7 @@ def render(file: str, **choice: Any) -> ExitCode:
 @door.command(short_help="Write down what a job file comes to now.")
 @FILE
 @VARIABLES
+@POLICY
 @CHECK_ASSETS
 def lock(file: str, **choice: Any) -> ExitCode:
     """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.

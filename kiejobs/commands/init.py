@@ -1,6 +1,6 @@
 """`kiejobs init [FOLDER]`: a job file to start from, that runs at once with --sandbox.
 
-In: a folder. Out: a commented job file, its schema for the editor, `.gitignore`. Touches: disk;
+In: a folder. Out: a commented job file, the editor's schemas, `.gitignore`. Touches: disk;
 nothing that is there is overwritten.
 """
 
@@ -70,8 +70,9 @@ def init(folder: str, screen: Screen) -> ExitCode:
         )
     try:
         _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
-        schema = (schema_folder() / "jobfile.schema.json").read_text(encoding="utf-8")
-        _write(root / "schemas" / "jobfile.schema.json", schema, screen)
+        for name in ("jobfile.schema.json", "policy.schema.json"):
+            schema = (schema_folder() / name).read_text(encoding="utf-8")
+            _write(root / "schemas" / name, schema, screen)
         _ignore(root / ".gitignore", screen)
     except OSError as error:
         raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
