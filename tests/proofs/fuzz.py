@@ -34,6 +34,7 @@ _DEATHS = {
     77: "memory: more than 500 MB",
 }
 _TRIES = 24  # of making a case smaller that kills its process; each may take 5 s
+_MOST_DEATHS = 5  # of one target; something is wrong with all inputs then
 _GRACE = 60.0  # seconds for a worker's start, and for making a finding small
 
 
@@ -62,7 +63,7 @@ def fuzz(target: str, seed: int, *, seconds: float = 0.0, examples: int = 0) -> 
         left = max(end - time.monotonic(), 0.0)
         words = [*cases, "--seed", seed, "--seconds", left, "--examples", examples]
         death = _work(target, words, tally, left + _GRACE)
-        if death is None or end - time.monotonic() < 1:
+        if death is None or end - time.monotonic() < 1 or tally.deaths >= _MOST_DEATHS:
             return tally
         seed, cases = seed + 1, []
 
