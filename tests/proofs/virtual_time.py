@@ -20,31 +20,40 @@ _Answer = TypeVar("_Answer")
 _START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 
-class _Jumping(selectors.DefaultSelector):
-    """Never waits; says how long it was asked to."""
+class Time:
+    """Seconds that have passed: in one loop, or in several one after the other."""
 
-    waited = 0.0
+    passed = 0.0
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Never waits; lets the time pass that it was asked to."""
+
+    def __init__(self, time: Time) -> None:
+        super().__init__()
+        self._time = time
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready:
             assert timeout is not None, "everybody waits, and nobody for a time"
-            self.waited += max(0.0, timeout)
+            self._time.passed += max(0.0, timeout)
         return ready
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
-        super().__init__(self._jumping)
+    def __init__(self, time: Time) -> None:
+        self._passing = time
+        super().__init__(_Jumping(time))
 
     def time(self) -> float:
-        return self._jumping.waited
+        return self._passing.passed
 
 
-def run(main: Callable[[], Awaitable[_Answer]]) -> _Answer:
-    """Run it to its end, on time of its own that begins at 0."""
-    return anyio.run(main, backend_options={"loop_factory": _Loop})
+def run(main: Callable[[], Awaitable[_Answer]], time: Time | None = None) -> _Answer:
+    """Run it to its end, on time of its own that begins at 0, or on the time given, which goes on."""
+    passing = time or Time()
+    return anyio.run(main, backend_options={"loop_factory": lambda: _Loop(passing)})
 
 
 class LoopClock:

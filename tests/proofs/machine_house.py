@@ -1,0 +1,273 @@
+"""The commands of the state machine: `run`, `collect`, `listen` and `resolve` on a real folder.
+
+In: a folder, the API's side, the model, how to go about it. Out: how a command ended. Touches: the
+folder. The verbs are put together as `kiejobs.commands` does it, out of the same pieces; what differs is
+the time, the API in process, and that each command may be killed at any touch.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from kiejobs.adapters.artifacts import FileArtifacts
+from kiejobs.adapters.hosts import HostRule
+from kiejobs.adapters.journal import new_run_id, utc_text
+from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.lock import RunsLock
+from kiejobs.adapters.system import Secret
+from kiejobs.commands.buying import intentions, job_by_number, lately
+from kiejobs.commands.carrying import Errand, new_journal
+from kiejobs.commands.collect import no_job
+from kiejobs.commands.concluding import conclude
+from kiejobs.commands.following import lines_to_follow
+from kiejobs.commands.loading import Wanted, load
+from kiejobs.commands.planning import budget_left, does_something, make_plan
+from kiejobs.commands.records import Records, manifest_path, refresh_manifests
+from kiejobs.commands.screen import Screen
+from kiejobs.core import events as e
+from kiejobs.core.errors import ExitCode
+from kiejobs.core.evidence import mismatch
+from kiejobs.ports import TaskRecord, World
+from kiejobs.runner import Runner, Spending, Stop
+from tests.contracts.fakes import Told
+from tests.proofs.machine_life import (
+    Life,
+    MortalApi,
+    MortalArtifacts,
+    MortalClock,
+    MortalJournal,
+    Wire,
+)
+from tests.proofs.machine_model import Line
+from tests.proofs.machine_place import BASE, How, Place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from kiejobs.commands.loading import Loaded
+    from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
+    from kiejobs.core.types import Job
+    from kiejobs.runner import RunEnd
+    from tests.proofs.machine_booth import Booth
+    from tests.proofs.machine_life import Moment
+
+
+@dataclass
+class House:
+    """`saw` is told of events on disk; `planned` of the plan that a run is about to carry out."""
+
+    folder: Path
+    booth: Booth
+    moment: Moment
+    saw: Callable[[e.Event, str], None]
+    planned: Callable[[list[Line], How, str], None]
+    journal_of: type[MortalJournal] = MortalJournal
+    app: Callable[..., Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobfile = self.folder / "jobs.yaml"
+        self.outputs = self.folder / "outputs"
+        self.loaded: Loaded | None = None
+
+    def place(self, life: Life | None = None) -> Place:
+        return Place(
+            runs=self.folder / "runs",
+            outputs=self.outputs,
+            base=BASE,
+            origin=BASE,
+            sandbox=False,
+            speed=1.0,
+            faults=None,
+            flag="",
+            moment=self.moment,
+            life=life or Life(),
+        )
+
+    def write(self, text: str) -> None:
+        self.jobfile.write_text(text)
+        self.loaded = load(Wanted(str(self.jobfile)))
+
+    def plan(self, retry: Collection[str] = ()) -> list[Line]:
+        """`kiejobs plan`."""
+        place = self.place()
+        return list(map(_foretold, self._changes(place, place.ledger(place.journals()), retry)))
+
+    def _changes(self, place: Place, ledger: Ledger, retry: Collection[str]) -> list[Change]:
+        wanted = Wanted(str(self.jobfile))
+        return list(make_plan(self._loaded, wanted, place, ledger, tuple(retry)).changes())
+
+    @property
+    def _loaded(self) -> Loaded:
+        assert self.loaded is not None
+        return self.loaded
+
+    async def run(self, how: How, life: Life) -> ExitCode:
+        """As in commands/run.py."""
+        place, loaded = self.place(life), self._loaded
+        run_id = new_run_id(self.moment.now())
+        with RunsLock(place.runs, run_id, utc_text(self.moment.now())) as lock:
+            life.at_death.append(lock.release)
+            journals = place.journals(alone=True)
+            ledger = place.ledger(journals)
+            refresh_manifests(place)
+            lines = self._changes(place, ledger, how.retry)
+            self.planned(list(map(_foretold, lines)), how, run_id)
+            left = budget_left(loaded, ledger, how.budget)
+            campaign = loaded.jobfile.campaign
+            errand = self._errand(place, run_id, "run", lines, how, campaign=campaign)
+            settings = replace(errand.settings, lately=lately(ledger, place))
+            most = (
+                how.most_failures.of(sum(line.spends for line in lines))
+                if how.most_failures
+                else None
+            )
+            spending = Spending(left, most_failures=most)
+            errand = replace(errand, settings=settings, spending=spending)
+            if not any(map(does_something, lines)):
+                return ExitCode.DONE
+            errand.journal.append(*intentions(lines))
+            job_of = job_by_number(loaded, ledger, place.elsewhere(journals), how.callback_url)
+            end = await self._carry_out(errand, place, how, job_of, lock.release)
+            return conclude(errand, end, place, screen(), "text")
+
+    async def collect(self, how: How, life: Life) -> ExitCode:
+        """As in commands/collect.py; with something to hear, as in commands/listen.py."""
+        place = self.place(life)
+        ledger = place.ledger(place.journals())
+        refresh_manifests(place)
+        lines = lines_to_follow(place, ledger, None)
+        command = "listen" if how.hears else "collect"
+        errand = self._errand(place, new_run_id(self.moment.now()), command, lines, how)
+        if how.hears:
+            errand = replace(errand, settings=replace(how.settings, stay=True, until_done=True))
+        elif not lines:
+            return ExitCode.DONE
+        end = await self._carry_out(errand, place, how, no_job, lambda: None)
+        return conclude(errand, end, place, screen(), "text")
+
+    async def resolve(self, address: str, task_id: str | None, life: Life) -> bool:
+        """As in commands/resolve.py, where the address is in doubt. False where it stays in doubt."""
+        place = self.place(life)
+        run_id = new_run_id(self.moment.now())
+        with RunsLock(place.runs, run_id, utc_text(self.moment.now())) as lock:
+            life.at_death.append(lock.release)
+            ledger = place.ledger(place.journals(alone=True))
+            attempt = ledger.in_doubt_at(address)
+            assert attempt is not None
+            if task_id is not None:
+                if any(one.task_id == task_id for one in ledger.attempts()):
+                    return False
+                record = await self._record(task_id, life)
+                if record is None or mismatch(
+                    attempt, record.model, record.input, record.attempt_id
+                ):
+                    return False
+            errand = self._errand(place, run_id, "resolve", [], How())
+            word = "lost" if task_id is None else "task"
+            errand.journal.append(e.Resolved(attempt.attempt_id, word, task_id, "a person"))
+            errand.journal.close()
+        refresh_manifests(place, run_id)
+        return True
+
+    async def _record(self, task_id: str, life: Life) -> TaskRecord | None:
+        api = KieApi(BASE, Secret("k"), transport=Wire(self.app, life))
+        try:
+            record = await api.record(task_id)
+        finally:
+            await api.close()
+        return record if isinstance(record, TaskRecord) else None
+
+    def _errand(
+        self,
+        place: Place,
+        run_id: str,
+        command: str,
+        lines: Sequence[Change],
+        how: How,
+        **header: Any,
+    ) -> Errand:
+        _, started = new_journal(place, run_id, command, **header)
+        journal = self.journal_of(place.runs, started, self.moment, place.life, self.saw)
+        place.life.at_death.append(journal.close)
+        return Errand(journal, started, lines, how.settings, Spending(), how.hears)
+
+    async def _carry_out(
+        self,
+        errand: Errand,
+        place: Place,
+        how: How,
+        job_of: Callable[[int], Job],
+        all_reserved: Callable[[], None],
+    ) -> RunEnd:
+        """As in commands/carrying.py."""
+
+        async def interrupt() -> None:
+            if how.ctrl_c is not None:
+                await anyio.sleep(how.ctrl_c)
+                errand.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+
+        async def reread() -> Ledger:
+            return place.ledger(place.journals())
+
+        async with self._world(errand, place) as world, anyio.create_task_group() as group:
+            group.start_soon(interrupt)
+            runner = Runner(
+                world,
+                settings=errand.settings,
+                spending=errand.spending,
+                media_type=lambda _: "video/mp4",
+                reread=reread,
+            )
+            end = await runner.carry_out(errand.changes, job_of, all_reserved)
+            group.cancel_scope.cancel()
+        return end
+
+    @asynccontextmanager
+    async def _world(self, errand: Errand, place: Place) -> AsyncIterator[World]:
+        wire = Wire(self.app, place.life)
+        api = KieApi(BASE, Secret("k"), transport=wire)
+        artifacts = FileArtifacts(place.folder, HostRule(private_too=True), wire, boot="the same")
+        journal, life = errand.journal, place.life
+        assert isinstance(journal, MortalJournal)
+        try:
+            yield World(
+                MortalApi(api, life, journal),
+                journal,
+                MortalArtifacts(artifacts, life),
+                MortalClock(self.moment, life),
+                Told(),
+                errand.callbacks,
+            )
+        finally:
+            with anyio.CancelScope(shield=True):
+                await api.close()
+                await artifacts.close()
+
+    def stale_manifests(self) -> list[str]:
+        """Those that differ from what the journals call for."""
+        place = self.place()
+        records = Records(place.journals())
+        found: Iterable[JournalRecord] = (one for one in records.all if one.header is not None)
+        paths = {manifest_path(place, one.run_id): records.expected(one) for one in found}
+        return [
+            path.as_posix()
+            for path, expected in paths.items()
+            if not path.exists() or path.read_bytes() != expected
+        ]
+
+
+def _foretold(change: Change) -> Line:
+    return Line(change.address, str(change.action), change.reason, change.fingerprint, change.take)
+
+
+def screen() -> Screen:
+    """Nobody looks."""
+    return Screen(io.StringIO(), io.StringIO(), False, False, False, None, lambda _: None)  # noqa: FBT003
