@@ -34,7 +34,7 @@ _KEPT = re.compile(r"GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|CONFIG_\w+
 
 _DIFF = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
 _LOCAL = 60.0  # seconds
-_REMOTE = 10.0
+_HASH = re.compile(r"[0-9a-f]{40,64}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -65,7 +65,7 @@ class Repository:
         found = None
         if revision and not revision.startswith("-") and revision.isprintable():
             found = self._asked("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        if found is None:
+        if found is None or not _HASH.fullmatch(found):
             hint = "fetch it first; in a shallow clone `git fetch --unshallow`, or fetch-depth: 0"
             raise UsageProblem(f"git knows no commit `{revision}` here", hint=hint)
         return found
@@ -97,9 +97,9 @@ class Repository:
         known = self._asked("rev-parse", "--verify", "--quiet", tracking) if tracking else None
         return Upstream(remote, ref, known)
 
-    def tip_at(self, upstream: Upstream) -> str | None:
+    def tip_at(self, upstream: Upstream, seconds: float = 10.0) -> str | None:
         """The commit that the remote has there now; None where it has no such branch."""
-        told = self._ask("ls-remote", "--", upstream.remote, upstream.ref, seconds=_REMOTE)
+        told = self._ask("ls-remote", "--", upstream.remote, upstream.ref, seconds=seconds)
         lines = (line.split("\t") for line in told.splitlines())
         return next((found[0] for found in lines if found[1:] == [upstream.ref]), None)
 

@@ -187,6 +187,9 @@ REHEARSAL = stacked(
     flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
 )  # fmt: skip
 
+SINCE = flag("--changed-since", "since", metavar="REV",
+             help="Only job files that were touched since, by git, or what they include.")  # fmt: skip
+
 SELECT = flag("--select", multiple=True, metavar="WORDS",
               help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, file:F; "
               "blank adds, comma narrows.")  # fmt: skip

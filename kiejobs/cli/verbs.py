@@ -26,6 +26,7 @@ from kiejobs.cli.options import (
     POLICY,
     REHEARSAL,
     SELECT,
+    SINCE,
     VARIABLES,
     flag,
     format_flag,
@@ -52,16 +53,23 @@ def init(folder: str) -> ExitCode:
 @door.command(short_help="Tell every problem of a job file.")
 @click.argument("files", metavar="JOBFILE...", nargs=-1, required=True)
 @CHOICE
+@SINCE
 @LOCKED
 @POLICY
 @out_flag("Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
-def validate(files: tuple[str, ...], form: str, outs: tuple[str, ...], **choice: Any) -> ExitCode:
-    """Tell every problem of the job files, each at its place. Needs no key and no network."""
+def validate(
+    files: tuple[str, ...], form: str, outs: tuple[str, ...], since: str | None, **choice: Any
+) -> ExitCode:
+    """Tell every problem of the job files, each at its place. Needs no key and no network.
+
+    A folder stands for the job files below it.
+    """
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import validate as verb
 
-    return verb.validate(wanted("", choice), files, form, make_screen(), choice["policy"], outs)
+    screen = make_screen()
+    return verb.validate(wanted("", choice), files, form, screen, choice["policy"], outs, since)
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
@@ -96,6 +104,7 @@ def lock(file: str, **choice: Any) -> ExitCode:
 @door.command(short_help="Show what a run would buy, and for how much.")
 @FILE
 @CHOICE
+@SINCE
 @LOCKED
 @FOLDERS
 @flag("--budget", type=CREDITS, metavar="CREDITS", help="Compare the total with this.")
@@ -110,6 +119,7 @@ def plan(
     outs: tuple[str, ...],
     budget: Decimal | None,
     retry: tuple[str, ...],
+    since: str | None,
     *,
     detailed_exitcode: bool,
     **rest: Any,
@@ -127,6 +137,7 @@ def plan(
         retry=retry,
         budget=budget,
         outs=outs,
+        since=since,
     )
 
 

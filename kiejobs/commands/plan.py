@@ -10,6 +10,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from kiejobs.commands.job_files import Changes
 from kiejobs.commands.loading import load
 from kiejobs.commands.locking import require_locked
 from kiejobs.commands.plan_words import FORMS, PlanFormats, told_at_once
@@ -38,8 +39,15 @@ def plan(  # noqa: PLR0913 - the verb's flags
     retry: Sequence[str],
     budget: Decimal | None,
     outs: Sequence[str] = (),
+    since: str | None = None,
 ) -> ExitCode:
-    """Exit 3 where asked to and something is to be done, 5 where a policy has something against it."""
+    """Exit 3 where asked to and something is to be done, 5 where a policy has something against it.
+
+    No plan is made of a file that did not change `since` a revision.
+    """
+    if since is not None and not Changes(since).touch(wanted):
+        screen.say(f"{wanted.file} is unchanged since {since}: no plan")
+        return ExitCode.DONE
     files = files_by_ending(outs, FORMS, (wanted.file,))
     space = open_workspace(where)
     loaded = load(wanted)

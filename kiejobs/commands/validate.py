@@ -10,8 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.checkout import below_root
+from kiejobs.commands.choosing import selection_of_file
+from kiejobs.commands.job_files import are_many, job_files
 from kiejobs.commands.loading import load
 from kiejobs.commands.locking import require_locked
+from kiejobs.commands.planning import has_selected
 from kiejobs.commands.policy import check_against
 from kiejobs.commands.writing import files_by_ending, write
 from kiejobs.core.errors import ExitCode, InvalidJobFile, StalePlan, UsageProblem
@@ -38,23 +41,32 @@ def validate(
     screen: Screen,
     policy: Policy = NO_POLICY,
     outs: Sequence[str] = (),
+    since: str | None = None,
 ) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
 
-    Raises StalePlan or UsageProblem where valid files are not what their locks say.
+    All are those that changed `since` a revision, where one is given, and where something is selected
+    those that have such jobs or can't tell. Raises StalePlan or UsageProblem where valid files are not
+    what their locks say.
     """
+    selection_of_file(wanted, "validate")
+    many, files = are_many(files, since), job_files(files, wanted, since)
     targets = files_by_ending(outs, ("text", "json", "sarif"), files)
     looked, unlike = [], []
     for file in files:
         at, refusal = _look(replace(wanted, file=file), policy, screen)
+        if at is None:
+            continue
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
         if form == "text" and (at.problems or refusal is None):
             screen.say(_text(at, color=screen.color_err))
+    if not looked:
+        screen.say(_nothing(files, since))
     if form != "text":
-        screen.show(_words(form, looked))
+        screen.show(_words(form, looked, many=many))
     for path, kind in targets:
-        write(path, _words(kind, looked))
+        write(path, _words(kind, looked, many=many))
     if any(at.jobs is None for at in looked):
         return ExitCode.INVALID
     if unlike:
@@ -62,12 +74,23 @@ def validate(
     return ExitCode.DONE
 
 
-def _look(wanted: Wanted, policy: Policy, screen: Screen) -> tuple[Looked, KiejobsError | None]:
-    """What there is to say of a file, and what its lock has against it."""
+def _nothing(files: Sequence[str], since: str | None) -> str:
+    """Raises UsageProblem where it is `--select` that took nothing."""
+    if files:
+        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+    return f"No job file changed since {since}."
+
+
+def _look(
+    wanted: Wanted, policy: Policy, screen: Screen
+) -> tuple[Looked | None, KiejobsError | None]:
+    """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
         loaded = load(wanted)
     except InvalidJobFile as invalid:
         return Looked(wanted.file, None, invalid.problems, invalid.lines), None
+    if not has_selected(loaded, wanted):
+        return None, None
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
     looked = Looked(wanted.file, jobs, loaded.problems, {wanted.file: loaded.document.lines})
     try:
@@ -77,7 +100,7 @@ def _look(wanted: Wanted, policy: Policy, screen: Screen) -> tuple[Looked, Kiejo
     return looked, None
 
 
-def _words(form: str, looked: Sequence[Looked]) -> str:
+def _words(form: str, looked: Sequence[Looked], *, many: bool) -> str:
     if form == "text":
         return "".join(f"{_text(at)}\n" for at in looked)
     if form == "github":
@@ -85,7 +108,7 @@ def _words(form: str, looked: Sequence[Looked]) -> str:
     if form == "sarif":
         return json_text(sarif_document(looked, below_root)) + "\n"
     documents = [diagnostics_document(at.file, at.jobs, at.problems) for at in looked]
-    return json_text(documents if len(documents) > 1 else documents[0]) + "\n"
+    return json_text(documents if many else documents[0]) + "\n"
 
 
 def _text(at: Looked, *, color: bool = False) -> str:

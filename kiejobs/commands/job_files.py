@@ -1,0 +1,138 @@
+"""Job files by name, by folder, and by what was touched since a revision.
+
+In: words from the command line, `--changed-since`. Out: names of job files. Touches: disk, by reading;
+git.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.git import GitFailed, repository_of
+from kiejobs.adapters.policy_file import find_policy
+from kiejobs.adapters.system import IncludeFolder, read_source
+from kiejobs.commands.loading import load
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import InvalidJobFile, UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kiejobs.commands.loading import Wanted
+
+_ENDINGS = (".yaml", ".yml")
+_LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
+"""For a file that is no YAML: a slip in a job file, or something else altogether?"""
+
+
+def job_files(names: Sequence[str], wanted: Wanted, since: str | None = None) -> list[str]:
+    """Each file once: those named, those in folders that are named; of these what changed `since`.
+
+    Raises UsageProblem for a folder without any, and where git can't answer.
+    """
+    found = list(dict.fromkeys(file for name in names for file in _files(name)))
+    if since is None:
+        return found
+    changes = Changes(since)
+    return [file for file in found if changes.touch(replace(wanted, file=file))]
+
+
+def are_many(names: Sequence[str], since: str | None) -> bool:
+    """Is a list wanted, however many there turn out to be?"""
+    return since is not None or len(names) > 1 or any(Path(name).is_dir() for name in names)
+
+
+class Changes:
+    """What differs, in whatever repository a job file lies, from where HEAD and `revision` parted."""
+
+    def __init__(self, revision: str) -> None:
+        self._revision = revision
+        self._known: dict[Path, set[Path]] = {}
+
+    def touch(self, wanted: Wanted) -> bool:
+        """Is the job file among it, or anything that its jobs are made from?
+
+        That is its lock, the files with variables that are named, the policy in force, and what it
+        includes. A file that can't be read counts, so that the verb tells why.
+        """
+        policy = find_policy()
+        beside = [f"{wanted.file}.lock", *wanted.vars_files, *([policy] if policy else [])]
+        changed = self._in(Path(wanted.file).parent)
+        if _meet([wanted.file, *beside], changed):
+            return True
+        folder = Path(wanted.file).resolve().parent
+        below = any(path.is_relative_to(folder) for path in changed)
+        return below and _includes(wanted, changed)
+
+    def _in(self, folder: Path) -> set[Path]:
+        if folder not in self._known:
+            self._known[folder] = self._asked(folder)
+        return self._known[folder]
+
+    def _asked(self, folder: Path) -> set[Path]:
+        try:
+            repository = repository_of(folder)
+            if repository is not None:
+                return repository.changed_since(self._revision)
+        except GitFailed as failed:
+            raise UsageProblem(f"--changed-since {self._revision}: git says: {failed}") from failed
+        raise UsageProblem(
+            f"--changed-since {self._revision}: {folder.as_posix()} is in no git repository",
+            hint="leave it out to look at all files; git itself must be installed",
+        )
+
+
+def _includes(wanted: Wanted, changed: set[Path]) -> bool:
+    """Does it ask for a template that changed? One that is gone is asked for, too."""
+    folder = Path(wanted.file).parent
+    includes = IncludeFolder(folder)
+    try:
+        load(wanted, includes)
+    except InvalidJobFile:
+        pass  # what broke it, if it was touched, was asked for before it broke
+    except UsageProblem:
+        return True
+    return _meet([str(folder / name) for name in includes.asked], changed)
+
+
+def _meet(names: Iterable[str], changed: set[Path]) -> bool:
+    """By the name itself and by what it leads to: of a link either may have changed."""
+    paths = [Path(name) for name in names]
+    own = {_target(path.parent) / path.name for path in paths}
+    return not changed.isdisjoint(own | {_target(path) for path in paths})
+
+
+def _target(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # links that go round in circles
+        return path
+
+
+def _files(name: str) -> Iterator[str]:
+    if not Path(name).is_dir():
+        yield name
+        return
+    below = sorted(path for path in Path(name).rglob("*") if path.suffix in _ENDINGS)
+    found = [str(path) for path in below if _is_shown(path, Path(name)) and _is_job_file(path)]
+    if not found:
+        raise UsageProblem(f"no job file below {name}", hint="their names end in .yaml or .yml")
+    yield from found
+
+
+def _is_shown(path: Path, folder: Path) -> bool:
+    parts = path.relative_to(folder).parts
+    return path.is_file() and not any(part.startswith(".") for part in parts)
+
+
+def _is_job_file(path: Path) -> bool:
+    """Does it name a campaign or jobs? Other YAML may lie beside: variables, faults, the policy."""
+    source = read_source(str(path))
+    document, _ = read_document(source)
+    if document is None:
+        return _LOOKS_LIKE_ONE.search(source.data) is not None
+    root = document.root if isinstance(document.root, dict) else {}
+    return "campaign" in root or root.keys() >= {"version", "jobs"}
