@@ -55,6 +55,13 @@ def test_5_is_stopped(table: Set) -> None:
     assert bench.run().code == ExitCode.STOPPED == 5
 
 
+def test_6_is_a_plan_that_is_stale(table: Set) -> None:
+    bench, judge = table
+    bench.write({"a": "a"})
+    assert bench.run("--expect", "ab" * 32).code == ExitCode.STALE_PLAN == 6
+    assert judge.creates == []
+
+
 def test_7_is_journals_that_are_locked_or_unreadable(table: Set) -> None:
     bench, _ = table
     bench.write({"a": "a"})

@@ -39,10 +39,10 @@ EXIT_CODES = {
     ),
     ExitCode.STALE_PLAN: (
         (
-            "Reserved for plan files, which are saved and approved elsewhere: what was approved is not "
-            "what would be bought now. Nothing gives it yet."
+            "Nothing was bought: a plan file is stale or was used already, what has the expected digest "
+            "is not what would be bought, a lock differs, or the clone is behind its upstream."
         ),
-        "Plan again.",
+        "Plan again and have that approved; `kiejobs lock`; `git pull`.",
     ),
     ExitCode.JOURNAL: (
         (
