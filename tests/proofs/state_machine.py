@@ -232,10 +232,10 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - the story is told, then the figures
         traceback.print_exc()
         broken = 1
-    figures = dict.fromkeys(_ZEROS, broken and None)
-    given_words = f"--examples {given.examples} --steps {given.steps}"
-    command = f"python -m tests.proofs.state_machine {given_words}"
-    figures.update(stories_that_break_a_promise=broken, **Story.counts)
+    zeros = dict.fromkeys(_ZEROS, None if broken else 0)
+    figures = {**zeros, "stories_that_break_a_promise": broken, **Story.counts}
+    asked = f"--examples {given.examples} --steps {given.steps}"
+    command = f"python -m tests.proofs.state_machine {asked}"
     raise SystemExit(tell("state_machine", command, figures, well=not broken, record=given.record))
 
 
