@@ -25,12 +25,13 @@ LONG = 20
 """Lines up to which a table is not folded."""
 
 _TICKS = re.compile("`+")
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 _LONGEST = 240  # columns of one code span
 
 
 def code(text: str, columns: int = _LONGEST) -> str:
     """`text` as a code span, on one line. Backticks become a letter that looks like them."""
-    told = shortened(_unlogged(clean(text)), columns).replace("`", "\u02cb").strip()
+    told = shortened(_inert(clean(text)), columns).replace("`", "\u02cb").strip()
     return f"`{told}`" if told else "`\u2423`"
 
 
@@ -41,7 +42,7 @@ def cell(text: str, columns: int = _LONGEST) -> str:
 
 def fenced(lines: Iterable[str], language: str = "") -> str:
     """A block of lines as they are; they must be clean."""
-    text = "\n".join(map(_unlogged, lines))
+    text = "\n".join(map(_inert, lines))
     longest = max((len(run) for run in _TICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
@@ -58,7 +59,11 @@ def marker(kind: str, campaign: str | None, file: str | None) -> str:
     `<!-- kiejobs plan: CAMPAIGN FILE -->`, the same for the same job file, percent-encoded where need
     be: nothing in it can end the comment.
     """
-    names = (quote(name, safe="/").replace("--", "-%2D") for name in (campaign, file) if name)
+    names = (
+        quote(name, safe="/", errors="surrogatepass").replace("--", "-%2D")
+        for name in (campaign, file)
+        if name
+    )
     return f"<!-- kiejobs {kind}: {' '.join(names)} -->"
 
 
@@ -99,6 +104,6 @@ def left_out(room: Room, noun: str) -> str:
     return f"\n\n*{room.cut:,} {more}{noun}{'' if room.cut == 1 else 's'} left out: too long for a comment.*"
 
 
-def _unlogged(text: str) -> str:
-    """GitHub's runner takes `##[` for a command wherever it stands in a log."""
-    return text.replace("##[", "## [")
+def _inert(text: str) -> str:
+    """No command in a log (GitHub's runner takes `##[` anywhere, `::` where a line begins), no marker."""
+    return _COMMAND.sub(r"\1: :", text.replace("##[", "## [").replace("<!--", "<! --"))

@@ -63,7 +63,7 @@ class PlanMarkdown:
         self._campaign = campaign
         self._file = file
         self._usd = usd_per_credit
-        self._flag = flag
+        self._flag = clean(flag)
         self._rehearsal = rehearsal
         self._reasons: Counter[str] = Counter()
         self._rows = Room(_ROWS)

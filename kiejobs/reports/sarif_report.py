@@ -121,7 +121,7 @@ class _Results:
 
 def _reference(path: str) -> str:
     """A relative reference: a colon in its first part would make that a scheme, so it is encoded."""
-    return quote(path, safe="/", errors="surrogateescape")
+    return quote(path, safe="/", errors="surrogatepass")
 
 
 def _unlinked(text: str) -> str:
