@@ -42,12 +42,18 @@ if TYPE_CHECKING:
 
 @door.command(short_help="Write a job file to start from.")
 @click.argument("folder", default=".")
-def init(folder: str) -> ExitCode:
-    """Write a commented job file, its schema for the editor, and .gitignore into FOLDER."""
+@flag("--github", is_flag=True, help="Workflows for GitHub: plan, run, collect.")
+@flag("--gitlab", is_flag=True, help="The same for GitLab.")
+def init(folder: str, *, github: bool, gitlab: bool) -> ExitCode:
+    """Write a commented job file, its schema for the editor, and .gitignore into FOLDER.
+
+    Nothing that is there is overwritten.
+    """
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import init as verb
 
-    return verb.init(folder, make_screen())
+    forges = [name for name, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
+    return verb.init(folder, forges, make_screen())
 
 
 @door.command(short_help="Tell every problem of a job file.")

@@ -14,6 +14,8 @@ from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.reports.screen import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from kiejobs.commands.screen import Screen
 
 _JOBFILE = """\
@@ -58,27 +60,82 @@ jobs:
       prompt: Gulls rise from {{{{ vars.place }}}}, shot on a long lens
 """
 
-_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*")
+_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*", "kiejobs-out/")
+
+_SCRIPTS = {"ci/kiejobs.sh": "ci/kiejobs.sh", "ci/kiejobs-requirements.txt": "ci/requirements.txt"}
+
+_NEXT = {
+    "github": """\
+Then, on GitHub:
+  - say in ci/kiejobs-requirements.txt where kiejobs comes from
+  - make the environments `kiejobs` and `kiejobs-collect`, each with the secret KIE_API_KEY;
+    give `kiejobs` the reviewers who may spend
+  - where the default branch is protected, let GitHub Actions push journals to it""",
+    "gitlab": """\
+Then, on GitLab:
+  - say in ci/kiejobs-requirements.txt where kiejobs comes from
+  - include .gitlab/kiejobs.yml where there was a .gitlab-ci.yml already
+  - set KIE_API_KEY, masked and protected, for the environments `kiejobs` and `kiejobs-collect`;
+    protect `kiejobs`, let job tokens push, and schedule a pipeline for what is still being made""",
+}
+
+FLOWS = {
+    "github": {
+        ".github/workflows/kiejobs-plan.yml": "github/kiejobs-plan.yml",
+        ".github/workflows/kiejobs-run.yml": "github/kiejobs-run.yml",
+        ".github/workflows/kiejobs-collect.yml": "github/kiejobs-collect.yml",
+    }
+    | _SCRIPTS,
+    "gitlab": {
+        ".gitlab/kiejobs.yml": "gitlab/kiejobs.yml",
+        ".gitlab-ci.yml": "gitlab/gitlab-ci.yml",
+    }
+    | _SCRIPTS,
+}
+"""What each forge is given: where it goes in a repository, and its file below schemas/flows."""
 
 
-def init(folder: str, screen: Screen) -> ExitCode:
+def init(folder: str, forges: Sequence[str], screen: Screen) -> ExitCode:
+    """Raises UsageProblem where there is a job file already and no forge was named."""
     root = Path(folder)
     jobfile = root / "jobfiles" / "first.yaml"
-    if jobfile.exists():
+    begins = not any(jobfile.parent.glob("*.yaml")) if forges else not jobfile.exists()
+    if not begins and not forges:
         raise UsageProblem(
             f"{jobfile} exists already", hint="name another folder: kiejobs init DIR"
         )
     try:
-        _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
-        for name in ("jobfile.schema.json", "policy.schema.json"):
-            schema = (schema_folder() / name).read_text(encoding="utf-8")
-            _write(root / "schemas" / name, schema, screen)
-        _ignore(root / ".gitignore", screen)
+        if begins:
+            _begin(root, jobfile, screen)
+        else:
+            _ignore(root / ".gitignore", screen)
+        for forge in forges:
+            _write_flows(root, FLOWS[forge], screen)
     except OSError as error:
         raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
     typed = quoted(_shown(jobfile))
-    screen.show(f"\nNext:\n  kiejobs plan {typed}\n  kiejobs run {typed} --sandbox")
+    if begins:
+        screen.show(f"\nNext:\n  kiejobs plan {typed}\n  kiejobs run {typed} --sandbox")
+    for forge in forges:
+        screen.show(f"\n{_NEXT[forge]}")
     return ExitCode.DONE
+
+
+def _begin(root: Path, jobfile: Path, screen: Screen) -> None:
+    _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
+    for name in ("jobfile.schema.json", "policy.schema.json"):
+        schema = (schema_folder() / name).read_text(encoding="utf-8")
+        _write(root / "schemas" / name, schema, screen)
+    _ignore(root / ".gitignore", screen)
+
+
+def _write_flows(root: Path, files: Mapping[str, str], screen: Screen) -> None:
+    for name, source in files.items():
+        path = root / name
+        if path.exists():
+            screen.show(f"kept {_shown(path)} as it is")
+        else:
+            _write(path, (schema_folder() / "flows" / source).read_text(encoding="utf-8"), screen)
 
 
 def _write(path: Path, text: str, screen: Screen) -> None:
