@@ -4,7 +4,7 @@ In: a `Provenance`. Out: JSON-LD as in RO-Crate 1.1 and its profile Process Run 
 for each job that came to its end, with what it was made by (the model, kiejobs), from (the prompt and the
 other fields, the picture's address), and the files that it made. Touches nothing.
 
-Nobody is named as the agent, and no licence is given: the journals know of neither.
+Nobody is named as the agent, and the licence is left open: the journals know of neither.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _CRATE = "https://w3id.org/ro/crate/1.1"
 _PROCESS = "https://w3id.org/ro/wfrun/process/0.5"
 _TERMS = {"sha256": "http://schema.org/sha256"}
 """A term that RO-Crate 1.1 does not define, and later ones do, as here."""
+
+_LICENSE = "None is stated here: whoever publishes these files says how they may be used."
+"""RO-Crate 1.1 wants one, and takes words where there is no link."""
 
 _STATUS: dict[State | None, str] = {
     State.SUCCEEDED: "http://schema.org/CompletedActionStatus",
@@ -61,7 +64,8 @@ def _root(attempts: list[Attempt], provenance: Provenance) -> dict[str, Json]:
         "@type": "Dataset",
         "name": f"Generated media: {names}",
         "description": f"What kiejobs bought and collected for {names}, and how each file was made.",
-        "datePublished": provenance.until,
+        "datePublished": _moment(provenance.until),
+        "license": _LICENSE,
         "conformsTo": _ref(_PROCESS),
         "hasPart": _one_or_many(_ref(file) for file in files),
         "mentions": _one_or_many(_ref(_action_id(one)) for one in attempts),
@@ -115,9 +119,9 @@ def _action(attempt: Attempt, tool: str) -> dict[str, Json]:
         "instrument": [_ref(_model_id(attempt)), _ref(tool)],
         "object": _one_or_many(_ref(one["@id"]) for one in _objects(attempt)),
         "result": _one_or_many(_ref(_path_id(file)) for file in attempt.files),
-        "startTime": times.get("submitted", times["reserved"]),
-        "endTime": times.get("settled"),
-        "actionStatus": _ref(_STATUS[attempt.state]),
+        "startTime": _moment(times.get("submitted", times["reserved"])),
+        "endTime": _moment(times.get("settled")),
+        "actionStatus": _STATUS[attempt.state],
         "error": failure.message if failure is not None else None,
     }  # fmt: skip
     return {key: value for key, value in told.items() if value not in (None, [])}
@@ -143,6 +147,11 @@ def _objects(attempt: Attempt) -> Iterator[dict[str, Json]]:
             }
 
 
+def _moment(at: str | None) -> str | None:
+    """The profile takes an offset only, where a journal has `Z`."""
+    return at if at is None else at.removesuffix("Z") + "+00:00"
+
+
 def _by_id(entities: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
     """Each once: takes share their inputs, jobs their models."""
     return list({entity["@id"]: entity for entity in entities}.values())
@@ -157,11 +166,11 @@ def _action_id(attempt: Attempt) -> str:
 
 
 def _model_id(attempt: Attempt) -> str:
-    return f"#model/{quote(attempt.reserved.model)}"
+    return f"urn:kiejobs:model:{quote(attempt.reserved.model)}"
 
 
 def _tool_id(tool: str, version: str) -> str:
-    return f"#tool/{quote(tool)}/{quote(version)}"
+    return f"urn:kiejobs:tool:{quote(tool)}:{quote(version)}"
 
 
 def _ref(id_: str) -> dict[str, str]:
