@@ -62,7 +62,7 @@ def _words(form: str, view: RunView, *, color: bool) -> str:
         return report_junit(view)
     if form == "markdown":
         return report_markdown(view)
-    return report_text(view, color=color)
+    return report_text(view, color=color) + "\n"
 
 
 def _ending(record: JournalRecord) -> Ending:
