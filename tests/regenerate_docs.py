@@ -39,6 +39,7 @@ REGIONS = {
     "formats-documents": formats.documents,
     "formats-events": formats.events,
     "formats-journal-line": formats.journal_line,
+    "formats-lock": formats.lock,
     "formats-manifest": formats.manifest,
     "formats-plan": formats.plan,
     "jobfile-job": jobfile.job_keys,

@@ -42,6 +42,11 @@ def plan() -> str:
     return fields_table(schema, schema)
 
 
+def lock() -> str:
+    schema = _read(SCHEMAS / "lock.schema.json")
+    return fields_table({key: schema[key] for key in schema if key != "required"}, schema)
+
+
 def documents() -> str:
     """A chapter for each verb's document."""
     found = sorted((SCHEMAS / "documents").glob("*.schema.json"))
