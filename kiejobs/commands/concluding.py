@@ -45,6 +45,10 @@ def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form
     refresh_manifests(space, errand.journal.run_id)
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
     view = view_of(space, document, ledger, Ending(int(code), told, end.notes))
+    if any(attempt.conflicts for attempt in view.attempts):
+        screen.say(
+            f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
+        )
     if form == "json":
         screen.show(json_text(report_document(view)))
     else:
@@ -73,13 +77,20 @@ def _outcome(
     followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
     document = manifest(record, ledger, also=followed)
     jobs = document["jobs"].values()
-    states = [State.FAILED if _is_gone(job) else job["state"] for job in jobs]
+    states = [_verdict(job, ledger) for job in jobs]
     return _exit_code(states, end, errand), document, ledger
 
 
-def _is_gone(job: Mapping[str, Json]) -> bool:
-    """Made, but not to be had any more: as good as failed."""
-    return job["state"] == State.SUCCEEDED and job["error"] is not None
+def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
+    """A job's state, as far as the exit code goes.
+
+    A conflict needs a person as a doubt does; what was made but can't be had is as good as failed.
+    """
+    attempt = ledger.attempt(job["attempt_id"] or "")
+    if attempt is not None and attempt.conflicts:
+        return State.IN_DOUBT
+    is_gone = job["state"] == State.SUCCEEDED and job["error"] is not None
+    return State.FAILED if is_gone else job["state"]
 
 
 def _counts(change: Change) -> bool:

@@ -99,7 +99,7 @@ class Collector:
                 )
             if isinstance(outcome, ports.Collected):
                 return outcome
-            if outcome.gone:
+            if outcome.gone and attempt < _TRIES - 1:
                 refused += 1
                 url = await self._another(task, number, url, refused)
         return outcome
