@@ -26,7 +26,7 @@ EXIT_CODES = {
         "Look at the plan, then run it.",
     ),
     ExitCode.IN_DOUBT: (
-        "At least one job was sent and its answer is unknown; for `status --exit-code`, or a task was claimed that was not taken. Said before any other trouble.",
+        "At least one job was sent and its answer is unknown, or a task was claimed for one that was not taken. Said before any other trouble.",
         "`kiejobs status` shows which, `kiejobs resolve` ends it.",
     ),
     ExitCode.STOPPED: (
