@@ -14,6 +14,7 @@ from kiejobs.core.expansion import Outline
 from kiejobs.core.fold import fold
 from kiejobs.core.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
 from kiejobs.core.selection import read_selection
+from kiejobs.core.standing import RESULTS, STATES
 from kiejobs.core.types import State
 from tests.histories import (
     BROKEN,
@@ -376,6 +377,33 @@ def test_a_selection_is_planned_alone_and_reports_no_orphans() -> None:
     )
     assert [c.address for c in changes] == ["tea/steam"]
     assert totals.credits == 16
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ((), "state:none"),
+        ((reserved("a", "tea/pour", "f0"), e.NotAccepted("a", BUSY)), "state:none"),
+        (bought("a", "tea/pour", "f1")[:-1], "state:succeeded,result:missing"),
+        (bought("a", "tea/pour", "f1"), "result:whole"),
+        ((reserved("a", "tea/pour", "f1"), submitted("a")), "state:submitted"),
+        ((reserved("a", "tea/pour", "f1"), submitted("a"), failed("a")), "state:failed"),
+        ((reserved("a", "tea/pour", "f1"), e.Rejected("a", REFUSED)), "state:rejected"),
+        ((reserved("a", "tea/pour", "f1"), e.InDoubt("a", BROKEN)), "state:in_doubt"),
+        ((reserved("a", "tea/pour", "f0"), e.InDoubt("a", BROKEN)), "state:in_doubt"),
+        (bought("a", "tea/pour", "f0"), "state:none"),
+        (bought("a", "tea/before", "f1"), "state:succeeded"),
+    ],
+)
+def test_a_selection_sees_where_a_wanted_job_stands(told: Any, words: str) -> None:
+    changes, _ = planned([wanted()], journal(1, *told), select=(words,))
+    assert [change.address for change in changes] == ["tea/pour"]
+    key = words.partition(":")[0]
+    others = [f"state:{one}" for one in STATES] + [f"result:{one}" for one in RESULTS]
+    alike = {*words.split(","), *(["state:new"] if "state:none" in words else [])}
+    for other in others:
+        if other.startswith(key) and other not in alike:
+            assert planned([wanted()], journal(1, *told), select=(other,))[0] == []
 
 
 # --- totals ----------------------------------------------------------------------------------------

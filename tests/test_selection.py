@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from dataclasses import replace
 
 import pytest
 
 from kiejobs.core.errors import UsageProblem
-from kiejobs.core.selection import Selectable, read_selection
+from kiejobs.core.selection import KEYS, Selectable, read_selection
+from kiejobs.core.standing import RESULTS, STATES
+from tests.doc_pages import ROOT
 
 JOBS = [
     Selectable("tea/pour[d=5,r=720p]", "pour", ("hero",), (("d", "5"), ("r", "720p"))),
@@ -122,3 +126,40 @@ def test_what_it_could_ever_take_is_what_it_takes_without_asking_what_became_of_
     assert [number for number, job in enumerate(JOBS) if could.takes(job)] == [3, 4]
     anything = read_selection(["pour-2", "state:failed"]).without_ledger()
     assert all(map(anything.takes, JOBS))
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table on the page whose heading begins so, without its backticks."""
+    lines = (ROOT / "docs/reference/selection.md").read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(heading))
+    body = itertools.takewhile(lambda line: line.startswith("|"), lines[first + 2 :])
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in body]
+
+
+def on_page(cells: list[str]) -> Selectable:
+    _, address, tags, state, result = cells
+    inside = re.findall(r"(\w+)=(\w+)", address)
+    job = re.split(r"[\[#]", address.removeprefix("tea/"))[0]
+    file = "jobfiles/tea.yaml"
+    known = (tuple(tags.split()), tuple(inside), state, result or None, file)
+    return Selectable(address, job, *known)
+
+
+@pytest.mark.parametrize("row", rows("| words |"), ids=lambda row: row[0])
+def test_the_page_says_what_each_term_takes(row: list[str]) -> None:
+    words, _, numbers = row
+    selection = read_selection([words])
+    jobs = rows("| number |")
+    taken = [cells[0] for cells in jobs if selection.takes(on_page(cells))]
+    assert ", ".join(taken) == numbers
+
+
+def test_the_page_has_every_term_every_state_and_every_result() -> None:
+    words = " ".join(row[0] for row in rows("| words |"))
+    assert [key for key in KEYS if f"{key}:" not in words] == []
+    assert [result for result in RESULTS if f"result:{result}" not in words] == []
+    page = (ROOT / "docs/reference/selection.md").read_text(encoding="utf-8")
+    assert [state for state in STATES if state not in page] == []
