@@ -151,7 +151,7 @@ def repository_of(folder: Path) -> Repository | None:
         place = place.parent
     try:
         done = _git(place, "rev-parse", "--show-toplevel")
-    except FileNotFoundError:
+    except OSError:  # no git
         return None
     if done.returncode == 0:
         return Repository(Path(done.stdout.removesuffix("\n")).resolve())
