@@ -65,7 +65,7 @@ class OutputFolder:
         Links on the way must not lead out: PathRefused.
         """
         root = self._root.resolve()
-        target = root.joinpath(*path.split("/"))
+        target = _below(root, path)
         inside = _leads_into(root, target.parent) and _leads_into(root, target)
         if not inside or target.is_symlink():
             raise PathRefused(f"{path} would leave the output folder")
@@ -99,20 +99,24 @@ class OutputFolder:
     def _place(self, file: FileRecord) -> Path:
         """A recorded path. Journals come from git, so their paths are no more trusted than a URL."""
         root = self._root.resolve()
-        place = root.joinpath(*file.path.split("/"))
+        place = _below(root, file.path)
         if not _leads_into(root, place):
             raise PathRefused(f"{file.path} would leave the output folder")
         return place
 
 
+def _below(root: Path, path: str) -> Path:
+    """Looking a path up takes time by the square of its length, so one that no system opens is not."""
+    if len(path) > _LONGEST_PATH:
+        raise PathRefused(f"{path[:80]}… is longer than any path")
+    return root.joinpath(*path.split("/"))
+
+
 def _leads_into(root: Path, place: Path) -> bool:
     """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13).
 
-    A ValueError: a NUL or half a surrogate pair, which no name holds. Looking up a path takes time by
-    the square of its length, so one that no system opens is not looked up.
+    A ValueError: a NUL or half a surrogate pair, which no name holds.
     """
-    if len(str(place)) > _LONGEST_PATH:
-        return False
     try:
         return place.resolve().is_relative_to(root)
     except (OSError, RuntimeError, ValueError):
