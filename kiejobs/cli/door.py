@@ -52,5 +52,14 @@ def where(rest: dict[str, Any]) -> Where:
     """Which folders and which API."""
     from kiejobs.commands.workspace import Where
 
-    names = ("runs", "outputs", "base_url", "sandbox", "speed", "faults", "policy")
+    names = (
+        "runs",
+        "outputs",
+        "base_url",
+        "sandbox",
+        "speed",
+        "faults",
+        "policy",
+        "files_elsewhere",
+    )
     return Where(**{name: rest[name] for name in names if name in rest})

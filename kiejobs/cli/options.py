@@ -177,6 +177,11 @@ FOLDERS = stacked(
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
     flag("--outputs", metavar="DIR", help="Folder of the media.  [default: outputs]"),
     flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),
+    flag(
+        "--files-elsewhere",
+        is_flag=True,
+        help="Miss no file that was collected once: it was moved away, as CI does.",
+    ),
     flag("--sandbox", is_flag=True, help="Rehearse: look under rehearsal/, spend nothing."),
     POLICY,
 )

@@ -37,6 +37,7 @@ class Where:
     speed: float = 20.0
     faults: str | None = None
     policy: Policy = NO_POLICY
+    files_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Workspace:
     flag: str
     """What to add to a command that is shown to a person, so that it works here."""
     policy: Policy = NO_POLICY
+    files_elsewhere: bool = False
+    """What came home once counts as whole where its file is not here: it was moved away on purpose."""
 
     @property
     def folder(self) -> OutputFolder:
@@ -76,7 +79,8 @@ class Workspace:
 
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
-        return self.folder.condition(attempt.files, attempt.times["collected"])
+        found = self.folder.condition(attempt.files, attempt.times["collected"])
+        return None if found == "file_missing" and self.files_elsewhere else found
 
 
 def open_workspace(where: Where) -> Workspace:
@@ -92,6 +96,7 @@ def open_workspace(where: Where) -> Workspace:
         faults=where.faults,
         flag=_as_flags(where),
         policy=where.policy,
+        files_elsewhere=where.files_elsewhere,
     )
 
 
@@ -114,4 +119,5 @@ def _as_flags(where: Where) -> str:
         "--policy": policy,
     }
     words = [f" {name} {shlex.quote(value)}" for name, value in named.items() if value]
-    return "".join([" --sandbox" if where.sandbox else "", *words])
+    switches = {"--sandbox": where.sandbox, "--files-elsewhere": where.files_elsewhere}
+    return "".join([*(f" {name}" for name, on in switches.items() if on), *words])

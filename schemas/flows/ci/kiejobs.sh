@@ -10,7 +10,7 @@
 #   buy                what the job files want and the journals don't have; nothing but what was approved
 #   collect            wait for it, bring it home
 #   keep               push the journals, whatever happened before
-#   report             what the runs came to, as Markdown
+#   report             what the runs came to: $OUT/RUN.md and RUN.xml (JUnit)
 #   end                exit as `buy` and `collect` did; 4 (in doubt) wins over the others
 #   run                bring, keep, buy, keep, collect, keep, report, end: for a CI with one script a job
 #
@@ -24,6 +24,7 @@
 # projections of journals: where two runs changed one, it is rebuilt.
 set -euo pipefail
 
+export KIEJOBS_FILES_ELSEWHERE=1 # each job begins with an empty output folder; videos are artifacts of theirs
 JOBFILES="${JOBFILES:-:(glob)jobfiles/*.yaml}"
 RUNS="${RUNS:-runs}"
 OUT="${OUT:-kiejobs-out}"
@@ -94,13 +95,15 @@ bring() {
   # where this commit was pushed before the last run ended, or is run again.
   mkdir -p "$OUT"
   git checkout --quiet --detach
+  git update-ref -d refs/kiejobs/ours
   fetch
   if git cat-file -e "FETCH_HEAD:./$RUNS" 2> /dev/null; then
     git checkout --quiet FETCH_HEAD -- "$RUNS"
-    commit "What is on record"
-    git update-ref refs/kiejobs/kept HEAD
+    remember "What is on record"
+    git update-ref refs/kiejobs/kept refs/kiejobs/ours
   else
     # The first run of all. Pushing this shows that the record can be kept, before anything is bought.
+    git update-ref refs/kiejobs/ours HEAD
     git update-ref refs/kiejobs/kept HEAD
     mkdir -p "$RUNS"
     echo "The record of what was bought. kiejobs writes it: commit it, and change nothing." > "$RUNS/README"
@@ -138,14 +141,12 @@ collect() {
 
 keep() {
   local try
+  remember "Record what was bought"
   git rev-parse --quiet --verify refs/kiejobs/kept > /dev/null || git update-ref refs/kiejobs/kept HEAD
-  git add -- "$RUNS"
-  commit "Record what was bought"
-  git update-ref refs/kiejobs/ours HEAD
-  if [ "$(git rev-parse refs/kiejobs/kept)" = "$(git rev-parse HEAD)" ]; then return 0; fi
+  if [ "$(git rev-parse refs/kiejobs/kept)" = "$(git rev-parse refs/kiejobs/ours)" ]; then return 0; fi
   for try in 1 2 3 4 5; do
     if push_journals; then
-      git update-ref refs/kiejobs/kept HEAD
+      git update-ref refs/kiejobs/kept refs/kiejobs/ours
       return 0
     fi
     sleep "$try"
@@ -161,10 +162,9 @@ report() {
   runs_since run > "$OUT/runs-new"
   if [ ! -s "$OUT/runs-new" ]; then runs_since collect > "$OUT/runs-new"; fi
   while IFS= read -r run; do
-    kiejobs report "$run" --format markdown || true
-  done < "$OUT/runs-new" > "$OUT/report.md"
-  summarize "$OUT/report.md"
-  kiejobs report -o "$OUT/report.xml" || true
+    kiejobs report "$run" -o "$OUT/$run.md" -o "$OUT/$run.xml"
+    summarize "$OUT/$run.md"
+  done < "$OUT/runs-new"
 }
 
 end() {
@@ -241,7 +241,7 @@ runs_since() { # the new runs of one command
   if [ ! -e "$OUT/runs-before" ]; then : > "$OUT/runs-before"; fi
   list_runs > "$all"
   while IFS= read -r run; do
-    if head -n 1 "$run" | grep -q "\"command\":\"$1\""; then basename "$(dirname "$run")"; fi
+    if head -n 1 "$run" | grep -q "\"command\": *\"$1\""; then basename "$(dirname "$run")"; fi
   done < <(comm -13 "$OUT/runs-before" "$all")
 }
 
@@ -261,7 +261,7 @@ carry_over() { # `&&` throughout: where somebody asks whether it worked, bash's 
     refs/kiejobs/kept..refs/kiejobs/ours > /dev/null &&
     kiejobs manifest rebuild --runs "$RUNS" > /dev/null &&
     git add -- "$RUNS" &&
-    commit "Rebuild manifests" &&
+    { git diff --cached --quiet || as_kiejobs commit --quiet --no-verify -m "Rebuild manifests [skip ci]"; } &&
     git push --quiet origin "HEAD:refs/heads/$BRANCH"
 }
 
@@ -269,8 +269,15 @@ fetch() {
   git fetch --quiet --no-tags origin "refs/heads/${BRANCH:?the branch that journals are kept on}"
 }
 
-commit() { # what is staged, if anything; CI that looks for the last words runs nothing on account of it
-  git diff --cached --quiet || as_kiejobs commit --quiet --no-verify -m "$1 [skip ci]"
+remember() { # the journals as a commit aside: HEAD stays the commit that they say they bought for
+  local tree last
+  git add -- "$RUNS"
+  tree="$(git write-tree)"
+  last="$(git rev-parse --quiet --verify refs/kiejobs/ours || git rev-parse HEAD)"
+  if [ "$tree" != "$(git rev-parse "$last^{tree}")" ]; then
+    last="$(as_kiejobs commit-tree "$tree" -p "$last" -m "$1 [skip ci]")"
+  fi
+  git update-ref refs/kiejobs/ours "$last"
 }
 
 as_kiejobs() {
