@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiejobs.core import events as e
 from kiejobs.core.fold import JournalRecord, Timed, fold
-from kiejobs.core.types import State
+from kiejobs.core.types import FileRecord, State
 from tests.histories import (
     BROKEN,
     BUSY,
@@ -542,3 +542,23 @@ def test_what_is_held_adds_up(journals: list[JournalRecord]) -> None:
     ledger = fold(journals)
     assert ledger.committed() == sum((a.committed for a in ledger.attempts()), Decimal(0))
     assert ledger.committed("tea") == ledger.committed()
+
+
+def test_no_two_attempts_have_one_path_whoever_came_home_first() -> None:
+    there = FileRecord("x.mp4", "ab" * 32, 9, "video/mp4", "https://files.example.com/x")
+    home = (*bought("a")[:-1], e.Collected("a", (there,)))
+    branches = [journal(1, *home), journal(2, reserved("b"), submitted("b"))]
+    first, second = fold(branches).attempts()
+    assert first.output == "x.mp4"
+    assert second.output == "x~b.mp4"
+    open_ = [journal(1, reserved("a"), submitted("a")), journal(2, reserved("b"), submitted("b"))]
+    first, second = fold(open_).attempts()
+    assert (first.output, second.output) == ("x~a.mp4", "x.mp4")
+
+
+def test_what_comes_back_goes_beside_what_was_bought_instead_of_it() -> None:
+    lost = e.Resolved("a", "lost", None, "ruled")
+    ledger = fold([journal(1, reserved("a"), lost), journal(2, *bought("b"))])
+    returning, instead = ledger.attempts()
+    assert ledger.place_for(returning) == "x~a.mp4"
+    assert ledger.place_for(instead) == "x.mp4"

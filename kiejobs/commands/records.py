@@ -106,7 +106,7 @@ def _is_behind(space: Workspace, record: JournalRecord) -> bool:
     """Was something written to its journal since, or was its manifest never written?"""
     path = manifest_path(space, record.run_id)
     try:
-        return path.with_name(JOURNAL).stat().st_mtime_ns > path.stat().st_mtime_ns
+        return path.with_name(JOURNAL).stat().st_mtime_ns >= path.stat().st_mtime_ns
     except OSError:
         return True
 

@@ -8,10 +8,11 @@ what is in doubt; what failed only where nothing better happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.core.output_path import beside
 from kiejobs.core.types import Failure, FileRecord, State
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class Attempt:
     other_task_ids: frozenset[str] = frozenset()
     conflicts: tuple[Conflict, ...] = ()
     gone: str | None = None
+    aside: str | None = None
+
+    @property
+    def output(self) -> str:
+        """Where its file belongs: as reserved, or aside where another attempt's file has that path."""
+        return self.aside or self.reserved.output
 
     @property
     def key(self) -> tuple[str, int]:
@@ -110,7 +117,7 @@ class Ledger:
     ) -> None:
         self.runs = runs
         self.plans_used = plans_used or {}
-        self._by_id = {attempt.attempt_id: attempt for attempt in attempts}
+        self._by_id = _side_by_side({attempt.attempt_id: attempt for attempt in attempts})
         self._by_key: dict[tuple[str, int], Attempt] = {}
         self._by_address: dict[str, list[Attempt]] = {}
         for attempt in self._by_id.values():
@@ -166,7 +173,13 @@ class Ledger:
     def paths(self) -> dict[str, str]:
         """Paths that purchases have or will have their files at, with the fingerprint they hold."""
         kept = (attempt for attempt in self.attempts() if _has_files(attempt))
-        return {attempt.reserved.output: attempt.reserved.fingerprint for attempt in kept}
+        return {attempt.output: attempt.reserved.fingerprint for attempt in kept}
+
+    def place_for(self, attempt: Attempt) -> str:
+        """Where the file of an attempt belongs that comes back: its path may be another's by now."""
+        rivals = (other for other in self._by_id.values() if other.output == attempt.output)
+        taken = any(_has_files(other) and other is not attempt for other in rivals)
+        return beside(attempt.output, attempt.attempt_id) if taken else attempt.output
 
     def committed(self, campaign: str | None = None) -> Decimal:
         """Credits spent or held, by one campaign or by all."""
@@ -179,6 +192,30 @@ class Ledger:
             ),
             Decimal(0),
         )
+
+
+def _side_by_side(attempts: dict[str, Attempt]) -> dict[str, Attempt]:
+    """No two attempts with one path: what was paid for is never overwritten.
+
+    Of those that were reserved for the same path (on two branches, or the same request twice) the one
+    whose file is there keeps it, else the latest; the others' files go beside it.
+    """
+    by_path: dict[str, list[Attempt]] = {}
+    for attempt in attempts.values():
+        if _has_files(attempt):
+            by_path.setdefault(attempt.reserved.output, []).append(attempt)
+    moved = {}
+    for path, rivals in by_path.items():
+        owner = max(rivals, key=_claim_to_its_path)
+        for attempt in rivals:
+            if attempt is not owner:
+                moved[attempt.attempt_id] = replace(attempt, aside=beside(path, attempt.attempt_id))
+    return {**attempts, **moved}
+
+
+def _claim_to_its_path(attempt: Attempt) -> tuple[str, tuple[str, str]]:
+    is_there = any(file.path == attempt.reserved.output for file in attempt.files)
+    return (attempt.times["collected"] if is_there else "", _age(attempt))
 
 
 def _has_files(attempt: Attempt) -> bool:

@@ -230,7 +230,7 @@ class Desk:
             why = f"a second task for one create; the first is {known}"
             self._conflict(claim, attempt, why, may_be_paid=True)
         else:
-            self._end_doubt(claim, attempt, record)
+            self._end_doubt(claim, attempt, record, ledger.place_for(attempt))
 
     def _owner(self, ledger: Ledger, claim: Claim) -> str | None:
         """Another attempt that has this task already, in words."""
@@ -249,7 +249,9 @@ class Desk:
                 return record
         return None
 
-    def _end_doubt(self, claim: Claim, attempt: Attempt, record: ports.TaskRecord) -> None:
+    def _end_doubt(
+        self, claim: Claim, attempt: Attempt, record: ports.TaskRecord, output: str
+    ) -> None:
         """Also where a person ruled it lost meanwhile: a paid task is never lost."""
         signed = "a signed callback" if claim.signed else "a callback"
         proof = f"{signed} for this attempt; recordInfo shows the same request ({record.api_state})"
@@ -260,7 +262,9 @@ class Desk:
         planned = attempt.reserved.credits if claim.attempt_id in self._submitter.doubts else None
         if not self._settings.detach:
             since = attempt.times["reserved"]
-            self._follow(task_of_reservation(attempt.reserved, claim.task_id, planned, since))
+            self._follow(
+                task_of_reservation(attempt.reserved, claim.task_id, planned, since, output)
+            )
 
     def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
         if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):

@@ -57,7 +57,7 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> Task | None
         attempt_id=attempt.attempt_id,
         task_id=attempt.task_id,
         model=attempt.reserved.model,
-        output=attempt.reserved.output,
+        output=attempt.output,
         planned=None,  # not taken from this run's budget, so nothing goes back to it
         submitted=attempt.times.get("reserved"),
         known_urls=attempt.urls,
@@ -67,15 +67,19 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> Task | None
 
 
 def task_of_reservation(
-    reserved: Reserved, task_id: str, planned: Decimal | None, submitted: str | None
+    reserved: Reserved,
+    task_id: str,
+    planned: Decimal | None,
+    submitted: str | None,
+    output: str | None = None,
 ) -> Task:
-    """What a reservation has just become."""
+    """What a reservation has just become. `output` where its file goes elsewhere than was reserved."""
     return Task(
         address=reserved.address,
         attempt_id=reserved.attempt_id,
         task_id=task_id,
         model=reserved.model,
-        output=reserved.output,
+        output=output or reserved.output,
         planned=planned,
         submitted=submitted,
     )

@@ -176,13 +176,9 @@ class Promises:
         ]
 
     def spoilt(self, outputs: Path) -> list[str]:
-        """Files that came home whole and are not so any more, though nobody meddled with them.
-
-        But for two purchases of one request, which only a wrong ruling makes: they share a name.
-        """
+        """Files that came home whole and are not so any more, though nobody meddled with them."""
         files = [file for one in self._model.tries.values() for file in one.files]
-        names = Counter(file.path for file in files)
-        mine = (file for file in files if names[file.path] == 1 and file.path not in self.meddled)
+        mine = (file for file in files if file.path not in self.meddled)
         return [file.path for file in mine if self.wrong_with(outputs, file)]
 
     def unfinished(self, rows: Sequence[Row]) -> list[Line]:
