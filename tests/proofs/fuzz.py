@@ -158,11 +158,10 @@ def main() -> int:
 def _figures(tallies: dict[str, Tally]) -> dict[str, object]:
     found = [what for tally in tallies.values() for what in tally.found]
     return {
-        "inputs": sum(tally.inputs for tally in tallies.values()),
-        "inputs_by_target": {target: tally.inputs for target, tally in tallies.items()},
-        "findings": len(found),
-        "findings_ever": sum(len(kept(target)) for target in tallies),
-        "crashes": sum(tally.deaths for tally in tallies.values()),
+        "inputs": {target: tally.inputs for target, tally in tallies.items()},
+        "found": len(found),
+        "found_ever": sum(len(kept(target)) for target in tallies),
+        "crashes_and_hangs": sum(tally.deaths for tally in tallies.values()),
         "slowest_s": round(max(tally.slowest for tally in tallies.values()), 2),
         "peak_mb": round(max(tally.peak for tally in tallies.values())),
         "files_outside": sum("outside" in what for what in found),
