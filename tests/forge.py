@@ -165,7 +165,7 @@ class Forge:
 
     def pushed(self, sha: str) -> Event:
         event = {"repository": {"default_branch": "main"}}
-        told = {"repository": NAME, "ref_name": "main", "event": event, "sha": sha}
+        told = {"repository": NAME, "ref_name": "main", "event": event, "event_name": "push"}
         return Event(told, sha)
 
     def opened(self, branch: str, *, number: int = 1, fork: bool = False) -> Event:
@@ -182,6 +182,7 @@ class Forge:
             "repository": {"default_branch": "main"},
         }
         told = {"repository": NAME, "ref_name": f"{number}/merge", "event": event, "actor": "dev"}
+        told["event_name"] = "pull_request"
         return Event(told, f"refs/pull/{number}/merge")
 
     def workflow(self, name: str) -> Path:

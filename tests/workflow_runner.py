@@ -90,12 +90,33 @@ class Runner:
         ended = dict(needs or {})
         for name, job in document["jobs"].items():
             if name not in ended:
-                self._count += 1
-                folder = self._folder / f"{self._count}-{workflow.stem}-{name}"
+                folder = self._new(f"{workflow.stem}-{name}")
                 one = _Job(folder, job, event, secrets or {}, self._env | (env or {}))
                 one.watch, one.prepare, one.clone = watch or {}, prepare, self._clone
                 ended[name] = one.run(document.get("env", {}), ended)
         return ended
+
+    def act(self, action: Path, event: Event, **given: str) -> Ended:
+        """A composite action's steps after a checkout, with these inputs (`_` for `-`)."""
+        document = yaml.safe_load(action.read_text(encoding="utf-8"))
+        told = {name.replace("_", "-"): value for name, value in given.items()}
+        contexts = {"github": event.github}
+        inputs = {
+            name: told.get(name, filled(one.get("default", ""), contexts))
+            for name, one in document["inputs"].items()
+        }
+        job = {
+            "steps": [{"uses": "actions/checkout@v6"}, *document["runs"]["steps"]],
+            "outputs": {name: one["value"] for name, one in document["outputs"].items()},
+        }
+        env = {**self._env, "GITHUB_ACTION_PATH": str(action.parent)}
+        one = _Job(self._new("action"), job, Event(event.github, event.ref, inputs), {}, env)
+        one.watch, one.prepare, one.clone = {}, None, self._clone
+        return one.run({}, {})
+
+    def _new(self, name: str) -> Path:
+        self._count += 1
+        return self._folder / f"{self._count}-{name}"
 
 
 class _Job:
@@ -180,7 +201,7 @@ class _Job:
             log.open("wb") as out,
             subprocess.Popen(
                 ["bash", "-e", "-c", step["run"]],
-                cwd=self._tree,
+                cwd=self._tree / filled(step.get("working-directory", "."), self._contexts),
                 env={**self._machine(), **env},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -16,8 +16,8 @@
 #
 # Set by the workflow, all optional: JOBFILES (a git pathspec), SINCE (a commit: `plan` only what was touched
 # since), RUNS, OUT (a folder for what comes out), BRANCH (where journals are kept), APPROVED (lines
-# `DIGEST FILE`, as in $OUT/digests), EXPECT (one digest, for a single job file). KIE_API_KEY is needed by
-# `buy` and `collect` alone.
+# `DIGEST FILE`, as in $OUT/digests), EXPECT (one digest, for a single job file), DETACH (empty: `buy` waits for
+# the videos, as `--canary` must). KIE_API_KEY is needed by `buy` and `collect` alone.
 #
 # Journals are never merged by hand: each run writes a file of its own, so they are carried over onto the
 # newest commit of the branch and pushed, and again where somebody else pushed in between. Manifests are
@@ -44,11 +44,16 @@ main() {
     report) report ;;
     end) end ;;
     run) run ;;
+    help) usage ;;
     *)
-      sed -n 's/^#   \([a-z]\)/\1/p' "${BASH_SOURCE[0]}" >&2
+      usage >&2
       exit 2
       ;;
   esac
+}
+
+usage() {
+  sed -n 's/^#   //p' "${BASH_SOURCE[0]}"
 }
 
 validate() {
@@ -112,14 +117,15 @@ bring() {
 }
 
 buy() {
-  local code=0 one file
+  local code=0 one file how=(--yes)
   mkdir -p "$OUT"
+  if [ -n "${DETACH-yes}" ]; then how+=(--detach); fi
   find_files
   for file in "${files[@]}"; do
     one=0
     echo "--- $file"
     if approved "$file"; then
-      obedient kiejobs run --yes --detach "${expect[@]}" -- "$file" || one=$?
+      obedient kiejobs run "${how[@]}" "${expect[@]}" -- "$file" || one=$?
     else
       complain "$file is not among the plans that were approved."
       one=6
