@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.bench import MODEL, PACKAGE
-from tests.workflow_runner import Ended, Event, Runner
+from tests.workflow_runner import Ended, Event, Runner, put_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,12 +81,16 @@ class Forge:
             **GIT,
             "KIE_API_BASE": url,
             "FAKE_GH_COMMENTS": str(self.comments_file),
+            "PAUSE": "0",
             "KIEJOBS_POLL": "50ms",
             "KIEJOBS_RATE": "400/400ms",
         }
         # The machine's names in commits are the script's own to give.
         kept = {name: value for name, value in env.items() if "AUTHOR" not in name}
         self.runner = Runner(folder / "ci", self._checkout, kept)
+        self.machine = {**kept, "PYTHONPATH": PACKAGE, "HOME": str(folder), "NO_COLOR": "1"}
+        self.programs = folder / "bin"
+        put_programs(self.programs)
 
     @property
     def url(self) -> str:
@@ -110,10 +114,15 @@ class Forge:
 
     # --- what people do --------------------------------------------------------------------------
 
-    def kiejobs(self, folder: Path, *words: str) -> str:
+    def kiejobs(self, folder: Path, *words: str, key: str = "") -> str:
         """What a person's own kiejobs prints, pointed at the sandbox."""
         command = [sys.executable, "-m", "kiejobs", *words]
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": PACKAGE, "KIE_API_BASE": self.api}
+        env = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": PACKAGE,
+            "KIE_API_BASE": self.api,
+            "KIE_API_KEY": key,
+        }
         return subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, check=True
         ).stdout

@@ -143,7 +143,7 @@ class _Job:
             "steps": {},
         }
         self._tree.mkdir(parents=True)
-        _programs(folder / "bin")
+        put_programs(folder / "bin")
 
     def run(self, env: Mapping[str, str], before: Mapping[str, Ended]) -> Ended:
         needs = [self._job["needs"]] if "needs" in self._job else []
@@ -236,7 +236,7 @@ class _Job:
         }
 
 
-def _programs(folder: Path) -> None:
+def put_programs(folder: Path) -> None:
     """What a step finds on its PATH: this Python's kiejobs, a pip that installs nothing, gh's stand-in."""
     folder.mkdir(parents=True)
     python = sys.executable

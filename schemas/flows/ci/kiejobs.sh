@@ -16,8 +16,9 @@
 #
 # Set by the workflow, all optional: JOBFILES (a git pathspec), SINCE (a commit: `plan` only what was touched
 # since), RUNS, OUT (a folder for what comes out), BRANCH (where journals are kept), APPROVED (lines
-# `DIGEST FILE`, as in $OUT/digests), EXPECT (one digest, for a single job file), DETACH (empty: `buy` waits for
-# the videos, as `--canary` must). KIE_API_KEY is needed by `buy` and `collect` alone.
+# `DIGEST FILE`, as in $OUT/digests), EXPECT (one digest, for a single job file), DETACH (empty: `buy` waits
+# for the videos, as `--canary` must), PAUSE (seconds between tries to push). KIE_API_KEY is needed by `buy` and
+# `collect` alone.
 #
 # Journals are never merged by hand: each run writes a file of its own, so they are carried over onto the
 # newest commit of the branch and pushed, and again where somebody else pushed in between. Manifests are
@@ -147,7 +148,7 @@ collect() {
 
 keep() {
   local try
-  remember "Record what was bought"
+  remember "Record what was bought" || return 1
   git rev-parse --quiet --verify refs/kiejobs/kept > /dev/null || git update-ref refs/kiejobs/kept HEAD
   if [ "$(git rev-parse refs/kiejobs/kept)" = "$(git rev-parse refs/kiejobs/ours)" ]; then return 0; fi
   for try in 1 2 3 4 5; do
@@ -155,7 +156,7 @@ keep() {
       git update-ref refs/kiejobs/kept refs/kiejobs/ours
       return 0
     fi
-    sleep "$try"
+    sleep "$((try * ${PAUSE:-1}))"
   done
   complain "The journals in $RUNS could not be pushed to $BRANCH. Don't run again before they are there:" \
     "without them kiejobs does not know what was paid for. They are among this job's artifacts."
@@ -181,14 +182,16 @@ end() {
 }
 
 run() {
+  local code=0 lost=0
   bring
   keep
   buy || true
-  keep
+  keep || lost=1
   collect || true
-  keep
+  keep || lost=1
   report
-  end
+  end || code=$?
+  return "$(worse "$code" "$lost")"
 }
 
 find_files() { # into `files`; what git does not have is nobody's approved job file
@@ -262,7 +265,7 @@ push_journals() { # ours, onto the branch's newest commit; in a work tree of its
   return "$pushed"
 }
 
-carry_over() { # `&&` throughout: where somebody asks whether it worked, bash's -e looks away
+carry_over() { # `&&` throughout, for the same reason
   as_kiejobs cherry-pick --keep-redundant-commits --strategy-option=theirs \
     refs/kiejobs/kept..refs/kiejobs/ours > /dev/null &&
     kiejobs manifest rebuild --runs "$RUNS" > /dev/null &&
@@ -277,11 +280,12 @@ fetch() {
 
 remember() { # the journals as a commit aside: HEAD stays the commit that they say they bought for
   local tree last
-  git add -- "$RUNS"
-  tree="$(git write-tree)"
+  # Each step says so where it fails: after `||`, bash's -e looks away.
+  git add -- "$RUNS" || return 1
+  tree="$(git write-tree)" || return 1
   last="$(git rev-parse --quiet --verify refs/kiejobs/ours || git rev-parse HEAD)"
   if [ "$tree" != "$(git rev-parse "$last^{tree}")" ]; then
-    last="$(as_kiejobs commit-tree "$tree" -p "$last" -m "$1 [skip ci]")"
+    last="$(as_kiejobs commit-tree "$tree" -p "$last" -m "$1 [skip ci]")" || return 1
   fi
   git update-ref refs/kiejobs/ours "$last"
 }
