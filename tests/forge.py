@@ -128,8 +128,10 @@ class Forge:
         ).stdout
 
     def set_up(self, **prompts: str) -> None:
-        """The first commit: what init writes, and a job file with these prompts."""
+        """The first commit: what init writes, where kiejobs comes from, a job file of these prompts."""
         self.kiejobs(self.dev, "init", "--github")
+        source = self.dev / "ci" / "kiejobs-requirements.txt"
+        source.write_text(source.read_text().replace("# kiejobs[media] ==", "kiejobs[media] =="))
         (self.dev / "jobfiles" / "first.yaml").unlink()
         self.write(prompts)
         self.commit("Begin")
