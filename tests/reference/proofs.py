@@ -41,7 +41,8 @@ def _value(figures: Any, path: str) -> str:
 
 _DECISIVE = {
     "bought_twice", "lost", "torn", "torn_files", "wrong", "may_go_again_though_charged", "bought",
-    "left_without_a_file", "manifests_that_differ", "plans_that_differ", "findings", "crashes",
+    "left_without_a_file", "manifests_that_differ", "plans_that_differ", "crashes_and_hangs",
+    "events_lost", "tasks_lost", "files_outside", "secrets",
 }  # fmt: skip
 """What has to be 0."""
 
@@ -62,9 +63,59 @@ _PROOFS: dict[str, _Row] = {
          ("left_without_a_file", "left without a file")),
     ),
     "chaos": (
-        "The same by books of a server that shares no code",
+        "The same by the books of a server that shares no code",
         (("kills", "kills"), ("jobs", "jobs"), ("accepted", "charged"),
          ("bought_twice", "bought twice"), ("lost", "lost"),
          ("doubts_of_kills", "in doubt by kills"), ("doubts_of_faults", "by faults")),
+    ),
+    "power_cut": (
+        "Each state that a disk may be left in after each write, sync, rename and unlink of a run",
+        (("operations", "operations"), ("states", "states"), ("events_lost", "events lost"),
+         ("bought_twice", "bought twice"), ("tasks_lost", "lost"), ("torn_files", "torn"),
+         ("refused", "refused"), ("in_doubt_at_most", "in doubt at most")),
+    ),
+    "hostile_network": (
+        "A proxy that refuses, resets, truncates at each byte, stalls, drips, doubles, half-opens",
+        (("cases", "cases"), ("wrong", "wrong class"),
+         ("may_go_again_though_charged", "may go again though charged"),
+         ("creates.not_sent", "creates not sent"), ("creates.in_doubt", "in doubt"),
+         ("creates.in_doubt_and_charged", "of these charged"), ("torn_files", "torn")),
+    ),
+    "state_machine": (
+        "Plan, run, kill, collect, resolve, edit, callback in any order, against a model",
+        (("stories", "stories"), ("commands", "commands"), ("kills", "kills"),
+         ("callbacks", "callbacks"), ("charges", "charged"), ("bought_twice", "bought twice"),
+         ("lost", "lost"), ("plans_that_differ", "plans that differ")),
+    ),
+    "pace": (
+        "300 creates against 20 in any 10 s, in real time",
+        (("undisturbed.refused", "429"), ("undisturbed.share", "share of 18 per 10.5 s"),
+         ("disturbed.refused", "with bursts of 429"),
+         ("disturbed.recovered.0", "seconds until full speed")),
+    ),
+    "full_disk": (
+        "Each write, sync and rename refused: once, for a while, from there on; read-only folders",
+        (("refused", "refusals"), ("charged", "charged"), ("bought_twice", "bought twice"),
+         ("lost", "lost"), ("torn", "torn"), ("in_doubt", "in doubt"),
+         ("in_doubt_charged", "of these charged")),
+    ),
+    "clock": (
+        "The clock set forwards and back by hours, within commands and between them, with kills",
+        (("commands", "commands"), ("hours_spanned", "hours"), ("charged", "charged"),
+         ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
+         ("plans_that_differ", "plans that differ")),
+    ),
+    "many_jobs": (
+        "A dead run's jobs resumed: planned, followed, brought home",
+        (("jobs", "jobs"), ("bought", "bought"), ("home", "home"), ("plan.seconds", "s to plan"),
+         ("run.memory", "MB at most")),
+    ),
+    "fuzz": (
+        "Hostile YAML, templates, callbacks, answers, journals, fault files, results",
+        (("inputs.yaml", "YAML"), ("inputs.template", "templates"), ("inputs.receiver", "callbacks"),
+         ("inputs.answer", "answers"), ("inputs.journal", "journals"),
+         ("found_ever", "found and fixed, ever"), ("crashes_and_hangs", "crashes and hangs"),
+         ("files_outside", "files outside"), ("secrets", "secrets told"),
+         ("slowest_s", "slowest, s"), ("peak_mb", "MB at most")),
     ),
 }  # fmt: skip
