@@ -111,7 +111,7 @@ def killed_after(forge: Forge, bought: int):  # noqa: ANN201 - a watcher
 
 
 def recorded(forge: Forge) -> int:
-    journals = forge.folder.glob("ci/*-run/work/runs/*/journal.jsonl")
+    journals = forge.folder.glob("ci/*-run/*/runs/*/journal.jsonl")
     return sum(path.read_text().count('"type": "submitted"') for path in journals)
 
 

@@ -4,8 +4,6 @@ In: parsed options. Out: an exit code. Touches nothing itself.
 """
 
 # ruff: noqa: PLC0415 - imports inside a command keep `--help` light
-# ruff: noqa: PLR0913 - a command takes its flags as arguments
-# ruff: noqa: PLR0917 - and click hands them over by name
 
 from __future__ import annotations
 
@@ -36,6 +34,7 @@ from kiejobs.cli.options import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from kiejobs.commands.run import How
     from kiejobs.core.errors import ExitCode
     from kiejobs.runner import FailureLimit
 
@@ -160,63 +159,52 @@ def plan(
 @FOLDERS
 @REHEARSAL
 @format_flag()
-def run(
-    file: str | None,
-    form: str,
-    budget: Decimal | None,
-    retry: tuple[str, ...],
-    rate: tuple[int, float],
-    poll: float,
-    wait: float,
-    in_flight: int,
-    max_failures: tuple[Decimal, bool] | None,
-    host: str,
-    port: int,
-    public_url: str | None,
-    plan_file: str | None,
-    expect: str | None,
-    *,
-    yes: bool,
-    detach: bool,
-    canary: bool,
-    listen: bool,
-    allow_behind: bool,
-    **rest: Any,
-) -> ExitCode:
+def run(file: str | None, **flags: Any) -> ExitCode:
     """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import run as verb
+
+    _refuse_what_goes_with_nothing(file, flags)
+    return verb.run(wanted(file or "", flags), where(flags), _how(flags), make_screen())
+
+
+def _refuse_what_goes_with_nothing(file: str | None, flags: dict[str, Any]) -> None:
+    if file is None and flags["plan_file"] is None:
+        raise click.UsageError("say which JOBFILE, or --plan FILE")
+    if flags["plan_file"] is not None and (flags["expect"] is not None or flags["retry"]):
+        raise click.UsageError("--plan says it all: leave --expect and --retry out")
+    if flags["detach"] and (flags["canary"] or flags["listen"]):
+        other = "--canary" if flags["canary"] else "--listen"
+        raise click.UsageError(f"{other} waits for results, which --detach does not")
+
+
+def _how(flags: dict[str, Any]) -> How:
+    """The flags that say how to run."""
     from kiejobs.commands.listening import Ear
+    from kiejobs.commands.run import How
     from kiejobs.runner import Rate, Settings
 
-    if file is None and plan_file is None:
-        raise click.UsageError("say which JOBFILE, or --plan FILE")
-    if plan_file is not None and (expect is not None or retry):
-        raise click.UsageError("--plan says it all: leave --expect and --retry out")
-    if detach and (canary or listen):
-        other = "--canary" if canary else "--listen"
-        raise click.UsageError(f"{other} waits for results, which --detach does not")
-    how = verb.How(
+    ear = Ear(flags["host"], flags["port"], flags["public_url"])
+    return How(
         settings=Settings(
-            rate=Rate(*rate),
-            first_poll=poll,
-            wait=wait,
-            in_flight=in_flight,
-            detach=detach,
-            canary=canary,
+            rate=Rate(*flags["rate"]),
+            first_poll=flags["poll"],
+            wait=flags["wait"],
+            in_flight=flags["in_flight"],
+            detach=flags["detach"],
+            canary=flags["canary"],
         ),
-        yes=yes,
-        budget=budget,
-        retry=retry,
-        form=form,
-        ear=Ear(host, port, public_url) if listen else None,
-        callback_url=public_url,
-        most_failures=_limit(max_failures),
-        plan_file=plan_file,
-        expect=expect,
-        allow_behind=allow_behind,
+        yes=flags["yes"],
+        budget=flags["budget"],
+        retry=flags["retry"],
+        form=flags["form"],
+        ear=ear if flags["listen"] else None,
+        callback_url=flags["public_url"],
+        most_failures=_limit(flags["max_failures"]),
+        plan_file=flags["plan_file"],
+        expect=flags["expect"],
+        allow_behind=flags["allow_behind"],
     )
-    return verb.run(wanted(file or "", rest), where(rest), how, make_screen())
 
 
 def _limit(given: tuple[Decimal, bool] | None) -> FailureLimit | None:
