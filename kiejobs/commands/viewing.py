@@ -14,10 +14,10 @@ from kiejobs.commands.records import manifest_path
 from kiejobs.reports.run_view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.ledger import Attempt, Ledger
     from kiejobs.core.types import Json
 
 
@@ -33,8 +33,13 @@ class Ending:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
+def attempts_of(run_id: str, ledger: Ledger) -> list[Attempt]:
+    """What a run reserved itself."""
+    return [attempt for attempt in ledger.attempts() if attempt.run_id == run_id]
+
+
 def view_of(
-    space: Workspace, document: Mapping[str, Json], ledger: Ledger, ending: Ending
+    space: Workspace, document: Mapping[str, Json], attempts: Sequence[Attempt], ending: Ending
 ) -> RunView:
     run_id = document["run_id"]
     return RunView(
@@ -42,7 +47,7 @@ def view_of(
         notes=ending.notes,
         stopped=ending.stopped,
         exit_code=ending.exit_code,
-        attempts=[attempt for attempt in ledger.attempts() if attempt.run_id == run_id],
+        attempts=attempts,
         flag=space.flag,
         rehearsal=space.sandbox,
         outputs=space.outputs.as_posix(),

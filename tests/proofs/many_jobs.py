@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.types import Job
 
-MOST_MEMORY = 2000.0  # MB, of any verb: what the smallest CI machines can spare
+MOST_MEMORY = 4000.0  # MB, of any verb: half of what a small CI machine has
 
 
 @dataclass(frozen=True)
