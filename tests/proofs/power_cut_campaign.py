@@ -94,7 +94,7 @@ def calm(store: Path, url: str) -> Iterator[None]:
 
 
 def _commands(jobs: int) -> Iterator[tuple[int, Sequence[str]]]:
-    run = ("run", JOBFILE, "--yes", *FAST)
+    run = ("run", JOBFILE, "--yes", "--allow-behind", *FAST)
     yield (jobs + 1) // 2, run
     yield jobs, (*run, "--detach")
     for _ in range(2):
