@@ -108,7 +108,7 @@ _PROOFS: dict[str, _Row] = {
     "many_jobs": (
         "A dead run's jobs resumed: planned, followed, brought home",
         (("jobs", "jobs"), ("bought", "bought"), ("home", "home"), ("plan.seconds", "s to plan"),
-         ("run.memory", "MB at most")),
+         ("status.seconds", "s for status"), ("run.memory", "MB at most")),
     ),
     "fuzz": (
         "Hostile YAML, templates, callbacks, answers, journals, fault files, results",
