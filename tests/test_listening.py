@@ -163,7 +163,7 @@ def test_a_task_of_another_job_is_a_conflict_and_the_doubt_waits_for_a_person(ta
 def test_a_second_task_of_one_create_is_paid_shown_and_never_lost(table: Set) -> None:
     bench, judge = table
     bench.write({"one": "one [call=twin,ok] [end=called]"}, budget={"credits": 40})
-    assert bench.run(*HEARING).code == 0
+    assert bench.run(*HEARING).code == 4
     assert len(judge.creates) == 1
     assert len(judge.tasks) == 2
     one = bench.job("one")
@@ -206,7 +206,7 @@ def test_a_conflict_at_what_was_ruled_lost_can_be_ended_too(table: Set) -> None:
     first = next(iter(judge.tasks))
     judge.calls.expect(f"{url}?attempt={attempt}", ["ok"], lambda _: first)
     told(process, "CONFLICT at judged/lost")
-    assert interrupted(process) == 0
+    assert interrupted(process) == 4
     status = bench.do("status", "--exit-code")
     assert status.code == 4
     assert "kiejobs resolve judged/lost --lost" in status.out
