@@ -43,7 +43,9 @@ def tests(session: nox.Session) -> None:
     wheel = next(made.glob("kiejobs-*.whl"))
     session.install("-q", f"{wheel}[media,serve]")
     session.install("-q", "--force-reinstall", "--no-deps", str(wheel))
-    session.run("pytest", *session.posargs, env={"KIEJOBS_TESTS_WHEEL": "1"})
+    # Three at once: many tests wait for processes of theirs. A file stays together.
+    parallel = ("-n", "3", "--dist", "loadfile")
+    session.run("pytest", *parallel, *session.posargs, env={"KIEJOBS_TESTS_WHEEL": "1"})
 
 
 @nox.session
