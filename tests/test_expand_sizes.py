@@ -43,19 +43,15 @@ def plan_of(made: Expanded) -> Plan:
 
 
 IN_A_PROCESS_OF_ITS_OWN = """
-import resource, sys
+from tests.peak_memory import peak_bytes
 from tests.test_expand_sizes import expanded, large, plan_of
 
-def peak():
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 1024 / (1024 if sys.platform == "darwin" else 1)
-
 expanded(large(1, "x"))
-before = peak()
+before = peak_bytes()
 made = expanded(large(25_000, "a cup of steam " * 200))
 plan = plan_of(made)
 count = sum(1 for _ in plan.changes())
-print(len(made.problems), count, plan.totals.credits, peak() - before)
+print(len(made.problems), count, plan.totals.credits, (peak_bytes() - before) / 2**20)
 """
 
 

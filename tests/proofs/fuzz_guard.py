@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.peak_memory import peak_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -117,7 +119,3 @@ class Guard:
         allowed = (self._room,) if writes else self._readable
         if not name.startswith(tuple(f"{root}/" for root in allowed)) and name not in allowed:
             self.outside.append(f"{name} ({mode})")
-
-
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

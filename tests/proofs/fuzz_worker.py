@@ -22,7 +22,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
-from tests.proofs.fuzz_guard import Broken, Guard, peak_bytes, plant
+from tests.peak_memory import peak_bytes
+from tests.proofs.fuzz_guard import Broken, Guard, plant
 from tests.proofs.fuzz_targets import target_named
 
 _BATCH = 200
