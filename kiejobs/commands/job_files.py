@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, repository_of
-from kiejobs.adapters.policy_file import find_policy
+from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import IncludeFolder, read_source
 from kiejobs.commands.loading import load
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import InvalidJobFile, UsageProblem
+from kiejobs.core.policy import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +59,7 @@ class Changes:
         That is its lock, the files with variables that are named, the policy in force, and what it
         includes. A file that can't be read counts, so that the verb tells why.
         """
-        policy = find_policy()
+        policy = nearest(FILE)
         beside = [f"{wanted.file}.lock", *wanted.vars_files, *([policy] if policy else [])]
         changed = self._in(Path(wanted.file).parent)
         if _meet([wanted.file, *beside], changed):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.policy_file import find_policy
+from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import InvalidJobFile, Problems, SpendingStopped
-from kiejobs.core.policy import NO_POLICY, Policy, read_policy
+from kiejobs.core.policy import FILE, NO_POLICY, Policy, read_policy
 from kiejobs.core.policy_rules import Audit, check_file
 from kiejobs.reports.policy_report import breaches_text
 from kiejobs.reports.screen import plural
@@ -34,7 +34,7 @@ def policy_in_force(named: str | None) -> Policy:
 
     Raises UsageProblem where it can't be read, InvalidJobFile with all that is wrong with it.
     """
-    file = named or find_policy()
+    file = named or nearest(FILE)
     if file is None:
         return NO_POLICY
     source = read_source(file, most=_LARGEST)

@@ -98,13 +98,35 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of the campaign's own that a request points at. Made by the local-files adapter.
+
+    `path` is below the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
+    `height` in pixels, None where they weren't looked for. In a request's input, and so in its
+    fingerprint, the file stands as `ref`: what it holds, never where it lies or was uploaded to.
+    """
+
+    path: str
+    sha256: str
+    bytes: int
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def ref(self) -> str:
+        return f"sha256:{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One wanted generation after expansion: model and request body. Made by `expand`.
 
     `input` is exactly what would be sent, coerced, with the schema's defaults, in the schema's
     order. `fingerprint` is lower-case hex. `credits` is None where the price is unknown. `output`
     is a path below the output folder, with `/`, checked. `correlate`: may the attempt's id be added to
-    the callback URL?
+    the callback URL? `files`: the local files among the input's values, each once; they stand in
+    `input` by their `ref` until they are uploaded.
     """
 
     number: int
@@ -122,6 +144,7 @@ class Job:
     callback_url: str | None
     place: Place
     correlate: bool = True
+    files: tuple[LocalFile, ...] = ()
 
     @property
     def body(self) -> dict[str, Json]:
