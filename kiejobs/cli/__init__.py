@@ -44,7 +44,7 @@ def _says_its_last(stream: TextIO) -> bool:
 
 def _run() -> int:
     # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
-    from kiejobs.cli import record_verbs, verbs  # noqa: F401, PLC0415
+    from kiejobs.cli import model_verbs, record_verbs, verbs  # noqa: F401, PLC0415
     from kiejobs.cli.door import door  # noqa: PLC0415
 
     try:

@@ -1,0 +1,40 @@
+"""The verbs about models: which there are, what they take, and taking in new ones.
+
+In: parsed options. Out: an exit code. Touches nothing itself.
+"""
+
+# ruff: noqa: PLC0415 - imports inside a command keep `--help` light
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kiejobs.cli.door import door
+from kiejobs.cli.options import flag, format_flag
+
+if TYPE_CHECKING:
+    from kiejobs.core.errors import ExitCode
+
+
+@door.group(short_help="The models that job files can name; take in new ones.")
+def models() -> None:
+    """The models that job files can name: each is a JSON Schema, the project's own before ours."""
+
+
+@models.command(name="import")
+@click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
+@flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
+@flag("--force", is_flag=True, help="Overwrite a model that is there already.")
+@format_flag()
+def models_import(pages: tuple[str, ...], into: str | None, form: str, *, force: bool) -> ExitCode:
+    """Turn the vendor's pages into model schemas of this project.
+
+    PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
+    can't be imported is told with its place (exit 2); the other pages are imported all the same.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import models_import as verb
+
+    return verb.models_import(pages, into, form, make_screen(), force=force)

@@ -1,0 +1,94 @@
+"""The OpenAPI documents in a page's text.
+
+In: a page: Markdown with fenced blocks, plain YAML or JSON, or the discovery API's
+`{"model": …, "openapi": {…}}`. Out: the documents as values, and problems, each with its place.
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from kiejobs.core.document import read_document
+from kiejobs.core.types import Source
+
+MOST_CHARACTERS = 4_000_000
+"""The largest page known is a hundredth of this."""
+
+_FENCE = re.compile(
+    r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,}|~{3,})(?P<word>[^`\n]*)$", re.MULTILINE
+)
+_OPENAPI = re.compile(r"""^\s*["']?openapi["']?\s*:""", re.MULTILINE)
+# What our YAML reader refuses in a job file; in a page nobody meant anything by it.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def documents_of(name: str, text: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every OpenAPI document of the page, in its order."""
+    if len(text) > MOST_CHARACTERS:
+        return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
+    text = _INVISIBLE.sub(" ", text.removeprefix("\ufeff"))
+    documents: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for block in _blocks(text):
+        value, found = _value(name, block)
+        problems += found
+        document = _openapi(value)
+        if document is not None:
+            documents.append(document)
+    if not documents and not problems:
+        problems.append(f"{name}: no OpenAPI document is in it")
+    return documents, problems
+
+
+def _blocks(text: str) -> list[str]:
+    """What may be a document, each behind as many empty lines as stand above it in the page."""
+    if text.lstrip().startswith("{") or re.match(r"\s*(?:---\s*\n)?(?:#.*\n)*\s*openapi\s*:", text):
+        return [text]
+    return [block for block in _fenced(text) if _OPENAPI.search(block)]
+
+
+def _fenced(text: str) -> list[str]:
+    blocks: list[str] = []
+    at = 0
+    while (opening := _FENCE.search(text, at)) is not None:
+        mark = opening["mark"]
+        closing = re.compile(rf"^[ \t]*{re.escape(mark)}{mark[0]}*[ \t]*$", re.MULTILINE)
+        end = closing.search(text, opening.end())
+        body = text[opening.end() + 1 : end.start() if end else len(text)]
+        above = text.count("\n", 0, opening.end() + 1)
+        lines = body.splitlines()
+        indent = len(opening["indent"])
+        blocks.append("\n" * above + "\n".join(_outdented(line, indent) for line in lines) + "\n")
+        at = end.end() if end else len(text)
+    return blocks
+
+
+def _outdented(line: str, by: int) -> str:
+    return line[by:] if not line[:by].strip() else line
+
+
+def _value(name: str, block: str) -> tuple[Any, list[str]]:
+    if block.lstrip().startswith("{"):
+        try:
+            return json.loads(block), []
+        except (ValueError, RecursionError):
+            pass  # YAML in braces, or broken: the reader below tells where
+    document, problems = read_document(Source(name, block.encode()))
+    told = [f"{problem.place or name}: {problem.message}" for problem in problems]
+    return (None, told) if document is None else (document.root, [])
+
+
+def _openapi(value: Any) -> dict[str, Any] | None:
+    """The document itself, or the one within the discovery API's answer."""
+    for _ in range(3):
+        if not isinstance(value, dict):
+            return None
+        if isinstance(value.get("paths"), dict):
+            return value
+        value = value.get("openapi") or value.get("data")
+    return None
