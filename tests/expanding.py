@@ -17,6 +17,7 @@ from kiejobs.core.editor import structural_schema
 from kiejobs.core.errors import Problems
 from kiejobs.core.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, read_jobfile
+from kiejobs.core.local_files import no_files
 from kiejobs.core.spec import Spec, read_spec
 from kiejobs.core.template import Templates
 from kiejobs.core.types import Source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.errors import Diagnostic
+    from kiejobs.core.local_files import LocalFiles
     from kiejobs.core.types import Job
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
@@ -65,6 +67,7 @@ def expanded(
     *models: Mapping[str, Any],
     load: Callable[[str], str | None] = lambda _name: None,
     max_jobs: int | None = None,
+    files: LocalFiles = no_files,
     name: str = "job.yaml",
 ) -> Expanded:
     """`models` are request schemas, known beside the one that we ship."""
@@ -77,7 +80,8 @@ def expanded(
     jobfile = read_jobfile(document, structure(), problems)
     if jobfile is None:
         return Expanded(None, None, problems)
-    expansion = expand(jobfile, catalogue(*models), Templates(load), problems, max_jobs=max_jobs)
+    known, templates = catalogue(*models), Templates(load)
+    expansion = expand(jobfile, known, templates, problems, max_jobs=max_jobs, files=files)
     return Expanded(jobfile, expansion, problems)
 
 

@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import IncludeFolder
 from tests.expanding import expanded
 
@@ -35,7 +36,9 @@ def expectation(source: Path) -> tuple[Path, str]:
 
 def requests(source: Path) -> str:
     """One `{"address", "fingerprint", "take", "body"}` a line, as `kiejobs render` prints them."""
-    made = expanded(source.read_bytes(), load=IncludeFolder(source.parent))
+    made = expanded(
+        source.read_bytes(), load=IncludeFolder(source.parent), files=LocalFolder(source.parent)
+    )
     return "".join(
         json.dumps(
             {
@@ -53,7 +56,9 @@ def requests(source: Path) -> str:
 
 def problems(source: Path) -> str:
     """One problem a line, `CODE line:column message | hint | xCOUNT example`."""
-    told = expanded(source.read_bytes(), load=IncludeFolder(source.parent)).told
+    told = expanded(
+        source.read_bytes(), load=IncludeFolder(source.parent), files=LocalFolder(source.parent)
+    ).told
     return "".join(f"{line}\n" for line in told)
 
 

@@ -158,10 +158,10 @@ def _stays(link: Path) -> bool:
     except RuntimeError:
         return True
     roots = (link.parent.resolve(), Path.cwd().resolve())
-    return link.parent == _DEVICES or any(_is_shown(target, root) for root in roots)
+    return link.parent == _DEVICES or any(is_shown(target, root) for root in roots)
 
 
-def _is_shown(path: Path, root: Path) -> bool:
+def is_shown(path: Path, root: Path) -> bool:
     """Below `root`, and not in a hidden place there: `.git/config` may hold a token."""
     if not path.is_relative_to(root):
         return False
@@ -185,7 +185,7 @@ class IncludeFolder:
         self.asked.add(name)
         try:
             path = (self._folder / name).resolve()
-            if not _is_shown(path, self._folder) or not path.is_file():
+            if not is_shown(path, self._folder) or not path.is_file():
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None

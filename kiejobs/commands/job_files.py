@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.project import nearest
-from kiejobs.adapters.system import IncludeFolder, read_source
-from kiejobs.commands.loading import load
+from kiejobs.adapters.system import read_source
+from kiejobs.commands.loading import Beside, load
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import InvalidJobFile, UsageProblem
 from kiejobs.core.policy import FILE
@@ -56,8 +56,8 @@ class Changes:
     def touch(self, wanted: Wanted) -> bool:
         """Is the job file among it, or anything that its jobs are made from?
 
-        That is its lock, the files with variables that are named, the policy in force, and what it
-        includes. A file that can't be read counts, so that the verb tells why.
+        That is its lock, the files with variables that are named, the policy in force, what it
+        includes, and the local files that its requests point at. A file that can't be read counts, so that the verb tells why.
         """
         policy = nearest(FILE)
         beside = [f"{wanted.file}.lock", *wanted.vars_files, *([policy] if policy else [])]
@@ -66,7 +66,7 @@ class Changes:
             return True
         folder = Path(wanted.file).resolve().parent
         below = any(path.is_relative_to(folder) for path in changed)
-        return below and _includes(wanted, changed)
+        return below and _reads(wanted, changed)
 
     def _in(self, folder: Path) -> set[Path]:
         if folder not in self._known:
@@ -86,17 +86,16 @@ class Changes:
         )
 
 
-def _includes(wanted: Wanted, changed: set[Path]) -> bool:
-    """Does it ask for a template that changed? One that is gone is asked for, too."""
-    folder = Path(wanted.file).parent
-    includes = IncludeFolder(folder)
+def _reads(wanted: Wanted, changed: set[Path]) -> bool:
+    """Does it ask for a template or a picture that changed? One that is gone is asked for, too."""
+    folder, beside = Path(wanted.file).parent, Beside(wanted.file)
     try:
-        load(wanted, includes)
+        load(wanted, beside)
     except InvalidJobFile:
         pass  # what broke it, if it was touched, was asked for before it broke
     except UsageProblem:
         return True
-    return _meet([str(folder / name) for name in includes.asked], changed)
+    return _meet([str(folder / name) for name in beside.asked], changed)
 
 
 def _meet(names: Iterable[str], changed: set[Path]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import (
     IncludeFolder,
     git_commit,
@@ -52,7 +53,8 @@ class Wanted:
 class Loaded:
     """A job file that is free of errors; `problems` may hold warnings.
 
-    `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256.
+    `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256;
+    `files` has read the local files that its requests point at, and can open them again.
     """
 
     document: Document
@@ -61,6 +63,7 @@ class Loaded:
     problems: Problems
     templates: Mapping[str, str]
     vars_files: Mapping[str, str]
+    files: LocalFolder
 
     @property
     def source(self) -> dict[str, Json]:
@@ -71,10 +74,25 @@ class Loaded:
         return {"file": name, "sha256": self.document.sha256, "git_commit": commit}
 
 
-def load(wanted: Wanted, includes: IncludeFolder | None = None) -> Loaded:
+class Beside:
+    """What lies beside a job file and is read for it; it knows what was asked of it."""
+
+    def __init__(self, file: str, *, decode: bool = False) -> None:
+        """With `decode` pictures are decoded, else only looked at."""
+        folder = Path(file).parent
+        self.includes = IncludeFolder(folder)
+        self.files = LocalFolder(folder, decode=decode)
+
+    @property
+    def asked(self) -> set[str]:
+        """Paths below the job file's folder, of what is not there, too."""
+        return self.includes.asked | self.files.asked
+
+
+def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
     """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
 
-    `includes` is for those who want to know what was asked of it, whatever is raised.
+    `beside` is for those who want to know what was asked of it, whatever is raised.
     """
     problems = Problems()
     source = read_source(wanted.file)
@@ -83,20 +101,28 @@ def load(wanted: Wanted, includes: IncludeFolder | None = None) -> Loaded:
     if document is None:
         text = source.data.decode("utf-8", "replace")
         raise InvalidJobFile(problems, {source.name: text.splitlines()})
-    includes = includes or IncludeFolder(Path(wanted.file).parent)
+    beside = beside or Beside(wanted.file, decode=wanted.check_assets)
     given = [_vars_file(name) for name in wanted.vars_files]
-    expansion = _expand(document, wanted, given, includes, problems)
+    expansion = _expand(document, wanted, given, beside, problems)
     if expansion is None or problems.fatal:
         raise InvalidJobFile(problems, {document.name: document.lines})
     digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
-    return Loaded(document, expansion.jobfile, expansion, problems, includes.read, digests)
+    return Loaded(
+        document=document,
+        jobfile=expansion.jobfile,
+        expansion=expansion,
+        problems=problems,
+        templates=beside.includes.read,
+        vars_files=digests,
+        files=beside.files,
+    )
 
 
 def _expand(
     document: Document,
     wanted: Wanted,
     given: Sequence[Document],
-    includes: IncludeFolder,
+    beside: Beside,
     problems: Problems,
 ) -> Expansion | None:
     structure = structural_schema(read_schema("jobfile.schema.json"))
@@ -104,8 +130,15 @@ def _expand(
     if jobfile is None:
         return None
     jobfile = replace(jobfile, vars={**jobfile.vars, **_variables(wanted, given, jobfile.vars)})
-    templates = Templates(includes, clock=time.monotonic)
-    return expand(jobfile, catalogue(), templates, problems, max_jobs=wanted.max_jobs)
+    templates = Templates(beside.includes, clock=time.monotonic)
+    return expand(
+        jobfile,
+        catalogue(),
+        templates,
+        problems,
+        max_jobs=wanted.max_jobs,
+        files=beside.files,
+    )
 
 
 def catalogue() -> Catalogue:

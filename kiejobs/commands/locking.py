@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.lock_changes import Explain
     from kiejobs.core.lock_file import LockedJob
+    from kiejobs.core.types import LocalFile
 
 
 def require_locked(
@@ -80,10 +81,14 @@ def read_lock(file: str) -> Lock:
 
 
 def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) -> Lock:
-    """What the lock would be now; `images` by their URLs."""
+    """What the lock would be now; `images` by their URLs. Local files are locked in any case."""
+    local = wanted_files(loaded.expansion).local
     return make_lock(
         loaded.expansion,
-        {image_name(url): asset for url, asset in images.items()},
+        {
+            **{image_name(url): asset for url, asset in images.items()},
+            **{path: _asset_of(file) for path, file in local.items()},
+        },
         templates=loaded.templates,
         vars_files={
             _beside(wanted.file, name): digest for name, digest in loaded.vars_files.items()
@@ -92,9 +97,13 @@ def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) 
     )
 
 
+def _asset_of(file: LocalFile) -> Asset:
+    return Asset(file.sha256, file.bytes, file.media_type)
+
+
 def look_at_assets(loaded: Loaded, screen: Screen, base: str | None = None) -> dict[str, Asset]:
-    """The campaign's files by URL. Raises UsageProblem, all that is wrong told before."""
-    files = wanted_files(loaded.expansion)
+    """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong told before."""
+    files = wanted_files(loaded.expansion).remote
     found = _fetched(files, base)
     seen = {url: asset for url, asset in found.items() if isinstance(asset, Asset)}
     wrong = {url: why for url, why in found.items() if isinstance(why, str)}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.checkout import below_root
 from kiejobs.commands.choosing import selection_of_file
 from kiejobs.commands.job_files import are_many, job_files
-from kiejobs.commands.loading import load
+from kiejobs.commands.loading import Beside, load
 from kiejobs.commands.locking import require_locked
 from kiejobs.commands.planning import has_selected
 from kiejobs.commands.policy import check_against
@@ -86,7 +86,7 @@ def _look(
 ) -> tuple[Looked | None, KiejobsError | None]:
     """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
-        loaded = load(wanted)
+        loaded = load(wanted, Beside(wanted.file, decode=True))
     except InvalidJobFile as invalid:
         return Looked(wanted.file, None, invalid.problems, invalid.lines), None
     if not has_selected(loaded, wanted):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.errors import Diagnostic
 from kiejobs.core.expansion import Expansion
+from kiejobs.core.local_files import no_files
 from kiejobs.core.matrix_check import check_matrix
 from kiejobs.core.recipe import Recipe
 from kiejobs.core.requests import RequestChecker
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.errors import Problems
     from kiejobs.core.jobfile import JobEntry, JobFile
+    from kiejobs.core.local_files import LocalFiles
     from kiejobs.core.spec import Spec
     from kiejobs.core.template import Templates
 
@@ -46,8 +48,12 @@ def expand(
     problems: Problems,
     *,
     max_jobs: int | None = None,
+    files: LocalFiles = no_files,
 ) -> Expansion:
-    """The job file's jobs, all problems told. Nothing is rendered beyond `max_jobs`."""
+    """The job file's jobs, all problems told. Nothing is rendered beyond `max_jobs`.
+
+    `files` reads the local files that requests point at.
+    """
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
     recipes = list(_recipes(jobfile, catalogue, Workshop(templates), problems))
     walk = not _is_beyond_counting(jobfile, recipes, limit, problems)
@@ -59,7 +65,7 @@ def expand(
             _tell_templates(jobfile, recipe, problems)
     if not walk or _are_too_many(jobfile, sound, limit, problems):
         return Expansion(jobfile, [])
-    expansion = Expansion(jobfile, sound)
+    expansion = Expansion(jobfile, sound, files)
     expansion.survey(problems)
     return expansion
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address
 from kiejobs.core.identity import fingerprint
-from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of
+from kiejobs.core.local_files import FilePlacer, no_files
+from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of, tell_files
 from kiejobs.core.row_problems import RowProblems
 from kiejobs.core.spec import complete, price
 from kiejobs.core.types import Job
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.errors import Problems
     from kiejobs.core.jobfile import JobFile
+    from kiejobs.core.local_files import LocalFiles
     from kiejobs.core.matrix import Row
     from kiejobs.core.recipe import Recipe
     from kiejobs.core.spec import Spec
@@ -50,9 +52,12 @@ class Outline:
 class Expansion:
     """All jobs of one job file. `survey` must have been walked before outlines are asked for."""
 
-    def __init__(self, jobfile: JobFile, recipes: list[Recipe]) -> None:
+    def __init__(
+        self, jobfile: JobFile, recipes: list[Recipe], files: LocalFiles = no_files
+    ) -> None:
         self.jobfile = jobfile
         self._recipes = recipes
+        self._placers = {model: FilePlacer(spec, files) for model, spec in self.spec_of.items()}
         self._starts = [0]
         for recipe in recipes:
             self._starts.append(self._starts[-1] + len(recipe.rows) * recipe.entry.takes)
@@ -120,8 +125,11 @@ class Expansion:
         recipe, row, take = self._locate(number)
         name = self._name(recipe, row, take)
         found.start(recipe.entry.name, name.address)
-        request = complete(recipe.spec, recipe.input_of(row, found.slip))
+        completed = complete(recipe.spec, recipe.input_of(row, found.slip))
+        placed = self._placers[recipe.spec.model].place(completed)
+        request = placed.input
         check_request(recipe, row, request, found)
+        tell_files(recipe, row, placed.wrong, found)
         return Job(
             number=number,
             address=name.address,
@@ -138,6 +146,7 @@ class Expansion:
             callback_url=callback_of(recipe, row, found),
             correlate=recipe.entry.correlate,
             place=self.jobfile.document.at(recipe.entry.spot),
+            files=placed.files,
         )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def differences(was: Lock, now: Lock, explain: Explain, *, images: bool) -> Iterator[str]:
-    """`was` as locked, `now` as made anew; `images` only where `now` has fetched them.
+    """`was` as locked, `now` as made anew; `images` on the web only where `now` has fetched them.
 
     What may be the cause comes first, the jobs that changed last.
     """
@@ -32,8 +32,8 @@ def differences(was: Lock, now: Lock, explain: Explain, *, images: bool) -> Iter
     yield from _sets(was.templates, now.templates, "the template {}")
     yield from _sets(was.vars_files, now.vars_files, "the variables file {}")
     yield from _sets(was.variables, now.variables, "--var {}")
-    if images:
-        yield from _images(was.images, now.images)
+    looked = _all if images else _local
+    yield from _images(looked(was.images), looked(now.images))
     yield from _jobs(was.jobs, now.jobs, explain)
 
 
@@ -58,6 +58,15 @@ def _prices(was: Lock, now: Lock) -> Iterator[str]:
         yield "prices have changed, though the sum is the same"
     else:
         yield f"prices have changed: {now.prices.credits} credits, and {was.prices.credits} when locked"
+
+
+def _all(images: Mapping[str, Asset | None]) -> Mapping[str, Asset | None]:
+    return images
+
+
+def _local(images: Mapping[str, Asset | None]) -> Mapping[str, Asset | None]:
+    """Those that lie beside the job file: they have paths for names, the others URLs."""
+    return {name: asset for name, asset in images.items() if "://" not in name}
 
 
 def _images(was: Mapping[str, Asset | None], now: Mapping[str, Asset | None]) -> Iterator[str]:

@@ -13,10 +13,11 @@ from kiejobs.core.address import axes_text, label
 from kiejobs.core.matrix import Rows
 from kiejobs.core.matrix_filter import Axis, Entry
 from kiejobs.core.spec import coerce
+from kiejobs.core.types import YamlMap, YamlSeq
 from kiejobs.core.written import Slip, SlipFound, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kiejobs.core.jobfile import JobEntry
     from kiejobs.core.matrix import Row
@@ -164,6 +165,18 @@ class Recipe:
         if name in written:
             return (written.key_spots if key else written.value_spots)[name]
         return self._spots.get((name, id(row.values.get(name))), self.entry.spot)
+
+    def spot_within(self, path: Sequence[str | int], row: Row) -> Spot:
+        """Where a value inside of an input field was written, as near as is known."""
+        spot, node = self.spot_of(str(path[0]), row), self.entry.input.get(str(path[0]))
+        for step in path[1:]:
+            if isinstance(node, YamlMap) and step in node:
+                spot, node = node.value_spots[str(step)], node[str(step)]
+            elif isinstance(node, YamlSeq) and isinstance(step, int):
+                spot, node = node.item_spots[step], node[step]
+            else:
+                break
+        return spot
 
     @cached_property
     def _spots(self) -> dict[tuple[str, int], Spot]:

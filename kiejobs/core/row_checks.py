@@ -17,8 +17,9 @@ from kiejobs.core.urls import has_attempt
 from kiejobs.core.written import Slip, SlipFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from kiejobs.core.local_files import WrongFile
     from kiejobs.core.matrix import Row
     from kiejobs.core.recipe import Labels, Recipe
     from kiejobs.core.row_problems import RowProblems
@@ -54,6 +55,13 @@ def check_request(
         hint = _matrix_hint(recipe, field, request.get(field)) or problem.hint
         fold = (field, problem.keyword, told)
         found.slip(Slip(code, problem.message, spot, hint), fold=fold)
+
+
+def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowProblems) -> None:
+    """What is wrong with the local files of a request, each at its own place."""
+    for one in wrong:
+        spot = recipe.spot_within(one.path, row)
+        found.slip(Slip(one.no_file.code, one.message, spot, one.no_file.hint))
 
 
 def _matrix_hint(recipe: Recipe, field: str, value: Json) -> str | None:
@@ -146,6 +154,8 @@ def _short(path: str) -> bytes:
 def _same_request(job: Job, first: str) -> Slip:
     message = f"the same request is wanted twice: `{first}` and `{job.address}`"
     hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
+    if job.files:
+        hint += "; files of the same content are the same file, whatever their names"
     return Slip("duplicate-request", message, _spot(job), hint)
 
 

@@ -171,7 +171,7 @@ def _enum(value: Json, allowed: Any) -> Words:
 
 def _format(value: Json, wanted: Any) -> Words:
     if wanted == "uri" and isinstance(value, str):
-        hint = "a URL looks like https://example.com/cup.webp; a local file must be uploaded first"
+        hint = "a URL looks like https://example.com/cup.webp"
         if not value.isascii() or " " in value:
             hint = "percent-encode what is not plain ASCII, e.g. a blank as %20"
         return f"is not a URL: {show(value)}", hint

@@ -13,6 +13,8 @@ MEANINGS = {
     "empty-job": "`exclude` leaves nothing of a job.",
     "exclude-key": "An `exclude` entry names something that is not an axis.",
     "fault": "A fault file for the sandbox has a mistake.",
+    "file-path": "A path that can't name a local file: one that leaves the job file's folder, is "
+    "hidden there, or is a folder or a device.",
     "field-set-twice": "An axis fills a field that `input` sets to something else.",
     "invalid-field": "A value that the model's schema refuses.",
     "invalid-text": "A request that JSON can't carry exactly, such as half a surrogate pair.",
@@ -20,6 +22,7 @@ MEANINGS = {
     "matrix-too-large": "Working the matrix out would take too long: millions of combinations "
     "against many `exclude` and `include` entries.",
     "missing-field": "The model needs a field that neither `input` nor an axis gives.",
+    "missing-file": "There is no file at a path below the job file's folder, or it can't be read.",
     "no-model": "A job names no model, and `defaults` names none either.",
     "output-collision": "Two jobs would write the same file.",
     "output-path": "`output` gives a path that would leave the output folder, or no system takes.",
@@ -28,6 +31,8 @@ MEANINGS = {
     "policy-structure": "`kiejobs.yaml` has not the form of a policy.",
     "template": "A template can't be read, or can't be rendered for some combination.",
     "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
+    "unfit-file": "A local file that the model would not take: its type by its bytes, its size, or "
+    "a picture that does not decode.",
     "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
     "unknown-key": "A key that a job file, or a policy, doesn't have.",
     "unknown-model": "There is no schema for this model.",

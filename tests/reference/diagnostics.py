@@ -32,7 +32,7 @@ WITHOUT_EXAMPLE = {
 }
 """Why there is none."""
 
-_MAKERS = {"Diagnostic", "Slip", "BadScalar", "add", "fatal"}
+_MAKERS = {"Diagnostic", "Slip", "NoFile", "BadScalar", "add", "fatal"}
 _NAMES = {"code", "CODE", "_CODES"}
 
 

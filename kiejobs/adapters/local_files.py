@@ -1,0 +1,162 @@
+"""Local files that requests point at, read from below the job file's folder and from nowhere else.
+
+In: paths that `core/local_files.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk,
+by reading. Each file is read once, however many jobs point at it.
+
+Links are followed first, and what lies outside of the folder or is hidden there is none of ours. What is
+no plain file is never read: a pipe would hang us, a device would never end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from kiejobs.adapters.pictures import Pixels, look_at
+from kiejobs.adapters.system import is_shown
+from kiejobs.core.assets import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
+from kiejobs.core.local_files import NoFile, cannot_be_sent
+from kiejobs.core.schema_words import nearest, shorten
+from kiejobs.core.types import LocalFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+_CHUNK = 2**20
+_MOST_NAMES = 2000  # of a folder are looked through for what was probably meant
+_LARGEST = 5 * LARGEST
+"""Bytes that are read at most, whatever a model's schema says."""
+
+
+class LocalFolder:
+    """Reads local files; with `decode` pictures are decoded, else only their headers are.
+
+    `read` keeps each file by its path below the folder; `asked` all paths, of files that are not there
+    too.
+    """
+
+    def __init__(self, folder: Path, *, decode: bool = False) -> None:
+        self.folder = folder.resolve()
+        self._decode = decode
+        self.read: dict[str, LocalFile] = {}
+        self.asked: set[str] = set()
+        self._refused: dict[tuple[str, int], NoFile] = {}
+
+    def __call__(self, path: str, rule: FileRule) -> LocalFile | NoFile:
+        most = min(rule.most, _LARGEST)
+        known = self.read.get(path) or self._refused.get((path, most))
+        if known is not None:
+            return known
+        self.asked.add(path)
+        found = self._look(path, most)
+        if isinstance(found, NoFile):
+            self._refused[path, most] = found
+        else:
+            self.read[path] = found
+        return found
+
+    def open(self, path: str) -> BinaryIO | NoFile:
+        """The file as it is now, to be read and closed by the caller."""
+        try:
+            target = (self.folder / path).resolve()
+            if not is_shown(target, self.folder):
+                return _no_path(path, "leads out of the job file's folder, or into what is hidden")
+            return _opened(target, path)
+        except FileNotFoundError:
+            return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
+        except OSError as error:
+            why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
+            return NoFile("missing-file", why)
+        except RuntimeError:  # links that go round in circles
+            return _no_path(path, "is a link that goes round in circles")
+
+    def _look(self, path: str, most: int) -> LocalFile | NoFile:
+        stream = self.open(path)
+        if isinstance(stream, NoFile):
+            return stream
+        with stream:
+            try:
+                return _examined(stream, path, most, decode=self._decode)
+            except OSError as error:
+                why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
+                return NoFile("missing-file", why)
+
+    def _meant(self, path: str) -> str | None:
+        """The first part that is not there, replaced by what is there and close to it."""
+        there, parts = self.folder, path.split("/")
+        for depth, part in enumerate(parts):
+            if (there / part).exists():
+                there = (there / part).resolve()
+                continue
+            if not is_shown(there, self.folder) or not there.is_dir():
+                return None
+            close = nearest(part, _names(there))
+            meant = "/".join([*parts[:depth], close, *parts[depth + 1 :]]) if close else ""
+            return f"did you mean `{meant}`?" if meant and self._is_there(meant) else None
+        return None
+
+    def _is_there(self, path: str) -> bool:
+        return (self.folder / path).is_file()
+
+
+def _opened(target: Path, path: str) -> BinaryIO | NoFile:
+    """Without waiting for whoever is at the other end of a pipe, and without following a link again."""
+    number = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+    return _no_path(path, f"is {kind}, not a file")
+
+
+def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalFile | NoFile:
+    head = stream.read(HEAD)
+    media_type = media_type_of(head)
+    size = os.fstat(stream.fileno()).st_size
+    if size > most or not size:
+        return _beyond(stream, path, media_type, most, size)
+    digest, read = hashlib.sha256(head), len(head)
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        read += len(chunk)
+        if read > most:
+            return _beyond(stream, path, media_type, most, read)
+    seen = _seen(stream, media_type, decode=decode)
+    if isinstance(seen, str):
+        return cannot_be_sent(path, seen)
+    return LocalFile(
+        path=path,
+        sha256=digest.hexdigest(),
+        bytes=read,
+        media_type=media_type or UNKNOWN,
+        width=seen.width if seen else None,
+        height=seen.height if seen else None,
+    )
+
+
+def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size: int) -> NoFile:
+    """More than the model takes, or nothing at all."""
+    seen = _seen(stream, media_type, decode=False)
+    pixels = f"{seen.width} x {seen.height} pixels" if isinstance(seen, Pixels) else None
+    rule = FileRule(most, frozenset())
+    return cannot_be_sent(path, too_large(rule, size) or "it changes while it is read", pixels)
+
+
+def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Pixels | str | None:
+    stream.seek(0)
+    return look_at(stream, media_type, decode=decode)
+
+
+def _no_path(path: str, what: str) -> NoFile:
+    return NoFile("file-path", f"points at {shorten(path)}, which {what}")
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        names = islice((entry.name for entry in entries), _MOST_NAMES)
+        return [name for name in names if not name.startswith(".")]

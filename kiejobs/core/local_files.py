@@ -1,0 +1,209 @@
+"""Local files in requests: a path becomes what its file holds.
+
+In: a request as written, its spec, a reader of local files. Out: the request with `sha256:...` where
+paths stood, the files, and what is wrong with them. Touches nothing: the reader does.
+
+What is an address stays as it is. Anything else in a field that takes a file is a path below the job
+file's folder. Paths come with strangers' branches, so what a path may look like is decided here, and
+where it leads by the reader.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from kiejobs.core.assets import UNKNOWN, file_fields, files_in, too_large, wrong_type
+from kiejobs.core.schema_errors import dotted
+from kiejobs.core.schema_words import shorten, show
+from kiejobs.core.types import LocalFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kiejobs.core.assets import FileRule, Path
+    from kiejobs.core.spec import Spec
+    from kiejobs.core.types import Json
+
+NO_DIGEST = f"sha256:{'0' * 64}"
+"""Stands where a file should: what is wrong with it is told once, not by the schema again."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_WEB = frozenset({"http", "https"})
+_LONGEST = 1000
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
+_BELOW = "a file is named by its path below the job file's folder, such as `images/cup.png`"
+_LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """Why a value gives no file that may be sent; `why` goes on after the name of its field."""
+
+    code: str
+    why: str
+    hint: str | None = None
+
+
+LocalFiles: TypeAlias = "Callable[[str, FileRule], LocalFile | NoFile]"
+"""A path below the job file's folder, without `.` and `..`, and what the model takes -> the file.
+
+A file beyond what the model takes need not be read; one that is handed back has still to be judged.
+"""
+
+
+def no_files(path: str, _rule: FileRule) -> NoFile:
+    """The reader of a job file that has no folder."""
+    return NoFile("missing-file", f"points at no file: {shorten(path)}")
+
+
+@dataclass(frozen=True, slots=True)
+class WrongFile:
+    """What is wrong with the value that `path` leads to."""
+
+    path: Path
+    message: str
+    no_file: NoFile
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A request whose paths have become references, with the files that they stand for."""
+
+    input: dict[str, Json]
+    files: tuple[LocalFile, ...] = ()
+    wrong: tuple[WrongFile, ...] = ()
+
+
+class FilePlacer:
+    """Places the local files in the requests to one model."""
+
+    def __init__(self, spec: Spec, read: LocalFiles) -> None:
+        self._fields = {name: spec.fields[name] for name in file_fields(spec)}
+        self._read = read
+
+    def place(self, request: dict[str, Json]) -> Placed:
+        """Handed back as it is where there is no path in it."""
+        placed, files, wrong = request, dict[str, LocalFile](), list[WrongFile]()
+        for name, field in self._fields.items():
+            for path, text, rule in files_in(field, request.get(name), name):
+                found = self._file(text, rule)
+                if found is None:
+                    continue
+                if isinstance(found, NoFile):
+                    wrong.append(WrongFile(path, f"`{dotted(path)}` {found.why}", found))
+                    placed = put(placed, path, NO_DIGEST)
+                else:
+                    files[found.path] = found
+                    placed = put(placed, path, found.ref)
+        return Placed(placed, tuple(files.values()), tuple(wrong))
+
+    def _file(self, text: str, rule: FileRule) -> LocalFile | NoFile | None:
+        """None for what the API fetches by itself, or what the schema has to judge."""
+        if is_address(text, rule):
+            return None
+        path = path_of(text, rule)
+        if isinstance(path, NoFile):
+            return path
+        found = self._read(path, rule)
+        if isinstance(found, NoFile):
+            return _with_guess(found, text)
+        return unfit(found, rule) or found
+
+
+def put(request: Mapping[str, Json], path: Path, text: str) -> dict[str, Json]:
+    """A copy of a request with `text` where `path` leads."""
+    copied = dict(request)
+    copied[str(path[0])] = _put(request[str(path[0])], path[1:], text)
+    return copied
+
+
+def _put(value: Json, path: Path, text: str) -> Json:
+    if not path:
+        return text
+    copied = value.copy()
+    copied[path[0]] = _put(value[path[0]], path[1:], text)
+    return copied
+
+
+# --- what a text means ---------------------------------------------------------------------------
+
+
+def is_address(text: str, rule: FileRule) -> bool:
+    """Is it for the API to follow? What is malformed in it is for the schema to tell."""
+    scheme = _SCHEME.match(text)
+    return scheme is not None and scheme[1].lower() in _WEB | rule.schemes
+
+
+def path_of(text: str, rule: FileRule) -> str | NoFile:
+    """The path below the job file's folder that a text names, in its shortest form."""
+    if "\\" in text:
+        return _no_path("holds a backslash", text, "write paths with `/`, on every system")
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        return _no_scheme(scheme[1], text, rule)
+    if not text.strip():
+        return NoFile("missing-file", "is empty", "write a URL, or a path such as `images/cup.png`")
+    if _ODD.search(text) or len(text) > _LONGEST:
+        return _no_path("is no path", text, _BELOW)
+    if text.startswith(("/", "~")):
+        return _no_path("is not a path below the job file's folder", text, _BELOW)
+    return _below(text)
+
+
+def _below(text: str) -> str | NoFile:
+    parts = [part for part in text.split("/") if part not in {"", "."}]
+    if ".." in parts:
+        hint = "files come from below the job file's folder; move it there"
+        return _no_path("leads out of the job file's folder", text, hint)
+    if any(part.startswith(".") for part in parts):
+        return _no_path("points into what is hidden", text, "give it a name without the dot")
+    if not parts or text.endswith("/"):
+        return _no_path("points at a folder, not at a file", text, _BELOW)
+    return "/".join(parts)
+
+
+def _no_scheme(scheme: str, text: str, rule: FileRule) -> NoFile:
+    taken = sorted({"https", *rule.schemes})
+    hint = f"an address begins with {' or '.join(f'`{one}://`' for one in taken)}; {_BELOW}"
+    if scheme.lower() == "file":
+        hint = _BELOW
+    elif scheme.lower() == "sha256":
+        hint = f"digests are found out, not written; {_BELOW}"
+    return NoFile("invalid-field", f"is neither an http(s) URL nor a path: {show(text)}", hint)
+
+
+def _no_path(why: str, text: str, hint: str) -> NoFile:
+    return NoFile("file-path", f"{why}: {show(text)}", hint)
+
+
+def _with_guess(found: NoFile, text: str) -> NoFile:
+    """Was an address meant?"""
+    if found.code != "missing-file" or not _LIKE_A_HOST.fullmatch(text):
+        return found
+    guess = f"if that is an address, write `https://{shorten(text, 60)}`"
+    return NoFile(found.code, found.why, f"{found.hint}; {guess}" if found.hint else guess)
+
+
+# --- is a file one that the model takes? ---------------------------------------------------------
+
+
+def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
+    """None where the file may be sent."""
+    media_type = None if file.media_type == UNKNOWN else file.media_type
+    wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
+    return None if wrong is None else cannot_be_sent(file.path, wrong, size_in_words(file))
+
+
+def cannot_be_sent(path: str, wrong: str, size: str | None = None) -> NoFile:
+    """A file that is there, and not as the model takes it."""
+    shown = f"{shorten(path)} ({size})" if size else shorten(path)
+    return NoFile("unfit-file", f"points at {shown}, which can't be sent: {wrong}")
+
+
+def size_in_words(file: LocalFile) -> str | None:
+    """`640 x 480 pixels`; None where nobody looked."""
+    if file.width is None or file.height is None:
+        return None
+    return f"{file.width} x {file.height} pixels"
