@@ -636,3 +636,36 @@ def test_names_may_be_in_any_script() -> None:
     made = jobs_of({"拿铁": "model: example/tiny\ninput: {text: x}"}, campaign="Café")
     assert made.jobs[0].address == "Café/拿铁"
     assert made.jobs[0].output == "Café/拿铁/拿铁.webm"
+
+
+def test_what_an_include_reads_is_rendered_anew_for_each_of_its_values() -> None:
+    """A prompt is rendered once for each tuple of the axes that it reads, includes counted in."""
+    templates = {
+        "outer.j2": "{% include 'inner.j2' %} {{ matrix.light }}",
+        "inner.j2": "{% from 'macro.j2' import say with context %}{{ say() }}",
+        "macro.j2": "{% macro say() %}{{ matrix.mood }} {{ vars.brand }}{% endmacro %}",
+    }
+    made = expanded(
+        f"""
+version: 1
+campaign: tea
+vars: {{brand: Aurora}}
+jobs:
+  pour:
+    model: {MODEL}
+    matrix:
+      mood: [calm, wild]
+      light: [dawn, dusk]
+      resolution: [720p, 1080p]
+    input:
+      image_url: https://example.com/cup.webp
+      prompt: "{{% include 'outer.j2' %}}"
+""",
+        load=templates.get,
+    )
+    said = {job.address: job.input["prompt"] for job in made.jobs}
+    assert len(said) == 8
+    for address, prompt in said.items():
+        light, mood = (word in address for word in ("light=dawn", "mood=calm"))
+        assert prompt == f"{'calm' if mood else 'wild'} Aurora {'dawn' if light else 'dusk'}"
+    assert len(set(said.values())) == 4

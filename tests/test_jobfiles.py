@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent.parent / "jobfiles"
 FILES = sorted(FOLDER.glob("*.yaml"))
-COUNTS = {"espresso": 8, "includes": 4, "matrix": 7, "takes": 4}
+COUNTS = {"espresso": 8, "extends": 3, "includes": 4, "matrix": 7, "takes": 4}
 
 
 def jobs(name: str) -> dict[str, Job]:
@@ -116,4 +116,16 @@ def test_includes_and_macros_become_part_of_the_prompt() -> None:
     assert made["flame[duration=10]"].input["prompt"] == (
         "A gas ring catches with a soft thump. Over 10 seconds the camera pushes in on the blue flame,"
         " then holds. From the series Night Kitchen: one lamp, deep shadows, fine grain, nobody speaks."
+    )
+
+
+def test_a_form_is_the_same_for_all_but_what_a_job_fills_in() -> None:
+    made = jobs("extends")
+    assert made["bowl"].input["prompt"] == (
+        "A bowl turns on a potter's wheel. Soft daylight from the left, 50 mm, shallow focus. "
+        "No people, no lettering --ar 16:9"
+    )
+    assert made["kiln[hour=night]"].input["prompt"] == (
+        "The kiln is opened and heat shimmers above it. Only the glow of the kiln, 50 mm, shallow "
+        "focus. No people, no lettering, no flames --ar 16:9"
     )

@@ -29,25 +29,40 @@ CONTEXT: dict[str, Any] = {
         "scene": {"id": "pour", "image": "https://example.com/pour.webp"},
     },
 }
-INCLUDED = {
-    "prompts/pour.j2": "Pour {{ vars.brand }} for {{ matrix.duration }}s",
-    "macros.j2": "{% macro shot(what, mood='calm') %}{{ what }}, {{ mood }}{% endmacro %}",
-    "counter.j2": (
-        "{% set n = namespace(n=0) %}{% macro up() %}{% set n.n = n.n + 1 %}{{ n.n }}{% endmacro %}"
-    ),
-    "base.j2": "<{% block middle %}base{% endblock %}>",
-    "slip.j2": "one\n\n{{ vars.brnd }}",
-    "broken.j2": "one\n{% if %}",
-    "unknown.j2": "\n{{ 1 | foo }}",
-    "long.j2": "x" * 100_001,
-    "itself.j2": "{% include 'itself.j2' %}",
-    "twice.j2": "{% include 'twice.j2' %}{% include 'twice.j2' %}",
-    "parent.j2": "{% extends 'parent.j2' %}",
-    "flood.j2": "{% for i in range(90000) %}{{ i }}" + "x" * 50 + "{% endfor %}",
-} | {
-    f"slow{number}.j2": f"{{# {number} #}}" + "{% if false %}" + "{{ a }}" * 9_000 + "{% endif %}"
-    for number in range(40)
-}
+INCLUDED = (
+    {
+        "prompts/pour.j2": "Pour {{ vars.brand }} for {{ matrix.duration }}s",
+        "macros.j2": "{% macro shot(what, mood='calm') %}{{ what }}, {{ mood }}{% endmacro %}",
+        "counter.j2": (
+            "{% set n = namespace(n=0) %}{% macro up() %}{% set n.n = n.n + 1 %}{{ n.n }}{% endmacro %}"
+        ),
+        "base.j2": "<{% block middle %}base{% endblock %}>",
+        "slip.j2": "one\n\n{{ vars.brnd }}",
+        "broken.j2": "one\n{% if %}",
+        "unknown.j2": "\n{{ 1 | foo }}",
+        "long.j2": "x" * 100_001,
+        "itself.j2": "{% include 'itself.j2' %}",
+        "twice.j2": "{% include 'twice.j2' %}{% include 'twice.j2' %}",
+        "parent.j2": "{% extends 'parent.j2' %}",
+        "dots.j2": "{% macro dots(x) %}\n{{ x.name }}{% endmacro %}",
+        "calls.j2": (
+            "{% from 'dots.j2' import dots %}\n\n{{ dots('x') if vars is defined }}\n"
+            "{% macro again() %}{{ again() }}{% endmacro %}"
+        ),
+        "ring1.j2": "{% include 'ring2.j2' %}",
+        "ring2.j2": "{% include 'ring3.j2' %}",
+        "ring3.j2": "{% include 'ring1.j2' %}",
+        "form.j2": "{% block scene required %}{% endblock %}",
+        "branded.j2": "{% macro mark() %}{{ vars.brand }}{% endmacro %}",
+        "further.j2": "{{ vars.x }}{% if false %}{% include 'prompts/pour.j2' %}{% endif %}",
+        "flood.j2": "{% for i in range(90000) %}{{ i }}" + "x" * 50 + "{% endfor %}",
+    }
+    | {
+        f"slow{number}.j2": f"{{# {number} #}}{{% if false %}}" + "{{ a }}" * 9_000 + "{% endif %}"
+        for number in range(40)
+    }
+    | {f"chain{number}.j2": f"{{% include 'chain{number + 1}.j2' %}}" for number in range(300)}
+)
 
 
 def templates(**limits: Any) -> Templates:
@@ -191,17 +206,31 @@ def test_a_template_is_told_from_its_marks(text: str) -> None:
         ("{% for matrix in [] %}{% endfor %}", None, set()),
         ("{% macro m(vars) %}{{ vars.x }}{% endmacro %}", set(), None),
         ("{% set matrix.a = 1 %}", None, set()),
-        ("{% include 'prompts/pour.j2' %}", None, None),
-        ("{% import 'macros.j2' as m %}", None, None),
-        ("{% from 'macros.j2' import shot %}", None, None),
-        ("{% extends 'base.j2' %}", None, None),
+        ("{% include 'prompts/pour.j2' %}{{ matrix.a }}", {"a", "duration"}, {"brand"}),
+        (
+            "{% include 'further.j2' if matrix.a else 'base.j2' %}",
+            {"a", "duration"},
+            {"brand", "x"},
+        ),
+        ("{% include ['none.j2', 'prompts/pour.j2'] %}", {"duration"}, {"brand"}),
+        ("{% include 'pour' ~ '.j2' %}", None, None),
+        ("{% include ['base.j2', vars.look] %}", None, None),
+        ("{% include 'broken.j2' %}", None, None),
+        ("{% include 'long.j2' %}", None, None),
+        ("{% include '../x.j2' %}", None, None),
+        ("{% include 'itself.j2' %}", set(), set()),
+        ("{% include 'chain0.j2' %}", None, None),
+        ("{% import 'macros.j2' as m %}", set(), set()),
+        ("{% import 'macros.j2' as vars %}{{ vars.shot('x') }}", set(), {"shot"}),
+        ("{% from 'further.j2' import shot %}", {"duration"}, {"brand", "x"}),
+        ("{% extends 'base.j2' %}{% block middle %}{{ matrix.b }}{% endblock %}", {"b"}, set()),
     ],
 )
 def test_what_a_template_may_read_is_known(
     text: str, axes: set[str] | None, names: set[str] | None
 ) -> None:
     template = templates().compile(text)
-    assert (template.axes_used, template.vars_used) == (axes, names)
+    assert (template.reads.axes, template.reads.vars) == (axes, names)
 
 
 # --- mistakes -------------------------------------------------------------------------------------
@@ -278,6 +307,86 @@ def test_a_mistake_knows_its_line_and_the_included_template(
 ) -> None:
     found = problem(text)
     assert (found.lineno, found.name) == (lineno, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "place", "users"),
+    [
+        ("\n{% include 'slip.j2' %}", "`vars.brnd` is not defined", ("slip.j2", 3), ((None, 2),)),
+        (
+            "{% include 'calls.j2' %}",
+            "a text has no `name`",
+            ("dots.j2", 2),
+            ((None, 1), ("calls.j2", 3)),
+        ),
+        (
+            "{% include 'ring1.j2' %}",
+            "`ring1.j2`, `ring2.j2`, `ring3.j2` include or extend one another without end",
+            ("ring3.j2", 1),
+            ((None, 1), ("ring1.j2", 1), ("ring2.j2", 1)),
+        ),
+        (
+            "{% include 'itself.j2' %}",
+            "`itself.j2` includes or extends itself without end",
+            ("itself.j2", 1),
+            ((None, 1),),
+        ),
+        (
+            "{% extends 'parent.j2' %}",
+            "`parent.j2` includes or extends itself without end",
+            ("parent.j2", 1),
+            ((None, 1),),
+        ),
+        (
+            "{% from 'calls.j2' import again %}{{ again() }}",
+            "the template is nested too deeply",
+            ("calls.j2", 4),
+            ((None, 1),),
+        ),
+        (
+            "{% from 'macros.j2' import shut %}{{ shut() }}",
+            "the template `macros.j2` has no macro `shut`",
+            (None, 1),
+            (),
+        ),
+        ("{% include [] %}", "the list of templates is empty", (None, 1), ()),
+        ("{% include ['a', 'b'] %}", "there is none of the templates `a`, `b`", (None, 1), ()),
+        (
+            "{% extends 'base.j2' %}{% extends 'base.j2' %}",
+            "a template can extend only one other",
+            (None, 1),
+            (),
+        ),
+        (
+            "{% extends 'form.j2' %}",
+            "the block `scene` must be given: the template that is extended requires it",
+            ("form.j2", 1),
+            ((None, 1),),
+        ),
+        (
+            "{% block a %}1{% endblock %}{% block a %}2{% endblock %}",
+            "the block `a` is there twice",
+            (None, 1),
+            (),
+        ),
+    ],
+)
+def test_a_mistake_elsewhere_knows_how_it_was_come_to(
+    text: str, message: str, place: tuple[str | None, int], users: tuple[Any, ...]
+) -> None:
+    found = problem(text)
+    assert found.message == message
+    assert (found.name, found.lineno) == place
+    assert found.users == users
+
+
+def test_a_macro_that_misses_the_context_is_told_how_to_get_it() -> None:
+    text = "{% import 'branded.j2' as m %}{{ m.mark() }}"
+    found = problem(text)
+    assert found.message == "`vars` is not defined here"
+    assert found.hint is not None
+    assert "with context" in found.hint
+    assert rendered(text.replace("as m", "as m with context")) == "Aurora"
 
 
 @pytest.mark.parametrize(

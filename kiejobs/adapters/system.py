@@ -183,6 +183,19 @@ class IncludeFolder:
     def __call__(self, name: str) -> str | None:
         """The template's text; None where there is none that may be read."""
         self.asked.add(name)
+        found = self._read(name)
+        if found is None:
+            return None
+        path, data, text = found
+        self.read[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        return text
+
+    def peek(self, name: str) -> str | None:
+        """The same, for one that is only looked at: it doesn't count as asked for."""
+        found = self._read(name)
+        return None if found is None else found[2]
+
+    def _read(self, name: str) -> tuple[Path, bytes, str] | None:
         try:
             path = (self._folder / name).resolve()
             if not is_shown(path, self._folder) or not path.is_file():
@@ -190,11 +203,9 @@ class IncludeFolder:
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
             data = path.read_bytes()
-            text = data.decode("utf-8-sig")
+            return path, data, data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
-        self.read[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
-        return text
 
 
 def schema_folder() -> Path:

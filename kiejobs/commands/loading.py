@@ -5,6 +5,7 @@ In: the file's name, variables, limits. Out: `Loaded`. Touches: disk, by reading
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +23,19 @@ from kiejobs.core.document import read_document
 from kiejobs.core.editor import structural_schema
 from kiejobs.core.errors import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.expand import Catalogue, Expansion, expand
-from kiejobs.core.jobfile import JobFile, plain, read_jobfile
-from kiejobs.core.schema_words import suggest
+from kiejobs.core.jobfile import JobFile, read_jobfile
 from kiejobs.core.spec import Spec, read_spec
 from kiejobs.core.template import Templates
+from kiejobs.core.variables import given_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kiejobs.core.types import Document, Json
+
+
+_ENDS = re.compile(r"\r\n?|\n")
+"""Of a template's lines, as Jinja counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A job file that is free of errors; `problems` may hold warnings.
+    """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
 
     `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256;
     `files` has read the local files that its requests point at, and can open them again.
@@ -61,6 +66,7 @@ class Loaded:
     jobfile: JobFile
     expansion: Expansion
     problems: Problems
+    lines: Mapping[str, Sequence[str]]
     templates: Mapping[str, str]
     vars_files: Mapping[str, str]
     files: LocalFolder
@@ -104,14 +110,16 @@ def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
     beside = beside or Beside(wanted.file, decode=wanted.check_assets)
     given = [_vars_file(name) for name in wanted.vars_files]
     expansion = _expand(document, wanted, given, beside, problems)
+    lines = _lines((document, *given), beside.includes, problems)
     if expansion is None or problems.fatal:
-        raise InvalidJobFile(problems, {document.name: document.lines})
+        raise InvalidJobFile(problems, lines)
     digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
     return Loaded(
         document=document,
         jobfile=expansion.jobfile,
         expansion=expansion,
         problems=problems,
+        lines=lines,
         templates=beside.includes.read,
         vars_files=digests,
         files=beside.files,
@@ -129,8 +137,10 @@ def _expand(
     jobfile = read_jobfile(document, structure, problems)
     if jobfile is None:
         return None
-    jobfile = replace(jobfile, vars={**jobfile.vars, **_variables(wanted, given, jobfile.vars)})
-    templates = Templates(beside.includes, clock=time.monotonic)
+    variables = given_variables(jobfile.vars, given, variables_of(wanted), problems)
+    jobfile = replace(jobfile, vars={**jobfile.vars, **variables})
+    includes = beside.includes
+    templates = Templates(includes, peek=includes.peek, clock=time.monotonic)
     return expand(
         jobfile,
         catalogue(),
@@ -139,6 +149,19 @@ def _expand(
         max_jobs=wanted.max_jobs,
         files=beside.files,
     )
+
+
+def _lines(
+    read: Sequence[Document], includes: IncludeFolder, problems: Problems
+) -> dict[str, Sequence[str]]:
+    """Of the job file, which was read first, and of whatever else problems stand in."""
+    lines: dict[str, Sequence[str]] = {one.name: one.lines for one in read}
+    folder = read[0].beside("")
+    for problem in problems:
+        name = problem.place.file if problem.place else read[0].name
+        if name not in lines:
+            lines[name] = _ENDS.split(includes.peek(name.removeprefix(folder)) or "")
+    return lines
 
 
 def catalogue() -> Catalogue:
@@ -173,18 +196,6 @@ def campaign_of(file: str) -> str:
     return campaign
 
 
-def _variables(
-    wanted: Wanted, files: Sequence[Document], known: Mapping[str, Json]
-) -> dict[str, Json]:
-    """`--vars-file`s in order, then `--var`s; each must be declared in the file's `vars`."""
-    given: dict[str, Json] = {}
-    for file in files:
-        given.update(plain(file.root))
-    given.update(variables_of(wanted))
-    _refuse_unknown(given, known)
-    return given
-
-
 def variables_of(wanted: Wanted) -> dict[str, str]:
     """`--var`s by name; of two with one name the later one. Raises UsageProblem."""
     given: dict[str, str] = {}
@@ -196,13 +207,6 @@ def variables_of(wanted: Wanted) -> dict[str, str]:
     return given
 
 
-def _refuse_unknown(given: Mapping[str, Json], known: Mapping[str, Json]) -> None:
-    for key in given:
-        if key not in known:
-            hint = suggest(key, known) or "declare it under `vars:` in the job file"
-            raise UsageProblem(f"the job file has no variable `{key}`", hint=hint)
-
-
 def _vars_file(name: str) -> Document:
     document, found = read_document(read_source(name))
     if document is None or found:
@@ -210,6 +214,4 @@ def _vars_file(name: str) -> Document:
         problems.extend(found)
         lines: Sequence[str] = document.lines if document else []
         raise InvalidJobFile(problems, {name: lines})
-    if not isinstance(document.root, dict):
-        raise UsageProblem(f"{name} is not a mapping of variables")
     return document

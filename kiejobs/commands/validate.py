@@ -92,7 +92,7 @@ def _look(
     if not has_selected(loaded, wanted):
         return None, None
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
-    looked = Looked(wanted.file, jobs, loaded.problems, {wanted.file: loaded.document.lines})
+    looked = Looked(wanted.file, jobs, loaded.problems, loaded.lines)
     try:
         require_locked(loaded, wanted, screen)
     except (StalePlan, UsageProblem) as refusal:

@@ -55,7 +55,7 @@ class Diagnostic:
 
     `count` says how many combinations it hits and `example` names one of them, so that a slip in
     one prompt is told once and not four thousand times. `also` are further places (the first of two
-    equal keys, say).
+    equal keys, say), and `also_words` what they have to do with it.
     """
 
     code: str
@@ -66,6 +66,7 @@ class Diagnostic:
     count: int = 1
     example: str | None = None
     also: tuple[Place, ...] = ()
+    also_words: str = "see also"
 
 
 class Problems:

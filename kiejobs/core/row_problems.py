@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic
+from kiejobs.core.errors import Diagnostic, Place
 
 if TYPE_CHECKING:
     from kiejobs.core.errors import Problems
@@ -53,14 +53,24 @@ class RowProblems:
         """Slips of one job at one place with the same message, or the same `fold`, are one."""
         self.hit = True
         place = self._places.setdefault((found.code, found.spot, self._job), _Place({}))
-        diagnostic = Diagnostic(
+        place.add(fold or (found.message, found.inside), self._diagnostic(found))
+
+    def _diagnostic(self, found: Slip) -> Diagnostic:
+        written = self._document.at(found.spot)
+        if not found.inside:
+            message = f"job `{self._job}`: {found.message}"
+            return Diagnostic(found.code, message, written, found.hint, example=self._address)
+        # Other jobs may use the same template, so it's one problem, and not the job's.
+        *users, place = (Place(self._document.beside(name), line, 1) for name, line in found.inside)
+        return Diagnostic(
             code=found.code,
-            message=f"job `{self._job}`: {found.message}",
-            place=self._document.at(found.spot),
+            message=found.message,
+            place=place,
             hint=found.hint,
             example=self._address,
+            also=(written, *users),
+            also_words="used by",
         )
-        place.add(fold or (found.message,), diagnostic)
 
     def hand_over(self, problems: Problems) -> None:
         for place in self._places.values():

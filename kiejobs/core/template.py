@@ -11,19 +11,21 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2 import TemplateSyntaxError
 from jinja2.runtime import Context
 
-from kiejobs.core.template_loading import check_source
+from kiejobs.core.template_loading import check_name, check_source
 from kiejobs.core.template_meter import Meter
 from kiejobs.core.template_problems import TemplateProblem, TooMuch
-from kiejobs.core.template_sandbox import PromptEnvironment
-from kiejobs.core.template_tree import keys_read
+from kiejobs.core.template_reads import ANYTHING, NOTHING, Reads, all_reads, reads_of
+from kiejobs.core.template_sandbox import INCLUDE_STEPS, PromptEnvironment
 from kiejobs.core.template_wording import compile_problem, render_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import jinja2
+    from jinja2 import nodes
 
     from kiejobs.core.template_meter import Clock
 
@@ -41,12 +43,16 @@ def is_template(text: str) -> bool:
 
 
 class Templates:
-    """Compiles the templates of one job file. For one thread; a rendering must end before the next."""
+    """Compiles the templates of one job file. For one thread; a rendering must end before the next.
+
+    `reads` is what all that were compiled so far may read.
+    """
 
     def __init__(
         self,
         load: Callable[[str], str | None] = lambda _name: None,
         *,
+        peek: Callable[[str], str | None] | None = None,
         clock: Clock | None = None,
         seconds: float = 1.0,
         steps: int = 100_000,
@@ -55,10 +61,14 @@ class Templates:
         """Bound each rendering to `seconds` of `clock`, `steps` of work and texts of `size` characters.
 
         `load` finds an included template's text by its name, a relative path with `/`, or answers
-        None. Without a clock only steps and sizes bound the work.
+        None; `peek` the same for one that is only looked at, and perhaps never used. Without a clock
+        only steps and sizes bound the work.
         """
         self._environment = PromptEnvironment(load, Meter(clock, seconds, steps, size))
+        self._peek = peek or load
         self._compiled: dict[str, Template] = {}
+        self._known: dict[str, Reads] = {}
+        self.reads = NOTHING
 
     def compile(self, text: str) -> Template:
         """A template ready to be rendered many times. Raises TemplateProblem."""
@@ -76,31 +86,46 @@ class Templates:
         try:
             check_source(text)
             tree = env.parse(text)
-            axes, names = keys_read(tree, "matrix"), keys_read(tree, "vars")
+            reads = self._all_reads(tree)
             code = env.from_string(tree)
         except Exception as error:
             raise compile_problem(error) from error
         finally:
             env.meter.stop()
-        return Template(env, code, axes, names)
+        self.reads |= reads
+        return Template(env, code, reads)
+
+    def _all_reads(self, tree: nodes.Template) -> Reads:
+        """Of the template and of those that it pulls in; what is wrong with these, rendering tells."""
+        try:
+            return all_reads(reads_of(tree), self._reads_of_named)
+        except TooMuch:
+            return ANYTHING
+
+    def _reads_of_named(self, name: str) -> Reads:
+        if name not in self._known:
+            self._known[name] = self._look_at(name)
+        return self._known[name]
+
+    def _look_at(self, name: str) -> Reads:
+        env = self._environment
+        env.meter.spend(INCLUDE_STEPS)
+        try:
+            check_name(name)
+            text = self._peek(name)
+            if text is None:  # left out by `ignore missing`, or else told when it is rendered
+                return NOTHING
+            check_source(text, name)
+            return reads_of(env.parse(text, name))
+        except (TemplateProblem, TemplateSyntaxError, RecursionError):
+            return ANYTHING
 
 
 class Template:
-    """One compiled template.
+    """One compiled template. `reads` is what it may read, and those that it pulls in."""
 
-    `axes_used` are the keys of `matrix` that it may read, `vars_used` those of `vars`; None where
-    that may be any: the mapping is used as a whole, or another template is included.
-    """
-
-    def __init__(
-        self,
-        environment: PromptEnvironment,
-        code: jinja2.Template,
-        axes_used: frozenset[str] | None,
-        vars_used: frozenset[str] | None,
-    ) -> None:
-        self.axes_used = axes_used
-        self.vars_used = vars_used
+    def __init__(self, environment: PromptEnvironment, code: jinja2.Template, reads: Reads) -> None:
+        self.reads = reads
         self._environment = environment
         self._code = code
         self._too_much: TooMuch | None = None

@@ -6,7 +6,7 @@ In: messages and values. Out: `TemplateProblem`, `NotDefined`, and words. Touche
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from jinja2 import UndefinedError
 from jinja2.environment import TemplateModule
@@ -16,6 +16,9 @@ from jinja2.utils import Namespace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+Line: TypeAlias = tuple[str | None, int]
+"""A line of a template, by its name; None for the text that was handed in."""
+
 TOO_DEEP: Final = "the template is nested too deeply"
 _MOST_NAMES: Final = 500
 
@@ -23,8 +26,9 @@ _MOST_NAMES: Final = 500
 class TemplateProblem(Exception):
     """A template can't be compiled, or can't be rendered with this context.
 
-    `lineno` counts within the template from 1, None where no line is to blame. `name` is the included
-    template's, None for the text that was handed in.
+    `lineno` counts within the template from 1, None where no line is to blame. `name` is that of a
+    template that was pulled in, None for the text that was handed in. `users` are the places that led
+    there, each a template's name and a line, the outermost first.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class TemplateProblem(Exception):
         self.hint = hint
         self.lineno = lineno
         self.name = name
+        self.users: tuple[Line, ...] = ()
 
 
 class TooMuch(TemplateProblem):

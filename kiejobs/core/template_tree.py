@@ -1,7 +1,6 @@
-"""A template's syntax tree: what it may read, whether it may run, and the guards planted in it.
+"""A template's syntax tree: whether it may run, and the guards planted in it.
 
-In: jinja2's tree. Out: the names that it reads; or a `TemplateProblem`; or the same tree with guards.
-Touches nothing.
+In: jinja2's tree. Out: nothing, or a `TemplateProblem`; or the same tree with guards. Touches nothing.
 
 The sandbox sees what happens at attributes, calls, filters and operators. What jinja2 compiles to bare
 Python is sent past it here: comparisons, `in`, slices, literals, `~`, loops. Guards are hidden filters,
@@ -18,7 +17,6 @@ from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
 from kiejobs.core.template_meter import MAX_NUMBER
-from kiejobs.core.template_methods import MAPPING_METHODS
 from kiejobs.core.template_problems import TOO_DEEP, TemplateProblem, did_you_mean
 
 if TYPE_CHECKING:
@@ -46,37 +44,6 @@ _ALLOWED = (
     *_ELSEWHERE,
     *_BODIES,
 )
-
-
-def keys_read(tree: nodes.Template, name: str) -> frozenset[str] | None:
-    """The keys of the mapping `name` that a template may read; None if that may be any.
-
-    What an included template reads is not known here, so including makes it None.
-    """
-    if any(tree.find_all(_ELSEWHERE)):
-        return None
-    keys: set[str] = set()
-    known: set[int] = set()
-    lookups: Iterable[Any] = tree.find_all((nodes.Getattr, nodes.Getitem))
-    for node in lookups:
-        key = _constant_key(node)
-        if key is not None and isinstance(node.node, nodes.Name) and node.node.name == name:
-            keys.add(key)
-            known.add(id(node.node))
-    whole = any(node.name == name and id(node) not in known for node in tree.find_all(nodes.Name))
-    return (
-        None
-        if whole or any(ref.name == name for ref in tree.find_all(nodes.NSRef))
-        else frozenset(keys)
-    )
-
-
-def _constant_key(node: Any) -> str | None:
-    if isinstance(node, nodes.Getattr):
-        return None if node.attr in MAPPING_METHODS else node.attr
-    if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        return None if node.arg.value in MAPPING_METHODS else node.arg.value
-    return None
 
 
 def check(tree: nodes.Template, filters: Collection[str], tests: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """What went wrong with a template, in words for its author.
 
-In: what jinja2, Python or the sandbox raised. Out: a `TemplateProblem` with message, hint, line and the
-included template's name. Touches nothing.
+In: what jinja2, Python or the sandbox raised. Out: a `TemplateProblem` with message, hint, the line that
+is to blame, and those that led there. Touches nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
+from kiejobs.core.template_lines import cycle, passed_through, shortest
 from kiejobs.core.template_problems import (
     TOO_DEEP,
     NotDefined,
@@ -21,10 +22,11 @@ from kiejobs.core.template_problems import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _DEEP_HINT: Final = "does a macro call itself, or a template include itself?"
 _MOST_NODES: Final = 2_000
+_MOST_SHOWN: Final = 5
 
 
 def compile_problem(error: Exception, name: str | None = None) -> TemplateProblem:
@@ -41,11 +43,14 @@ def compile_problem(error: Exception, name: str | None = None) -> TemplateProble
 
 def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
     """What kept a template from being rendered; `known` is the context."""
+    lines = passed_through(error)
     if isinstance(error, TemplateSyntaxError):
-        return compile_problem(error)
-    problem = _unplaced(error, known)
-    if problem.lineno is None and problem.name is None:
-        problem.lineno, problem.name = _where(error)
+        problem = compile_problem(error)
+    else:
+        problem = _unplaced(error, known)
+    if problem.lineno is None and problem.name is None and lines:
+        problem.name, problem.lineno = lines.pop()
+    problem.users = shortest(lines)
     return problem
 
 
@@ -55,17 +60,44 @@ def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
     if isinstance(error, NotDefined) and error.told is None:
         return _not_defined(error, known)
     if isinstance(error, TemplateNotFound):
-        hint = "included templates are looked for below the job file's folder"
-        return TemplateProblem(f"there is no template `{_short(error)}`", hint)
+        return _not_found(error)
     if isinstance(error, RecursionError):
-        return TemplateProblem(TOO_DEEP, _DEEP_HINT)
+        return _too_deep(error)
     if isinstance(error, MemoryError | OverflowError):
         return TemplateProblem("the template makes something too large")
     return TemplateProblem(_python_words(error))
 
 
+def _not_found(error: TemplateNotFound) -> TemplateProblem:
+    names = [name for name in getattr(error, "templates", [error.name]) if isinstance(name, str)]
+    hint = "included templates are looked for below the job file's folder"
+    if not names:
+        return TemplateProblem("the list of templates is empty", "name one at least")
+    if len(names) > 1:
+        return TemplateProblem(f"there is none of the templates {_quoted(names)}", hint)
+    return TemplateProblem(f"there is no template {_quoted(names)}", hint)
+
+
+def _too_deep(error: RecursionError) -> TemplateProblem:
+    names = cycle(error)
+    if not names:
+        return TemplateProblem(TOO_DEEP, _DEEP_HINT)
+    each_other = "itself" if len(names) == 1 else "one another"
+    verbs = "includes or extends" if len(names) == 1 else "include or extend"
+    message = f"{_quoted(names)} {verbs} {each_other} without end"
+    return TemplateProblem(message, "move what they share into a template of its own")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = [f"`{name[:80]}`" for name in names[:_MOST_SHOWN]]
+    return ", ".join(shown) + (", …" if len(names) > _MOST_SHOWN else "")
+
+
 def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem:
     holder, name = error.holder, str(error.name)[:80]
+    if holder is missing and name in known:
+        hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
+        return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
         return TemplateProblem(f"`{name}` is not defined", _hint(name, "", known))
     if not isinstance(holder, dict):
@@ -96,18 +128,6 @@ def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _where(error: Exception) -> tuple[int | None, str | None]:
-    """The innermost line of a template that the error passed through."""
-    lineno, name = None, None
-    trace = error.__traceback__
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            lineno, name = template.get_corresponding_lineno(trace.tb_lineno), template.name
-        trace = trace.tb_next
-    return lineno, name
-
-
 _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
     (
         r"innermost block .* closed is '(\w+)'",
@@ -126,6 +146,11 @@ _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
     ),
     (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
     (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
+    (
+        r"block '(.+)' defined twice",
+        "the block `{0}` is there twice",
+        "`self.{0}()` prints it again",
+    ),
     (r"end of comment tag", "`{{#` is not closed", "add `#}}`"),
     (r"end of raw directive", "`{{% raw %}}` is not closed", "add `{{% endraw %}}`"),
 )
@@ -140,6 +165,16 @@ def _syntax_words(told: str) -> tuple[str, str | None]:
 
 
 _PYTHON: tuple[tuple[str, str], ...] = (
+    (r"extended multiple times", "a template can extend only one other"),
+    (
+        r"Required block '(.+)' not found",
+        "the block `{0}` must be given: the template that is extended requires it",
+    ),
+    (r"there is no parent block called '(.+)'\.", "`super`: what is extended has no block `{0}`"),
+    (
+        r"the template '(.+)' \(imported .*\) does not export the requested name '(.+)'",
+        "the template `{0}` has no macro `{1}`",
+    ),
     (
         r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'",
         "`{0}` makes no sense between {1} and {2}",

@@ -27,12 +27,17 @@ _MOST_REMEMBERED = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """A problem of one row, before it has a place in the file: told once for all rows it hits."""
+    """A problem of one row, before it has a place in the file: told once for all rows it hits.
+
+    `inside` are lines of templates that the text at `spot` pulls in, by their names; the last one is to
+    blame.
+    """
 
     code: str
     message: str
     spot: Spot
     hint: str | None = None
+    inside: tuple[tuple[str, int], ...] = ()
 
 
 class SlipFound(Exception):
@@ -88,7 +93,7 @@ class Written:
         if not self._checked:
             self._checked = True
             try:
-                self._reads = _union([self._compile(text).axes_used for text in self._templates()])
+                self._reads = _union([self._compile(text).reads.axes for text in self._templates()])
             except SlipFound as found:
                 self._slip = found.slip
         if self._slip is not None:
@@ -140,13 +145,17 @@ class _blaming:  # noqa: N801 - reads as a phrase: `with _blaming(...)`
 
     def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
         if isinstance(problem, TemplateProblem):
-            where = f"`{self._name}`"
-            if problem.name:
-                where += f", included template `{problem.name}`"
-            if problem.lineno and problem.lineno > 1:
-                where += f", its line {problem.lineno}"
-            slip = Slip("template", f"{problem.message} (in {where})", self._spot, problem.hint)
-            raise SlipFound(slip) from problem
+            raise SlipFound(self._slip(problem)) from problem
+
+    def _slip(self, problem: TemplateProblem) -> Slip:
+        if problem.name:
+            lines = (*problem.users, (problem.name, problem.lineno or 1))
+            inside = tuple((name, line) for name, line in lines if name is not None)
+            return Slip("template", problem.message, self._spot, problem.hint, inside)
+        where = f"`{self._name}`"
+        if problem.lineno and problem.lineno > 1:
+            where += f", its line {problem.lineno}"
+        return Slip("template", f"{problem.message} (in {where})", self._spot, problem.hint)
 
 
 def texts(value: Json) -> Iterator[str]:

@@ -36,7 +36,10 @@ MEANINGS = {
     "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
     "unknown-key": "A key that a job file, or a policy, doesn't have.",
     "unknown-model": "There is no schema for this model.",
+    "unknown-variable": "A file that is given by `--vars-file` sets a variable that the job file doesn't "
+    "declare under `vars`.",
     "useless-exclude": "An `exclude` entry removes nothing, so it says something else than was meant.",
+    "variables-structure": "A file that is given by `--vars-file` is no mapping.",
     "yaml-alias": "An alias without its anchor, one that contains itself, or aliases that blow the "
     "file up.",
     "yaml-depth": "Nested deeper than any job file needs to be.",

@@ -59,7 +59,7 @@ def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
     elif problem.example:
         yield "note", f"in {problem.example}"
     for place in problem.also:
-        yield "note", f"see also {place}"
+        yield "note", f"{problem.also_words} {place}"
 
 
 def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint) -> Iterator[str]:

@@ -28,6 +28,8 @@ WITHOUT_EXAMPLE = {
     "invalid-text": "a guard behind other guards: no file is known that gets there",
     "matrix-too-large": "an example would fill pages",
     "policy-rule": "it takes two files; [Set a policy](../how-to/set-a-policy.md) shows them",
+    "unknown-variable": "it takes two files",
+    "variables-structure": "it takes two files",
     "yaml-size": "an example would fill disks",
 }
 """Why there is none."""

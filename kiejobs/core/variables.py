@@ -1,0 +1,97 @@
+"""What `--vars-file` and `--var` put in the place of a job file's variables.
+
+In: the variables that a job file declares, documents of values, words of the command line. Out: the
+values given, and problems with their places. Touches nothing.
+
+What is declared says what a word means: `--var count=5` is a number where the file has one, and the
+text `5` where it has a text. A file of variables says that by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import Diagnostic, UsageProblem
+from kiejobs.core.jobfile import plain
+from kiejobs.core.scalars import BadScalar
+from kiejobs.core.scalars import plain as scalar
+from kiejobs.core.schema_words import kind_of, show, suggest
+from kiejobs.core.types import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiejobs.core.errors import Problems
+    from kiejobs.core.types import Document, Json
+
+_DECLARE = "declare it under `vars:` in the job file"
+
+
+def given_variables(
+    declared: Mapping[str, Json],
+    files: Sequence[Document],
+    words: Mapping[str, str],
+    problems: Problems,
+) -> dict[str, Json]:
+    """The files in order, a later one over an earlier one; then the words, which win.
+
+    Raises UsageProblem for a word that is none of the job file's variables, or no value of its kind.
+    """
+    given: dict[str, Json] = {}
+    for file in files:
+        given.update(_of_file(file, declared, problems))
+    for name, word in words.items():
+        if name not in declared:
+            hint = suggest(name, declared) or _DECLARE
+            raise UsageProblem(f"the job file has no variable `{name}`", hint=hint)
+        given[name] = _value(name, word, declared[name])
+    return given
+
+
+def _of_file(
+    file: Document, declared: Mapping[str, Json], problems: Problems
+) -> Mapping[str, Json]:
+    if not isinstance(file.root, dict):
+        message = f"variables are a mapping, not {kind_of(file.root)}"
+        place, hint = file.place(()), "write one on each line: `brand: Aurora`"
+        problems.add(Diagnostic("variables-structure", message, place, hint))
+        return {}
+    for name in file.root:
+        if name not in declared:
+            message = f"the job file has no variable `{name}`"
+            hint = suggest(name, declared) or _DECLARE
+            place = file.place((name,), key=True)
+            problems.add(Diagnostic("unknown-variable", message, place, hint))
+    known: Mapping[str, Json] = plain(file.root)
+    return known
+
+
+def _value(name: str, word: str, declared: Json) -> Json:
+    """What a word means where the file has `declared`."""
+    if declared is None or isinstance(declared, str):
+        return word
+    if isinstance(declared, list | dict):
+        return _collection(name, word, declared)
+    try:
+        value = scalar(word)
+    except BadScalar as bad:
+        raise UsageProblem(f"--var {name}: {bad.message}") from bad
+    if kind_of(value) != kind_of(declared):
+        raise _misfit(name, word, declared)
+    if not isinstance(value, bool) and str(value) != word:
+        # It would be printed otherwise than it was typed.
+        raise UsageProblem(f"--var {name}={word}: write the number as {value}")
+    return value
+
+
+def _collection(name: str, word: str, declared: Json) -> Json:
+    document, found = read_document(Source(f"--var {name}", word.encode(errors="surrogatepass")))
+    if document is None or found or kind_of(document.root) != kind_of(declared):
+        raise _misfit(name, word, declared)
+    return plain(document.root)
+
+
+def _misfit(name: str, word: str, declared: Json) -> UsageProblem:
+    message = f"--var {name}={word[:80]}: the job file has {kind_of(declared)} there"
+    return UsageProblem(message, hint=f"in the file it is {show(declared)}; write it the same way")

@@ -1,0 +1,127 @@
+"""`vars`, `--vars-file`, `--var`: which one wins, what a word means, how a slip is told."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench import MODEL, Bench
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VARS = {
+    "brand": "Aurora",
+    "count": 5,
+    "ratio": 0.5,
+    "dark": True,
+    "tags": ["warm"],
+    "cup": {"of": "clay"},
+    "mood": None,
+}
+
+
+def job_file(prompt: str, **more: object) -> str:
+    given = {"image_url": "https://example.com/a.webp", "prompt": prompt}
+    jobs = {"a": {"model": MODEL, "input": given}}
+    return json.dumps({"version": 1, "campaign": "c", "vars": VARS, **more, "jobs": jobs})
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, "http://127.0.0.1:9")
+
+
+def prompt_of(bench: Bench, template: str, *words: str) -> str:
+    (bench.folder / "jobs.yaml").write_text(job_file(template))
+    ran = bench.do("render", "jobs.yaml", *words)
+    assert ran.code == 0, ran.err
+    prompt: str = json.loads(ran.out)["body"]["input"]["prompt"]
+    return prompt
+
+
+def refused(bench: Bench, *words: str, verb: str = "render") -> str:
+    (bench.folder / "jobs.yaml").write_text(job_file("x"))
+    ran = bench.do(verb, "jobs.yaml", *words)
+    assert ran.code == 2
+    return ran.err
+
+
+def test_a_word_wins_over_files_and_a_later_file_over_an_earlier_one(bench: Bench) -> None:
+    (bench.folder / "one.yaml").write_text("brand: one\nmood: one\nratio: 1.5\n")
+    (bench.folder / "two.yaml").write_text("mood: two\nratio: 2.5\n")
+    files = ("--vars-file", "one.yaml", "--vars-file", "two.yaml")
+    said = prompt_of(
+        bench,
+        "{{ vars.brand }} {{ vars.mood }} {{ vars.ratio }} {{ vars.count }}",
+        *("--var", "ratio=3.5", *files, "--var", "ratio=4.5"),
+    )
+    assert said == "one two 4.5 5"
+
+
+@pytest.mark.parametrize(
+    ("template", "word", "said"),
+    [
+        ("{{ vars.brand }}|{{ vars.brand is string }}", "brand=5", "5|true"),
+        ("{{ vars.brand }}", "brand=a=b", "a=b"),
+        ("{{ vars.brand | length }}", "brand=", "0"),
+        ("{{ vars.count + 1 }}", "count=-7", "-6"),
+        ("{{ vars.count * 2 }}", "count=0.5", "1.0"),
+        ("{{ 'dark' if vars.dark else 'light' }}", "dark=false", "light"),
+        ("{{ vars.tags | join('+') }}", 'tags=["a", "b"]', "a+b"),
+        ("{{ vars.tags | join('+') }}", "tags=[a, b c]", "a+b c"),
+        ("{{ vars.cup.of }}", "cup={of: glass}", "glass"),
+        ("{{ vars.mood }}", "mood=12:30", "12:30"),
+    ],
+)
+def test_a_word_is_of_the_kind_that_the_file_has(
+    bench: Bench, template: str, word: str, said: str
+) -> None:
+    assert prompt_of(bench, template, "--var", word) == said
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("count=five", "--var count=five: the job file has a number there"),
+        ("count=true", "the job file has a number there"),
+        ("count=05", "--var count=05: write the number as 5"),
+        ("count=" + "9" * 30, "a whole number this large is not exact"),
+        ("dark=yes", "--var dark=yes: the job file has true or false there"),
+        ("dark=1", "the job file has true or false there"),
+        ("tags=a,b", "the job file has a list there"),
+        ("tags=[a", "the job file has a list there"),
+        ("tags={a: 1}", "the job file has a list there"),
+        ("cup=[1]", "the job file has a mapping there"),
+        ("cup={a: 1, a: 2}", "the job file has a mapping there"),
+        ("brnd=x", "the job file has no variable `brnd`"),
+        ("brand", "--var brand: write it as name=value"),
+    ],
+)
+def test_a_word_that_makes_no_sense_is_refused(bench: Bench, word: str, told: str) -> None:
+    err = refused(bench, "--var", word)
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_what_is_wrong_with_a_file_of_variables_is_told_at_its_place(bench: Bench) -> None:
+    (bench.folder / "more.yaml").write_text("brand: x\nbrnd: y\n")
+    (bench.folder / "list.yaml").write_text("- a\n")
+    err = refused(bench, "--vars-file", "more.yaml", "--vars-file", "list.yaml", verb="validate")
+    assert "error[unknown-variable] more.yaml:2:1: the job file has no variable `brnd`" in err
+    assert "2 | brnd: y" in err
+    assert "did you mean `brand`?" in err
+    assert "error[variables-structure] list.yaml:1:1: variables are a mapping, not a list" in err
+    assert "2 errors" in err
+
+
+def test_a_file_of_variables_may_not_be_yaml_at_all(bench: Bench) -> None:
+    (bench.folder / "more.yaml").write_text("brand: x\nbrand: y\n")
+    assert "error[yaml-duplicate-key] more.yaml:2:1" in refused(bench, "--vars-file", "more.yaml")
+
+
+def test_a_value_is_no_template(bench: Bench) -> None:
+    said = prompt_of(bench, "{{ vars.brand }}", "--var", "brand={{ vars.count }}")
+    assert said == "{{ vars.count }}"
