@@ -339,8 +339,10 @@ def test_the_model_we_ship_has_a_price_for_each_combination() -> None:
 def test_a_rule_across_fields_is_checked_for_each_request() -> None:
     told = jobs_of({
         "a": "model: example/pair\nmatrix: {quality: [draft, full], seconds: [5, 9]}\ninput: {}"
-    }).only("invalid-field")  # fmt: skip
-    assert told.message == "job `a`: `seconds` is 9; at most 6 is allowed"
+    }).only("field-conflict")  # fmt: skip
+    assert told.message == (
+        "job `a`: `seconds: 9` does not go with `quality: full`: `seconds` is 9; at most 6 is allowed"
+    )
     assert (told.count, told.example) == (1, "c/a[quality=full,seconds=9]")
 
 

@@ -161,10 +161,14 @@ class Recipe:
 
     def spot_of(self, name: str, row: Row, *, key: bool = False) -> Spot:
         """Where the value of an input field was written, for this row; its key with `key`."""
+        return self.spot_if_written(name, row, key=key) or self.entry.spot
+
+    def spot_if_written(self, name: str, row: Row, *, key: bool = False) -> Spot | None:
+        """None where the job file is silent, so that a default is sent, or nothing."""
         written = self.entry.input
         if name in written:
             return (written.key_spots if key else written.value_spots)[name]
-        return self._spots.get((name, id(row.values.get(name))), self.entry.spot)
+        return self._spots.get((name, id(row.values.get(name))))
 
     def spot_within(self, path: Sequence[str | int], row: Row) -> Spot:
         """Where a value inside of an input field was written, as near as is known."""

@@ -2,32 +2,30 @@
 
 In: a Spec and inputs as they would be sent. Out: `SchemaProblem`s. Touches nothing.
 
-Much cheaper than the whole schema per job, since values repeat in a matrix. That is exact only
-where the schema speaks of one field at a time, so a schema with any keyword across fields (`if`,
-`allOf`, `dependentRequired`, ...) is checked whole for each distinct request.
+Much cheaper than the whole schema per job, since values repeat in a matrix: each field is looked at
+by itself, and each rule across fields (`if`, `allOf`, `dependentRequired`, ...) with the fields that it
+names. A schema that can't be taken apart so is checked whole for each distinct request.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING
 
 from kiejobs.core.identity import canonical
+from kiejobs.core.rule_words import broken_rule
+from kiejobs.core.rules import rules_of, validator
 from kiejobs.core.schema_errors import SchemaProblem, in_words
-from kiejobs.core.schema_words import FORMATS, nearest, suggest
+from kiejobs.core.schema_words import nearest, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from jsonschema import Draft202012Validator
+
+    from kiejobs.core.rules import Rule
     from kiejobs.core.spec import Spec
     from kiejobs.core.types import Json
-
-_ONE_FIELD_AT_A_TIME = {
-    "type", "properties", "required", "unevaluatedProperties", "additionalProperties",
-    "title", "description", "examples", "default", "$comment", "deprecated",
-}  # fmt: skip
 
 _REMEMBERED = 50_000
 _SHORT = 64
@@ -38,25 +36,48 @@ class RequestChecker:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self._whole = _validator(spec.input_schema)
-        self._fields = {name: _validator(field) for name, field in spec.fields.items()}
-        self._by_field = _speaks_of_one_field_at_a_time(spec.input_schema)
-        self._known: dict[tuple[str, str | bytes], tuple[SchemaProblem, ...]] = {}
+        self._whole = validator(spec.input_schema)
+        self._fields = {name: validator(field) for name, field in spec.fields.items()}
+        self._rules = rules_of(spec.input_schema)
+        self._known: dict[tuple[object, ...], tuple[SchemaProblem, ...]] = {}
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
-        if self._by_field:
-            return self._field_by_field(request_input)
-        found = self._remember("", dict(request_input), self._whole)
-        return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in found]
-
-    def _field_by_field(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
+        if self._rules is None:
+            told = self._remember("", dict(request_input), self._whole)
+            return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in told]
         unknown = [name for name in request_input if name not in self._fields]
+        found = self._field_by_field(request_input, unknown)
+        if not self._rules:
+            return found
+        wrong = {name for name in self.spec.required if name not in request_input}
+        wrong |= {str(problem.path[0]) for problem in found if problem.path}
+        wrong |= {nearest(name, self._fields) or name for name in unknown}
+        return [*found, *self._rule_by_rule(self._rules, request_input, wrong)]
+
+    def _field_by_field(
+        self, request_input: Mapping[str, Json], unknown: Sequence[str]
+    ) -> list[SchemaProblem]:
         found = self._missing(request_input, unknown)
         for name, value in request_input.items():
             if name in self._fields:
                 found.extend(self._remember(name, value, self._fields[name]))
         return [*found, *map(self._unknown, unknown)]
+
+    def _rule_by_rule(
+        self, rules: Sequence[Rule], request_input: Mapping[str, Json], wrong: set[str]
+    ) -> Iterator[SchemaProblem]:
+        """What a field does that is wrong by itself, or that was misspelt, says nothing of a rule."""
+        for number, rule in enumerate(rules):
+            if wrong.isdisjoint(rule.fields):
+                given = rule.given(request_input)
+                key = (number, *((name, _token(value)) for name, value in given.items()))
+                known = self._known.get(key)
+                if known is None:
+                    held = rule.holds(given)
+                    told = () if held else (broken_rule(rule, given, self.spec.fields),)
+                    known = self._keep(key, told)
+                yield from known
 
     def _missing(
         self, request_input: Mapping[str, Json], unknown: Sequence[str]
@@ -84,11 +105,15 @@ class RequestChecker:
     ) -> tuple[SchemaProblem, ...]:
         key = (name, _token(value))
         known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = tuple(_problems(name, value, validator))
-        return known
+        return known if known is not None else self._keep(key, _problems(name, value, validator))
+
+    def _keep(
+        self, key: tuple[object, ...], found: Sequence[SchemaProblem]
+    ) -> tuple[SchemaProblem, ...]:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        kept = self._known[key] = tuple(found)
+        return kept
 
 
 def _is_field(problem: SchemaProblem) -> bool:
@@ -107,17 +132,6 @@ def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[S
             error.path.appendleft(name)
         found.extend(in_words(error))
     return found
-
-
-def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(dict(schema), format_checker=FORMATS)
-
-
-def _speaks_of_one_field_at_a_time(schema: Mapping[str, Any]) -> bool:
-    closed = False in (schema.get("unevaluatedProperties"), schema.get("additionalProperties"))
-    return closed and all(
-        keyword in _ONE_FIELD_AT_A_TIME or keyword.startswith("x-") for keyword in schema
-    )
 
 
 def _token(value: Json) -> str | bytes:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix import Row
     from kiejobs.core.recipe import Labels, Recipe
     from kiejobs.core.row_problems import RowProblems
+    from kiejobs.core.schema_errors import SchemaProblem
     from kiejobs.core.types import Job, Json
 
 
@@ -36,7 +37,14 @@ class Name:
     address: str
 
 
-_CODES = {"unknown": "unknown-field", "required": "missing-field"}
+_CODES = {
+    "unknown": "unknown-field",
+    "required": "missing-field",
+    "needed": "missing-field",
+    "conflict": "field-conflict",
+}
+_OF_ABSENCE = {"required", "needed", "conflict"}
+"""Kinds of problems that a field which failed to render may only seem to have."""
 
 
 def check_request(
@@ -45,7 +53,10 @@ def check_request(
     """Against the model's schema. A field that failed to render is not told as missing as well."""
     failed_to_render = found.hit
     for problem in recipe.checker.problems(request):
-        if failed_to_render and problem.keyword == "required":
+        if failed_to_render and problem.keyword in _OF_ABSENCE:
+            continue
+        if problem.keyword in {"needed", "conflict"}:
+            found.slip(_broken_rule(recipe, row, problem, request))
             continue
         field = str(problem.path[0]) if problem.path else ""
         spot = recipe.spot_of(field, row, key=problem.at_key)
@@ -55,6 +66,35 @@ def check_request(
         hint = _matrix_hint(recipe, field, request.get(field)) or problem.hint
         fold = (field, problem.keyword, told)
         found.slip(Slip(code, problem.message, spot, hint), fold=fold)
+
+
+def _broken_rule(
+    recipe: Recipe, row: Row, problem: SchemaProblem, request: Mapping[str, Json]
+) -> Slip:
+    """At the first field that can be changed where it stands, with the places of the others."""
+    named = (*map(str, problem.path), *problem.others)
+    spots = {name: recipe.spot_if_written(name, row, key=problem.at_key) for name in named}
+    written = [spot for spot in spots.values() if spot is not None] or [recipe.entry.spot]
+    hints = [problem.hint, _exclude_hint(recipe, row, named)]
+    hints += [
+        f"`{name}` is {show(request[name])} where the job file is silent"
+        for name, spot in spots.items()
+        if spot is None and name in recipe.spec.defaults
+    ]
+    hint = "; ".join(filter(None, hints)) or None
+    also = tuple(dict.fromkeys(spot for spot in written[1:] if spot != written[0]))
+    return Slip(_CODES[problem.keyword], problem.message, written[0], hint, also=also)
+
+
+def _exclude_hint(recipe: Recipe, row: Row, names: Sequence[str]) -> str | None:
+    """Where several axes make the combination, it can be left out."""
+    several = {axis.name for axis in recipe.rows.axes if len(axis.values) > 1}
+    axes = [name for name in names if name in several and name in row.values]
+    if len(axes) < 2:
+        return None
+    labels = dict(recipe.labels(row))
+    entry = ", ".join(f"{name}: {labels[name]}" for name in axes)
+    return f"or leave the combination out with `exclude: [{{{entry}}}]`"
 
 
 def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowProblems) -> None:

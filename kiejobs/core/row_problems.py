@@ -59,7 +59,10 @@ class RowProblems:
         written = self._document.at(found.spot)
         if not found.inside:
             message = f"job `{self._job}`: {found.message}"
-            return Diagnostic(found.code, message, written, found.hint, example=self._address)
+            also = tuple(map(self._document.at, found.also))
+            return Diagnostic(
+                found.code, message, written, found.hint, example=self._address, also=also
+            )
         # Other jobs may use the same template, so it's one problem, and not the job's.
         *users, place = (Place(self._document.beside(name), line, 1) for name, line in found.inside)
         return Diagnostic(

@@ -42,13 +42,17 @@ Words: TypeAlias = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class SchemaProblem:
-    """One thing that a schema refuses. `path` leads to the value, or to the unknown key itself."""
+    """One thing that a schema refuses. `path` leads to the value, or to the unknown key itself.
+
+    `others` are fields that have as much to do with it, where it is about several.
+    """
 
     path: tuple[str | int, ...]
     keyword: str
     message: str
     hint: str | None = None
     at_key: bool = False
+    others: tuple[str, ...] = ()
 
 
 def in_words(error: ValidationError) -> Iterator[SchemaProblem]:
@@ -200,6 +204,25 @@ def _constant(value: Json, wanted: Any) -> Words:
     return f"must be {show(wanted)}, not {show(value)}", None
 
 
+def _multiple(value: Json, step: Any) -> Words:
+    return f"is {show(value)}; it must be a multiple of {show(step)}", None
+
+
+def _not(value: Json, _refused: Any) -> Words:
+    return (
+        f"must not be {show(value) if isinstance(value, str | int | float) else 'like that'}",
+        None,
+    )
+
+
+def _contains(_value: Json, _wanted: Any) -> Words:
+    return "lacks an entry that must be there", None
+
+
+def _one_of(_value: Json, _branches: Any) -> Words:
+    return "fits several forms of which only one may fit", None
+
+
 def _twice(value: Json, _wanted: Any) -> Words:
     twice = next((item for n, item in enumerate(value) if item in value[:n]), None)
     return f"has {show(twice)} twice", "remove one of them"
@@ -212,6 +235,10 @@ _TELLING: dict[str, Callable[[Json, Any], Words]] = {
     "format": _format,
     "pattern": _pattern,
     "uniqueItems": _twice,
+    "multipleOf": _multiple,
+    "not": _not,
+    "contains": _contains,
+    "oneOf": _one_of,
     "maxLength": _limit("has {size} characters; at most {limit} are allowed"),
     "minLength": _limit("has {size} characters; at least {limit} are needed"),
     "maximum": _limit("is {size}; at most {limit} is allowed"),

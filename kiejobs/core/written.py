@@ -30,7 +30,7 @@ class Slip:
     """A problem of one row, before it has a place in the file: told once for all rows it hits.
 
     `inside` are lines of templates that the text at `spot` pulls in, by their names; the last one is to
-    blame.
+    blame. `also` are the places of whatever else has to do with it.
     """
 
     code: str
@@ -38,6 +38,7 @@ class Slip:
     spot: Spot
     hint: str | None = None
     inside: tuple[tuple[str, int], ...] = ()
+    also: tuple[Spot, ...] = ()
 
 
 class SlipFound(Exception):

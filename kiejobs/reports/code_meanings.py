@@ -15,6 +15,7 @@ MEANINGS = {
     "fault": "A fault file for the sandbox has a mistake.",
     "file-path": "A path that can't name a local file: one that leaves the job file's folder, is "
     "hidden there, or is a folder or a device.",
+    "field-conflict": "Fields whose values the model doesn't take together.",
     "field-set-twice": "An axis fills a field that `input` sets to something else.",
     "invalid-field": "A value that the model's schema refuses.",
     "invalid-text": "A request that JSON can't carry exactly, such as half a surrogate pair.",

@@ -1,0 +1,251 @@
+"""Rules across fields: found in a schema, asked with their own fields only, told in words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.requests import RequestChecker
+from kiejobs.core.rules import fields_named, rules_of
+from kiejobs.core.schema_words import FORMATS
+from kiejobs.core.spec import read_spec
+from tests.expanding import expanded
+
+NAMES = ("a", "b", "c", "d")
+URL = "https://example.com/a.png"
+
+
+def model(fields: dict[str, Any], **rules: Any) -> dict[str, Any]:
+    """The request schema of a model of our own."""
+    form = {"type": "object", "properties": fields, "unevaluatedProperties": False, **rules}
+    return {"properties": {"model": {"enum": ["lab/clip"]}, "input": form}}
+
+
+# --- the fast way and the whole schema -----------------------------------------------------------
+
+values = st.sampled_from([0, 1, 1.0, 2, True, False, "", "x", "1", [], [0], [1, 2], {"k": 1}])
+facts = st.sampled_from(
+    [
+        True, {}, {"const": 1}, {"enum": [0, "x"]}, {"type": "string", "minLength": 1},
+        {"maximum": 1}, {"minItems": 1}, {"maxItems": 0}, {"contains": {"const": 1}}, False,
+        {"not": {"const": "x"}},
+    ]
+)  # fmt: skip
+fields = st.fixed_dictionaries(
+    dict.fromkeys(NAMES, facts.filter(lambda form: isinstance(form, dict)))
+)
+some = st.lists(st.sampled_from(NAMES), unique=True, max_size=3)
+
+
+def _one_rule(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    several = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda a, b, c: {"if": a, "then": b, "else": c}, inner, inner, inner),
+        st.builds(lambda a, b: {"if": a, "then": b}, inner, inner),
+        inner.map(lambda a: {"not": a}),
+        several.map(lambda a: {"allOf": a}),
+        several.map(lambda a: {"anyOf": a}),
+        several.map(lambda a: {"oneOf": a}),
+        st.builds(lambda name, a: {"dependentSchemas": {name: a}}, st.sampled_from(NAMES), inner),
+    )
+
+
+plain_rules = st.one_of(
+    st.builds(lambda name, form: {"properties": {name: form}}, st.sampled_from(NAMES), facts),
+    some.map(lambda names: {"required": names}),
+    st.builds(lambda a, names: {"dependentRequired": {a: names}}, st.sampled_from(NAMES), some),
+    st.sampled_from([True, False, {"maxProperties": 2}, {"minProperties": 1}]),
+    st.just({"propertyNames": {"enum": ["a", "b", "c"]}}),
+)
+rules = st.recursive(plain_rules, _one_rule, max_leaves=5)
+inputs = st.dictionaries(st.sampled_from((*NAMES, "unknown")), values)
+
+
+@settings(max_examples=400, deadline=None)
+@given(fields=fields, listed=st.lists(rules, max_size=3), beside=_one_rule(rules), value=inputs)
+def test_asking_field_by_field_and_rule_by_rule_is_as_good_as_asking_the_whole(
+    fields: dict[str, Any], listed: list[Any], beside: dict[str, Any], value: dict[str, Any]
+) -> None:
+    more = {"allOf": listed} if listed else {}
+    schema = model(fields, required=["a"], **{**beside, **more})
+    spec = read_spec(schema)
+    whole = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    assert rules_of(spec.input_schema) is not None
+    checker = RequestChecker(spec)
+    for _ in range(2):  # the second time from memory
+        assert (not checker.problems(value)) == whole.is_valid(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {}}, "not": {"required": ["a"]}},
+        {"properties": {"a": {"$ref": "#/$defs/x"}}, "additionalProperties": False},
+        {"properties": {"a": {}}, "patternProperties": {"b": {}}, "additionalProperties": False},
+        {"oneOf": [{"properties": {"only": {}}}], "unevaluatedProperties": False},
+    ],
+    ids=["open", "with-references", "with-patterns", "fields-of-branches"],
+)
+def test_what_cannot_be_taken_apart_is_asked_as_a_whole(schema: dict[str, Any]) -> None:
+    assert rules_of(schema) is None
+
+
+def test_a_rule_is_asked_with_the_fields_that_it_names() -> None:
+    rule = {
+        "if": {"properties": {"a": {"properties": {"inner": {}}}}, "required": ["b"]},
+        "then": {"anyOf": [{"dependentRequired": {"c": ["d"]}}, {"not": {"required": ["e"]}}]},
+    }
+    assert fields_named(rule) == {"a", "b", "c", "d", "e"}
+    assert fields_named({"allOf": [rule, {"maxProperties": 2}]}) is None
+
+
+def test_a_hundred_thousand_requests_with_rules_take_seconds() -> None:
+    names = {f"f{number}": {"type": "integer"} for number in range(12)}
+    pairs = [
+        {"not": {"properties": {f"f{n}": {"const": 1}, f"f{n + 1}": {"const": 1}}}}
+        for n in range(0, 12, 2)
+    ]
+    checker = RequestChecker(read_spec(model({**names, "prompt": {}}, allOf=pairs)))
+    requests = [
+        {"prompt": str(n), **{name: (n >> bit) & 1 for bit, name in enumerate(names)}}
+        for n in range(4_096)
+    ]
+    start = time.process_time()
+    refused = sum(bool(checker.problems(request)) for request in requests)
+    assert refused == 4_096 - 3**6
+    assert time.process_time() - start < 4
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+CLIP = model(
+    {
+        "prompt": {"type": "string"},
+        "duration": {"type": "string", "enum": ["6", "10"], "default": "6"},
+        "resolution": {"type": "string", "enum": ["768P", "1080P"], "default": "768P"},
+        "first": {"type": "string", "format": "uri"},
+        "last": {"type": "string", "format": "uri"},
+        "refs": {"type": "array", "items": {"type": "string"}},
+        "videos": {"type": "array", "items": {"type": "string"}},
+        "hd": {"type": "boolean"},
+        "index": {"type": "integer"},
+        "task_id": {"type": "string"},
+    },
+    required=["prompt"],
+    allOf=[
+        {
+            "title": "at 1080P a clip lasts 6 seconds",
+            "if": {"properties": {"resolution": {"const": "1080P"}}},
+            "then": {"properties": {"duration": {"const": "6"}}},
+        },
+        {
+            "title": "frames and references exclude each other",
+            "if": {"anyOf": [{"required": ["first"]}, {"required": ["last"]}]},
+            "then": {"properties": {"refs": {"maxItems": 0}, "videos": {"maxItems": 0}}},
+        },
+        {"dependentRequired": {"index": ["task_id"]}},
+        {"not": {"properties": {"hd": {"const": True}}, "required": ["hd", "index"]}},
+        {
+            "title": "at most 2 of both together",
+            "anyOf": [
+                {"properties": {"refs": {"maxItems": 2 - n}, "videos": {"maxItems": n}}}
+                for n in range(3)
+            ],
+        },
+    ],
+    anyOf=[
+        {"required": ["first"]},
+        {"required": ["refs"], "properties": {"refs": {"minItems": 1}}},
+        {"required": ["task_id"]},
+    ],
+)
+
+
+def told(body: str) -> list[str]:
+    head = "version: 1\ncampaign: c\njobs:\n  a:\n    model: lab/clip\n"
+    return expanded(head + "".join(f"    {line}\n" for line in body.splitlines()), CLIP).told
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            "duration: 10, resolution: 1080P, task_id: x",
+            ("field-conflict 6:34 job `a`: `duration: 10` does not go with `resolution: 1080P`: "
+            "at 1080P a clip lasts 6 seconds | write `duration: 6`, or write `resolution: 768P`"
+            " | also 6:50 | x1 c/a"),
+        ),
+        (
+            f"last: '{URL}', first: '{URL}', refs: [a]",
+            ("field-conflict 6:101 job `a`: `refs` does not go with `first` and `last`: "
+            "frames and references exclude each other | drop `refs` | also 6:66 | also 6:30 | x1 c/a"),
+        ),
+        (
+            "index: 5, task_id: x, hd: true",
+            ("field-conflict 6:31 job `a`: `index: 5` does not go with `hd: true`"
+            " | drop `index`, or write `hd: false` | also 6:50 | x1 c/a"),
+        ),
+        (
+            f"index: 5, first: '{URL}'",
+            "missing-field 6:24 job `a`: `task_id` is missing; `index: 5` needs it | x1 c/a",
+        ),
+        (
+            "hd: true",
+            "missing-field 4:3 job `a`: one of `first`, `refs` or `task_id` is missing | x1 c/a",
+        ),
+        (
+            "refs: []",
+            "field-conflict 6:30 job `a`: `refs` is refused: `refs` is empty | add `first` or `task_id` | x1 c/a",
+        ),
+        (
+            "refs: [a, b], videos: [a]",
+            ("field-conflict 6:30 job `a`: `refs` and `videos` do not go together: "
+            "at most 2 of both together | drop `refs`, or drop `videos` | also 6:46 | x1 c/a"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_names_its_fields_and_their_places(fields: str, expected: str) -> None:
+    assert told(f"input: {{prompt: a, {fields}}}") == [expected]
+
+
+def test_a_combination_of_axes_can_be_left_out() -> None:
+    axes = "matrix: {resolution: [768P, 1080P], duration: [6, 10]}\n"
+    assert told(f"{axes}input: {{prompt: a, task_id: x}}") == [
+        (
+            "field-conflict 6:55 job `a`: `duration: 10` does not go with `resolution: 1080P`: "
+            "at 1080P a clip lasts 6 seconds | write `duration: 6`, or write `resolution: 768P`; "
+            "or leave the combination out with `exclude: [{duration: 10, resolution: 1080P}]`"
+            " | also 6:33 | x1 c/a[duration=10,resolution=1080P]"
+        )
+    ]
+
+
+def test_a_rule_sees_the_defaults_that_will_be_sent() -> None:
+    form = {"type": "string", "enum": ["768P", "1080P"], "default": "1080P"}
+    fields = {**CLIP["properties"]["input"]["properties"], "resolution": form}
+    rule = CLIP["properties"]["input"]["allOf"][0]
+    made = expanded(
+        "version: 1\ncampaign: c\njobs:\n  a:\n    model: lab/clip\n    input: {duration: 10}\n",
+        model(fields, allOf=[rule]),
+    )
+    assert made.told == [
+        (
+            "field-conflict 6:23 job `a`: `duration: 10` does not go with `resolution: 1080P`: "
+            "at 1080P a clip lasts 6 seconds | write `duration: 6`, or write `resolution: 768P`; "
+            '`resolution` is "1080P" where the job file is silent | x1 c/a'
+        )
+    ]
+
+
+def test_a_field_that_is_wrong_by_itself_breaks_no_rule_as_well() -> None:
+    wrong = told("input: {prompt: a, task_id: x, duration: 7, resolution: 1080P}")
+    assert [line.split(" ")[0] for line in wrong] == ["invalid-field"]
+    misspelt = told(f"input: {{prompt: a, refss: ['{URL}']}}")
+    assert [line.split(" ")[0] for line in misspelt] == ["unknown-field"]
+    unrendered = told('input: {prompt: a, first: "{{ nothing }}"}')
+    assert [line.split(" ")[0] for line in unrendered] == ["template"]
