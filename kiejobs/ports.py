@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.events import Event
-    from kiejobs.core.types import FileRecord, Json
+    from kiejobs.core.types import FileRecord, Json, LocalFile
 
 # --- what a create call came to ------------------------------------------------------------------
 
@@ -78,6 +78,32 @@ class InDoubt:
 
 
 CreateOutcome: TypeAlias = Accepted | NotSent | NotAccepted | Refused | NoMoney | Rejected | InDoubt
+
+# --- what an upload came to -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The file's content can be fetched at `url`, by anybody, for a day."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotUploaded:
+    """No verdict this time: no connection, 429, 5xx, an unreadable answer. Free, so it goes again."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that can't be sent: it's another one by now, can't be read, or the host won't have it."""
+
+    message: str
+
+
+UploadOutcome: TypeAlias = Uploaded | NotUploaded | Refused | Unusable
 
 # --- what a poll came to -------------------------------------------------------------------------
 
@@ -198,6 +224,13 @@ class GenerationApi(Protocol):
         """Credits left on the account."""
 
 
+class Uploads(Protocol):
+    """Where local files are made reachable for the API. Free, and harmless to repeat."""
+
+    async def upload(self, file: LocalFile) -> UploadOutcome:
+        """Send the file's content, once. `Uploaded` only where it is the very content of `file`."""
+
+
 class Journal(Protocol):
     """The append-only record of this run. Every append is durable before it returns."""
 
@@ -257,7 +290,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that the runner touches, handed over in one piece."""
+    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files."""
 
     api: GenerationApi
     journal: Journal
@@ -265,3 +298,4 @@ class World:
     clock: Clock
     progress: Progress
     callbacks: Callbacks | None = None
+    uploads: Uploads | None = None

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from tests.judge_calls import Calls
 from tests.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
 from tests.judge_tasks import Task, accepted, listed, state_of, words_of
+from tests.judge_uploads import UPLOAD, UploadHost
 from tests.judge_wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Judge:
         self.balance = 60.62
         self.failure = "the scene was flagged"
         self.calls = Calls(hook_key)
+        self.host = UploadHost()
         self._log = log
         self._limit = limit
         self._chaos = chaos
@@ -115,6 +117,8 @@ class Judge:
             self._changed.notify_all()
         if request.path.startswith("/files/"):
             return self._file(request)
+        if request.path.startswith("/uploads/"):
+            return self.host.file(request.path)
         if not request.headers.get("user-agent"):
             return CREATES["403"]
         if request.headers.get("authorization") != f"Bearer {KEY}":
@@ -130,6 +134,8 @@ class Judge:
             return envelope(200, "success", self.balance)
         if (request.method, request.path) == ("POST", LINK):
             return self._link(json.loads(request.body)["url"])
+        if (request.method, request.path) == ("POST", UPLOAD):
+            return self.host.answer(request, self.url)
         return Reply(PAGE, "404 Not Found")
 
     def _create(self, request: Request) -> Reply:
@@ -207,8 +213,10 @@ class Judge:
         return envelope(200, "success", self._data(task))
 
     def _data(self, task: Task) -> dict[str, Any]:
-        state = state_of(task, self.let_go.is_set())
         given = task.body["input"]
+        state = state_of(task, self.let_go.is_set())
+        if state == "success" and self.host.lacks(given, self.url):
+            state = "fail"
         charged = _PRICES.get((given.get("resolution"), given.get("duration")), 16.0)
         param = {**task.body, "input": json.dumps({**given, "nsfw_checker": False})}
         return {

@@ -25,6 +25,7 @@ from tests.histories import (
     reserved,
     submitted,
     succeeded,
+    upload,
 )
 
 if TYPE_CHECKING:
@@ -114,6 +115,16 @@ def test_journals_of_another_origin_count_for_nothing() -> None:
     assert [attempt.attempt_id for attempt in ledger.attempts()] == ["b"]
     assert list(ledger.runs) == ["run-02"]
     assert len(list(fold([other, ours]).attempts())) == 2
+
+
+def test_uploads_are_known_by_their_content_and_only_to_their_own_origin() -> None:
+    one, two = upload("c" * 64, "https://x/1"), upload("c" * 64, "https://x/2", None)
+    other = upload("d" * 64, "https://x/3")
+    journals = [journal(1, one, two), journal(2, one, other), journal(3, origin="http://else")]
+    ledger = fold(journals, ORIGIN)
+    assert ledger.uploads == {"c" * 64: [one, two], "d" * 64: [other]}
+    assert fold(reversed(journals), ORIGIN).uploads == ledger.uploads
+    assert fold([journal(1, one, origin="http://else")], ORIGIN).uploads == {}
 
 
 def test_a_journal_torn_before_its_first_line_is_no_journal() -> None:
@@ -429,6 +440,9 @@ def histories(draw: st.DrawFn) -> list[JournalRecord]:
     for fingerprint in draw(st.lists(st.sampled_from(["f1", "f2"]), max_size=2)):
         move = e.Adopted(draw(st.sampled_from(["tea/x", "tea/z"])), "tea/x", fingerprint, 1)
         draw(st.sampled_from(runs)).append(Timed(draw(moment), move))
+    for url in draw(st.lists(st.sampled_from(["https://x/1", "https://x/2"]), max_size=3)):
+        told = Timed(draw(moment), upload(draw(st.sampled_from(["c" * 64, "d" * 64])), url))
+        draw(st.sampled_from(runs)).append(told)
     lives = draw(st.lists(st.booleans(), min_size=3, max_size=3))
     return [
         JournalRecord(f"run-{n:02}", run, live)
@@ -445,6 +459,7 @@ def seen(ledger: Ledger) -> dict[str, Any]:
         "twice": list(ledger.bought_twice()),
         "committed": ledger.committed(),
         "runs": dict(ledger.runs),
+        "uploads": dict(ledger.uploads),
     }
 
 

@@ -464,6 +464,65 @@ def test_a_base64_upload_comes_back_to_the_byte(stage: Stage, prefix: str) -> No
     assert _is_upload(stage, response.json(), "cup.webp", PIXELS)
 
 
+def _uploaded(stage: Stage, name: str = "cup.png", content: bytes = PIXELS) -> str:
+    fields = {"uploadPath": "pics", "fileName": name}
+    files = {"file": (name, content, "image/png")}
+    answer = stage.request("POST", "/api/file-stream-upload", data=fields, files=files)
+    url: str = answer.json()["data"]["downloadUrl"]
+    return url
+
+
+def test_an_upload_outlives_the_process_and_lasts_for_a_day(tmp_path: Path) -> None:
+    first = Stage(tmp_path)
+    url = _uploaded(first, "my cup.png")
+    assert " " not in url
+    second = Stage(tmp_path, clock=first.clock)
+    first.clock.passes(24 * 3600 - 1)
+    assert second.request("GET", url).content == PIXELS
+    first.clock.passes(1)
+    assert second.request("GET", url).status_code == 404
+
+
+def test_a_later_upload_takes_the_place_of_an_earlier_one_and_begins_a_new_day(
+    stage: Stage,
+) -> None:
+    url = _uploaded(stage)
+    stage.clock.passes(23 * 3600)
+    assert _uploaded(stage, content=b"another") == url
+    stage.clock.passes(23 * 3600)
+    assert stage.request("GET", url).content == b"another"
+
+
+def test_names_lead_nowhere_else(stage: Stage, tmp_path: Path) -> None:
+    url = _uploaded(stage, "../../../../cup.png")
+    assert stage.request("GET", url).status_code == 404
+    assert not list(tmp_path.rglob("*cup*"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "hours", "state"),
+    [
+        ({}, 23, "success"),
+        ({}, 24, "fail"),
+        ({"image_url": "OWN/never-was.png"}, 0, "fail"),
+        ({"extra": {"deep": ["x", {"url": "OWN/never-was.png"}]}}, 0, "fail"),
+        ({"image_url": "https://example.com/uploads/x.png"}, 0, "success"),
+    ],
+)
+def test_a_task_fails_whose_upload_is_not_there_when_it_is_made(
+    stage: Stage, fields: dict[str, Any], hours: float, state: str
+) -> None:
+    url = _uploaded(stage)
+    stage.clock.passes(hours * 3600)
+    own = "http://sandbox.invalid/uploads"
+    given = json.loads(json.dumps({"image_url": url, **fields}).replace("OWN", own))
+    task_id = stage.made(**given)
+    stage.clock.passes(100)
+    data = stage.record(task_id)["data"]
+    assert (data["state"], data["failCode"]) == (state, "400" if state == "fail" else None)
+    assert stage.balance() == (10_000 if state == "fail" else 9_984), "a failed task costs nothing"
+
+
 def test_an_upload_by_url_is_not_fetched_and_stands_for_something(stage: Stage) -> None:
     fields = {"fileUrl": "https://example.com/a/cup.png", "uploadPath": "pics"}
     answer = stage.request("POST", "/api/file-url-upload", json=fields).json()

@@ -21,6 +21,7 @@ from kiejobs.adapters.system import (
     origin_of,
     read_schema,
     read_source,
+    upload_base,
 )
 from kiejobs.core.errors import UsageProblem
 from tests.bench import PACKAGE
@@ -216,6 +217,37 @@ def test_the_environment_names_the_base_and_the_key(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["http://mirror", "http://flag", "Secret()", "x", "***", "y"]
+
+
+VENDOR = "https://kieai.redpandaai.co"
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "expected"),
+    [
+        ("https://api.kie.ai", None, VENDOR),
+        ("https://API.kie.ai:443/", None, VENDOR),
+        ("https://api.kie.ai", "https://up.example.com/x/", "https://up.example.com/x"),
+        ("https://api.kie.ai.example.com", None, "https://api.kie.ai.example.com"),
+        ("http://api.kie.ai", None, "http://api.kie.ai"),
+        ("http://127.0.0.1:8700/kie", None, "http://127.0.0.1:8700/kie"),
+        ("http://127.0.0.1:8700", "", "http://127.0.0.1:8700"),
+        ("http://127.0.0.1:8700", VENDOR, VENDOR),
+    ],
+)
+def test_files_go_to_the_vendors_host_only_beside_the_vendors_api_or_when_asked(
+    monkeypatch: pytest.MonkeyPatch, base: str, given: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("KIE_UPLOAD_BASE", raising=False)
+    if given is not None:
+        monkeypatch.setenv("KIE_UPLOAD_BASE", given)
+    assert upload_base(base) == expected
+
+
+def test_an_upload_base_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIE_UPLOAD_BASE", "up.example.com")
+    with pytest.raises(UsageProblem, match="not an upload base"):
+        upload_base("https://api.kie.ai")
 
 
 def test_two_processes_since_one_start_of_the_machine_agree_on_which_it_was() -> None:

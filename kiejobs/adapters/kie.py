@@ -1,7 +1,7 @@
 """The jobs API over httpx: one attempt a call, the outcome as a value.
 
 In: request bodies and task ids. Out: the outcomes of ports. Touches: the network. The key lives here
-and nowhere else, and is cut out of everything that the API says back.
+and in the upload host's client, and is cut out of everything that either says back.
 
 A create call connects and finishes TLS first, then reserves, then writes: httpcore's trace calls us
 back between "connected" and "first byte", which is also the exact evidence for "not sent" against "in
@@ -126,7 +126,7 @@ class KieApi:
         )
         try:
             with anyio.fail_after(self._patience.connect + self._patience.answer):
-                status, headers, answer = await _exchange(self._creating, request)
+                status, headers, answer = await exchange(self._creating, request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return self._broken_off(evidence, error)
         if not evidence.reserved:
@@ -181,7 +181,7 @@ class KieApi:
         try:
             async with self._turn_to_ask:
                 with anyio.fail_after(self._patience.connect + self._patience.poll):
-                    status, headers, answer = await _exchange(self._asking, request)
+                    status, headers, answer = await exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             return ports.Unanswered(self._clean(in_words(error)))
         self.last_date = headers.get("date")
@@ -199,10 +199,15 @@ class KieApi:
         return replace(outcome, code=self._clean(outcome.code))
 
     def _clean(self, text: str) -> str:
-        if self._key:
-            text = text.replace(self._key.value, "***")
-        printable = "".join(char if char.isprintable() else " " for char in text)
-        return " ".join(printable.split())[:_LONGEST_MESSAGE]
+        return without_key(text, self._key)
+
+
+def without_key(text: str, key: Secret) -> str:
+    """What somebody else said: shortened, made printable, and the key cut out."""
+    if key:
+        text = text.replace(key.value, "***")
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(printable.split())[:_LONGEST_MESSAGE]
 
 
 def request_bytes(body: Mapping[str, Json]) -> bytes:
@@ -235,7 +240,7 @@ def _client(
     )
 
 
-async def _exchange(
+async def exchange(
     client: httpx.AsyncClient, request: httpx.Request
 ) -> tuple[int, httpx.Headers, bytes]:
     """Send once and read the whole answer, up to a size that no honest answer has."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_BASE = "https://api.kie.ai"
+DEFAULT_UPLOAD_BASE = "https://kieai.redpandaai.co"
 _ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PORTS = {"http": 80, "https": 443}
@@ -96,14 +97,30 @@ def webhook_key() -> Secret:
 
 def api_base(flag: str | None) -> str:
     """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
-    base = (flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE).strip().rstrip("/")
+    return _checked(flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE, "an API base")
+
+
+def upload_base(base: str) -> str:
+    """`KIE_UPLOAD_BASE`, else the host that goes with the API at `base`. Raises UsageProblem.
+
+    The vendor's goes with the vendor's API only. Whatever else is at `base` gets the uploads itself:
+    files and key never leave for the vendor while somebody means to try a stand-in.
+    """
+    given = os.environ.get("KIE_UPLOAD_BASE")
+    if given:
+        return _checked(given, "an upload base (KIE_UPLOAD_BASE)")
+    return DEFAULT_UPLOAD_BASE if origin_of(base) == origin_of(DEFAULT_BASE) else base
+
+
+def _checked(given: str, what: str) -> str:
+    base = given.strip().rstrip("/")
     try:
         parts = urlsplit(base)
         usable = parts.scheme in _PORTS and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
     if not usable or "@" in base or parts.query or parts.fragment or _ODD.search(base):
-        raise UsageProblem(f"not an API base: {base}", hint="e.g. https://api.kie.ai")
+        raise UsageProblem(f"not {what}: {base}", hint="e.g. https://api.kie.ai")
     return base
 
 

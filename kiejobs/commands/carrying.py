@@ -26,6 +26,7 @@ from kiejobs.runner import Runner, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
 
     from kiejobs.adapters.system import Secret
     from kiejobs.commands.screen import Screen
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job, Json
+    from kiejobs.core.uploads import Uploads
     from kiejobs.ports import Callbacks
     from kiejobs.reports.progress import RunProgress
     from kiejobs.runner import RunEnd, Settings, Spending
@@ -45,7 +47,10 @@ _BETWEEN_READINGS = 2.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One carrying-out: what is to be done, under which run, within which limits."""
+    """One carrying-out: what is to be done, under which run, within which limits.
+
+    `folder` is the job file's, whose local files may be uploaded; `uploads` are those on record.
+    """
 
     journal: FileJournal
     header: e.RunStarted
@@ -53,6 +58,8 @@ class Errand:
     settings: Settings
     spending: Spending
     callbacks: Callbacks | None = None
+    folder: Path | None = None
+    uploads: Uploads | None = None
 
 
 def new_journal(
@@ -90,12 +97,18 @@ def carry_out(
         with _progress(errand, screen) as progress:
             called_back = errand.settings.callback_url is not None
             async with (
-                opened(space, key, calls_back=called_back) as doors,
+                opened(space, key, calls_back=called_back, folder=errand.folder) as doors,
                 anyio.create_task_group() as group,
             ):
                 clock = space.clock()
                 world = World(
-                    doors.api, errand.journal, doors.artifacts, clock, progress, errand.callbacks
+                    doors.api,
+                    errand.journal,
+                    doors.artifacts,
+                    clock,
+                    progress,
+                    errand.callbacks,
+                    doors.uploads,
                 )
                 runner = Runner(
                     world,
@@ -103,6 +116,7 @@ def carry_out(
                     spending=errand.spending,
                     media_type=media_type_of,
                     reread=Memory(space),
+                    uploads=errand.uploads,
                 )
                 on_signal = _on_signals(errand, space, screen, progress.note)
                 group.start_soon(on_signal)

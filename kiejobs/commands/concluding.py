@@ -110,6 +110,7 @@ def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> Exi
         (stopped is Stop.INTERRUPTED, _interrupted(errand)),
         (stopped is not None, ExitCode.STOPPED),
         (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
+        (end.unready > 0, ExitCode.SOME_FAILED),
         (is_open and not errand.settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )

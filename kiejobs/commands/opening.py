@@ -15,6 +15,7 @@ from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
 from kiejobs.adapters.kie import KieApi
 from kiejobs.adapters.system import Secret, api_key, webhook_key
+from kiejobs.adapters.uploads import KieUploads
 from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
 from kiejobs.core.errors import SpendingStopped
 
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What talks to the world."""
+    """What talks to the world. `uploads` where there is a folder to upload from."""
 
     api: KieApi
     artifacts: FileArtifacts
+    uploads: KieUploads | None
 
 
 def require_key(space: Workspace) -> Secret:
@@ -54,19 +56,25 @@ def is_sendable(key: Secret) -> bool:
 
 @asynccontextmanager
 async def opened(
-    space: Workspace, key: Secret, *, calls_back: bool = False
+    space: Workspace, key: Secret, *, calls_back: bool = False, folder: Path | None = None
 ) -> AsyncIterator[Opened]:
     """The API and the artifact store of this workspace, for the length of a run.
 
-    `calls_back`: a rehearsal's API is to send its callbacks, too.
+    `calls_back`: a rehearsal's API is to send its callbacks, too. `folder`: the job file's, whose local
+    files may be uploaded.
     """
     transport = _rehearsal(space, calls_back=calls_back) if space.sandbox else None
     rule = await _host_rule(space)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.folder, rule, transport)
+    uploads = None
+    if folder is not None:
+        uploads = KieUploads(space.upload_base, key, folder, transport=transport)
     try:
-        yield Opened(api, artifacts)
+        yield Opened(api, artifacts, uploads)
     finally:
+        if uploads is not None:
+            await uploads.close()
         await api.close()
         await artifacts.close()
 

@@ -98,7 +98,7 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
     if isinstance(record, Unanswered):
         message = f"the API does not show task {clean(task_id)}: {record.message}"
         raise StillInDoubt(message, hint="check the id, or try again in a minute")
-    found = mismatch(attempt, record.model, record.input, record.attempt_id)
+    found = mismatch(attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads)
     if found is not None:
         message = f"task {clean(task_id)} is not this job: {clean(found)}"
         raise StillInDoubt(message, hint="look for another task in the vendor's log")

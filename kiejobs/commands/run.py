@@ -7,6 +7,7 @@ the world that the adapters touch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import new_run_id, utc_text
@@ -116,7 +117,13 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
             journal.append(*intentions(lines), *([approval.event] if approval else []))
             job_of = job_by_number(loaded, ledger, elsewhere, line.url)
             settings = replace(settings, callback_url=line.url)
-            errand = replace(errand, settings=settings, callbacks=line.callbacks)
+            errand = replace(
+                errand,
+                settings=settings,
+                callbacks=line.callbacks,
+                folder=Path(wanted.file).parent,
+                uploads=ledger.uploads,
+            )
             end = carry_out(errand, space, key, screen, job_of, lock.release)
         code = conclude(errand, end, space, screen, how.form)
         tell_others(errand, space, screen)

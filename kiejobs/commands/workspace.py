@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.journal import read_journals
 from kiejobs.adapters.lock import live_run
 from kiejobs.adapters.output_folder import OutputFolder
-from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of
+from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of, upload_base
 from kiejobs.core.fold import fold
 from kiejobs.core.policy import NO_POLICY, Policy
 
@@ -47,6 +47,7 @@ class Workspace:
     runs: Path
     outputs: Path
     base: str
+    upload_base: str
     origin: str
     sandbox: bool
     speed: float
@@ -90,6 +91,7 @@ def open_workspace(where: Where) -> Workspace:
         runs=_folder("runs", where.runs, where.policy.runs, where),
         outputs=_folder("outputs", where.outputs, where.policy.outputs, where),
         base=base,
+        upload_base=base if where.sandbox else upload_base(base),
         origin=origin_of(base),
         sandbox=where.sandbox,
         speed=where.speed,

@@ -54,8 +54,27 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A local file's content is at `url`, for requests that are reserved after this line.
+
+    `url` is without its query, which may be a signature. `expires` (UTC) is None where it had one, since
+    it can't be used again then.
+    """
+
+    type: ClassVar[str] = "uploaded"
+    sha256: str
+    url: str
+    bytes: int
+    media_type: str
+    expires: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
-    """The intention to buy, durable before the request leaves. `attempt_id` is one POST's."""
+    """The intention to buy, durable before the request leaves. `attempt_id` is one POST's.
+
+    In `input` a local file stands as `sha256:` and its hash; `uploaded` says what was sent for it.
+    """
 
     type: ClassVar[str] = "reserved"
     attempt_id: str
@@ -211,6 +230,7 @@ Event: TypeAlias = (
     RunStarted
     | Planned
     | Approved
+    | Uploaded
     | Reserved
     | Submitted
     | NotAccepted

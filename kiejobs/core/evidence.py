@@ -3,6 +3,9 @@
 In: an attempt, and what the API says was sent for a task. Out: the first difference in words, or None.
 Touches nothing.
 
+A local file stands in the reservation by its content; the API says the address that it was given. The
+two are the same where that address is on record as an upload of that content.
+
 The API fills defaults in and turns some numeric texts into numbers (observed), so fields that we did
 not send are passed over and `"6"` is taken for 6. Every field that we did send must be there.
 """
@@ -12,11 +15,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from kiejobs.core.uploads import stood_for
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import Json
+    from kiejobs.core.uploads import Uploads
 
 
 def mismatch(
@@ -24,11 +30,13 @@ def mismatch(
     model: str | None,
     sent: Mapping[str, Json] | None,
     sent_attempt: str | None = None,
+    *,
+    uploads: Uploads,
 ) -> str | None:
     """None where the task is the attempt's.
 
     `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it tells
-    two takes of one request apart.
+    two takes of one request apart. `uploads` are those on record (a ledger's).
     """
     reserved = attempt.reserved
     if sent_attempt is not None and sent_attempt != attempt.attempt_id:
@@ -40,9 +48,24 @@ def mismatch(
     for name, value in reserved.input.items():
         if name not in sent:
             return f"it has no `{name}`"
-        if _normal(sent[name]) != _normal(value):
+        if not _is_same(value, sent[name], uploads):
             return f"its `{name}` differs from what was sent"
     return None
+
+
+def _is_same(ours: Json, theirs: Json, uploads: Uploads) -> bool:
+    if _normal(ours) == _normal(theirs):
+        return True
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return stood_for(ours, theirs, uploads)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        pairs = zip(ours, theirs, strict=False)
+        return len(ours) == len(theirs) and all(_is_same(*pair, uploads) for pair in pairs)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(
+            _is_same(value, theirs[name], uploads) for name, value in ours.items()
+        )
+    return False
 
 
 def _normal(value: Json) -> Json:

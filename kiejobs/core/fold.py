@@ -64,6 +64,7 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
     runs: dict[str, e.RunStarted] = {}
     plans: dict[str, str] = {}
     moves: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    uploads: dict[str, set[e.Uploaded]] = {}
     for journal in journals:
         header = journal.header
         if header is None or (origin is not None and header.origin != origin):
@@ -76,13 +77,16 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
             elif isinstance(timed.event, e.Adopted):
                 key = (timed.event.fingerprint, timed.event.take)
                 moves.setdefault(key, []).append((timed.at, timed.event.address))
+            elif isinstance(timed.event, e.Uploaded):
+                uploads.setdefault(timed.event.sha256, set()).add(timed.event)
             else:
                 later.append((journal, timed))
     for _, timed in later:
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    return Ledger((draft.attempt(moves) for draft in drafts.values()), runs, plans)
+    in_order = {sha256: sorted(told, key=repr) for sha256, told in uploads.items()}
+    return Ledger((draft.attempt(moves) for draft in drafts.values()), runs, plans, in_order)
 
 
 def _plans_used(journal: JournalRecord) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kiejobs.core import events as e
+    from kiejobs.core.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +108,21 @@ _WORTH_WHEN_GONE = 2.5
 
 
 class Ledger:
-    """All attempts, by purchase and by address. `plans_used`: plan files by id, with their runs."""
+    """All attempts, by purchase and by address. `plans_used`: plan files by id, with their runs.
+
+    `uploads`: where local files were uploaded to, by the SHA-256 of their content.
+    """
 
     def __init__(
         self,
         attempts: Iterable[Attempt],
         runs: Mapping[str, e.RunStarted],
         plans_used: Mapping[str, str] | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         self.runs = runs
         self.plans_used = plans_used or {}
+        self.uploads = uploads or {}
         self._by_id = _side_by_side({attempt.attempt_id: attempt for attempt in attempts})
         self._by_key: dict[tuple[str, int], Attempt] = {}
         self._by_address: dict[str, list[Attempt]] = {}

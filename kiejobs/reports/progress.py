@@ -25,7 +25,9 @@ SETTLED = frozenset({
 })  # fmt: skip
 """The runner's words after which a job needs nothing more in this run."""
 
-_PASSING = frozenset({"downloading"})  # worth a glance on a terminal, not a line in a log
+_PASSING = frozenset(
+    {"downloading", "uploading"}
+)  # worth a glance on a terminal, not a line in a log
 _STATE = 13
 _LONGEST = 160
 

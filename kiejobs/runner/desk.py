@@ -222,7 +222,7 @@ class Desk:
             self._progress.note(f"a callback for {attempt.address} names a task that the API lacks")
             return
         against = self._owner(ledger, claim) or mismatch(
-            attempt, record.model, record.input, record.attempt_id
+            attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads
         )
         if against is not None:
             self._conflict(claim, attempt, against, may_be_paid=False)

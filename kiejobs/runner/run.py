@@ -24,6 +24,7 @@ from kiejobs.runner.pace import Pace
 from kiejobs.runner.spending import Stop
 from kiejobs.runner.submit import Submitter
 from kiejobs.runner.task import Task, task_of_change
+from kiejobs.runner.uploading import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job
+    from kiejobs.core.uploads import Uploads
     from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
@@ -48,10 +50,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How it ended. `notes` holds, by address, what went wrong with collecting or following."""
+    """How it ended. `notes` holds, by address, what went wrong with collecting or following.
+
+    Also why a job was not sent, where that is its own fault; there are `unready` such jobs.
+    """
 
     notes: Mapping[str, str]
     unsent: int
+    unready: int = 0
 
 
 _RESUMED_PER_SLOT = 10
@@ -62,7 +68,10 @@ async def _nothing_known() -> Ledger:
 
 
 class Runner:
-    """One run. `media_type` tells what a model's files are; `reread` folds all journals anew."""
+    """One run. `media_type` tells what a model's files are; `reread` folds all journals anew.
+
+    `uploads` are the local files' uploads that are on record.
+    """
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class Runner:
         spending: Spending,
         media_type: Callable[[str], str],
         reread: Callable[[], Awaitable[Ledger]] = _nothing_known,
+        uploads: Uploads | None = None,
     ) -> None:
         self._settings = settings
         self._spending = spending
@@ -79,7 +89,8 @@ class Runner:
         self._journal = Owing(world.journal)
         world = replace(world, journal=self._journal)
         pace = Pace(world.clock, settings.rate, settings.lately)
-        self._submitter = Submitter(world, self._journal, settings, spending, pace)
+        uploader = Uploader(world, self._journal, settings, spending, uploads or {})
+        self._submitter = Submitter(world, self._journal, settings, spending, pace, uploader)
         self._follower = Follower(world, settings, spending, media_type)
         self._desk = Desk(
             world, settings, spending, self._follower, self._submitter, reread, self._guarded
@@ -111,7 +122,8 @@ class Runner:
         self._journal.pay()
         if self._unexpected:
             raise self._unexpected[0]
-        return RunEnd(dict(self._follower.notes), self._unsent)
+        unready = self._submitter.unready
+        return RunEnd({**self._follower.notes, **unready}, self._unsent, len(unready))
 
     async def _in_waves(
         self,
@@ -121,7 +133,7 @@ class Runner:
     ) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
         slots = anyio.Semaphore(self._settings.in_flight)
-        creates = anyio.Semaphore(self._settings.creates)
+        starts = anyio.Semaphore(self._at_once)
         tasks = () if self._settings.detach else filter(None, map(task_of_change, lines))
         spending = [line for line in lines if line.spends]
         first = canaries(spending) if self._settings.canary else {}
@@ -131,9 +143,9 @@ class Runner:
                 chosen = set(first.values())
                 ahead = [line for line in spending if line.address in chosen]
                 async with anyio.create_task_group() as canaries_:
-                    await self._start(ahead, job_of, slots, creates, canaries_)
+                    await self._start(ahead, job_of, slots, starts, canaries_)
                 spending = list(self._approved(spending, first))
-            await self._start(spending, job_of, slots, creates, group)
+            await self._start(spending, job_of, slots, starts, group)
             all_reserved()
 
     async def _resume(self, tasks: Iterable[Task], group: TaskGroup) -> None:
@@ -155,18 +167,23 @@ class Runner:
         lines: Iterable[Change],
         job_of: Callable[[int], Job],
         slots: anyio.Semaphore,
-        creates: anyio.Semaphore,
+        starts: anyio.Semaphore,
         group: TaskGroup,
     ) -> None:
-        """Until no create is under way any more; the tasks are followed on in `group`."""
+        """Until none is being started any more; the tasks are followed on in `group`."""
         for line in lines:
             await slots.acquire()
-            await creates.acquire()
-            group.start_soon(self._guarded, self._job(line, job_of, slots, creates))
-        for _ in range(self._settings.creates):
-            await creates.acquire()
-        for _ in range(self._settings.creates):
-            creates.release()
+            await starts.acquire()
+            group.start_soon(self._guarded, self._job(line, job_of, slots, starts))
+        for _ in range(self._at_once):
+            await starts.acquire()
+        for _ in range(self._at_once):
+            starts.release()
+
+    @property
+    def _at_once(self) -> int:
+        """Jobs being started: uploads have places of their own, so that they keep no create waiting."""
+        return self._settings.creates + self._settings.uploads
 
     def _approved(self, lines: Iterable[Change], first: Mapping[str, str]) -> Iterator[Change]:
         """What is not bought yet and whose canary succeeded."""
@@ -185,14 +202,14 @@ class Runner:
         line: Change,
         job_of: Callable[[int], Job],
         slots: anyio.Semaphore,
-        creates: anyio.Semaphore,
+        starts: anyio.Semaphore,
     ) -> None:
         """One job from its line in the plan to its files."""
         try:
             try:
                 task = await self._submit(line, job_of)
             finally:
-                creates.release()
+                starts.release()
             if task is not None and not self._settings.detach:
                 await self._follower.follow(task)
         finally:

@@ -27,6 +27,7 @@ class Settings:
     wait: float = 3600.0
     in_flight: int = 100
     creates: int = 4
+    uploads: int = 4
     downloads: int = 8
     give_up: float = 60.0
     lately: tuple[float, ...] = ()

@@ -4,7 +4,7 @@ In: a job. Out: the task that the API made of it, or word that there is none. To
 journal, through their ports.
 
 reserved -> POST -> outcome is one shielded section: neither Ctrl-C nor a failing sibling may come
-between the intention and the record of what became of it.
+between the intention and the record of what became of it. Local files are uploaded before it begins.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from kiejobs import ports
 from kiejobs.core import events as e
 from kiejobs.core.errors import JournalProblem
 from kiejobs.core.types import Failure
+from kiejobs.core.uploads import as_sent
 from kiejobs.core.urls import bare
 from kiejobs.runner.spending import Stop
 from kiejobs.runner.task import Task, task_of_reservation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kiejobs.core.types import Job, Json
     from kiejobs.ports import World
     from kiejobs.runner.owing import Owing
     from kiejobs.runner.pace import Pace, Slot
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.spending import Spending
+    from kiejobs.runner.uploading import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
 
@@ -38,10 +42,19 @@ class _NotNow(Exception):
 
 
 class Submitter:
-    """Buys one job at a time for each caller; the pace and the budget are shared."""
+    """Buys one job at a time for each caller; the pace and the budget are shared.
+
+    `unready` says, by address, why a job was not sent: one of its files can't be.
+    """
 
     def __init__(
-        self, world: World, journal: Owing, settings: Settings, spending: Spending, pace: Pace
+        self,
+        world: World,
+        journal: Owing,
+        settings: Settings,
+        spending: Spending,
+        pace: Pace,
+        uploader: Uploader,
     ) -> None:
         self._api = world.api
         self._journal = journal
@@ -50,8 +63,11 @@ class Submitter:
         self._settings = settings
         self._spending = spending
         self._pace = pace
+        self._uploader = uploader
+        self._places = anyio.Semaphore(settings.creates)
         self._in_flight: dict[str, anyio.Event] = {}
         self.doubts: dict[str, float] = {}
+        self.unready: dict[str, str] = {}
 
     async def answered(self, attempt_id: str) -> None:
         """Until what the API made of this attempt is on record, where it is being sent from here."""
@@ -65,10 +81,14 @@ class Submitter:
         What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
         reservation of its own. What is in doubt never does.
         """
-        while (slot := await self._pace.slot(self._has_stopped)) is not None:
-            with anyio.CancelScope(shield=True):
-                outcome = await self._once(job, slot)
-            self._pace.give_back(slot)
+        while (ready := await self._uploader.bring(job)) is not None:
+            if isinstance(ready, ports.Unusable):
+                return self._not_ready(job, ready)
+            async with self._places:
+                urls = self._uploader.urls(job)
+                if urls is None:
+                    continue  # it waited so long that they have expired
+                outcome = await self._in_its_turn(job, urls)
             match outcome:
                 case None:
                     break
@@ -86,6 +106,24 @@ class Submitter:
         self._progress.job(job.address, "not submitted", self._spending.why)
         return None
 
+    async def _in_its_turn(
+        self, job: Job, urls: Mapping[str, str]
+    ) -> Task | ports.CreateOutcome | None:
+        slot = await self._pace.slot(self._has_stopped)
+        if slot is None:
+            return None
+        with anyio.CancelScope(shield=True):
+            outcome = await self._once(job, slot, urls)
+        self._pace.give_back(slot)
+        return outcome
+
+    def _not_ready(self, job: Job, unusable: ports.Unusable) -> Literal["settled"]:
+        """Nothing was reserved, and nothing will be with this file."""
+        self.unready[job.address] = unusable.message
+        self._spending.failed(f"{job.address}: {unusable.message}")
+        self._progress.job(job.address, "not submitted", unusable.message)
+        return "settled"
+
     def _has_stopped(self) -> bool:
         return self._spending.stopped is not None
 
@@ -96,7 +134,9 @@ class Submitter:
             why = f"the API could not be reached for {missing:.0f} s: {message}"
             self._spending.stop(Stop.UNREACHABLE, why)
 
-    async def _once(self, job: Job, slot: Slot) -> Task | ports.CreateOutcome | None:
+    async def _once(
+        self, job: Job, slot: Slot, urls: Mapping[str, str]
+    ) -> Task | ports.CreateOutcome | None:
         """One reservation, one POST, one outcome on record."""
         reservation = _reservation(job)
 
@@ -114,7 +154,7 @@ class Submitter:
             self._progress.job(job.address, "reserved")
 
         try:
-            outcome = await self._api.create(_body(job, reservation.attempt_id), reserve)
+            outcome = await self._api.create(_body(job, reservation.attempt_id, urls), reserve)
             if isinstance(outcome, ports.NotSent):
                 return outcome
             self._pace.answered()
@@ -200,9 +240,10 @@ def _reservation(job: Job) -> e.Reserved:
     )
 
 
-def _body(job: Job, attempt_id: str) -> dict[str, Json]:
+def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]:
     """The request, its callback URL carrying the attempt's id: evidence that can end a doubt."""
     body = job.body
+    body["input"] = as_sent(body["input"], urls)
     if job.callback_url is not None and job.correlate:
         url, mark, fragment = job.callback_url.partition("#")
         body["callBackUrl"] = (

@@ -37,6 +37,7 @@ MESSAGES = {
 UNAUTHORISED = "Unauthorized – Authentication failed. Check your API key."  # noqa: RUF001 - their dash
 UNKNOWN_TASK = "recordInfo is null"
 NOT_OURS = "url is wrong"
+UNREACHABLE = "The input file could not be downloaded"  # no text for this was ever seen
 
 
 def compact(value: Json) -> str:

@@ -1,7 +1,7 @@
 """The vendor's API imitated, as one ASGI 3 app.
 
 In: HTTP requests through ASGI. Out: answers as the service was observed to give them, and scripted
-faults. Touches the two logs in its store, and the network only through the callback sender that it
+faults. Touches the two logs and the uploads in its store, and the network only through the callback sender that it
 was handed.
 
 What it does before it answers, in this order: notes what other processes have sold; turns away
@@ -23,6 +23,7 @@ from kiejobs.sandbox.desk import Desk
 from kiejobs.sandbox.faults import NO_FAULTS, Draws, Faults
 from kiejobs.sandbox.jobs import Jobs
 from kiejobs.sandbox.pace import Pace
+from kiejobs.sandbox.uploads import Uploads
 from kiejobs.sandbox.wire import deliver, read_request
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Sandbox:
         self._callbacks.send = self.send_callback
         pace = Pace(self.speed, (task.at for task in self._charges.tasks.values()))
         draws = Draws(self.faults)
-        self._desk = Desk(self._jobs, draws, pace, self._callbacks, self.clock)
+        uploads = Uploads(self.store)
+        self._desk = Desk(self._jobs, draws, pace, self._callbacks, self.clock, uploads)
 
     def move_to(self, base_url: str, send_callback: SendCallback) -> None:
         """It is reached at `base_url` now: results are there, and callbacks can be sent."""

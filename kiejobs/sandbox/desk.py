@@ -5,12 +5,19 @@ In: requests that were let in. Out: `Response`s. Touches what the jobs and the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.answers import MESSAGES, NOT_OURS, bare, error, plain, success
+from kiejobs.sandbox.answers import (
+    MESSAGES,
+    NOT_OURS,
+    UNREACHABLE,
+    bare,
+    error,
+    plain,
+    success,
+)
 from kiejobs.sandbox.files import file_answer, no_file
-from kiejobs.sandbox.uploads import Uploads
 from kiejobs.sandbox.wire import Response
 
 if TYPE_CHECKING:
@@ -22,6 +29,8 @@ if TYPE_CHECKING:
     from kiejobs.sandbox.faults import Draws, Effect
     from kiejobs.sandbox.jobs import Jobs
     from kiejobs.sandbox.pace import Pace
+    from kiejobs.sandbox.tasks import Fate
+    from kiejobs.sandbox.uploads import Uploads
     from kiejobs.sandbox.wire import Request
 
 _NOTHING = Response(200, b"")
@@ -37,7 +46,7 @@ class Desk:
     pace: Pace
     callbacks: Callbacks
     clock: SandboxClock
-    uploads: Uploads = field(default_factory=Uploads)
+    uploads: Uploads
 
     def route(self, request: Request) -> Response:
         found = self._routes().get(request.path)
@@ -57,7 +66,7 @@ class Desk:
             return plain(403, "Forbidden")
         _, kind, *rest = request.path.split("/")
         if kind == "uploads":
-            upload = self.uploads.files.get("/".join(rest))
+            upload = self.uploads.find("/".join(rest), self.clock.now())
             return no_file() if upload is None else file_answer(request, upload)
         return self._result(request, rest[0], "/".join(rest[1:]))
 
@@ -88,12 +97,23 @@ class Desk:
         fields = body.get("input") if isinstance(body, dict) else None
 
         def act(effect: Effect) -> Response:
-            response, task = self.jobs.create(body, effect.destiny)
+            response, task = self.jobs.create(body, self._destiny(effect, fields))
             if task is not None:
                 self.callbacks.expect(task)
             return response
 
         return self._played("create", fields if isinstance(fields, dict) else {}, act)
+
+    def _destiny(self, effect: Effect, fields: Json) -> Fate:
+        """A task fails in the end whose file can't be fetched, unless a fault wants it otherwise.
+
+        That the service takes such a create is a guess: it is seen to fetch only later.
+        """
+        destiny = effect.destiny
+        lacks = self.uploads.lacks_any(fields, self.jobs.base_url, self.clock.now())
+        if lacks and destiny.end == "success":
+            return replace(destiny, end="fail", fail_code="400", fail_msg=UNREACHABLE)
+        return destiny
 
     def _poll(self, request: Request) -> Response:
         task_id = request.query.get("taskId")

@@ -1,7 +1,8 @@
-"""The three upload routes, kept in memory: nothing that is uploaded outlives the process.
+"""The three upload routes, and the addresses that they hand out.
 
-In: requests. Out: answers in the recorded shape, and the uploaded bytes. Touches nothing; a URL to
-be fetched isn't, since the sandbox calls out to nobody: a small picture stands for what it holds.
+In: requests. Out: answers in the recorded shape, and the uploaded bytes for a day. Touches the shelf in
+the store; a URL to be fetched isn't, since the sandbox calls out to nobody: a small picture stands for
+what it holds.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
 from kiejobs.sandbox.clock import iso
 from kiejobs.sandbox.content import Content
+from kiejobs.sandbox.shelf import Shelf
 from kiejobs.sandbox.stills import draw_png
 from kiejobs.sandbox.wire import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kiejobs.core.types import Json
     from kiejobs.sandbox.wire import Request
 
 _USER = "100000"
@@ -35,10 +41,20 @@ class _Upload:
 
 
 class Uploads:
-    """What was uploaded, by its path."""
+    """What was uploaded, by its path on the imitated host."""
 
-    def __init__(self) -> None:
-        self.files: dict[str, Content] = {}
+    def __init__(self, store: Path) -> None:
+        self._shelf = Shelf(store)
+
+    def find(self, path: str, now: float) -> Content | None:
+        return self._shelf.get(path, now)
+
+    def lacks_any(self, request_input: Json, base_url: str, now: float) -> bool:
+        """Does a request point at an upload of ours that isn't there, or not any more?"""
+        start = f"{base_url}/uploads/"
+        own = (text for text in _texts(request_input) if text.startswith(start))
+        paths = (unquote(urlsplit(url).path).partition("/uploads/")[2] for url in own)
+        return any(self.find(path, now) is None for path in paths)
 
     def answer(self, request: Request, base_url: str, now: float) -> Response:
         """One of the three routes; errors with the status that is documented for them."""
@@ -47,18 +63,31 @@ class Uploads:
             return bare(400, {"success": False, "msg": upload})
         path = f"kieai/{_USER}/{upload.path.strip('/')}/{upload.name}"
         media_type = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
-        self.files[path] = Content(media_type, upload.data)
+        self._shelf.put(path, Content(media_type, upload.data), now)
         return _uploaded(
             {
                 "success": True,
                 "fileName": upload.name,
                 "filePath": path,
-                "downloadUrl": f"{base_url}/uploads/{path}",
+                "downloadUrl": f"{base_url}/uploads/{quote(path)}",
                 "fileSize": len(upload.data),
                 "mimeType": media_type,
                 "uploadedAt": iso(now),
             }
         )
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Every text in it, however deep."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, dict):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def _uploaded(data: dict[str, Any]) -> Response:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from kiejobs.core.events import Event, RunStarted
-    from kiejobs.core.types import Json
+    from kiejobs.core.types import Json, LocalFile
 
 _TURNS = 10  # of the event loop, until whoever is awake has come to a wait
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -192,6 +192,35 @@ class MemoryArtifacts:
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         del collected_at
         self.marked += [file.path for file in files]
+
+
+class FakeUploads:
+    """Answers as it was told to, then takes everything; `takes` so many seconds for each."""
+
+    def __init__(self, *outcomes: ports.UploadOutcome | None, takes: float = 0.0) -> None:
+        self.outcomes = deque(outcomes)
+        self.asked: list[LocalFile] = []
+        self.clock: ports.Clock | None = None
+        self.takes = takes
+        self.query = ""
+        self.at_once = self.most_at_once = 0
+
+    async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+        self.asked.append(file)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.clock is not None:
+                await self.clock.sleep(self.takes)
+            outcome = self.outcomes.popleft() if self.outcomes else None
+            return outcome or ports.Uploaded(f"{url_of(file)}{self.query}")
+        finally:
+            self.at_once -= 1
+
+
+def url_of(file: LocalFile) -> str:
+    """Where it is once it was uploaded."""
+    return f"http://fake.invalid/uploads/{file.sha256}"
 
 
 class FakeCallbacks:

@@ -167,7 +167,7 @@ class House:
                     return False
                 record = await self._record(task_id, life)
                 if record is None or mismatch(
-                    attempt, record.model, record.input, record.attempt_id
+                    attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads
                 ):
                     return False
             errand = self._errand(place, run_id, "resolve", [], How())

@@ -24,6 +24,13 @@ _KEYS = (
         "The account's key. Needed by whatever talks to the real API, by nothing else.",
     ),
     ("KIE_API_BASE", "The API's base where `--base-url` is not given."),
+    (
+        "KIE_UPLOAD_BASE",
+        (
+            "Where local files are uploaded to. When it is not set: the vendor's upload host for the vendor's "
+            "API, else the API's base itself."
+        ),
+    ),
     ("KIE_WEBHOOK_HMAC_KEY", "Never used for sending; cut out of reports on bugs like the key."),
     ("NO_COLOR", "Any value: no colours."),
 )

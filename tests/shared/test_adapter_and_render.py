@@ -63,7 +63,7 @@ def test_what_was_sent_is_recognised_in_what_recordinfo_says() -> None:
             if isinstance(outcome, ports.TaskRecord) and outcome.task_id in sent:
                 body = sent[outcome.task_id]
                 attempt = attempt_of(body["model"], body["input"])
-                assert mismatch(attempt, outcome.model, outcome.input) is None
+                assert mismatch(attempt, outcome.model, outcome.input, uploads={}) is None
                 seen += 1
     assert seen > 3
 

@@ -1,0 +1,71 @@
+"""Local files on their way to the API: which address stands for which content, and for how long.
+
+In: `uploaded` events, requests in which local files stand by their refs. Out: which addresses can still
+be used; the request as it is sent. Touches nothing.
+
+The vendor keeps an upload for 24 hours by its newer pages [contract: documented]. It may fetch the file
+some time after the create, so an address is only handed out while four of these hours are left.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from kiejobs.core.urls import bare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiejobs.core.events import Uploaded
+    from kiejobs.core.types import Json
+
+    Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
+    """By SHA-256 of the content."""
+
+KEPT = timedelta(hours=24)
+MARGIN = timedelta(hours=4)
+_SLACK = timedelta(minutes=5)  # by which a clock may have been set back meanwhile
+
+_REF = "sha256:"
+
+
+def expiry(begun: datetime) -> str:
+    """When an upload that began then is gone at the latest, as UTC text."""
+    at = (begun + KEPT).astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def is_fresh(expires: str | None, now: datetime) -> bool:
+    """Can an address that expires then be sent now?
+
+    One that seems to be kept for longer than it can be was written under another clock: not that one.
+    """
+    try:
+        left = datetime.fromisoformat(expires or "") - now
+    except (ValueError, TypeError):  # TypeError: a time without a zone
+        return False
+    return MARGIN < left <= KEPT + _SLACK
+
+
+def freshest(uploads: Sequence[Uploaded], now: datetime) -> Uploaded | None:
+    """Of one content's uploads the one that can be used longest; None where none can."""
+    fresh = [upload for upload in uploads if is_fresh(upload.expires, now)]
+    return max(fresh, key=lambda upload: (upload.expires or "", upload.url), default=None)
+
+
+def as_sent(value: Json, urls: Mapping[str, str]) -> Json:
+    """A request's value with each ref that `urls` has replaced by its address."""
+    if isinstance(value, str):
+        return urls.get(value, value)
+    if isinstance(value, list | tuple):
+        return [as_sent(item, urls) for item in value]
+    if isinstance(value, dict):
+        return {name: as_sent(item, urls) for name, item in value.items()}
+    return value
+
+
+def stood_for(ref: str, url: str, uploads: Uploads) -> bool:
+    """Was the content of this ref once uploaded to that address? Queries aside: they aren't on record."""
+    known = uploads.get(ref.removeprefix(_REF), ()) if ref.startswith(_REF) else ()
+    return any(upload.url == bare(url) for upload in known)

@@ -1,0 +1,164 @@
+"""Local files brought to where the API can fetch them, just before they are needed.
+
+In: jobs. Out: for each of a job's files the address that is sent for it; `uploaded` events. Touches: the
+upload host and the journal, through their ports.
+
+A content is uploaded once: jobs that share it wait for one upload, and one on record from an earlier run
+is used as long as it is fresh. Uploads are free and harmless to repeat, so what did not come about is
+tried again; they happen before anything is reserved, and never leave a doubt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from kiejobs import ports
+from kiejobs.core import events as e
+from kiejobs.core.errors import JournalProblem
+from kiejobs.core.uploads import expiry, freshest, is_fresh
+from kiejobs.core.urls import bare
+from kiejobs.runner.spending import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.core.types import Job, LocalFile
+    from kiejobs.core.uploads import Uploads
+    from kiejobs.ports import World
+    from kiejobs.runner.owing import Owing
+    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.spending import Spending
+
+_FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
+_SLOWEST_RETRY = 15.0
+_LONGEST_NAP = 1.0  # seconds until it is noticed that spending has stopped
+
+
+class Uploader:
+    """One for all jobs of a run. `known` are the uploads on record."""
+
+    def __init__(
+        self, world: World, journal: Owing, settings: Settings, spending: Spending, known: Uploads
+    ) -> None:
+        self._uploads = world.uploads
+        self._journal = journal
+        self._clock = world.clock
+        self._progress = world.progress
+        self._give_up = settings.give_up
+        self._spending = spending
+        self._known = known
+        self._places = anyio.Semaphore(settings.uploads)
+        self._turns: dict[str, anyio.Lock] = {}
+        self._urls: dict[str, tuple[str, str]] = {}
+        self._unusable: dict[LocalFile, ports.Unusable] = {}
+        self._missing_since: float | None = None
+
+    async def bring(self, job: Job) -> Literal["ready"] | ports.Unusable | None:
+        """Upload what is needed; all of it is on record when it is ready.
+
+        `Unusable` where a file can't be sent; None where spending has stopped.
+        """
+        for file in job.files:
+            turn = self._turns.setdefault(file.sha256, anyio.Lock())
+            try:
+                async with turn:
+                    done = await self._in_turn(file, job)
+            finally:
+                if not turn.statistics().locked:  # else it was handed on to one who waited
+                    self._turns.pop(file.sha256, None)
+            if done != "ready":
+                return done
+        return "ready"
+
+    def urls(self, job: Job) -> Mapping[str, str] | None:
+        """By ref, what is sent for each of the job's files; None where one isn't fresh (any more)."""
+        found = {file.ref: self._fresh(file.sha256) for file in job.files}
+        urls = {ref: url for ref, url in found.items() if url is not None}
+        return urls if len(urls) == len(found) else None
+
+    async def _in_turn(self, file: LocalFile, job: Job) -> Literal["ready"] | ports.Unusable | None:
+        if self._fresh(file.sha256) is not None:
+            return "ready"
+        return self._unusable.get(file) or await self._upload(file, job)
+
+    def _fresh(self, sha256: str) -> str | None:
+        now = self._clock.now()
+        url, expires = self._urls.get(sha256, ("", ""))
+        if is_fresh(expires, now):
+            return url
+        known = freshest(self._known.get(sha256, ()), now)
+        return None if known is None else known.url
+
+    async def _upload(self, file: LocalFile, job: Job) -> Literal["ready"] | ports.Unusable | None:
+        """Until it is uploaded, or can't be, or spending has stopped."""
+        misses: list[float] = []
+        while not self._has_stopped():
+            expires = expiry(self._clock.now())
+            match await self._try(file, job):
+                case ports.Uploaded(url=url):
+                    self._missing_since = None
+                    return "ready" if self._is_on_record(file, url, expires) else None
+                case ports.Unusable() as unusable:
+                    return self._unusable.setdefault(file, unusable)
+                case ports.Refused(code=code, message=message):
+                    self._spending.stop(Stop.KEY, f"the upload host says {code}: {message}")
+                case ports.NotUploaded(message=message):
+                    self._progress.job(job.address, "waiting", f"{file.path}: {message}")
+                    misses.append(self._clock.monotonic())
+                    if self._is_enough(misses, message):
+                        why = f"{file.path} could not be uploaded: {message}"
+                        return self._unusable.setdefault(file, ports.Unusable(why))
+                    await self._rest(_FIRST_RETRY * 2 ** min(len(misses) - 1, 8))
+        return None
+
+    async def _try(self, file: LocalFile, job: Job) -> ports.UploadOutcome | None:
+        """One upload; None where spending stopped before it was done."""
+        if self._uploads is None:
+            raise LookupError(f"{job.address} has local files, and there is nothing to upload with")
+        outcome: ports.UploadOutcome | None = None
+        self._progress.job(job.address, "uploading")
+        async with self._places, anyio.create_task_group() as group:
+
+            async def leave_when_stopped() -> None:
+                while not self._has_stopped():
+                    await self._clock.sleep(_LONGEST_NAP)
+                group.cancel_scope.cancel()
+
+            group.start_soon(leave_when_stopped)
+            outcome = await self._uploads.upload(file)
+            group.cancel_scope.cancel()
+        return outcome
+
+    def _is_on_record(self, file: LocalFile, url: str, expires: str) -> bool:
+        """What was uploaded is durable before anything is reserved that will name it."""
+        written = bare(url)
+        reusable = expires if written == url else None
+        event = e.Uploaded(file.sha256, written, file.bytes, file.media_type, reusable)
+        try:
+            self._journal.append(event)
+        except JournalProblem as problem:
+            self._spending.stop(Stop.JOURNAL, problem.message)
+            return False
+        self._urls[file.sha256] = (url, expires)
+        return True
+
+    def _is_enough(self, misses: list[float], message: str) -> bool:
+        """Our patience with one file; and with the host, where no file comes through any more."""
+        if self._missing_since is None:
+            self._missing_since = misses[-1]
+        missing = misses[-1] - self._missing_since
+        if missing >= self._give_up:
+            why = f"nothing could be uploaded for {missing:.0f} s: {message}"
+            self._spending.stop(Stop.UNREACHABLE, why)
+            return False
+        return misses[-1] - misses[0] >= self._give_up
+
+    async def _rest(self, seconds: float) -> None:
+        until = self._clock.monotonic() + min(seconds, _SLOWEST_RETRY)
+        while not self._has_stopped() and (left := until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, _LONGEST_NAP))
+
+    def _has_stopped(self) -> bool:
+        return self._spending.stopped is not None
