@@ -15,6 +15,7 @@ import anyio
 import pytest
 
 from kiejobs import ports
+from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.adapters.uploads import KieUploads
 from kiejobs.core.types import LocalFile
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def uploaded(url: str, folder: Path, file: LocalFile = CUP) -> ports.UploadOutcome:
     async def go() -> ports.UploadOutcome:
-        uploads = KieUploads(url, Secret(KEY), folder)
+        uploads = KieUploads(url, Secret(KEY), LocalFolder(folder))
         try:
             return await uploads.upload(file)
         finally:
@@ -127,20 +128,21 @@ def test_a_file_that_changes_while_it_is_sent_is_never_sent_whole(folder: Path) 
     assert b"???" not in seen
 
 
-@pytest.mark.parametrize("kind", ["folder", "pipe", "missing", "circle"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "missing", "circle", "outside"])
 def test_what_is_no_file_is_unusable_at_once(folder: Path, kind: str) -> None:
-    path = folder / CUP.path
-    path.unlink()
+    path, outside = folder / CUP.path, folder.parent / f"{folder.name}.webp"
+    path.rename(outside)
     make = {
         "folder": path.mkdir,
         "pipe": lambda: os.mkfifo(path),
         "missing": list,
         "circle": lambda: path.symlink_to(path),
+        "outside": lambda: path.symlink_to(outside),
     }
     make[kind]()
     outcome = uploaded("http://127.0.0.1:9", folder)
     assert isinstance(outcome, ports.Unusable)
-    assert outcome.message.startswith(f"can't read {CUP.path}: ")
+    assert outcome.message.startswith(f"{CUP.path}: it ")
 
 
 # --- what answers mean -----------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def test_it_can_be_left_in_the_middle(folder: Path) -> None:
     with raw_server(lambda wire: wire.over.wait(30)) as server:
 
         async def go() -> float:
-            uploads = KieUploads(server.url, Secret(KEY), folder)
+            uploads = KieUploads(server.url, Secret(KEY), LocalFolder(folder))
             start = time.monotonic()
             with anyio.move_on_after(0.3):
                 await uploads.upload(CUP)

@@ -12,8 +12,6 @@ the names on this machine leaves, and one name means one content.
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
@@ -25,11 +23,11 @@ from kiejobs import ports
 from kiejobs.adapters.answers import read_envelope
 from kiejobs.adapters.kie import USER_AGENT, exchange, tls, without_key
 from kiejobs.adapters.net_words import in_words
+from kiejobs.core.local_files import NoFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kiejobs.adapters.answers import Envelope
+    from kiejobs.adapters.local_files import LocalFolder
     from kiejobs.adapters.system import Secret
     from kiejobs.core.types import LocalFile
 
@@ -44,8 +42,6 @@ _SLOWEST = 20_000  # bytes a second that are waited for
 _PATIENCE = 60.0  # seconds for everything but the bytes themselves
 _AGAIN = {"408", "425", "429"}
 _NO_KEY = {"401", "403"}
-_OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""A pipe that somebody put in a file's place would be waited for otherwise."""
 
 _EXTENSIONS = {
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif",
@@ -67,7 +63,7 @@ class KieUploads:
         self,
         base: str,
         key: Secret,
-        folder: Path,
+        folder: LocalFolder,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -89,15 +85,17 @@ class KieUploads:
         await self._client.aclose()
 
     async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+        found = self._folder.open(file.path)
+        if isinstance(found, NoFile):
+            return ports.Unusable(f"{file.path}: it {found.why}")
         try:
-            with _opened(self._folder / file.path) as stream:
+            with found as stream:
                 await anyio.to_thread.run_sync(_require_planned, stream, file)
                 return await self._send(stream, file)
         except _Changed:
             return ports.Unusable(f"{file.path} was changed since it was planned; run again")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else None
-            return ports.Unusable(f"can't read {file.path}: {why or error}")
+        except OSError as error:
+            return ports.Unusable(f"can't read {file.path}: {error.strerror or error}")
 
     async def _send(self, stream: BinaryIO, file: LocalFile) -> ports.UploadOutcome:
         try:
@@ -179,15 +177,6 @@ class _AsPlanned:
         chunk = self._stream.read(_CHUNK)
         self._digest.update(chunk)
         return chunk
-
-
-def _opened(path: Path) -> BinaryIO:
-    """A plain file, for reading. Raises OSError for anything else."""
-    descriptor = os.open(path, _OPEN)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError("it is no file")
-    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _require_planned(stream: BinaryIO, file: LocalFile) -> None:

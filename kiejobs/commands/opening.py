@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
 from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import Secret, api_key, webhook_key
 from kiejobs.adapters.uploads import KieUploads
 from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
@@ -69,7 +70,7 @@ async def opened(
     artifacts = FileArtifacts(space.folder, rule, transport)
     uploads = None
     if folder is not None:
-        uploads = KieUploads(space.upload_base, key, folder, transport=transport)
+        uploads = KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
     try:
         yield Opened(api, artifacts, uploads)
     finally:

@@ -13,6 +13,7 @@ import pytest
 
 from kiejobs import ports
 from kiejobs.adapters.in_process import InProcess
+from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.adapters.uploads import KieUploads
 from kiejobs.core.types import LocalFile
@@ -72,19 +73,19 @@ def fake(folder: Path) -> Iterator[Play]:
 @contextmanager
 def in_process(folder: Path) -> Iterator[Play]:
     base, transport = "http://sandbox.invalid", InProcess(sandbox(folder))
-    yield played(lambda: KieUploads(base, Secret("k"), folder, transport=transport))
+    yield played(lambda: KieUploads(base, Secret("k"), LocalFolder(folder), transport=transport))
 
 
 @contextmanager
 def on_a_socket(folder: Path) -> Iterator[Play]:
     with serving(sandbox(folder)) as url:
-        yield played(lambda: KieUploads(url, Secret("k"), folder))
+        yield played(lambda: KieUploads(url, Secret("k"), LocalFolder(folder)))
 
 
 @contextmanager
 def at_the_judge(folder: Path) -> Iterator[Play]:
     with Judge(folder / "log") as judge:
-        yield played(lambda: KieUploads(judge.url, Secret(KEY), folder))
+        yield played(lambda: KieUploads(judge.url, Secret(KEY), LocalFolder(folder)))
 
 
 @pytest.fixture(params=[fake, in_process, on_a_socket, at_the_judge])
