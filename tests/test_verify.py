@@ -35,6 +35,8 @@ WHOLE = box(b"ftyp", 24) + box(b"moov", 40) + box(b"mdat", 100)
         ("text/html; charset=utf-8", "video/mp4", False),
         ("application/json", "video/mp4", False),
         ("image/png", "video/mp4", False),
+        ("video/mp4", "application/octet-stream", True),
+        ("image/png", "application/octet-stream", True),
     ],
 )
 def test_what_a_host_calls_a_file_must_go_with_what_was_promised(

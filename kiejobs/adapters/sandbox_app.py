@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.system import model_names, read_schema, read_source
+from kiejobs.adapters.model_files import ModelFiles, UsableSchemas
+from kiejobs.adapters.system import read_source
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import post_callback
 from kiejobs.sandbox.fault_file import read_faults
@@ -38,9 +39,8 @@ def make_sandbox(
     Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read.
     """
     faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
-    schemas = {model: read_schema(f"models/{model}.json") for model in model_names()}
     return Sandbox(
-        schemas,
+        UsableSchemas(ModelFiles()),
         store,
         speed=speed,
         faults=faults,

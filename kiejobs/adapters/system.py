@@ -179,7 +179,7 @@ def _stays(link: Path) -> bool:
 
 
 def is_shown(path: Path, root: Path) -> bool:
-    """Below `root`, and not in a hidden place there: `.git/config` may hold a token."""
+    """Both resolved: below `root`, and not in a hidden place there: `.git/config` may hold a token."""
     if not path.is_relative_to(root):
         return False
     return not any(part.startswith(".") for part in path.relative_to(root).parts)

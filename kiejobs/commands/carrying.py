@@ -15,7 +15,7 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.adapters.journal import FileJournal
-from kiejobs.commands.loading import media_type_of
+from kiejobs.commands.known_models import media_type_of
 from kiejobs.commands.opening import opened
 from kiejobs.commands.planning import does_something
 from kiejobs.core import events as e

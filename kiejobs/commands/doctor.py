@@ -17,10 +17,11 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.adapters.journal import sync_folder
+from kiejobs.adapters.model_files import ModelFiles
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.commands.opening import is_sendable, opened
 from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, JournalProblem
+from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
 from kiejobs.ports import Unanswered
 from kiejobs.reports.check_reports import Check, doctor_document, doctor_text
 from kiejobs.reports.documents import json_text
@@ -44,6 +45,7 @@ def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
     checks = [
         *_versions(),
         _policy(space),
+        _models(),
         *_key(space),
         *_api(space),
         *_folders(space),
@@ -69,6 +71,23 @@ def _versions() -> Iterator[Check]:
 
 def _policy(space: Workspace) -> Check:
     return Check("policy", ok=True, detail=policy_detail(space.policy))
+
+
+def _models() -> Check:
+    hint = "`kiejobs models list` tells what is wrong, and where"
+    try:
+        files = ModelFiles()
+    except UsageProblem as problem:
+        return Check("models", ok=False, detail=problem.message, hint=problem.hint)
+    own = len(files.own)
+    detail = f"{len(files.names) - own} bundled"
+    if files.folder is not None:
+        detail += f", {own} of the project's own in {files.folder}"
+    found, _ = files.problems()
+    if found:
+        first = next(iter(found))
+        return Check("models", ok=False, detail=f"{first.place}: {first.message}", hint=hint)
+    return Check("models", ok=True, detail=detail)
 
 
 def _key(space: Workspace) -> Iterator[Check]:

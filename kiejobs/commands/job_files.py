@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, repository_of
+from kiejobs.adapters.model_files import FOLDER as SCHEMAS
 from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import read_source
 from kiejobs.commands.loading import Beside, load
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import InvalidJobFile, UsageProblem
+from kiejobs.core.model_form import IS_ID
 from kiejobs.core.policy import FILE
 
 if TYPE_CHECKING:
@@ -56,13 +58,14 @@ class Changes:
     def touch(self, wanted: Wanted) -> bool:
         """Is the job file among it, or anything that its jobs are made from?
 
-        That is its lock, the files with variables that are named, the policy in force, what it
-        includes, and the local files that its requests point at. A file that can't be read counts, so that the verb tells why.
+        That is its lock, the files with variables that are named, the policy in force, the project's
+        own schemas of its models, what it includes, and the local files that its requests point at. A
+        file that can't be read counts, so that the verb tells why.
         """
         policy = nearest(FILE)
         beside = [f"{wanted.file}.lock", *wanted.vars_files, *([policy] if policy else [])]
         changed = self._in(Path(wanted.file).parent)
-        if _meet([wanted.file, *beside], changed):
+        if _meet([wanted.file, *beside], changed) or _schemas(wanted.file, changed):
             return True
         folder = Path(wanted.file).resolve().parent
         below = any(path.is_relative_to(folder) for path in changed)
@@ -84,6 +87,30 @@ class Changes:
             f"--changed-since {self._revision}: {folder.as_posix()} is in no git repository",
             hint="leave it out to look at all files; git itself must be installed",
         )
+
+
+def _schemas(file: str, changed: set[Path]) -> bool:
+    """Did a project's schema of a model that it names change? One that is gone counts, too."""
+    candidates = [path for path in changed if f"/{SCHEMAS}/" in path.as_posix()]
+    folder = nearest(SCHEMAS)
+    if folder is None and not candidates:
+        return False
+    names = [f"{SCHEMAS}/{model}.json" for model in _models_of(file)]
+    beside = [str(Path(folder).parent.parent / name) for name in names] if folder else []
+    return _meet(beside, changed) or any(path.match(name) for path in candidates for name in names)
+
+
+def _models_of(file: str) -> Iterator[str]:
+    try:
+        document, _ = read_document(read_source(file))
+    except UsageProblem:
+        return
+    root = document.root if document is not None and isinstance(document.root, dict) else {}
+    jobs = root.get("jobs")
+    for entry in (root.get("defaults"), *(jobs.values() if isinstance(jobs, dict) else ())):
+        model = entry.get("model") if isinstance(entry, dict) else None
+        if isinstance(model, str) and IS_ID.fullmatch(model):
+            yield model
 
 
 def _reads(wanted: Wanted, changed: set[Path]) -> bool:

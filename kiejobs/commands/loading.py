@@ -12,19 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.local_files import LocalFolder
-from kiejobs.adapters.system import (
-    IncludeFolder,
-    git_commit,
-    model_names,
-    read_schema,
-    read_source,
-)
+from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
+from kiejobs.commands.known_models import KnownModels
 from kiejobs.core.document import read_document
 from kiejobs.core.editor import structural_schema
 from kiejobs.core.errors import InvalidJobFile, Problems, UsageProblem
-from kiejobs.core.expand import Catalogue, Expansion, expand
+from kiejobs.core.expand import Expansion, expand
 from kiejobs.core.jobfile import JobFile, read_jobfile
-from kiejobs.core.spec import Spec, read_spec
 from kiejobs.core.template import Templates
 from kiejobs.core.variables import given_variables
 
@@ -109,8 +103,9 @@ def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
         raise InvalidJobFile(problems, {source.name: text.splitlines()})
     beside = beside or Beside(wanted.file, decode=wanted.check_assets)
     given = [_vars_file(name) for name in wanted.vars_files]
-    expansion = _expand(document, wanted, given, beside, problems)
-    lines = _lines((document, *given), beside.includes, problems)
+    models = KnownModels(problems)
+    expansion = _expand(document, wanted, given, beside, models)
+    lines = _lines((document, *given), models.lines, beside.includes, problems)
     if expansion is None or problems.fatal:
         raise InvalidJobFile(problems, lines)
     digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
@@ -131,8 +126,9 @@ def _expand(
     wanted: Wanted,
     given: Sequence[Document],
     beside: Beside,
-    problems: Problems,
+    models: KnownModels,
 ) -> Expansion | None:
+    problems = models.problems
     structure = structural_schema(read_schema("jobfile.schema.json"))
     jobfile = read_jobfile(document, structure, problems)
     if jobfile is None:
@@ -143,7 +139,7 @@ def _expand(
     templates = Templates(includes, peek=includes.peek, clock=time.monotonic)
     return expand(
         jobfile,
-        catalogue(),
+        models.catalogue(),
         templates,
         problems,
         max_jobs=wanted.max_jobs,
@@ -152,35 +148,19 @@ def _expand(
 
 
 def _lines(
-    read: Sequence[Document], includes: IncludeFolder, problems: Problems
+    read: Sequence[Document],
+    schemas: Mapping[str, Sequence[str]],
+    includes: IncludeFolder,
+    problems: Problems,
 ) -> dict[str, Sequence[str]]:
     """Of the job file, which was read first, and of whatever else problems stand in."""
-    lines: dict[str, Sequence[str]] = {one.name: one.lines for one in read}
+    lines = {**schemas, **{one.name: one.lines for one in read}}
     folder = read[0].beside("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:
             lines[name] = _ENDS.split(includes.peek(name.removeprefix(folder)) or "")
     return lines
-
-
-def catalogue() -> Catalogue:
-    """The models that there are schemas for, each read when it is first asked for."""
-    known: dict[str, Spec] = {}
-    names = model_names()
-
-    def spec(model: str) -> Spec | None:
-        if model not in known and model in names:
-            known[model] = read_spec(read_schema(f"models/{model}.json"))
-        return known.get(model)
-
-    return Catalogue(names, spec)
-
-
-def media_type_of(model: str) -> str:
-    """What the files of a model are; anything, where the model is not known any more."""
-    spec = catalogue().spec(model)
-    return spec.media_type if spec else "application/octet-stream"
 
 
 def campaign_of(file: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.model_files import ModelFiles
 from kiejobs.adapters.sandbox_app import make_sandbox
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.errors import ExitCode, UsageProblem
+from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
 
 if TYPE_CHECKING:
     from kiejobs.commands.screen import Screen
@@ -25,6 +26,7 @@ def sandbox(
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
         raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error
+    _require_sound(ModelFiles())
     app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key())
 
     def ready(url: str) -> None:
@@ -38,3 +40,10 @@ def sandbox(
     except OSError as error:
         raise UsageProblem(f"can't listen on {host}:{port}: {error.strerror or error}") from error
     return ExitCode.DONE
+
+
+def _require_sound(models: ModelFiles) -> None:
+    """Whoever knocks later could only be told that a model is not known. Raises InvalidJobFile."""
+    problems, lines = models.problems()
+    if problems:
+        raise InvalidJobFile(problems, lines)

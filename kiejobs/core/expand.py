@@ -35,7 +35,10 @@ _QUICKLY_WALKED = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The specs that a job file may use: known model names, and one spec by its name."""
+    """The specs that a job file may use: known model names, and one spec by its name.
+
+    A known model without a spec is one whose schema is broken, which was told already.
+    """
 
     models: tuple[str, ...]
     spec: Callable[[str], Spec | None]
@@ -92,7 +95,7 @@ def _spec(
         problems.add(Diagnostic("no-model", message, jobfile.document.at(entry.spot), hint))
         return None
     spec = catalogue.spec(entry.model)
-    if spec is None:
+    if spec is None and entry.model not in catalogue.models:
         message = f"the model `{entry.model}` is not known"
         hint = suggest(entry.model, catalogue.models) or f"known: {', '.join(catalogue.models)}"
         place = jobfile.document.at(entry.model_spot)

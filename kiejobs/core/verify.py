@@ -20,7 +20,12 @@ _TEXTUAL = (b"<!doctype", b"<html", b"<?xml", b'{"code"', b'{"error')
 
 
 def media_type_fits(said: str, promised: str) -> bool:
-    """Does a host's Content-Type go with what the spec promises? `video/*` goes with `video/mp4`."""
+    """Does a host's Content-Type go with what the spec promises? `video/*` goes with `video/mp4`.
+
+    Where nothing is promised, the model not being known any more, everything does: it is paid for.
+    """
+    if promised in _OPEN_TYPES:
+        return True
     bare = said.partition(";")[0].strip().lower()
     kind, _, form = promised.partition("/")
     return bare in _OPEN_TYPES or bare.partition("/")[0] == kind or bare == f"application/{form}"

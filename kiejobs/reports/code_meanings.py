@@ -24,6 +24,8 @@ MEANINGS = {
     "against many `exclude` and `include` entries.",
     "missing-field": "The model needs a field that neither `input` nor an axis gives.",
     "missing-file": "There is no file at a path below the job file's folder, or it can't be read.",
+    "model-schema": "A schema in the project's own `schemas/models` is not JSON, or not in the form that "
+    "a model's schema has to have.",
     "no-model": "A job names no model, and `defaults` names none either.",
     "output-collision": "Two jobs would write the same file.",
     "output-path": "`output` gives a path that would leave the output folder, or no system takes.",

@@ -1,0 +1,59 @@
+"""The models that a job file may name, as specs, and what is wrong with a project's own.
+
+In: schemas by model. Out: a `Catalogue`; problems, with the lines they stand in. Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.model_files import ModelFiles
+from kiejobs.core.errors import Problems, UsageProblem
+from kiejobs.core.expand import Catalogue
+from kiejobs.core.spec import Spec, read_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class KnownModels:
+    """The models that there are schemas for, each read when it is first asked for.
+
+    What is wrong with one of the project's own is told among `problems`, with its `lines`.
+    """
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.lines: dict[str, Sequence[str]] = {}
+        self._files = ModelFiles()
+        self._known: dict[str, Spec | None] = {}
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self._files.names, self.spec)
+
+    def spec(self, model: str) -> Spec | None:
+        """None for a model that is not known, or whose schema is broken."""
+        if model not in self._known:
+            self._known[model] = self._read(model)
+        return self._known[model]
+
+    def _read(self, model: str) -> Spec | None:
+        reading = self._files.reading(model)
+        if reading is None:
+            return None
+        self.problems.extend(reading.problems)
+        if reading.file is not None:
+            self.lines[reading.file] = reading.lines
+        return None if reading.schema is None else read_spec(reading.schema)
+
+
+def media_type_of(model: str) -> str:
+    """What the files of a model are; anything, where the model is not known any more.
+
+    Raises nothing: what was paid for is brought home whatever became of the schemas.
+    """
+    try:
+        spec = KnownModels(Problems()).spec(model)
+    except UsageProblem:
+        spec = None
+    return spec.media_type if spec else "application/octet-stream"

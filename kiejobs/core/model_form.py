@@ -1,0 +1,236 @@
+"""A model's schema that a project brought along, held to our form before anything trusts it.
+
+In: a file's bytes, the id that its path stands for, the form (schemas/model.schema.json). Out: a
+`ModelReading`: the schema, or all that is wrong with it at its places. Touches nothing.
+
+Such a file comes with a pull request. Its size, depth and patterns are bounded before it is used, and the
+form has no references, so nothing is ever fetched for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.identity import canonical
+from kiejobs.core.schema_errors import dotted, in_words
+from kiejobs.core.schema_words import FORMATS, nearest, shorten, show
+from kiejobs.core.tame_patterns import untamed
+from kiejobs.core.types import Document, Source
+from kiejobs.core.yaml_text import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from kiejobs.core.schema_errors import SchemaProblem
+    from kiejobs.core.types import Json
+
+CODE = "model-schema"
+
+IS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,3}")
+"""What a model can be called: a path of a few plain words."""
+
+MOST_BYTES = 512 * 2**10
+"""The largest schema of ours is a tenth of this."""
+
+MOST_DEPTH = 24
+MOST_VALUES = 20_000
+MOST_PROBLEMS = 100
+
+_FROM_YAML = {"yaml-duplicate-key", "yaml-number"}
+_REFERENCES = {"$ref", "$defs", "definitions", "$dynamicRef", "$dynamicAnchor", "$anchor", "$id"}
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+Path: TypeAlias = tuple[str | int, ...]
+Slip: TypeAlias = tuple[Path, str, str | None]
+"""Where it is, a message, a hint."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReading:
+    """A model's schema; None where `problems` keep it from being used.
+
+    `file` is what a person calls the project's file, None for a bundled schema; `lines` are its lines.
+    """
+
+    schema: Mapping[str, Any] | None
+    file: str | None = None
+    problems: tuple[Diagnostic, ...] = ()
+    lines: Sequence[str] = ()
+
+
+class _Unreadable(Exception):
+    """Nothing can be said of what is in it."""
+
+    def __init__(self, message: str, place: Place, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(CODE, message, place, hint)
+
+
+def read_model(source: Source, model: str, form: Mapping[str, Any]) -> ModelReading:
+    """All problems at once; `model` is the id that the file's path stands for."""
+    lines = source.data.decode("utf-8", "replace").splitlines()
+    try:
+        schema, document, found = _read(source)
+    except _Unreadable as unreadable:
+        return ModelReading(None, source.name, (unreadable.diagnostic,), lines)
+    found += _problems(schema, document, model, form)
+    return ModelReading(None if found else schema, source.name, tuple(found), lines)
+
+
+def _problems(
+    schema: Json, document: Document, model: str, form: Mapping[str, Any]
+) -> list[Diagnostic]:
+    errors = Draft202012Validator(form, format_checker=FORMATS).iter_errors(schema)
+    told = (_diagnostic(document, problem) for error in errors for problem in in_words(error))
+    found = list(dict.fromkeys(told))
+    if not found:
+        found = [
+            Diagnostic(CODE, message, document.place(path), hint)
+            for path, message, hint in _slips(schema, model)
+        ]
+    return _at_most(found, document)
+
+
+def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
+    place = document.place(problem.path, key=problem.at_key)
+    if problem.keyword != "unknown":
+        return Diagnostic(CODE, problem.message, place, problem.hint)
+    key = problem.path[-1]
+    message = problem.message if problem.path[1:] else f"`{key}` is no key of a model's schema"
+    hint = problem.hint
+    if key in _REFERENCES:
+        hint = "a model's schema has no references: write out what it refers to"
+    return Diagnostic(CODE, message, place, hint)
+
+
+def _at_most(found: list[Diagnostic], document: Document) -> list[Diagnostic]:
+    if len(found) <= MOST_PROBLEMS:
+        return found
+    more = f"{len(found) - MOST_PROBLEMS:,} more problems are not told"
+    return [*found[:MOST_PROBLEMS], Diagnostic(CODE, more, document.place(()))]
+
+
+# --- from bytes to values with places --------------------------------------------------------------
+
+
+def _read(source: Source) -> tuple[Json, Document, list[Diagnostic]]:
+    """The values are those of the JSON parser; the YAML reader, which takes JSON too, knows places."""
+    text = decode(source)
+    if isinstance(text, Diagnostic):
+        raise _Unreadable(text.message, text.place or Place(source.name, 1, 1), text.hint)
+    schema = _json(source.name, text)
+    # Only the JSON parser takes an emoji that is written as two escapes.
+    plain = _HALF_A_PAIR.sub(r"\\u0041", text)
+    document, found = read_document(Source(source.name, plain.encode()))
+    if document is None:
+        raise _Unreadable(found[0].message, found[0].place or Place(source.name, 1, 1))
+    _require_bounded(schema, document)
+    repeated = [
+        Diagnostic(CODE, one.message, one.place, one.hint, also=one.also)
+        for one in found
+        if one.code in _FROM_YAML
+    ]
+    if not repeated:
+        _require_exact(schema, document)
+    return schema, document, repeated
+
+
+def _json(name: str, text: str) -> Json:
+    def refuse(word: str) -> NoReturn:
+        raise _Unreadable(f"`{word}` is no number of JSON", Place(name, 1, 1))
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        message = f"this is not JSON: {error.msg}"
+        raise _Unreadable(message, Place(name, error.lineno, error.colno)) from error
+    except (RecursionError, ValueError) as error:  # ValueError: thousands of digits
+        what = "nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
+        raise _Unreadable(f"this can't be read: {what}", Place(name, 1, 1)) from error
+
+
+def _require_bounded(schema: Json, document: Document) -> None:
+    """Before anything walks it recursively, or holds requests against it."""
+    for count, (path, _) in enumerate(_walk(schema)):
+        if len(path) > MOST_DEPTH:
+            message = f"nested more than {MOST_DEPTH} levels deep"
+            raise _Unreadable(message, document.place(path), "a model's schema needs about eight")
+        if count > MOST_VALUES:
+            message = f"holds more than {MOST_VALUES:,} values"
+            raise _Unreadable(message, document.place(path), "that is no schema of one model")
+
+
+def _require_exact(schema: Json, document: Document) -> None:
+    """It is hashed for locks, and its values are sent."""
+    try:
+        canonical(schema)
+    except ValueError as error:
+        message = "holds what JSON can't carry exactly, such as half a surrogate pair"
+        raise _Unreadable(message, document.place(())) from error
+
+
+def _walk(schema: Json) -> Iterator[tuple[Path, Json]]:
+    """Every value with its path, without recursion; not below what is nested too deeply."""
+    left: list[tuple[Path, Json]] = [((), schema)]
+    while left:
+        path, value = left.pop()
+        yield path, value
+        if isinstance(value, dict):
+            left += [((*path, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            left += [((*path, number), item) for number, item in enumerate(value)]
+
+
+# --- what the form can't say -----------------------------------------------------------------------
+
+
+def _slips(schema: Mapping[str, Any], model: str) -> Iterator[Slip]:
+    """The schema has our form."""
+    named = schema["properties"]["model"]["enum"][0]
+    if named != model:
+        hint = f"a model's file is named like its id: schemas/models/{shorten(named)}.json"
+        told = f"this is the schema of `{shorten(named)}`, and its path says `{shorten(model)}`"
+        yield ("properties", "model", "enum", 0), told, hint
+    elif not IS_ID.fullmatch(model):
+        hint = "letters, digits, `.`, `_`, `-` and up to three `/`"
+        yield ("properties", "model", "enum", 0), f"`{shorten(model)}` is no model's id", hint
+    input_ = schema["properties"]["input"]
+    yield from _missing_fields(input_)
+    wild = list(_untamed(schema))
+    yield from wild or _bad_defaults(input_["properties"])
+
+
+def _untamed(schema: Mapping[str, Any]) -> Iterator[Slip]:
+    for path, value in _walk(schema):
+        if path[-1:] == ("pattern",) and isinstance(value, str):
+            why = untamed(value)
+            if why is not None:
+                hint = "often `enum`, `format: uri` or `maxLength` will do"
+                yield path, f"`{dotted(path)}` {why}", hint
+
+
+def _missing_fields(input_: Mapping[str, Any]) -> Iterator[Slip]:
+    for number, name in enumerate(input_.get("required", ())):
+        if name not in input_["properties"]:
+            near = nearest(name, input_["properties"])
+            hint = f"did you mean `{near}`?" if near else None
+            path = ("properties", "input", "required", number)
+            yield path, f"`{shorten(name)}` is required, and is no field", hint
+
+
+def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[Slip]:
+    """Defaults are sent with every request that is silent, so they must be what the field takes."""
+    for name, field in fields.items():
+        if "default" not in field:
+            continue
+        default = field["default"]
+        if not Draft202012Validator(field, format_checker=FORMATS).is_valid(default):
+            path = ("properties", "input", "properties", name, "default")
+            yield path, f"the default of `{name}` is {show(default)}, which the field refuses", None
