@@ -9,10 +9,12 @@ writes and a test compares with what is committed.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
-from kiejobs.core.editor import editor_schema
+from kiejobs.core.editor import GENERATED, editor_schema
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"
@@ -25,7 +27,28 @@ def main() -> None:
 
 def regenerated() -> str:
     schema = editor_schema(json.loads(JOBFILE.read_text(encoding="utf-8")), models())
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    lines: dict[str, str] = {}
+    text = json.dumps(_folded(schema, lines), indent=2, ensure_ascii=False) + "\n"
+    return re.sub(r'"@line [0-9]+@"', lambda mark: lines[mark[0]], text)
+
+
+def _folded(node: Any, lines: dict[str, str]) -> Any:
+    """With a mark in place of each generated part, which then takes one line: people don't read them,
+    and a model that changes is a line that changes. `lines` gets what the marks stand for.
+    """
+    if isinstance(node, dict) and node.get("$comment") == GENERATED and "$defs" not in node:
+        return _mark(node, lines)
+    if isinstance(node, dict) and node.get("$comment") == GENERATED:
+        return {**node, "$defs": {name: _mark(part, lines) for name, part in node["$defs"].items()}}
+    if isinstance(node, dict):
+        return {key: _folded(value, lines) for key, value in node.items()}
+    return [_folded(item, lines) for item in node] if isinstance(node, list) else node
+
+
+def _mark(node: Any, lines: dict[str, str]) -> str:
+    mark = f"@line {len(lines)}@"
+    lines[json.dumps(mark)] = json.dumps(node, ensure_ascii=False)
+    return mark
 
 
 def models() -> dict[str, dict]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -18,6 +18,7 @@ from kiejobs.adapters.pages import fetch_page, is_url
 from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import read_source
 from kiejobs.core.errors import ExitCode, KiejobsError, UsageProblem
+from kiejobs.core.vendor_merge import merged
 from kiejobs.core.vendor_page import read_page
 from kiejobs.core.vendor_text import MOST_CHARACTERS
 from kiejobs.reports.documents import json_text
@@ -83,10 +84,24 @@ def _write(model: ImportedModel, folder: Path, *, force: bool) -> ImportedFile:
     path = folder / f"{model.model}.json"
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ValueError("a link leads out of the folder")
-    data = (json.dumps(model.schema, indent=2, ensure_ascii=False) + "\n").encode()
-    outcome = "wrote"
-    if path.exists():
-        outcome = "unchanged" if path.read_bytes() == data else "wrote" if force else "kept"
+    there = _there(path)
+    schema, notes = merged(model.schema, there) if there else (model.schema, [])
+    notes = [*model.notes, *notes]
+    outcome = "unchanged" if schema == there else "wrote" if force or there is None else "kept"
     if outcome == "wrote":
-        write_atomically(path, data)
-    return ImportedFile(model.model, path.as_posix(), outcome, model.notes)
+        data = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(path, data.encode())
+    return ImportedFile(model.model, path.as_posix(), outcome, tuple(notes))
+
+
+def _there(path: Path) -> dict[str, Any] | None:
+    """The schema that is there; None where there is none. Raises ValueError where it can't be read."""
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(read_source(str(path), most=MOST_CHARACTERS).data)
+    except (ValueError, RecursionError, UsageProblem) as error:
+        raise ValueError(f"what is there can't be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("what is there is no schema")  # noqa: TRY004 - a file's content, not a type
+    return found

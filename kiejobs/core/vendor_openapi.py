@@ -1,53 +1,175 @@
 """The requests that an OpenAPI document describes.
 
-In: the document as values. Out: a `Request` for each model that an operation's body names. Touches
-nothing.
+In: the document as values. Out: a `Request` for each model that the body of a POST names, and problems.
+Touches nothing.
+
+A model's id comes from the schema of `model`, never from a path: pages lie elsewhere than their ids say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.vendor_model_id import model_ids
+from kiejobs.core.vendor_refs import References, TooMuch, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+Schema = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One model's request: the schema of `input` with references resolved, and the words around it."""
+    """One model's request.
+
+    `input` is its schema with references written out, `examples` are whole inputs that the page shows,
+    `words` say what the operation is for in a few words, `prose` in many.
+    """
 
     model: str
-    input: Mapping[str, Any]
+    input: Schema
+    examples: tuple[Schema, ...]
     words: str
-    notes: tuple[str, ...] = field(default=())
+    prose: str
+    version: str
+    notes: tuple[str, ...]
 
 
 def requests_of(name: str, document: Mapping[str, Any]) -> tuple[list[Request], list[str]]:
-    """Raises nothing: what can't be read is told in the list of problems."""
+    """All requests of the document; problems only where one can't be taken in."""
     found: list[Request] = []
+    problems: list[str] = []
+    others: list[str] = []
     for path, operation in _operations(document):
-        body = _body(operation)
-        fields = body.get("properties", {})
-        if not {"model", "input"} <= set(fields):
+        place = f"{name}: POST {path[:200]}"
+        try:
+            requests, wrong, other = _requests(document, path, operation)
+        except (TooMuch, RecursionError):
+            problems.append(f"{place}: written out, its schema is too large or nested too deeply")
             continue
-        words = f"{operation.get('summary', '')} {operation.get('tags', '')} {path}"
-        found += [Request(model, fields["input"], words) for model in _models(fields["model"])]
-    problems = [] if found else [f"{name}: no operation takes a `model` and an `input`"]
+        found += requests
+        problems += [f"{place}: {text}" for text in wrong]
+        others += [f"{place}: {text}" for text in other]
+    if not found and not problems:
+        problems = others or [f"{name}: no POST with a `model` and an `input` in its body"]
     return found, problems
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for path, methods in document["paths"].items():
-        if isinstance(methods, dict) and isinstance(methods.get("post"), dict):
-            yield path, methods["post"]
+def _requests(
+    document: Mapping[str, Any], path: str, operation: Schema
+) -> tuple[list[Request], list[str], list[str]]:
+    """Requests; what is wrong; what is no request of ours."""
+    references = References(document)
+    media = _json_content(references, operation)
+    body = references.written_out(media.get("schema", {}))
+    found: list[Request] = []
+    problems: list[str] = []
+    others: list[str] = []
+    for variant in _variants(body):
+        fields = _stripped(variant.get("properties"))
+        if not isinstance(fields.get("input"), dict) or "model" not in fields:
+            what = "`input`" if "model" in fields else "`model` and no `input`"
+            others.append(f"its body has no {what}: createTask takes {{model, input}}")
+            continue
+        examples = _examples(references, media, variant)
+        named = model_ids(fields["model"], examples, operation)
+        problems += named.problems
+        notes = [*references.notes, *_other_fields(fields), *_elsewhere(path), *named.notes]
+        found += [
+            Request(
+                model=model,
+                input=fields["input"],
+                examples=_inputs(examples, model),
+                words=_words(document, operation, path),
+                prose=str(operation.get("description", ""))[:20_000],
+                version=str(document.get("openapi", ""))[:20],
+                notes=tuple(notes),
+            )
+            for model in named.models
+        ]
+    return found, problems, others
 
 
-def _body(operation: Mapping[str, Any]) -> Mapping[str, Any]:
-    content = operation.get("requestBody", {}).get("content", {})
-    schema: Mapping[str, Any] = content.get("application/json", {}).get("schema", {})
-    return schema
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
+    references = References(document)
+    for path, item in list(document["paths"].items())[:1000]:
+        methods = references.target(item)
+        post = methods.get("post") if isinstance(methods, dict) else None
+        if isinstance(post, dict):
+            yield str(path), post
 
 
-def _models(schema: Mapping[str, Any]) -> list[str]:
-    return [model for model in schema.get("enum", ()) if isinstance(model, str)]
+def _json_content(references: References, operation: Schema) -> Schema:
+    """The body's media type that is JSON, or the only one that there is."""
+    body = references.target(operation.get("requestBody"))
+    content = body.get("content") if isinstance(body, dict) else None
+    if not isinstance(content, dict):
+        return {}
+    kinds = sorted(content, key=lambda kind: "json" not in str(kind))
+    media = references.target(content[kinds[0]]) if kinds else {}
+    return media if isinstance(media, dict) else {}
+
+
+def _variants(body: Any) -> list[Schema]:
+    """One body, or each of those that a `oneOf` or `anyOf` offers, with what is around it."""
+    if not isinstance(body, dict):
+        return []
+    for key in ("oneOf", "anyOf"):
+        if isinstance(body.get(key), list):
+            rest = {name: value for name, value in body.items() if name != key}
+            return [one for part in body[key][:100] for one in _variants(both(rest, part))]
+    return [body]
+
+
+def _stripped(properties: Any) -> Schema:
+    if not isinstance(properties, dict):
+        return {}
+    return {str(name).strip(): value for name, value in properties.items()}
+
+
+def _other_fields(fields: Schema) -> list[str]:
+    left = [name for name in fields if name not in {"model", "input", "callBackUrl"}]
+    return [
+        f"{name[:80]} beside `input` is left out: job files have no place for it" for name in left
+    ]
+
+
+def _elsewhere(path: str) -> list[str]:
+    if path.partition("#")[0].rstrip("/").endswith("/createTask"):
+        return []
+    return [f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"]
+
+
+def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
+    info = document.get("info")
+    title = info.get("title", "") if isinstance(info, dict) else ""
+    tags = operation.get("tags")
+    parts = [operation.get("summary"), operation.get("operationId"), title]
+    parts += tags if isinstance(tags, list) else []
+    return " | ".join(str(part)[:300] for part in [*parts, path] if part)
+
+
+# --- examples --------------------------------------------------------------------------------------
+
+
+def _examples(references: References, media: Schema, schema: Schema) -> list[Schema]:
+    """Whole bodies that the page shows."""
+    found: list[Any] = []
+    for place in (media, schema):
+        found.append(place.get("example"))
+        several = place.get("examples")
+        values = list(several.values()) if isinstance(several, dict) else several
+        for one in values[:50] if isinstance(values, list) else ():
+            example = references.target(one)
+            wrapped = isinstance(example, dict) and "value" in example
+            found.append(example["value"] if wrapped else example)
+    bodies = [_stripped(one) for one in found if isinstance(one, dict)]
+    return [body for body in bodies if isinstance(body.get("input"), dict)]
+
+
+def _inputs(examples: list[Schema], model: str) -> tuple[Schema, ...]:
+    """The examples' inputs that are this model's. One that names no known model is everybody's."""
+    mine = [body for body in examples if body.get("model", model) == model]
+    return tuple(body["input"] for body in (mine or examples))

@@ -10,11 +10,13 @@ A page is a stranger's text: sizes, depths and references are bounded, nothing i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jsonschema.exceptions import SchemaError
+
 from kiejobs.core.vendor_openapi import requests_of
-from kiejobs.core.vendor_schema import model_schema
+from kiejobs.core.vendor_schema import NoModel, model_schema
 from kiejobs.core.vendor_text import documents_of
 
 if TYPE_CHECKING:
@@ -49,12 +51,29 @@ def read_page(name: str, text: str, *, imported: str) -> PageReading:
         problems += more
         for request in requests:
             made = _imported(request, digest, imported)
-            models.setdefault(made.model, made)
-    if not models and not problems:
-        problems.append(f"{name}: no request that names a model is described here")
-    return PageReading(name, tuple(models.values()), tuple(problems))
+            if isinstance(made, str):
+                problems.append(f"{name}: {request.model}: {made}")
+            else:
+                _take(models, made)
+    return PageReading(name, tuple(models.values()), tuple(dict.fromkeys(problems)))
 
 
-def _imported(request: Request, digest: str, imported: str) -> ImportedModel:
-    schema, notes = model_schema(request, digest, imported)
+def _imported(request: Request, digest: str, imported: str) -> ImportedModel | str:
+    """The model, or why there is none."""
+    try:
+        schema, notes = model_schema(request, digest, imported)
+    except NoModel as why:
+        return str(why)
+    except (SchemaError, RecursionError) as error:
+        told = error.message if isinstance(error, SchemaError) else "nested too deeply"
+        return f"what was made of it is no JSON Schema: {told[:200]}"
     return ImportedModel(request.model, schema, tuple(notes))
+
+
+def _take(models: dict[str, ImportedModel], made: ImportedModel) -> None:
+    """Of two descriptions of one model the first counts."""
+    known = models.setdefault(made.model, made)
+    if known.schema["properties"] != made.schema["properties"]:
+        note = "the page describes it a second time, and otherwise; the first counts"
+        if note not in known.notes:
+            models[made.model] = replace(known, notes=(*known.notes, note))

@@ -8,39 +8,87 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.vendor_branches import one_shape
+from kiejobs.core.vendor_examples import against_examples
+from kiejobs.core.vendor_field import fields_of
+from kiejobs.core.vendor_output import output_of
+from kiejobs.core.vendor_words import model_description, model_title
+
 if TYPE_CHECKING:
     from kiejobs.core.vendor_openapi import Request
 
-_KEPT = (
-    "type", "enum", "default", "minLength", "maxLength", "minimum", "maximum", "multipleOf",
-    "minItems", "maxItems", "items", "format",
-)  # fmt: skip
+Schema = dict[str, Any]
+
+MOST_NOTES = 200
 
 
-def model_schema(request: Request, digest: str, imported: str) -> tuple[dict[str, Any], list[str]]:
-    """The schema, and notes."""
-    given = request.input.get("properties", {})
-    fields = {
-        name: {key: field[key] for key in _KEPT if key in field} for name, field in given.items()
-    }
-    schema = {
+class NoModel(Exception):
+    """The request can't be said in our form; the message says why."""
+
+
+def model_schema(request: Request, digest: str, imported: str) -> tuple[Schema, list[str]]:
+    """The schema, and notes. Raises NoModel."""
+    notes = list(request.notes)
+    node, rules = one_shape(request.input, notes.append)
+    fields, required = fields_of(node, request.examples, request.prose, notes.append)
+    if not fields:
+        raise NoModel("its `input` has no fields")
+    output, guess = output_of(request.model, request.words, request.prose, fields)
+    notes += [guess] if guess else []
+    schema = _whole(request, _input(fields, required, rules), output)
+    schema["x-kiejobs-source"] = [_source(request, digest, imported)]
+    Draft202012Validator.check_schema(schema)
+    notes += against_examples(schema, request.examples)
+    return schema, [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
+
+
+def _input(fields: Schema, required: list[str], rules: list[Schema]) -> Schema:
+    form: Schema = {"title": "Input", "description": "What to generate.", "type": "object"}
+    form["required"] = required
+    form["properties"] = fields
+    if rules:
+        form["allOf"] = rules
+    form["unevaluatedProperties"] = False
+    return form
+
+
+def _whole(request: Request, form: Schema, output: Schema) -> Schema:
+    model = request.model
+    return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:kiejobs:model:{request.model}",
-        "title": request.model,
-        "description": f"The createTask request of {request.model}.",
+        "$id": f"urn:kiejobs:model:{model}",
+        "title": model_title(model),
+        "description": model_description(model, output["media_type"]),
         "type": "object",
         "required": ["model", "input"],
         "properties": {
-            "model": {"type": "string", "enum": [request.model], "default": request.model},
-            "callBackUrl": {"type": "string", "format": "uri"},
-            "input": {
-                "type": "object",
-                "required": [name for name in request.input.get("required", ()) if name in fields],
-                "properties": fields,
-                "unevaluatedProperties": False,
+            "model": {
+                "title": "Model",
+                "description": "Names the model; this request takes no other.",
+                "type": "string",
+                "enum": [model],
+                "default": model,
             },
+            "callBackUrl": {
+                "title": "Callback address",
+                "description": "Where the API posts the outcome once the task is over. Without it "
+                "there is only polling.",
+                "type": "string",
+                "format": "uri",
+            },
+            "input": form,
         },
         "unevaluatedProperties": False,
-        "x-kiejobs-source": [{"page": request.model, "sha256": digest, "date": imported}],
+        "x-kiejobs-output": output,
     }
-    return schema, list(request.notes)
+
+
+def _source(request: Request, digest: str, imported: str) -> Schema:
+    return {
+        "facts": "fields, enums, defaults, limits, file types and sizes",
+        "page": f"the vendor's page for {request.model} (OpenAPI {request.version})",
+        "sha256": digest,
+        "date": imported,
+    }

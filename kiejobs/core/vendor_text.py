@@ -56,16 +56,21 @@ def _fenced(text: str) -> list[str]:
     blocks: list[str] = []
     at = 0
     while (opening := _FENCE.search(text, at)) is not None:
-        mark = opening["mark"]
-        closing = re.compile(rf"^[ \t]*{re.escape(mark)}{mark[0]}*[ \t]*$", re.MULTILINE)
-        end = closing.search(text, opening.end())
-        body = text[opening.end() + 1 : end.start() if end else len(text)]
-        above = text.count("\n", 0, opening.end() + 1)
-        lines = body.splitlines()
-        indent = len(opening["indent"])
-        blocks.append("\n" * above + "\n".join(_outdented(line, indent) for line in lines) + "\n")
+        start, indent = opening.end() + 1, len(opening["indent"])
+        end = _closing(opening["mark"], indent).search(text, opening.end())
+        body = text[start : end.start() if end else len(text)]
+        above = "\n" * text.count("\n", 0, start)
+        lines = (_outdented(line, indent) for line in body.splitlines())
+        blocks.append(f"{above}{chr(10).join(lines)}\n")
         at = end.end() if end else len(text)
     return blocks
+
+
+def _closing(mark: str, indent: int) -> re.Pattern[str]:
+    """A fence that is indented further belongs to the block: descriptions have blocks of their own."""
+    return re.compile(
+        rf"^[ \t]{{0,{indent + 3}}}{re.escape(mark)}{re.escape(mark[0])}*[ \t\r]*$", re.MULTILINE
+    )
 
 
 def _outdented(line: str, by: int) -> str:

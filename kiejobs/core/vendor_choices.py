@@ -1,0 +1,74 @@
+"""Values that a page lists in prose, and what it says a field is when left out.
+
+In: a field's description. Out: the values as text. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kiejobs.core.vendor_prose import MOST_CHARACTERS
+
+_LEAD = re.compile(
+    r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"
+    r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)"
+    r"|可选值|可用选项)\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
+    re.IGNORECASE,
+)
+_WORD = r"[\w#.:+/%-]{1,40}"
+_QUOTED = re.compile(rf"""[`'"\u201c\u2018]({_WORD})[`'"\u201d\u2019]""")
+_BARE = re.compile(
+    rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,|\||\u3001|/|\bor\b|\band\b|$)", re.IGNORECASE
+)
+_BULLET = re.compile(
+    rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE
+)
+_END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
+_OPEN = re.compile(
+    r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE
+)
+_DEFAULT = re.compile(
+    r"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)"
+    rf"\s*[`'\"\u201c]?({_WORD})",
+    re.IGNORECASE,
+)
+
+
+def choices_told(prose: str) -> tuple[str, ...]:
+    """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
+    text = prose[:MOST_CHARACTERS]
+    bullets = _distinct(_BULLET.findall(text))
+    for lead in _LEAD.finditer(text):
+        rest = text[lead.end() : lead.end() + 600]
+        end = _END.search(rest)
+        said = rest[: end.start()] if end else rest
+        if _OPEN.search(said):
+            continue
+        found = _distinct(_QUOTED.findall(said)) or _bare(said)
+        if len(found) > 1:
+            return found
+    return bullets if len(bullets) > 1 else ()
+
+
+def default_told(prose: str) -> str | None:
+    """What prose says that the API takes where the field is left out."""
+    found = _DEFAULT.search(prose[:MOST_CHARACTERS])
+    return found[1].rstrip(".:") if found else None
+
+
+def _bare(said: str) -> tuple[str, ...]:
+    """`a, b or c` without quotes; nothing where it is a sentence and no list."""
+    found: list[str] = []
+    at = 0
+    while at < len(said):
+        token = _BARE.match(said, at)
+        if token is None or token.end() == at:
+            return ()
+        if token[1]:
+            found.append(token[1])
+        at = token.end()
+    return _distinct(found)
+
+
+def _distinct(found: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))[:200]

@@ -1,0 +1,169 @@
+"""Fields that point at files, and which files a page says they take.
+
+In: a field's name, its schema, the prose about it. Out: what `x-kiejobs-file` says: media types, the
+largest size, and a note of the facts that no schema can check. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.vendor_prose import plain_prose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Schema = dict[str, Any]
+
+_BY_WORD = {
+    "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
+    "gif": "image/gif", "bmp": "image/bmp", "tiff": "image/tiff", "tif": "image/tiff",
+    "heic": "image/heic", "avif": "image/avif", "svg": "image/svg+xml",
+    "mp4": "video/mp4", "mov": "video/quicktime", "quicktime": "video/quicktime",
+    "mkv": "video/x-matroska", "matroska": "video/x-matroska", "webm": "video/webm",
+    "avi": "video/x-msvideo", "mpeg4": "video/mp4",
+    "mp3": "audio/mpeg", "wav": "audio/wav", "aac": "audio/aac", "m4a": "audio/mp4",
+    "ogg": "audio/ogg", "flac": "audio/flac", "opus": "audio/opus",
+}  # fmt: skip
+_SAME = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "audio/mp3": "audio/mpeg",
+    "audio/wave": "audio/wav",
+    "video/mov": "video/quicktime",
+    "video/avi": "video/x-msvideo",
+}
+_KINDS = {
+    "image": ("image", "picture", "photo", "frame", "mask"),
+    "video": ("video", "clip"),
+    "audio": ("audio", "voice", "speech", "sound", "music"),
+}
+_MEDIA_TYPE = re.compile(r"\b(?:image|video|audio)/[a-z0-9][a-z0-9.+-]{0,40}", re.IGNORECASE)
+_FORMAT_WORDS = re.compile(rf"\b({'|'.join(_BY_WORD)})\b", re.IGNORECASE)
+_FORMATS_LINE = re.compile(
+    r"(?:formats?|file types?|accepted types?|types?|must be|in)\b[^.\n]{0,160}", re.IGNORECASE
+)
+_SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(KB|MB|GB|KiB|MiB|GiB)\b", re.IGNORECASE)
+_POWERS = {"k": 10, "m": 20, "g": 30}
+_TOTAL = re.compile(r"\b(?:total|combined|sum)\b", re.IGNORECASE)
+_URL_NAME = re.compile(r"(?:^|_)(?:urls?|uris?)(?:_list)?$|(?:Url|URL|Uri)s?$", re.IGNORECASE)
+_URL_PROSE = re.compile(r"\bURLs?\b|file url|链接|\burl\b", re.IGNORECASE)
+_CALLED_BACK = re.compile(r"call_?back|webhook|notify", re.IGNORECASE)
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+_FACTS = (
+    (r"(\d{1,3})\s*(?:-|to|and)\s*(\d{1,4})\s*(?:s\b|sec|seconds)", "{} to {} seconds long"),
+    (r"\[\s*(\d{1,3})\s*,\s*(\d{1,4})\s*\]\s*s\b", "{} to {} seconds long"),
+    (r"at least (\d{2,5}) ?(?:x|\u00d7|\*) ?(\d{2,5}) ?(?:px|pixels)", "at least {} x {} pixels"),
+    (
+        r"(?:at least|greater than|min(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)",
+        "sides of at least {} pixels",
+    ),
+    (
+        r"(?:not exceed|max(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)",
+        "sides of at most {} pixels",
+    ),
+    (
+        r"(\d(?:\.\d)?:\d(?:\.\d)?)\s*(?:-|to)\s*(\d(?:\.\d)?:\d(?:\.\d)?)",
+        "aspect ratio from {} to {}",
+    ),
+)
+
+
+def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) -> bool:
+    """Is the field the address of a file, or a list of such? `shown` are values that a page shows."""
+    if _CALLED_BACK.search(name):
+        return False
+    item = form.get("items", {}) if form.get("type") == "array" else form
+    if not isinstance(item, dict) or item.get("type") != "string" or "enum" in item:
+        return False
+    if item.get("format") == "uri" or _URL_NAME.search(name):
+        return True
+    addressed = any(_HTTP.match(text) for text in _texts(shown))
+    return bool((addressed or kind_of(name, prose)) and _URL_PROSE.search(prose)) or (
+        addressed and bool(media_types(prose))
+    )
+
+
+def file_rule(name: str, prose: str, around: str) -> Schema:
+    """`x-kiejobs-file` of a field. `around` is what the page says of files in general."""
+    types, most = media_types(prose), largest(prose)
+    kind = types[0].partition("/")[0] if types else kind_of(name, prose)
+    if not types and kind:
+        about = _about(around, kind)
+        types = [one for one in media_types(about) if one.startswith(kind)]
+        most = most if most is not None else largest(about) if types else None
+        prose = f"{prose}\n{about}"
+    rule: Schema = {"media_types": types}
+    if most is not None:
+        rule["max_bytes"] = most
+    facts = [] if most is None else ["megabytes are read as 1024 x 1024 bytes"]
+    facts += file_facts(prose)
+    if facts:
+        rule["note"] = f"From the page's prose: {'; '.join(facts)}."
+    return rule
+
+
+def media_types(prose: str) -> list[str]:
+    """The types that prose names, by their own names or in words like JPEG."""
+    named = [text.lower().rstrip(".") for text in _MEDIA_TYPE.findall(prose)]
+    if not named:
+        lines = " ".join(_FORMATS_LINE.findall(plain_prose(prose)))
+        named = [_BY_WORD[word.lower()] for word in _FORMAT_WORDS.findall(lines)]
+    return list(dict.fromkeys(_SAME.get(one, one) for one in named))
+
+
+def largest(prose: str) -> int | None:
+    """Bytes of one file; of several sizes the largest, so that none is refused that may be taken."""
+    found = [
+        int(float(size) * 2 ** _POWERS[unit[0].lower()])
+        for sentence in re.split(r"(?<=[.;)])\s|\n", prose)
+        if not (_TOTAL.search(sentence) and "(file url" not in sentence.lower())
+        for size, unit in _SIZE.findall(sentence)
+    ]
+    return max(found, default=None)
+
+
+def file_facts(prose: str) -> list[str]:
+    """Seconds, pixels and shapes, in our words."""
+    text = plain_prose(prose).lower()
+    found = [
+        words.format(*(match.groups()))
+        for pattern, words in _FACTS
+        for match in re.finditer(pattern, text)
+    ]
+    return list(dict.fromkeys(found))[:6]
+
+
+def kind_of(name: str, prose: str) -> str | None:
+    """image, video or audio, by the field's name or else by the first such word in the prose."""
+    for text in (name.lower(), prose.lower()[:300]):
+        at = {
+            kind: min((text.find(word) for word in words if word in text), default=-1)
+            for kind, words in _KINDS.items()
+        }
+        found = sorted((place, kind) for kind, place in at.items() if place >= 0)
+        if found:
+            return found[0][1]
+    return None
+
+
+def _about(around: str, kind: str) -> str:
+    """Those parts and lines of the page's general words that speak of such files, and of no others."""
+    parts = re.split(r"\n\s*(?=#{1,4} |<Step |\d+\. )|</Step>", around)
+    fitting = []
+    for part in [*parts, *around.splitlines()]:
+        types = media_types(part)
+        if types and all(one.startswith(kind) for one in types):
+            fitting.append(part)
+    return "\n".join(dict.fromkeys(fitting))
+
+
+def _texts(shown: Iterable[Any]) -> list[str]:
+    found: list[str] = []
+    for value in shown:
+        found += [value] if isinstance(value, str) else []
+        found += (
+            [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+        )
+    return found

@@ -1,0 +1,87 @@
+"""Which models a request is for.
+
+In: the schema of `model`, the page's examples, the operation. Out: ids that are safe as paths, notes,
+problems. Touches nothing.
+
+The rule: what `enum` lists, else `const`, else `default`, else the schema's examples, else what the
+examples of whole requests name. One case goes against `enum`: it names one model, while the example of
+the request names another one that the operation is called after. Then a page was copied and its enum
+forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+MOST_MODELS = 100
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}(?:/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){0,3}")
+_ODD = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    models: tuple[str, ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def model_ids(schema: Any, examples: list[Schema], operation: Schema) -> Named:
+    """The models, with what is odd about their names."""
+    schema = schema if isinstance(schema, dict) else {}
+    shown = [body["model"] for body in examples if isinstance(body.get("model"), str)]
+    listed = _listed(schema) or shown
+    notes: list[str] = []
+    copied = _copied(listed, shown, operation)
+    if copied is not None:
+        notes.append(
+            f"the schema names the model {listed[0]}, the example of the request and the operation "
+            f"itself name {copied}; taken for {copied}"
+        )
+        listed = [copied]
+    elif shown and not {text.strip() for text in shown} & {text.strip() for text in listed}:
+        notes.append(
+            f"the example of the request names the model {shown[0][:80]}; the schema's counts"
+        )
+    names = list(dict.fromkeys(text.strip() for text in listed))[:MOST_MODELS]
+    odd = [text for text in names if not _ID.fullmatch(text) or ".." in text]
+    problems = [f"`{text[:80]}` is no name for a model" for text in odd]
+    if not names:
+        problems.append("nothing says which model `model` stands for")
+    return Named(tuple(text for text in names if text not in odd), tuple(notes), tuple(problems))
+
+
+def _listed(schema: Schema) -> list[str]:
+    examples = schema.get("examples")
+    sources = (
+        schema.get("enum"),
+        [schema.get("const")],
+        [schema.get("default")],
+        examples if isinstance(examples, list) else [],
+        [schema.get("example")],
+    )
+    for source in sources:
+        found = (
+            [text for text in source if isinstance(text, str)] if isinstance(source, list) else []
+        )
+        if found:
+            return found
+    return []
+
+
+def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:
+    """The model that a page is about after all, where its enum was copied from another page."""
+    others = {text.strip() for text in shown}
+    if len(listed) != 1 or len(others) != 1 or others == {listed[0].strip()}:
+        return None
+    (other,) = others
+    calls = {_slug(operation.get(key)) for key in ("operationId", "summary")} - {""}
+    return other if _slug(other) in calls and _slug(listed[0]) not in calls else None
+
+
+def _slug(text: object) -> str:
+    return _ODD.sub("-", str(text or "").lower()).strip("-")

@@ -1,0 +1,158 @@
+"""Schemas of an OpenAPI document with their references written out.
+
+In: the document, a schema in it. Out: the schema as plain values, without `$ref` and `allOf`. Touches
+nothing: what a reference to elsewhere means is not known here, and it is never fetched.
+
+References may go round in circles or multiply: depth and the number of values are bounded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Schema = dict[str, Any]
+
+MOST_VALUES = 100_000
+MOST_DEPTH = 48
+
+_LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
+_UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+
+
+class TooMuch(Exception):
+    """Written out, the schema would be larger than any that means something."""
+
+
+class References:
+    """`notes` collects what could not be followed, once each."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self._values = 0
+        self.notes: list[str] = []
+
+    def written_out(self, node: Any, trail: tuple[str, ...] = (), depth: int = 0) -> Any:
+        """`node` without references. `trail` are those that led to it. Raises TooMuch."""
+        self._values += 1
+        if self._values > MOST_VALUES or depth > MOST_DEPTH:
+            raise TooMuch
+        if isinstance(node, list):
+            return [self.written_out(item, trail, depth + 1) for item in node]
+        if not isinstance(node, dict):
+            return node
+        merged: Schema = {}
+        for part, steps in self._parts(node, trail):
+            merged = both(merged, self.written_out(part, steps, depth + 1))
+        own = {
+            key: self.written_out(value, trail, depth + 1)
+            for key, value in node.items()
+            if key not in {"$ref", "allOf", "x-apidog-refs"}
+        }
+        return {**merged, **own} if not merged else _sibling(merged, own)
+
+    def target(self, node: Any) -> Any:
+        """What `node` refers to, if it does; itself otherwise. Not written out further."""
+        for _ in range(MOST_DEPTH):
+            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
+                return node
+            found = self._find(node["$ref"].strip())
+            node = {} if found is None else found
+        return {}
+
+    def _parts(self, node: Schema, trail: tuple[str, ...]) -> list[tuple[Any, tuple[str, ...]]]:
+        """What is laid beneath a schema: its references, and the parts of `allOf`."""
+        parts = node.get("allOf")
+        found = [(part, trail) for part in parts] if isinstance(parts, list) else []
+        references = [node.get("$ref")]
+        if isinstance(node.get("x-apidog-refs"), dict):
+            references += [
+                one.get("$ref") for one in node["x-apidog-refs"].values() if isinstance(one, dict)
+            ]
+        for reference in references:
+            if isinstance(reference, str):
+                found += self._followed(reference.strip(), trail)
+        return found
+
+    def _followed(
+        self, reference: str, trail: tuple[str, ...]
+    ) -> list[tuple[Any, tuple[str, ...]]]:
+        if reference in trail:
+            self._note(f"the reference {reference} leads back to itself; it is not followed again")
+            return []
+        found = self._find(reference)
+        return [] if found is None else [(found, (*trail, reference))]
+
+    def _find(self, reference: str) -> Any:
+        """The value at a JSON pointer. Blanks at the ends of names don't count: some pages have them."""
+        if not reference.startswith("#"):
+            self._note(f"the reference {reference} leads out of the page; it is not followed")
+            return None
+        node: Any = self._document
+        for step in unquote(reference[1:]).split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            node = _entry(node, name)
+            if node is None:
+                self._note(f"the reference {reference} leads nowhere")
+                return None
+        return node
+
+    def _note(self, text: str) -> None:
+        text = text[:300]
+        if text not in self.notes and len(self.notes) < 50:
+            self.notes.append(text)
+
+
+def _entry(node: Any, name: str) -> Any:
+    if isinstance(node, list):
+        return node[int(name)] if name.isdecimal() and int(name) < len(node) else None
+    if not isinstance(node, dict):
+        return None
+    if name in node:
+        return node[name]
+    same = [value for key, value in node.items() if str(key).strip() == name.strip()]
+    return same[0] if len(same) == 1 else None
+
+
+def both(one: Any, other: Any) -> Schema:
+    """A schema that wants what both want, as far as that can be said in one."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return other if isinstance(other, dict) else one if isinstance(one, dict) else {}
+    merged = dict(one)
+    for key, value in other.items():
+        merged[key] = _together(key, merged[key], value) if key in merged else value
+    return merged
+
+
+def _sibling(beneath: Schema, own: Schema) -> Schema:
+    """What stands beside a reference says more than what it leads to; fields of both count."""
+    merged = {**beneath, **own}
+    for key in ("properties", "required"):
+        if key in beneath and key in own:
+            merged[key] = _together(key, beneath[key], own[key])
+    return merged
+
+
+def _together(key: str, one: Any, other: Any) -> Any:
+    if key == "properties" and isinstance(one, dict) and isinstance(other, dict):
+        names = list(dict.fromkeys([*one, *other]))
+        return {
+            name: both(one[name], other[name])
+            if name in one and name in other
+            else one.get(name, other.get(name))
+            for name in names
+        }
+    if key == "required" and isinstance(one, list) and isinstance(other, list):
+        return [*one, *(name for name in other if name not in one)]
+    if key == "enum" and isinstance(one, list) and isinstance(other, list):
+        return [value for value in one if value in other] or other
+    if key in _LOWER | _UPPER and _is_number(one) and _is_number(other):
+        return max(one, other) if key in _LOWER else min(one, other)
+    return other
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

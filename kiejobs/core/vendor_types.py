@@ -1,0 +1,209 @@
+"""Types, listed values and limits of one field, with the habits of OpenAPI 3.0 and of page makers undone.
+
+In: a schema as it stands on a page. Out: the same in JSON Schema 2020-12, and what had to be decided.
+Touches nothing.
+
+The rules: a listed value of the wrong type is read in the field's type where there is one way to; where
+there is none, the list says the type. null is never sent, so it is no type and no value. A limit that
+can't be one is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.spec import coerce
+from kiejobs.core.vendor_pattern import is_harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Schema = dict[str, Any]
+Note = "Callable[[str], None]"
+
+MOST_VALUES = 5_000
+
+_TYPES = {
+    "string": "string", "str": "string", "text": "string", "file": "string", "uri": "string",
+    "url": "string", "date": "string", "integer": "integer", "int": "integer", "long": "integer",
+    "int32": "integer", "int64": "integer", "number": "number", "float": "number",
+    "double": "number", "decimal": "number", "boolean": "boolean", "bool": "boolean",
+    "array": "array", "list": "array", "object": "object", "map": "object", "dict": "object",
+    "null": "null",
+}  # fmt: skip
+_COUNTS = {
+    "string": ("minLength", "maxLength"),
+    "array": ("minItems", "maxItems"),
+    "object": ("minProperties", "maxProperties"),
+}
+_BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+
+
+def type_of(node: Schema, note: Callable[[str], None]) -> str | list[str] | None:
+    """The field's type, several where it takes several, None where nothing tells."""
+    given = node.get("type")
+    names = given if isinstance(given, list) else str(given).replace("|", ",").split(",")
+    known: list[str] = []
+    for name in names if given is not None else ():
+        word = str(name).strip().lower().partition("<")[0]
+        if word in _TYPES:
+            known.append(_TYPES[word])
+        else:
+            note(f"`{str(name)[:40]}` is no type")
+    found = [one for one in dict.fromkeys(known) if one != "null"]
+    if {"integer", "number"} <= set(found):
+        found.remove("integer")
+    if found:
+        return found[0] if len(found) == 1 else found
+    return _told_by_content(node)
+
+
+def _told_by_content(node: Schema) -> str | None:
+    if isinstance(node.get("properties"), dict):
+        return "object"
+    if "items" in node:
+        return "array"
+    values = [node.get("default"), node.get("example"), *_listed(node)]
+    examples = node.get("examples")
+    values += examples if isinstance(examples, list) else []
+    kinds = {json_type(value) for value in values if value is not None}
+    if kinds == {"integer", "number"}:
+        return "number"
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def values_of(
+    node: Schema, kind: str | list[str] | None, note: Callable[[str], None]
+) -> tuple[list[Any], str | list[str] | None]:
+    """The values that are listed, and the type that they have."""
+    listed = [value for value in _listed(node) if value is not None]
+    if not listed or kind in {"array", "object"}:
+        if listed:
+            note("values are listed for it; what they mean is unknown, so they are left out")
+        return [], kind
+    read = [coerce({"type": kind}, value) for value in listed] if isinstance(kind, str) else listed
+    if isinstance(kind, str) and not all(is_a(kind, value) for value in read):
+        kinds = list(dict.fromkeys(json_type(value) for value in listed))
+        own = kinds[0] if len(kinds) == 1 else kinds
+        note(f"it is called {kind}, but what is listed is {' and '.join(kinds)}; the list counts")
+        return _distinct(listed), own
+    if any(type(one) is not type(other) for one, other in zip(read, listed, strict=True)):
+        note(f"its listed values are read as {kind}, which is the field's type")
+    return _distinct(read), kind
+
+
+def limits_of(node: Schema, kind: str | list[str] | None, note: Callable[[str], None]) -> Schema:
+    """The limits that go with the type."""
+    kinds = set(kind) if isinstance(kind, list) else {kind}
+    limits: Schema = {}
+    for one in ("string", "array", "object"):
+        if one in kinds:
+            limits |= _counts(node, _COUNTS[one], note)
+    if kinds & {"integer", "number"}:
+        limits |= _bounds(node, note)
+    if "array" in kinds and node.get("uniqueItems") is True:
+        limits["uniqueItems"] = True
+    if "string" in kinds and isinstance(node.get("pattern"), str):
+        limits |= _pattern(node["pattern"], note)
+    return limits
+
+
+def json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
+
+
+def is_a(kind: str, value: Any) -> bool:
+    found = json_type(value)
+    return found == kind or (kind == "number" and found == "integer")
+
+
+def as_number(value: Any) -> float | None:
+    """A limit, also where it is written as text; None for what is no finite number."""
+    if isinstance(value, str):
+        value = coerce({"type": "number"}, value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value if abs(value) < 1e300 else None  # NaN is not less
+
+
+def _listed(node: Schema) -> list[Any]:
+    """`enum`, or else what some page makers have for it; `const` is a list of one."""
+    if isinstance(node.get("enum"), list):
+        return list(node["enum"])[:MOST_VALUES]
+    if "const" in node:
+        return [node["const"]]
+    entries = node.get("x-apidog-enum")
+    found = entries if isinstance(entries, list) else []
+    return [entry["value"] for entry in found if isinstance(entry, dict) and "value" in entry][
+        :MOST_VALUES
+    ]
+
+
+def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -> Schema:
+    found: Schema = {}
+    for name in names:
+        if name not in node:
+            continue
+        number = as_number(node[name])
+        if number is not None and number >= 0 and number == int(number):
+            found[name] = int(number)
+        elif node[name] is not None:
+            note(f"its {name} is no count and left out")
+    return _in_order(found, names[0], names[1], note)
+
+
+def _bounds(node: Schema, note: Callable[[str], None]) -> Schema:
+    found = {name: node[name] for name in _BOUNDS if node.get(name) is not None}
+    for exclusive, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if found.get(exclusive) is True and plain in found:
+            found[exclusive] = found.pop(plain)
+        elif isinstance(found.get(exclusive), bool):
+            del found[exclusive]
+    numbers = {name: as_number(value) for name, value in found.items()}
+    for name in [name for name, number in numbers.items() if number is None]:
+        note(f"its {name} is no number and left out")
+    limits: Schema = {name: number for name, number in numbers.items() if number is not None}
+    step = as_number(node.get("multipleOf"))
+    if step is not None and step > 0:
+        limits |= multiple(step, note)
+    return _in_order(limits, "minimum", "maximum", note)
+
+
+def multiple(step: float, note: Callable[[str], None]) -> Schema:
+    """`multipleOf`, but not of fractions: computers count them so that 0.3 is no multiple of 0.1."""
+    if isinstance(step, int):
+        return {"multipleOf": step}
+    note(f"it goes in steps of {step}, which is not checked: fractions don't divide exactly")
+    return {}
+
+
+def _in_order(limits: Schema, low: str, high: str, note: Callable[[str], None]) -> Schema:
+    if low in limits and high in limits and limits[low] > limits[high]:
+        note(f"its {low} is above its {high}; both are left out")
+        return {name: value for name, value in limits.items() if name not in {low, high}}
+    return limits
+
+
+def _pattern(pattern: str, note: Callable[[str], None]) -> Schema:
+    if is_harmless(pattern):
+        return {"pattern": pattern}
+    note("it has a pattern that could take too long to check, or can't be read; it is left out")
+    return {}
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    """Each value once; 1 and true are two."""
+    seen: dict[tuple[str, str], Any] = {}
+    for value in values:
+        seen.setdefault((json_type(value), repr(value)), value)
+    return list(seen.values())
