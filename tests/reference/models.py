@@ -47,8 +47,9 @@ def _files(schema: Schema) -> Iterator[str]:
     for name, field in schema["properties"].items():
         file = field.get("x-kiejobs-file")
         if file:
-            types, size = ", ".join(file["media_types"]), file["max_bytes"] / 2**20
-            yield f"{code(name)} names a file of type {types}, of at most {size:g} MB.\n"
+            types = f" of type {', '.join(file['media_types'])}" if file["media_types"] else ""
+            size = f", of at most {file['max_bytes'] / 2**20:g} MB" if "max_bytes" in file else ""
+            yield f"{code(name)} names a file{types}{size}.\n"
 
 
 def _prices(price: Schema | None) -> Iterator[str]:
