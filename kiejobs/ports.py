@@ -118,10 +118,14 @@ class StillRunning:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """At its end, with where the results are. `charged` in credits, None where not said."""
+    """At its end, with where the results are. `charged` in credits, None where not said.
+
+    `found` is the result itself where it is no file but a JSON value: a transcript, an id.
+    """
 
     urls: tuple[str, ...]
     charged: Decimal | None
+    found: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,9 @@ class Artifacts(Protocol):
         `key` names what the bytes belong to (the task id), so that a partial file is only ever
         resumed with its own bytes. `media_type` is what the spec promises, e.g. `video/mp4`.
         """
+
+    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
+        """Put a result that the API gave in its answer to `path`, as `collect` does with files."""
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """None when all are whole; else `file_missing` or `file_damaged`."""

@@ -143,6 +143,23 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     assert outcome == ports.Succeeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
 
 
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ({"resultObject": {"text": "Good morning"}}, {"text": "Good morning"}),
+        ({"character_id": "c_1"}, {"character_id": "c_1"}),
+        ({"resultUrls": [], "note": "none"}, {"note": "none"}),
+        ({"resultUrls": ["https://a"], "resultObject": {"text": "x"}}, None),
+        ({"resultUrls": []}, None),
+        ({}, None),
+    ],
+)
+def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any) -> None:
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    assert isinstance(outcome, ports.Succeeded)
+    assert outcome.found == found
+
+
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
     data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
     assert answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,6 +38,7 @@ class Stage:
     spending: Spending = field(default_factory=Spending)
     settings: Settings = field(default_factory=lambda: Settings(rate=Rate(1000, 1.0)))
     released: list[int] = field(default_factory=list)
+    media_type: str = "video/mp4"
 
     def __post_init__(self) -> None:
         self.journal = MemoryJournal(HEADER, self.clock)
@@ -44,7 +46,10 @@ class Stage:
     def go(self, count: int = 1, job_of: Callable[[int], Job] | None = None) -> RunEnd:
         world = ports.World(self.api, self.journal, self.artifacts, self.clock, self.told)
         runner = Runner(
-            world, settings=self.settings, spending=self.spending, media_type=lambda _: "video/mp4"
+            world,
+            settings=self.settings,
+            spending=self.spending,
+            media_type=lambda _: self.media_type,
         )
         lines = [submit(number) for number in range(count)]
 
@@ -251,6 +256,22 @@ def test_several_files_of_one_task_get_names_of_their_own() -> None:
     stage.api.polls = deque([ports.Succeeded(urls, Decimal(16))])
     stage.go()
     assert set(stage.artifacts.files) == {"tea/j0.mp4", "tea/j0-2.mp4"}
+
+
+def test_a_result_that_is_no_file_becomes_one_where_the_model_promises_that() -> None:
+    stage = Stage(media_type="application/json")
+    stage.api.polls = deque([ports.Succeeded((), Decimal(16), {"text": "Grüße"})])
+    stage.go()
+    assert json.loads(stage.artifacts.files["tea/j0.mp4"]) == {"text": "Grüße"}
+    assert stage.journal.types()[-1] == "collected"
+
+
+def test_a_result_that_is_no_file_is_none_where_files_were_promised() -> None:
+    stage = Stage()
+    stage.api.polls = deque([ports.Succeeded((), Decimal(16), {"text": "Grüße"})])
+    end = stage.go()
+    assert stage.artifacts.files == {}
+    assert "names no file" in end.notes["tea/j0"]
 
 
 def test_silence_is_waited_out_for_five_minutes_and_then_left_for_later() -> None:

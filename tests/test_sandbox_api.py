@@ -661,6 +661,71 @@ def test_a_model_that_makes_something_else_gets_that(
     assert response.content.startswith(start)
 
 
+def test_a_field_may_ask_for_another_format(tmp_path: Path) -> None:
+    schema = copy.deepcopy(SCHEMA)
+    formats = {"type": "string", "enum": ["png", "jpg"], "default": "png"}
+    schema["properties"]["input"]["properties"]["output_format"] = formats
+    schema["x-kiejobs-output"] = {
+        "media_type": "image/png",
+        "extension": ".png",
+        "by": "output_format",
+        "forms": {"jpg": {"media_type": "image/jpeg", "extension": ".jpg"}},
+    }
+    stage = Stage(tmp_path, schemas={MODEL: schema})
+    for asked, extension, served in (
+        ({}, ".png", "image/png"),
+        ({"output_format": "jpg"}, ".jpg", "image/jpeg"),
+    ):
+        url = stage.result_url(**asked)
+        assert url.endswith(extension)
+        assert stage.request("GET", url).headers["content-type"] == served
+
+
+def test_as_many_files_as_were_asked_for(tmp_path: Path) -> None:
+    schema = copy.deepcopy(SCHEMA)
+    schema["properties"]["input"]["properties"]["num_images"] = {"enum": ["1", "3"]}
+    schema["x-kiejobs-output"] = {"media_type": "image/webp", "extension": ".webp"}
+    stage = Stage(tmp_path, schemas={MODEL: schema})
+    task_id = stage.made(num_images="3")
+    stage.clock.passes(100)
+    urls = json.loads(stage.record(task_id)["data"]["resultJson"])["resultUrls"]
+    assert len({stage.request("GET", url).content for url in urls}) == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields", "text"),
+    [
+        (
+            {"dependentRequired": {"seed": ["nsfw_checker"]}},
+            {"seed": 1},
+            "nsfw_checker is required",
+        ),
+        ({"anyOf": [{"required": ["seed"]}]}, {}, "seed is required"),
+        ({"anyOf": [{"required": ["seed"]}]}, {"seed": None}, "seed is required"),
+        (
+            {
+                "if": {"properties": {"duration": {"const": "10"}}},
+                "then": {"properties": {"resolution": {"const": "1080p"}}},
+            },
+            {"duration": "10"},
+            "resolution is not within the range of allowed options",
+        ),
+        (
+            {"not": {"required": ["seed", "nsfw_checker"]}},
+            {"seed": 1, "nsfw_checker": True},
+            "Value must be within the specified range",
+        ),
+    ],
+)
+def test_a_rule_across_fields_is_told_by_the_field_to_blame(
+    tmp_path: Path, rule: dict[str, Any], fields: dict[str, Any], text: str
+) -> None:
+    schema = copy.deepcopy(SCHEMA)
+    schema["properties"]["input"]["allOf"] = [rule]
+    answer = Stage(tmp_path, schemas={MODEL: schema}).create(**fields)
+    assert answer == {"code": 500, "msg": text, "data": None}
+
+
 def test_a_model_that_writes_has_its_text_in_the_record(tmp_path: Path) -> None:
     output = {"media_type": "application/json", "extension": ".json"}
     stage = Stage(tmp_path, schemas={MODEL: {**SCHEMA, "x-kiejobs-output": output}})

@@ -12,9 +12,11 @@ import av
 import pytest
 from PIL import Image
 
+from kiejobs.core.assets import media_type_of
 from kiejobs.sandbox.bits import coefficient, pack, se, u, ue
-from kiejobs.sandbox.content import make_content, seconds_of, size_of
+from kiejobs.sandbox.content import count_of, make_content, seconds_of, size_of
 from kiejobs.sandbox.mp4 import nal
+from kiejobs.sandbox.stills import draw_jpeg, draw_png, draw_webp
 from kiejobs.sandbox.video import draw_video
 
 SIZES = [(1280, 720), (1920, 1080), (854, 480), (910, 512), (1366, 768), (720, 1280), (1080, 1080)]
@@ -155,6 +157,12 @@ def test_the_index_stands_before_the_data() -> None:
         ({"resolution": "720p", "aspect_ratio": "1:1"}, (720, 720)),
         ({"resolution": "720p", "aspect_ratio": "adaptive"}, (1280, 720)),
         ({"resolution": ["?"], "aspect_ratio": None}, (1280, 720)),
+        ({"ratio": "4:3"}, (960, 720)),
+        ({"image_size": "square_hd"}, (720, 720)),
+        ({"image_size": "portrait_16_9"}, (720, 1280)),
+        ({"image_size": "landscape_4_3"}, (960, 720)),
+        ({"aspect_ratio": "portrait"}, (720, 1280)),
+        ({"aspect_ratio": "landscape"}, (1280, 720)),
     ],
 )
 def test_the_size_is_read_from_the_request(fields: dict[str, Any], size: tuple[int, int]) -> None:
@@ -169,12 +177,43 @@ def test_the_length_is_read_from_the_request(duration: Any, seconds: float) -> N
     assert float(seconds_of({"duration": duration})) == seconds
 
 
-def test_a_picture_is_a_png_of_the_right_size() -> None:
-    content = make_content("image/jpeg", {"resolution": "480p"}, "a")
-    picture = Image.open(io.BytesIO(content.data))
-    picture.load()
-    assert (content.media_type, picture.format, picture.size) == ("image/png", "PNG", (854, 480))
-    assert content.data != make_content("image/png", {"resolution": "480p"}, "b").data
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("sides", [(854, 480), (17, 9), (1, 1)])
+def test_a_picture_has_its_size_and_one_colour_and_decodes(
+    form: str, sides: tuple[int, int]
+) -> None:
+    draw = {"PNG": draw_png, "JPEG": draw_jpeg, "WEBP": draw_webp}[form]
+    colours = set()
+    for number in range(20):
+        picture = Image.open(io.BytesIO(draw(*sides, str(number))))
+        picture.load()
+        assert (picture.format, picture.size) == (form, sides)
+        ((_, colour),) = picture.convert("RGB").getcolors() or [(0, None)]
+        colours.add(colour)
+    assert len(colours) == 20
+    assert draw(*sides, "a") != draw(*sides, "b")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ("image/png", "image/png"),
+        ("image/jpeg", "image/jpeg"),
+        ("image/webp", "image/webp"),
+        ("image/avif", "image/png"),
+    ],
+)
+def test_a_picture_is_of_the_type_that_was_asked_for(wanted: str, given: str) -> None:
+    content = make_content(wanted, {"resolution": "480p"}, "a")
+    assert (content.media_type, media_type_of(content.data)) == (given, given)
+
+
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [({}, 1), ({"num_images": "4"}, 4), ({"n": 3}, 3), ({"n": "many"}, 1), ({"n": 99}, 12)],
+)
+def test_the_number_is_read_from_the_request(fields: dict[str, Any], count: int) -> None:
+    assert count_of(fields) == count
 
 
 def test_a_wav_has_the_right_length() -> None:

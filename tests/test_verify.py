@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.core.verify import media_type_fits, what_is_wrong_with
+from kiejobs.core.verify import media_type_fits, nearer_type, what_is_wrong_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,3 +89,19 @@ def test_a_length_that_was_kept_is_enough_for_an_odd_container() -> None:
     odd = box(b"ftyp", 24) + b"x" * 2_000
     assert what_is_wrong_with(odd, len(odd), "video/mp4") is None
     assert what_is_wrong_with(odd, len(odd), "video/mp4", read=reader(odd)) is not None
+
+
+@pytest.mark.parametrize(
+    ("promised", "seen", "recorded"),
+    [
+        ("video/mp4", "video/mp4", "video/mp4"),
+        ("image/png", "image/jpeg", "image/jpeg"),
+        ("image/png", None, "image/png"),
+        ("image/png", "video/mp4", "image/png"),
+        ("application/json", None, "application/json"),
+    ],
+)
+def test_a_file_is_on_record_as_what_its_bytes_say(
+    promised: str, seen: str | None, recorded: str
+) -> None:
+    assert nearer_type(promised, seen) == recorded

@@ -207,8 +207,15 @@ def _succeeded(data: Mapping[str, Json]) -> ports.PollOutcome:
     known = [result for result in results if isinstance(result, dict)]
     if not known:
         return ports.StillRunning("success", "ended well, but its result is not there yet")
-    found = next(filter(None, map(_urls, known)), ())
-    return ports.Succeeded(found, _credits(data))
+    urls = next(filter(None, map(_urls, known)), ())
+    found = None if urls else next(filter(None, map(_found, known)), None)
+    return ports.Succeeded(urls, _credits(data), found)
+
+
+def _found(result: Mapping[str, Json]) -> Json:
+    """A result that is no file: of text models in `resultObject`, of others the whole of it [D]."""
+    rest = {name: value for name, value in result.items() if name != "resultUrls"}
+    return rest.get("resultObject") or rest or None
 
 
 def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:

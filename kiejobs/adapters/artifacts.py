@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import anyio
 import httpx
@@ -22,12 +22,13 @@ from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.partial_file import Partial, opened, sweep
 from kiejobs.adapters.system import boot_id
+from kiejobs.core.assets import media_type_of
 from kiejobs.core.types import FileRecord
-from kiejobs.core.verify import media_type_fits, what_is_wrong_with
+from kiejobs.core.verify import media_type_fits, nearer_type, what_is_wrong_with
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
 _LARGEST_FILE = 4 * 2**30  # bytes
@@ -75,13 +76,35 @@ class FileArtifacts:
         await self._client.aclose()
 
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
+        async def receive(partial: Partial) -> None:
+            await self._receive(url, partial, media_type)
+
+        return await self._bring(receive, path, key, media_type, shown(url))
+
+    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
+        async def receive(partial: Partial) -> None:
+            partial.start_over()
+            partial.write(data)
+            partial.sync()
+
+        from_ = f"urn:kiejobs:task:{quote(key, safe='')}"
+        return await self._bring(receive, path, key, media_type, from_)
+
+    async def _bring(
+        self,
+        receive: Callable[[Partial], Awaitable[None]],
+        path: str,
+        key: str,
+        media_type: str,
+        from_: str,
+    ) -> CollectOutcome:
         try:
             target = self._folder.target(path)
             self._sweep(target.parent)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
                 async with opened(target, key, self._boot) as partial:
                     if not partial.whole:
-                        await self._receive(url, partial, media_type)
+                        await receive(partial)
                         partial.path.replace(target)
                     # Also where another process renamed it: that one may have died just then.
                     sync_folder(target.parent)
@@ -94,8 +117,8 @@ class FileArtifacts:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError) as error:
             # ValueError: a URL that urllib can't take apart; it is somebody else's text.
             return NotCollected(in_words(error))
-        record = FileRecord(path, partial.digest.hexdigest(), partial.size, media_type, shown(url))
-        return Collected(record)
+        kind = nearer_type(media_type, media_type_of(partial.head))
+        return Collected(FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_))
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         return self._folder.condition(files, collected_at)

@@ -142,7 +142,7 @@ class Expansion:
             axes=name.labels,
             tags=recipe.entry.tags,
             credits=price(recipe.spec, request),
-            output=output_of(recipe, row, name, found),
+            output=output_of(recipe, row, request, name, found),
             callback_url=callback_of(recipe, row, found),
             correlate=recipe.entry.correlate,
             place=self.jobfile.document.at(recipe.entry.spot),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.address import default_output
 from kiejobs.core.output_path import UnsafePath, safe_output
 from kiejobs.core.schema_words import is_uri, shorten, show
+from kiejobs.core.spec import extension_of
 from kiejobs.core.urls import has_attempt
 from kiejobs.core.written import Slip, SlipFound
 
@@ -115,9 +116,11 @@ def _matrix_hint(recipe: Recipe, field: str, value: Json) -> str | None:
     return None
 
 
-def output_of(recipe: Recipe, row: Row, name: Name, found: RowProblems) -> str:
+def output_of(
+    recipe: Recipe, row: Row, request: Mapping[str, Json], name: Name, found: RowProblems
+) -> str:
     """The file's path below the output folder, as `output` says or as it is by default."""
-    extension, entry = recipe.spec.extension, recipe.entry
+    extension, entry = extension_of(recipe.spec, request), recipe.entry
     try:
         written = recipe.output_of(row, name.labels, name.take, name.address)
         if written is not None:

@@ -40,6 +40,8 @@ class Spec:
 
     `defaults` are the schema's `default` keywords: they are always sent, so that the vendor changing
     a default never changes what a job file means.
+
+    Files are named with `extension`, unless the field `output_by` asks for one of `extensions`.
     """
 
     model: str
@@ -52,6 +54,8 @@ class Spec:
     media_type: str
     extension: str
     digest: str
+    output_by: str | None
+    extensions: Mapping[str, str]
 
     @property
     def input_schema(self) -> Mapping[str, Any]:
@@ -78,6 +82,16 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         media_type=output.get("media_type", "application/octet-stream"),
         extension=output.get("extension", ".bin"),
         digest=hashlib.sha256(canonical(schema)).hexdigest(),
+        output_by=output.get("by"),
+        extensions={value: form["extension"] for value, form in output.get("forms", {}).items()},
+    )
+
+
+def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:
+    """How the file of one request is named; a field of the model may ask for another format."""
+    wanted = request_input.get(spec.output_by) if spec.output_by else None
+    return (
+        spec.extensions.get(wanted, spec.extension) if isinstance(wanted, str) else spec.extension
     )
 
 

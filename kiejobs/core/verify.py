@@ -31,6 +31,16 @@ def media_type_fits(said: str, promised: str) -> bool:
     return bare in _OPEN_TYPES or bare.partition("/")[0] == kind or bare == f"application/{form}"
 
 
+def nearer_type(promised: str, seen: str | None) -> str:
+    """What a file is on record as: what its bytes say, where that is of the kind that was promised.
+
+    A model that makes pictures may give a JPEG where the spec knows of PNGs.
+    """
+    if seen is None or promised.partition("/")[0] != seen.partition("/")[0]:
+        return promised
+    return seen
+
+
 def what_is_wrong_with(
     head: bytes, size: int, media_type: str, *, read: Callable[[int, int], bytes] | None = None
 ) -> str | None:

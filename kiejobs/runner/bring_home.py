@@ -1,8 +1,8 @@
 """The files of a task that succeeded, brought home.
 
-In: tasks and the URLs of their results. Out: files, `collected` and `gone` events, notes on what did
-not work. Touches: the API (asking for another URL), the artifact store, the journal and the clock,
-through their ports.
+In: tasks and their results: URLs, or a JSON value where a model makes no file. Out: files, `collected`
+and `gone` events, notes on what did not work. Touches: the API (asking for another URL), the artifact
+store, the journal and the clock, through their ports.
 
 A URL may have expired: then the task is asked for again, since the API may sign another one, and then
 the API's download-url call is tried. Only where both don't help, and the result is old enough to have
@@ -11,6 +11,7 @@ been thrown away, is it said to be gone; and even that is overruled by a later t
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.task import Task
+
+JSON = "application/json"
+"""The media type of models whose result is a value in the API's own answer."""
 
 _TRIES = 4
 
@@ -52,16 +56,11 @@ class Collector:
         self._note = note
         self._downloads = anyio.Semaphore(settings.downloads)
 
-    async def collect(self, task: Task, urls: tuple[str, ...]) -> None:
+    async def collect(self, task: Task, result: ports.Succeeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
-        if not urls:
-            self._not_collected(
-                task, ports.NotCollected("the API says it succeeded, but names no file")
-            )
-            return
         files: list[FileRecord] = []
-        for number, url in enumerate(urls, start=1):
-            outcome = await self._bring_home(task, number, url)
+        for number in range(1, max(1, len(result.urls)) + 1):
+            outcome = await self._one(task, number, result)
             if isinstance(outcome, ports.NotCollected):
                 self._not_collected(task, outcome)
                 return
@@ -69,6 +68,16 @@ class Collector:
         at = self._journal.append(e.Collected(task.attempt_id, tuple(files)))
         self._artifacts.mark(files, at)
         self._progress.job(task.address, "collected")
+
+    async def _one(self, task: Task, number: int, result: ports.Succeeded) -> ports.CollectOutcome:
+        if result.urls:
+            return await self._bring_home(task, number, result.urls[number - 1])
+        if result.found is None or self._media_type(task.model) != JSON:
+            return ports.NotCollected("the API says it succeeded, but names no file")
+        data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
+        return await self._artifacts.keep(
+            data + b"\n", task.output, key=task.task_id, media_type=JSON
+        )
 
     def _not_collected(self, task: Task, outcome: ports.NotCollected) -> None:
         if outcome.gone and self._is_old(task):

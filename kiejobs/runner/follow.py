@@ -89,9 +89,9 @@ class Follower:
         watch = _Watch(task, now, now, task.told_running)
         self._watches[task.attempt_id] = watch
         try:
-            urls = await self._settle(watch)
-            if urls is not None:
-                await self._collector.collect(task, urls)
+            outcome = await self._settle(watch)
+            if outcome is not None:
+                await self._collector.collect(task, outcome)
         except JournalProblem as problem:
             # What it came to can be asked for again; the task's id is on record already.
             self._spending.stop(Stop.JOURNAL, problem.message)
@@ -111,14 +111,15 @@ class Follower:
         """A callback says that it is over: ask now."""
         self._watches[attempt_id].bell.set()
 
-    async def _settle(self, watch: _Watch) -> tuple[str, ...] | None:
-        """The result's URLs once the task succeeded; None where there are none to fetch (yet)."""
+    async def _settle(self, watch: _Watch) -> ports.Succeeded | None:
+        """The result once the task succeeded; None where there is none to fetch (yet)."""
         task = watch.task
         while True:
             outcome = await self._api.poll(task.task_id)
             if isinstance(outcome, ports.Succeeded):
                 self._found_over(watch)
-                return self._succeeded(task, outcome)
+                self._succeeded(task, outcome)
+                return outcome
             if isinstance(outcome, ports.Failed):
                 self._found_over(watch)
                 self._failed(task, outcome)
@@ -129,7 +130,7 @@ class Follower:
                 self._unanswered(watch, outcome)
                 few = watch.unanswered < _ASKS_FOR_AN_OLD_TASK
                 if task.settled and (not few or self._settings.once):
-                    return task.known_urls
+                    return ports.Succeeded(task.known_urls, None)
             if self._is_enough(watch):
                 return None
             await self._rest(watch)
@@ -195,14 +196,13 @@ class Follower:
         if watch.woken is None:
             self.hearing.missed()
 
-    def _succeeded(self, task: Task, outcome: ports.Succeeded) -> tuple[str, ...]:
+    def _succeeded(self, task: Task, outcome: ports.Succeeded) -> None:
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
             self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
             self._give_back(task, outcome.charged)
         self.succeeded.add(task.address)
         self._progress.job(task.address, "succeeded")
-        return outcome.urls
 
     def _failed(self, task: Task, outcome: ports.Failed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.sandbox.answers import UNKNOWN_TASK, error, success
 from kiejobs.sandbox.content import make_content
 from kiejobs.sandbox.models import Model
-from kiejobs.sandbox.records import file_name, record
+from kiejobs.sandbox.records import file_names, record
 from kiejobs.sandbox.tasks import Task, standing
 
 if TYPE_CHECKING:
@@ -114,6 +114,10 @@ class Jobs:
         if task is None or self.standing(task).state != "success":
             return None
         model = self._model(task.model)
-        if name != file_name(task, model):
+        names = file_names(task, model)
+        if name not in names:
             return None
-        return make_content(model.media_type, model.filled(task.input), task.task_id)
+        number = names.index(name)
+        seed = f"{task.task_id}-{number + 1}" if number else task.task_id
+        media_type = model.output(task.input).media_type
+        return make_content(media_type, model.filled(task.input), seed)

@@ -9,6 +9,7 @@ kiejobs checks before it sends, so that the two can disagree and a test can see 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,16 @@ _TEXTS = {
     "type": _EMPTY,  # no text was ever seen for a wrong type; this one is the vaguest of theirs
     "minItems": _EMPTY,
 }
+_MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
 _CLOSING = ("unevaluatedProperties", "additionalProperties")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What kind of files, and how they are named."""
+
+    media_type: str
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +59,13 @@ class Model:
         fields: Mapping[str, Mapping[str, Any]] = self.schema["properties"]["input"]["properties"]
         return fields
 
-    @property
-    def media_type(self) -> str:
-        return str(self.schema.get("x-kiejobs-output", {}).get("media_type", "video/mp4"))
-
-    @property
-    def extension(self) -> str:
-        return str(self.schema.get("x-kiejobs-output", {}).get("extension", ".mp4"))
+    def output(self, request_input: Mapping[str, Json]) -> Output:
+        """What a request's files are: as a rule, or in the format that a field of it asks for."""
+        kind = self.schema.get("x-kiejobs-output", {})
+        wanted = self.filled(request_input).get(kind.get("by"))
+        asked = kind.get("forms", {}).get(wanted, {}) if isinstance(wanted, str) else {}
+        form = {"media_type": "video/mp4", "extension": ".mp4", **kind, **asked}
+        return Output(form["media_type"], form["extension"])
 
     def problem(self, request_input: Json) -> str | None:
         """The first thing that is wrong with it, in the schema's order and the service's words.
@@ -82,10 +92,17 @@ class Model:
         return _said(name, next(iter(validator.iter_errors(known[name])), None))
 
     def _whole_problem(self, known: Mapping[str, Json]) -> str | None:
-        """What only several fields together get wrong (conditionals, dependencies)."""
-        request = {"model": self.name, "input": known}
+        """What only several fields together get wrong (conditionals, dependencies).
+
+        An optional field that is null or empty is none, and one that is left out has its default.
+        """
+        fields = {
+            name: field["default"] for name, field in self._fields.items() if "default" in field
+        }
+        fields |= {name: value for name, value in known.items() if value not in (None, "")}
+        request = {"model": self.name, "input": fields}
         errors = Draft202012Validator(self.schema).iter_errors(request)
-        return _said("input", next((e for e in errors if _counts(e, known)), None))
+        return _of_several(next((e for e in errors if e.validator not in _CLOSING), None))
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """The input as the service keeps it: known fields, and defaults where they were left out.
@@ -111,10 +128,17 @@ class Model:
         return Decimal(0)
 
 
-def _counts(error: ValidationError, known: Mapping[str, Json]) -> bool:
-    """Not for a closed schema, and not for an optional field that is null or empty."""
-    field = error.absolute_path[1] if len(error.absolute_path) > 1 else None
-    return error.validator not in _CLOSING and known.get(str(field), True) not in (None, "")
+def _of_several(error: ValidationError | None) -> str | None:
+    """Which field the service would name is not known; here it is the one that is to blame."""
+    while error is not None and error.context:
+        error = error.context[0]
+    if error is None:
+        return None
+    missing = _MISSING.fullmatch(error.message)
+    if missing is not None:
+        return f"{missing[1] or missing[2]} is required"
+    path = [step for step in error.absolute_path if isinstance(step, str)]
+    return _said(path[1] if len(path) > 1 else "input", error)
 
 
 def _said(name: str, error: ValidationError | None) -> str | None:

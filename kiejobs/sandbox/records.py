@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.answers import compact
+from kiejobs.sandbox.content import count_of
 from kiejobs.sandbox.models import shuffled
 
 if TYPE_CHECKING:
@@ -49,15 +50,20 @@ def _param(task: Task, model: Model) -> str:
 
 
 def _result(task: Task, model: Model, base_url: str) -> str:
-    if model.media_type == "application/json":
+    if model.output(task.input).media_type == "application/json":
         return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
-    return compact({"resultUrls": [f"{base_url}/files/{task.task_id}/{file_name(task, model)}"]})
+    names = file_names(task, model)
+    return compact({"resultUrls": [f"{base_url}/files/{task.task_id}/{name}" for name in names]})
 
 
-def file_name(task: Task, model: Model) -> str:
-    """A name that can't be guessed from the task id alone, as on the service's hosts."""
-    stem = hashlib.sha256(f"{task.task_id}:{task.at}".encode()).hexdigest()[:16]
-    return stem + model.extension
+def file_names(task: Task, model: Model) -> list[str]:
+    """Names that can't be guessed from the task id alone, as on the service's hosts."""
+    extension = model.output(task.input).extension
+    stems = (
+        hashlib.sha256(f"{task.task_id}:{task.at}{number or ''}".encode()).hexdigest()[:16]
+        for number in range(count_of(model.filled(task.input)))
+    )
+    return [stem + extension for stem in stems]
 
 
 def callback_body(data: dict[str, Any]) -> dict[str, Any]:

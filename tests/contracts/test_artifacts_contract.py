@@ -110,6 +110,26 @@ def test_what_is_collected_is_recorded_without_its_signature(stage: Stage) -> No
     assert len(file.sha256) == 64
 
 
+def test_a_result_that_came_in_an_answer_is_kept_like_a_file(stage: Stage) -> None:
+    async def scene(artifacts: ports.Artifacts) -> ports.CollectOutcome:
+        for _ in range(2):  # again, as after a crash
+            outcome = await artifacts.keep(
+                b'{"text": "tea"}', "c/j.json", key="t1", media_type="application/json"
+            )
+        return outcome
+
+    outcome = stage.play(scene)
+    assert isinstance(outcome, ports.Collected)
+    assert (outcome.file.path, outcome.file.bytes) == ("c/j.json", 15)
+    assert (outcome.file.media_type, outcome.file.url) == (
+        "application/json",
+        "urn:kiejobs:task:t1",
+    )
+    assert condition(stage, outcome) is None
+    stage.damage("c/j.json", b"something else.")
+    assert condition(stage, outcome) == "file_damaged"
+
+
 def test_the_condition_follows_what_becomes_of_the_file(stage: Stage) -> None:
     outcome = collected(stage)
     assert condition(stage, outcome) is None
