@@ -61,10 +61,17 @@ def init(folder: str, *, github: bool, gitlab: bool) -> ExitCode:
 @SINCE
 @LOCKED
 @POLICY
+@flag("--strict", is_flag=True, help="Take warnings for errors.")
 @out_flag("Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 def validate(
-    files: tuple[str, ...], form: str, outs: tuple[str, ...], since: str | None, **choice: Any
+    files: tuple[str, ...],
+    form: str,
+    outs: tuple[str, ...],
+    since: str | None,
+    *,
+    strict: bool,
+    **choice: Any,
 ) -> ExitCode:
     """Tell every problem of the job files, each at its place. Needs no key and no network.
 
@@ -74,7 +81,8 @@ def validate(
     from kiejobs.commands import validate as verb
 
     screen = make_screen()
-    return verb.validate(wanted("", choice), files, form, screen, choice["policy"], outs, since)
+    look_at, policy = wanted("", choice), choice["policy"]
+    return verb.validate(look_at, files, form, screen, policy, outs, since, strict=strict)
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.core.errors import KiejobsError
 
 
-def validate(
+def validate(  # noqa: PLR0913 - the verb's flags
     wanted: Wanted,
     files: Sequence[str],
     form: str,
@@ -42,8 +42,12 @@ def validate(
     policy: Policy = NO_POLICY,
     outs: Sequence[str] = (),
     since: str | None = None,
+    *,
+    strict: bool = False,
 ) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
+
+    Where it is `strict`, warnings are errors.
 
     All are those that changed `since` a revision, where one is given, and where something is selected
     those that have such jobs or can't tell. Raises StalePlan or UsageProblem where valid files are not
@@ -57,6 +61,8 @@ def validate(
         at, refusal = _look(replace(wanted, file=file), policy, screen)
         if at is None:
             continue
+        if strict and at.problems:
+            at = replace(at, jobs=None, problems=at.problems.as_errors())
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
         if form == "text" and (at.problems or refusal is None):

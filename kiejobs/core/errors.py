@@ -94,6 +94,12 @@ class Problems:
     def __len__(self) -> int:
         return len(self._seen)
 
+    def as_errors(self) -> Problems:
+        """The same, with every warning an error."""
+        strict = Problems()
+        strict.extend([replace(each, severity=Severity.ERROR) for each in self])
+        return strict
+
     @property
     def fatal(self) -> bool:
         return any(d.severity is Severity.ERROR for d in self._seen.values())

@@ -16,6 +16,7 @@ from kiejobs.core.matrix_check import check_matrix
 from kiejobs.core.recipe import Recipe
 from kiejobs.core.requests import RequestChecker
 from kiejobs.core.schema_words import suggest
+from kiejobs.core.unread import tell_unread
 from kiejobs.core.written import Workshop
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def expand(
         return Expansion(jobfile, [])
     expansion = Expansion(jobfile, sound, files)
     expansion.survey(problems)
+    if not problems.fatal:
+        tell_unread(jobfile.document, sound, templates.reads, problems)
     return expansion
 
 

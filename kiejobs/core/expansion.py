@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.address import address
 from kiejobs.core.identity import fingerprint
 from kiejobs.core.local_files import FilePlacer, no_files
+from kiejobs.core.near_limits import NearLimits
 from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of, tell_files
 from kiejobs.core.row_problems import RowProblems
 from kiejobs.core.spec import complete, price
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix import Row
     from kiejobs.core.recipe import Recipe
     from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Json
+    from kiejobs.core.types import Json, Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,18 @@ class Expansion:
     def survey(self, problems: Problems) -> None:
         """Render, check and identify every job once; keep its key and its price."""
         found = RowProblems(self.jobfile.document)
-        twins = Twins(self._address)
+        twins = Twins(self._name_of)
+        near = NearLimits(self.spec_of, self._spot_of)
         price_numbers: dict[Decimal | None, int] = {}
         for number in range(len(self)):
             job = self._make(number, found)
             self._keys += bytes.fromhex(job.fingerprint)
             self._price_of.append(price_numbers.setdefault(job.credits, len(price_numbers)))
             twins.check(job, found)
+            near.look(job)
         self._prices = list(price_numbers)
         found.hand_over(problems)
+        near.hand_over(self.jobfile.document, problems)
 
     def outlines(self) -> Iterator[Outline]:
         """In the order of submission, without rendering anything."""
@@ -114,8 +118,12 @@ class Expansion:
         row, take = divmod(number - self._starts[which], recipe.entry.takes)
         return recipe, recipe.rows[row], take + 1
 
-    def _address(self, number: int) -> str:
-        return self._name(*self._locate(number)).address
+    def _name_of(self, number: int) -> Name:
+        return self._name(*self._locate(number))
+
+    def _spot_of(self, number: int, field: str) -> Spot:
+        recipe, row, _ = self._locate(number)
+        return recipe.spot_of(field, row)
 
     def _name(self, recipe: Recipe, row: Row, take: int) -> Name:
         campaign, labels = self.jobfile.campaign, recipe.labels(row)

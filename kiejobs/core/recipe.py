@@ -13,6 +13,7 @@ from kiejobs.core.address import axes_text, label
 from kiejobs.core.matrix import Rows
 from kiejobs.core.matrix_filter import Axis, Entry
 from kiejobs.core.spec import coerce
+from kiejobs.core.template_reads import NOTHING
 from kiejobs.core.types import YamlMap, YamlSeq
 from kiejobs.core.written import Slip, SlipFound, Written
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix import Row
     from kiejobs.core.requests import RequestChecker
     from kiejobs.core.spec import Spec
+    from kiejobs.core.template_reads import Reads
     from kiejobs.core.types import Json, Spot
     from kiejobs.core.written import Workshop
 
@@ -156,6 +158,15 @@ class Recipe:
                     written.check()
                 except SlipFound as found:
                     yield found.slip
+
+    @property
+    def reads(self) -> Reads:
+        """What its templates may read, as far as its rows were walked."""
+        ends = [end for end in (self._output, self._callback) if end is not None]
+        found = NOTHING
+        for written in (*self._fields.values(), *self._from_axes.values(), *ends):
+            found |= written.reads
+        return found
 
     # --- places ----------------------------------------------------------------------------------
 

@@ -153,11 +153,11 @@ def callback_of(recipe: Recipe, row: Row, found: RowProblems) -> str | None:
 class Twins:
     """Finds jobs that would buy the same request, or write the same file, as an earlier one.
 
-    `address_of` gives the address of a job by its number.
+    `name_of` gives the name of a job by its number.
     """
 
-    def __init__(self, address_of: Callable[[int], str]) -> None:
-        self._address_of = address_of
+    def __init__(self, name_of: Callable[[int], Name]) -> None:
+        self._name_of = name_of
         self._requests: dict[bytes, int] = {}
         self._files: dict[bytes, int] = {}
         self._folders: dict[bytes, int] = {}
@@ -169,11 +169,11 @@ class Twins:
         key = bytes.fromhex(job.fingerprint) + job.take.to_bytes(2, "big")
         first = self._requests.setdefault(key, job.number)
         if first != job.number:
-            found.slip(_same_request(job, self._address_of(first)), fold=("twin",))
+            found.slip(_same_request(job, self._name_of(first)), fold=("twin",))
             return
         first = self._same_file(job)
         if first != job.number:
-            found.slip(_same_file(job, self._address_of(first)), fold=("twin",))
+            found.slip(_same_file(job, self._name_of(first).address), fold=("twin",))
 
     def _same_file(self, job: Job) -> int:
         """The first job that is in the way of this one's file; the job itself where none is."""
@@ -194,12 +194,25 @@ def _short(path: str) -> bytes:
     return hashlib.blake2b(path.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def _same_request(job: Job, first: str) -> Slip:
-    message = f"the same request is wanted twice: `{first}` and `{job.address}`"
-    hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
+def _same_request(job: Job, first: Name) -> Slip:
+    axes = _differing(job, first)
+    if len(axes) == 1:
+        message = f"axis `{axes[0]}` changes nothing: `{first.address}` and `{job.address}` are the same request"
+        hint = f"read `matrix.{axes[0]}` in a template, drop it, or say `takes: 2` if buying it twice is meant"
+    else:
+        message = f"the same request is wanted twice: `{first.address}` and `{job.address}`"
+        hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
     if job.files:
         hint += "; files of the same content are the same file, whatever their names"
     return Slip("duplicate-request", message, _spot(job), hint)
+
+
+def _differing(job: Job, first: Name) -> list[str]:
+    """The axes in which two rows of the same job differ; none for those of different jobs."""
+    if job.address.partition("[")[0] != first.address.partition("[")[0]:
+        return []
+    one, other = dict(job.axes), dict(first.labels)
+    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
 
 
 def _same_file(job: Job, first: str) -> Slip:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.jobfile import plain, trimmed
 from kiejobs.core.template import TemplateProblem, is_template
+from kiejobs.core.template_reads import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from kiejobs.core.matrix import Row
     from kiejobs.core.template import Template, Templates
@@ -73,7 +74,8 @@ class Written:
     """A value as written, possibly with templates inside, and the spot to blame.
 
     With `always` it is rendered anew each time, since it reads more than axes. Compiled templates
-    stay with the compiler, which keeps only so many; here is but their text.
+    stay with the compiler, which keeps only so many; here is but their text. `reads` is what they may
+    read, once they were checked.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class Written:
         self._workshop = workshop
         self._always = always
         self._is_fixed = not any(map(is_template, texts(self._value)))
-        self._reads: tuple[str, ...] | None = None
+        self.reads = NOTHING
+        self._axes: tuple[str, ...] | None = None
         self._checked = False
         self._slip: Slip | None = None
 
@@ -94,7 +97,10 @@ class Written:
         if not self._checked:
             self._checked = True
             try:
-                self._reads = _union([self._compile(text).reads.axes for text in self._templates()])
+                for text in self._templates():
+                    self.reads |= self._compile(text).reads
+                axes = self.reads.axes
+                self._axes = None if axes is None else tuple(sorted(axes))
             except SlipFound as found:
                 self._slip = found.slip
         if self._slip is not None:
@@ -105,10 +111,10 @@ class Written:
         if self._is_fixed:
             return self._value
         self.check()
-        if self._reads is None or self._always:
+        if self._axes is None or self._always:
             return self._render(self._value, context)
         # The values of axes are the same objects in every row, so their identity is a cheap key.
-        key = (id(self), *(id(row.values.get(axis)) for axis in self._reads))
+        key = (id(self), *(id(row.values.get(axis)) for axis in self._axes))
         value = self._workshop.remembered(key)
         if value is None:
             value = self._render(self._value, context)
@@ -169,12 +175,3 @@ def texts(value: Json) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from texts(item)
-
-
-def _union(sets: Iterable[frozenset[str] | None]) -> tuple[str, ...] | None:
-    union: set[str] = set()
-    for names in sets:
-        if names is None:
-            return None
-        union |= names
-    return tuple(sorted(union))

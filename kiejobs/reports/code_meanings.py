@@ -26,6 +26,7 @@ MEANINGS = {
     "missing-file": "There is no file at a path below the job file's folder, or it can't be read.",
     "model-schema": "A schema in the project's own `schemas/models` is not JSON, or not in the form that "
     "a model's schema has to have.",
+    "near-limit": "A text has nine tenths or more of the characters that the model takes. A warning.",
     "no-model": "A job names no model, and `defaults` names none either.",
     "output-collision": "Two jobs would write the same file.",
     "output-path": "`output` gives a path that would leave the output folder, or no system takes.",
@@ -41,6 +42,9 @@ MEANINGS = {
     "unknown-model": "There is no schema for this model.",
     "unknown-variable": "A file that is given by `--vars-file` sets a variable that the job file doesn't "
     "declare under `vars`.",
+    "unused-axis": "An axis is no input field of its job's model, and no template of it reads it. A warning.",
+    "unused-variable": "A variable is declared under `vars`, and no template reads it. A warning; names that "
+    "begin with `x-` are yours.",
     "useless-exclude": "An `exclude` entry removes nothing, so it says something else than was meant.",
     "variables-structure": "A file that is given by `--vars-file` is no mapping.",
     "yaml-alias": "An alias without its anchor, one that contains itself, or aliases that blow the "
@@ -56,3 +60,6 @@ MEANINGS = {
     "yaml-syntax": "This is not YAML. A template without quotes is the usual reason.",
     "yaml-tag": "A tag that has no meaning here, or a value that is not what its tag promises.",
 }
+
+WARNINGS = frozenset({"near-limit", "unused-axis", "unused-variable"})
+"""Codes of what is said and lived with, unless `--strict` asks for more."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import kiejobs
 from kiejobs.core.errors import Place, Severity
-from kiejobs.reports.code_meanings import MEANINGS
+from kiejobs.reports.code_meanings import MEANINGS, WARNINGS
 from kiejobs.reports.marks import end_of_mark, said_lines, source_line
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _rule(code: str) -> dict[str, Json]:
         "shortDescription": {"text": meaning},
         "fullDescription": {"text": meaning},
         "help": {"text": meaning},
-        "defaultConfiguration": {"level": "error"},
+        "defaultConfiguration": {"level": "warning" if code in WARNINGS else "error"},
     }
 
 

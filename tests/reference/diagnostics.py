@@ -64,7 +64,8 @@ def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
         elif name == "policy-structure":
             policy_in_force(source.name)
         else:
-            load(Wanted(file=source.name))
+            loaded = load(Wanted(file=source.name))
+            return loaded.problems, loaded.lines
     except InvalidJobFile as invalid:
         return invalid.problems, invalid.lines
     return Problems(), {}
