@@ -11,11 +11,12 @@ import anyio
 import pytest
 
 from kiejobs.adapters.assets import fetch_assets
-from kiejobs.core.assets import FileRule, files_of, media_type_of
+from kiejobs.core.assets import FileRule, files_of, media_type_of, wrong_type
 from kiejobs.core.lock_file import Asset
 from kiejobs.core.spec import read_spec
 from tests.bench import Bench
 from tests.judge_server import KEY
+from tests.pictures import picture, png_of
 from tests.raw_server import raw_server
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from tests.raw_server import RawServer, Wire
 
-WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 and some more"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 24
+WEBP = picture("webp")
+PNG = picture("png")
 RULE = FileRule(1000, frozenset({"image/png", "image/webp"}))
 PUBLIC = "https://api.example.invalid"
 
@@ -43,6 +44,15 @@ def answering(body: bytes, status: str = "200 OK", *more: str) -> Callable[[Wire
     [
         (WEBP, "image/webp"),
         (PNG, "image/png"),
+        (b"RIFF\x10\x00\x00\x00WAVEfmt ", "audio/wav"),
+        (b"RIFF\x10\x00\x00\x00AVI LIST", "video/avi"),
+        (b"\xff\xfbsome", "audio/mpeg"),
+        (b"\xff\xf1some", "audio/aac"),
+        (b"OggS", "audio/ogg"),
+        (b"\x00\x00\x00\x18ftypM4A ", "audio/mp4"),
+        (b"\x00\x00\x00\x18ftypqt  ", "video/quicktime"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        (b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska", "video/x-matroska"),
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"\x00\x00\x00\x18ftypavif", "image/avif"),
         (b"\x00\x00\x00\x18ftypisom", "video/mp4"),
@@ -79,6 +89,17 @@ def test_files_are_found_wherever_a_schema_says_that_they_are() -> None:
     assert found[3][1].types == frozenset()
 
 
+def test_a_type_goes_by_all_of_its_names() -> None:
+    for found, taken in (
+        ("image/jpeg", "image/jpg"),
+        ("audio/mpeg", "audio/mp3"),
+        ("audio/wav", "audio/x-wav"),
+        ("video/mp4", "audio/mp4"),
+    ):
+        assert wrong_type(FileRule(9, frozenset({taken})), found) is None
+    assert wrong_type(RULE, "image/jpeg") is not None
+
+
 def test_what_two_models_take_is_what_both_take() -> None:
     anything = FileRule(10, frozenset())
     assert RULE & anything == FileRule(10, RULE.types)
@@ -106,7 +127,9 @@ def test_the_request_says_who_asks_and_carries_no_key() -> None:
         (b"<html>not found", "200 OK", "of no known type"),
         (b"", "200 OK", "it is empty"),
         (PNG, "404 Not Found", "HTTP 404"),
-        (PNG + b"\x00" * 2000, "200 OK", "it has 2,032 bytes, and the model takes 1,000"),
+        (PNG.ljust(2032, b"\x00"), "200 OK", "it has 2,032 bytes, and the model takes 1,000"),
+        (WEBP[:-4], "200 OK", "it does not decode"),
+        (png_of(20_000, 20_000), "200 OK", "more than 50,000,000 pixels"),
     ],
 )
 def test_what_can_not_be_sent_is_told_in_words(body: bytes, status: str, words: str) -> None:
@@ -198,11 +221,11 @@ def test_a_lock_with_assets_names_their_bytes_and_refuses_others(tmp_path: Path)
         }
         flags = ("--locked", "--check-assets")
         assert bench.do("validate", "jobs.yaml", *flags).code == 0
-        bodies.append(WEBP + b"!")
+        bodies.append(picture("webp", color="white"))
         assert bench.do("plan", "jobs.yaml", "--locked").code == 0, "nobody looked"
         ran = bench.do("plan", "jobs.yaml", *flags)
         assert ran.code == 6
-        assert "a.webp has changed: image/webp of 30 bytes" in ran.err
+        assert "a.webp has changed: image/webp of " in ran.err
     assert not any(KEY in head for head, _ in server.requests)
 
 

@@ -1,7 +1,7 @@
 """The files that requests point at, looked at before anything is bought.
 
 In: URLs of a job file, and what their models take. Out: for each its digest, size and type, or what is
-wrong with it. Touches: the network, never with the key; nothing of a file is kept.
+wrong with it. Touches: the network, never with the key; a file is kept only until it was looked at.
 
 The URLs come with strangers' branches: private addresses are not knocked at, redirects are looked at
 like first addresses, and no more bytes are read than the model takes.
@@ -10,17 +10,21 @@ like first addresses, and no more bytes are read than the model takes.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, TypeAlias
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin
 
 import anyio
+import anyio.to_thread
 import httpx
 
 from kiejobs.adapters.hosts import HostRefused, HostRule
 from kiejobs.adapters.kie import USER_AGENT, tls
 from kiejobs.adapters.net_words import in_words
-from kiejobs.core.assets import HEAD, media_type_of, wrong_type
+from kiejobs.adapters.pictures import look_at
+from kiejobs.core.assets import HEAD, UNKNOWN, media_type_of, wrong_type
 from kiejobs.core.lock_file import Asset
 
 if TYPE_CHECKING:
@@ -45,10 +49,11 @@ async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
     rule, found = await HostRule.for_base(base), dict[str, Asset | str]()
     places = anyio.CapacityLimiter(_AT_ONCE)
     async with _client() as client, anyio.create_task_group() as group:
+        look = _Look(client, rule, anyio.CapacityLimiter(1))
 
         async def one(url: str, takes: FileRule) -> None:
             async with places:
-                found[url] = await _look_at(client, rule, url, takes)
+                found[url] = await look.at(url, takes)
 
         for url, takes in wanted.items():
             group.start_soon(one, url, takes)
@@ -67,33 +72,51 @@ def _client() -> httpx.AsyncClient:
     )
 
 
-async def _look_at(
-    client: httpx.AsyncClient, rule: HostRule, url: str, takes: FileRule
-) -> Asset | str:
-    try:
-        with anyio.fail_after(_LONGEST):
-            return await _get(client, rule, url, takes)
-    except (_Refused, HostRefused) as refused:
-        return str(refused)
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
-        return in_words(error)
+class _Look:
+    """At one file after the other. `turn` lets one picture decode at a time: that takes memory."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, rule: HostRule, turn: anyio.CapacityLimiter
+    ) -> None:
+        self._client = client
+        self._rule = rule
+        self._turn = turn
+
+    async def at(self, url: str, takes: FileRule) -> Asset | str:
+        with TemporaryFile() as kept:
+            try:
+                with anyio.fail_after(_LONGEST):
+                    asset = await self._get(url, takes, kept)
+            except (_Refused, HostRefused) as refused:
+                return str(refused)
+            except (
+                httpx.HTTPError,
+                httpx.StreamError,
+                httpx.InvalidURL,
+                OSError,
+                ValueError,
+            ) as error:
+                return in_words(error)
+            kept.seek(0)
+            decode = partial(look_at, kept, asset.media_type, decode=True)
+            seen = await anyio.to_thread.run_sync(decode, limiter=self._turn)
+        return seen if isinstance(seen, str) else asset
+
+    async def _get(self, url: str, takes: FileRule, kept: IO[bytes]) -> Asset:
+        for _ in range(_REDIRECTS + 1):
+            await self._rule.check(url)
+            request = self._client.build_request("GET", url, extensions={"trace": self._rule.trace})
+            response = await self._client.send(request, stream=True)
+            try:
+                if not response.is_redirect:
+                    return await _read(response, takes, kept)
+                url = urljoin(url, response.headers.get("location", ""))
+            finally:
+                await response.aclose()
+        raise _Refused("too many redirects")
 
 
-async def _get(client: httpx.AsyncClient, rule: HostRule, url: str, takes: FileRule) -> Asset:
-    for _ in range(_REDIRECTS + 1):
-        await rule.check(url)
-        request = client.build_request("GET", url, extensions={"trace": rule.trace})
-        response = await client.send(request, stream=True)
-        try:
-            if not response.is_redirect:
-                return await _read(response, takes)
-            url = urljoin(url, response.headers.get("location", ""))
-        finally:
-            await response.aclose()
-    raise _Refused("too many redirects")
-
-
-async def _read(response: httpx.Response, takes: FileRule) -> Asset:
+async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:
     if response.status_code != 200:
         raise _Refused(f"the host answered HTTP {response.status_code}")
     told = response.headers.get("content-length", "")
@@ -102,6 +125,7 @@ async def _read(response: httpx.Response, takes: FileRule) -> Asset:
     digest, size, head = hashlib.sha256(), 0, b""
     async for chunk in response.aiter_raw():
         digest.update(chunk)
+        kept.write(chunk)
         size, head = size + len(chunk), head + chunk[: HEAD - len(head)]
         if size > takes.most:
             raise _Refused(f"it has more than the {takes.most:,} bytes that the model takes")
@@ -109,4 +133,4 @@ async def _read(response: httpx.Response, takes: FileRule) -> Asset:
     wrong = wrong_type(takes, media_type) if size else "it is empty"
     if wrong is not None:
         raise _Refused(wrong)
-    return Asset(digest.hexdigest(), size, media_type or "application/octet-stream")
+    return Asset(digest.hexdigest(), size, media_type or UNKNOWN)

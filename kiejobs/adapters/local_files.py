@@ -33,16 +33,17 @@ _LARGEST = 5 * LARGEST
 
 
 class LocalFolder:
-    """Reads local files; with `decode` pictures are decoded, else only their headers are.
+    """Reads local files by path, each once; with `decode` pictures are decoded, else only their headers are.
 
-    `read` keeps each file by its path below the folder; `asked` all paths, of files that are not there
-    too.
+    `read` keeps each file by its path below the folder, `paths` each path by what stands for its file in
+    requests; `asked` all paths, of files that are not there too.
     """
 
     def __init__(self, folder: Path, *, decode: bool = False) -> None:
         self.folder = folder.resolve()
         self._decode = decode
         self.read: dict[str, LocalFile] = {}
+        self.paths: dict[str, str] = {}
         self.asked: set[str] = set()
         self._refused: dict[tuple[str, int], NoFile] = {}
 
@@ -57,10 +58,11 @@ class LocalFolder:
             self._refused[path, most] = found
         else:
             self.read[path] = found
+            self.paths.setdefault(found.ref, path)
         return found
 
     def open(self, path: str) -> BinaryIO | NoFile:
-        """The file as it is now, to be read and closed by the caller."""
+        """The file as it is now, for the caller to read and close."""
         try:
             target = (self.folder / path).resolve()
             if not is_shown(target, self.folder):

@@ -14,17 +14,19 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-MOST_PIXELS = 64 * 2**20
-"""Width times height; 8,192 x 8,192."""
+MOST_PIXELS = 50_000_000
+"""Width times height: what the largest common cameras make, in less than a gigabyte of memory."""
 
 SECONDS = 20.0
 """As long may one picture take to decode."""
+
+INSTALL = "`pip install 'kiejobs[media]'`"
+"""What brings Pillow along."""
 
 _DECODERS = {
     "image/jpeg": ("JPEG", "JpegImagePlugin"),
@@ -50,12 +52,16 @@ class _TooLong(Exception):
 
 @cache
 def can_look() -> bool:
-    """Is Pillow there?"""
-    return find_spec("PIL") is not None
+    """Is Pillow there, and whole?"""
+    try:
+        import_module("PIL.Image")
+    except ImportError:
+        return False
+    return True
 
 
 def look_at(
-    stream: BinaryIO, media_type: str | None, *, decode: bool, seconds: float = SECONDS
+    stream: IO[bytes], media_type: str | None, *, decode: bool, seconds: float = SECONDS
 ) -> Pixels | str | None:
     """From the header alone, or with all pixels decoded. None for what is no picture that we open."""
     if media_type not in _DECODERS or not can_look():
@@ -97,7 +103,7 @@ def _look(watched: _Watched, name: str, plugin: str, *, decode: bool) -> Pixels 
 class _Watched:
     """A file whose every read looks at the clock: a decoder that goes on for ever must read."""
 
-    def __init__(self, stream: BinaryIO, deadline: float) -> None:
+    def __init__(self, stream: IO[bytes], deadline: float) -> None:
         self._stream = stream
         self._deadline = deadline
 

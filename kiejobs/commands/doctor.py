@@ -18,6 +18,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.model_files import ModelFiles
+from kiejobs.adapters.pictures import INSTALL, can_look
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.commands.opening import is_sendable, opened
 from kiejobs.commands.workspace import open_workspace
@@ -67,6 +68,13 @@ def _versions() -> Iterator[Check]:
         except PackageNotFoundError:
             yield Check("packages", ok=False, detail=f"{package} is not installed")
     yield Check("packages", ok=True, detail=", ".join(found))
+    yield Check("pictures", ok=True, detail=_pictures())
+
+
+def _pictures() -> str:
+    if can_look():
+        return f"checked by decoding them, with Pillow {version('pillow')}"
+    return f"checked by type and size only: {INSTALL} decodes them, too"
 
 
 def _policy(space: Workspace) -> Check:

@@ -38,11 +38,18 @@ def explain(
     change = _line_of(address, loaded, wanted, space, ledger)
     diff = diff_of(loaded, change) or []
     history = ledger.at(address)
+    inputs = loaded.expansion.job(change.number).files if change.number is not None else ()
     if form == "json":
-        screen.show(json_text(explain_document(change, diff, history)))
+        screen.show(json_text(explain_document(change, diff, history, inputs=inputs)))
     else:
         text = explain_text(
-            change, diff, history, color=screen.color_out, file=file, flag=space.flag
+            change,
+            diff,
+            history,
+            color=screen.color_out,
+            file=file,
+            flag=space.flag,
+            inputs=inputs,
         )
         screen.show(text)
     return ExitCode.DONE

@@ -53,7 +53,7 @@ class Loaded:
     """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
 
     `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256;
-    `files` has read the local files that its requests point at, and can open them again.
+    `files` has read the local files that its requests point at.
     """
 
     document: Document

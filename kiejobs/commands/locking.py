@@ -141,6 +141,7 @@ def _explainer(loaded: Loaded, ledger: Ledger | None) -> Explain:
         fields = difference(
             {"model": attempt.reserved.model, **attempt.reserved.input},
             {"model": job.model, **job.input},
+            loaded.files.paths,
         )
         return "; ".join(diff_lines(fields, Paint(color=False))) or None
 

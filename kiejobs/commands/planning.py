@@ -62,9 +62,11 @@ def diff_of(loaded: Loaded, change: Change) -> list[FieldChange] | None:
     was = dict(change.attempt.reserved.input)
     if change.attempt.reserved.model != job.model:
         return difference(
-            {"model": change.attempt.reserved.model, **was}, {"model": job.model, **job.input}
+            {"model": change.attempt.reserved.model, **was},
+            {"model": job.model, **job.input},
+            loaded.files.paths,
         )
-    return difference(was, job.input)
+    return difference(was, job.input, loaded.files.paths)
 
 
 def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.checkout import below_root
+from kiejobs.adapters.pictures import INSTALL, can_look
 from kiejobs.commands.choosing import selection_of_file
 from kiejobs.commands.job_files import are_many, job_files
 from kiejobs.commands.loading import Beside, load
@@ -29,7 +30,7 @@ from kiejobs.reports.screen import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.loading import Wanted
+    from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.core.errors import KiejobsError
 
@@ -98,12 +99,20 @@ def _look(
     if not has_selected(loaded, wanted):
         return None, None
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
+    _say_unseen(loaded, screen)
     looked = Looked(wanted.file, jobs, loaded.problems, loaded.lines)
     try:
         require_locked(loaded, wanted, screen)
     except (StalePlan, UsageProblem) as refusal:
         return looked, refusal
     return looked, None
+
+
+def _say_unseen(loaded: Loaded, screen: Screen) -> None:
+    """That nobody could look whether the pictures decode, where that is so."""
+    if loaded.files.read and not can_look():
+        told = plural(len(loaded.files.read), "local file")
+        screen.say(f"{told} checked by type and size only: {INSTALL} decodes pictures, too")
 
 
 def _words(form: str, looked: Sequence[Looked], *, many: bool) -> str:

@@ -40,11 +40,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One input field that differs from what was bought before. None stands for absent."""
+    """One input field that differs from what was bought before. None stands for absent.
+
+    `files`: the paths of the local files whose references may stand in the values, where they are known.
+    """
 
     field: str
     was: Json
     now: Json
+    files: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +237,13 @@ def selectable(outline: Outline) -> Selectable:
     return Selectable(outline.address, outline.job, outline.tags, outline.axes)
 
 
-def difference(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[FieldChange]:
-    """The input fields that differ, by name."""
+def difference(
+    before: Mapping[str, Json], now: Mapping[str, Json], files: Mapping[str, str] | None = None
+) -> list[FieldChange]:
+    """The input fields that differ, by name. `files`: paths by the references of local files."""
     names = sorted({*before, *now})
     return [
-        FieldChange(name, before.get(name), now.get(name))
+        FieldChange(name, before.get(name), now.get(name), files)
         for name in names
         if canonical(before.get(name)) != canonical(now.get(name))
     ]

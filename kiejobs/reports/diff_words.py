@@ -7,17 +7,20 @@ cut around the first place where they differ, since prompts run to 10,000 charac
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.screen import clean, shortened, shortened_left, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kiejobs.core.plan import FieldChange
     from kiejobs.core.types import Json
     from kiejobs.reports.paint import Paint
 
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
+_SHORT = len("sha256:") + 12
 _COLUMNS = 56  # for one value
 _LEAD = 16  # of them for what both have in common before the difference
 
@@ -27,8 +30,9 @@ def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
     return [_line(change, paint) for change in diff]
 
 
-def both_words(was: Json, now: Json) -> tuple[str, str]:
+def both_words(change: FieldChange) -> tuple[str, str]:
     """Each on one line; texts as JSON has them, long ones cut around where they differ."""
+    was, now = (with_paths(value, change.files or {}) for value in (change.was, change.now))
     if not (isinstance(was, str) and isinstance(now, str)):
         return _one(was), _one(now)
     whole = (_spelled(was), _spelled(now))
@@ -38,8 +42,23 @@ def both_words(was: Json, now: Json) -> tuple[str, str]:
     return _around(was, at), _around(now, at)
 
 
+def with_paths(value: Json, files: Mapping[str, str]) -> Json:
+    """A request's value with the path of each local file beside the beginning of its hash.
+
+    `files`: paths by reference; without one the hash stands alone.
+    """
+    if isinstance(value, str) and _REF.fullmatch(value):
+        short = value[:_SHORT]
+        return f"{files[value]} ({short})" if value in files else short
+    if isinstance(value, list):
+        return [with_paths(item, files) for item in value]
+    if isinstance(value, dict):
+        return {key: with_paths(item, files) for key, item in value.items()}
+    return value
+
+
 def _line(change: FieldChange, paint: Paint) -> str:
-    was, now = both_words(change.was, change.now)
+    was, now = both_words(change)
     return f"{clean(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
 
 

@@ -6,6 +6,7 @@ schemas/documents/explain.schema.json. Touches nothing.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan import Action
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.plan import Change, FieldChange
-    from kiejobs.core.types import Json
+    from kiejobs.core.types import Json, LocalFile
 
 _LONGEST = 160
 
@@ -65,13 +66,22 @@ def explain_text(
     color: bool = False,
     file: str | None = None,
     flag: str = "",
+    inputs: Sequence[LocalFile] = (),
 ) -> str:
-    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
+    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown; `inputs`
+    are the local files that the request points at.
+    """
     paint = Paint(color)
     told, commands = _next(change, file, flag)
     lines = [paint.bold(clean(change.address)), *_why(change, diff, paint), "", told]
     lines += [f"    {command}" for command in commands]
-    lines += ["", *_identity(change), "", *_history(change, _bought(change, history), paint)]
+    lines += [
+        "",
+        *_identity(change),
+        *_inputs(inputs),
+        "",
+        *_history(change, _bought(change, history), paint),
+    ]
     return "\n".join(lines)
 
 
@@ -82,6 +92,7 @@ def explain_document(
     *,
     file: str | None = None,
     flag: str = "",
+    inputs: Sequence[LocalFile] = (),
 ) -> dict[str, Json]:
     told, commands = _next(change, file, flag)
     return {
@@ -98,6 +109,7 @@ def explain_document(
         "credits": money_or_null(change.credits),
         "diff": diff_document(diff),
         "history": [attempt_document(attempt) for attempt in _bought(change, history)],
+        "inputs": [asdict(file) for file in inputs],
         "next": {"message": told, "commands": list(commands)},
     }
 
@@ -153,6 +165,20 @@ def _identity(change: Change) -> list[str]:
         ("take", str(change.take)),
     ]
     return [f"  {line}" for line in columns(rows)]
+
+
+def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:
+    """What the request's local files are, by their bytes."""
+    rows = [(clean(file.path), f"{file.ref[:19]}  {_look(file)}") for file in files]
+    if rows:
+        yield ""
+        yield "  local files:"
+        yield from (f"    {line}" for line in columns(rows))
+
+
+def _look(file: LocalFile) -> str:
+    pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
+    return f"{clean(file.media_type)}, {pixels}{file.bytes:,} bytes"
 
 
 def _bought(change: Change, history: Sequence[Attempt]) -> list[Attempt]:

@@ -214,6 +214,6 @@ def _diff_lines(change: Change, diff: Sequence[FieldChange]) -> Iterator[str]:
     yield f"@@ {shortened(clean(change.address), _ADDRESS)} @@"
     for field in diff:
         name = shortened(clean(field.field), _DETAIL)
-        was, now = both_words(field.was, field.now)
+        was, now = both_words(field)
         yield f"- {name}: {was}"
         yield f"+ {name}: {now}"

@@ -1,0 +1,102 @@
+"""Hostile pictures: bombs, torn ones, and those that never end."""
+
+from __future__ import annotations
+
+import io
+import random
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiejobs.adapters.pictures import MOST_PIXELS, Pixels, look_at
+from tests.bench import PACKAGE
+from tests.pictures import picture, png_of, slow_jpeg, webp_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMS = ("png", "jpeg", "webp", "gif")
+
+
+def look(data: bytes, form: str, *, decode: bool = True, seconds: float = 20.0) -> object:
+    return look_at(io.BytesIO(data), f"image/{form}", decode=decode, seconds=seconds)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("decode", [False, True])
+def test_a_picture_tells_its_size(form: str, *, decode: bool) -> None:
+    assert look(picture(form, (640, 480)), form, decode=decode) == Pixels(640, 480)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_all_kinds_of_colours_decode(mode: str) -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    form = "jpeg" if mode == "CMYK" else "png"
+    drawn = io.BytesIO()
+    Image.new(mode, (30, 20)).save(drawn, form.upper())
+    assert look(drawn.getvalue(), form) == Pixels(30, 20)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_torn_picture_is_none(form: str) -> None:
+    whole = picture(form, (640, 480))
+    for kept in (len(whole) // 2, 40, 12):
+        assert "does not decode" in str(look(whole[:kept], form))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_picture_that_is_called_another_type_is_none(form: str) -> None:
+    other = FORMS[FORMS.index(form) - 1]
+    assert "does not decode" in str(look(picture(other), form))
+
+
+@pytest.mark.parametrize("data", [png_of(7_100, 7_100), png_of(60_000, 60_000)])
+@pytest.mark.parametrize("decode", [False, True])
+def test_a_bomb_is_refused_by_its_header(data: bytes, *, decode: bool) -> None:
+    assert f"{MOST_PIXELS:,}" in str(look(data, "png", decode=decode))
+
+
+def test_a_large_canvas_takes_no_memory(tmp_path: Path) -> None:
+    """Held in a process of its own, whose memory is limited."""
+    bomb = tmp_path / "bomb.webp"
+    bomb.write_bytes(webp_of(16_383, 16_383))
+    words = (
+        "import resource, sys; from kiejobs.adapters.pictures import look_at;"
+        "print(look_at(open(sys.argv[1], 'rb'), 'image/webp', decode=True));"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", words, str(bomb)],
+        env={"PYTHONPATH": PACKAGE}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said, peak = ran.stdout.splitlines()
+    assert f"more than {MOST_PIXELS:,} pixels" in said
+    assert int(peak) < 200
+
+
+def test_decoding_has_a_deadline() -> None:
+    started = time.monotonic()
+    assert look(slow_jpeg(2000, 20_000), "jpeg", seconds=0.3) == (
+        "it takes more than 0.3 s to decode"
+    )
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_damage_gets_out_of_the_look(form: str) -> None:
+    """Whatever is flipped, the answer is a size or words."""
+    whole, dice = picture(form, (40, 30)), random.Random(5)
+    for _ in range(150):
+        torn = bytearray(whole)
+        for _ in range(dice.randint(1, 8)):
+            torn[dice.randrange(len(torn))] = dice.randrange(256)
+        assert isinstance(look(bytes(torn), form), Pixels | str)
+
+
+def test_what_is_no_picture_is_not_looked_at() -> None:
+    assert look_at(io.BytesIO(b"ID3"), "audio/mpeg", decode=True) is None
+    assert look_at(io.BytesIO(b""), None, decode=True) is None
