@@ -67,7 +67,7 @@ class Judge:
         self.balance = 60.62
         self.failure = "the scene was flagged"
         self.calls = Calls(hook_key)
-        self.host = UploadHost()
+        self.host = UploadHost(self.let_go)
         self._log = log
         self._limit = limit
         self._chaos = chaos

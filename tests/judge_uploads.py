@@ -13,10 +13,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.judge_replies import CREATES, PAGE
+from tests.judge_replies import CREATES, PAGE, envelope
 from tests.judge_wire import Reply
 
 if TYPE_CHECKING:
+    import threading
+
     from tests.judge_wire import Request
 
 UPLOAD = "/api/file-stream-upload"
@@ -37,9 +39,11 @@ class Upload:
 
 
 class UploadHost:
-    """`faults` befall the uploads to come, in order (CREATES has them, or a status); `query` is added to addresses."""
+    """`faults` befall the uploads to come, in order: those of CREATES, `400`, and `hang`, which waits for
+    `let_go`. `query` is added to the addresses that it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, let_go: threading.Event) -> None:
+        self._let_go = let_go
         self.taken: list[Upload] = []
         self.faults: deque[str] = deque()
         self.query = ""
@@ -47,8 +51,10 @@ class UploadHost:
 
     def answer(self, request: Request, url: str) -> Reply:
         fault = self.faults.popleft() if self.faults else ""
-        if fault:
-            return CREATES[fault]
+        if fault == "hang":
+            self._let_go.wait(60)
+        elif fault:
+            return CREATES.get(fault) or envelope(int(fault), "not this one")
         fields = _fields(request)
         name, folder = fields["fileName"][0].decode(), fields["uploadPath"][0].decode()
         data, media_type = fields["file"]
