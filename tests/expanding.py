@@ -12,12 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.core.document import read_document
 from kiejobs.core.editor import structural_schema
 from kiejobs.core.errors import Problems
 from kiejobs.core.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, read_jobfile
 from kiejobs.core.local_files import no_files
+from kiejobs.core.prices import NO_PRICES, PriceTable
 from kiejobs.core.spec import Spec, read_spec
 from kiejobs.core.template import Templates
 from kiejobs.core.types import Source
@@ -68,9 +70,10 @@ def expanded(
     load: Callable[[str], str | None] = lambda _name: None,
     max_jobs: int | None = None,
     files: LocalFiles = no_files,
+    prices: PriceTable = NO_PRICES,
     name: str = "job.yaml",
 ) -> Expanded:
-    """`models` are request schemas, known beside the one that we ship."""
+    """`models` are request schemas, known beside the one that we ship; `prices` count over ours."""
     problems = Problems()
     data = text if isinstance(text, bytes) else text.encode()
     document, found = read_document(Source(name, data))
@@ -80,14 +83,14 @@ def expanded(
     jobfile = read_jobfile(document, structure(), problems)
     if jobfile is None:
         return Expanded(None, None, problems)
-    known, templates = catalogue(*models), Templates(load)
+    known, templates = catalogue(*models, prices=prices), Templates(load)
     expansion = expand(jobfile, known, templates, problems, max_jobs=max_jobs, files=files)
     return Expanded(jobfile, expansion, problems)
 
 
-def catalogue(*models: Mapping[str, Any]) -> Catalogue:
+def catalogue(*models: Mapping[str, Any], prices: PriceTable = NO_PRICES) -> Catalogue:
     specs = {spec.model: spec for spec in (shipped(), *map(read_spec, models))}
-    return Catalogue(tuple(specs), specs.get)
+    return Catalogue(tuple(specs), specs.get, prices.over(bundled_prices()))
 
 
 @cache

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.fault_file import make_faults
 
@@ -40,16 +42,22 @@ SCHEMA: dict[str, Any] = {
     },
     "unevaluatedProperties": False,
     "x-kiejobs-output": {"media_type": "video/mp4", "extension": ".mp4"},
-    "x-kiejobs-price": {
-        "by": ["resolution", "duration"],
-        "unit": "video",
-        "credits": [
-            {"when": {"resolution": "720p", "duration": "5"}, "credits": "16"},
-            {"when": {"resolution": "720p", "duration": "10"}, "credits": "36.5"},
-            {"when": {"resolution": "1080p", "duration": "5"}, "credits": "36"},
-        ],
-    },
 }
+PRICES = PriceTable(
+    {
+        MODEL: ModelPrice(
+            MODEL,
+            "video",
+            (
+                PriceLine({"resolution": "720p", "duration": "5"}, Decimal(16)),
+                PriceLine({"resolution": "720p", "duration": "10"}, Decimal("36.5")),
+                PriceLine({"resolution": "1080p", "duration": "5"}, Decimal(36)),
+            ),
+            source="made up",
+            date="2026-10",
+        )
+    }
+)
 INPUT = {"prompt": "A kettle sings", "image_url": "https://example.com/kettle.webp"}
 HEADERS = {"authorization": "Bearer test-key", "user-agent": "tests"}
 START = 1_800_000_000.0
@@ -80,6 +88,7 @@ class Stage:
         self.clock = settings.pop("clock", None) or FakeClock()
         schemas = settings.pop("schemas", {MODEL: SCHEMA})
         faults = make_faults({"rules": list(rules)})
+        settings.setdefault("prices", PRICES)
         self.app = Sandbox(schemas, store, clock=self.clock, faults=faults, **settings)
 
     def play(self, scene: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:

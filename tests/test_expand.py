@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
 from tests.expanding import MODEL, Expanded, expanded, line
 
 TINY: dict[str, Any] = {
@@ -36,14 +37,23 @@ TINY: dict[str, Any] = {
         },
     },
     "x-kiejobs-output": {"media_type": "video/webm", "extension": ".webm"},
-    "x-kiejobs-price": {
-        "credits": [
-            {"when": {"loop": True}, "credits": "12.5"},
-            {"when": {"steps": 20}, "credits": "4"},
-        ]
-    },
 }  # fmt: skip
-"""Fields of every type, with prices that look at two of them."""
+"""Fields of every type."""
+
+PRICES = PriceTable(
+    {
+        "example/tiny": ModelPrice(
+            "example/tiny",
+            "video",
+            (
+                PriceLine({"loop": "true"}, Decimal("12.5")),
+                PriceLine({"steps": "20"}, Decimal(4)),
+            ),
+            source="made up",
+            date="2026-10",
+        )
+    }
+)
 
 PAIR: dict[str, Any] = {
     "type": "object",
@@ -86,7 +96,7 @@ def jobs_of(jobs: dict[str, str], **top: str) -> Expanded:
         f"  {name}:\n" + "".join(f"    {row}\n" for row in body.splitlines())
         for name, body in jobs.items()
     )
-    return expanded(f"{written}jobs:\n{entries}", TINY, PAIR)
+    return expanded(f"{written}jobs:\n{entries}", TINY, PAIR, prices=PRICES)
 
 
 def inputs(made: Expanded) -> list[dict[str, Any]]:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.system import read_schema
+from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.core.identity import canonical
 from kiejobs.core.lock_changes import differences
 from kiejobs.core.lock_file import (
     Asset,
     Lock,
     LockedJob,
-    PriceTable,
+    LockedPrices,
     from_bytes,
     image_name,
-    schema_digest,
     to_bytes,
     to_document,
 )
-from kiejobs.core.spec import read_spec
+from kiejobs.core.prices import ModelPrice, PriceLine
 from tests.bench import MODEL, Bench
 from tests.judge_server import Judge
 from tests.results import refused
@@ -35,7 +37,7 @@ LOCK = Lock(
     fingerprint_version=1,
     jobs={"tea/pour": LockedJob(A, 1), "tea/pour#2": LockedJob(A, 2)},
     models={"maker/model": A},
-    prices=PriceTable(A, "32", 0),
+    prices=LockedPrices(A, "32", 0),
     templates={"pour.j2": A},
     vars_files={"vars.yaml": A},
     variables={"brand": "Aurora"},
@@ -129,13 +131,27 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         from_bytes(data)
 
 
-def test_prices_are_no_part_of_a_model_schema_digest() -> None:
-    schema = read_schema(f"models/{MODEL}.json")
-    dearer = {**schema, "x-kiejobs-price": {"credits": []}}
-    other = {**schema, "title": "Another"}
-    same = schema_digest(read_spec(schema))
-    assert schema_digest(read_spec(dearer)) == same
-    assert schema_digest(read_spec(other)) != same
+def test_a_lock_of_before_there_was_a_price_file_holds() -> None:
+    """Prices stood in the model's schema once, and their digest was made of the same data."""
+    price = bundled_prices().of(MODEL)
+    assert price is not None
+    digest = hashlib.sha256(canonical({MODEL: price.as_data()})).hexdigest()
+    assert digest == "27aab3e319fc13ba771953d7ecc893baf6984183be592677b352ce359e77eda8"
+
+
+def test_a_price_digest_tells_what_decides_a_price_and_not_where_it_is_from() -> None:
+    line = PriceLine({"size": "1"}, Decimal(4))
+    price = ModelPrice("m", "second", (line,), "a", "2026-10", quantity="seconds")
+    same = (replace(price, source="b", date="2026-11", note="n", file="prices.yaml"),)
+    others = (
+        replace(price, lines=(replace(line, credits=Decimal(5)),)),
+        replace(price, lines=(replace(line, given={"video": False}),)),
+        replace(price, quantity="length"),
+        replace(price, minimum=Decimal(5)),
+        replace(price, usd_per_credit=Decimal("0.005")),
+    )
+    assert all(other.as_data() == price.as_data() for other in same)
+    assert all(other.as_data() != price.as_data() for other in others)
 
 
 def test_a_signature_is_no_part_of_an_image_name_and_yet_tells_two_apart() -> None:
@@ -155,8 +171,8 @@ def test_a_signature_is_no_part_of_an_image_name_and_yet_tells_two_apart() -> No
         (replace(LOCK, fingerprint_version=2), "of version 2, the lock's of version 1"),
         (replace(LOCK, models={"maker/model": B}), "the schema of maker/model has changed"),
         (replace(LOCK, models={}), "the model maker/model is in the lock, and not in use any more"),
-        (replace(LOCK, prices=PriceTable(B, "40", 0)), "40 credits, and 32 when locked"),
-        (replace(LOCK, prices=PriceTable(B, "32", 0)), "though the sum is the same"),
+        (replace(LOCK, prices=LockedPrices(B, "40", 0)), "40 credits, and 32 when locked"),
+        (replace(LOCK, prices=LockedPrices(B, "32", 0)), "though the sum is the same"),
         (replace(LOCK, templates={"pour.j2": B}), "the template pour.j2 has changed"),
         (replace(LOCK, templates={}), "the template pour.j2 is in the lock, and not in use"),
         (replace(LOCK, vars_files={"vars.yaml": B}), "the variables file vars.yaml has changed"),

@@ -100,7 +100,6 @@ def priceless(tmp_path: Path, table: Set) -> Set:
         shutil.copytree(schemas, checkout / "schemas")
     models = next(checkout.rglob("models/bytedance")).parent
     schema = json.loads((models / "bytedance/v1-pro-fast-image-to-video.json").read_text())
-    del schema["x-kiejobs-price"]
     schema["properties"]["model"] |= {"enum": ["acme/dream"], "default": "acme/dream"}
     schema["$id"] = "urn:kiejobs:model:acme/dream"
     (models / "acme").mkdir()

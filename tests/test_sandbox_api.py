@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import copy
 import hashlib
 import hmac
 import json
@@ -20,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
 from kiejobs.sandbox.charges import Charges, read_charges
 from kiejobs.sandbox.clock import RealClock
@@ -151,15 +151,16 @@ def test_too_few_credits_are_402_and_the_balance_is_a_float(tmp_path: Path) -> N
 
 
 def test_a_price_by_the_second_is_multiplied(tmp_path: Path) -> None:
-    schema = copy.deepcopy(SCHEMA)
-    schema["x-kiejobs-price"] = {
-        "unit": "second",
-        "credits": [{"when": {"resolution": "720p"}, "credits": "2.8"}],
-    }
-    stage = Stage(tmp_path, schemas={MODEL: schema})
+    lines = (PriceLine({"resolution": "720p"}, Decimal("2.8")),)
+    price = ModelPrice(MODEL, "second", lines, "made up", "2026-10", quantity="duration")
+    stage = Stage(tmp_path, prices=PriceTable({MODEL: price}))
     stage.made(duration="10")
-    stage.made(resolution="1080p")
-    assert [line["credits"] for line in stage.charges()] == ["28.0", "0"]
+    assert [line["credits"] for line in stage.charges()] == ["28.0"]
+
+
+def test_what_has_no_price_costs_ten(stage: Stage) -> None:
+    stage.made(resolution="1080p", duration="10")
+    assert [line["credits"] for line in stage.charges()] == ["10"]
 
 
 # --- the gate ------------------------------------------------------------------------------------

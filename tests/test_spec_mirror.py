@@ -136,33 +136,6 @@ def test_a_field_without_a_default_keyword_is_not_given_one() -> None:
     assert defaults == {"resolution": "720p", "duration": "5"}
 
 
-def test_the_price_has_one_line_for_each_combination_it_depends_on() -> None:
-    priced = {id_: schema for id_, schema in models().items() if "x-kiejobs-price" in schema}
-    assert MODEL in priced
-    for id_, schema in priced.items():
-        price, fields = schema["x-kiejobs-price"], schema["properties"]["input"]["properties"]
-        assert price["source"], id_
-        assert price["date"], id_
-        rows = [tuple(line["when"][axis] for axis in price["by"]) for line in price["credits"]]
-        combinations = 1
-        for axis in price["by"]:
-            combinations *= len(fields[axis]["enum"])
-        assert len(rows) == len(set(rows)) == combinations, id_
-        for line in price["credits"]:
-            assert all(value in fields[axis]["enum"] for axis, value in line["when"].items()), id_
-
-
-def test_the_price_table_is_as_recorded() -> None:
-    lines = models()[MODEL]["x-kiejobs-price"]["credits"]
-    table = {(li["when"]["resolution"], li["when"]["duration"]): li["credits"] for li in lines}
-    assert table == {
-        ("720p", "5"): "16",
-        ("720p", "10"): "36",
-        ("1080p", "5"): "36",
-        ("1080p", "10"): "72",
-    }
-
-
 # --- responses -----------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
-"""The sandbox made ready: our schemas, its folder, its speed, its faults.
+"""The sandbox made ready: our schemas, the prices, its folder, its speed, its faults.
 
-In: a folder, a speed, a fault file's name. Out: the ASGI app. Touches: schemas and the fault file, by
-reading; the folder, which holds the charge log.
+In: a folder, a speed, a fault file's name. Out: the ASGI app. Touches: schemas, prices and the fault file,
+by reading; the folder, which holds the charge log.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.model_files import ModelFiles, UsableSchemas
+from kiejobs.adapters.price_files import required_prices
 from kiejobs.adapters.system import read_source
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import post_callback
@@ -36,7 +37,8 @@ def make_sandbox(
 
     `calls_back`: callbacks are sent from in process, too; on a port they always are.
 
-    Raises InvalidJobFile where the fault file has problems, UsageProblem where it can't be read.
+    Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
+    one can't be read.
     """
     faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
     return Sandbox(
@@ -46,6 +48,7 @@ def make_sandbox(
         faults=faults,
         base_url=base_url,
         credits=credits_,
+        prices=required_prices(),
         webhook_key=webhook_key.value if webhook_key else None,
         send_callback=post_callback if calls_back else None,
     )

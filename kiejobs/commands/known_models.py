@@ -1,13 +1,15 @@
-"""The models that a job file may name, as specs, and what is wrong with a project's own.
+"""The models that a job file may name, as specs with prices, and what is wrong with a project's own.
 
-In: schemas by model. Out: a `Catalogue`; problems, with the lines they stand in. Touches: disk, by reading.
+In: schemas by model, prices. Out: a `Catalogue`; problems, with the lines they stand in. Touches: disk, by reading.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.model_files import ModelFiles
+from kiejobs.adapters.price_files import prices_in_force
 from kiejobs.core.errors import Problems, UsageProblem
 from kiejobs.core.expand import Catalogue
 from kiejobs.core.spec import Spec, read_spec
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 class KnownModels:
     """The models that there are schemas for, each read when it is first asked for.
 
-    What is wrong with one of the project's own is told among `problems`, with its `lines`.
+    What is wrong with one of the project's own, or with its prices, is told among `problems`, with the
+    `lines` of its file.
     """
 
     def __init__(self, problems: Problems) -> None:
@@ -29,7 +32,12 @@ class KnownModels:
         self._known: dict[str, Spec | None] = {}
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(self._files.names, self.spec)
+        """With the prices in force. Raises UsageProblem where the project's can't be read."""
+        known = Catalogue(self._files.names, self.spec)
+        prices = prices_in_force(known)
+        self.problems.extend(list(prices.problems))
+        self.lines.update(prices.lines)
+        return replace(known, prices=prices.table)
 
     def spec(self, model: str) -> Spec | None:
         """None for a model that is not known, or whose schema is broken."""

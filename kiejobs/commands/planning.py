@@ -84,7 +84,8 @@ def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal
 
 def usd_per_credit(loaded: Loaded) -> Decimal | None:
     """The price of a credit, where all models of the file agree on one."""
-    known = {spec.usd_per_credit for spec in loaded.expansion.spec_of.values()}
+    prices = [loaded.expansion.prices.of(model) for model in loaded.expansion.spec_of]
+    known = {None if price is None else price.usd_per_credit for price in prices}
     return known.pop() if len(known) == 1 else None
 
 

@@ -32,19 +32,20 @@ FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoa
 
 
 def read_document(
-    source: Source, *, parser: type[Any] = FASTEST
+    source: Source, *, parser: type[Any] = FASTEST, exact: bool = False
 ) -> tuple[Document | None, list[Diagnostic]]:
     """Read one YAML document, with all the problems that can be told at once.
 
     The Document is None when the text can't be used at all; it is there beside problems that leave
     its meaning clear (a key given twice keeps its first value, a bad number stays text), so that the
     checks that follow can tell theirs too. Only the events of `parser` are used, never its values.
+    With `exact` numbers stay the text that they were written as, so that money never is a float.
     """
     text = decode(source)
     if isinstance(text, Diagnostic):
         return None, [text]
     lines = text.splitlines()
-    tree = Tree(source.name, text)
+    tree = Tree(source.name, text, exact=exact)
     try:
         with _no_garbage_collection():
             tree.build(yaml.parse(text, Loader=parser))

@@ -13,6 +13,7 @@ from kiejobs.core.errors import Diagnostic
 from kiejobs.core.expansion import Expansion
 from kiejobs.core.local_files import no_files
 from kiejobs.core.matrix_check import check_matrix
+from kiejobs.core.prices import NO_PRICES
 from kiejobs.core.recipe import Recipe
 from kiejobs.core.requests import RequestChecker
 from kiejobs.core.schema_words import suggest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.core.errors import Problems
     from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.local_files import LocalFiles
+    from kiejobs.core.prices import PriceTable
     from kiejobs.core.spec import Spec
     from kiejobs.core.template import Templates
 
@@ -36,13 +38,14 @@ _QUICKLY_WALKED = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The specs that a job file may use: known model names, and one spec by its name.
+    """The specs that a job file may use: known model names, one spec by its name; and the prices.
 
     A known model without a spec is one whose schema is broken, which was told already.
     """
 
     models: tuple[str, ...]
     spec: Callable[[str], Spec | None]
+    prices: PriceTable = NO_PRICES
 
 
 def expand(
@@ -68,8 +71,8 @@ def expand(
         else:
             _tell_templates(jobfile, recipe, problems)
     if not walk or _are_too_many(jobfile, sound, limit, problems):
-        return Expansion(jobfile, [])
-    expansion = Expansion(jobfile, sound, files)
+        return Expansion(jobfile, [], catalogue.prices)
+    expansion = Expansion(jobfile, sound, catalogue.prices, files)
     expansion.survey(problems)
     if not problems.fatal:
         tell_unread(jobfile.document, sound, templates.reads, problems)

@@ -1,6 +1,6 @@
 """All jobs of one job file, each known by its number, none of them kept.
 
-In: recipes. Out: outlines (address, fingerprint, price) in a stream, and whole jobs on demand. Only a
+In: recipes, a table of prices. Out: outlines (address, fingerprint, price) in a stream, and whole jobs on demand. Only a
 job's 32-byte key and the number of its price are held, so that 100,000 combinations don't become
 100,000 prompts in memory. Touches nothing.
 """
@@ -18,7 +18,7 @@ from kiejobs.core.local_files import FilePlacer, no_files
 from kiejobs.core.near_limits import NearLimits
 from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of, tell_files
 from kiejobs.core.row_problems import RowProblems
-from kiejobs.core.spec import complete, price
+from kiejobs.core.spec import complete
 from kiejobs.core.types import Job
 from kiejobs.core.written import Slip
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.jobfile import JobFile
     from kiejobs.core.local_files import LocalFiles
     from kiejobs.core.matrix import Row
+    from kiejobs.core.prices import PriceTable
     from kiejobs.core.recipe import Recipe
     from kiejobs.core.spec import Spec
     from kiejobs.core.types import Json, Spot
@@ -54,9 +55,14 @@ class Expansion:
     """All jobs of one job file. `survey` must have been walked before outlines are asked for."""
 
     def __init__(
-        self, jobfile: JobFile, recipes: list[Recipe], files: LocalFiles = no_files
+        self,
+        jobfile: JobFile,
+        recipes: list[Recipe],
+        prices: PriceTable,
+        files: LocalFiles = no_files,
     ) -> None:
         self.jobfile = jobfile
+        self.prices = prices
         self._recipes = recipes
         self._placers = {model: FilePlacer(spec, files) for model, spec in self.spec_of.items()}
         self._starts = [0]
@@ -149,7 +155,7 @@ class Expansion:
             input=request,
             axes=name.labels,
             tags=recipe.entry.tags,
-            credits=price(recipe.spec, request),
+            credits=self.prices.price(recipe.spec.model, request),
             output=output_of(recipe, row, request, name, found),
             callback_url=callback_of(recipe, row, found),
             correlate=recipe.entry.correlate,

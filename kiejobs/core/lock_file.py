@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.expansion import Expansion
-    from kiejobs.core.spec import Spec
     from kiejobs.core.types import Json
 
     Digests: TypeAlias = Mapping[str, str]
 
 FORMAT_VERSION = "1.0"
-_PRICE = "x-kiejobs-price"
+_UNKNOWN: Json = {"credits": [], "usd_per_credit": None}
 _HEX = frozenset("0123456789abcdef")
 _Form = TypeVar("_Form")
 
@@ -52,7 +51,7 @@ class LockedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceTable:
+class LockedPrices:
     """The digest of the prices that hold for the models in use, and what the campaign costs by them.
 
     `unpriced` counts jobs that have no price; they are left out of the sum.
@@ -71,7 +70,7 @@ class Lock:
     fingerprint_version: int
     jobs: Mapping[str, LockedJob]
     models: Digests
-    prices: PriceTable
+    prices: LockedPrices
     templates: Digests
     vars_files: Digests
     variables: Mapping[str, str]
@@ -93,8 +92,8 @@ def make_lock(
         campaign=expansion.jobfile.campaign,
         fingerprint_version=FINGERPRINT_VERSION,
         jobs={line.address: LockedJob(line.fingerprint, line.take) for line in outlines},
-        models={model: schema_digest(spec) for model, spec in specs.items()},
-        prices=_price_table(expansion, specs),
+        models={model: spec.digest for model, spec in specs.items()},
+        prices=_prices(expansion),
         templates=templates,
         vars_files=vars_files,
         variables=variables,
@@ -102,25 +101,13 @@ def make_lock(
     )
 
 
-def schema_digest(spec: Spec) -> str:
-    """Of the model's schema, without its prices, which have a digest of their own."""
-    return _sha256({key: value for key, value in spec.schema.items() if key != _PRICE})
-
-
-def _price_table(expansion: Expansion, specs: Mapping[str, Spec]) -> PriceTable:
+def _prices(expansion: Expansion) -> LockedPrices:
+    """Only what a job can cost, not where that is from or since when."""
     known = [line.credits for line in expansion.outlines()]
     priced = [credits_ for credits_ in known if credits_ is not None]
-    digest = _sha256({model: _prices(spec) for model, spec in specs.items()})
-    return PriceTable(digest, money(sum(priced, Decimal(0))), len(known) - len(priced))
-
-
-def _prices(spec: Spec) -> Json:
-    """One model's prices, wherever they are kept: only what a job can cost, not where it is from."""
-    usd = spec.usd_per_credit
-    return {
-        "credits": [[dict(line.when), money(line.credits)] for line in spec.prices],
-        "usd_per_credit": None if usd is None else money(usd),
-    }
+    prices = {model: expansion.prices.of(model) for model in expansion.spec_of}
+    digest = _sha256({model: _UNKNOWN if p is None else p.as_data() for model, p in prices.items()})
+    return LockedPrices(digest, money(sum(priced, Decimal(0))), len(known) - len(priced))
 
 
 def image_name(url: str) -> str:
@@ -204,7 +191,7 @@ def _read(found: dict[str, Any]) -> Lock:
             found["jobs"], lambda job: LockedJob(_digest(job["fingerprint"]), _number(job["take"]))
         ),
         models=_each(found["models"], lambda model: _digest(model["schema"])),
-        prices=PriceTable(
+        prices=LockedPrices(
             _digest(prices["sha256"]), _text(prices["credits"]), _number(prices["unpriced"])
         ),
         templates=_each(found["templates"], _digest),

@@ -48,6 +48,11 @@ def plain(text: str) -> Any:
     return _WORDS.get(text, text)
 
 
+def words_only(text: str) -> Any:
+    """As `plain`, but a number stays the text that it was written as: exact, whatever it is."""
+    return _WORDS.get(text, text)
+
+
 def tagged(text: str, tag: str) -> Any:
     """The value of a scalar with an explicit tag. Raises BadScalar where the two don't fit."""
     kind = tag.removeprefix(TAG_PREFIX)
@@ -61,6 +66,12 @@ def tagged(text: str, tag: str) -> Any:
     if _KINDS.get(type(value)) != kind:
         raise BadScalar("yaml-tag", f"`{text}` is not what `!!{kind}` promises", "drop the tag")
     return value
+
+
+def tagged_exactly(text: str, tag: str) -> Any:
+    """As `tagged`, but a number stays the text that it was written as."""
+    value = tagged(text, tag)
+    return text if type(value) in (int, float) else value
 
 
 def unknown_tag(tag: str) -> BadScalar:

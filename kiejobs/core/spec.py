@@ -1,7 +1,7 @@
-"""What we know of one model: its request's schema, limits and price.
+"""What we know of one model: its request's schema and limits.
 
 In: a model's JSON Schema as data (schemas/models/<vendor>/<model>.json). Out: `Spec`, and what can
-be asked of it: coerce a value, complete an input, price it. No code here names a model or a field:
+be asked of it: coerce a value, complete an input. No code here names a model or a field:
 adding a model is adding a file. Touches nothing.
 """
 
@@ -11,7 +11,6 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.identity import canonical
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-
-
-@dataclass(frozen=True, slots=True)
-class PriceLine:
-    """Credits for the requests whose input has exactly these values."""
-
-    when: Mapping[str, Json]
-    credits: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +40,6 @@ class Spec:
     fields: Mapping[str, Mapping[str, Any]]
     required: tuple[str, ...]
     defaults: Mapping[str, Json]
-    prices: tuple[PriceLine, ...]
-    usd_per_credit: Decimal | None
     media_type: str
     extension: str
     digest: str
@@ -67,7 +56,6 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
     """A model's schema as a Spec. Raises KeyError or ValueError where the schema lacks its form."""
     request = schema["properties"]
     fields = request["input"]["properties"]
-    price = schema.get("x-kiejobs-price", {})
     output = schema.get("x-kiejobs-output", {})
     return Spec(
         model=_model_of(request["model"]),
@@ -75,10 +63,6 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         fields=fields,
         required=tuple(request["input"].get("required", ())),
         defaults={name: field["default"] for name, field in fields.items() if "default" in field},
-        prices=tuple(
-            PriceLine(line["when"], Decimal(line["credits"])) for line in price.get("credits", ())
-        ),
-        usd_per_credit=Decimal(price["usd_per_credit"]) if "usd_per_credit" in price else None,
         media_type=output.get("media_type", "application/octet-stream"),
         extension=output.get("extension", ".bin"),
         digest=hashlib.sha256(canonical(schema)).hexdigest(),
@@ -93,14 +77,6 @@ def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:
     return (
         spec.extensions.get(wanted, spec.extension) if isinstance(wanted, str) else spec.extension
     )
-
-
-def price(spec: Spec, request_input: Mapping[str, Json]) -> Decimal | None:
-    """Credits for one request, or None where the spec has no line for it."""
-    for line in spec.prices:
-        if all(request_input.get(name) == value for name, value in line.when.items()):
-            return line.credits
-    return None
 
 
 def complete(spec: Spec, request_input: Mapping[str, Json]) -> dict[str, Json]:

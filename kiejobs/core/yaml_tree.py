@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from kiejobs.core.scalars import TAG_PREFIX, BadScalar, plain, tagged, unknown_tag
+from kiejobs.core.scalars import (
+    TAG_PREFIX,
+    BadScalar,
+    plain,
+    tagged,
+    tagged_exactly,
+    unknown_tag,
+    words_only,
+)
 from kiejobs.core.types import YamlMap, YamlSeq
 from kiejobs.core.yaml_anchors import Anchored, Anchors, merge_into
 from kiejobs.core.yaml_findings import Findings, Stop
@@ -50,10 +58,12 @@ class _Frame:
 
 
 class Tree:
-    """One document on its way from events to values."""
+    """One document on its way from events to values; with `exact` numbers stay text."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, exact: bool = False) -> None:
         self.findings = Findings(name)
+        self._tagged = tagged_exactly if exact else tagged
+        self._plain = words_only if exact else plain
         self._text = text
         self._documents = YamlSeq()
         self._stack = [_Frame(self._documents, None, (1, 1))]
@@ -186,9 +196,9 @@ class Tree:
         text: str = event.value
         try:
             if event.tag is not None:
-                return tagged(text, event.tag)
+                return self._tagged(text, event.tag)
             if event.implicit[0]:
-                return plain(text)
+                return self._plain(text)
         except BadScalar as problem:
             self._bad_scalar(problem, spot)
         # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.

@@ -33,12 +33,18 @@ MEANINGS = {
     "policy-rule": "What a job file asks for breaks a rule of `kiejobs.yaml`. Only `validate` tells it "
     "this way; `plan` and `run` end with exit code 5.",
     "policy-structure": "`kiejobs.yaml` has not the form of a policy.",
+    "price-field": "A price file speaks of an input field that the model doesn't have.",
+    "price-model": "A price file has a price for a model that there is no schema for: a warning.",
+    "price-overlap": "Two lines of a price file fit the same request: which one counts?",
+    "price-structure": "`prices.yaml` has not the form of a price file.",
+    "price-value": "A price file wants a value that the model's field never has, or a quantity of a "
+    "field that holds no number.",
     "template": "A template can't be read, or can't be rendered for some combination.",
     "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
     "unfit-file": "A local file that the model would not take: its type by its bytes, its size, or "
     "a picture that does not decode.",
     "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
-    "unknown-key": "A key that a job file, or a policy, doesn't have.",
+    "unknown-key": "A key that a job file, a policy or a price file doesn't have.",
     "unknown-model": "There is no schema for this model.",
     "unknown-variable": "A file that is given by `--vars-file` sets a variable that the job file doesn't "
     "declare under `vars`.",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.core.prices import NO_PRICES, PriceTable
 from kiejobs.sandbox.answers import UNAUTHORISED, bare, plain
 from kiejobs.sandbox.callbacks import Callbacks, SendCallback
 from kiejobs.sandbox.charges import Charges, Requests
@@ -38,7 +39,7 @@ class Sandbox:
     """The app. `schemas` maps model ids to JSON Schemas of the request; `store` is its memory.
 
     `speed`: simulated seconds in a real one. `base_url`: where result URLs point. `credits`: what
-    the account has at the very beginning of the store. `api_key`: the only key that is taken; None
+    the account has at the very beginning of the store. `prices`: what tasks cost. `api_key`: the only key that is taken; None
     takes any. `webhook_key`: callbacks are signed with it. `send_callback`: None sends none.
     """
 
@@ -49,6 +50,7 @@ class Sandbox:
     faults: Faults = field(default=NO_FAULTS, kw_only=True)
     base_url: str = field(default="http://sandbox.invalid", kw_only=True)
     credits: Decimal = field(default=Decimal(10_000), kw_only=True)
+    prices: PriceTable = field(default=NO_PRICES, kw_only=True)
     api_key: str | None = field(default=None, kw_only=True, repr=False)
     webhook_key: str | None = field(default=None, kw_only=True, repr=False)
     send_callback: SendCallback | None = field(default=None, kw_only=True)
@@ -58,7 +60,13 @@ class Sandbox:
         self._charges = Charges(self.store)
         self._requests = Requests(self.store)
         self._jobs = Jobs(
-            self.schemas, self._charges, self.clock, self.speed, self.credits, self.base_url
+            self.schemas,
+            self._charges,
+            self.clock,
+            self.speed,
+            self.credits,
+            self.base_url,
+            self.prices,
         )
         self._callbacks = Callbacks(
             self.clock, self.speed, self._sleep, self._jobs.describe, self.webhook_key

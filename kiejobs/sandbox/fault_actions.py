@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.fault_words import (
+    AMOUNT,
     ASCII,
     BODY,
     BOOL,
@@ -137,6 +138,10 @@ def _callback(do: Mapping[str, Any]) -> dict[str, Json]:
     return {"callback": do["callback"], **by}
 
 
+def _charge(do: Mapping[str, Any]) -> dict[str, Json]:
+    return {"charge": str(do["charge"])}
+
+
 ACTIONS: Mapping[str, Action] = {
     "code": Action(
         _JSON,
@@ -170,5 +175,6 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "no_ranges": Action(_FILE, YES, twist=lambda _do: Twist("no_ranges", no_ranges=True)),
     "task": Action(_CREATE, TASK, {"fail_code": NAME, "fail_msg": TEXT, "state": TEXT}, fate=_task),
+    "charge": Action(_CREATE, AMOUNT, fate=_charge),
     "callback": Action(_CREATE, CALLBACK, {"by": SECONDS}, fate=_callback),
 }

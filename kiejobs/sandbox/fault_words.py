@@ -74,6 +74,7 @@ CODE = Wanted("a code from 200 to 599", lambda value: _whole(value, 200, 599))
 BYTES = Wanted("a number of bytes from 0", lambda value: _whole(value, 0, _BIG))
 RATE = Wanted("a number of bytes a second, from 1", lambda value: _whole(value, 1, _BIG))
 SECONDS = Wanted("a number of seconds from 0", lambda value: _number(value) and value >= 0)
+AMOUNT = Wanted("credits, from 0 to 1000000", lambda value: _number(value) and 0 <= value <= 10**6)
 ASCII = Wanted(
     "printable ASCII text",
     lambda value: isinstance(value, str) and value.isascii() and value.isprintable(),

@@ -19,12 +19,16 @@ from kiejobs.sandbox.tasks import Task, standing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kiejobs.core.prices import PriceTable
     from kiejobs.core.types import Json
     from kiejobs.sandbox.charges import Charges
     from kiejobs.sandbox.clock import SandboxClock
     from kiejobs.sandbox.content import Content
     from kiejobs.sandbox.tasks import Fate, Standing
     from kiejobs.sandbox.wire import Response
+
+UNLISTED = Decimal(10)
+"""What a task costs that the table of prices has no price for."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class Jobs:
     speed: float
     credits: Decimal
     base_url: str
+    prices: PriceTable
 
     def create(self, body: Json, fate: Fate) -> tuple[Response, Task | None]:
         """Take it or refuse it. A task comes back only when it is charged, on disk."""
@@ -59,11 +64,12 @@ class Jobs:
         problem = model.problem(body.get("input"))
         if problem is not None:
             return error(500, problem)
-        short = self._left() < model.credits_for(body["input"])
+        short = self._left() < self._price(model, body["input"])
         return error(402) if short else None
 
     def _task(self, seq: int, body: dict[str, Any], fate: Fate) -> Task:
         callback = body.get("callBackUrl")
+        price = self._price(self._model(body["model"]), body["input"])
         return Task(
             seq=seq,
             at=round(self.clock.now(), 3),
@@ -71,10 +77,15 @@ class Jobs:
             model=body["model"],
             input=body["input"],
             callback_url=callback if isinstance(callback, str) and callback else None,
-            credits=self._model(body["model"]).credits_for(body["input"]),
+            credits=price if fate.charge is None else Decimal(fate.charge),
             speed=self.speed,
             fate=fate,
         )
+
+    def _price(self, model: Model, request_input: Mapping[str, Json]) -> Decimal:
+        """In credits, of the request as the service keeps it."""
+        price = self.prices.price(model.name, model.filled(request_input))
+        return UNLISTED if price is None else price
 
     def _model(self, name: str) -> Model:
         """A model that is no longer on offer still has tasks; it is then one without fields."""

@@ -1,4 +1,4 @@
-"""What the imitated service knows of a model: what it refuses, fills in, charges and produces.
+"""What the imitated service knows of a model: what it refuses, fills in and produces.
 
 In: a model's JSON Schema (`{model, callBackUrl, input}`), as data. Out: `Model`. Touches nothing.
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
@@ -116,16 +115,6 @@ class Model:
             elif "default" in field or field.get("type") == "boolean":
                 kept[name] = field.get("default", False)
         return kept
-
-    def credits_for(self, request_input: Mapping[str, Json]) -> Decimal:
-        """The list price in credits; 0 where the schema has no line for the request."""
-        price = self.schema.get("x-kiejobs-price", {})
-        kept = self.filled(request_input)
-        for line in price.get("credits", ()):
-            if all(str(kept.get(name)) == str(value) for name, value in line["when"].items()):
-                per = Decimal(str(kept.get("duration", 1))) if price["unit"] == "second" else 1
-                return Decimal(line["credits"]) * per
-        return Decimal(0)
 
 
 def _of_several(error: ValidationError | None) -> str | None:

@@ -29,7 +29,7 @@ class Fate:
     `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever).
     `unknown_for`: simulated seconds in which recordInfo doesn't know it yet. `takes`: simulated
     seconds of its life. `word`: the state between `waiting` and the end.
-    `callback`: `once`, `late`, `doubled`, `forged` or `none`; `callback_by` the seconds of it.
+    `charge`: credits that it costs whatever the list says. `callback`: `once`, `late`, `doubled`, `forged` or `none`; `callback_by` the seconds of it.
     """
 
     end: str = "success"
@@ -38,6 +38,7 @@ class Fate:
     unknown_for: float = 0.0
     takes: float | None = None
     word: str = "generating"
+    charge: str | None = None
     callback: str = "once"
     callback_by: float = 5.0
 
@@ -52,7 +53,7 @@ HEALTHY = Fate()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An accepted create. `input` as received, `at` in epoch seconds, `credits` the list price."""
+    """An accepted create. `input` as received, `at` in epoch seconds, `credits` what it costs."""
 
     seq: int
     at: float

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.charges import read_charges
@@ -86,7 +87,9 @@ class Shop:
 def shop(root: Path) -> Iterator[Shop]:
     """Open as long as the block lasts."""
     schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
-    app = Sandbox(schemas, root / "store", speed=_SPEED, credits=Decimal(10**7))
+    app = Sandbox(
+        schemas, root / "store", speed=_SPEED, credits=Decimal(10**7), prices=bundled_prices()
+    )
     with serving(app) as url:
         yield Shop(root, url)
 

@@ -19,6 +19,7 @@ from kiejobs.adapters.artifacts import FileArtifacts
 from kiejobs.adapters.hosts import HostRule
 from kiejobs.adapters.kie import KieApi, Patience
 from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.adapters.system import Secret
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.charges import read_charges
@@ -128,7 +129,13 @@ class Stage:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """A sandbox in a hurry, with credits without end; results are behind the proxy as well."""
-    sandbox = Sandbox({MODEL: _SCHEMA}, folder / "store", speed=1e6, credits=Decimal(10**9))
+    sandbox = Sandbox(
+        {MODEL: _SCHEMA},
+        folder / "store",
+        speed=1e6,
+        credits=Decimal(10**9),
+        prices=bundled_prices(),
+    )
     with serving(sandbox) as url, proxying(url) as proxy:
         stage = Stage(folder, url, proxy)
         sandbox.move_to(stage.url, _nobody_listens)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.core.callbacks import Heard, read_callback
 from kiejobs.ports import Claim
@@ -66,6 +67,7 @@ class Booth:
             _SCHEMAS,
             self._store,
             clock=self._clock,
+            prices=bundled_prices(),
             faults=make_faults({"rules": [*rules, life]}),
             send_callback=self._call_back,
             credits=Decimal(10**6),

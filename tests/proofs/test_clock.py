@@ -16,6 +16,7 @@ from kiejobs.adapters.in_process import InProcess
 from kiejobs.adapters.journal import FileJournal, new_run_id, read_journals
 from kiejobs.adapters.kie import KieApi
 from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.adapters.system import Secret, read_schema
 from kiejobs.commands.loading import Wanted, load
 from kiejobs.core.events import RunStarted
@@ -59,7 +60,9 @@ class Stage:
         self.folder = folder
         schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
         self.store = folder / "store"
-        self.app = Sandbox(schemas, self.store, clock=LoopSandboxClock(), base_url=BASE)
+        self.app = Sandbox(
+            schemas, self.store, clock=LoopSandboxClock(), base_url=BASE, prices=bundled_prices()
+        )
 
     def write(self, name: str) -> None:
         prompts = {f"{name}{number}": f"shot {number}" for number in range(JOBS)}

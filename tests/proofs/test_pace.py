@@ -12,6 +12,7 @@ import httpx
 from kiejobs import ports
 from kiejobs.adapters.in_process import InProcess
 from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.price_files import bundled_prices
 from kiejobs.adapters.system import Secret, read_schema
 from kiejobs.core.errors import Place
 from kiejobs.core.events import RunStarted
@@ -54,6 +55,7 @@ def virtual(store: Path, rules: list[dict[str, Any]]) -> Figures:
         {MODEL: read_schema(f"models/{MODEL}.json")},
         store,
         clock=LoopSandboxClock(),
+        prices=bundled_prices(),
         faults=make_faults({"rules": rules}),
     )
 

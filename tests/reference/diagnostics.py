@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kiejobs
+from kiejobs.adapters.price_files import read_price_file
 from kiejobs.adapters.system import read_source
 from kiejobs.commands.loading import Wanted, load
 from kiejobs.commands.policy import policy_in_force
@@ -63,6 +64,9 @@ def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
             read_faults(source)
         elif name == "policy-structure":
             policy_in_force(source.name)
+        elif name.startswith("price-"):
+            prices = read_price_file(source.name, KnownModels(Problems()).catalogue())
+            return prices.problems, prices.lines
         else:
             loaded = load(Wanted(file=source.name))
             return loaded.problems, loaded.lines

@@ -1,0 +1,85 @@
+"""The prices in force: the project's own `prices.yaml` over the one that comes with kiejobs.
+
+In: the models that there are. Out: a `PriceTable`; problems. Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.project import nearest
+from kiejobs.adapters.system import read_schema, read_source, schema_folder
+from kiejobs.core.document import read_document
+from kiejobs.core.errors import InvalidJobFile, Problems
+from kiejobs.core.price_checks import check_prices
+from kiejobs.core.price_file import read_prices
+from kiejobs.core.prices import FILE, NO_PRICES, PriceTable
+from kiejobs.core.types import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiejobs.core.expand import Catalogue
+
+_LARGEST = 2**18  # bytes; ours has a tenth of that
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The table in force; what is wrong in the project's own file, and that file's lines.
+
+    Where a problem is fatal, the table is the bundled one alone, to go on looking for others with.
+    """
+
+    table: PriceTable
+    problems: Problems = field(default_factory=Problems)
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
+    """Without a catalogue nobody asks whether the file's models and fields are known.
+
+    Raises UsageProblem where the project's file can't be read.
+    """
+    file = nearest(FILE)
+    if file is None:
+        return Prices(bundled_prices())
+    own = read_price_file(file, catalogue)
+    return Prices(own.table.over(bundled_prices()), own.problems, own.lines)
+
+
+def required_prices() -> PriceTable:
+    """The table in force. Raises InvalidJobFile with all that is wrong with the project's file."""
+    prices = prices_in_force()
+    if prices.problems.fatal:
+        raise InvalidJobFile(prices.problems, prices.lines)
+    return prices.table
+
+
+@cache
+def bundled_prices() -> PriceTable:
+    """The table that comes with kiejobs."""
+    data = (schema_folder() / FILE).read_bytes()
+    document, problems = read_document(Source(FILE, data), exact=True)
+    if document is None:
+        raise ValueError(f"schemas/{FILE} is damaged: {problems}")
+    return read_prices(document, None, Problems(), own=False) or NO_PRICES
+
+
+def read_price_file(file: str, catalogue: Catalogue | None) -> Prices:
+    """A project's own table, and nothing beneath it."""
+    source = read_source(file, most=_LARGEST)
+    document, found = read_document(source, exact=True)
+    problems = Problems()
+    problems.extend(found)
+    lines = {file: source.data.decode("utf-8", "replace").splitlines()}
+    table = None
+    if document is not None:
+        table = read_prices(document, read_schema("prices.schema.json"), problems, own=True)
+        if table is not None and catalogue is not None:
+            problems.extend(list(check_prices(document, catalogue)))
+    if table is None or problems.fatal:
+        table = NO_PRICES
+    return Prices(table, problems, lines)
