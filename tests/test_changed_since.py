@@ -20,6 +20,12 @@ FILES = {
     "deep/with.yml": "{% if true %}{% include 'prompts/inner.j2' %}{% endif %}",
 }
 
+PRICES = f"""\
+version: 1
+models:
+  {MODEL}: {{per: video, credits: 20, source: our invoice, date: 2026-11-03}}
+"""
+
 
 def job_file(prompt: str, **more: object) -> str:
     given = {"image_url": "https://example.com/a.webp", "prompt": prompt}
@@ -65,13 +71,14 @@ def test_nothing_that_changed_is_nothing_to_look_at(clone: Clone) -> None:
         ("notes.md", []),
         ("vars.yaml", []),
         ("../kiejobs.yaml", sorted(FILES)),
+        ("../prices.yaml", sorted(FILES)),
     ],
 )
 @pytest.mark.parametrize("how", ["committed", "staged", "only written"])
 def test_a_job_file_counts_with_all_that_it_is_made_from(
     clone: Clone, touched: str, files: list[str], how: str
 ) -> None:
-    text = "version: 1\n" if touched.endswith("kiejobs.yaml") else "other words"
+    text = {"../kiejobs.yaml": "version: 1\n", "../prices.yaml": PRICES}.get(touched, "other words")
     (clone.folder / "jobfiles" / touched).write_text(
         job_file("other") if touched.endswith(("one.yaml", "new.yaml")) else text
     )
@@ -80,6 +87,15 @@ def test_a_job_file_counts_with_all_that_it_is_made_from(
     if how == "committed":
         clone.git("commit", "--quiet", "-m", "touched")
     assert looked_at(clone) == files
+
+
+def test_prices_that_are_gone_are_missed_by_all(clone: Clone) -> None:
+    (clone.folder / "prices.yaml").write_text(PRICES)
+    clone.keep("prices")
+    clone.push()
+    assert looked_at(clone) == []
+    (clone.folder / "prices.yaml").unlink()
+    assert looked_at(clone) == sorted(FILES)
 
 
 def test_a_template_that_is_gone_is_missed_by_the_file_that_includes_it(clone: Clone) -> None:

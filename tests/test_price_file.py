@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.price_files import Prices, prices_in_force, read_price_file
 from kiejobs.commands.known_models import KnownModels
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.errors import Problems, UsageProblem
 from kiejobs.core.prices import PriceLine, PriceTable
 from tests.expanding import line as told
 

@@ -17,11 +17,13 @@ def nearest(name: str) -> str | None:
     Outside of git only the current folder is looked at. A link that leads nowhere is found too: what
     somebody put there is never passed over in silence. As a path from the current folder.
     """
+    return next((place for place in places(name) if os.path.lexists(place)), None)
+
+
+def places(name: str) -> list[str]:
+    """Wherever `nearest` looks for `name`, whether it is there or not. As paths from the current folder."""
     here = Path.cwd()
-    for folder in _up_to_root(here):
-        if os.path.lexists(folder / name):
-            return os.path.relpath(folder / name, here)
-    return None
+    return [os.path.relpath(folder / name, here) for folder in _up_to_root(here)]
 
 
 def _up_to_root(here: Path) -> list[Path]:

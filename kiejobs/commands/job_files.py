@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.model_files import FOLDER as SCHEMAS
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.project import nearest, places
 from kiejobs.adapters.system import read_source
 from kiejobs.commands.loading import Beside, load
+from kiejobs.core import prices
 from kiejobs.core.document import read_document
 from kiejobs.core.errors import InvalidJobFile, UsageProblem
 from kiejobs.core.model_form import IS_ID
@@ -58,12 +59,11 @@ class Changes:
     def touch(self, wanted: Wanted) -> bool:
         """Is the job file among it, or anything that its jobs are made from?
 
-        That is its lock, the files with variables that are named, the policy in force, the project's
-        own schemas of its models, what it includes, and the local files that its requests point at. A
-        file that can't be read counts, so that the verb tells why.
+        That is its lock, the files with variables that are named, the policy, the project's prices and
+        its own schemas of the file's models, what it includes, and the local files that its requests
+        point at. What is gone counts too, and a file that can't be read, so that the verb tells why.
         """
-        policy = nearest(FILE)
-        beside = [f"{wanted.file}.lock", *wanted.vars_files, *([policy] if policy else [])]
+        beside = [f"{wanted.file}.lock", *wanted.vars_files, *places(FILE), *places(prices.FILE)]
         changed = self._in(Path(wanted.file).parent)
         if _meet([wanted.file, *beside], changed) or _schemas(wanted.file, changed):
             return True

@@ -17,7 +17,7 @@ from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.serve import serving
 from tests.contracts.fakes import FakeApi
 from tests.judge_server import KEY, Judge
-from tests.sandbox_stage import MODEL, SCHEMA, create_body
+from tests.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -30,7 +30,7 @@ BODY = create_body(MODEL, prompt="A kettle sings")
 
 
 def sandbox(folder: Path) -> Sandbox:
-    return Sandbox({MODEL: SCHEMA}, folder, speed=100_000.0)
+    return Sandbox({MODEL: SCHEMA}, folder, speed=100_000.0, prices=PRICES)
 
 
 @asynccontextmanager

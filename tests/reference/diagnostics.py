@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import kiejobs
 from kiejobs.adapters.price_files import read_price_file
 from kiejobs.adapters.system import read_source
+from kiejobs.commands.known_models import KnownModels
 from kiejobs.commands.loading import Wanted, load
 from kiejobs.commands.policy import policy_in_force
 from kiejobs.core.errors import InvalidJobFile, Problems
