@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.core.data_axes import NO_DATA
 from kiejobs.core.document import read_document
 from kiejobs.core.editor import structural_schema
 from kiejobs.core.errors import Problems
@@ -27,7 +28,8 @@ from kiejobs.core.types import Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiejobs.core.errors import Diagnostic
+    from kiejobs.core.data_axes import DataFiles
+    from kiejobs.core.errors import Diagnostic, Place
     from kiejobs.core.local_files import LocalFiles
     from kiejobs.core.types import Job
 
@@ -72,11 +74,15 @@ def expanded(
     files: LocalFiles = no_files,
     prices: PriceTable = NO_PRICES,
     name: str = "job.yaml",
+    data: DataFiles = NO_DATA,
 ) -> Expanded:
-    """`models` are request schemas, known beside the one that we ship; `prices` count over ours."""
+    """`models` are request schemas, known beside the one that we ship; `prices` count over ours.
+
+    `data` is what the axes may read.
+    """
     problems = Problems()
-    data = text if isinstance(text, bytes) else text.encode()
-    document, found = read_document(Source(name, data))
+    written = text if isinstance(text, bytes) else text.encode()
+    document, found = read_document(Source(name, written))
     problems.extend(found)
     if document is None:
         return Expanded(None, None, problems)
@@ -84,7 +90,9 @@ def expanded(
     if jobfile is None:
         return Expanded(None, None, problems)
     known, templates = catalogue(*models, prices=prices), Templates(load)
-    expansion = expand(jobfile, known, templates, problems, max_jobs=max_jobs, files=files)
+    expansion = expand(
+        jobfile, known, templates, problems, max_jobs=max_jobs, files=files, data=data
+    )
     return Expanded(jobfile, expansion, problems)
 
 
@@ -106,11 +114,18 @@ def shipped() -> Spec:
 
 
 def line(problem: Diagnostic) -> str:
-    """`CODE line:col message | hint | xCOUNT example`, what is absent left out."""
-    place = f"{problem.place.line}:{problem.place.column}" if problem.place else "-"
-    also = [f"also {other.line}:{other.column}" for other in problem.also]
+    """`CODE line:col message | hint | xCOUNT example`, what is absent left out.
+
+    Before the line stands the file's name, unless it is the job file.
+    """
+    place = _at(problem.place) if problem.place else "-"
+    also = [f"also {_at(other)}" for other in problem.also]
     hits = f"x{problem.count} {problem.example}" if problem.example else None
     parts = [f"{problem.code} {place} {problem.message}", problem.hint, *also, hits]
     if problem.severity != "error":
         parts.append(str(problem.severity))
     return " | ".join(part for part in parts if part)
+
+
+def _at(place: Place) -> str:
+    return str(place).removeprefix("job.yaml:")

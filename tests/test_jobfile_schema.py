@@ -295,7 +295,7 @@ def test_without_a_known_model_no_field_is_offered() -> None:
 
 def test_axes_are_offered_the_fields_names_and_values() -> None:
     text = jobfile("{matrix: {resolution: [720p]}}", defaults=f"{{model: {MODEL}}}")
-    assert keys_offered(text, "jobs", "pour", "matrix") == ["exclude", "include", *FIELDS]
+    assert keys_offered(text, "jobs", "pour", "matrix") == ["exclude", "include", "zip", *FIELDS]
     assert values_offered(text, "jobs", "pour", "matrix", "resolution", 0) == ["720p", "1080p"]
 
 

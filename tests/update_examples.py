@@ -13,9 +13,10 @@ import json
 import sys
 from pathlib import Path
 
+from kiejobs.adapters.data_folder import DataFolder
 from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import IncludeFolder
-from tests.expanding import expanded
+from tests.expanding import Expanded, expanded
 
 EXAMPLES = Path(__file__).resolve().parent / "examples"
 
@@ -36,9 +37,7 @@ def expectation(source: Path) -> tuple[Path, str]:
 
 def requests(source: Path) -> str:
     """One `{"address", "fingerprint", "take", "body"}` a line, as `kiejobs render` prints them."""
-    made = expanded(
-        source.read_bytes(), load=IncludeFolder(source.parent), files=LocalFolder(source.parent)
-    )
+    made = _expanded(source)
     return "".join(
         json.dumps(
             {
@@ -56,10 +55,17 @@ def requests(source: Path) -> str:
 
 def problems(source: Path) -> str:
     """One problem a line, `CODE line:column message | hint | xCOUNT example`."""
-    told = expanded(
-        source.read_bytes(), load=IncludeFolder(source.parent), files=LocalFolder(source.parent)
-    ).told
-    return "".join(f"{line}\n" for line in told)
+    return "".join(f"{line}\n" for line in _expanded(source).told)
+
+
+def _expanded(source: Path) -> Expanded:
+    folder = source.parent
+    return expanded(
+        source.read_bytes(),
+        load=IncludeFolder(folder),
+        files=LocalFolder(folder),
+        data=DataFolder(folder, Path()),
+    )
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ class Changes:
         """Is the job file among it, or anything that its jobs are made from?
 
         That is its lock, the files with variables that are named, the policy, the project's prices and
-        its own schemas of the file's models, what it includes, and the local files that its requests
-        point at. What is gone counts too, and a file that can't be read, so that the verb tells why.
+        its own schemas of the file's models, what it includes, the local files that its requests point
+        at, and the tables and folders that its axes are made of. What is gone counts too, and a file
+        that can't be read, so that the verb tells why.
         """
         beside = [f"{wanted.file}.lock", *wanted.vars_files, *places(FILE), *places(prices.FILE)]
         changed = self._in(Path(wanted.file).parent)
@@ -114,7 +115,7 @@ def _models_of(file: str) -> Iterator[str]:
 
 
 def _reads(wanted: Wanted, changed: set[Path]) -> bool:
-    """Does it ask for a template or a picture that changed? One that is gone is asked for, too."""
+    """Does it ask for something beside it that changed? What is gone is asked for, too."""
     folder, beside = Path(wanted.file).parent, Beside(wanted.file)
     try:
         load(wanted, beside)
@@ -122,7 +123,10 @@ def _reads(wanted: Wanted, changed: set[Path]) -> bool:
         pass  # what broke it, if it was touched, was asked for before it broke
     except UsageProblem:
         return True
-    return _meet([str(folder / name) for name in beside.asked], changed)
+    if _meet([str(folder / name) for name in beside.asked], changed):
+        return True
+    below = (path for path in changed if path.is_relative_to(folder.resolve()))
+    return beside.data.would_match(path.relative_to(folder.resolve()).as_posix() for path in below)
 
 
 def _meet(names: Iterable[str], changed: set[Path]) -> bool:

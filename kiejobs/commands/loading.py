@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.data_folder import DataFolder
 from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
 from kiejobs.commands.known_models import KnownModels
@@ -52,8 +53,8 @@ class Wanted:
 class Loaded:
     """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
 
-    `templates` and `vars_files` are what was read beside it: names as written, with their SHA-256;
-    `files` has read the local files that its requests point at.
+    `templates`, `vars_files` and `data_files` are what was read beside it: names as written, with their
+    SHA-256; `files` has read the local files that its requests point at.
     """
 
     document: Document
@@ -63,6 +64,7 @@ class Loaded:
     lines: Mapping[str, Sequence[str]]
     templates: Mapping[str, str]
     vars_files: Mapping[str, str]
+    data_files: Mapping[str, str]
     files: LocalFolder
 
     @property
@@ -82,11 +84,12 @@ class Beside:
         folder = Path(file).parent
         self.includes = IncludeFolder(folder)
         self.files = LocalFolder(folder, decode=decode)
+        self.data = DataFolder(folder)
 
     @property
     def asked(self) -> set[str]:
         """Paths below the job file's folder, of what is not there, too."""
-        return self.includes.asked | self.files.asked
+        return self.includes.asked | self.files.asked | self.data.asked
 
 
 def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
@@ -117,6 +120,7 @@ def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
         lines=lines,
         templates=beside.includes.read,
         vars_files=digests,
+        data_files=beside.data.digests,
         files=beside.files,
     )
 
@@ -144,6 +148,7 @@ def _expand(
         problems,
         max_jobs=wanted.max_jobs,
         files=beside.files,
+        data=beside.data,
     )
 
 
@@ -154,7 +159,7 @@ def _lines(
     problems: Problems,
 ) -> dict[str, Sequence[str]]:
     """Of the job file, which was read first, and of whatever else problems stand in."""
-    lines = {**schemas, **{one.name: one.lines for one in read}}
+    lines = {**schemas, **problems.lines, **{one.name: one.lines for one in read}}
     folder = read[0].beside("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name

@@ -94,6 +94,7 @@ def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) 
             _beside(wanted.file, name): digest for name, digest in loaded.vars_files.items()
         },
         variables=variables_of(wanted),
+        data_files=loaded.data_files,
     )
 
 

@@ -70,9 +70,13 @@ class Diagnostic:
 
 
 class Problems:
-    """Collects diagnostics, folding equal ones (same code, message and place) into one count."""
+    """Collects diagnostics, folding equal ones (same code, message and place) into one count.
+
+    `lines` are those of data files that they may stand in, by name.
+    """
 
     def __init__(self) -> None:
+        self.lines: dict[str, Sequence[str]] = {}
         self._seen: dict[tuple[str, str, Place | None], Diagnostic] = {}
 
     def add(self, diagnostic: Diagnostic) -> None:

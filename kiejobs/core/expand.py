@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiejobs.core.data_axes import NO_DATA, with_data
 from kiejobs.core.errors import Diagnostic
 from kiejobs.core.expansion import Expansion
 from kiejobs.core.local_files import no_files
@@ -23,6 +24,7 @@ from kiejobs.core.written import Workshop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kiejobs.core.data_axes import DataFiles
     from kiejobs.core.errors import Problems
     from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.local_files import LocalFiles
@@ -56,17 +58,21 @@ def expand(
     *,
     max_jobs: int | None = None,
     files: LocalFiles = no_files,
+    data: DataFiles = NO_DATA,
 ) -> Expansion:
     """The job file's jobs, all problems told. Nothing is rendered beyond `max_jobs`.
 
-    `files` reads the local files that requests point at.
+    `files` reads the local files that requests point at, `data` what the axes are made of.
     """
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
+    given = with_data(jobfile, data, limit, problems)
+    jobfile = given.jobfile
     recipes = list(_recipes(jobfile, catalogue, Workshop(templates), problems))
     walk = not _is_beyond_counting(jobfile, recipes, limit, problems)
     sound = []
     for recipe in recipes:
-        if check_matrix(jobfile.document, recipe, problems, walk=walk):
+        whole = recipe.entry.name not in given.broken
+        if whole and check_matrix(jobfile.document, recipe, problems, walk=walk):
             sound.append(recipe)
         else:
             _tell_templates(jobfile, recipe, problems)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""
 
+_NO_AXES = frozenset({"include", "exclude", "zip"})
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -37,7 +39,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """One entry under `jobs:`, with the defaults merged beneath it, not yet multiplied."""
+    """One entry under `jobs:`, with the defaults merged beneath it, not yet multiplied.
+
+    `zipped` as written: names of axes, or lists of them.
+    """
 
     name: str
     spot: Spot
@@ -45,6 +50,7 @@ class JobEntry:
     model_spot: Spot
     input: YamlMap
     axes: tuple[Axis, ...]
+    zipped: YamlSeq
     exclude: tuple[Entry, ...]
     include: tuple[Entry, ...]
     tags: tuple[str, ...]
@@ -158,6 +164,7 @@ def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEnt
         model_spot=merged.value_spots.get("model", spot),
         input=_beneath(lower_input, wishes[0]),
         axes=tuple(_axes(matrix)),
+        zipped=matrix.get("zip", YamlSeq()),
         exclude=_entries(matrix.get("exclude")),
         include=_entries(matrix.get("include")),
         tags=tuple(merged.get("tags", ())),
@@ -181,7 +188,7 @@ def _yielding(
     lower_input: YamlMap = defaults.get("input", YamlMap())
     lower_matrix: YamlMap = defaults.get("matrix", YamlMap())
     gone_fields = set(own_matrix) - set(own_input)
-    gone_axes = set(own_input) - set(own_matrix) - {"include", "exclude"}
+    gone_axes = set(own_input) - set(own_matrix) - _NO_AXES
     return _without(lower_input, gone_fields), _without(lower_matrix, gone_axes)
 
 
@@ -204,7 +211,11 @@ def _beneath(lower: YamlMap, upper: YamlMap) -> YamlMap:
 
 def _axes(matrix: YamlMap) -> Iterator[Axis]:
     for name, values in matrix.items():
-        if name not in {"include", "exclude"}:
+        if name in _NO_AXES:
+            continue
+        if isinstance(values, YamlMap):
+            yield Axis(name, (), (matrix.key_spots[name],), values)
+        else:
             yield Axis(name, tuple(plain(value) for value in values), tuple(values.item_spots))
 
 

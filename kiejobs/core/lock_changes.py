@@ -30,6 +30,7 @@ def differences(was: Lock, now: Lock, explain: Explain, *, images: bool) -> Iter
     yield from _sets(was.models, now.models, "the schema of {}", "the model {}")
     yield from _prices(was, now)
     yield from _sets(was.templates, now.templates, "the template {}")
+    yield from _sets(was.data_files, now.data_files, "the table {}")
     yield from _sets(was.vars_files, now.vars_files, "the variables file {}")
     yield from _sets(was.variables, now.variables, "--var {}")
     looked = _all if images else _local

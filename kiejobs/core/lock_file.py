@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -64,7 +64,10 @@ class LockedPrices:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """All that a campaign depends on. An image's Asset is None where it was not fetched."""
+    """All that a campaign depends on. An image's Asset is None where it was not fetched.
+
+    `data_files` are the tables that its axes are made of.
+    """
 
     campaign: str
     fingerprint_version: int
@@ -75,6 +78,7 @@ class Lock:
     vars_files: Digests
     variables: Mapping[str, str]
     images: Mapping[str, Asset | None]
+    data_files: Digests = field(default_factory=dict)
 
 
 def make_lock(
@@ -84,6 +88,7 @@ def make_lock(
     templates: Digests,
     vars_files: Digests,
     variables: Mapping[str, str],
+    data_files: Digests | None = None,
 ) -> Lock:
     """`images` by their names (`image_name`); the digests by names below the job file's folder."""
     specs = expansion.spec_of
@@ -98,6 +103,7 @@ def make_lock(
         vars_files=vars_files,
         variables=variables,
         images=images,
+        data_files=data_files or {},
     )
 
 
@@ -132,8 +138,10 @@ def to_bytes(lock: Lock) -> bytes:
 
 
 def to_document(lock: Lock) -> dict[str, Json]:
-    """Ready for JSON; every key is always there."""
+    """Ready for JSON; every key is always there, but `data_files` only where there are some."""
+    data_files = {"data_files": dict(lock.data_files)} if lock.data_files else {}
     return {
+        **data_files,
         "format_version": FORMAT_VERSION,
         "fingerprint_version": lock.fingerprint_version,
         "campaign": lock.campaign,
@@ -198,6 +206,7 @@ def _read(found: dict[str, Any]) -> Lock:
         vars_files=_each(found["vars_files"], _digest),
         variables=_each(found["variables"], _text),
         images=_each(found["images"], _read_asset),
+        data_files=_each(found.get("data_files", {}), _digest),
     )
 
 

@@ -7,6 +7,8 @@ Axes in file order, the last varies fastest. `exclude` first: an entry drops the
 leaf it names. Then `include`, entry by entry: keys that are axes filter, other keys are added to the
 rows that match (a later one overwrites an earlier extra, never an axis); an entry that matches no row
 is appended as a new row. Values are compared strictly, by their canonical JSON.
+
+Axes that are zipped are walked together, as one dimension that stands where the first of them does.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import math
 from array import array
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from kiejobs.core.data_values import DataValues
 from kiejobs.core.matrix_filter import Filter, Matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kiejobs.core.matrix_filter import Axis, Entry
     from kiejobs.core.types import Json
@@ -28,15 +32,26 @@ if TYPE_CHECKING:
 _LONG_TO_COMPARE = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
+Mark: TypeAlias = tuple[int, int]
+"""Which value it is, without holding it: an axis' number and a position; `(~entry, 0)` for what an
+include entry gives. Two rows share a value where they share its mark.
+"""
+
+
+@dataclass(frozen=True)
 class Row:
-    """One combination: `values` holds axes and extras alike; `origin` says where it came from.
+    """One combination: `marks` and `values` hold axes and extras alike, by name.
 
     `origin` is None for a row of the product, else the number of the include entry that made it.
     """
 
-    values: Mapping[str, Json]
+    marks: Mapping[str, Mark]
+    look_up: Callable[[str, Mark], Json]
     origin: int | None = None
+
+    @cached_property
+    def values(self) -> Mapping[str, Json]:
+        return {name: self.look_up(name, mark) for name, mark in self.marks.items()}
 
 
 class Rows:
@@ -48,14 +63,42 @@ class Rows:
     """
 
     def __init__(
-        self, axes: Sequence[Axis], exclude: Sequence[Entry] = (), include: Sequence[Entry] = ()
+        self,
+        axes: Sequence[Axis],
+        exclude: Sequence[Entry] = (),
+        include: Sequence[Entry] = (),
+        zipped: Sequence[Sequence[str]] = (),
     ) -> None:
+        """Each group in `zipped` names axes of equal length that are walked together."""
         self.axes = tuple(axes)
         self._exclude = tuple(exclude)
         self._include = tuple(include)
         self._position = {axis.name: number for number, axis in enumerate(self.axes)}
-        self._matchers = [Matcher(axis) for axis in self.axes]
-        self._sizes = [len(axis.values) for axis in self.axes]
+        self._matchers = [
+            axis.values if isinstance(axis.values, DataValues) else Matcher(axis)
+            for axis in self.axes
+        ]
+        self._dimensions, self._sizes = self._walked(zipped)
+
+    def _walked(self, zipped: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
+        """For each axis the dimension that it is walked in, and how long each dimension is.
+
+        Axes that are walked together stand where the first of them stands.
+        """
+        group_of = {name: number for number, group in enumerate(zipped) for name in group}
+        dimensions: list[int] = []
+        sizes: list[int] = []
+        known: dict[int, int] = {}
+        for axis in self.axes:
+            group = group_of.get(axis.name)
+            if group is None or group not in known:
+                dimensions.append(len(sizes))
+                sizes.append(len(axis.values))
+            else:
+                dimensions.append(known[group])
+            if group is not None:
+                known.setdefault(group, dimensions[-1])
+        return dimensions, sizes
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -80,6 +123,9 @@ class Rows:
         removing = sum(self._filter(entry).size(self._sizes) for entry in self._exclude)
         return comparing + walking + removing
 
+    def axis(self, name: str) -> Axis | None:
+        return self.axes[self._position[name]] if name in self._position else None
+
     def __len__(self) -> int:
         return self.product_size - len(self._excluded) + len(self.appended)
 
@@ -102,25 +148,36 @@ class Rows:
     def appended(self) -> tuple[Row, ...]:
         """The include entries that match no surviving row: each becomes a row of its own."""
         return tuple(
-            Row({key: self._whole(key, value) for key, value in entry.values.items()}, number)
+            Row(
+                {key: self._whole(key, value, number) for key, value in entry.values.items()},
+                self.value,
+                number,
+            )
             for number, entry in enumerate(self._include)
             if not self._matches_any(entry)
         )
 
     def _product_row(self, number: int) -> Row:
         positions = self._positions(number)
-        values = {
-            axis.name: axis.values[position]
-            for axis, position in zip(self.axes, positions, strict=True)
+        marks = {
+            axis.name: (at, positions[dimension])
+            for at, (axis, dimension) in enumerate(zip(self.axes, self._dimensions, strict=True))
         }
         for filtered, extras in self._enriching:
             if filtered.matches(positions):
-                values.update(extras)
-        return Row(values)
+                marks.update(extras)
+        return Row(marks, self.value)
+
+    def value(self, name: str, mark: Mark) -> Json:
+        """The value that a mark stands for, under a row's `name`."""
+        axis, position = mark
+        if axis < 0:
+            return self._include[~axis].values[name]
+        return self.axes[axis].values[position]
 
     def _positions(self, number: int) -> list[int]:
-        positions = [0] * len(self.axes)
-        for place in range(len(self.axes) - 1, -1, -1):
+        positions = [0] * len(self._sizes)
+        for place in range(len(self._sizes) - 1, -1, -1):
             number, positions[place] = divmod(number, self._sizes[place])
         return positions
 
@@ -152,35 +209,37 @@ class Rows:
         return any(row not in excluded for row in self._filter(entry).numbers(self._sizes))
 
     @cached_property
-    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, Json]], ...]:
+    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, Mark]], ...]:
         appended = {row.origin for row in self.appended}
         found = []
         for number, entry in enumerate(self._include):
-            extras = {
-                key: value for key, value in entry.values.items() if key not in self._position
-            }
+            extras = {key: (~number, 0) for key in entry.values if key not in self._position}
             if extras and number not in appended:
                 found.append((self._filter(entry), extras))
         return tuple(found)
 
     def _filter(self, entry: Entry) -> Filter:
-        named = [key for key in entry.values if key in self._position]
-        places = [self._position[key] for key in named]
-        wanted = [self._matchers[at].positions(entry.values[self.axes[at].name]) for at in places]
-        return Filter(tuple(zip(places, wanted, strict=True)))
+        allowed: dict[int, AbstractSet[int]] = {}
+        for key, value in entry.values.items():
+            if key in self._position:
+                place = self._position[key]
+                wanted = self._matchers[place].positions(value)
+                dimension = self._dimensions[place]
+                allowed[dimension] = wanted & allowed.get(dimension, wanted)
+        return Filter(tuple(allowed.items()))
 
     def _comparisons(self, entry: Entry) -> int:
         """How many values must be looked at to know which ones an entry means."""
         return sum(
-            self._sizes[self._position[key]] if isinstance(value, dict) else 1
+            len(self.axes[self._position[key]].values) if isinstance(value, dict) else 1
             for key, value in entry.values.items()
             if key in self._position
         )
 
-    def _whole(self, key: str, value: Json) -> Json:
-        """An axis' own value where an entry names just one, by its `id` or by a part of it."""
+    def _whole(self, key: str, value: Json, entry: int) -> Mark:
+        """An axis' own value where an entry names just one, by its name or by a part of it."""
         place = self._position.get(key)
-        if place is None:
-            return value
-        found = self._matchers[place].positions(value)
-        return self.axes[place].values[next(iter(found))] if len(found) == 1 else value
+        found = self._matchers[place].positions(value) if place is not None else ()
+        if place is None or len(found) != 1:
+            return ~entry, 0
+        return place, next(iter(found))

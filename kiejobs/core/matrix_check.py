@@ -10,13 +10,15 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import axes_text, label
+from kiejobs.core.data_values import DataValues
 from kiejobs.core.errors import Diagnostic
 from kiejobs.core.identity import canonical
-from kiejobs.core.matrix_filter import equals, label_source
+from kiejobs.core.matrix_filter import Matcher, equals, label_source
 from kiejobs.core.schema_words import show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from kiejobs.core.errors import Problems
     from kiejobs.core.matrix import Row
@@ -53,6 +55,9 @@ def _written(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
     job = recipe.entry.name
     for axis in recipe.rows.axes:
         known: dict[str, Json] = {}
+        if isinstance(axis.values, DataValues):
+            yield from _data_clashes(document, recipe, axis)
+            continue
         yield from _axis_problems(document, axis, job, known)
         for entry in recipe.entry.include:
             if axis.name in entry.values:
@@ -105,6 +110,21 @@ def _clash(
         yield Diagnostic("duplicate-value", message, place, f"write it as {show(known[name])}")
 
 
+def _data_clashes(document: Document, recipe: Recipe, axis: Axis) -> Iterator[Diagnostic]:
+    """Nothing is in data twice, but an include entry may give something else the name of a value."""
+    for entry in recipe.entry.include:
+        if axis.name in entry.values and isinstance(axis.values, DataValues):
+            value = recipe.typed(axis.name, entry.values[axis.name])
+            if axis.values.clashes(value):
+                message = (
+                    f"job `{recipe.entry.name}`: include gives axis `{axis.name}` {_shown(value)}, "
+                    "which has the same name as another value of that axis"
+                )
+                place = document.at(entry.key_spots[axis.name])
+                hint = "write just the name to mean that value, or choose another name"
+                yield Diagnostic("duplicate-value", message, place, hint)
+
+
 def _exclude_problems(document: Document, recipe: Recipe, entry: Entry) -> Iterator[Diagnostic]:
     names = [axis.name for axis in recipe.rows.axes]
     for key in entry.values:
@@ -133,14 +153,25 @@ def _why_useless(recipe: Recipe, entry: Entry) -> str:
         if axis.name not in entry.values:
             continue
         wanted = recipe.typed(axis.name, entry.values[axis.name])
-        if not any(equals(value, wanted) for value in axis.values):
+        if not _positions(axis, wanted):
             return f"axis `{axis.name}` has no {_shown(wanted)}, only {_some(axis)}"
     return "another exclude removed the same combinations already"
 
 
 def _some(axis: Axis) -> str:
-    shown = [_shown(value) for value in axis.values[:_MOST_VALUES_SHOWN]]
+    shown = [_called(axis, at) for at in range(min(len(axis.values), _MOST_VALUES_SHOWN))]
     return ", ".join([*shown, "…"] if len(axis.values) > len(shown) else shown)
+
+
+def _positions(axis: Axis, wanted: Json) -> AbstractSet[int]:
+    values = axis.values
+    return (values if isinstance(values, DataValues) else Matcher(axis)).positions(wanted)
+
+
+def _called(axis: Axis, position: int) -> str:
+    if isinstance(axis.values, DataValues):
+        return show(axis.values.label(position))
+    return _shown(axis.values[position])
 
 
 def _shown(value: Json) -> str:
@@ -166,7 +197,7 @@ def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
     seen: dict[str, Spot] = {}
     for row in recipe.rows.appended:
         entry = recipe.entry.include[row.origin or 0]
-        nameless = [key for key in recipe.rows.names if _is_nameless(row, key)]
+        nameless = [key for key in recipe.rows.names if _is_nameless(recipe, row, key)]
         for key in nameless:
             message = f"job `{recipe.entry.name}`: include gives axis `{key}` no name"
             place = document.at(entry.key_spots[key])
@@ -181,5 +212,5 @@ def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
         seen.setdefault(name, entry.spot)
 
 
-def _is_nameless(row: Row, key: str) -> bool:
-    return key in row.values and label(row.values[key]) is None
+def _is_nameless(recipe: Recipe, row: Row, key: str) -> bool:
+    return key in row.marks and recipe.label_of(key, row.marks[key]) is None

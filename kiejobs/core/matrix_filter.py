@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kiejobs.core.identity import canonical
 
@@ -19,16 +19,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.types import Json, Spot, YamlMap
+
+
+class Values(Protocol):
+    """An axis' values by position: a tuple, or `DataValues` that make each when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, position: int, /) -> Json: ...
+    def __iter__(self) -> Iterator[Json]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One dimension: its name, its values, and where each stood."""
+    """One dimension: its name, its values, and where each stood.
+
+    `source` is where the values come from, if they aren't listed; it has one spot, and no values until
+    its data is read.
+    """
 
     name: str
-    values: tuple[Json, ...]
+    values: Values
     spots: tuple[Spot, ...]
+    source: YamlMap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An entry's axis part as sets of value positions, one set for each axis that it names."""
+    """An entry's axis part as sets of value positions, one set for each axis that it names.
+
+    Axes that are walked together count as one.
+    """
 
     allowed: tuple[tuple[int, AbstractSet[int]], ...]
 
@@ -66,7 +82,7 @@ class Filter:
 
 
 class Matcher:
-    """One axis, asked over and over for the positions of what an entry names."""
+    """One axis of listed values, asked over and over for the positions of what an entry names."""
 
     def __init__(self, axis: Axis) -> None:
         self._values = axis.values

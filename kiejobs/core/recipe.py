@@ -6,10 +6,13 @@ output path and a callback URL. Touches nothing.
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.address import axes_text, label
+from kiejobs.core.axis_zip import zip_groups
+from kiejobs.core.data_values import DataValues
 from kiejobs.core.matrix import Rows
 from kiejobs.core.matrix_filter import Axis, Entry
 from kiejobs.core.spec import coerce
@@ -20,8 +23,9 @@ from kiejobs.core.written import Slip, SlipFound, Written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from kiejobs.core.errors import Place
     from kiejobs.core.jobfile import JobEntry
-    from kiejobs.core.matrix import Row
+    from kiejobs.core.matrix import Mark, Row
     from kiejobs.core.requests import RequestChecker
     from kiejobs.core.spec import Spec
     from kiejobs.core.template_reads import Reads
@@ -55,8 +59,8 @@ class Recipe:
             name: Written(value, entry.input.value_spots[name], name, workshop)
             for name, value in entry.input.items()
         }
-        self._labels: dict[int, str] = {}
-        self._from_axes: dict[tuple[str, int], Written] = {}
+        self._labels: dict[tuple[str, Mark], str] = {}
+        self._from_axes: dict[tuple[str, Mark], Written] = {}
         self._output = self._optional(entry.output, entry.output_spot, "output", always=True)
         self._callback = self._optional(entry.callback_url, entry.callback_spot, "callBackUrl")
 
@@ -68,14 +72,16 @@ class Recipe:
         return value if field is None else coerce(field, value)
 
     def _typed_rows(self) -> Rows:
-        axes = [
-            Axis(
-                axis.name, tuple(self.typed(axis.name, value) for value in axis.values), axis.spots
-            )
-            for axis in self.entry.axes
-        ]
+        axes = [self._typed_axis(axis) for axis in self.entry.axes]
         exclude = [self._typed_entry(entry) for entry in self.entry.exclude]
-        return Rows(axes, exclude, self._include)
+        return Rows(axes, exclude, self._include, zip_groups(self.entry))
+
+    def _typed_axis(self, axis: Axis) -> Axis:
+        read = partial(self.typed, axis.name)
+        if isinstance(axis.values, DataValues):
+            is_field = axis.name in self.spec.fields
+            return replace(axis, values=axis.values.typed(read)) if is_field else axis
+        return replace(axis, values=tuple(map(read, axis.values)))
 
     def _typed_entry(self, entry: Entry) -> Entry:
         values = {name: self.typed(name, value) for name, value in entry.values.items()}
@@ -84,19 +90,35 @@ class Recipe:
     def labels(self, row: Row) -> Labels:
         """What the row is called in its address; a value without a name shows as `?`."""
         return tuple(
-            (name, self._label(row.values[name])) for name in self._names if name in row.values
+            (name, self._label(name, row.marks[name])) for name in self._names if name in row.marks
         )
 
     @cached_property
     def _names(self) -> list[str]:
         return sorted(self.rows.names)
 
-    def _label(self, value: Json) -> str:
-        # Rows share the values of the matrix, which live as long as the recipe.
-        known = self._labels.get(id(value))
+    def _label(self, name: str, mark: Mark) -> str:
+        axis, position = mark
+        data = self._data(axis)
+        if data is not None:
+            return data.label(position)
+        known = self._labels.get((name, mark))
         if known is None:
-            known = self._labels[id(value)] = label(value) or "?"
+            known = self._labels[name, mark] = self.label_of(name, mark) or "?"
         return known
+
+    def label_of(self, name: str, mark: Mark) -> str | None:
+        """What names a value in an address, if anything does."""
+        value = self.rows.value(name, mark)
+        axis = self.rows.axis(name)
+        if mark[0] < 0 and axis is not None and isinstance(axis.values, DataValues):
+            return axis.values.label_of(value)
+        return label(value)
+
+    def _data(self, axis: int) -> DataValues | None:
+        """The values of an axis, by its number, that come from data."""
+        values = self.rows.axes[axis].values if axis >= 0 else None
+        return values if isinstance(values, DataValues) else None
 
     # --- one row ---------------------------------------------------------------------------------
 
@@ -109,19 +131,17 @@ class Recipe:
                 made[name] = written.render(row, context)
             except SlipFound as found:
                 slip(found.slip)
-        for name, value in row.values.items():
+        for name in row.marks:
             if name in self.spec.fields:
                 try:
-                    self._fill(made, name, value, row, context)
+                    self._fill(made, name, row, context)
                 except SlipFound as found:
                     slip(found.slip)
         return made
 
-    def _fill(
-        self, made: dict[str, Json], name: str, value: Json, row: Row, context: Mapping[str, Any]
-    ) -> None:
+    def _fill(self, made: dict[str, Json], name: str, row: Row, context: Mapping[str, Any]) -> None:
         """An axis named like an input field fills that field, as if its value were written there."""
-        filled = self._from_axis(name, value).render(row, context)
+        filled = self._from_axis(name, row, context)
         if name in made and self.typed(name, made[name]) != self.typed(name, filled):
             message = f"`{name}` is filled by the axis of that name and also set in `input`"
             hint = f"remove one of them; for a single value write `matrix: {{{name}: [value]}}`"
@@ -129,13 +149,17 @@ class Recipe:
             raise SlipFound(Slip("field-set-twice", message, spot, hint))
         made[name] = filled
 
-    def _from_axis(self, name: str, value: Json) -> Written:
-        written = self._from_axes.get((name, id(value)))
+    def _from_axis(self, name: str, row: Row, context: Mapping[str, Any]) -> Json:
+        """Listed values may hold templates. What comes from data is data, and never rendered."""
+        mark = row.marks[name]
+        if self._data(mark[0]) is not None:
+            return row.values[name]
+        written = self._from_axes.get((name, mark))
         if written is None:
-            spot = self._spots.get((name, id(value)), self.entry.spot)
-            written = Written(value, spot, f"matrix.{name}", self._workshop)
-            self._from_axes[name, id(value)] = written
-        return written
+            spot = self._spots.get((name, mark), self.entry.spot)
+            written = Written(row.values[name], spot, f"matrix.{name}", self._workshop)
+            self._from_axes[name, mark] = written
+        return written.render(row, context)
 
     def output_of(self, row: Row, labels: Labels, take: int, address: str) -> str | None:
         """The rendered `output`, not yet checked; None where the job file has none. Raises SlipFound."""
@@ -179,7 +203,7 @@ class Recipe:
         written = self.entry.input
         if name in written:
             return (written.key_spots if key else written.value_spots)[name]
-        return self._spots.get((name, id(row.values.get(name))))
+        return self._spots.get((name, row.marks.get(name)))
 
     def spot_within(self, path: Sequence[str | int], row: Row) -> Spot:
         """Where a value inside of an input field was written, as near as is known."""
@@ -193,40 +217,57 @@ class Recipe:
                 break
         return spot
 
+    def cell_of(self, name: str, row: Row) -> Place | None:
+        """Where in a data file the value of an input field was written, if it was written there."""
+        column = None
+        axis = name
+        if name in self._fields:
+            axis, column = self._fields[name].cell or ("", None)
+        mark = row.marks.get(axis, (-1, 0))
+        data = self._data(mark[0])
+        return None if data is None else data.cell(mark[1], column)
+
     @cached_property
-    def _spots(self) -> dict[tuple[str, int], Spot]:
-        """Where each value of the matrix stood; the values of rows are these very objects."""
-        spots = {
-            (name, id(value)): entry.key_spots[name]
-            for entry in self._include
-            for name, value in entry.values.items()
+    def _spots(self) -> dict[tuple[str, Mark | None], Spot]:
+        """Where each value that is listed in the matrix stood."""
+        spots: dict[tuple[str, Mark | None], Spot] = {
+            (name, (~number, 0)): entry.key_spots[name]
+            for number, entry in enumerate(self._include)
+            for name in entry.values
         }
-        for axis in self.rows.axes:
-            for value, spot in zip(axis.values, axis.spots, strict=True):
-                spots[axis.name, id(value)] = spot
+        for number, axis in enumerate(self.rows.axes):
+            for position, spot in enumerate(axis.spots):
+                spots[axis.name, (number, position)] = spot
         return spots
 
     def _context(self, row: Row) -> dict[str, Any]:
         """What templates read. They see an axis value as it was written: 10, not the field's "10"."""
-        matrix = row.values
-        if self._as_written:
-            matrix = {
-                name: self._as_written.get((name, id(value)), value)
-                for name, value in matrix.items()
-            }
+        matrix = {name: self._as_read(name, mark, row) for name, mark in row.marks.items()}
         return {**self._shared, "matrix": matrix}
 
+    def _as_read(self, name: str, mark: Mark, row: Row) -> Json:
+        if self._data(mark[0]) is not None:
+            return self.entry.axes[mark[0]].values[mark[1]]
+        return self._as_written.get((name, mark), row.values[name])
+
     @cached_property
-    def _as_written(self) -> dict[tuple[str, int], Json]:
+    def _as_written(self) -> dict[tuple[str, Mark], Json]:
         """The numbers that became texts, by the text that stands in rows; 5.0 counts as 5."""
-        pairs: list[tuple[str, Json, Json]] = []
-        for typed, entry in zip(self._include, self.entry.include, strict=True):
-            pairs += [(name, typed.values[name], value) for name, value in entry.values.items()]
-        for made, axis in zip(self.rows.axes, self.entry.axes, strict=True):
-            pairs += [(axis.name, *pair) for pair in zip(made.values, axis.values, strict=True)]
+        pairs: list[tuple[str, Mark, Json, Json]] = []
+        for number, (typed, entry) in enumerate(
+            zip(self._include, self.entry.include, strict=True)
+        ):
+            pairs += [
+                (name, (~number, 0), typed.values[name], value)
+                for name, value in entry.values.items()
+            ]
+        for number, (made, axis) in enumerate(zip(self.rows.axes, self.entry.axes, strict=True)):
+            if not isinstance(axis.values, DataValues):
+                both = zip(made.values, axis.values, strict=True)
+                pairs += [(axis.name, (number, at), *pair) for at, pair in enumerate(both)]
         return {
-            (name, id(typed)): int(value) if isinstance(value, float) else value
-            for name, typed, value in pairs
+            (name, mark): int(value) if isinstance(value, float) else value
+            for name, mark, typed, value in pairs
             if isinstance(typed, str) and isinstance(value, int | float)
             if not isinstance(value, float) or value.is_integer()
         }

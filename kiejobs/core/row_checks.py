@@ -20,6 +20,7 @@ from kiejobs.core.written import Slip, SlipFound
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from kiejobs.core.errors import Place
     from kiejobs.core.local_files import WrongFile
     from kiejobs.core.matrix import Row
     from kiejobs.core.recipe import Labels, Recipe
@@ -64,9 +65,10 @@ def check_request(
         code = _CODES.get(problem.keyword, "invalid-field")
         # The message may tell a value that differs from row to row.
         told = problem.message if problem.keyword == "required" else ""
-        hint = _matrix_hint(recipe, field, request.get(field)) or problem.hint
+        cell = None if problem.at_key else recipe.cell_of(field, row)
+        hint = _matrix_hint(recipe, field, request.get(field), cell) or problem.hint
         fold = (field, problem.keyword, told)
-        found.slip(Slip(code, problem.message, spot, hint), fold=fold)
+        found.slip(Slip(code, problem.message, spot, hint, cell=cell), fold=fold)
 
 
 def _broken_rule(
@@ -105,13 +107,15 @@ def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowP
         found.slip(Slip(one.no_file.code, one.message, spot, one.no_file.hint))
 
 
-def _matrix_hint(recipe: Recipe, field: str, value: Json) -> str | None:
+def _matrix_hint(recipe: Recipe, field: str, value: Json, cell: Place | None) -> str | None:
     """What helps where a matrix was meant, or too much was asked of one."""
     kind = recipe.spec.fields.get(field, {}).get("type")
     if isinstance(value, list) and kind not in {None, "array"} and value:
         return f"for a job with each of them, write it as an axis: `matrix: {{{field}: {show(value)}}}`"
     if isinstance(value, dict) and kind not in {None, "object"} and value:
         key = next((key for key in value if key not in {"id", "name"}), "id")
+        if cell is not None:
+            return f"to fill it with one column of the table, add `column: {key}` to the axis"
         return f'name the axis `x`, say, and write `{field}: "{{{{ matrix.x.{key} }}}}"`'
     return None
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _MOST_WORDINGS = 5
 """So many different messages at one place are told; the rows of all further ones are counted."""
 
+_MOST_CELLS = 20
+"""So many cells of a data file are told of, of those that one place in the job file points to."""
+
 
 @dataclass(slots=True)
 class _Place:
@@ -27,8 +30,8 @@ class _Place:
 
     told: dict[tuple[object, ...], Diagnostic]
 
-    def add(self, key: tuple[object, ...], diagnostic: Diagnostic) -> None:
-        if key not in self.told and len(self.told) >= _MOST_WORDINGS:
+    def add(self, key: tuple[object, ...], diagnostic: Diagnostic, most: int) -> None:
+        if key not in self.told and len(self.told) >= most:
             key = next(reversed(self.told))
         known = self.told.get(key)
         self.told[key] = diagnostic if known is None else replace(known, count=known.count + 1)
@@ -53,15 +56,20 @@ class RowProblems:
         """Slips of one job at one place with the same message, or the same `fold`, are one."""
         self.hit = True
         place = self._places.setdefault((found.code, found.spot, self._job), _Place({}))
-        place.add(fold or (found.message, found.inside), self._diagnostic(found))
+        most = _MOST_WORDINGS if found.cell is None else _MOST_CELLS
+        key = (*(fold or (found.message, found.inside)), found.cell)
+        place.add(key, self._diagnostic(found), most)
 
     def _diagnostic(self, found: Slip) -> Diagnostic:
         written = self._document.at(found.spot)
         if not found.inside:
             message = f"job `{self._job}`: {found.message}"
             also = tuple(map(self._document.at, found.also))
+            if found.cell is not None:
+                also = (written, *also)
+            place = found.cell or written
             return Diagnostic(
-                found.code, message, written, found.hint, example=self._address, also=also
+                found.code, message, place, found.hint, example=self._address, also=also
             )
         # Other jobs may use the same template, so it's one problem, and not the job's.
         *users, place = (Place(self._document.beside(name), line, 1) for name, line in found.inside)

@@ -8,7 +8,9 @@ six on a usual matrix. What is remembered is bounded for the whole job file, by 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.jobfile import plain, trimmed
@@ -18,12 +20,16 @@ from kiejobs.core.template_reads import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kiejobs.core.errors import Place
     from kiejobs.core.matrix import Row
     from kiejobs.core.template import Template, Templates
     from kiejobs.core.types import Json, Spot
 
 _MOST_REMEMBERED = 2_000_000
 """Characters; the rendered prompts of a thousand scenes."""
+
+_EACH = 100  # what a text takes in memory, were it empty
+_CELL = re.compile(r"\{\{-?\s*matrix\.(\w+)(?:\.(\w+)|\[\s*['\"]([^'\"\\]+)['\"]\s*\])?\s*-?\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Slip:
 
     `inside` are lines of templates that the text at `spot` pulls in, by their names; the last one is to
     blame. `also` are the places of whatever else has to do with it.
+    `cell` is where in a data file the value stands, if `spot` only points there.
     """
 
     code: str
@@ -40,6 +47,7 @@ class Slip:
     hint: str | None = None
     inside: tuple[tuple[str, int], ...] = ()
     also: tuple[Spot, ...] = ()
+    cell: Place | None = None
 
 
 class SlipFound(Exception):
@@ -63,7 +71,7 @@ class Workshop:
         return self._rendered.get(key)
 
     def remember(self, key: tuple[object, ...], value: Json) -> None:
-        self._characters += sum(map(len, texts(value)))
+        self._characters += sum(map(len, texts(value))) + _EACH
         if self._characters > _MOST_REMEMBERED:
             self._rendered.clear()
             self._characters = 0
@@ -92,6 +100,12 @@ class Written:
         self._checked = False
         self._slip: Slip | None = None
 
+    @cached_property
+    def cell(self) -> tuple[str, str | None] | None:
+        """The axis and the column that this is, where it is nothing but `{{ matrix.AXIS.COLUMN }}`."""
+        found = _CELL.fullmatch(self._value.strip()) if isinstance(self._value, str) else None
+        return None if found is None else (found[1], found[2] or found[3])
+
     def check(self) -> None:
         """Compile every template in it, once. Raises SlipFound."""
         if not self._checked:
@@ -113,8 +127,7 @@ class Written:
         self.check()
         if self._axes is None or self._always:
             return self._render(self._value, context)
-        # The values of axes are the same objects in every row, so their identity is a cheap key.
-        key = (id(self), *(id(row.values.get(axis)) for axis in self._axes))
+        key = (id(self), *(row.marks.get(axis) for axis in self._axes))
         value = self._workshop.remembered(key)
         if value is None:
             value = self._render(self._value, context)

@@ -6,7 +6,13 @@ In: nothing. Out: a table. Touches nothing.
 from __future__ import annotations
 
 MEANINGS = {
+    "axis-glob": "A `glob` axis has a pattern that is not allowed, or that no file matches.",
+    "axis-range": "A `range` axis has bounds or a step that make no numbers.",
+    "axis-source": "An axis that is a mapping must say one of `from`, `range` and `glob`.",
     "axis-value": "A value of an axis can't be named in an address: a mapping without `id` or `name`.",
+    "axis-zip": "`zip` names axes that can't be walked together: not as long as one another, or no axes.",
+    "data-file": "A table can't be read: it is not there, outside of the job file's folder, hidden, too "
+    "large, or of a kind that is not known.",
     "duplicate-request": "Two jobs would buy the very same request. `takes` says that this is meant.",
     "duplicate-row": "Two `include` entries make rows with the same address.",
     "duplicate-value": 'An axis has a value twice, counted after coercion: `5` and `"5"` are one.',
@@ -39,6 +45,8 @@ MEANINGS = {
     "price-structure": "`prices.yaml` has not the form of a price file.",
     "price-value": "A price file wants a value that the model's field never has, or a quantity of a "
     "field that holds no number.",
+    "table-key": "A row of a table has no key, or the key of another row, or there is no such column.",
+    "table-syntax": "A table is not well-formed: a quote, a cell or a bracket too many or too few.",
     "template": "A template can't be read, or can't be rendered for some combination.",
     "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
     "unfit-file": "A local file that the model would not take: its type by its bytes, its size, or "

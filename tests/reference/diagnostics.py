@@ -39,8 +39,8 @@ WITHOUT_EXAMPLE = {
 }
 """Why there is none."""
 
-_MAKERS = {"Diagnostic", "Slip", "NoFile", "BadScalar", "add", "fatal"}
-_NAMES = {"code", "CODE", "_CODES"}
+_MAKERS = {"Diagnostic", "Slip", "NoFile", "BadScalar", "add", "fatal", "_tell"}
+_NAMES = {"code", "CODE", "KEY", "SYNTAX", "_CODES"}
 
 
 def diagnostics() -> str:
@@ -84,6 +84,7 @@ def _chapter(name: str) -> Iterator[str]:
     text = (EXAMPLES / f"{name}.yaml").read_bytes().decode("utf-8", "replace")
     problems, lines = problems_of(name)
     told = diagnostics_text(problems, lines).replace(f"{EXAMPLES}/{name}.yaml", "tea.yaml")
+    told = told.replace(f"{EXAMPLES}/", "")
     yield f"```yaml\n{text}```\n\n```text\n{told}\n```\n"
 
 
