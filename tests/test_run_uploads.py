@@ -203,6 +203,15 @@ def test_a_file_that_the_host_refuses_is_not_bought_with(table: Set) -> None:
     assert len(judge.creates) == 2
 
 
+def test_what_could_not_be_sent_counts_though_others_are_still_at_the_api(table: Set) -> None:
+    bench, judge = table
+    judge.host.faults.append("400")
+    picture(bench, "images/cup.png")
+    write(bench, {"one": "one", "web": "web @https://example.com/a.png"})
+    assert bench.run("--detach").code == 1
+    assert bench.states() == {"one": None, "web": "submitted"}
+
+
 @pytest.mark.parametrize("fault", ["401", "401_http", "403"])
 def test_a_key_that_the_host_refuses_stops_the_run(table: Set, fault: str) -> None:
     bench, judge = table
@@ -336,3 +345,35 @@ def test_a_rehearsal_uploads_to_itself_and_remembers_it(table: Set) -> None:
     assert judge.requests == []
     assert bench.run().code == 0
     assert len(judge.host.taken) == 1, "a rehearsal's upload is none"
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        {"lose_reply": "before_accept"},
+        {"lose_reply": "after_accept"},
+        {"hang": "before", "seconds": 5},
+        {"http": 500},
+        {"http": 502, "body": "html"},
+        {"code": 500},
+        {"code": 429},
+        {"garbage": True},
+        {"html": True},
+        {"truncate": 20},
+        {"slow_bytes": 60},
+    ],
+)
+def test_a_rehearsal_can_be_given_an_upload_host_that_fails(
+    tmp_path: Path, do: dict[str, Any]
+) -> None:
+    bench = Bench(tmp_path, "http://nowhere.invalid")
+    picture(bench, "images/cup.png")
+    write(bench, {"one": "one"})
+    rules = [{"on": "upload", "times": 1, "do": do}]
+    (tmp_path / "faults.yaml").write_text(json.dumps({"rules": rules}))
+    words = ("--sandbox", "--speed", "400", "--yes", "--faults", "faults.yaml")
+    assert bench.do("run", "jobs.yaml", *words).code == 0
+    lines = (tmp_path / "rehearsal/sandbox/requests.jsonl").read_text().splitlines()
+    faults = [line["fault"] for line in map(json.loads, lines) if line["path"] == UPLOAD]
+    fault = next(iter(do))
+    assert faults == ([fault] if fault == "slow_bytes" else [fault, None])

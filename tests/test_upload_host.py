@@ -224,6 +224,14 @@ def test_the_key_is_cut_out_of_what_the_host_says(folder: Path) -> None:
     assert outcome == ports.Unusable(said)
 
 
+def test_a_code_of_the_hosts_own_making_is_told_in_few_printable_characters(folder: Path) -> None:
+    body = json.dumps({"code": f"\x1b[31m{KEY}" + "x" * 99, "msg": ""}).encode()
+    with raw_server(answering(body)) as server:
+        outcome = uploaded(server.url, folder)
+    code = "[31m***" + "x" * 33
+    assert outcome == ports.NotUploaded(f"the upload host answered {code}: HTTP 200")
+
+
 @pytest.mark.parametrize("kind", ["refused", "reset", "silent_end", "endless"])
 def test_a_broken_connection_is_no_verdict(folder: Path, kind: str) -> None:
     def endless(wire: Wire) -> None:

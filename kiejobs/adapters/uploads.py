@@ -38,6 +38,7 @@ FOLDER = "kiejobs"
 AT_ONCE = 4
 _CHUNK = 64 * 1024
 _LONGEST_URL = 2_000
+_LONGEST_CODE = 40
 _SLOWEST = 20_000  # bytes a second that are waited for
 _PATIENCE = 60.0  # seconds for everything but the bytes themselves
 _AGAIN = {"408", "425", "429"}
@@ -117,7 +118,8 @@ class KieUploads:
     def _outcome(self, status: int, answer: bytes, file: LocalFile) -> ports.UploadOutcome:
         """Errors come as a status or as a code in the body (documented); the body's word goes first."""
         envelope = read_envelope(answer)
-        code = (envelope.code if envelope else None) or str(status)
+        named = without_key((envelope.code if envelope else None) or "", self._key)
+        code = named[:_LONGEST_CODE] or str(status)
         said = without_key(envelope.message if envelope else "", self._key) or f"HTTP {status}"
         if _NO_KEY & {code, str(status)}:
             return ports.Refused(code, said)

@@ -1,8 +1,9 @@
 """What was uploaded, on the store's shelf for a day.
 
-In: paths, bytes, moments. Out: the bytes again, until they have expired. Touches `uploads/` in the store:
-the bytes of each upload under their own hash, and a note for each path. A later upload to a path takes
-its place. Processes may share a store: a note is renamed into place after its bytes, so it is whole.
+In: paths, bytes, moments. Out: the bytes again, until they have expired; `uploads.jsonl`, a line for each
+upload. Touches that log and `uploads/` in the store: the bytes of each upload under their own hash, and a
+note for each path. A later upload to a path takes its place. Processes may share a store: a note is
+renamed into place after its bytes, so it is whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Shelf:
 
     def __init__(self, store: Path) -> None:
         self._folder = store / "uploads"
+        self._log = store / "uploads.jsonl"
 
     def put(self, path: str, content: Content, now: float) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -32,6 +34,8 @@ class Shelf:
         note = {"path": path, "at": now, "media_type": content.media_type, "sha256": digest}
         self._write(digest, content.data)
         self._write(_note_name(path), json.dumps(note).encode())
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(note) + "\n")
 
     def get(self, path: str, now: float) -> Content | None:
         """None for what never was, or is there no more."""

@@ -1,5 +1,7 @@
 """A campaign of three jobs, the stand-in that sells them, and the books: what was sold, what is known.
 
+Two jobs of three may share a picture of the campaign's own, and the third have another one.
+
 In: words that go before a command (strace's, mostly). Out: exit codes, `Books`. Touches: a folder of
 its own, a port on the loopback. The books are the sandbox's charge log, written before each reply, held
 against manifests and `status`; our own journal is not asked.
@@ -19,6 +21,7 @@ from kiejobs.adapters.system import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.charges import read_charges
 from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.stills import draw_png
 from tests.bench import MODEL, Bench, Ran, ended
 from tests.proofs.syscalls import calls, watching
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 JOBS = ("a", "b", "c")
 CREATES_IN_FLIGHT = min(4, len(JOBS))
+UPLOADS_IN_FLIGHT = 2  # one for each content
 _SPEED = 400.0  # a task takes 0.1 to 0.225 s: the first poll finds it running, the second done
 _WORDS = ("--poll", "200ms")
 _RATE = ("--rate", "400/400ms")
@@ -48,6 +52,7 @@ class Books:
     in_doubt_charged: int = 0
     unfinished: int = 0
     torn: int = 0
+    uploaded_again: int = 0
 
     def __add__(self, other: Books) -> Books:
         mine, theirs = self.figures(), other.figures()
@@ -62,16 +67,20 @@ class Books:
 
 
 class Shop:
-    """Sells to any number of campaigns below one folder."""
+    """Sells to any number of campaigns below one folder; `pictured`: with pictures of their own."""
 
-    def __init__(self, root: Path, url: str) -> None:
+    def __init__(self, root: Path, url: str, *, pictured: bool) -> None:
         self.root = root.resolve()
         self.url = url
+        self._pictured = pictured
 
     def campaign(self, name: str) -> Campaign:
         folder = self.root / name
         folder.mkdir()
-        return Campaign(folder, self.url, self.root / "store")
+        campaign = Campaign(folder, self.url, self.root / "store")
+        if self._pictured:
+            campaign.take_pictures()
+        return campaign
 
     def calls(self) -> list[Call]:
         """The calls of a run that nothing disturbs; one before it fills Python's caches."""
@@ -84,14 +93,14 @@ class Shop:
 
 
 @contextmanager
-def shop(root: Path) -> Iterator[Shop]:
+def shop(root: Path, *, pictured: bool = False) -> Iterator[Shop]:
     """Open as long as the block lasts."""
     schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
     app = Sandbox(
         schemas, root / "store", speed=_SPEED, credits=Decimal(10**7), prices=bundled_prices()
     )
     with serving(app) as url:
-        yield Shop(root, url)
+        yield Shop(root, url, pictured=pictured)
 
 
 class Campaign(Bench):
@@ -101,7 +110,20 @@ class Campaign(Bench):
         super().__init__(folder, url)
         self._store = store
         self.name = folder.name
+        self.pictures: set[str] = set()
         self.write({job: self._prompt(job) for job in JOBS}, campaign=self.name)
+
+    def take_pictures(self) -> None:
+        """From now on the jobs have pictures of their own: two share one."""
+        (self.folder / "images").mkdir()
+        path = self.folder / "jobs.yaml"
+        document = json.loads(path.read_text())
+        for job, name in zip(JOBS, ("cup", "cup", "jug"), strict=True):
+            data = draw_png(64, 36, f"{self.name} {name}")
+            (self.folder / f"images/{name}.png").write_bytes(data)
+            self.pictures.add(hashlib.sha256(data).hexdigest())
+            document["jobs"][job]["input"]["image_url"] = f"images/{name}.png"
+        path.write_text(json.dumps(document))
 
     def buy(self, *before: str) -> Ran:
         """`kiejobs run`, with `before` in front of the command."""
@@ -144,7 +166,15 @@ class Campaign(Bench):
             unfinished=len(JOBS) - len(doubts) - len(recorded),
             torn=sum(files.get(path) != digest for path, digest in recorded.items())
             + sum(recorded.get(path) != digest for path, digest in (early or {}).items()),
+            uploaded_again=self._uploaded_again(),
         )
+
+    def _uploaded_again(self) -> int:
+        """Uploads beyond one for each content, by the stand-in's own log."""
+        log = self._store / "uploads.jsonl"
+        lines = map(json.loads, log.read_text().splitlines() if log.exists() else ())
+        ours = [line["sha256"] for line in lines if line["sha256"] in self.pictures]
+        return len(ours) - len(set(ours))
 
     def _charged(self) -> list[Task]:
         prompts = {self._prompt(job) for job in JOBS}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.proofs.campaign import CREATES_IN_FLIGHT, JOBS, Books, shop
+from tests.proofs.campaign import CREATES_IN_FLIGHT, JOBS, UPLOADS_IN_FLIGHT, Books, shop
 from tests.proofs.figures import tell, words
 from tests.proofs.syscalls import MISSING, has_strace, killing, last
 
@@ -42,7 +42,8 @@ class Point:
     @property
     def well(self) -> bool:
         few = self.books.in_doubt <= (CREATES_IN_FLIGHT if self.died else 0)
-        return self.books.well and few
+        again = self.books.uploaded_again <= (UPLOADS_IN_FLIGHT if self.died else 0)
+        return self.books.well and few and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,12 @@ class Figures:
         }
 
 
-def kill_points(folder: Path, choose: Callable[[Sequence[Call]], Sequence[Call]]) -> Figures:
+def kill_points(
+    folder: Path, choose: Callable[[Sequence[Call]], Sequence[Call]], *, pictured: bool = False
+) -> Figures:
     """Kill at those calls of a watched run that `choose` takes."""
     start = time.monotonic()
-    with shop(folder) as open_shop, ThreadPoolExecutor(_AT_ONCE) as hands:
+    with shop(folder, pictured=pictured) as open_shop, ThreadPoolExecutor(_AT_ONCE) as hands:
         points = choose(open_shop.calls())
         tried = list(hands.map(lambda each: _tried(open_shop, *each), enumerate(points, start=1)))
     return Figures([point for each in tried for point in each], time.monotonic() - start)
@@ -95,26 +98,28 @@ def every(step: int) -> Callable[[Sequence[Call]], Sequence[Call]]:
 
 def decisive(found: Sequence[Call]) -> list[Call]:
     """Around the reservation, the POST, its outcome, the file and the manifest: the small version's."""
-    reserved = _next(found, 0, "write journal", "reserved")
-    first = _next(found, reserved, "sendto socket", _POST)  # may be a thread's wake-up call instead
-    post = _next(found, first + 1, "sendto socket", _POST)
-    submitted = _next(found, post, "write journal", "submitted")
-    collected = _next(found, submitted, "write journal", "collected")
+    reserved = next_call(found, 0, "write journal", "reserved")
+    first = next_call(
+        found, reserved, "sendto socket", _POST
+    )  # may be a thread's wake-up call instead
+    post = next_call(found, first + 1, "sendto socket", _POST)
+    submitted = next_call(found, post, "write journal", "submitted")
+    collected = next_call(found, submitted, "write journal", "collected")
     places = [
         reserved,
-        _next(found, reserved, "fsync journal"),
+        next_call(found, reserved, "fsync journal"),
         post,
-        _next(found, post, "recvfrom socket"),
+        next_call(found, post, "recvfrom socket"),
         submitted,
-        _next(found, submitted, "fsync journal"),
-        _next(found, submitted, "rename file"),
+        next_call(found, submitted, "fsync journal"),
+        next_call(found, submitted, "rename file"),
         collected,
-        _next(found, collected, "rename manifest"),
+        next_call(found, collected, "rename manifest"),
     ]
     return [found[place] for place in places]
 
 
-def _next(found: Sequence[Call], start: int, kind: str, said: str | None = None) -> int:
+def next_call(found: Sequence[Call], start: int, kind: str, said: str | None = None) -> int:
     """The place of the next such call."""
     for place, call in enumerate(found[start:], start):
         if call.kind == kind and (said is None or said in call.said):

@@ -36,7 +36,7 @@ _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 _DESCRIPTOR = re.compile(r"\d+<(.*?)>(?=[,) ])")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _EVENT = re.compile(r'\\"type\\": \\"(\w+)\\"')
-_REQUEST = re.compile(r'"((?:GET|POST) /[\w/]*?)(?:/[0-9a-f]{8,}[^ ]*)?[? ]')
+_REQUEST = re.compile(r'"((?:GET|POST) /[\w/-]*?)(?:/[0-9a-f]{8,}[^ ]*)?[? ]')
 _THINGS = (
     (".lock", "lock"), ("manifest.json", "manifest"), ("journal.jsonl", "journal"),
     (".part", "partial file"), (".mp4", "file"), ("TCP", "socket"), ("AF_INET", "socket"),

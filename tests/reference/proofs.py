@@ -54,6 +54,12 @@ _PROOFS: dict[str, _Row] = {
         (("points", "points"), ("charged", "charged"), ("bought_twice", "bought twice"),
          ("lost", "lost"), ("in_doubt", "in doubt"), ("in_doubt_charged", "of these charged")),
     ),
+    "upload_kills": (
+        "The same from the first upload's connection to the last reservation, by jobs with local files",
+        (("points", "points"), ("charged", "charged"), ("bought_twice", "bought twice"),
+         ("lost", "lost"), ("in_doubt", "in doubt"), ("in_doubt_charged", "of these charged"),
+         ("kills", "kills"), ("uploaded_again", "uploads made again")),
+    ),
     "random_kills": (
         "SIGKILL at random moments of one campaign, 5 % faults of every class",
         (("points", "kills"), ("jobs", "jobs"), ("charged", "charged"),

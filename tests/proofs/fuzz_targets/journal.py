@@ -52,7 +52,8 @@ _TOLD = (
         e.Submitted("d2", "t-d2"),
         e.Planned("tea/pour", "f1", 1, h.MODEL, "submit", "new", Decimal(16)),
     ),
-    *(e.Adopted("tea/new", "tea/pour", "f1", 1), e.RunFinished(0, None)),
+    *(e.Adopted("tea/new", "tea/pour", "f1", 1), h.upload("ab" * 32, "https://x/1")),
+    e.RunFinished(0, None),
 )
 _TOKENS = (
     *(b'"v":1', b'"v":2', b'"seq":', b'"prev":null', b'"type":"submitted"', b'"task_id":', b"null", b"{}"),
