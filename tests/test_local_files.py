@@ -13,6 +13,7 @@ from kiejobs.core.assets import FileRule
 from kiejobs.core.identity import fingerprint
 from kiejobs.core.local_files import NoFile, is_address, unfit
 from kiejobs.core.types import LocalFile
+from kiejobs.core.vendor_files import other_schemes
 from tests.expanding import MODEL, expanded
 from tests.pictures import picture
 
@@ -330,6 +331,16 @@ def test_a_file_is_judged_by_what_it_holds(folder: Path, data: bytes, words: str
     assert words in told.message
 
 
+def test_what_is_no_media_is_never_sent(folder: Path) -> None:
+    (folder / "notes.txt").write_text("the password is tea")
+    text = SEVERAL.replace("asset://cup", "notes.txt").replace("/mug", "/cup")
+    told = expanded(text, several(), files=LocalFolder(folder)).only("unfit-file")
+    assert (
+        "notes.txt, which can't be sent: it is neither a picture nor video nor sound"
+        in told.message
+    )
+
+
 def test_a_name_that_lies_is_no_matter(folder: Path) -> None:
     (folder / "images" / "x.txt").write_bytes(picture("jpeg"))
     (only,) = job("images/x.txt", folder=folder).jobs
@@ -373,3 +384,8 @@ def test_what_is_no_picture_has_type_and_size(folder: Path) -> None:
     found = LocalFolder(folder, decode=True)("talk.mp3", FileRule(100, frozenset({"audio/mp3"})))
     assert isinstance(found, LocalFile)
     assert (found.media_type, found.bytes, found.width) == ("audio/mpeg", 13, None)
+
+
+def test_a_vendor_s_page_says_which_other_addresses_a_field_takes() -> None:
+    assert other_schemes("An image url (https://…) or asset://{assetId}, not ftp://") == ["asset"]
+    assert other_schemes("Address of a picture") == []

@@ -18,7 +18,7 @@ from tests.pictures import picture, png_of, slow_jpeg, webp_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMS = ("png", "jpeg", "webp", "gif")
+FORMS = ("png", "jpeg", "webp", "gif", "bmp")
 
 
 def look(data: bytes, form: str, *, decode: bool = True, seconds: float = 20.0) -> object:

@@ -33,6 +33,7 @@ _DECODERS = {
     "image/png": ("PNG", "PngImagePlugin"),
     "image/webp": ("WEBP", "WebPImagePlugin"),
     "image/gif": ("GIF", "GifImagePlugin"),
+    "image/bmp": ("BMP", "BmpImagePlugin"),
 }
 _STEP = 4096
 """So many bytes are decoded between two looks at the clock."""

@@ -190,9 +190,15 @@ def _with_guess(found: NoFile, text: str) -> NoFile:
 
 
 def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
-    """None where the file may be sent."""
+    """None where the file may be sent.
+
+    What is neither picture nor video nor sound never is, whatever a schema is silent about: job files come
+    from strangers, and what lies beside them may be somebody's notes.
+    """
     media_type = None if file.media_type == UNKNOWN else file.media_type
     wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
+    if wrong is None and media_type is None:
+        wrong = "it is neither a picture nor video nor sound, by its first bytes"
     return None if wrong is None else cannot_be_sent(file.path, wrong, size_in_words(file))
 
 

@@ -50,6 +50,8 @@ _TOTAL = re.compile(r"\b(?:total|combined|sum)\b", re.IGNORECASE)
 _URL_NAME = re.compile(r"(?:^|_)(?:urls?|uris?)(?:_list)?$|(?:Url|URL|Uri)s?$", re.IGNORECASE)
 _URL_PROSE = re.compile(r"\bURLs?\b|file url|链接|\burl\b", re.IGNORECASE)
 _CALLED_BACK = re.compile(r"call_?back|webhook|notify", re.IGNORECASE)
+_SCHEME = re.compile(r"\b([a-z][a-z0-9]{1,20})://")
+_USUAL = {"http", "https", "file", "ftp", "data"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _FACTS = (
     (r"(\d{1,3})\s*(?:-|to|and)\s*(\d{1,4})\s*(?:s\b|sec|seconds)", "{} to {} seconds long"),
@@ -87,7 +89,7 @@ def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) ->
 
 def file_rule(name: str, prose: str, around: str) -> Schema:
     """`x-kiejobs-file` of a field. `around` is what the page says of files in general."""
-    types, most = media_types(prose), largest(prose)
+    types, most, schemes = media_types(prose), largest(prose), other_schemes(prose)
     kind = types[0].partition("/")[0] if types else kind_of(name, prose)
     if not types and kind:
         about = _about(around, kind)
@@ -97,6 +99,8 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
     rule: Schema = {"media_types": types}
     if most is not None:
         rule["max_bytes"] = most
+    if schemes:
+        rule["schemes"] = schemes
     facts = [] if most is None else ["megabytes are read as 1024 x 1024 bytes"]
     facts += file_facts(prose)
     if facts:
@@ -111,6 +115,12 @@ def media_types(prose: str) -> list[str]:
         lines = " ".join(_FORMATS_LINE.findall(plain_prose(prose)))
         named = [_BY_WORD[word.lower()] for word in _FORMAT_WORDS.findall(lines)]
     return list(dict.fromkeys(_SAME.get(one, one) for one in named))
+
+
+def other_schemes(prose: str) -> list[str]:
+    """What addresses may begin with beside http and https: `asset`, where it says `asset://...`."""
+    found = _SCHEME.findall(prose.lower())
+    return sorted({one for one in found if one not in _USUAL})
 
 
 def largest(prose: str) -> int | None:
