@@ -46,7 +46,7 @@ def reserved(
 
 def upload(sha256: str, url: str, expires: str | None = "2026-11-23T08:00:00.000Z") -> e.Uploaded:
     """A local file on its way: a PNG of nine bytes."""
-    return e.Uploaded(sha256, url, 9, "image/png", expires)
+    return e.Uploaded(sha256, url, 9, "image/png", expires, "images/cup.png")
 
 
 def submitted(attempt: str, task: str | None = None) -> e.Submitted:

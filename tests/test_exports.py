@@ -113,6 +113,53 @@ def test_urls_are_bare_wherever_they_stand() -> None:
     assert public(deep) == {"a": ["https://x.example/1", "see https://x.example/1?k=v"], "b": 1}
 
 
+REF = "c" * 64
+
+
+def with_files() -> Provenance:
+    """The same two jobs, made with two local files, of which one's path is on record."""
+    made = provenance(
+        image_url=f"sha256:{REF}", more_urls=["https://a.example", f"sha256:{'d' * 64}"]
+    )
+    told = e.Uploaded(REF, "https://up.example/1", 9, "image/png", at(1), "images/cup.png")
+    return replace(made, uploads={REF: [told]})
+
+
+def test_local_files_are_told_by_path_and_content() -> None:
+    first = rows(with_files())[0]
+    assert first["input_path"] == "images/cup.png\n"
+    assert first["input_sha256"] == f"{REF}\n{'d' * 64}"
+    dependencies = statements(with_files())[0]["predicate"]["buildDefinition"][
+        "resolvedDependencies"
+    ]
+    assert dependencies[-2:] == [
+        {
+            "name": "images/cup.png",
+            "digest": {"sha256": REF},
+            "mediaType": "image/png",
+            "annotations": {"input": "image_url"},
+        },
+        {
+            "name": f"sha256:{'d' * 64}",
+            "digest": {"sha256": "d" * 64},
+            "annotations": {"input": "more_urls[1]"},
+        },
+    ]
+    found = graph(with_files())
+    assert found[f"#file/{REF}"] == {
+        "@id": f"#file/{REF}",
+        "@type": "MediaObject",
+        "name": "images/cup.png",
+        "contentSize": "9",
+        "encodingFormat": "image/png",
+        "sha256": REF,
+    }
+    action = found[f"#attempt/{'a' * 32}"]
+    assert {"@id": f"#file/{REF}"} in action["object"]
+    assert f"#input/{'1' * 64}/image_url" not in found
+    assert f"#input/{'1' * 64}/more_urls" in found
+
+
 # --- CSV -----------------------------------------------------------------------------------------
 
 

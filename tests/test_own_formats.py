@@ -70,7 +70,9 @@ EVENTS: list[e.Event] = [
     e.Resolved(ATTEMPT, "lost", None, "ruled by a person"),
     e.RunFinished(0, None),
     e.Approved(HASH, "plan-1"),
-    e.Uploaded(HASH, "https://x.example.com/a", 9, "image/png", "2026-11-23T07:36:12.123Z"),
+    e.Uploaded(
+        HASH, "https://x.example.com/a", 9, "image/png", "2026-11-23T07:36:12.123Z", "a.png"
+    ),
     e.Gone(ATTEMPT, "the result host answered HTTP 404"),
     e.Called(ATTEMPT, "task-1", signed=True),
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),

@@ -132,7 +132,7 @@ def on_record(bench: Bench, origin: str, sha256: str, url: str, hours: float) ->
     journal = FileJournal(bench.folder / "runs", header, SystemClock())
     expires = datetime.now(UTC) + timedelta(hours=hours)
     text = f"{expires:%Y-%m-%dT%H:%M:%S}.000Z"
-    journal.append(e.Uploaded(sha256, url, 9, "image/png", text))
+    journal.append(e.Uploaded(sha256, url, 9, "image/png", text, "a.png"))
     journal.close()
 
 

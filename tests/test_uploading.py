@@ -108,8 +108,8 @@ def test_the_api_gets_the_address_and_the_reservation_keeps_the_content() -> Non
     assert reserved.input == with_files(0, CUP, JUG).input
     assert stage.journal.types()[:4] == ["run_started", "uploaded", "uploaded", "reserved"]
     assert stage.events(Uploaded) == [
-        Uploaded("c" * 64, url_of(CUP), 9, "image/png", "2026-11-23T08:00:00.000Z"),
-        Uploaded("d" * 64, url_of(JUG), 9, "image/png", "2026-11-23T08:00:00.000Z"),
+        Uploaded("c" * 64, url_of(CUP), 9, "image/png", "2026-11-23T08:00:00.000Z", CUP.path),
+        Uploaded("d" * 64, url_of(JUG), 9, "image/png", "2026-11-23T08:00:00.000Z", JUG.path),
     ]
 
 
@@ -196,7 +196,9 @@ def test_an_address_with_a_query_is_used_here_and_written_down_without_it() -> N
     stage.uploads.query = "?signature=s3cret"
     stage.go((CUP,), (CUP,))
     assert stage.sent() == [f"{url_of(CUP)}?signature=s3cret"] * 2
-    assert stage.events(Uploaded) == [Uploaded("c" * 64, url_of(CUP), 9, "image/png", None)]
+    assert stage.events(Uploaded) == [
+        Uploaded("c" * 64, url_of(CUP), 9, "image/png", None, CUP.path)
+    ]
 
 
 # --- what does not come about ----------------------------------------------------------------------

@@ -68,9 +68,11 @@ def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> 
             a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id
         ]
         headers = {name: head for ledger in ledgers.values() for name, head in ledger.runs.items()}
+        uploads = {key: told for ledger in ledgers.values() for key, told in ledger.uploads.items()}
     else:
         ledger = space.ledger(journals)
         attempts, headers = list(ledger.current()), dict(ledger.runs)
+        uploads = dict(ledger.uploads)
     if campaign is not None:
         attempts = [one for one in attempts if one.address.startswith(f"{campaign}/")]
     if not attempts:
@@ -78,7 +80,7 @@ def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> 
         raise UsageProblem(
             f"nothing {what} in {space.runs}", hint="`kiejobs status` lists the runs"
         )
-    return Provenance(attempts, headers)
+    return Provenance(attempts, headers, uploads)
 
 
 def _text(form: str, provenance: Provenance) -> str:

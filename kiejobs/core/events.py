@@ -58,7 +58,7 @@ class Uploaded:
     """A local file's content is at `url`, for requests that are reserved after this line.
 
     `url` is without its query, which may be a signature. `expires` (UTC) is None where it had one, since
-    it can't be used again then.
+    it can't be used again then. `path`: where the file lay, below the job file's folder.
     """
 
     type: ClassVar[str] = "uploaded"
@@ -67,6 +67,7 @@ class Uploaded:
     bytes: int
     media_type: str
     expires: str | None
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

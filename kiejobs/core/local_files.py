@@ -20,7 +20,7 @@ from kiejobs.core.schema_words import shorten, show
 from kiejobs.core.types import LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kiejobs.core.assets import FileRule, Path
     from kiejobs.core.spec import Spec
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NO_DIGEST = f"sha256:{'0' * 64}"
 """Stands where a file should: what is wrong with it is told once, not by the schema again."""
 
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _WEB = frozenset({"http", "https"})
 _LONGEST = 1000
@@ -125,6 +126,18 @@ def _put(value: Json, path: Path, text: str) -> Json:
     copied = value.copy()
     copied[path[0]] = _put(value[path[0]], path[1:], text)
     return copied
+
+
+def refs_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """What stands for local files in a request's value, with the paths that lead there."""
+    if isinstance(value, str) and _REF.fullmatch(value):
+        yield path, value
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from refs_in(item, (*path, number))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from refs_in(item, (*path, name))
 
 
 # --- what a text means ---------------------------------------------------------------------------

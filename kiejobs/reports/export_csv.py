@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.manifest import job_of_attempt
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import public
+from kiejobs.reports.provenance import input_files, public
 from kiejobs.reports.screen import clean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ COLUMNS = (
     "job_file", "job_file_sha256", "git_commit",
     "credits_planned", "credits_charged", "reserved", "submitted", "settled", "collected",
     "path", "sha256", "bytes", "media_type", "url", "url_expires",
-    "error_class", "error_code", "error_message",
+    "error_class", "error_code", "error_message", "input_path", "input_sha256",
 )  # fmt: skip
 """The columns that are always there; after them one `input.FIELD` for each field of any request."""
 
@@ -50,6 +50,7 @@ def export_csv(provenance: Provenance) -> Iterator[str]:
 
 def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
     job, source = job_of_attempt(attempt), provenance.source(attempt)
+    inputs = list(input_files(attempt, provenance))
     error = job["error"] or {"class": None, "code": None, "message": None}
     files = {
         name: "\n".join("" if file[name] is None else str(file[name]) for file in job["files"])
@@ -66,6 +67,8 @@ def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
         **job["times"],
         **files,
         **{f"error_{name}": told for name, told in error.items()},
+        "input_path": "\n".join(file.path or "" for file in inputs),
+        "input_sha256": "\n".join(file.sha256 for file in inputs),
     }
 
 

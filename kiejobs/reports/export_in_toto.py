@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import is_url, public
+from kiejobs.reports.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import Json
@@ -66,12 +66,13 @@ def _definition(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
             "take": reserved.take,
         },
         "internalParameters": {"origin": run.origin, "address": attempt.address},
-        "resolvedDependencies": list(_dependencies(attempt, provenance.source(attempt))),
+        "resolvedDependencies": list(_dependencies(attempt, provenance)),
     }
 
 
-def _dependencies(attempt: Attempt, source: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+def _dependencies(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Json]]:
     """The job file, the commit that it was checked out at, and what the request points at."""
+    source = provenance.source(attempt)
     if source.get("file") and source.get("sha256"):
         yield {"name": source["file"], "digest": {"sha256": source["sha256"]}}
     if source.get("git_commit"):
@@ -80,6 +81,10 @@ def _dependencies(attempt: Attempt, source: Mapping[str, Json]) -> Iterator[dict
     for name, value in attempt.reserved.input.items():
         if is_url(value):
             yield {"name": f"input.{name}", "uri": public(value)}
+    for file in input_files(attempt, provenance):
+        told = {"name": file.name, "digest": {"sha256": file.sha256}}
+        media = {"mediaType": file.media_type} if file.media_type else {}
+        yield {**told, **media, "annotations": {"input": file.place}}
 
 
 def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:

@@ -14,14 +14,14 @@ from urllib.parse import quote
 
 from kiejobs.core.types import State
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import is_url, public
+from kiejobs.reports.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import FileRecord, Json
-    from kiejobs.reports.provenance import Provenance
+    from kiejobs.reports.provenance import InputFile, Provenance
 
 METADATA = "ro-crate-metadata.json"
 _CRATE = "https://w3id.org/ro/crate/1.1"
@@ -82,8 +82,8 @@ def _entities(attempts: Iterable[Attempt], provenance: Provenance) -> Iterator[d
     for attempt in attempts:
         tool, _, version = provenance.runs[attempt.run_id].created_with.partition(" ")
         yield from (_file(file) for file in attempt.files)
-        yield _action(attempt, _tool_id(tool, version))
-        yield from _objects(attempt)
+        yield _action(attempt, provenance, _tool_id(tool, version))
+        yield from _objects(attempt, provenance)
         yield {
             "@id": _model_id(attempt),
             "@type": "SoftwareApplication",
@@ -108,7 +108,7 @@ def _file(file: FileRecord) -> dict[str, Json]:
     }
 
 
-def _action(attempt: Attempt, tool: str) -> dict[str, Json]:
+def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Json]:
     times, failure = attempt.times, attempt.failure
     told = {
         "@id": _action_id(attempt),
@@ -117,7 +117,7 @@ def _action(attempt: Attempt, tool: str) -> dict[str, Json]:
         "description": f"take {attempt.reserved.take} of request {attempt.reserved.fingerprint}",
         "identifier": attempt.task_id,
         "instrument": [_ref(_model_id(attempt)), _ref(tool)],
-        "object": _one_or_many(_ref(one["@id"]) for one in _objects(attempt)),
+        "object": _one_or_many(_ref(one["@id"]) for one in _objects(attempt, provenance)),
         "result": _one_or_many(_ref(_path_id(file)) for file in attempt.files),
         "startTime": _moment(times.get("submitted", times["reserved"])),
         "endTime": _moment(times.get("settled")),
@@ -127,8 +127,11 @@ def _action(attempt: Attempt, tool: str) -> dict[str, Json]:
     return {key: value for key, value in told.items() if value not in (None, [])}
 
 
-def _objects(attempt: Attempt) -> Iterator[dict[str, Json]]:
-    """What went in: web addresses as works of their own, the other fields as values."""
+def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Json]]:
+    """What went in: web addresses and local files as works of their own, the other fields as values."""
+    files = list(input_files(attempt, provenance))
+    yield from map(_input_file, files)
+    whole = {file.place for file in files}
     for name, value in attempt.reserved.input.items():
         if is_url(value):
             yield {
@@ -137,7 +140,7 @@ def _objects(attempt: Attempt) -> Iterator[dict[str, Json]]:
                 "name": name,
                 "url": public(value),
             }
-        else:
+        elif name not in whole:
             shown = public(value) if isinstance(value, str) else json_text(public(value), None)
             yield {
                 "@id": f"#input/{attempt.reserved.fingerprint}/{quote(name)}",
@@ -145,6 +148,19 @@ def _objects(attempt: Attempt) -> Iterator[dict[str, Json]]:
                 "name": name,
                 "value": shown,
             }
+
+
+def _input_file(file: InputFile) -> dict[str, Json]:
+    """No part of the crate: it stays where the job file is."""
+    told = {
+        "@id": f"#file/{file.sha256}",
+        "@type": "MediaObject",
+        "name": file.name,
+        "contentSize": None if file.bytes is None else str(file.bytes),
+        "encodingFormat": file.media_type,
+        "sha256": file.sha256,
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _moment(at: str | None) -> str | None:

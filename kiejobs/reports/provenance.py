@@ -6,27 +6,34 @@ signature. Touches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kiejobs.core.local_files import refs_in
+from kiejobs.core.schema_errors import dotted
 from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core import events as e
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.types import Json
+    from kiejobs.core.uploads import Uploads
 
 _ENDS = ("collected", "settled", "submitted", "reserved")
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Attempts in the order of reservation, and the first line of each one's journal, by run id."""
+    """Attempts in the order of reservation, and the first line of each one's journal, by run id.
+
+    `uploads`: what is on record of local files, by the SHA-256 of their content.
+    """
 
     attempts: Sequence[Attempt]
     runs: Mapping[str, e.RunStarted]
+    uploads: Uploads = field(default_factory=dict)
 
     @property
     def campaigns(self) -> list[str]:
@@ -41,6 +48,37 @@ class Provenance:
     def source(self, attempt: Attempt) -> Mapping[str, Json]:
         """The job file that the attempt came from, as its journal names it; empty where it does not."""
         return self.runs[attempt.run_id].source or {}
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A local file that a request was made with; `path` is None where nobody wrote down where it lay."""
+
+    place: str
+    sha256: str
+    path: str | None
+    bytes: int | None
+    media_type: str | None
+
+    @property
+    def name(self) -> str:
+        return self.path or f"sha256:{self.sha256}"
+
+
+def input_files(attempt: Attempt, provenance: Provenance) -> Iterator[InputFile]:
+    """The local files of a request, each with its place in the input (`image_urls[1]`)."""
+    for name, value in attempt.reserved.input.items():
+        for path, ref in refs_in(value, (name,)):
+            sha256 = ref.removeprefix("sha256:")
+            told = provenance.uploads.get(sha256, ())
+            known = max(told, key=lambda one: (one.expires or "", one.path), default=None)
+            yield InputFile(
+                place=dotted(path),
+                sha256=sha256,
+                path=known.path if known else None,
+                bytes=known.bytes if known else None,
+                media_type=known.media_type if known else None,
+            )
 
 
 def last_time(attempt: Attempt) -> str:

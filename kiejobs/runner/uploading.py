@@ -135,7 +135,7 @@ class Uploader:
         """What was uploaded is durable before anything is reserved that will name it."""
         written = bare(url)
         reusable = expires if written == url else None
-        event = e.Uploaded(file.sha256, written, file.bytes, file.media_type, reusable)
+        event = e.Uploaded(file.sha256, written, file.bytes, file.media_type, reusable, file.path)
         try:
             self._journal.append(event)
         except JournalProblem as problem:
