@@ -193,7 +193,7 @@ def test_commas_quotes_and_breaks_come_back_as_they_were() -> None:
 
 
 def test_a_statement_is_one_by_the_standard_s_own_bindings() -> None:
-    (made,) = statements(provenance())
+    (made,) = statements(with_files())
     message = json_format.ParseDict(made, StatementMessage())
     Statement.copy_from_pb(message).validate()
     predicate = json_format.ParseDict(made["predicate"], SlsaProvenance())
