@@ -14,6 +14,7 @@ from kiejobs.core.requests import RequestChecker
 from kiejobs.core.rules import fields_named, rules_of
 from kiejobs.core.schema_words import FORMATS
 from kiejobs.core.spec import read_spec
+from kiejobs.core.tolerant import input_schema
 from tests.expanding import expanded
 
 NAMES = ("a", "b", "c", "d")
@@ -249,3 +250,97 @@ def test_a_field_that_is_wrong_by_itself_breaks_no_rule_as_well() -> None:
     assert [line.split(" ")[0] for line in misspelt] == ["unknown-field"]
     unrendered = told('input: {prompt: a, first: "{{ nothing }}"}')
     assert [line.split(" ")[0] for line in unrendered] == ["template"]
+
+
+# --- what an editor is told ----------------------------------------------------------------------
+
+TYPED = {
+    "a": {"type": "string", "enum": ["1", "2", "10"]},
+    "b": {"type": "integer"},
+    "c": {"type": "boolean"},
+    "d": {"type": "array", "items": {"type": "string"}},
+}
+VALUES: dict[str, list[Any]] = {
+    "a": ["1", "2", "10"],
+    "b": [0, 1, 5],
+    "c": [True, False],
+    "d": [[], ["x"], ["x", "y"]],
+}
+said = {
+    "a": st.sampled_from([{"const": "10"}, {"enum": ["1", "2"]}, {"minLength": 2}, False, True]),
+    "b": st.sampled_from([{"const": 5}, {"maximum": 1}, {"not": {"minimum": 1}}, {"enum": [0, 1]}]),
+    "c": st.sampled_from([{"const": True}, {"enum": [False]}, {"not": {"const": True}}]),
+    "d": st.sampled_from(
+        [{"maxItems": 0}, {"minItems": 1}, {"items": {"const": "x"}}, {"contains": {"const": "y"}}]
+    ),
+}
+typed_rules = st.recursive(
+    st.one_of(
+        *(form.map(lambda f, n=name: {"properties": {n: f}}) for name, form in said.items()),
+        some.map(lambda names: {"required": names}),
+        st.builds(lambda a, names: {"dependentRequired": {a: names}}, st.sampled_from(NAMES), some),
+        st.sampled_from([True, False, {"maxProperties": 2}]),
+    ),
+    _one_rule,
+    max_leaves=6,
+)
+whole_inputs = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(choices) for name, choices in VALUES.items()}
+)
+
+
+def _in_a_job_file(value: Any, how: int) -> Any:
+    """Another spelling of a value that comes to the same, or a template; lists have templates inside."""
+    if how == 1:
+        return "{{ x }}"
+    if how == 2 and isinstance(value, list) and value:
+        return ["{{ y }}", *value[1:]]
+    if how == 2:
+        return str(value).lower() if isinstance(value, int) else int(value) if value else value
+    return value
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    rule=typed_rules.filter(lambda rule: isinstance(rule, dict)),
+    request=whole_inputs,
+    written=st.fixed_dictionaries({name: st.integers(0, 4) for name in NAMES}),
+)
+def test_an_editor_never_marks_what_may_yet_come_out_right(
+    rule: dict[str, Any], request: dict[str, Any], written: dict[str, int]
+) -> None:
+    schema = model(TYPED, allOf=[rule])
+    rendered = Draft202012Validator(schema["properties"]["input"])
+    job = {
+        name: _in_a_job_file(v, written[name]) for name, v in request.items() if written[name] < 4
+    }
+    marked = {
+        "allOf": input_schema(schema).get("allOf", [True])
+    }  # fields are somebody else's business
+    assert not rendered.is_valid(request) or Draft202012Validator(marked).is_valid(job)
+
+
+def editor(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(input_schema(schema))
+
+
+@pytest.mark.parametrize(
+    ("job", "right"),
+    [
+        ({"duration": 10, "resolution": "1080P"}, False),
+        ({"duration": "10", "resolution": "1080P"}, False),
+        ({"duration": 10, "resolution": "{{ matrix.size }}"}, True),
+        ({"duration": 10}, True),
+        ({"first": URL, "refs": ["a"]}, False),
+        ({"first": "{{ matrix.image }}", "refs": ["{{ a }}"]}, False),
+        ({"first": URL, "refs": []}, True),
+        ({"first": URL, "refs": "{{ all }}"}, True),
+        ({"hd": True, "index": 1}, False),
+        ({"hd": "{{ a }}", "index": 1}, True),
+        ({"index": 1}, True),
+        ({"refs": ["a", "b"], "videos": ["a"]}, False),
+        ({"refs": ["a"], "videos": ["a"]}, True),
+    ],
+)
+def test_an_editor_marks_what_is_broken_for_certain(job: dict[str, Any], *, right: bool) -> None:
+    assert editor(CLIP).is_valid(job) is right

@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kiejobs.core.rules import rules_of
+from kiejobs.core.tolerant_rules import TEMPLATE, tolerant_rule
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Schema: TypeAlias = dict[str, Any]
 
-_TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
 _AXIS_VALUE = {"type": ["string", "number", "boolean", "object"]}
 _HINTS = ("title", "description", "examples", "deprecated")  # a default stays with its own choice
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -35,8 +37,16 @@ def input_schema(model: Schema) -> Schema:
         "type": "object",
         "properties": fields,
         "additionalProperties": False,
+        **_rules(model["properties"]["input"]),
         "$defs": {"matrix": {"properties": axes}},
     }
+
+
+def _rules(form: Schema) -> Schema:
+    """What is known to be broken in the job file itself, whatever axes and templates add to it."""
+    found = (tolerant_rule(rule, form["properties"]) for rule in rules_of(form) or ())
+    kept = [rule for rule in found if rule is not None]
+    return {"allOf": kept} if kept else {}
 
 
 def _offered(field: Schema) -> Schema:
@@ -53,7 +63,7 @@ def _tolerant(forms: Sequence[Schema]) -> Schema:
     """One field, of which a schema may speak in several places, or a template in its stead."""
     hints = {key: form[key] for form in reversed(forms) for key in _HINTS if key in form}
     choices = [choice for form in forms for choice in _choices(form)]
-    return {**hints, "anyOf": [*_distinct(choices), _TEMPLATE]}
+    return {**hints, "anyOf": [*_distinct(choices), TEMPLATE]}
 
 
 def _choices(form: Schema) -> Iterator[Schema]:
@@ -86,7 +96,8 @@ def _fields(top: Schema) -> dict[str, list[Schema]]:
 
     What `properties` says holds in any case. A field that only branches know may be any of them.
     """
-    own = {name: [_loosened(form)] for name, form in top.get("properties", {}).items()}
+    said = top.get("properties", {}).items()
+    own = {name: [_loosened(form)] for name, form in said if isinstance(form, dict)}
     branched: dict[str, list[Schema]] = {}
     for branch in _branches(top):
         for name, forms in _fields(branch).items():
@@ -95,9 +106,9 @@ def _fields(top: Schema) -> dict[str, list[Schema]]:
 
 
 def _branches(schema: Schema) -> Iterator[Schema]:
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        yield from schema.get(keyword, ())
-    yield from (schema[arm] for arm in ("then", "else") if arm in schema)
+    found = [part for keyword in ("allOf", "anyOf", "oneOf") for part in schema.get(keyword, ())]
+    found += [schema[arm] for arm in ("then", "else") if arm in schema]
+    yield from (branch for branch in found if isinstance(branch, dict))
 
 
 def _loosened(field: Schema) -> Schema:
