@@ -32,6 +32,7 @@ _PLAIN = {
 }  # fmt: skip
 _SHORT = 20
 _MOST_VALUES = 4
+_MOST_TRIED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ def _hint(
 
 def _values(field: Mapping[str, Json]) -> list[Json]:
     """All that a field may be, where those are few."""
-    return [False, True] if field.get("type") == "boolean" else list(field.get("enum", ()))
+    values = [False, True] if field.get("type") == "boolean" else list(field.get("enum", ()))
+    return values if len(values) <= _MOST_TRIED else []
 
 
 def _bare(value: Json) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "diagnostics"
 
 WITHOUT_EXAMPLE = {
-    "field-conflict": "of the models that come with kiejobs none has such a rule yet",
     "invalid-text": "a guard behind other guards: no file is known that gets there",
     "matrix-too-large": "an example would fill pages",
     "model-schema": "it takes two files; "
