@@ -6,6 +6,7 @@ In: a field's description. Out: the values as text. Touches nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from kiejobs.core.vendor_prose import MOST_CHARACTERS
 
@@ -34,6 +35,7 @@ _DEFAULT = re.compile(
 )
 
 
+@lru_cache(maxsize=2_000)
 def choices_told(prose: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
     text = prose[:MOST_CHARACTERS]
@@ -50,6 +52,7 @@ def choices_told(prose: str) -> tuple[str, ...]:
     return bullets if len(bullets) > 1 else ()
 
 
+@lru_cache(maxsize=2_000)
 def default_told(prose: str) -> str | None:
     """What prose says that the API takes where the field is left out."""
     found = _DEFAULT.search(prose[:MOST_CHARACTERS])

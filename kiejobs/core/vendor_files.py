@@ -7,6 +7,7 @@ largest size, and a note of the facts that no schema can check. Touches nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.vendor_prose import plain_prose
@@ -89,7 +90,7 @@ def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) ->
 
 def file_rule(name: str, prose: str, around: str) -> Schema:
     """`x-kiejobs-file` of a field. `around` is what the page says of files in general."""
-    types, most, schemes = media_types(prose), largest(prose), other_schemes(prose)
+    types, most, schemes = list(media_types(prose)), largest(prose), other_schemes(prose)
     kind = types[0].partition("/")[0] if types else kind_of(name, prose)
     if not types and kind:
         about = _about(around, kind)
@@ -108,13 +109,14 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
     return rule
 
 
-def media_types(prose: str) -> list[str]:
+@lru_cache(maxsize=2_000)
+def media_types(prose: str) -> tuple[str, ...]:
     """The types that prose names, by their own names or in words like JPEG."""
     named = [text.lower().rstrip(".") for text in _MEDIA_TYPE.findall(prose)]
     if not named:
         lines = " ".join(_FORMATS_LINE.findall(plain_prose(prose)))
         named = [_BY_WORD[word.lower()] for word in _FORMAT_WORDS.findall(lines)]
-    return list(dict.fromkeys(_SAME.get(one, one) for one in named))
+    return tuple(dict.fromkeys(_SAME.get(one, one) for one in named))
 
 
 def other_schemes(prose: str) -> list[str]:
@@ -123,6 +125,7 @@ def other_schemes(prose: str) -> list[str]:
     return sorted({one for one in found if one not in _USUAL})
 
 
+@lru_cache(maxsize=2_000)
 def largest(prose: str) -> int | None:
     """Bytes of one file; of several sizes the largest, so that none is refused that may be taken."""
     found = [
@@ -134,7 +137,8 @@ def largest(prose: str) -> int | None:
     return max(found, default=None)
 
 
-def file_facts(prose: str) -> list[str]:
+@lru_cache(maxsize=2_000)
+def file_facts(prose: str) -> tuple[str, ...]:
     """Seconds, pixels and shapes, in our words."""
     text = plain_prose(prose).lower()
     found = [
@@ -142,7 +146,7 @@ def file_facts(prose: str) -> list[str]:
         for pattern, words in _FACTS
         for match in re.finditer(pattern, text)
     ]
-    return list(dict.fromkeys(found))[:6]
+    return tuple(dict.fromkeys(found))[:6]
 
 
 def kind_of(name: str, prose: str) -> str | None:
@@ -158,6 +162,7 @@ def kind_of(name: str, prose: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=100)
 def _about(around: str, kind: str) -> str:
     """Those parts and lines of the page's general words that speak of such files, and of no others."""
     parts = re.split(r"\n\s*(?=#{1,4} |<Step |\d+\. )|</Step>", around)

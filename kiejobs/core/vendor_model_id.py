@@ -15,11 +15,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from kiejobs.core.model_form import IS_ID
+
 Schema = dict[str, Any]
 
-MOST_MODELS = 100
+MOST_MODELS = 50
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}(?:/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){0,3}")
 _ODD = re.compile(r"[^a-z0-9]+")
 
 
@@ -32,9 +33,8 @@ class Named:
 
 def model_ids(schema: Any, examples: list[Schema], operation: Schema) -> Named:
     """The models, with what is odd about their names."""
-    schema = schema if isinstance(schema, dict) else {}
-    shown = [body["model"] for body in examples if isinstance(body.get("model"), str)]
-    listed = _listed(schema) or shown
+    shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
+    listed = listed_models(schema) or shown
     notes: list[str] = []
     copied = _copied(listed, shown, operation)
     if copied is not None:
@@ -43,31 +43,31 @@ def model_ids(schema: Any, examples: list[Schema], operation: Schema) -> Named:
             f"itself name {copied}; taken for {copied}"
         )
         listed = [copied]
-    elif shown and not {text.strip() for text in shown} & {text.strip() for text in listed}:
+    elif shown and not set(shown) & set(listed):
         notes.append(
             f"the example of the request names the model {shown[0][:80]}; the schema's counts"
         )
-    names = list(dict.fromkeys(text.strip() for text in listed))[:MOST_MODELS]
-    odd = [text for text in names if not _ID.fullmatch(text) or ".." in text]
+    names = list(dict.fromkeys(listed))[:MOST_MODELS]
+    odd = [text for text in names if not IS_ID.fullmatch(text)]
     problems = [f"`{text[:80]}` is no name for a model" for text in odd]
     if not names:
         problems.append("nothing says which model `model` stands for")
     return Named(tuple(text for text in names if text not in odd), tuple(notes), tuple(problems))
 
 
-def _listed(schema: Schema) -> list[str]:
-    examples = schema.get("examples")
+def listed_models(schema: Any) -> list[str]:
+    """The models that the schema of `model` names, from the surest place that names any."""
+    schema = schema if isinstance(schema, dict) else {}
     sources = (
         schema.get("enum"),
         [schema.get("const")],
         [schema.get("default")],
-        examples if isinstance(examples, list) else [],
+        schema.get("examples"),
         [schema.get("example")],
     )
     for source in sources:
-        found = (
-            [text for text in source if isinstance(text, str)] if isinstance(source, list) else []
-        )
+        listed = source if isinstance(source, list) else []
+        found = [text.strip() for text in listed if isinstance(text, str)]
         if found:
             return found
     return []
@@ -75,8 +75,8 @@ def _listed(schema: Schema) -> list[str]:
 
 def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:
     """The model that a page is about after all, where its enum was copied from another page."""
-    others = {text.strip() for text in shown}
-    if len(listed) != 1 or len(others) != 1 or others == {listed[0].strip()}:
+    others = set(shown)
+    if len(listed) != 1 or len(others) != 1 or others == set(listed):
         return None
     (other,) = others
     calls = {_slug(operation.get(key)) for key in ("operationId", "summary")} - {""}

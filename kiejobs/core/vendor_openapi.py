@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.vendor_model_id import model_ids
+from kiejobs.core.vendor_model_id import listed_models, model_ids
 from kiejobs.core.vendor_refs import References, TooMuch, both
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Request:
     """One model's request.
 
     `input` is its schema with references written out, `examples` are whole inputs that the page shows,
-    `words` say what the operation is for in a few words, `prose` in many.
+    `size` is about the number of values in it. `words` say what the operation is for in a few words, `prose` in many.
     """
 
     model: str
@@ -34,6 +34,7 @@ class Request:
     words: str
     prose: str
     version: str
+    size: int
     notes: tuple[str, ...]
 
 
@@ -67,7 +68,9 @@ def _requests(
     found: list[Request] = []
     problems: list[str] = []
     others: list[str] = []
-    for variant in _variants(body):
+    variants = _variants(body)
+    known = {one for variant in variants for one in _model_names(variant)}
+    for variant in variants:
         fields = _stripped(variant.get("properties"))
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
             what = "`input`" if "model" in fields else "`model` and no `input`"
@@ -81,10 +84,11 @@ def _requests(
             Request(
                 model=model,
                 input=fields["input"],
-                examples=_inputs(examples, model),
+                examples=_inputs(examples, model, known),
                 words=_words(document, operation, path),
                 prose=str(operation.get("description", ""))[:20_000],
                 version=str(document.get("openapi", ""))[:20],
+                size=references.values,
                 notes=tuple(notes),
             )
             for model in named.models
@@ -121,6 +125,10 @@ def _variants(body: Any) -> list[Schema]:
             rest = {name: value for name, value in body.items() if name != key}
             return [one for part in body[key][:100] for one in _variants(both(rest, part))]
     return [body]
+
+
+def _model_names(variant: Schema) -> list[str]:
+    return listed_models(_stripped(variant.get("properties")).get("model"))
 
 
 def _stripped(properties: Any) -> Schema:
@@ -169,7 +177,7 @@ def _examples(references: References, media: Schema, schema: Schema) -> list[Sch
     return [body for body in bodies if isinstance(body.get("input"), dict)]
 
 
-def _inputs(examples: list[Schema], model: str) -> tuple[Schema, ...]:
-    """The examples' inputs that are this model's. One that names no known model is everybody's."""
-    mine = [body for body in examples if body.get("model", model) == model]
-    return tuple(body["input"] for body in (mine or examples))
+def _inputs(examples: list[Schema], model: str, known: set[str]) -> tuple[Schema, ...]:
+    """The examples' inputs that are this model's, or nobody's by name."""
+    others = known - {model}
+    return tuple(body["input"] for body in examples if str(body.get("model")).strip() not in others)

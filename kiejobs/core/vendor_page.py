@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from kiejobs.core.vendor_openapi import Request
 
 
+MOST_VALUES = 200_000
+"""Of all requests of a page together, references written out."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
     """One model of a page. `notes` tell what the page left open, and how it was read."""
@@ -46,11 +50,13 @@ def read_page(name: str, text: str, *, imported: str) -> PageReading:
     documents, problems = documents_of(name, text)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     models: dict[str, ImportedModel] = {}
+    left = MOST_VALUES
     for document in documents:
         requests, more = requests_of(name, document)
         problems += more
         for request in requests:
-            made = _imported(request, digest, imported)
+            left -= request.size
+            made = _imported(request, digest, imported) if left >= 0 else "the page is too large"
             if isinstance(made, str):
                 problems.append(f"{name}: {request.model}: {made}")
             else:

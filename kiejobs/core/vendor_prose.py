@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 MOST_CHARACTERS = 20_000
+
+_KEPT = 2_000  # a page may refer to one description from many fields
 
 _N = r"(-?\d{1,12}(?:\.\d{1,6})?)"
 _TO = r"\s*(?:-|to|and|~|\.{2,3})\s*"
@@ -35,7 +37,7 @@ _AT_MOST = (
 )
 
 _TOGETHER = re.compile(r"\b(?:combined|total|sum|altogether|together|ignored)\b")
-_CONDITION = re.compile(r"\b(?:per (?:image|video|file)|each)\b")
+_CONDITION = re.compile(r"\b(?:per|each|every) (?:image|video|file|picture|item|shot)\b")
 
 _MAX_LENGTH = (
     rf"max(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
@@ -111,6 +113,7 @@ class Range:
         return self.least is not None or self.most is not None
 
 
+@lru_cache(maxsize=_KEPT)
 def length_told(prose: str) -> Range:
     """How long a text may be, in characters."""
     pairs, least, most = [], [], []
@@ -121,6 +124,7 @@ def length_told(prose: str) -> Range:
     return _widest(pairs, least, most)
 
 
+@lru_cache(maxsize=_KEPT)
 def range_told(prose: str) -> Range:
     """From where to where a number may go."""
     pairs, least, most = [], [], []
@@ -133,6 +137,7 @@ def range_told(prose: str) -> Range:
     return _widest(pairs, least, most)
 
 
+@lru_cache(maxsize=_KEPT)
 def items_told(prose: str) -> Range:
     """How many items a list may have."""
     pairs, least, most = [], [], []
@@ -148,12 +153,14 @@ def items_told(prose: str) -> Range:
     return _widest(pairs, least, most)
 
 
+@lru_cache(maxsize=_KEPT)
 def step_told(prose: str) -> float | None:
     """The step that a number goes in."""
     found = [step for one in sentences(prose) for step in _numbers(_STEP, one) if step > 0]
     return found[0] if found else None
 
 
+@lru_cache(maxsize=_KEPT)
 def special_told(prose: str) -> float | None:
     """-1 or 0, where the prose gives it a meaning of its own, like "random"."""
     found = [value for one in sentences(prose) for value in _numbers(_SPECIAL, one)]

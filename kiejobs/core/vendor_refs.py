@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-MOST_VALUES = 100_000
+MOST_VALUES = 20_000
 MOST_DEPTH = 48
 
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
@@ -28,17 +28,17 @@ class TooMuch(Exception):
 
 
 class References:
-    """`notes` collects what could not be followed, once each."""
+    """`notes` collects what could not be followed, once each; `values` counts what was written out."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        self._values = 0
+        self.values = 0
         self.notes: list[str] = []
 
     def written_out(self, node: Any, trail: tuple[str, ...] = (), depth: int = 0) -> Any:
         """`node` without references. `trail` are those that led to it. Raises TooMuch."""
-        self._values += 1
-        if self._values > MOST_VALUES or depth > MOST_DEPTH:
+        self.values += 1
+        if self.values > MOST_VALUES or depth > MOST_DEPTH:
             raise TooMuch
         if isinstance(node, list):
             return [self.written_out(item, trail, depth + 1) for item in node]

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.vendor_branches import one_shape
 from kiejobs.core.vendor_examples import against_examples
-from kiejobs.core.vendor_field import fields_of
+from kiejobs.core.vendor_field import Around, fields_of
 from kiejobs.core.vendor_output import output_of
 from kiejobs.core.vendor_words import model_description, model_title
 
@@ -32,7 +32,8 @@ def model_schema(request: Request, digest: str, imported: str) -> tuple[Schema, 
     """The schema, and notes. Raises NoModel."""
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
-    fields, required = fields_of(node, request.examples, request.prose, notes.append)
+    around = Around(request.examples, request.prose, notes.append)
+    fields, required = fields_of(node, around)
     if not fields:
         raise NoModel("its `input` has no fields")
     output, guess = output_of(request.model, request.words, request.prose, fields)

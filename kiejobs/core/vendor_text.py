@@ -8,6 +8,7 @@ Touches nothing.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -17,6 +18,9 @@ from kiejobs.core.types import Source
 MOST_CHARACTERS = 4_000_000
 """The largest page known is a hundredth of this."""
 
+MOST_BLOCKS = 20
+
+_PLAIN = re.compile(r"\s*(?:---[ \t]*\n)?(?:\s*#.*\n)*\s*[\"']?openapi[\"']?\s*:")
 _FENCE = re.compile(
     r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,}|~{3,})(?P<word>[^`\n]*)$", re.MULTILINE
 )
@@ -47,21 +51,18 @@ def documents_of(name: str, text: str) -> tuple[list[dict[str, Any]], list[str]]
 
 def _blocks(text: str) -> list[str]:
     """What may be a document, each behind as many empty lines as stand above it in the page."""
-    if text.lstrip().startswith("{") or re.match(r"\s*(?:---\s*\n)?(?:#.*\n)*\s*openapi\s*:", text):
+    if text.lstrip().startswith("{") or _PLAIN.match(text):
         return [text]
-    return [block for block in _fenced(text) if _OPENAPI.search(block)]
-
-
-def _fenced(text: str) -> list[str]:
     blocks: list[str] = []
-    at = 0
-    while (opening := _FENCE.search(text, at)) is not None:
+    at, line, counted = 0, 0, 0
+    while len(blocks) < MOST_BLOCKS and (opening := _FENCE.search(text, at)) is not None:
         start, indent = opening.end() + 1, len(opening["indent"])
         end = _closing(opening["mark"], indent).search(text, opening.end())
         body = text[start : end.start() if end else len(text)]
-        above = "\n" * text.count("\n", 0, start)
-        lines = (_outdented(line, indent) for line in body.splitlines())
-        blocks.append(f"{above}{chr(10).join(lines)}\n")
+        if _OPENAPI.search(body):
+            line, counted = line + text.count("\n", counted, start), start
+            lines = (_outdented(one, indent) for one in body.splitlines())
+            blocks.append("\n" * line + "\n".join(lines) + "\n")
         at = end.end() if end else len(text)
     return blocks
 
@@ -80,12 +81,31 @@ def _outdented(line: str, by: int) -> str:
 def _value(name: str, block: str) -> tuple[Any, list[str]]:
     if block.lstrip().startswith("{"):
         try:
-            return json.loads(block), []
+            return _whole(json.loads(block, parse_int=_number, parse_float=_number)), []
         except (ValueError, RecursionError):
             pass  # YAML in braces, or broken: the reader below tells where
     document, problems = read_document(Source(name, block.encode()))
     told = [f"{problem.place or name}: {problem.message}" for problem in problems]
     return (None, told) if document is None else (document.root, [])
+
+
+def _number(written: str) -> float | str:
+    """What JSON can't hand on exactly stays text, as it does with our YAML reader."""
+    if written.lstrip("-").isdecimal():
+        return int(written) if len(written) < 16 else written
+    number = float(written)
+    return number if math.isfinite(number) else written
+
+
+def _whole(value: Any) -> Any:
+    """Without halves of surrogate pairs, which no UTF-8 can carry, and with finite numbers."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _openapi(value: Any) -> dict[str, Any] | None:

@@ -42,7 +42,7 @@ def add_told(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str
     def add(limits: Schema) -> None:
         if not limits:
             return
-        words = ", ".join(f"{key} {show(value)}" for key, value in limits.items())
+        words = _in_words(limits)
         broken = [
             one
             for one in values
@@ -61,6 +61,13 @@ def add_told(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str
     told += _asides(form, kind, prose, note)
     if told:
         form["x-kiejobs-note"] = told
+
+
+def _in_words(limits: Schema) -> str:
+    if "anyOf" in limits:
+        special, rest = limits["anyOf"]
+        return f"{show(special['const'])}, or {_in_words(rest)}"
+    return ", ".join(f"{key} {show(value)}" for key, value in limits.items())
 
 
 def _limits(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) -> list[Schema]:

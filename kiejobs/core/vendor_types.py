@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.core.scalars import MAX_EXACT_INT
 from kiejobs.core.spec import coerce
-from kiejobs.core.vendor_pattern import is_harmless
+from kiejobs.core.tame_patterns import untamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Schema = dict[str, Any]
-Note = "Callable[[str], None]"
 
 MOST_VALUES = 5_000
 
@@ -31,30 +31,19 @@ _TYPES = {
     "array": "array", "list": "array", "object": "object", "map": "object", "dict": "object",
     "null": "null",
 }  # fmt: skip
-_COUNTS = {
-    "string": ("minLength", "maxLength"),
-    "array": ("minItems", "maxItems"),
-    "object": ("minProperties", "maxProperties"),
-}
+_COUNTS = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 
-def type_of(node: Schema, note: Callable[[str], None]) -> str | list[str] | None:
-    """The field's type, several where it takes several, None where nothing tells."""
+def type_of(node: Schema, note: Callable[[str], None]) -> str | None:
+    """The field's type, None where nothing tells. Of several types, see core/vendor_kinds.py."""
     given = node.get("type")
-    names = given if isinstance(given, list) else str(given).replace("|", ",").split(",")
-    known: list[str] = []
-    for name in names if given is not None else ():
-        word = str(name).strip().lower().partition("<")[0]
-        if word in _TYPES:
-            known.append(_TYPES[word])
-        else:
-            note(f"`{str(name)[:40]}` is no type")
-    found = [one for one in dict.fromkeys(known) if one != "null"]
-    if {"integer", "number"} <= set(found):
-        found.remove("integer")
-    if found:
-        return found[0] if len(found) == 1 else found
+    if isinstance(given, str):
+        known = _TYPES.get(given.strip().lower().partition("<")[0])
+        if known is not None:
+            return known
+    if given is not None:
+        note(f"`{str(given)[:40]}` is no type")
     return _told_by_content(node)
 
 
@@ -73,37 +62,34 @@ def _told_by_content(node: Schema) -> str | None:
 
 
 def values_of(
-    node: Schema, kind: str | list[str] | None, note: Callable[[str], None]
-) -> tuple[list[Any], str | list[str] | None]:
+    node: Schema, kind: str | None, note: Callable[[str], None]
+) -> tuple[list[Any], str | None]:
     """The values that are listed, and the type that they have."""
     listed = [value for value in _listed(node) if value is not None]
     if not listed or kind in {"array", "object"}:
         if listed:
             note("values are listed for it; what they mean is unknown, so they are left out")
         return [], kind
-    read = [coerce({"type": kind}, value) for value in listed] if isinstance(kind, str) else listed
-    if isinstance(kind, str) and not all(is_a(kind, value) for value in read):
+    read = [coerce({"type": kind}, value) for value in listed]
+    if kind is not None and not all(is_a(kind, value) for value in read):
         kinds = list(dict.fromkeys(json_type(value) for value in listed))
-        own = kinds[0] if len(kinds) == 1 else kinds
         note(f"it is called {kind}, but what is listed is {' and '.join(kinds)}; the list counts")
-        return _distinct(listed), own
+        return _distinct(listed), kinds[0] if len(kinds) == 1 else None
     if any(type(one) is not type(other) for one, other in zip(read, listed, strict=True)):
         note(f"its listed values are read as {kind}, which is the field's type")
     return _distinct(read), kind
 
 
-def limits_of(node: Schema, kind: str | list[str] | None, note: Callable[[str], None]) -> Schema:
+def limits_of(node: Schema, kind: str | None, note: Callable[[str], None]) -> Schema:
     """The limits that go with the type."""
-    kinds = set(kind) if isinstance(kind, list) else {kind}
     limits: Schema = {}
-    for one in ("string", "array", "object"):
-        if one in kinds:
-            limits |= _counts(node, _COUNTS[one], note)
-    if kinds & {"integer", "number"}:
+    if kind in _COUNTS:
+        limits |= _counts(node, _COUNTS[kind], note)
+    if kind in {"integer", "number"}:
         limits |= _bounds(node, note)
-    if "array" in kinds and node.get("uniqueItems") is True:
+    if kind == "array" and node.get("uniqueItems") is True:
         limits["uniqueItems"] = True
-    if "string" in kinds and isinstance(node.get("pattern"), str):
+    if kind == "string" and isinstance(node.get("pattern"), str):
         limits |= _pattern(node["pattern"], note)
     return limits
 
@@ -155,7 +141,7 @@ def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -
         if name not in node:
             continue
         number = as_number(node[name])
-        if number is not None and number >= 0 and number == int(number):
+        if number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
             found[name] = int(number)
         elif node[name] is not None:
             note(f"its {name} is no count and left out")
@@ -195,9 +181,10 @@ def _in_order(limits: Schema, low: str, high: str, note: Callable[[str], None]) 
 
 
 def _pattern(pattern: str, note: Callable[[str], None]) -> Schema:
-    if is_harmless(pattern):
+    why = untamed(pattern)
+    if why is None and len(pattern) <= 200:
         return {"pattern": pattern}
-    note("it has a pattern that could take too long to check, or can't be read; it is left out")
+    note(f"its pattern is left out: one {why or 'may have 200 characters'}")
     return {}
 
 
