@@ -16,8 +16,11 @@ import anyio
 from kiejobs.adapters.journal import write_atomically
 from kiejobs.adapters.pages import fetch_page, is_url
 from kiejobs.adapters.project import nearest
-from kiejobs.adapters.system import read_source
+from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.errors import ExitCode, KiejobsError, UsageProblem
+from kiejobs.core.model_form import MOST_BYTES, read_model
+from kiejobs.core.types import Source
+from kiejobs.core.urls import bare
 from kiejobs.core.vendor_merge import merged
 from kiejobs.core.vendor_page import read_page
 from kiejobs.core.vendor_text import MOST_CHARACTERS
@@ -38,13 +41,18 @@ if TYPE_CHECKING:
 _FOLDER = "schemas/models"
 
 
+class _NotWritten(Exception):
+    """Why a model did not become a file."""
+
+
 def models_import(
     pages: Sequence[str], into: str | None, form: str, screen: Screen, *, force: bool
 ) -> ExitCode:
     """Exit 0 when every page was imported whole, 2 otherwise."""
     folder = Path(into or nearest(_FOLDER) or _FOLDER)
+    writer = _Writer(folder, force=force)
     today = datetime.now(UTC).date().isoformat()
-    done = [_import(page, folder, today, force=force) for page in pages]
+    done = [_import(page, writer, today) for page in pages]
     if form == "json":
         screen.show(json_text(import_document(done)))
     else:
@@ -52,26 +60,27 @@ def models_import(
     return ExitCode.DONE if all(page.ok for page in done) else ExitCode.INVALID
 
 
-def _import(page: str, folder: Path, today: str, *, force: bool) -> ImportedPage:
+def _import(page: str, writer: _Writer, today: str) -> ImportedPage:
+    name = bare(page) if is_url(page) else page
     try:
         text = _text(page)
     except KiejobsError as error:
-        return ImportedPage(page, problems=(error.message,))
-    reading = read_page(page, text, imported=today)
+        return ImportedPage(name, problems=(error.message,))
+    reading = read_page(name, text, imported=today)
     files: list[ImportedFile] = []
     problems = list(reading.problems)
     for model in reading.models:
         try:
-            files.append(_write(model, folder, force=force))
-        except (OSError, ValueError) as error:
-            problems.append(f"{page}: can't write {model.model}: {error}")
-    return ImportedPage(page, tuple(files), tuple(problems))
+            files.append(writer.write(model, name))
+        except _NotWritten as why:
+            problems.append(f"{name}: {model.model}: {why}")
+    return ImportedPage(name, tuple(files), tuple(problems))
 
 
 def _text(page: str) -> str:
     """Raises UsageProblem where there is no such page."""
     if is_url(page):
-        return anyio.run(fetch_page, page, MOST_CHARACTERS)
+        return anyio.run(fetch_page, page, 4 * MOST_CHARACTERS)
     data = read_source(page, most=4 * MOST_CHARACTERS).data
     try:
         return data.decode("utf-8-sig")
@@ -79,29 +88,56 @@ def _text(page: str) -> str:
         raise UsageProblem(f"{page}: byte {error.start} is not UTF-8") from error
 
 
-def _write(model: ImportedModel, folder: Path, *, force: bool) -> ImportedFile:
-    """Raises OSError, and ValueError for a path that a link leads out of `folder`."""
-    path = folder / f"{model.model}.json"
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError("a link leads out of the folder")
-    there = _there(path)
-    schema, notes = merged(model.schema, there) if there else (model.schema, [])
-    notes = [*model.notes, *notes]
-    outcome = "unchanged" if schema == there else "wrote" if force or there is None else "kept"
-    if outcome == "wrote":
-        data = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(path, data.encode())
-    return ImportedFile(model.model, path.as_posix(), outcome, tuple(notes))
+class _Writer:
+    """Writes models below one folder, each at most once in a call."""
+
+    def __init__(self, folder: Path, *, force: bool) -> None:
+        self._folder = folder
+        self._force = force
+        self._pages: dict[str, str] = {}
+
+    def write(self, model: ImportedModel, page: str) -> ImportedFile:
+        """Raises _NotWritten."""
+        first = self._pages.setdefault(model.model, page)
+        if first != page:
+            raise _NotWritten(f"{first} was imported for it just now")
+        path = self._folder / f"{model.model}.json"
+        try:
+            if not path.resolve().is_relative_to(self._folder.resolve()):
+                raise _NotWritten("a link leads out of the folder")
+            return self._write(model, path)
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+            raise _NotWritten(f"can't write {path}: {error}") from error
+
+    def _write(self, model: ImportedModel, path: Path) -> ImportedFile:
+        there = _there(path)
+        schema, notes = merged(model.schema, there) if there is not None else (model.schema, [])
+        told = (*model.notes, *notes)
+        if schema == there:
+            return ImportedFile(model.model, path.as_posix(), "unchanged", told)
+        if there is not None and not self._force:
+            return ImportedFile(model.model, path.as_posix(), "kept", told)
+        data = (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
+        _require_form(data, model.model, path)
+        write_atomically(path, data)
+        return ImportedFile(model.model, path.as_posix(), "wrote", told)
 
 
 def _there(path: Path) -> dict[str, Any] | None:
-    """The schema that is there; None where there is none. Raises ValueError where it can't be read."""
+    """The schema that is there; None where there is none. Raises _NotWritten where it can't be read."""
     if not path.exists():
         return None
     try:
-        found = json.loads(read_source(str(path), most=MOST_CHARACTERS).data)
+        found = json.loads(read_source(str(path), most=MOST_BYTES).data)
     except (ValueError, RecursionError, UsageProblem) as error:
-        raise ValueError(f"what is there can't be read: {error}") from error
+        raise _NotWritten(f"what is there can't be read: {error}") from error
     if not isinstance(found, dict):
-        raise ValueError("what is there is no schema")  # noqa: TRY004 - a file's content, not a type
+        raise _NotWritten(f"{path} is no schema")
     return found
+
+
+def _require_form(data: bytes, model: str, path: Path) -> None:
+    """What is written must be what `models check` and every later run take."""
+    reading = read_model(Source(path.as_posix(), data), model, read_schema("model.schema.json"))
+    if reading.problems:
+        raise _NotWritten(f"what was made of it is not our form: {reading.problems[0].message}")

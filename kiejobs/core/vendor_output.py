@@ -11,6 +11,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+_ASKED = "output_format"
 _OUTPUTS = {
     "video": ("video/mp4", ".mp4"),
     "image": ("image/png", ".png"),
@@ -57,11 +58,18 @@ def output_of(model: str, words: str, prose: str, fields: Schema) -> tuple[Schem
 
 
 def _as_asked(kind: str, fields: Schema) -> Schema:
-    """A field for the format says it nearer, where it has a default."""
-    media_type, extension = _OUTPUTS[kind]
-    asked = fields.get("output_format", {}).get("default")
-    if isinstance(asked, str) and asked.lower() in _FORMATS:
-        found = _FORMATS[asked.lower()]
-        if found[0].partition("/")[0] == kind:
-            media_type, extension = found
-    return {"media_type": media_type, "extension": extension}
+    """A field for the format says it nearer: for its default, and for each value that it takes."""
+    output = _as_output(_OUTPUTS[kind])
+    field = fields.get(_ASKED, {})
+    forms = {
+        value: _as_output(_FORMATS[value.lower()])
+        for value in field.get("enum", ())
+        if isinstance(value, str) and _FORMATS.get(value.lower(), ("",))[0].startswith(kind)
+    }
+    if not forms:
+        return output
+    return {**output, **forms.get(field.get("default"), {}), "by": _ASKED, "forms": forms}
+
+
+def _as_output(form: tuple[str, str]) -> Schema:
+    return {"media_type": form[0], "extension": form[1]}

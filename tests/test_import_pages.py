@@ -1,0 +1,376 @@
+"""Pages of our own making against what `read_page` makes of them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.model_form import read_model
+from kiejobs.core.schema_words import FORMATS
+from kiejobs.core.spec import complete, read_spec
+from kiejobs.core.types import Source
+from kiejobs.core.vendor_page import ImportedModel, PageReading, read_page
+from tests.regenerate import SCHEMAS
+
+PAGES = Path(__file__).parent / "data" / "pages"
+FORM = json.loads((SCHEMAS / "model.schema.json").read_text(encoding="utf-8"))
+WORDS = {"title", "description", "x-kiejobs-note"}
+
+
+@cache
+def reading(name: str) -> PageReading:
+    return read_page(name, (PAGES / name).read_text(encoding="utf-8"), imported="2026-11-22")
+
+
+def model(name: str, id_: str) -> ImportedModel:
+    return next(one for one in reading(name).models if one.model == id_)
+
+
+def request_of(name: str, id_: str) -> dict[str, Any]:
+    made: dict[str, Any] = model(name, id_).schema["properties"]["input"]
+    return made
+
+
+def field(name: str, id_: str, path: str) -> dict[str, Any]:
+    """A field without its words; what is within it keeps them."""
+    form = request_of(name, id_)
+    for step in path.split("."):
+        form = form["items"] if step == "[]" else form["properties"][step]
+    return {key: value for key, value in form.items() if key not in WORDS}
+
+
+def notes(name: str, id_: str, about: str) -> list[str]:
+    return [note for note in model(name, id_).notes if note.startswith(about)]
+
+
+# --- every page ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in PAGES.iterdir()))
+def test_what_is_made_of_a_page_is_in_our_form(page: str) -> None:
+    assert reading(page).models
+    for made in reading(page).models:
+        Draft202012Validator.check_schema(made.schema)
+        data = json.dumps(made.schema).encode()
+        assert read_model(Source("made.json", data), made.model, FORM).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("page", "ids"),
+    [
+        ("prose-only.md", ["acme/glide-2"]),
+        ("components.yaml", ["shore/still", "shore/moving", "shore/moving-fast"]),
+        ("discovery.json", ["tide-3.0/video"]),
+        ("quirks.md", ["quill/1"]),
+        ("hostile.yaml", ["loop/1", "loop/2"]),
+        ("several.md", ["fern/seed", "fern/leaf", "fern/text-to-speech"]),
+    ],
+)
+def test_ids_are_what_the_schema_of_model_says(page: str, ids: list[str]) -> None:
+    assert [made.model for made in reading(page).models] == ids
+
+
+# --- prose -----------------------------------------------------------------------------------------
+
+GLIDE = ("prose-only.md", "acme/glide-2")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("prompt", {"type": "string", "minLength": 3, "maxLength": 1200}),
+        ("negative_prompt", {"type": "string", "maxLength": 300}),
+        ("caption", {"type": "string"}),
+        ("speed", {"type": "number", "default": 1, "minimum": 0.5, "maximum": 2}),
+        ("steps", {"type": "number", "minimum": 10, "maximum": 50, "multipleOf": 5}),
+        ("seed", {"type": "integer", "minimum": 0, "maximum": 2147483647}),
+        ("n", {"type": "integer", "minimum": 1, "maximum": 12}),
+        ("quality", {"type": "string", "enum": ["draft", "fine", "finest"]}),
+        ("mood", {"type": "string"}),
+        ("size", {"type": "string", "enum": ["720p", "1080p"], "default": "720p"}),
+        ("expand", {"type": "boolean"}),
+        (
+            "seconds",
+            {
+                "type": "integer",
+                "default": 5,
+                "anyOf": [{"const": -1}, {"minimum": 4, "maximum": 20}],
+            },
+        ),
+    ],
+)
+def test_limits_that_only_prose_tells(name: str, form: dict[str, Any]) -> None:
+    assert field(*GLIDE, name) == form
+
+
+def test_what_is_from_prose_says_so() -> None:
+    fields = request_of(*GLIDE)["properties"]
+    assert fields["prompt"]["x-kiejobs-note"] == [
+        "minLength 3, maxLength 1200: from the page's prose"
+    ]
+    assert "Left out, it is true: from the page's prose." in fields["expand"]["x-kiejobs-note"]
+    assert any("steps of 0.25" in note for note in fields["speed"]["x-kiejobs-note"])
+
+
+def test_files_are_told_by_what_a_page_says_of_them() -> None:
+    pictures = field(*GLIDE, "pictures")
+    assert pictures["x-kiejobs-file"]["media_types"] == ["image/jpeg", "image/png"]
+    assert pictures["x-kiejobs-file"]["max_bytes"] == 7_864_320
+    assert "at least 256 x 256 pixels" in pictures["x-kiejobs-file"]["note"]
+    assert (pictures["minItems"], pictures["maxItems"]) == (1, 4)
+    assert pictures["items"] == {"type": "string", "format": "uri"}
+
+
+def test_a_field_that_says_nothing_takes_what_the_page_says_of_such_files() -> None:
+    clip = field(*GLIDE, "clip_url")
+    assert clip["format"] == "uri"
+    assert clip["x-kiejobs-file"]["media_types"] == ["video/quicktime", "video/mp4"]
+    assert clip["x-kiejobs-file"]["max_bytes"] == 80 * 2**20
+
+
+def test_a_blank_in_a_name_is_a_slip_of_the_page() -> None:
+    assert request_of(*GLIDE)["required"] == ["prompt", "pictures"]
+    assert notes(*GLIDE, "pictures: the page writes its name with blanks")
+    assert notes(*GLIDE, "ghost: called required, but it is no field")
+
+
+def test_where_prose_and_schema_differ_the_schema_counts_and_it_is_told() -> None:
+    assert notes(*GLIDE, 'size: prose lists "720P", "1080P"')
+
+
+def test_what_a_page_s_example_has_wrong_is_told() -> None:
+    told = model(*GLIDE).notes
+    assert "the page's example has colour, which its schema does not know" in told
+    assert any("leaves clip_url empty" in note for note in told)
+
+
+def test_no_sentence_of_a_page_is_taken_along() -> None:
+    made = json.dumps(model(*GLIDE).schema)
+    for sentence in ("What to show", "URL of the clip", "Left out, one is drawn", "A mood"):
+        assert sentence not in made
+
+
+# --- components, several models --------------------------------------------------------------------
+
+
+def test_references_are_written_out_and_parts_of_all_of_both_count() -> None:
+    prompt = field("components.yaml", "shore/still", "prompt")
+    assert prompt == {"type": "string", "minLength": 1, "maxLength": 800}
+    assert request_of("components.yaml", "shore/still")["required"] == ["prompt", "size"]
+    assert field("components.yaml", "shore/still", "size.width")["multipleOf"] == 8
+    assert field("components.yaml", "shore/still", "size.height")["exclusiveMinimum"] == 63
+
+
+def test_null_is_never_sent_so_it_is_no_value() -> None:
+    assert field("components.yaml", "shore/still", "style") == {
+        "type": "string",
+        "enum": ["ink", "oil"],
+    }
+    watermark = field("components.yaml", "shore/still", "watermark")
+    assert watermark == {"type": "boolean", "default": False}
+
+
+def test_several_types_are_a_choice() -> None:
+    duration = field("components.yaml", "shore/moving", "duration")
+    assert duration == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "fine"),
+    [
+        ({"image_urls": ["https://example.com/a.png"]}, True),
+        ({"image_urls": ["https://example.com/a.png"], "mode": "wild"}, True),
+        ({"task_id": "t1"}, True),
+        ({"task_id": "t1", "index": 5}, True),
+        ({}, False),
+        ({"index": 2}, False),
+        ({"task_id": "t1", "image_urls": ["https://example.com/a.png"]}, False),
+        ({"task_id": "t1", "mode": "calm"}, False),
+        ({"image_urls": []}, False),
+    ],
+)
+def test_an_input_of_several_shapes_keeps_them_apart(given: dict[str, Any], fine: bool) -> None:  # noqa: FBT001
+    schema = model("components.yaml", "shore/moving").schema
+    spec = read_spec(schema)
+    request = complete(spec, {"prompt": "dusk", **given})
+    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    assert checker.is_valid(request) == fine
+
+
+def test_a_default_that_not_every_shape_has_is_never_sent() -> None:
+    assert "default" not in field("components.yaml", "shore/moving", "mode")
+    assert notes("components.yaml", "shore/moving", "mode: its default is left out")
+
+
+def test_the_rule_over_several_fields_names_them() -> None:
+    (rule,) = request_of("components.yaml", "shore/moving")["allOf"]
+    assert "image_urls" in rule["title"]
+    assert "task_id" in rule["title"]
+
+
+# --- the discovery API's answer --------------------------------------------------------------------
+
+TIDE = ("discovery.json", "tide-3.0/video")
+
+
+def test_the_discovery_answer_is_a_page_too() -> None:
+    assert field(*TIDE, "duration") == {"type": "string", "enum": ["3", "4", "5"], "default": "5"}
+    assert request_of(*TIDE)["required"] == ["sound", "multi_shots"]
+
+
+def test_nested_fields_are_closed_and_have_their_files() -> None:
+    shot = field(*TIDE, "multi_prompt.[]")
+    assert shot["required"] == ["prompt", "duration"]
+    assert shot["unevaluatedProperties"] is False
+    urls = field(*TIDE, "elements.[].element_input_urls")
+    assert urls["x-kiejobs-file"]["media_types"] == ["image/jpeg", "image/png"]
+    assert (urls["minItems"], urls["maxItems"]) == (2, 4)
+    assert field(*TIDE, "elements")["maxItems"] == 3
+
+
+# --- quirks ----------------------------------------------------------------------------------------
+
+QUILL = ("quirks.md", "quill/1")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("prompt", {"type": "string", "minLength": 2, "maxLength": 400}),
+        ("ratio", {"type": "string", "enum": ["16:9", "1:1", "4:3"]}),
+        ("seconds", {"type": "string", "enum": ["5", "10"], "default": "10"}),
+        ("level", {"type": "string", "enum": ["low", "high"], "default": "high"}),
+        ("guidance", {"type": "number", "exclusiveMinimum": 0, "maximum": 20, "default": 7.5}),
+        ("upside_down", {"type": "integer"}),
+        ("count", {"type": "integer", "maximum": 4}),
+        ("loud", {"type": "boolean", "default": False}),
+        ("tags", {"type": "array", "uniqueItems": True, "items": {"type": "string"}}),
+        ("anything", {}),
+        ("guessed", {"type": "integer", "default": 3}),
+        ("listed", {"type": "string", "enum": ["a", "b"]}),
+        ("weird", {"type": "string", "enum": ["red", "blue"]}),
+        ("evil", {"type": "string"}),
+        ("code", {"type": "string", "pattern": "^#[0-9a-f]{6}$"}),
+        ("either", {"anyOf": [{"type": "string"}, {"type": "integer", "maximum": 30}]}),
+        ("seed", {"type": "integer"}),
+    ],
+)
+def test_quirks_are_undone(name: str, form: dict[str, Any]) -> None:
+    assert field(*QUILL, name) == form
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        'ratio: its default "16:10" is none that the field takes',
+        "seconds: its listed values are read as string",
+        "level: it is called integer, but what is listed is string",
+        'level: its default "HIGH" is listed as "high"',
+        "upside_down: its minimum is above its maximum",
+        "count: its minimum is no number",
+        "evil: its pattern is left out",
+        "seed: minimum 1, maximum 9 from the page's prose is passed over",
+        "`no name!` can't be the name of a field",
+        "the example of the request names the model quill/one; the schema's counts",
+        'the page\'s example has "2:1" for ratio, which its schema refuses',
+    ],
+)
+def test_what_was_decided_is_told(about: str) -> None:
+    assert notes(*QUILL, about)
+
+
+def test_required_may_stand_at_the_field() -> None:
+    assert request_of(*QUILL)["required"] == ["prompt"]
+
+
+# --- several documents and operations --------------------------------------------------------------
+
+
+def test_each_document_and_each_operation_of_a_page_counts() -> None:
+    assert field("several.md", "fern/leaf", "prompt") == {"type": "string"}
+    assert reading("several.md").problems == ()
+    outputs = {made.model: made.schema["x-kiejobs-output"] for made in reading("several.md").models}
+    assert outputs["fern/text-to-speech"] == {"media_type": "audio/mpeg", "extension": ".mp3"}
+    assert outputs["fern/seed"]["forms"]["webp"] == {
+        "media_type": "image/webp",
+        "extension": ".webp",
+    }
+
+
+def test_a_copied_enum_is_overruled_by_two_witnesses() -> None:
+    assert notes("several.md", "fern/leaf", "the schema names the model fern/seed")
+
+
+def test_of_two_descriptions_the_first_counts() -> None:
+    assert field("several.md", "fern/seed", "prompt") == {"type": "string", "maxLength": 50}
+    assert notes("several.md", "fern/seed", "the page describes it a second time")
+
+
+# --- hostile ---------------------------------------------------------------------------------------
+
+
+def test_references_that_lead_back_or_out_are_told_and_not_followed() -> None:
+    told = "\n".join(model("hostile.yaml", "loop/1").notes)
+    assert "#/components/schemas/Tree leads back to itself" in told
+    assert "https://example.com/schema.json#/x leads out of the page" in told
+    assert "file:///etc/passwd leads out of the page" in told
+    assert field("hostile.yaml", "loop/1", "prompt") == {"type": "string"}
+
+
+def test_names_that_are_no_models_are_problems() -> None:
+    told = "\n".join(reading("hostile.yaml").problems)
+    for name in ("../../escape", "/root"):
+        assert f"`{name}` is no name for a model" in told
+
+
+def test_a_place_is_in_the_page_not_in_its_block() -> None:
+    text = "# Title\n\nWords\n\n```yaml\nopenapi: 3.0.1\npaths:\n  a: [1\n```\n"
+    (problem,) = read_page("page.md", text, imported="2026-01-01").problems
+    assert problem.startswith("page.md:8:6: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no OpenAPI document"),
+        ("# Only words", "no OpenAPI document"),
+        ("{", "page.md:2:1"),
+        ('{"code": 404, "msg": "no", "data": null}', "no OpenAPI document"),
+        ('{"model": "a/b", "openapi": null}', "no OpenAPI document"),
+        ("openapi: 3.0.1\npaths: {}", "no POST"),
+        ("openapi: 3.0.1\npaths: {/x: {post: {}}}", "no `model` and no `input`"),
+        ("x" * 4_000_001, "larger than"),
+        ("[" * 100_000, "no OpenAPI document"),
+        ('{"paths": ' + '{"a":' * 100_000, "nested"),
+        ("openapi: 3.0.1\npaths: &a {b: *a}", "page.md:2"),
+    ],
+)
+def test_a_page_that_gives_nothing_says_why(text: str, told: str) -> None:
+    found = read_page("page.md", text, imported="2026-01-01")
+    assert found.models == ()
+    assert any(told in problem for problem in found.problems), found.problems
+
+
+def test_references_that_multiply_end_early() -> None:
+    schemas = {
+        f"S{n}": {
+            "type": "object",
+            "properties": {x: {"$ref": f"#/components/schemas/S{n + 1}"} for x in "abcdefgh"},
+        }
+        for n in range(20)
+    }
+    body = {"properties": {"model": {"const": "a/b"}, "input": {"$ref": "#/components/schemas/S0"}}}
+    content = {"content": {"application/json": {"schema": body}}}
+    document = {
+        "openapi": "3.1.0",
+        "paths": {"/createTask": {"post": {"requestBody": content}}},
+        "components": {"schemas": schemas},
+    }
+    found = read_page("bomb.json", json.dumps(document), imported="2026-01-01")
+    assert found.models == ()
+    assert "too large or nested too deeply" in found.problems[0]

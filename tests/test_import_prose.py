@@ -1,0 +1,201 @@
+"""What is read out of prose, sentence by sentence; the sentences are of our own making."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiejobs.core.tame_patterns import untamed
+from kiejobs.core.vendor_choices import choices_told, default_told
+from kiejobs.core.vendor_files import file_facts, largest, media_types
+from kiejobs.core.vendor_prose import (
+    Range,
+    items_told,
+    length_told,
+    range_told,
+    special_told,
+    step_told,
+)
+
+MB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("prose", "least", "most"),
+    [
+        ("The prompt (Max length: 500)", None, 500),
+        ("The prompt (Max length: 5,000 characters)", None, 5000),
+        ("Maximum length: **800** characters.", None, 800),
+        ("Maximum text length is `2500`", None, 2500),
+        ("Up to 20,000 characters.", None, 20_000),
+        ("Must not exceed 300 characters", None, 300),
+        ("Limited to 90 characters", None, 90),
+        ("At most 1000 Chinese characters", None, 1000),
+        ("(Min length: 3, Max length: 20000 characters)", 3, 20_000),
+        ("A minimum of 2 characters and a maximum of 5,000 characters", 2, 5000),
+        ("Max length: 3-3000 characters", 3, 3000),
+        ("Empty, or 0 \N{EN DASH} 2500 characters long", 0, 2500),
+        ("500 characters max", None, 500),
+        ("最大长度: 1500", None, 1500),
+        ("Max 5,000 characters, or 2,500 characters in Chinese", None, 5000),
+        ("All texts combined must not exceed 5000 characters", None, None),
+        ("Up to 9 images", None, None),
+        ("", None, None),
+    ],
+)
+def test_lengths(prose: str, least: int | None, most: int | None) -> None:
+    assert length_told(prose) == Range(least, most)
+
+
+@pytest.mark.parametrize(
+    ("prose", "least", "most"),
+    [
+        ("Length of the clip, 4-15 seconds.", 4, 15),
+        ("Must be between 3 and 15. Defaults to 5.", 3, 15),
+        ("Valid range is an integer from `2` to `10`.", 2, 10),
+        ("(Min: -1, Max: 2147483647, Step: 1)", -1, 2_147_483_647),
+        ("- Minimum: `2`\n- Maximum: `15`\n- Default: `5`", 2, 15),
+        ("Range: `0-2147483647`. Left out, one is drawn.", 0, 2_147_483_647),
+        ("From 0.5 to 2.0", 0.5, 2),
+        ("[2, 15] s", 2, 15),
+        ("Range is 1-4 when `a` is false; range is 1-12 when it is true.", 1, 12),
+        ("At least 3.", 3, None),
+        ("Number of steps, no more than 50", None, 50),
+        ("Made from the first frame", None, None),
+        ("Between 9 and 3", None, None),
+    ],
+)
+def test_ranges(prose: str, least: float | None, most: float | None) -> None:
+    assert range_told(prose) == Range(least, most)
+
+
+@pytest.mark.parametrize(
+    ("prose", "least", "most"),
+    [
+        ("Up to 9 images", None, 9),
+        ("supports up to 14 images", None, 14),
+        ("Maximum 3 reference videos", None, 3),
+        ("Exactly one image is required.", 1, 1),
+        ("Limited to exactly 1 image.", 1, 1),
+        ("Provide 1\N{EN DASH}9 images, each as an address", 1, 9),
+        ("Optional reference images (0-5).", 0, 5),
+        ("Maximum 5 character IDs allowed.", None, 5),
+        ("An array containing a single image URL.", 1, 1),
+        ("Only one video URL is allowed.", 1, 1),
+        ("Maximum number of files: 4", None, 4),
+        ("No more than 2 boxes per image", None, None),
+        ("The total number of images cannot exceed 5 images", None, None),
+        ("Only 1 image is supported, the rest will be ignored", None, None),
+        ("All images must be at least 256x256px", None, None),
+    ],
+)
+def test_numbers_of_items(prose: str, least: int | None, most: int | None) -> None:
+    assert items_told(prose) == Range(least, most)
+
+
+@pytest.mark.parametrize(
+    ("prose", "step"),
+    [
+        ("(Min: 0, Max: 1, Step: 0.1)", 0.1),
+        ("in steps of 5", 5),
+        ("in increments of 0.5", 0.5),
+        ("a multiple of 8", 8),
+        ("one step at a time", None),
+    ],
+)
+def test_steps(prose: str, step: float | None) -> None:
+    assert step_told(prose) == step
+
+
+@pytest.mark.parametrize(
+    ("prose", "value"),
+    [
+        ("4-30, or -1 for automatic", -1),
+        ("Use -1 for random.", -1),
+        ("0 means none", 0),
+        ("Between 1 and 9", None),
+    ],
+)
+def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> None:
+    assert special_told(prose) == value
+
+
+@pytest.mark.parametrize(
+    ("prose", "values"),
+    [
+        ("Valid values: `a`, `b`.", ("a", "b")),
+        ("Options: 'none', 'regular', 'high'. More text.", ("none", "regular", "high")),
+        ("Must be either 480p or 720p.", ("480p", "720p")),
+        ("Available values: 720P, 1080P (default).", ("720P", "1080P")),
+        ('One of "std" and "pro"', ("std", "pro")),
+        ("- `6`: six seconds\n- `10`: ten seconds", ("6", "10")),
+        ("Styles such as 'calm' or 'wild'", ()),
+        ("Options: 'calm', 'wild', etc.", ()),
+        ("One of the finest models there is", ()),
+        ("Valid values are described elsewhere", ()),
+    ],
+)
+def test_listed_values(prose: str, values: tuple[str, ...]) -> None:
+    assert choices_told(prose) == values
+
+
+@pytest.mark.parametrize(
+    ("prose", "value"),
+    [
+        ("Default value: `true`.", "true"),
+        ('Default value: "BALANCED"', "BALANCED"),
+        ("Defaults to 5.", "5"),
+        ("Default is 16:9", "16:9"),
+        ("By default there is none", None),
+    ],
+)
+def test_defaults(prose: str, value: str | None) -> None:
+    assert default_told(prose) == value
+
+
+@pytest.mark.parametrize(
+    ("prose", "types", "size"),
+    [
+        (
+            "Accepted types: image/jpeg, image/png; Max size: 10.0MB",
+            ("image/jpeg", "image/png"),
+            10 * MB,
+        ),
+        (
+            "Format: JPEG, JPG, WEBP. File size: up to 7.5 MB",
+            ("image/jpeg", "image/webp"),
+            int(7.5 * MB),
+        ),
+        ("Types: image/jpg, audio/mp3", ("image/jpeg", "audio/mpeg"), None),
+        ("Video format: mp4, mov. Not exceeding 50 MB", ("video/mp4", "video/quicktime"), 50 * MB),
+        ("At most 10MB. All together: total size 100MB.", (), 10 * MB),
+        ("Max size: 5.0MB. Small ones of 1MB are faster.", (), 5 * MB),
+        ("At most 500 KB", (), 500 * 1024),
+        ("A picture", (), None),
+    ],
+)
+def test_files(prose: str, types: tuple[str, ...], size: int | None) -> None:
+    assert (media_types(prose), largest(prose)) == (types, size)
+
+
+def test_facts_of_files_are_in_our_words() -> None:
+    prose = "Between 3 to 30 seconds, at least 256x256px, aspect ratio 2:5 to 5:2."
+    assert file_facts(prose) == (
+        "3 to 30 seconds long",
+        "at least 256 x 256 pixels",
+        "aspect ratio from 2:5 to 5:2",
+    )
+
+
+@pytest.mark.parametrize("read", [length_told, range_told, items_told, choices_told, media_types])
+@pytest.mark.parametrize(
+    "piece", ["0 ", "-", "up to ", "max ", "[1, ", "`a`, ", "options: ", "1-", "image/"]
+)
+def test_no_prose_takes_long(read: object, piece: str) -> None:
+    """A matcher that backtracks would be here for hours, not for a blink."""
+    assert callable(read)
+    read(piece * 20_000)
+
+
+def test_patterns_of_pages_are_held_to_the_rule_of_all_schemas() -> None:
+    assert untamed("^(a+)+$") is not None
+    assert untamed("^#[0-9a-f]{6}$") is None
