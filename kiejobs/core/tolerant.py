@@ -102,7 +102,7 @@ def _fields(top: Schema) -> dict[str, list[Schema]]:
     for branch in _branches(top):
         for name, forms in _fields(branch).items():
             branched.setdefault(name, []).extend(forms)
-    return {**branched, **own}
+    return {**own, **branched, **own}
 
 
 def _branches(schema: Schema) -> Iterator[Schema]:

@@ -1,0 +1,200 @@
+"""Every model that we ship: planned, bought from the sandbox, collected as what it makes; its rules."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+from kiejobs.core.editor import structural_schema
+from kiejobs.core.tolerant import input_schema
+from kiejobs.sandbox.content import count_of
+from kiejobs.sandbox.models import Model
+from tests.bench import PACKAGE
+from tests.building import least, most
+from tests.expanding import expanded
+from tests.regenerate import JOBFILE, models
+
+MODELS = models()
+FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+RULES = yaml.safe_load((Path(__file__).parent / "data" / "rules.yaml").read_text(encoding="utf-8"))
+each_model = pytest.mark.parametrize("model", sorted(MODELS))
+
+
+def job_of(model: str) -> str:
+    return model.replace("/", "-")
+
+
+def inputs_of(model: str) -> dict[str, dict[str, Any]]:
+    """By the name of the job: the least, and more where there is more."""
+    made = {job_of(model): least(MODELS[model]), f"{job_of(model)}-most": most(MODELS[model])}
+    return (
+        made if len({json.dumps(one) for one in made.values()}) == 2 else dict([*made.items()][:1])
+    )
+
+
+def jobfile(jobs: dict[str, Any]) -> str:
+    return json.dumps({"version": 1, "campaign": "all", "jobs": jobs})
+
+
+# --- from a job file to a file -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """One rehearsal that buys all: where its files lie, and the manifest's jobs."""
+    folder = tmp_path_factory.mktemp("all")
+    jobs = {
+        job: {"model": model, "input": fields}
+        for model in MODELS
+        for job, fields in inputs_of(model).items()
+    }
+    (folder / "all.yaml").write_text(jobfile(jobs), encoding="utf-8")
+    words = [
+        "run",
+        "all.yaml",
+        "--sandbox",
+        "--speed",
+        "400",
+        "--rate",
+        "400/400ms",
+        "--poll",
+        "50ms",
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-m", "kiejobs", *words],
+        cwd=folder,
+        env={"PYTHONPATH": PACKAGE, "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    (manifest,) = folder.glob("rehearsal/runs/*/manifest.json")
+    told = json.loads(manifest.read_text(encoding="utf-8"))["jobs"]
+    return folder / "rehearsal" / "outputs", {a.partition("/")[2]: job for a, job in told.items()}
+
+
+@each_model
+def test_a_model_is_bought_and_gives_what_its_schema_promises(
+    model: str, bought: tuple[Path, dict[str, Any]]
+) -> None:
+    outputs, told = bought
+    for job, fields in inputs_of(model).items():
+        assert told[job]["state"] == "succeeded"
+        promised = Model(model, MODELS[model]).output(fields)
+        count = 1 if promised.media_type == "application/json" else count_of(told[job]["input"])
+        assert len(told[job]["files"]) == count
+        for file in told[job]["files"]:
+            assert file["media_type"] == promised.media_type
+            assert file["path"].endswith(promised.extension)
+            look_at((outputs / file["path"]).read_bytes(), promised.media_type)
+
+
+def look_at(data: bytes, media_type: str) -> None:
+    """Others decode it as what it is called."""
+    if media_type == "application/json":
+        assert json.loads(data)
+    elif media_type in FORMATS:
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+        assert picture.format == FORMATS[media_type]
+    else:
+        kind = media_type.partition("/")[0]
+        with av.open(io.BytesIO(data)) as container:
+            assert kind in {stream.type for stream in container.streams}
+            assert next(container.decode(**{kind: 0}))
+
+
+def test_every_kind_of_result_is_among_them() -> None:
+    kinds = {Model(name, schema).output({}).media_type for name, schema in MODELS.items()}
+    assert kinds == {"video/mp4", "image/png", "image/jpeg", "audio/mpeg", "application/json"}
+
+
+# --- in an editor --------------------------------------------------------------------------------
+
+EDITOR = json.loads(JOBFILE.read_text(encoding="utf-8"))
+
+
+@each_model
+def test_a_job_of_any_model_is_right_in_an_editor_and_its_fields_are_offered(model: str) -> None:
+    check = Draft202012Validator(EDITOR)
+    for job, fields in inputs_of(model).items():
+        document = json.loads(jobfile({job: {"model": model, "input": fields}}))
+        assert list(check.iter_errors(document)) == []
+        named = json.loads(jobfile({job: {"model": model, "input": {**fields, "no_field": 1}}}))
+        assert not check.is_valid(named)
+    offered = EDITOR["$defs"]["models"]["$defs"][model.replace("/", ".")]
+    assert [*offered["properties"]] == [*MODELS[model]["properties"]["input"]["properties"]]
+    assert model in EDITOR["$defs"]["model_id"]["anyOf"][0]["enum"]
+
+
+def test_the_structure_of_a_job_file_knows_no_model() -> None:
+    assert "allOf" not in structural_schema(EDITOR)
+
+
+# --- rules across fields -------------------------------------------------------------------------
+
+
+def titles(model: str) -> set[str]:
+    return {rule["title"] for rule in MODELS[model]["properties"]["input"].get("allOf", ())}
+
+
+def cases(kind: str) -> list[Any]:
+    return [
+        pytest.param(model, title, fields, id=f"{job_of(model)}-{title[:30]}-{number}")
+        for model, rules in RULES.items()
+        for title, rule in rules.items()
+        for number, fields in enumerate(rule[kind])
+    ]
+
+
+def whole(model: str, title: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return (
+        fields | {"prompt": "x"} if "bare" in RULES[model][title] else least(MODELS[model]) | fields
+    )
+
+
+def test_every_rule_has_its_cases_and_every_case_its_rule() -> None:
+    assert {model: set(rules) for model, rules in RULES.items()} == {
+        model: titles(model) for model in MODELS if titles(model)
+    }
+    assert all(
+        rule["wrong"] and rule["right"] for rules in RULES.values() for rule in rules.values()
+    )
+
+
+@pytest.mark.parametrize(("model", "title", "fields"), cases("wrong"))
+def test_what_a_rule_refuses_is_told_with_its_fields(
+    model: str, title: str, fields: dict[str, Any]
+) -> None:
+    written = whole(model, title, fields)
+    told = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
+    (problem,) = told.problems
+    assert problem.code in {"field-conflict", "missing-field"}
+    assert problem.message.endswith(f": {title}")
+    assert all(f"`{name}" in problem.message for name in RULES[model][title]["names"])
+    assert problem.place is not None
+    sent = {name: str(v) if name in {"duration", "n_frames"} else v for name, v in written.items()}
+    assert Model(model, MODELS[model]).problem(sent) is not None
+
+
+@pytest.mark.parametrize(("model", "title", "fields"), cases("right"))
+def test_what_a_rule_lets_pass_is_taken_everywhere(
+    model: str, title: str, fields: dict[str, Any]
+) -> None:
+    written = whole(model, title, fields)
+    made = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
+    (job,) = made.jobs
+    assert Model(model, MODELS[model]).problem(dict(job.input)) is None
+    assert Draft202012Validator(input_schema(MODELS[model])).is_valid(written)
