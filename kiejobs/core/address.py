@@ -7,6 +7,7 @@ address, so that inserting a value renames nothing. Touches nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ _LONGEST_LABEL = 48
 _KEPT_OF_A_LONG_LABEL = 32
 _LONGEST_STEM = 200  # bytes; file systems take 255 for a whole name
 _SAFE = frozenset("._-+")
+_SAFE_AS_IT_IS = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,47}")
+"""What stays what it is, told at once: a table may name a million rows."""
 
 
 def label(value: Json) -> str | None:
@@ -34,6 +37,8 @@ def label(value: Json) -> str | None:
     if named is None:
         return None
     text = named if isinstance(named, str) else canonical(named).decode()
+    if _SAFE_AS_IT_IS.fullmatch(text):
+        return text
     text = unicodedata.normalize("NFC", text)
     encoded = "".join(char if _is_safe(char) else _percent(char) for char in text)
     if len(encoded) <= _LONGEST_LABEL and encoded not in {"", ".", ".."}:

@@ -9,6 +9,7 @@ a cell is LF, whatever it was: git may change it from one checkout to the next.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.table_text import MAX_ROW, RowSlip, Spans, beginning
@@ -30,6 +31,9 @@ class CsvRecords:
         """Reads on until there are more than `most` rows."""
         self.spans = Spans(data)
         self._delimiter = delimiter
+        cell = rf'(?:"([^"]*+(?:""[^"]*+)*+)"|([^"{delimiter}]*+))'
+        self._cell = re.compile(rf"{cell}({delimiter}|\Z)")
+        self._well_formed = re.compile(rf"(?:{cell}{delimiter})*+{cell}")
         for start, end, line in _rows(data):
             self.spans.add(start, end, line)
             if len(self.spans) > most + 1:
@@ -42,13 +46,29 @@ class CsvRecords:
     def row(self, number: int) -> dict[str, Json]:
         """Raises RowSlip."""
         text = self.spans.text(number + 1)
-        cells, starts = _cells(text, self._delimiter)
+        cells = self._quickly(text)
         if len(cells) != len(self.columns):
+            cells, starts = _cells(text, self._delimiter)
             few = len(cells) < len(self.columns)
             message = f"the row has {len(cells)} cells, and the header {len(self.columns)}"
             hint = "an empty cell needs its delimiter, too" if few else _HELD
             raise RowSlip(message, hint, 0 if few else starts[len(self.columns)])
         return dict(zip(self.columns, cells, strict=True))
+
+    def _quickly(self, text: str) -> list[str]:
+        """The cells where all is well, in a fraction of the time; `_cells` tells what isn't. Raises RowSlip."""
+        if len(text) > MAX_ROW:
+            return _cells(text, self._delimiter)[0]
+        if '"' not in text:
+            return text.split(self._delimiter)
+        if not self._well_formed.fullmatch(text):
+            return _cells(text, self._delimiter)[0]
+        cells = []
+        for quoted, bare, end in self._cell.findall(text):
+            cells.append(quoted.replace('""', '"') or bare)
+            if not end:  # the last one; behind it the expression finds an empty one more
+                break
+        return [cell.replace("\r\n", "\n") for cell in cells] if "\r" in text else cells
 
     def spot(self, number: int, column: str | None = None, offset: int = 0) -> Spot:
         """Where a row begins, or its cell in a column."""
