@@ -11,6 +11,7 @@ What a block is for stands behind its three backticks:
     yaml NAME          as `yaml`, and written into the page's folder under this name
     json, python       must parse; must run
     jinja NAME         a template, written into the page's folder
+    csv NAME           a table, written into the page's folder
     sh setup           commands that set a machine up: not run here, but by `.ci/run`
     text               neither code nor output: diagrams, grammars
 
@@ -26,7 +27,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = {"console", "yaml", "json", "python", "jinja", "sh", "text", "xml", "mermaid"}
+LANGUAGES = {"console", "yaml", "json", "python", "jinja", "csv", "sh", "text", "xml", "mermaid"}
 
 _FENCE = re.compile(r"```(\S*) *(.*)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

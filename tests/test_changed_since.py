@@ -235,3 +235,48 @@ def test_a_folder_without_job_files_is_a_slip(clone: Clone) -> None:
     refused = clone.do("validate", "jobfiles/prompts")
     assert refused.code == 2
     assert "no job file below jobfiles/prompts" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("touched", "files"),
+    [
+        ("scenes.csv", ["tables.yaml"]),
+        ("styles/new.j2", ["tables.yaml"]),
+        ("styles/film.j2", ["tables.yaml"]),
+        ("styles/deep/new.j2", []),
+        ("styles/.hidden.j2", []),
+        ("other.csv", []),
+    ],
+)
+def test_tables_and_files_that_axes_are_made_of_count(
+    clone: Clone, touched: str, files: list[str]
+) -> None:
+    axes = {
+        "scene": {"from": "scenes.csv", "key": "id"},
+        "style": {"glob": "styles/*.j2"},
+    }
+    prompt = "{{ matrix.scene.id }} {{ matrix.style }}"
+    folder = clone.folder / "jobfiles"
+    (folder / "styles/deep").mkdir(parents=True)
+    (folder / "styles/film.j2").write_text("film")
+    (folder / "scenes.csv").write_text("id\ndawn\n")
+    defaults = {"model": MODEL, "matrix": axes}
+    (folder / "tables.yaml").write_text(job_file(prompt, defaults=defaults))
+    clone.keep("tables")
+    clone.push()
+    assert looked_at(clone) == []
+    (folder / touched).write_text("id\ndusk\n")
+    assert looked_at(clone) == files
+
+
+def test_a_file_that_a_glob_no_longer_finds_counts(clone: Clone) -> None:
+    folder = clone.folder / "jobfiles"
+    (folder / "styles").mkdir()
+    for name in ("film", "ink"):
+        (folder / f"styles/{name}.j2").write_text(name)
+    defaults = {"model": MODEL, "matrix": {"style": {"glob": "styles/*.j2"}}}
+    (folder / "tables.yaml").write_text(job_file("{{ matrix.style }}", defaults=defaults))
+    clone.keep("styles")
+    clone.push()
+    (folder / "styles/ink.j2").unlink()
+    assert looked_at(clone) == ["tables.yaml"]

@@ -107,7 +107,7 @@ def test_every_block_says_what_it_is_for(page: Page) -> None:
 @pytest.mark.parametrize(("page", "block"), each("yaml"))
 def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) -> None:
     for other in page.snippets:
-        if other.language == "jinja" and other.file is not None:
+        if other.language in {"jinja", "csv"} and other.file is not None:
             (tmp_path / other.file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / other.file).write_text(other.text, encoding="utf-8")
     file = tmp_path / "snippet.yaml"

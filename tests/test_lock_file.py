@@ -102,6 +102,13 @@ def test_a_lock_fits_its_schema_and_reads_back_as_it_was() -> None:
     assert data.endswith(b"}\n")
 
 
+def test_tables_stand_in_a_lock_only_where_there_are_some() -> None:
+    assert "data_files" not in to_document(LOCK)
+    lock = replace(LOCK, data_files={"scenes.csv": A})
+    assert from_bytes(to_bytes(lock)) == lock
+    assert refused("lock", to_document(lock)) == []
+
+
 def test_each_job_has_a_line_of_its_own() -> None:
     lines = to_bytes(LOCK).decode().splitlines()
     assert sum('"fingerprint": ' in line for line in lines) == len(LOCK.jobs)
@@ -175,6 +182,7 @@ def test_a_signature_is_no_part_of_an_image_name_and_yet_tells_two_apart() -> No
         (replace(LOCK, prices=LockedPrices(B, "32", 0)), "though the sum is the same"),
         (replace(LOCK, templates={"pour.j2": B}), "the template pour.j2 has changed"),
         (replace(LOCK, templates={}), "the template pour.j2 is in the lock, and not in use"),
+        (replace(LOCK, data_files={"a.csv": A}), "the table a.csv is in use, and is not in the lock"),
         (replace(LOCK, vars_files={"vars.yaml": B}), "the variables file vars.yaml has changed"),
         (replace(LOCK, variables={"brand": "B"}), "--var brand has changed"),
         (replace(LOCK, variables={}), "--var brand is in the lock"),
@@ -303,3 +311,17 @@ def test_every_file_is_looked_at_before_validate_refuses(files: Bench) -> None:
     ran = files.do("validate", "--locked", "tea.yaml", "jobs.yaml")
     assert ran.code == 6
     assert "jobs.yaml is valid" in ran.err
+
+
+def test_a_table_that_changed_is_told_even_where_the_jobs_are_the_same(files: Bench) -> None:
+    jobs = JOBS.replace("  steam:\n", "  steam:\n    matrix: {cup: {from: cups.csv, key: id}}\n")
+    (files.folder / "tea.yaml").write_text(jobs.replace("Steam rises", '"{{ matrix.cup.id }}"'))
+    table = files.folder / "cups.csv"
+    table.write_text("id\nwhite\nblack\n")
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert lock(files)["data_files"] == {"cups.csv": digest}
+    assert files.do("validate", "tea.yaml", "--locked").code == 0
+    table.write_text("id\nblack\nwhite\n")
+    words = told(files)
+    assert "the table cups.csv has changed" in words
+    assert "another request" not in words

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from kiejobs.core.table import Table
     from kiejobs.core.types import Source, YamlMap
 
-_ALWAYS_READ: Final = 100_000
+ALWAYS_READ: Final = 100_000
+"""So many values of an axis are read whatever `max_jobs` says: excludes may leave a few of them."""
+
 _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 
 
@@ -81,7 +83,7 @@ class _Reader:
         self._document = jobfile.document
         self._files = files
         self._limit = limit
-        self._most = max(_ALWAYS_READ, 100 * limit)
+        self._most = max(ALWAYS_READ, 100 * limit)
         self._problems = problems
         self._tables: dict[tuple[str, str], Table | None] = {}
         self._values: dict[int, DataValues | None] = {}

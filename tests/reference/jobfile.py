@@ -11,7 +11,11 @@ import json
 from typing import TYPE_CHECKING
 
 from kiejobs.core import (
+    axis_glob,
+    data_axes,
     jobfile,
+    table_csv,
+    table_text,
     template,
     template_loading,
     template_sandbox,
@@ -50,11 +54,20 @@ def limits() -> str:
         ("levels of nesting", f"{yaml_tree.MAX_DEPTH}"),
         ("values that aliases may add", f"{yaml_anchors.MAX_ALIASED:,}"),
         ("jobs, unless `limits.max_jobs` says more", f"{jobfile.DEFAULT_MAX_JOBS:,}"),
+        ("size of a .csv, .tsv or .jsonl table", f"{table_text.MAX_BYTES // 2**20} MB"),
+        ("size of a .json or .yaml table", f"{yaml_text.MAX_BYTES // 2**20} MB"),
+        ("characters of a row of a table", f"{table_text.MAX_ROW:,}"),
+        ("columns of a table", f"{table_csv.MAX_COLUMNS:,}"),
+        (
+            "values of an axis that come from data",
+            f"{data_axes.ALWAYS_READ:,}, or 100 times `limits.max_jobs`",
+        ),
+        ("files and folders that a `glob` looks at", f"{axis_glob.MOST_SEEN:,}"),
         ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
         ("steps of one rendering", f"{bounds['steps'].default:,}"),
         ("seconds of one rendering", f"{bounds['seconds'].default:g}"),
         ("characters of any text that a template makes", f"{bounds['size'].default:,}"),
-        ("numbers in a `range`", f"{template_sandbox.MAX_RANGE:,}"),
+        ("numbers in a template's `range`", f"{template_sandbox.MAX_RANGE:,}"),
     )
     return table(("what", "at most"), rows)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-TARGETS = ("yaml", "template", "receiver", "answer", "journal", "faults", "result")
+TARGETS = ("yaml", "template", "receiver", "answer", "journal", "faults", "result", "tables")
 _MODULES = {"yaml": "job_files"}
 
 
