@@ -147,6 +147,7 @@ def test_what_people_wrote_outlives_the_next_import(bench: Bench) -> None:
     request["properties"]["prompt"] |= {"title": "Scene", "description": "What is seen."}
     request["properties"]["prompt"]["examples"] = ["A kite"]
     request["properties"]["n"] = {"type": "integer", "maximum": 2, "x-kiejobs-source": "tried it"}
+    request["required"] = ["prompt", "n", "pictures"]
     request["properties"]["own"] = {"type": "string", "x-kiejobs-source": "tried it"}
     request["properties"]["stale"] = {"type": "string"}
     made["x-kiejobs-output"] = {"media_type": "video/quicktime", "extension": ".mov"}
@@ -166,6 +167,7 @@ def test_what_people_wrote_outlives_the_next_import(bench: Bench) -> None:
     assert fields["prompt"]["examples"] == ["A kite"]
     assert fields["prompt"]["maxLength"] == 1500
     assert fields["n"]["maximum"] == 2
+    assert again["properties"]["input"]["required"] == ["prompt", "n", "pictures"]
     assert "own" in fields
     assert "stale" not in fields
     assert again["x-kiejobs-output"]["extension"] == ".mov"

@@ -51,6 +51,7 @@ def _input(made: Schema, there: Schema, notes: list[str]) -> Schema:
         elif name not in fields:
             notes.append(f"{name}: the page does not have it any more; taken out")
     form["properties"] = fields
+    form["required"] = _required(made, there, old)
     rules = _rules(made.get("allOf"), there.get("allOf"))
     closed = form.pop("unevaluatedProperties")
     return {**form, **({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}
@@ -84,6 +85,14 @@ def _kept_words(made: Schema, there: Schema, generated: str | None) -> Schema:
     if "$schema" in made:  # a whole schema begins with its names
         return {**made, **words}
     return {**first, **{key: value for key, value in made.items() if key not in first}, **words}
+
+
+def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
+    """What the page requires; of their own fields, what they require. In their order."""
+    theirs = [name for name in there.get("required", ()) if _is_theirs(old.get(name))]
+    pages = [name for name in made["required"] if not _is_theirs(old.get(name))]
+    known = [name for name in there.get("required", ()) if name in {*theirs, *pages}]
+    return [*known, *(name for name in pages if name not in known)]
 
 
 def _rules(made: Any, there: Any) -> list[Any]:

@@ -1,0 +1,131 @@
+"""Every page of the vendor's, imported; and the bundled models against their pages."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.model_form import read_model
+from kiejobs.core.schema_words import FORMATS
+from kiejobs.core.spec import complete, read_spec
+from kiejobs.core.types import Source
+from kiejobs.core.vendor_merge import merged
+from kiejobs.core.vendor_openapi import requests_of
+from kiejobs.core.vendor_page import ImportedModel, read_page
+from kiejobs.core.vendor_text import documents_of
+from tests.regenerate import SCHEMAS, models
+
+API = Path(os.environ["KIEJOBS_SHARED"]) / "api" / "openapi"
+PAGES = sorted(path.relative_to(API).as_posix() for path in API.rglob("*.md"))
+FORM = json.loads((SCHEMAS / "model.schema.json").read_text(encoding="utf-8"))
+BY_HAND = "bytedance/v1-pro-fast-image-to-video"
+
+LIMITS = (
+    "type", "enum", "default", "minLength", "maxLength", "minimum", "maximum", "multipleOf",
+    "minItems", "maxItems", "format", "pattern",
+)  # fmt: skip
+
+NEWER = {
+    "bytedance/seedance-1.5-pro": {"prompt", "duration"},
+    "bytedance/seedance-2": {"resolution"},
+    "kling-2.6/image-to-video": {"image_urls"},
+}
+"""Fields that a newer source than the pages describes otherwise."""
+
+REFUSED = {
+    "bytedance/v1-lite-image-to-video": "leaves an address empty",
+    "grok-imagine/extend": "lacks fields that its own schema requires",
+    "qwen/image-to-image": "leaves its picture empty",
+}
+"""Models whose page shows an example that their schema refuses, and why it is right to."""
+
+
+def text_of(page: str) -> str:
+    return (API / page).read_text(encoding="utf-8")
+
+
+@cache
+def imported(page: str) -> ImportedModel:
+    found = read_page(page, text_of(page), imported="2026-04")
+    assert found.problems == ()
+    (model,) = found.models
+    return model
+
+
+def examples(page: str) -> list[dict[str, Any]]:
+    (document,), _ = documents_of(page, text_of(page))
+    (request,), _ = requests_of(page, document)
+    return [{key.strip(): value for key, value in one.items()} for one in request.examples]
+
+
+def essence(field: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {key: field[key] for key in LIMITS if key in field}
+    if "items" in field:
+        kept["items"] = essence(field["items"])
+    if "properties" in field:
+        kept["properties"] = {name: essence(form) for name, form in field["properties"].items()}
+    file = field.get("x-kiejobs-file", {})
+    return {**kept, **{key: file[key] for key in ("media_types", "max_bytes") if key in file}}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_gives_one_model_in_our_form(page: str) -> None:
+    model = imported(page)
+    Draft202012Validator.check_schema(model.schema)
+    source = Source(page, json.dumps(model.schema).encode())
+    assert read_model(source, model.model, FORM).problems == ()
+
+
+def test_each_page_gives_a_model_of_its_own() -> None:
+    ids = [imported(page).model for page in PAGES]
+    assert len(set(ids)) == len(ids) == 57
+    assert set(ids) <= set(models())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_s_own_example_is_taken(page: str) -> None:
+    model = imported(page)
+    spec = read_spec(model.schema)
+    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    refused = [
+        error.message
+        for one in examples(page)
+        for error in checker.iter_errors(complete(spec, one))
+    ]
+    assert bool(refused) == (model.model in REFUSED), refused
+    if refused:
+        assert any(note.startswith("the page's example") for note in model.notes)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_bundled_model_says_what_its_page_says(page: str) -> None:
+    model = imported(page)
+    made, ours = (one["properties"]["input"] for one in (model.schema, models()[model.model]))
+    newer = NEWER.get(model.model, set())
+    assert list(made["properties"]) == list(ours["properties"])
+    assert set(made["required"]) - newer == set(ours["required"]) - newer
+    for name in made["properties"].keys() - newer:
+        assert essence(made["properties"][name]) == essence(ours["properties"][name]), name
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != f"{BY_HAND}.md"])
+def test_importing_again_leaves_the_bundled_model_as_it_is(page: str) -> None:
+    model = imported(page)
+    there = models()[model.model]
+    assert merged(model.schema, there)[0] == there
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_sentence_of_a_page_is_in_the_bundled_model(page: str) -> None:
+    """Sentences of eight words and more, as the page has them."""
+    ours = " ".join(json.dumps(models()[imported(page).model], ensure_ascii=False).split())
+    flat = " ".join(text_of(page).split())
+    words = flat.split(" ")
+    runs = {" ".join(words[at : at + 8]) for at in range(len(words) - 8)}
+    assert [run for run in runs if run in ours] == []
