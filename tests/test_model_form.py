@@ -175,6 +175,7 @@ def test_what_can_t_be_read_is_told_and_at_once(data: bytes, message: str) -> No
             lambda s: s["properties"]["input"]["properties"].update(a={"enum": ["x"], "default": "y"}),
             'the default of `a` is "y", which the field refuses',
         ),
+        (lambda s: s.update({"x-kiejobs-price": {}}), "prices are not read from a model's schema"),
         (
             lambda s: s["properties"]["input"].update(required=["promt"]),
             "`promt` is required, and is no field",

@@ -1,6 +1,7 @@
-"""A vendor's page from the network.
+"""A vendor's page, from a file or from the network.
 
-In: an http(s) URL that somebody typed. Out: the page's text. Touches: the network, never with the key.
+In: a file's name or an http(s) URL that somebody typed. Out: the page's text. Touches: disk, by reading;
+the network, never with the key.
 
 As with files that requests point at: redirects are looked at like first addresses and no more is read
 than asked for. Private addresses are only knocked at where the typed URL itself is at one.
@@ -17,11 +18,24 @@ import httpx
 from kiejobs.adapters.hosts import HostRefused, HostRule
 from kiejobs.adapters.kie import USER_AGENT, tls
 from kiejobs.adapters.net_words import in_words
+from kiejobs.adapters.system import read_source
 from kiejobs.core.errors import UsageProblem
 from kiejobs.core.urls import bare
+from kiejobs.core.vendor_text import MOST_CHARACTERS
 
 _LONGEST = 60.0  # seconds
 _REDIRECTS = 5
+
+
+def page_text(page: str) -> str:
+    """A page by its URL or its file's name. Raises UsageProblem where there is none."""
+    if is_url(page):
+        return anyio.run(fetch_page, page, 4 * MOST_CHARACTERS)
+    data = read_source(page, most=4 * MOST_CHARACTERS).data
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageProblem(f"{page}: byte {error.start} is not UTF-8") from error
 
 
 def is_url(page: str) -> bool:

@@ -23,6 +23,32 @@ def models() -> None:
     """The models that job files can name: each is a JSON Schema, the project's own before ours."""
 
 
+@models.command(name="list")
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+@format_flag()
+def models_list(words: tuple[str, ...], form: str) -> ExitCode:
+    """List the models: what each makes, when its facts were read, what it costs.
+
+    A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
+    words fit are listed.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import models_show as verb
+
+    return verb.models_list(words, form, make_screen())
+
+
+@models.command(name="show")
+@click.argument("model")
+@format_flag()
+def models_show(model: str, form: str) -> ExitCode:
+    """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import models_show as verb
+
+    return verb.models_show(model, form, make_screen())
+
+
 @models.command(name="import")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
@@ -38,3 +64,18 @@ def models_import(pages: tuple[str, ...], into: str | None, form: str, *, force:
     from kiejobs.commands import models_import as verb
 
     return verb.models_import(pages, into, form, make_screen(), force=force)
+
+
+@models.command(name="check")
+@click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
+@format_flag("markdown")
+def models_check(pages: tuple[str, ...], form: str) -> ExitCode:
+    """Tell what newer pages of the vendor's change about the models in use; write nothing.
+
+    PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
+    breaks job files, 2 where a page can't be read.
+    """
+    from kiejobs.cli.screen import make_screen
+    from kiejobs.commands import models_check as verb
+
+    return verb.models_check(pages, form, make_screen())

@@ -45,6 +45,10 @@ class KnownModels:
             self._known[model] = self._read(model)
         return self._known[model]
 
+    def own_file(self, model: str) -> str | None:
+        """Where the project's own schema of a model lies; None for a bundled one."""
+        return self._files.own.get(model)
+
     def _read(self, model: str) -> Spec | None:
         reading = self._files.reading(model)
         if reading is None:

@@ -11,10 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from kiejobs.adapters.journal import write_atomically
-from kiejobs.adapters.pages import fetch_page, is_url
+from kiejobs.adapters.pages import is_url, page_text
 from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.errors import ExitCode, KiejobsError, UsageProblem
@@ -23,7 +21,6 @@ from kiejobs.core.types import Source
 from kiejobs.core.urls import bare
 from kiejobs.core.vendor_merge import merged
 from kiejobs.core.vendor_page import read_page
-from kiejobs.core.vendor_text import MOST_CHARACTERS
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.import_report import (
     ImportedFile,
@@ -63,7 +60,7 @@ def models_import(
 def _import(page: str, writer: _Writer, today: str) -> ImportedPage:
     name = bare(page) if is_url(page) else page
     try:
-        text = _text(page)
+        text = page_text(page)
     except KiejobsError as error:
         return ImportedPage(name, problems=(error.message,))
     reading = read_page(name, text, imported=today)
@@ -75,17 +72,6 @@ def _import(page: str, writer: _Writer, today: str) -> ImportedPage:
         except _NotWritten as why:
             problems.append(f"{name}: {model.model}: {why}")
     return ImportedPage(name, tuple(files), tuple(problems))
-
-
-def _text(page: str) -> str:
-    """Raises UsageProblem where there is no such page."""
-    if is_url(page):
-        return anyio.run(fetch_page, page, 4 * MOST_CHARACTERS)
-    data = read_source(page, most=4 * MOST_CHARACTERS).data
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageProblem(f"{page}: byte {error.start} is not UTF-8") from error
 
 
 class _Writer:

@@ -45,6 +45,7 @@ MOST_PROBLEMS = 100
 
 _FROM_YAML = {"yaml-duplicate-key", "yaml-number"}
 _REFERENCES = {"$ref", "$defs", "definitions", "$dynamicRef", "$dynamicAnchor", "$anchor", "$id"}
+_PRICE = "x-kiejobs-price"
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -201,6 +202,9 @@ def _slips(schema: Mapping[str, Any], model: str) -> Iterator[Slip]:
     elif not IS_ID.fullmatch(model):
         hint = "letters, digits, `.`, `_`, `-` and up to three `/`"
         yield ("properties", "model", "enum", 0), f"`{shorten(model)}` is no model's id", hint
+    if _PRICE in schema:
+        hint = "write it into `prices.yaml`, at the root of the project"
+        yield (_PRICE,), "prices are not read from a model's schema", hint
     input_ = schema["properties"]["input"]
     yield from _missing_fields(input_)
     wild = list(_untamed(schema))

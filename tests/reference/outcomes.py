@@ -14,7 +14,10 @@ from tests.reference.markdown import code, table
 EXIT_CODES = {
     ExitCode.DONE: ("All done, or there was nothing to do.", "Nothing."),
     ExitCode.SOME_FAILED: (
-        "Some jobs failed or were rejected, or a file could not be brought home; the others are done.",
+        (
+            "Some jobs failed or were rejected, or a file could not be brought home; the others are done. "
+            "Or `models check` found a change that breaks job files."
+        ),
         "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
     ),
     ExitCode.INVALID: (
@@ -22,7 +25,7 @@ EXIT_CODES = {
         "Correct what the message points at.",
     ),
     ExitCode.CHANGES_PENDING: (
-        "There is something to do. Only from `plan --detailed-exitcode`.",
+        "There is something to do. Only from `plan --detailed-exitcode`, and from `models check` where what changed breaks nothing.",
         "Look at the plan, then run it.",
     ),
     ExitCode.IN_DOUBT: (

@@ -1,0 +1,90 @@
+"""`kiejobs models check PAGE...`: what newer pages of the vendor's change about the models in use.
+
+In: names of files and URLs. Out: the changes, each told as breaking or harmless. Touches: disk, by
+reading; the network for URLs, never with the key. Nothing is written: `models import --force` does that.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.model_files import ModelFiles
+from kiejobs.adapters.pages import is_url, page_text
+from kiejobs.core.errors import ExitCode, KiejobsError
+from kiejobs.core.model_changes import model_changes
+from kiejobs.core.urls import bare
+from kiejobs.core.vendor_merge import merged
+from kiejobs.core.vendor_page import read_page
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.models_check_report import (
+    CheckedModel,
+    check_document,
+    check_markdown,
+    check_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.commands.screen import Screen
+    from kiejobs.core.vendor_page import ImportedModel
+
+
+def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:
+    """Exit 0 where nothing changed, 3 where it did, 1 where that breaks something, 2 where a page or a
+    schema in use can't be read; all of them are looked at in any case.
+    """
+    files = ModelFiles()
+    checked: list[CheckedModel] = []
+    problems: list[str] = []
+    for page in pages:
+        name = bare(page) if is_url(page) else page  # what may be a signature is told nobody
+        models, wrong = _models_of(page, name)
+        problems += wrong
+        for model in models:
+            found = _check(files, name, model)
+            if isinstance(found, CheckedModel):
+                checked.append(found)
+            else:
+                problems += found
+    if form == "json":
+        screen.show(json_text(check_document(checked, problems)))
+    elif form == "markdown":
+        screen.show(check_markdown(checked, problems))
+    else:
+        screen.show(check_text(checked, problems, color=screen.color_out))
+    return _exit_code(checked, problems)
+
+
+def _models_of(page: str, name: str) -> tuple[Sequence[ImportedModel], Sequence[str]]:
+    try:
+        text = page_text(page)
+    except KiejobsError as error:
+        return (), (error.message,)
+    reading = read_page(name, text, imported=datetime.now(UTC).date().isoformat())
+    return reading.models, reading.problems
+
+
+def _check(files: ModelFiles, page: str, model: ImportedModel) -> CheckedModel | list[str]:
+    """What an import would change, so what people put into the schema in use by hand is no change.
+
+    Or what is wrong with the schema in use.
+    """
+    reading = files.reading(model.model)
+    if reading is None:
+        return CheckedModel(model.model, page, known=False)
+    if reading.schema is None:
+        return [f"{problem.place}: {problem.message}" for problem in reading.problems]
+    newer, _ = merged(model.schema, dict(reading.schema))
+    changes = tuple(model_changes(reading.schema, newer))
+    return CheckedModel(model.model, page, changes, reading.file)
+
+
+def _exit_code(checked: Sequence[CheckedModel], problems: Sequence[str]) -> ExitCode:
+    found = {one.status for one in checked}
+    if problems:
+        return ExitCode.INVALID
+    if "breaking" in found:
+        return ExitCode.SOME_FAILED
+    return ExitCode.CHANGES_PENDING if found - {"unchanged"} else ExitCode.DONE

@@ -1,0 +1,74 @@
+"""`kiejobs models list` and `kiejobs models show MODEL`: which models there are, what one takes and costs.
+
+In: words to choose by, a model's id. Out: tables, or documents. Touches: disk, by reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.commands.known_models import KnownModels
+from kiejobs.core.errors import ExitCode, InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.schema_words import shorten, suggest
+from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.model_view import ModelView
+from kiejobs.reports.models_report import list_document, list_text, show_document, show_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.commands.screen import Screen
+
+_ALL = "`kiejobs models list` shows all"
+
+
+def models_list(words: Sequence[str], form: str, screen: Screen) -> ExitCode:
+    """Exit 2 where a schema of the project's own, or its prices, can't be read: the others are shown.
+
+    A model is shown where each word is a part of its id, or says what it makes or where it is from.
+    Raises UsageProblem where none is.
+    """
+    known = KnownModels(Problems())
+    models = [one for one in _views(known) if all(_fits(one, word) for word in words)]
+    if words and not models and not known.problems:
+        raise UsageProblem(f"no model fits `{shorten(' '.join(words))}`", hint=_ALL)
+    if form == "json":
+        screen.show(json_text(list_document(models)))
+    else:
+        screen.show(list_text(models, color=screen.color_out))
+    if known.problems:
+        screen.say(diagnostics_text(known.problems, known.lines, color=screen.color_err))
+    return ExitCode.INVALID if known.problems.fatal else ExitCode.DONE
+
+
+def models_show(model: str, form: str, screen: Screen) -> ExitCode:
+    """Raises UsageProblem for a model that is not known, InvalidJobFile where its schema is broken."""
+    known = KnownModels(Problems())
+    catalogue = known.catalogue()
+    spec = catalogue.spec(model)
+    if spec is None and model not in catalogue.models:
+        hint = suggest(model, catalogue.models) or _ALL
+        raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
+    if spec is None:
+        raise InvalidJobFile(known.problems, known.lines)
+    view = ModelView(spec, known.own_file(model), catalogue.prices.of(model))
+    if form == "json":
+        screen.show(json_text(show_document(view)))
+    else:
+        screen.show(show_text(view, color=screen.color_out))
+    if known.problems:
+        screen.say(diagnostics_text(known.problems, known.lines, color=screen.color_err))
+    return ExitCode.INVALID if known.problems.fatal else ExitCode.DONE
+
+
+def _views(known: KnownModels) -> Iterator[ModelView]:
+    catalogue = known.catalogue()
+    for model in catalogue.models:
+        spec = catalogue.spec(model)
+        if spec is not None:
+            yield ModelView(spec, known.own_file(model), catalogue.prices.of(model))
+
+
+def _fits(model: ModelView, word: str) -> bool:
+    return word.lower() in model.spec.model.lower() or word in {model.kind, model.origin}

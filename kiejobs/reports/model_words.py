@@ -1,0 +1,138 @@
+"""What a field of a model takes, in words: `text, up to 10,000 characters`, `a whole number, 4 to 15`.
+
+In: a field's schema, in our form. Out: short texts for people, cleaned. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.reports.screen import clean, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kiejobs.core.types import Json
+
+    Field = Mapping[str, Any]
+
+_KINDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+_MANY = 12
+_LONGEST = 60  # columns of one value
+
+
+def kind_words(kind: Json) -> str:
+    """A JSON type as people call it."""
+    return _KINDS.get(str(kind), clean(str(kind)))
+
+
+def value_words(value: Json) -> str:
+    """One value, as it would stand in a job file: text without quotes unless it needs them."""
+    text = (
+        value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False)
+    )
+    return shortened(clean(text), _LONGEST)
+
+
+def values_words(values: Iterable[Json], most: int | None = _MANY) -> str:
+    """`720p, 1080p`; of very many the first, or all where `most` is None."""
+    told = [value_words(value) for value in values]
+    most = len(told) if most is None else most
+    more = f" and {len(told) - most:,} more" if len(told) > most else ""
+    return ", ".join(told[:most]) + more
+
+
+def size_words(count: int) -> str:
+    """Bytes, as `10 MB`."""
+    return f"{count / 2**20:g} MB" if count >= 2**20 / 10 else f"{count:,} bytes"
+
+
+def field_words(field: Field, most: int | None = _MANY) -> str:
+    """All that it takes, without its default; `most` as in `values_words`."""
+    return ", ".join(_parts(field, most))
+
+
+def _parts(field: Field, most: int | None) -> Iterator[str]:
+    if "const" in field:
+        yield value_words(field["const"])
+    elif "enum" in field:
+        yield values_words(field["enum"], most)
+    elif "anyOf" in field or "oneOf" in field:
+        yield " or ".join(field_words(one, most) for one in field.get("anyOf") or field["oneOf"])
+    elif field.get("type") == "array":
+        yield from _list(field, most)
+    else:
+        yield _one(field)
+        yield from _limits(field)
+    yield from _file(field.get("x-kiejobs-file"))
+
+
+def _one(field: Field) -> str:
+    if "x-kiejobs-file" in field:
+        return "a file, by URL or path"
+    if field.get("format") == "uri":
+        return "a URL"
+    return kind_words(field["type"]) if "type" in field else "anything"
+
+
+def _list(field: Field, most: int | None) -> Iterator[str]:
+    items = field.get("items", {})
+    of = {"object": "a list of mappings"}.get(str(items.get("type")))
+    of = "a list of URLs" if items.get("format") == "uri" else of
+    of = "a list of files, by URL or path" if "x-kiejobs-file" in field else of
+    yield of or "a list"
+    yield from _told(_span(field.get("minItems"), field.get("maxItems"), "entries"))
+    if items and of is None:
+        yield f"each {field_words(items, most)}"
+
+
+def _limits(field: Field) -> Iterator[str]:
+    yield from _told(_span(field.get("minLength"), field.get("maxLength"), "characters"))
+    yield from _told(_span(field.get("minimum"), field.get("maximum"), ""))
+    if "exclusiveMinimum" in field:
+        yield f"more than {_number(field['exclusiveMinimum'])}"
+    if "exclusiveMaximum" in field:
+        yield f"less than {_number(field['exclusiveMaximum'])}"
+    if "multipleOf" in field:
+        yield f"in steps of {_number(field['multipleOf'])}"
+    if "pattern" in field:
+        yield f"like {clean(field['pattern'])}"
+
+
+def _span(least: Any, most: Any, unit: str) -> str:
+    """`3 to 20,000 characters`, `up to 9 entries`, `from 4`."""
+    unit = f" {unit}" if unit else ""
+    if least is None and most is None:
+        return ""
+    if least == most:
+        return f"exactly {_number(most)}{unit}"
+    if least is None:
+        return f"up to {_number(most)}{unit}"
+    if most is None:
+        return f"from {_number(least)}{unit}"
+    return f"{_number(least)} to {_number(most)}{unit}"
+
+
+def _told(text: str) -> Iterator[str]:
+    if text:
+        yield text
+
+
+def _file(rule: Field | None) -> Iterator[str]:
+    types = [kind.rpartition("/")[2] for kind in (rule or {}).get("media_types", ())]
+    if types:
+        yield values_words(types)
+    if rule and "max_bytes" in rule:
+        yield f"at most {size_words(rule['max_bytes'])}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"

@@ -1,0 +1,188 @@
+"""`models check`: what a newer page of the vendor's changes about the models in use.
+
+In: `CheckedModel`s, and pages that could not be read. Out: text; Markdown for an issue; the document of
+schemas/documents/models-check.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.core.model_changes import ABSENT
+from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.markdown import LIMIT, Room, cell, code, left_out, marker, table
+from kiejobs.reports.model_change_words import change_words
+from kiejobs.reports.paint import Paint
+from kiejobs.reports.screen import clean, columns, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.core.model_changes import ModelChange
+    from kiejobs.core.types import Json
+
+_WIDE = 80
+_REBUYS = (
+    "Defaults are always sent. Once the newer schema is in use, each request that leaves such a field out "
+    "has another fingerprint: finished jobs would be bought again, unless their job file writes the old "
+    "value out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    """One model of a page. `file` is where its schema in use lies, None for a bundled one.
+
+    `known` is False where there is no schema of it at all.
+    """
+
+    model: str
+    page: str
+    changes: tuple[ModelChange, ...] = ()
+    file: str | None = None
+    known: bool = True
+
+    @property
+    def status(self) -> str:
+        """unchanged, changed, breaking or new."""
+        if not self.known:
+            return "new"
+        if any(change.breaking for change in self.changes):
+            return "breaking"
+        return "changed" if self.changes else "unchanged"
+
+    @property
+    def where(self) -> str:
+        return "bundled" if self.file is None else self.file
+
+
+# --- text ------------------------------------------------------------------------------------------
+
+
+def check_text(
+    checked: Sequence[CheckedModel], problems: Sequence[str], *, color: bool = False
+) -> str:
+    """A paragraph for each model that changed, then the sum."""
+    paint = Paint(color)
+    blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]
+    told = [f"{paint.error('error')}: {clean(problem)}" for problem in problems]
+    blocks += ["\n".join(told)] if told else []
+    blocks += [textwrap.fill(_REBUYS, _WIDE)] if _rebuys(checked) else []
+    return "\n\n".join([*blocks, _sum(checked, problems)])
+
+
+def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
+    if not one.known:
+        yield f"{paint.bold(clean(one.model))}: there is no schema of it here"
+        yield f"  `kiejobs models import` makes one of {clean(one.page)}"
+        return
+    yield f"{paint.bold(clean(one.model))} ({clean(one.where)})"
+    rows = [
+        (
+            paint.error("breaking") if change.breaking else paint.good("harmless"),
+            _subject(change),
+            change_words(change),
+        )
+        for change in _worst_first(one.changes)
+    ]
+    yield from (f"  {line}" for line in columns(rows))
+
+
+def _subject(change: ModelChange) -> str:
+    return clean(change.field) or "it"
+
+
+def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
+    counts = {status: sum(one.status == status for one in checked) for status in _STATUSES}
+    told = [f"{count} {status}" for status, count in counts.items() if count]
+    if problems:
+        told.append(f"{plural(len(problems), 'problem')}")
+    return f"{plural(len(checked), 'model')} looked at: {', '.join(told) or 'nothing to compare'}"
+
+
+_STATUSES = ("breaking", "changed", "new", "unchanged")
+
+
+# --- Markdown --------------------------------------------------------------------------------------
+
+
+def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
+    """The body of an issue, at most what a forge takes. What strangers wrote stands in code spans."""
+    blocks = [marker("models check", None, None), f"**{_sum(checked, problems)}**"]
+    room = LIMIT - 4_000
+    for one in checked:
+        if one.status == "unchanged":
+            continue
+        block = _markdown_block(one, room)
+        room -= len(block)
+        if room < 0:
+            blocks.append("*More was left out: too long for a comment.*")
+            break
+        blocks.append(block)
+    blocks += _problem_lines(problems)
+    blocks += [_REBUYS] if _rebuys(checked) else []
+    return "\n\n".join(blocks) + "\n"
+
+
+def _markdown_block(one: CheckedModel, room: int) -> str:
+    if not one.known:
+        return f"### {code(one.model)}\n\nThere is no schema of it here yet ({code(one.page)})."
+    rows = Room(max(room - 500, 0))
+    for change in _worst_first(one.changes):
+        sign = "**breaking**" if change.breaking else "harmless"
+        rows.add(f"| {sign} | {cell(change.field or 'the model')} | {cell(change_words(change))} |")
+    lines = table(("", "field", "what changed"), "| --- | --- | --- |", rows, "change")
+    return f"### {code(one.model)} ({code(one.where)})\n\n{lines}"
+
+
+def _problem_lines(problems: Sequence[str]) -> Iterator[str]:
+    if not problems:
+        return
+    rows = Room(2_000)
+    for problem in problems:
+        rows.add(f"- {code(problem)}")
+    yield "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")
+
+
+# --- for machines ----------------------------------------------------------------------------------
+
+
+def check_document(checked: Sequence[CheckedModel], problems: Sequence[str]) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "breaking": any(one.status == "breaking" for one in checked),
+        "models": [
+            {
+                "model": one.model,
+                "page": one.page,
+                "from": None if not one.known else "bundled" if one.file is None else "project",
+                "file": one.file,
+                "status": one.status,
+                "changes": [_change(change) for change in one.changes],
+            }
+            for one in checked
+        ],
+        "problems": list(problems),
+    }
+
+
+def _change(change: ModelChange) -> dict[str, Json]:
+    return {
+        "field": change.field,
+        "kind": change.kind,
+        "breaking": change.breaking,
+        "was": None if change.was is ABSENT else change.was,
+        "now": None if change.now is ABSENT else change.now,
+        "words": change_words(change),
+    }
+
+
+def _worst_first(changes: Sequence[ModelChange]) -> list[ModelChange]:
+    return sorted(changes, key=lambda change: not change.breaking)
+
+
+def _rebuys(checked: Sequence[CheckedModel]) -> bool:
+    """Did a default come, go or change?"""
+    return any(change.changes_requests for one in checked for change in one.changes)

@@ -1,0 +1,230 @@
+"""`models list` and `models show`: which models there are, and what one takes and costs.
+
+In: `ModelView`s. Out: text of at most 80 columns; the documents of schemas/documents/models-list.schema.json
+and models-show.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.money import money
+from kiejobs.core.vendor_words import field_description
+from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.reports.model_view import notes_of
+from kiejobs.reports.model_words import field_words, value_words
+from kiejobs.reports.paint import Paint
+from kiejobs.reports.screen import clean, columns, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from kiejobs.core.prices import ModelPrice, PriceLine
+    from kiejobs.core.types import Json
+    from kiejobs.reports.model_view import ModelView
+
+WIDE = 80
+
+
+# --- list ------------------------------------------------------------------------------------------
+
+
+def list_text(models: Sequence[ModelView], *, color: bool = False) -> str:
+    """A line for each, and how many there are."""
+    paint = Paint(color)
+    rows = [("model", "makes", "as of", "from", "credits")]
+    rows += [
+        (
+            clean(one.spec.model),
+            clean(one.kind),
+            clean(one.dated or "-"),
+            one.origin,
+            price_range(one.price),
+        )
+        for one in models
+    ]
+    head, *lines = columns(rows)
+    return "\n".join([paint.dim(head), *lines, "", plural(len(models), "model")])
+
+
+def list_document(models: Sequence[ModelView]) -> dict[str, Json]:
+    return {"format_version": FORMAT_VERSION, "models": [_outline(one) for one in models]}
+
+
+def price_range(price: ModelPrice | None) -> str:
+    """`16-72/video`, `6/second`, `unknown`."""
+    if price is None or not price.lines:
+        return "unknown"
+    known = sorted(line.credits for line in price.lines)
+    span = money(known[0]) if known[0] == known[-1] else f"{money(known[0])}-{money(known[-1])}"
+    return f"{span}/{clean(price.unit)}"
+
+
+# --- show ------------------------------------------------------------------------------------------
+
+
+def show_text(model: ModelView, *, color: bool = False) -> str:
+    """Everything about one model, for reading."""
+    paint = Paint(color)
+    blocks = [
+        _head(model, paint),
+        ["Fields (* is needed)", *_fields(model, paint)],
+        *_list("Rules", model.rules),
+        ["Price", *_price(model.price)],
+        *_list("Sources", [_source(one) for one in model.sources]),
+    ]
+    blocks = [[paint.bold(block[0]), *block[1:]] for block in blocks]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _head(model: ModelView, paint: Paint) -> list[str]:
+    makes = f"{clean(model.kind)} ({clean(model.spec.media_type)}, {clean(model.spec.extension)})"
+    where = "bundled" if model.file is None else f"this project, {clean(model.file)}"
+    facts = [("makes", makes), ("from", where), ("as of", clean(model.dated or "unknown"))]
+    return [
+        clean(model.spec.model),
+        clean(model.title),
+        *([""] if model.description else []),
+        *_wrapped(model.description, ""),
+        "",
+        *(f"{paint.dim(name.ljust(5))}  {told}" for name, told in facts),
+    ]
+
+
+def _fields(model: ModelView, paint: Paint) -> Iterator[str]:
+    for name, field in model.spec.fields.items():
+        yield from _field_lines(name, field, paint, needed=name in model.spec.required)
+
+
+def _field_lines(
+    name: str, field: Mapping[str, Any], paint: Paint, *, needed: bool, depth: int = 1
+) -> Iterator[str]:
+    """The field, and those within it."""
+    indent = "  " * depth
+    gone = " (deprecated)" if field.get("deprecated") is True else ""
+    yield f"{indent}{paint.good(clean(name))}{' *' if needed else ''}{gone}"
+    default = f"; default {value_words(field['default'])}" if "default" in field else ""
+    told = [f"{field_words(field, most=None)}{default}"]
+    if field.get("description", "") != field_description(dict(field)):
+        told.append(str(field.get("description", "")))
+    told += [f"note: {note}" for note in notes_of(field)]
+    for text in told:
+        yield from _wrapped(text, indent + "    ")
+    inner = field.get("items", field)
+    for key, part in inner.get("properties", {}).items():
+        is_needed = key in inner.get("required", ())
+        yield from _field_lines(key, part, paint, needed=is_needed, depth=depth + 2)
+
+
+def _list(title: str, entries: Sequence[str]) -> Iterator[list[str]]:
+    if entries:
+        lines = [line for entry in entries for line in _wrapped(entry, "    ", "  - ")]
+        yield [title, *lines]
+
+
+def _price(price: ModelPrice | None) -> list[str]:
+    if price is None:
+        return ["  not known: a plan says so, and a budget can't hold it"]
+    names = list(dict.fromkeys(name for line in price.lines for name in line.fields))
+    rows = [[*names, "credits"]]
+    rows += [
+        [*(_condition(line, name) for name in names), money(line.credits)] for line in price.lines
+    ]
+    table = columns(rows, right=frozenset({len(names)}))
+    per = f"for each {clean(price.unit)}"
+    if price.quantity is not None:
+        per += f", as many as `{clean(price.quantity)}` says"
+    if price.minimum is not None:
+        per += f", at least {money(price.minimum)}"
+    if price.usd_per_credit is not None:
+        per += f"; a credit is {money(price.usd_per_credit)} USD"
+    told = [*_wrapped(per, "  "), *(f"  {line}" for line in table)]
+    told += _wrapped(f"as of {price.date}: {price.source}", "  ")
+    if price.file is not None:
+        told += _wrapped(f"from this project's {price.file}", "  ")
+    return [*told, *(_wrapped(f"note: {price.note}", "  ") if price.note else ())]
+
+
+def _condition(line: PriceLine, name: str) -> str:
+    """What a price line wants of a field."""
+    if name in line.when:
+        return clean(line.when[name])
+    if name in line.given:
+        return "given" if line.given[name] else "not given"
+    return "any"
+
+
+def _source(source: object) -> str:
+    told = source if isinstance(source, dict) else {}
+    return "; ".join(str(told[key]) for key in ("page", "facts", "date") if key in told)
+
+
+def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
+    """Lines that are as narrow as the deepest field leaves room for."""
+    return textwrap.wrap(
+        clean(text),
+        max(WIDE, len(indent) + 40),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
+
+
+def show_document(model: ModelView) -> dict[str, Json]:
+    spec = model.spec
+    return {
+        "format_version": FORMAT_VERSION,
+        **_outline(model),
+        "extension": spec.extension,
+        "description": model.description,
+        "schema_sha256": spec.digest,
+        "fields": [_field(model, name) for name in spec.fields],
+        "rules": model.rules,
+        "sources": [dict(one) for one in model.sources],
+    }
+
+
+def _outline(model: ModelView) -> dict[str, Json]:
+    return {
+        "model": model.spec.model,
+        "title": model.title,
+        "kind": model.kind,
+        "media_type": model.spec.media_type,
+        "from": model.origin,
+        "file": model.file,
+        "dated": model.dated,
+        "price": _price_document(model.price),
+    }
+
+
+def _field(model: ModelView, name: str) -> dict[str, Json]:
+    field = model.spec.fields[name]
+    return {
+        "name": name,
+        "required": name in model.spec.required,
+        "takes": field_words(field, most=None),
+        "has_default": "default" in field,
+        "default": field.get("default"),
+        "notes": list(notes_of(field)),
+        "schema": dict(field),
+    }
+
+
+def _price_document(price: ModelPrice | None) -> Json:
+    if price is None:
+        return None
+    return {
+        "unit": price.unit,
+        "quantity": price.quantity,
+        "minimum": money_or_null(price.minimum),
+        "credits": [
+            {"when": dict(line.when), "given": dict(line.given), "credits": money(line.credits)}
+            for line in price.lines
+        ],
+        "usd_per_credit": money_or_null(price.usd_per_credit),
+        "source": price.source,
+        "date": price.date,
+        "file": price.file,
+        "note": price.note,
+    }
