@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiejobs.adapters.local_files import LocalFolder
 from tests.beside import Beside
 from tests.expanding import MODEL, Expanded, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 ROWS = [
     {"id": "dawn", "mood": "calm", "length": "5"},
@@ -390,6 +392,42 @@ def test_a_cell_that_the_schema_refuses_is_told_where_it_stands() -> None:
             " | x1 tea/pour[scene=night]"
         ),
     ]
+
+
+def test_a_cell_that_fills_a_field_by_an_axis_is_told_where_it_stands() -> None:
+    matrix = "duration: {from: NAME, key: id, column: length}"
+    text = "id,length\na,5\nb,7\nc,8\n"
+    assert of_table("t.csv", text, matrix, "x", "").told == [
+        (
+            'invalid-field t.csv:3:3 job `pour`: `duration` must be one of 5, 10, not "7" | also 7:14'
+            " | x1 tea/pour[duration=b]"
+        ),
+        (
+            'invalid-field t.csv:4:3 job `pour`: `duration` must be one of 5, 10, not "8" | also 7:14'
+            " | x1 tea/pour[duration=c]"
+        ),
+    ]
+
+
+def test_a_picture_that_a_cell_names_and_that_is_not_there_is_told_at_the_cell(
+    tmp_path: Path,
+) -> None:
+    text = "id,image\na,images/cup.png\n"
+    made = expanded(
+        f"""
+version: 1
+campaign: tea
+jobs:
+  pour:
+    model: {MODEL}
+    matrix: {{scene: {{from: t.csv, key: id}}}}
+    input: {{image_url: "{{{{ matrix.scene.image }}}}", prompt: x}}
+""",
+        data=Beside({"t.csv": text}),
+        files=LocalFolder(tmp_path),
+    )
+    problem = made.only("missing-file")
+    assert str(problem.place) == "t.csv:2:3"
 
 
 def test_a_thousand_bad_cells_are_told_twenty_times_and_counted() -> None:

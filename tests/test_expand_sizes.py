@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from kiejobs.core.errors import Place
 from kiejobs.core.fold import fold
 from kiejobs.core.plan import Plan
+from kiejobs.core.table import read_table
+from kiejobs.core.types import Source
+from tests.beside import Beside
 from tests.expanding import MODEL, Expanded, expanded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,6 +167,53 @@ def test_a_hostile_matrix_ends_quickly_with_a_clear_problem(name: str) -> None:
     assert time.monotonic() - began < 10
     first = next(iter(made.problems))
     assert (first.code, first.message) == (code, message)
+
+
+def test_a_table_without_end_is_not_read_to_its_end() -> None:
+    """A row that is broken far behind is never looked at."""
+    rows = b"".join(b"r%d,x\n" % n for n in range(150_000))
+    made = expanded(
+        matrix("s: {from: t.csv, key: id}"), data=Beside({"t.csv": b"id,mood\n" + rows + b"broken"})
+    )
+    problem = made.only("too-many-jobs")
+    assert problem.message == (
+        "axis `s` has more than 100,000 values; at most 1,000 jobs are allowed"
+    )
+
+
+def test_a_large_table_is_held_as_the_bytes_that_it_is() -> None:
+    rows = 100_000
+    text = "id,mood\n" + "".join(f"scene-{n},calm and {n} times so\n" for n in range(rows))
+    source = Source("t.csv", text.encode())
+    tracemalloc.start()
+    try:
+        table, problems = read_table(source, "id", rows, Place("job.yaml", 1, 1))
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert table is not None, problems
+    assert table.label(rows - 1) == "scene-99999"
+    assert kept < 30 * rows
+    assert peak < 150 * rows
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b'id,mood\na,"' + b'""' * 500_000,
+        b"id,mood\na," + b"x" * 2_000_000 + b"\n",
+        b"id,mood\n" + b'"' * 1_000_001 + b"\n",
+        b"," * 3_000_000,
+        b"id,mood\n" + b"\n" * 3_000_000,
+        b'id,"mood\n' + b"a,b\n" * 500_000,
+    ],
+)
+def test_a_hostile_table_ends_quickly_with_a_clear_problem(table: bytes) -> None:
+    began = time.monotonic()
+    made = expanded(matrix("s: {from: t.csv, key: id}"), data=Beside({"t.csv": table}))
+    assert time.monotonic() - began < 10
+    assert {problem.code for problem in made.problems} <= {"table-syntax", "table-key"}
+    assert made.problems.fatal
 
 
 def test_many_axes_of_one_value_are_no_trouble() -> None:

@@ -24,6 +24,7 @@ MOST_SEEN: Final = 100_000
 _MOST_LEVELS = 32
 _LONGEST = 500
 _WAY = "write a path below the job file's folder, like `images/*.webp` or `images/**/*.webp`"
+_NONE = "hidden files, and links that lead out, are none"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -46,9 +47,8 @@ def glob_names(
     steps = _steps(pattern)
     found = sorted(_Walk(entries).files("", steps, 0))
     if not found:
-        raise BadGlob(
-            f"no file matches `{pattern}`", "hidden files, and links that lead out, are none"
-        )
+        hint = f"it is looked for below the job file's folder; {_NONE}"
+        raise BadGlob(f"no file matches `{pattern}`", hint)
     called: dict[str, str] = {}
     for name in found:
         if not name.isprintable():

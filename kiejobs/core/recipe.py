@@ -203,7 +203,10 @@ class Recipe:
         written = self.entry.input
         if name in written:
             return (written.key_spots if key else written.value_spots)[name]
-        return self._spots.get((name, row.marks.get(name)))
+        mark = row.marks.get(name)
+        if mark is not None and self._data(mark[0]) is not None:
+            return self.rows.axes[mark[0]].spots[0]
+        return self._spots.get((name, mark))
 
     def spot_within(self, path: Sequence[str | int], row: Row) -> Spot:
         """Where a value inside of an input field was written, as near as is known."""
@@ -236,7 +239,7 @@ class Recipe:
             for name in entry.values
         }
         for number, axis in enumerate(self.rows.axes):
-            for position, spot in enumerate(axis.spots):
+            for position, spot in enumerate(axis.spots if self._data(number) is None else ()):
                 spots[axis.name, (number, position)] = spot
         return spots
 

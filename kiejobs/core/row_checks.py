@@ -86,7 +86,9 @@ def _broken_rule(
     ]
     hint = "; ".join(filter(None, hints)) or None
     also = tuple(dict.fromkeys(spot for spot in written[1:] if spot != written[0]))
-    return Slip(_CODES[problem.keyword], problem.message, written[0], hint, also=also)
+    blamed = next((name for name, spot in spots.items() if spot is not None), "")
+    cell = recipe.cell_of(blamed, row)
+    return Slip(_CODES[problem.keyword], problem.message, written[0], hint, also=also, cell=cell)
 
 
 def _exclude_hint(recipe: Recipe, row: Row, names: Sequence[str]) -> str | None:
@@ -103,8 +105,8 @@ def _exclude_hint(recipe: Recipe, row: Row, names: Sequence[str]) -> str | None:
 def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowProblems) -> None:
     """What is wrong with the local files of a request, each at its own place."""
     for one in wrong:
-        spot = recipe.spot_within(one.path, row)
-        found.slip(Slip(one.no_file.code, one.message, spot, one.no_file.hint))
+        spot, cell = recipe.spot_within(one.path, row), recipe.cell_of(str(one.path[0]), row)
+        found.slip(Slip(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell))
 
 
 def _matrix_hint(recipe: Recipe, field: str, value: Json, cell: Place | None) -> str | None:

@@ -23,7 +23,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kiejobs.commands.loading import Wanted, load
-from kiejobs.core.errors import Place
+from kiejobs.core.errors import InvalidJobFile, Place
 from kiejobs.core.table import read_table
 from kiejobs.core.types import Source
 from tests.bench import MODEL
@@ -126,7 +126,10 @@ def _read_plainly(folder: Path) -> Iterator[str]:
 
 
 def _expand(folder: Path) -> Iterator[str]:
-    expansion = load(Wanted(file=str(folder / "tea.yaml"))).expansion
+    try:
+        expansion = load(Wanted(file=str(folder / "tea.yaml"))).expansion
+    except InvalidJobFile as invalid:
+        raise AssertionError([str(problem) for problem in invalid.problems]) from invalid
     return (f"{line.address} {line.fingerprint}" for line in expansion.outlines())
 
 
