@@ -2,8 +2,8 @@
 
 In: nothing. Out: rules of a fault file (docs/reference/faults.md). Touches nothing.
 
-Classes are those of what may happen to a create, to its task, to a poll and to a download; the ways in
-which one shows share its five in a hundred. "Not sent" is missing here: the server's own death brings
+Classes are those of what may happen to a create, to its task, to a poll, to a download and to an upload;
+the ways in which one shows share its five in a hundred. "Not sent" is missing here: the server's own death brings
 it. So are tasks that never end, since the campaign could not end either.
 """
 
@@ -51,6 +51,8 @@ UNANSWERED = (
     {"garbage": True},
     {"slow_bytes": 400},
 )
+NOT_UPLOADED = (*UNANSWERED, {"lose_reply": "after_accept"}, {"code": 500, "accept": True})
+UNUSABLE = ({"code": 400}, {"code": 401})
 DOWNLOAD = (
     {"status": 403},
     {"status": 503},
@@ -85,6 +87,8 @@ RULES: list[dict[str, Any]] = [
         ("create", ODD),
         ("poll", UNANSWERED),
         ("download", DOWNLOAD),
+        ("upload", NOT_UPLOADED),
+        ("upload", UNUSABLE),
     )
     for rule in _rules(on, ways)
 ]

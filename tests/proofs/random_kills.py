@@ -6,9 +6,11 @@ of its own, where one in twenty meets each class of fault, and which is killed n
 charged. Some doubts are ruled on the way, from the charge log; then the faults end, and the campaign
 must come to its end.
 
+Each job has a picture of its own, which has to be uploaded before it is bought with.
+
 The oracle is the charge log. While it is being killed no job may be charged twice; what was charged
-must be in a manifest, or its job in doubt; a kill leaves at most 4 creates in doubt. In the end each
-job has one file, and it is the file of the one task that was paid for.
+must be in a manifest, or its job in doubt; a kill leaves at most 4 creates in doubt, and costs at most 4
+uploads. In the end each job has one file, and it is the file of the one task that was paid for.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from kiejobs.sandbox.stills import draw_png
 from tests.bench import MODEL, Bench
 from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words
@@ -29,11 +33,13 @@ from tests.proofs.random_faults import RULES
 from tests.proofs.served import Served
 
 CREATES_IN_FLIGHT = 4
+UPLOADS_IN_FLIGHT = 4
 _SPEED = 400.0  # the sandbox's 20 creates in 10 s are 20 in 25 ms then
 _PACE = ("--rate", "18/26ms", "--poll", "30ms")
 _BATCH = 25
 _LONGEST = 8.0  # seconds until a command that makes no creates is killed all the same
 _PASSES = 30
+_UPLOAD = "/api/file-stream-upload"
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,15 @@ class Figures:
     in_doubt_of_faults: int
     of_those_charged: int
     left_without_a_file: int
+    uploaded_again: int
+    uploads_that_met_a_fault: int
     seconds: float
 
     @property
     def well(self) -> bool:
         few = self.in_doubt_of_kills <= self.points * CREATES_IN_FLIGHT
+        uploads = self.points * UPLOADS_IN_FLIGHT + self.uploads_that_met_a_fault
+        few = few and self.uploaded_again <= uploads
         return few and not (self.bought_twice or self.lost or self.left_without_a_file)
 
 
@@ -95,11 +105,12 @@ class Session:
     def _write(self) -> None:
         whole, rest = divmod(self._jobs, _BATCH)
         sizes = [_BATCH] * whole + [rest] * bool(rest)
+        self._take_pictures(sizes)
         jobs = {
             f"b{number:03}": {
                 "matrix": {"shot": list(range(size))},
                 "input": {
-                    "image_url": "https://example.com/a.webp",
+                    "image_url": f"images/b{number:03}-{{{{ matrix.shot }}}}.png",
                     "prompt": f"batch {number}, shot {{{{ matrix.shot }}}}",
                 },
             }
@@ -113,6 +124,14 @@ class Session:
             "jobs": jobs,
         }
         (self._bench.folder / "jobs.yaml").write_text(json.dumps(document))
+
+    def _take_pictures(self, sizes: list[int]) -> None:
+        folder = self._bench.folder / "images"
+        folder.mkdir()
+        for number, size in enumerate(sizes):
+            for shot in range(size):
+                name = f"b{number:03}-{shot}.png"
+                (folder / name).write_bytes(draw_png(16, 9, name))
 
     # --- being killed ----------------------------------------------------------------------------
 
@@ -217,6 +236,8 @@ class Session:
         lost += len({task.task_id for task in charges} - self._bench.known_tasks())
         told = Counter(self._arbiter.doubts.values())
         files = [path.read_bytes() for path in self._bench.folder.glob("outputs/**/*.mp4")]
+        uploads = _lines(self._server.store / "uploads.jsonl")
+        asked = _lines(self._server.store / "requests.jsonl", _UPLOAD)
         home = {found for data in files for found in _task_ids(data) & ids}
         return Figures(
             points=self._kills.total(),
@@ -234,8 +255,16 @@ class Session:
             in_doubt_of_faults=told["fault", True] + told["fault", False],
             of_those_charged=told["fault", True],
             left_without_a_file=self._jobs - len(home),
+            uploaded_again=len(uploads) - len({upload["sha256"] for upload in uploads}),
+            uploads_that_met_a_fault=len([line for line in asked if line["fault"] is not None]),
             seconds=round(seconds, 1),
         )
+
+
+def _lines(log: Path, word: str = "") -> list[dict[str, Any]]:
+    """Those that hold the word."""
+    with log.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if word in line and line.endswith("\n")]
 
 
 def _task_ids(data: bytes) -> set[str]:

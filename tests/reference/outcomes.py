@@ -15,8 +15,8 @@ EXIT_CODES = {
     ExitCode.DONE: ("All done, or there was nothing to do.", "Nothing."),
     ExitCode.SOME_FAILED: (
         (
-            "Some jobs failed or were rejected, or a file could not be brought home; the others are done. "
-            "Or `models check` found a change that breaks job files."
+            "Some jobs failed or were rejected, a local file could not be sent, or a result could not be "
+            "brought home; the others are done. Or `models check` found a change that breaks job files."
         ),
         "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
     ),
