@@ -551,6 +551,13 @@ def test_an_upload_that_lacks_something_is_refused(
     assert response.json() == {"success": False, "code": 400, "msg": text}
 
 
+def test_an_upload_without_a_key_is_refused(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, api_key="another")
+    response = stage.request("POST", "/api/file-stream-upload", files={"file": b"x"})
+    assert (response.status_code, response.json()["success"]) == (401, False)
+    assert not (tmp_path / "uploads").exists()
+
+
 # --- callbacks -----------------------------------------------------------------------------------
 
 HOOK = "http://127.0.0.1:9/hook?attempt=7"

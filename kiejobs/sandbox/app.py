@@ -117,7 +117,8 @@ class Sandbox:
         if request.path.startswith(("/files/", "/uploads/")):
             return self._desk.file(request)
         if not self._let_in(request):
-            return bare(401, {"msg": UNAUTHORISED})
+            uploads = request.path.startswith("/api/file-")
+            return bare(401, {**({"success": False} if uploads else {}), "msg": UNAUTHORISED})
         return self._desk.route(request)
 
     def _let_in(self, request: Request) -> bool:
