@@ -36,7 +36,7 @@ def explain(
     address, file = _address_and_file(words, ledger)
     loaded = load(replace(wanted, file=file, select=()))
     change = _line_of(address, loaded, wanted, space, ledger)
-    diff = diff_of(loaded, change) or []
+    diff = diff_of(loaded, change, ledger) or []
     history = ledger.at(address)
     inputs = loaded.expansion.job(change.number).files if change.number is not None else ()
     if form == "json":

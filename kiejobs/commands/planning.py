@@ -6,21 +6,24 @@ and the output folder, by reading.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.choosing import selection_of
 from kiejobs.core.errors import UsageProblem
+from kiejobs.core.local_files import refs_in
 from kiejobs.core.plan import Action, Plan, difference, selectable
 from kiejobs.reports.screen import width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, FieldChange
+    from kiejobs.core.types import Json
 
 
 def has_selected(loaded: Loaded, wanted: Wanted) -> bool:
@@ -54,19 +57,27 @@ def make_plan(
     )
 
 
-def diff_of(loaded: Loaded, change: Change) -> list[FieldChange] | None:
+def diff_of(loaded: Loaded, change: Change, ledger: Ledger) -> list[FieldChange] | None:
     """The fields that differ from what was bought under this address; None where that is no matter."""
     if change.reason != "input_changed" or change.attempt is None or change.number is None:
         return None
     job = loaded.expansion.job(change.number)
     was = dict(change.attempt.reserved.input)
+    files = ChainMap(loaded.files.paths, dict(_paths_then(was, ledger)))
     if change.attempt.reserved.model != job.model:
         return difference(
             {"model": change.attempt.reserved.model, **was},
             {"model": job.model, **job.input},
-            loaded.files.paths,
+            files,
         )
-    return difference(was, job.input, loaded.files.paths)
+    return difference(was, job.input, files)
+
+
+def _paths_then(was: dict[str, Json], ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Where the local files of a request lay when they were uploaded."""
+    for _, ref in refs_in(was):
+        for told in ledger.uploads.get(ref.removeprefix("sha256:"), ()):
+            yield ref, told.path
 
 
 def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal | None:

@@ -42,14 +42,14 @@ from kiejobs.reports.plan_report import PlanText
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
     from kiejobs.commands.listening import Ear
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.plan import Change, PlanTotals
+    from kiejobs.core.plan import Change, FieldChange, PlanTotals
     from kiejobs.runner import FailureLimit, Settings
 
 
@@ -94,7 +94,8 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         made = make_plan(loaded, wanted, space, ledger, how.retry)
         left = budget_left(loaded, ledger, how.budget)
         lines = list(made.changes())
-        _show(loaded, lines, made.totals, left, how, space, screen)
+        told = ((line, diff_of(loaded, line, ledger) or ()) for line in lines)
+        _show(loaded, told, made.totals, left, how, space, screen)
         require_allowed(space.policy, loaded, ledger, lines, screen)
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
@@ -132,7 +133,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
 
 def _show(
     loaded: Loaded,
-    lines: Sequence[Change],
+    lines: Iterable[tuple[Change, Sequence[FieldChange]]],
     totals: PlanTotals,
     left: Decimal | None,
     how: How,
@@ -148,8 +149,8 @@ def _show(
         rehearsal=space.sandbox,
     )
     tell(text.header())
-    for line in lines:
-        tell(text.line(line, diff_of(loaded, line) or ()))
+    for line, diff in lines:
+        tell(text.line(line, diff))
     tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
 
 
