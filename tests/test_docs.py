@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ from kiejobs.core.spec import read_spec
 from kiejobs.sandbox.fault_file import read_faults
 from tests.doc_pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.doc_sessions import Ids, Session, commands
+from tests.pictures import picture
 from tests.reference import diagnostics, outcomes
 from tests.regenerate import SCHEMAS
 from tests.regenerate_docs import REGIONS, regenerated
@@ -35,6 +37,9 @@ PAGES = {page.name: page for page in pages()}
 TELLING = [page for page in PAGES.values() if any(b.language == "console" for b in page.snippets)]
 REGENERATE = "run `nox -s regenerate`, or `python tests/regenerate_docs.py`"
 UPDATE = "see `python tests/update_docs.py`"
+
+_PICTURE = re.compile(r"\bimages/[\w-]+\.png\b")
+"""A local file of a job file: each is drawn, no two alike."""
 
 BASE = {
     "version": 1,
@@ -110,6 +115,9 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
         if other.language in {"jinja", "csv"} and other.file is not None:
             (tmp_path / other.file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / other.file).write_text(other.text, encoding="utf-8")
+    for height, path in enumerate(sorted({*_PICTURE.findall(block.text)}), start=1):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(picture(size=(4, height)))
     file = tmp_path / "snippet.yaml"
     file.write_text(block.text, encoding="utf-8")
     if block.file == FILE:

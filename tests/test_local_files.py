@@ -341,6 +341,16 @@ def test_what_is_no_media_is_never_sent(folder: Path) -> None:
     )
 
 
+def test_a_git_lfs_pointer_is_told_for_one(folder: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid {ref(CUP)}\nsize {len(CUP)}\n"
+    (folder / "images" / "cup.png").write_text(pointer)
+    told = job("images/cup.png", folder=folder).only("unfit-file")
+    assert told.message.endswith(
+        "images/cup.png, which is a Git LFS pointer and not the file itself"
+    )
+    assert told.hint == "`git lfs pull` fetches it"
+
+
 def test_a_name_that_lies_is_no_matter(folder: Path) -> None:
     (folder / "images" / "x.txt").write_bytes(picture("jpeg"))
     (only,) = job("images/x.txt", folder=folder).jobs

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _CHUNK = 2**20
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_NAMES = 2000  # of a folder are looked through for what was probably meant
 _LARGEST = 5 * LARGEST
 """Bytes that are read at most, whatever a model's schema says."""
@@ -118,6 +119,9 @@ def _opened(target: Path, path: str) -> BinaryIO | NoFile:
 
 def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalFile | NoFile:
     head = stream.read(HEAD)
+    if head.startswith(_POINTER):
+        why = f"points at {shorten(path)}, which is a Git LFS pointer and not the file itself"
+        return NoFile("unfit-file", why, "`git lfs pull` fetches it")
     media_type = media_type_of(head)
     size = os.fstat(stream.fileno()).st_size
     if size > most or not size:
