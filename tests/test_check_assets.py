@@ -99,9 +99,13 @@ def test_a_type_goes_by_all_of_its_names() -> None:
         ("audio/mpeg", "audio/mp3"),
         ("audio/wav", "audio/x-wav"),
         ("video/mp4", "audio/mp4"),
+        ("image/png", "image/*"),
+        ("video/mp4", "audio/*"),
     ):
         assert wrong_type(FileRule(9, frozenset({taken})), found) is None
     assert wrong_type(RULE, "image/jpeg") is not None
+    assert wrong_type(FileRule(9, frozenset({"image/*"})), "audio/mpeg") is not None
+    assert wrong_type(FileRule(9, frozenset({"image/*"})), None) is not None
 
 
 def test_what_two_models_take_is_what_both_take() -> None:

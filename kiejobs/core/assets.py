@@ -139,7 +139,8 @@ def media_type_of(head: bytes) -> str | None:
 def wrong_type(rule: FileRule, media_type: str | None) -> str | None:
     """What is wrong with a file of that type, in words; None where it may be sent."""
     names = {media_type} | _ALSO.get(media_type or "", frozenset())
-    if not rule.types or not names.isdisjoint(rule.types):
+    kinds = {f"{name.partition('/')[0]}/*" for name in names if name}
+    if not rule.types or not rule.types.isdisjoint(names | kinds):
         return None
     taken = ", ".join(sorted(rule.types))
     return f"it is {media_type or 'of no known type'}, and the model takes {taken}"
