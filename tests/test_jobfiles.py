@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import IncludeFolder
+from kiejobs.core.assets import media_type_of
 from kiejobs.core.document import read_document
 from kiejobs.core.types import Source
+from tests.bench import PACKAGE
 from tests.expanding import expanded, structure
-from tests.regenerate import JOBFILE
+from tests.regenerate import JOBFILE, models
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kiejobs.core.types import Job
 
 FOLDER = Path(__file__).resolve().parent.parent / "jobfiles"
 FILES = sorted(FOLDER.glob("*.yaml"))
-COUNTS = {"espresso": 8, "extends": 3, "includes": 4, "matrix": 7, "takes": 4}
+VIDEOS = {
+    "espresso": 8,
+    "extends": 3,
+    "first-and-last-frame": 2,
+    "includes": 4,
+    "matrix": 7,
+    "takes": 4,
+    "text-to-video": 3,
+}
+PROMISES = {
+    **{name: f"{count} videos" for name, count in VIDEOS.items()},
+    "pictures": "4 pictures",
+    "speech": "2 recordings",
+}
+COUNTS = {name: int(promise.partition(" ")[0]) for name, promise in PROMISES.items()}
+
+KINDS = {"pictures": {"image/jpeg", "image/png"}, "speech": {"audio/mpeg"}}
+QUICK = ("--speed", "400", "--rate", "400/400ms", "--poll", "50ms")
 
 
 def jobs(name: str) -> dict[str, Job]:
     """The jobs of one file by their addresses without the campaign; warnings are as bad as errors."""
     path = FOLDER / f"{name}.yaml"
-    made = expanded(path.read_bytes(), load=IncludeFolder(FOLDER), name=str(path))
+    text, folder = path.read_bytes(), IncludeFolder(FOLDER)
+    made = expanded(text, *models().values(), load=folder, name=str(path))
     assert made.told == []
     return {job.address.partition("/")[2]: job for job in made.jobs}
 
@@ -39,7 +63,7 @@ def test_every_file_is_known_here() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_makes_the_jobs_that_it_promises(path: Path) -> None:
     assert len(jobs(path.stem)) == COUNTS[path.stem]
-    assert f"{COUNTS[path.stem]} videos" in path.read_text(encoding="utf-8")
+    assert PROMISES[path.stem] in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -65,8 +89,32 @@ def test_no_two_files_want_the_same_video() -> None:
 def test_no_prompt_shows_that_it_was_a_template() -> None:
     for path in FILES:
         for job in jobs(path.stem).values():
-            prompt = job.input["prompt"]
-            assert not any(mark in prompt for mark in ("{", "}", "  ", "\n", " ,"))
+            for prompt in prompts(job.input):
+                assert not any(mark in prompt for mark in ("{", "}", "  ", "\n", " ,"))
+
+
+def prompts(fields: Mapping[str, Any]) -> list[str]:
+    """What the model is to make or say."""
+    return [fields["prompt"]] if "prompt" in fields else [one["text"] for one in fields["dialogue"]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_is_carried_out_by_the_sandbox(path: Path, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "kiejobs", "run", str(path), "--sandbox", *QUICK],
+        cwd=tmp_path,
+        env={"PYTHONPATH": PACKAGE, "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    files = [file for file in (tmp_path / "rehearsal" / "outputs").rglob("*") if file.is_file()]
+    assert {media_type_of(file.read_bytes()[:64]) for file in files} == KINDS.get(
+        path.stem, {"video/mp4"}
+    )
+    assert len(files) == COUNTS[path.stem]
 
 
 def test_espresso_is_two_scenes_in_two_languages_in_every_size() -> None:

@@ -57,8 +57,8 @@ def _line(name: str, schema: Schema) -> tuple[str, str, str]:
 def _span(price: ModelPrice | None) -> str:
     if price is None:
         return "not known"
-    credits = [line.credits for line in price.lines]
-    least, most = money(min(credits)), money(max(credits))
+    each = [line.credits for line in price.lines]
+    least, most = money(min(each)), money(max(each))
     return f"{least if least == most else f'{least} to {most}'} a {price.unit}"
 
 
