@@ -135,6 +135,27 @@ def test_a_policy_s_models_hold_for_it_by_its_name(bench: Bench) -> None:
     assert ID in ran.err
 
 
+def test_a_plan_says_whose_schemas_it_follows(bench: Bench) -> None:
+    put(bench)
+    put(bench, MODEL, models()[MODEL])
+    job_file(bench)
+    text = json.loads((bench.folder / "jobs.yaml").read_text())
+    given = {"prompt": "Tea", "image_url": "https://example.com/a.webp"}
+    text["jobs"]["b"] = {"model": MODEL, "input": given}
+    (bench.folder / "jobs.yaml").write_text(json.dumps(text))
+    assert bench.do("plan", "jobs.yaml").out.splitlines()[-1] == (
+        f"schemas of this project: {ID}, {MODEL} (in place of the bundled one)"
+    )
+    assert bench.do("plan", "jobs.yaml", "--format", "markdown").out.splitlines()[-1] == (
+        f"Schemas of this project's own: `{ID}`, `{MODEL}` (in place of the bundled one)."
+    )
+    (bench.folder / f"schemas/models/{MODEL}.json").unlink()
+    assert bench.do("plan", "jobs.yaml").out.endswith(f"\nschemas of this project: {ID}\n")
+    (bench.folder / f"schemas/models/{ID}.json").unlink()
+    job_file(bench, MODEL, **given)
+    assert "schemas of" not in bench.do("plan", "jobs.yaml").out
+
+
 # --- a broken one ----------------------------------------------------------------------------------
 
 

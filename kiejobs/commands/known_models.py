@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.model_files import ModelFiles
 from kiejobs.adapters.price_files import prices_in_force
+from kiejobs.adapters.system import model_names
 from kiejobs.core.errors import Problems, UsageProblem
 from kiejobs.core.expand import Catalogue
 from kiejobs.core.spec import Spec, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class KnownModels:
@@ -48,6 +49,11 @@ class KnownModels:
     def own_file(self, model: str) -> str | None:
         """Where the project's own schema of a model lies; None for a bundled one."""
         return self._files.own.get(model)
+
+    def own_of(self, models: Iterable[str]) -> dict[str, bool]:
+        """Those that follow a schema of the project's own, and whether it stands in a bundled one's place."""
+        bundled = model_names()
+        return {model: model in bundled for model in models if model in self._files.own}
 
     def _read(self, model: str) -> Spec | None:
         reading = self._files.reading(model)

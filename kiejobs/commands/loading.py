@@ -54,7 +54,8 @@ class Loaded:
     """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
 
     `templates`, `vars_files` and `data_files` are what was read beside it: names as written, with their
-    SHA-256; `files` has read the local files that its requests point at.
+    SHA-256; `files` has read the local files that its requests point at. `own_schemas` are models whose
+    schema is the project's own, each with whether there is a bundled one too.
     """
 
     document: Document
@@ -66,6 +67,7 @@ class Loaded:
     vars_files: Mapping[str, str]
     data_files: Mapping[str, str]
     files: LocalFolder
+    own_schemas: Mapping[str, bool]
 
     @property
     def source(self) -> dict[str, Json]:
@@ -122,6 +124,7 @@ def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
         vars_files=digests,
         data_files=beside.data.digests,
         files=beside.files,
+        own_schemas=models.own_of(expansion.spec_of),
     )
 
 

@@ -11,10 +11,11 @@ from kiejobs.adapters.checkout import below_root
 from kiejobs.commands.approving import plan_file_keys
 from kiejobs.commands.planning import usd_per_credit, widest_address
 from kiejobs.reports.markdown_plan import PlanMarkdown
+from kiejobs.reports.own_schemas_words import own_schemas_markdown, own_schemas_text
 from kiejobs.reports.plan_report import PlanJson, PlanText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
     from io import StringIO
 
@@ -73,7 +74,7 @@ class PlanFormats:
             space.flag,
             rehearsal=space.sandbox,
         )
-        return _Text(table, loaded.jobfile.campaign, self._left)
+        return _Text(table, loaded, self._left)
 
     def _markdown(self) -> Words:
         loaded, space = self._loaded, self._space
@@ -84,13 +85,14 @@ class PlanFormats:
             space.flag,
             rehearsal=space.sandbox,
         )
-        return _Markdown(comment, self._left, self._broken)
+        return _Markdown(comment, loaded.own_schemas, self._left, self._broken)
 
 
 class _Text:
-    def __init__(self, table: PlanText, campaign: str, left: Decimal | None) -> None:
+    def __init__(self, table: PlanText, loaded: Loaded, left: Decimal | None) -> None:
         self._table = table
-        self._campaign = campaign
+        self._campaign = loaded.jobfile.campaign
+        self._own = own_schemas_text(loaded.own_schemas)
         self._left = left
 
     def begin(self) -> str:
@@ -101,7 +103,8 @@ class _Text:
 
     def end(self, totals: PlanTotals) -> str:
         left = self._left
-        return f"{self._table.footer(totals, campaign=self._campaign, budget_left=left)}\n"
+        sums = self._table.footer(totals, campaign=self._campaign, budget_left=left)
+        return f"{sums}\n{self._own}"
 
 
 class _Json:
@@ -113,9 +116,14 @@ class _Json:
 
 class _Markdown:
     def __init__(
-        self, comment: PlanMarkdown, left: Decimal | None, broken: Callable[[], Sequence[Breach]]
+        self,
+        comment: PlanMarkdown,
+        own: Mapping[str, bool],
+        left: Decimal | None,
+        broken: Callable[[], Sequence[Breach]],
     ) -> None:
         self._comment = comment
+        self._own = own_schemas_markdown(own)
         self._left = left
         self._broken = broken
 
@@ -127,7 +135,7 @@ class _Markdown:
         return ""
 
     def end(self, totals: PlanTotals) -> str:
-        return self._comment.text(totals, self._left, self._broken())
+        return self._comment.text(totals, self._left, self._broken()) + self._own
 
 
 def told_at_once(
