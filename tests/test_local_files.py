@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiejobs.adapters.local_files import LocalFolder
 from kiejobs.core.assets import FileRule
 from kiejobs.core.identity import fingerprint
-from kiejobs.core.local_files import NoFile, is_address, unfit
+from kiejobs.core.local_files import NoFile, is_address, path_of, unfit
 from kiejobs.core.types import LocalFile
 from kiejobs.core.vendor_files import other_schemes
 from tests.expanding import MODEL, expanded
 from tests.pictures import picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.expanding import Expanded
 
 CUP = picture("png", (640, 480))
@@ -113,6 +114,7 @@ jobs:
     input: {{prompt: Steam rises}}
 """
     told = expanded(text, files=LocalFolder(folder)).only("duplicate-request")
+    assert "the same request is wanted twice" in told.message
     assert "image_url=images%2Fcup.png" in told.message
     assert "image_url=images%2Fsame.png" in told.message
     assert "files of the same content are the same file" in str(told.hint)
@@ -305,6 +307,21 @@ def test_without_a_folder_there_are_no_files() -> None:
         "{version: 1, campaign: tea, jobs: {a: {model: %s, input: {prompt: p, image_url: a.png}}}}"
     )
     assert "points at no file: a.png" in expanded(text % MODEL).only("missing-file").message
+
+
+ODD = st.text(
+    st.sampled_from(["a", "/", ".", "\\", "~", ":", "\0", "\ud800", "é", " ", "\n", "%", "*"])
+)
+
+
+@given(ODD | st.text(max_size=400) | ODD.map(lambda text: f"images/{text}"))
+def test_any_text_is_a_file_or_says_why_not(text: str) -> None:
+    """In the folder of the tests themselves."""
+    found = path_of(text, ANY)
+    if isinstance(found, str):
+        assert not found.startswith("/")
+        assert ".." not in found.split("/")
+        assert isinstance(LocalFolder(Path(__file__).parent)(found, ANY), LocalFile | NoFile)
 
 
 # --- by bytes, not by names ----------------------------------------------------------------------

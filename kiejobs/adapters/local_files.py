@@ -9,6 +9,7 @@ no plain file is never read: a pipe would hang us, a device would never end.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -69,7 +70,7 @@ class LocalFolder:
             if not is_shown(target, self.folder):
                 return _no_path(path, "leads out of the job file's folder, or into what is hidden")
             return _opened(target, path)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
         except OSError as error:
             why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
@@ -89,6 +90,11 @@ class LocalFolder:
                 return NoFile("missing-file", why)
 
     def _meant(self, path: str) -> str | None:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it is but a guess
+            return self._guess(path)
+        return None
+
+    def _guess(self, path: str) -> str | None:
         """The first part that is not there, replaced by what is there and close to it."""
         there, parts = self.folder, path.split("/")
         for depth, part in enumerate(parts):

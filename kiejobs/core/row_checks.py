@@ -202,7 +202,7 @@ def _short(path: str) -> bytes:
 
 def _same_request(job: Job, first: Name) -> Slip:
     axes = _differing(job, first)
-    if len(axes) == 1:
+    if len(axes) == 1 and not job.files:  # which may have two names for one content
         message = f"axis `{axes[0]}` changes nothing: `{first.address}` and `{job.address}` are the same request"
         hint = f"read `matrix.{axes[0]}` in a template, drop it, or say `takes: 2` if buying it twice is meant"
     else:
