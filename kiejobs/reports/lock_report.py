@@ -43,6 +43,7 @@ def _content(lock: Lock) -> str:
         (lock.jobs, "job"),
         (lock.models, "model"),
         (lock.templates, "template"),
+        (lock.data_files, "table"),
         (lock.vars_files, "variables file"),
         (lock.variables, "variable"),
         (lock.images, "image"),
