@@ -6,8 +6,9 @@ import io
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
@@ -15,14 +16,20 @@ import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
 
+from kiejobs.adapters import media
+from kiejobs.adapters.media import sound_of, value_of
 from kiejobs.core.editor import structural_schema
 from kiejobs.core.tolerant import input_schema
 from kiejobs.sandbox.content import count_of
 from kiejobs.sandbox.models import Model
+from kiejobs.sandbox.video import draw_video
 from tests.bench import PACKAGE
 from tests.building import least, most
 from tests.expanding import expanded
 from tests.regenerate import JOBFILE, models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODELS = models()
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -59,19 +66,16 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
         for job, fields in inputs_of(model).items()
     }
     (folder / "all.yaml").write_text(jobfile(jobs), encoding="utf-8")
-    words = [
-        "run",
-        "all.yaml",
-        "--sandbox",
-        "--speed",
-        "400",
-        "--rate",
-        "400/400ms",
-        "--poll",
-        "50ms",
-    ]
+    done(folder, "run", "all.yaml", "--speed", "400", "--rate", "400/400ms", "--poll", "50ms")
+    (manifest,) = folder.glob("rehearsal/runs/*/manifest.json")
+    told = json.loads(manifest.read_text(encoding="utf-8"))["jobs"]
+    return folder / "rehearsal" / "outputs", {a.partition("/")[2]: job for a, job in told.items()}
+
+
+def done(folder: Path, *words: str) -> str:
+    """What a rehearsal's command prints."""
     ran = subprocess.run(
-        [sys.executable, "-m", "kiejobs", *words],
+        [sys.executable, "-m", "kiejobs", *words, "--sandbox"],
         cwd=folder,
         env={"PYTHONPATH": PACKAGE, "PATH": ""},
         capture_output=True,
@@ -80,9 +84,7 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    (manifest,) = folder.glob("rehearsal/runs/*/manifest.json")
-    told = json.loads(manifest.read_text(encoding="utf-8"))["jobs"]
-    return folder / "rehearsal" / "outputs", {a.partition("/")[2]: job for a, job in told.items()}
+    return ran.stdout
 
 
 @each_model
@@ -114,6 +116,27 @@ def look_at(data: bytes, media_type: str) -> None:
         with av.open(io.BytesIO(data)) as container:
             assert kind in {stream.type for stream in container.streams}
             assert next(container.decode(**{kind: 0}))
+
+
+def test_all_of_them_decode(bought: tuple[Path, dict[str, Any]]) -> None:
+    outputs, told = bought
+    count = sum(len(job["files"]) for job in told.values())
+    said = done(outputs.parent.parent, "manifest", "verify", "--decode")
+    assert said == f"1 journal and {count} files: whole, and as the journals say\n"
+
+
+@pytest.mark.parametrize("look", [sound_of, value_of, media.look_at])
+def test_what_does_not_decode_is_said(look: Callable[[Path], Any], tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    assert "it " in str(look(bad))
+    assert "it " in str(look(tmp_path / "nothing"))
+
+
+def test_a_video_without_sound_is_no_recording(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    path.write_bytes(draw_video(64, 32, Fraction(1), "a"))
+    assert sound_of(path) == "it holds no sound"
 
 
 def test_every_kind_of_result_is_among_them() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kiejobs.core.verify import media_type_fits, nearer_type, what_is_wrong_with
+from kiejobs.sandbox.sounds import play_wav
+from kiejobs.sandbox.stills import draw_jpeg, draw_png, draw_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +24,7 @@ def reader(data: bytes) -> Callable[[int, int], bytes]:
 
 
 LARGE_BOX = b"\0\0\0\1mdat" + (100).to_bytes(8, "big") + bytes(84)
+PNG = draw_png(9, 9, "a")
 WHOLE = box(b"ftyp", 24) + box(b"moov", 40) + box(b"mdat", 100)
 
 
@@ -51,7 +55,10 @@ def test_what_a_host_calls_a_file_must_go_with_what_was_promised(
         (WHOLE, len(WHOLE), "video/mp4"),
         (box(b"ftyp", 24) + box(b"moov", 9) + bytes(4) + b"mdat" + bytes(50), 91, "video/mp4"),
         (box(b"ftyp", 24) + LARGE_BOX + box(b"moov", 40), 164, "video/mp4"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(9), 17, "image/png"),
+        (PNG, len(PNG), "image/png"),
+        (draw_jpeg(9, 9, "a"), len(draw_jpeg(9, 9, "a")), "image/jpeg"),
+        (draw_webp(9, 9, "a"), len(draw_webp(9, 9, "a")), "image/webp"),
+        (play_wav(Fraction(1), "a"), len(play_wav(Fraction(1), "a")), "audio/wav"),
         (b"RIFF\0\0\0\0WEBPVP8 ", 16, "image/webp"),
         (b"anything", 8, "application/x-new"),
         (b"an odd container", 16, "video/mp4"),
@@ -83,6 +90,23 @@ def test_a_video_that_ends_anywhere_too_early_is_cut_off(whole: bytes) -> None:
     for size in range(1, len(whole)):
         told = what_is_wrong_with(whole[:size], size, "video/mp4", read=reader(whole[:size]))
         assert told is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (PNG, "image/png"),
+        (draw_jpeg(99, 99, "a"), "image/jpeg"),
+        (draw_webp(9, 9, "a"), "image/webp"),
+        (play_wav(Fraction(1), "a"), "audio/wav"),
+    ],
+)
+def test_a_picture_or_a_sound_that_ends_too_early_is_cut_off(data: bytes, media_type: str) -> None:
+    for end in (len(data) - 2, len(data) // 2, 60):
+        told = what_is_wrong_with(data[:end], end, media_type, read=reader(data[:end]))
+        assert told is not None
+        assert "cut off" in told
+        assert what_is_wrong_with(data[:end], end, media_type) is None  # its length is held to
 
 
 def test_a_length_that_was_kept_is_enough_for_an_odd_container() -> None:

@@ -6,6 +6,7 @@ the extra `media` (PyAV); the cheap look that every file gets while it comes hom
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,6 +45,27 @@ def look_at(path: Path) -> Seen | str:
             return Seen(frame.width, frame.height, seconds)
     except (av.error.FFmpegError, StopIteration, OSError, ValueError) as error:
         return f"it does not decode ({type(error).__name__})"
+
+
+def sound_of(path: Path) -> str | None:
+    """What is wrong with a recording; None where its first frame decodes."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return "it holds no sound"
+            next(container.decode(audio=0))
+    except (av.error.FFmpegError, StopIteration, OSError, ValueError) as error:
+        return f"it does not decode ({type(error).__name__})"
+    return None
+
+
+def value_of(path: Path) -> str | None:
+    """What is wrong with a result that is kept as JSON."""
+    try:
+        json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        return f"it is no JSON ({type(error).__name__})"
+    return None
 
 
 def differs(seen: Seen, request_input: Mapping[str, Json]) -> str | None:

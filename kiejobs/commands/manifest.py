@@ -175,15 +175,22 @@ def _files(
 
 def _decoder(space: Workspace) -> Look:
     try:
-        from kiejobs.adapters import media  # noqa: PLC0415 - needs the extra `media`
+        from kiejobs.adapters import media, pictures  # noqa: PLC0415 - needs the extra `media`
     except ImportError as error:
         hint = "pip install 'kiejobs[media]', or leave --decode out"
         raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
 
     def look(attempt: Attempt, file: FileRecord) -> str | None:
-        if not file.media_type.startswith("video/"):
-            return None
-        seen = media.look_at(space.outputs / file.path)
-        return seen if isinstance(seen, str) else media.differs(seen, attempt.reserved.input)
+        path, kind = space.outputs / file.path, file.media_type.partition("/")[0]
+        if kind == "image":
+            with path.open("rb") as stream:
+                told = pictures.look_at(stream, file.media_type, decode=True)
+            return told if isinstance(told, str) else None
+        if kind == "audio":
+            return media.sound_of(path)
+        if file.media_type == "application/json":
+            return media.value_of(path)
+        seen = media.look_at(path) if kind == "video" else None
+        return media.differs(seen, attempt.reserved.input) if isinstance(seen, media.Seen) else seen
 
     return look

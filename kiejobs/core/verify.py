@@ -16,6 +16,8 @@ _OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "applicati
 
 _BOXED = {"video/mp4", "video/quicktime"}
 _MOST_BOXES = 100_000
+_TAIL = 4_096
+_LAST_MARKS = {b"\x89PNG\r\n\x1a\n": b"IEND\xae\x42\x60\x82", b"\xff\xd8\xff": b"\xff\xd9"}
 _TEXTUAL = (b"<!doctype", b"<html", b"<?xml", b'{"code"', b'{"error')
 
 
@@ -48,7 +50,7 @@ def what_is_wrong_with(
 
     What was paid for is kept where it came whole, even if it is an odd container: whether it decodes
     is asked by `manifest verify --decode`. Where nothing said how long the file is, `read` gives bytes
-    of it (offset, count), and an MP4's own boxes tell whether it was cut off.
+    of it (offset, count), and the container itself tells whether it was cut off.
     """
     if size == 0:
         return "the file is empty"
@@ -57,7 +59,17 @@ def what_is_wrong_with(
     boxed = media_type in _BOXED and (size < 8 or head[4:8] == b"ftyp")
     if read is not None and boxed and not _boxes_fit(read, size):
         return "the file is cut off: it does not end where its last box does"
+    if read is not None and not _ends(head, size, read):
+        return "the file is cut off: it does not end as such files do"
     return None
+
+
+def _ends(head: bytes, size: int, read: Callable[[int, int], bytes]) -> bool:
+    """Pictures end in a mark, near enough to the end; RIFF files (WebP, WAV) say how long they are."""
+    if head[:4] == b"RIFF":
+        return int.from_bytes(head[4:8], "little") + 8 <= size
+    tail = read(max(0, size - _TAIL), _TAIL)
+    return all(mark in tail for start, mark in _LAST_MARKS.items() if head.startswith(start))
 
 
 def _boxes_fit(read: Callable[[int, int], bytes], size: int) -> bool:
