@@ -30,7 +30,7 @@ def lock(wanted: Wanted, screen: Screen) -> ExitCode:
     if wanted.check_assets:
         images = look_at_assets(loaded, screen)
     else:
-        images = dict.fromkeys(wanted_files(loaded.expansion).remote)
+        images = dict.fromkeys(wanted_files(loaded.expansion))
     made = lock_of(loaded, wanted, images)
     path, data = lock_path(wanted.file), to_bytes(made)
     with contextlib.suppress(OSError):

@@ -82,12 +82,11 @@ def read_lock(file: str) -> Lock:
 
 def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) -> Lock:
     """What the lock would be now; `images` by their URLs. Local files are locked in any case."""
-    local = wanted_files(loaded.expansion).local
     return make_lock(
         loaded.expansion,
         {
             **{image_name(url): asset for url, asset in images.items()},
-            **{path: _asset_of(file) for path, file in local.items()},
+            **{path: _asset_of(file) for path, file in loaded.files.read.items()},
         },
         templates=loaded.templates,
         vars_files={
@@ -104,7 +103,7 @@ def _asset_of(file: LocalFile) -> Asset:
 
 def look_at_assets(loaded: Loaded, screen: Screen, base: str | None = None) -> dict[str, Asset]:
     """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong told before."""
-    files = wanted_files(loaded.expansion).remote
+    files = wanted_files(loaded.expansion)
     found = _fetched(files, base)
     seen = {url: asset for url, asset in found.items() if isinstance(asset, Asset)}
     wrong = {url: why for url, why in found.items() if isinstance(why, str)}

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.types import LocalFile
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -87,24 +85,15 @@ class FileRule:
         return FileRule(min(self.most, other.most), types, self.schemes & other.schemes)
 
 
-@dataclass(frozen=True, slots=True)
-class WantedFiles:
-    """What the requests of a campaign point at: files on the web by URL, files of its own by path."""
-
-    remote: Mapping[str, FileRule]
-    local: Mapping[str, LocalFile]
-
-
-def wanted_files(expansion: Expansion) -> WantedFiles:
-    """Each once, in the order of the jobs. Addresses that only the API can follow are none."""
-    specs, found, local = expansion.spec_of, dict[str, FileRule](), dict[str, LocalFile]()
+def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
+    """Each file on the web that any request of the campaign points at, in the order of the jobs."""
+    specs, found = expansion.spec_of, dict[str, FileRule]()
     for number in range(len(expansion)):
         job = expansion.job(number)
-        local.update((file.path, file) for file in job.files)
         for url, rule in files_of(specs[job.model], job.input):
             if url.lower().startswith(("http://", "https://")):
                 found[url] = found[url] & rule if url in found else rule
-    return WantedFiles(found, local)
+    return found
 
 
 def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:
