@@ -120,12 +120,14 @@ class StillRunning:
 class Succeeded:
     """At its end, with where the results are. `charged` in credits, None where not said.
 
-    `found` is the result itself where it is no file but a JSON value: a transcript, an id.
+    `found` is the result itself where it is no file but a JSON value: a transcript, an id. `stills` are
+    pictures beside the results, by what they are called: the last frame of a video, say.
     """
 
     urls: tuple[str, ...]
     charged: Decimal | None
     found: Json = None
+    stills: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,12 @@ def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any
     assert outcome.found == found
 
 
+def test_frames_beside_a_video_are_told_apart_from_it() -> None:
+    result = {"resultUrls": ["https://a"], "lastFrameUrl": ["https://l"], "firstFrameUrl": [None]}
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    assert outcome == ports.Succeeded(("https://a",), None, None, (("last-frame", "https://l"),))
+
+
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
     data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
     assert answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(

@@ -95,9 +95,13 @@ def test_a_model_is_bought_and_gives_what_its_schema_promises(
     for job, fields in inputs_of(model).items():
         assert told[job]["state"] == "succeeded"
         promised = Model(model, MODELS[model]).output(fields)
-        count = 1 if promised.media_type == "application/json" else count_of(told[job]["input"])
-        assert len(told[job]["files"]) == count
-        for file in told[job]["files"]:
+        sent, files = told[job]["input"], told[job]["files"]
+        count = 1 if promised.media_type == "application/json" else count_of(sent)
+        assert len(files) == count + (2 if sent.get("return_last_frame") else 0)
+        for still in files[count:]:
+            assert still["path"].endswith("-frame.png")
+            look_at((outputs / still["path"]).read_bytes(), "image/png")
+        for file in files[:count]:
             assert file["media_type"] == promised.media_type
             assert file["path"].endswith(promised.extension)
             look_at((outputs / file["path"]).read_bytes(), promised.media_type)

@@ -16,7 +16,7 @@ from kiejobs.core.errors import Place
 from kiejobs.core.events import RunStarted
 from kiejobs.core.fold import fold
 from kiejobs.core.plan import Action, Change
-from kiejobs.core.types import Failure, Job, State
+from kiejobs.core.types import Failure, FileRecord, Job, State
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
+WHOLE = ports.Collected(FileRecord("tea/j0.mp4", "0" * 64, 1, "video/mp4", "http://fake.invalid/a"))
 UNREACHABLE = ports.NotSent("ConnectError: refused")
 
 
@@ -256,6 +257,28 @@ def test_several_files_of_one_task_get_names_of_their_own() -> None:
     stage.api.polls = deque([ports.Succeeded(urls, Decimal(16))])
     stage.go()
     assert set(stage.artifacts.files) == {"tea/j0.mp4", "tea/j0-2.mp4"}
+
+
+def test_frames_come_home_beside_the_video_and_keep_nothing_back() -> None:
+    stage = Stage()
+    stills = (
+        ("first-frame", "http://fake.invalid/f"),
+        ("last-frame", "http://fake.invalid/l.jpg?s"),
+    )
+    video = ("http://fake.invalid/a.mp4",)
+    stage.api.polls = deque([ports.Succeeded(video, Decimal(16), None, stills)])
+    stage.go()
+    assert {*stage.artifacts.files} == {
+        "tea/j0.mp4", "tea/j0-first-frame.png", "tea/j0-last-frame.jpg",
+    }  # fmt: skip
+
+    stage = Stage()
+    stage.api.polls = deque([ports.Succeeded(video, Decimal(16), None, stills[1:])])
+    refusals = [ports.NotCollected("HTTP 404", gone=True)] * 4
+    stage.artifacts.outcomes = deque([WHOLE, *refusals])
+    end = stage.go()
+    assert stage.journal.types()[-1] == "collected"
+    assert "without its last-frame" in end.notes["tea/j0"]
 
 
 def test_a_result_that_is_no_file_becomes_one_where_the_model_promises_that() -> None:

@@ -30,6 +30,8 @@ _Answered: TypeAlias = "ports.Accepted | ports.NotAccepted | ports.Refused | por
 
 _RUNNING = {"waiting", "queuing", "generating"}
 
+_STILLS = {"firstFrameUrl": "first-frame", "lastFrameUrl": "last-frame"}
+
 _SPEAKS_OF_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b", re.IGNORECASE)
 
 _SPEAKS_OF_VALIDATION = re.compile(
@@ -209,7 +211,18 @@ def _succeeded(data: Mapping[str, Json]) -> ports.PollOutcome:
         return ports.StillRunning("success", "ended well, but its result is not there yet")
     urls = next(filter(None, map(_urls, known)), ())
     found = None if urls else next(filter(None, map(_found, known)), None)
-    return ports.Succeeded(urls, _credits(data), found)
+    stills = next(filter(None, map(_stills, known)), ()) if urls else ()
+    return ports.Succeeded(urls, _credits(data), found, stills)
+
+
+def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    """Frames that were asked for beside a video, each the first of its list [D]."""
+    lists = ((name, result.get(key)) for key, name in _STILLS.items())
+    return tuple(
+        (name, urls[0])
+        for name, urls in lists
+        if isinstance(urls, list) and urls and isinstance(urls[0], str)
+    )
 
 
 def _found(result: Mapping[str, Json]) -> Json:

@@ -23,7 +23,7 @@ from kiejobs.core.expiry import SAFE
 from kiejobs.runner.pace import jittered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from kiejobs.core.types import FileRecord
     from kiejobs.ports import World
@@ -34,6 +34,7 @@ JSON = "application/json"
 """The media type of models whose result is a value in the API's own answer."""
 
 _TRIES = 4
+_PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
 class Collector:
@@ -65,19 +66,31 @@ class Collector:
                 self._not_collected(task, outcome)
                 return
             files.append(outcome.file)
+        files += [file async for file in self._stills(task, result)]
         at = self._journal.append(e.Collected(task.attempt_id, tuple(files)))
         self._artifacts.mark(files, at)
         self._progress.job(task.address, "collected")
 
     async def _one(self, task: Task, number: int, result: ports.Succeeded) -> ports.CollectOutcome:
         if result.urls:
-            return await self._bring_home(task, number, result.urls[number - 1])
+            path, kind = _numbered(task.output, number), self._media_type(task.model)
+            return await self._bring_home(task, number, result.urls[number - 1], path, kind)
         if result.found is None or self._media_type(task.model) != JSON:
             return ports.NotCollected("the API says it succeeded, but names no file")
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
         return await self._artifacts.keep(
             data + b"\n", task.output, key=task.task_id, media_type=JSON
         )
+
+    async def _stills(self, task: Task, result: ports.Succeeded) -> AsyncIterator[FileRecord]:
+        """Pictures beside the result. One that does not come is noted and keeps nothing else back."""
+        for name, url in result.stills:
+            path = _beside(task.output, name, url)
+            outcome = await self._bring_home(task, None, url, path, "image/png")
+            if isinstance(outcome, ports.Collected):
+                yield outcome.file
+            else:
+                self._note(task, f"collected without its {name}: {outcome.message}")
 
     def _not_collected(self, task: Task, outcome: ports.NotCollected) -> None:
         if outcome.gone and self._is_old(task):
@@ -94,8 +107,10 @@ class Collector:
             return False
         return self._clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
 
-    async def _bring_home(self, task: Task, number: int, url: str) -> ports.CollectOutcome:
-        path = _numbered(task.output, number)
+    async def _bring_home(
+        self, task: Task, number: int | None, url: str, path: str, media_type: str
+    ) -> ports.CollectOutcome:
+        """`number` among the task's results; None for what comes beside them."""
         outcome: ports.CollectOutcome = ports.NotCollected("not tried")
         refused = 0
         for attempt in range(_TRIES):
@@ -104,7 +119,7 @@ class Collector:
             async with self._downloads:
                 self._progress.job(task.address, "downloading")
                 outcome = await self._artifacts.collect(
-                    url, path, key=task.task_id, media_type=self._media_type(task.model)
+                    url, path, key=task.task_id, media_type=media_type
                 )
             if isinstance(outcome, ports.Collected):
                 return outcome
@@ -113,15 +128,22 @@ class Collector:
                 url = await self._another(task, number, url, refused)
         return outcome
 
-    async def _another(self, task: Task, number: int, url: str, refused: int) -> str:
+    async def _another(self, task: Task, number: int | None, url: str, refused: int) -> str:
         """Another URL of the same result, by turns from recordInfo and from the download-url call."""
-        if refused % 2:
+        if refused % 2 and number is not None:
             outcome = await self._api.poll(task.task_id)
             if isinstance(outcome, ports.Succeeded) and len(outcome.urls) >= number:
                 return outcome.urls[number - 1]
             return url
         made = await self._api.download_url(url)
         return url if isinstance(made, ports.Unanswered) else made
+
+
+def _beside(path: str, name: str, url: str) -> str:
+    """`a.mp4` -> `a-last-frame.png`."""
+    ending = url.partition("?")[0].rpartition(".")[2].lower()
+    stem, dot, _ = path.rpartition(".")
+    return f"{stem if dot else path}-{name}.{ending if ending in _PICTURES else 'png'}"
 
 
 def _numbered(path: str, number: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.sandbox.answers import UNKNOWN_TASK, error, success
 from kiejobs.sandbox.content import make_content
 from kiejobs.sandbox.models import Model
-from kiejobs.sandbox.records import file_names, record
+from kiejobs.sandbox.records import file_names, frame_names, record
 from kiejobs.sandbox.tasks import Task, standing
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class Jobs:
             return None
         model = self._model(task.model)
         names = file_names(task, model)
+        if name in frame_names(task, model).values():
+            return make_content("image/png", model.filled(task.input), f"{task.task_id}-{name}")
         if name not in names:
             return None
         number = names.index(name)

@@ -52,8 +52,18 @@ def _param(task: Task, model: Model) -> str:
 def _result(task: Task, model: Model, base_url: str) -> str:
     if model.output(task.input).media_type == "application/json":
         return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
-    names = file_names(task, model)
-    return compact({"resultUrls": [f"{base_url}/files/{task.task_id}/{name}" for name in names]})
+    at = f"{base_url}/files/{task.task_id}"
+    frames = {key: [f"{at}/{name}"] for key, name in frame_names(task, model).items()}
+    urls = [f"{at}/{name}" for name in file_names(task, model)]
+    return compact({"resultUrls": urls, **frames})
+
+
+def frame_names(task: Task, model: Model) -> dict[str, str]:
+    """The first and the last frame of a video, where they are asked for (documented)."""
+    if model.filled(task.input).get("return_last_frame") is not True:
+        return {}
+    stem = file_names(task, model)[0].partition(".")[0]
+    return {"firstFrameUrl": f"{stem}-first.png", "lastFrameUrl": f"{stem}-last.png"}
 
 
 def file_names(task: Task, model: Model) -> list[str]:
