@@ -177,7 +177,7 @@ def test_null_is_never_sent_so_it_is_no_value() -> None:
 
 def test_several_types_are_a_choice() -> None:
     duration = field("components.yaml", "shore/moving", "duration")
-    assert duration == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+    assert [choice["type"] for choice in duration["anyOf"]] == ["string", "integer"]
 
 
 @pytest.mark.parametrize(
@@ -374,3 +374,87 @@ def test_references_that_multiply_end_early() -> None:
     found = read_page("bomb.json", json.dumps(document), imported="2026-01-01")
     assert found.models == ()
     assert "too large or nested too deeply" in found.problems[0]
+
+
+# --- forms of pages --------------------------------------------------------------------------------
+
+
+def small(model: Any, **input_: Any) -> dict[str, Any]:
+    """An OpenAPI document with one request."""
+    schema = {"properties": {"model": model, "input": {"properties": {"prompt": {}, **input_}}}}
+    body = {"content": {"application/json": {"schema": schema}}}
+    post = {"summary": "Moss", "requestBody": body}
+    return {"openapi": "3.1.0", "paths": {"/api/v1/jobs/createTask": {"post": post}}}
+
+
+MOSS = json.dumps(small({"const": "moss/1"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MOSS,
+        f"\ufeff\n\n{MOSS}",
+        json.dumps({"model": "moss/1", "openapi": MOSS}),
+        f"---\ntitle: Moss\nopenapi: post /api/v1/jobs/createTask\n---\n\n````json post\n{MOSS}\n````\n",
+        f"# Moss\r\n\r\n```json\r\n{MOSS}\r\n```\r\n",
+        f"1. Moss\n\n   ~~~\n   {MOSS}\n   ~~~\n",
+        f"# Moss\n\n```json\n{MOSS}\n",
+        f"info: {{title: Moss}}\nopenapi: 3.0.1\npaths: {json.dumps(small({'enum': ['moss/1']})['paths'])}",
+        "```yaml\nopenapi: nothing\n```\n\n```yaml\n" + MOSS + "\n```",
+    ],
+)
+def test_a_page_has_many_forms(text: str) -> None:
+    found = read_page("moss", text, imported="2026-01-01")
+    assert [made.model for made in found.models] == ["moss/1"]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ({"const": "moss/1"}, None),
+        ({"type": "string", "default": " moss/1 "}, None),
+        ({"type": "string", "examples": ["moss/1"]}, None),
+        ({"type": "string", "example": "moss/1"}, None),
+        ({"type": "string", "description": "- Must be `moss/1` for this endpoint"}, None),
+        ({"type": "string"}, "moss/1"),
+    ],
+)
+def test_an_id_is_found_in_the_surest_place_that_names_one(model: Any, asked: str | None) -> None:
+    answer = {"model": asked, "openapi": small(model)}
+    found = read_page("moss", json.dumps(answer), imported="2026-01-01")
+    assert [made.model for made in found.models] == ["moss/1"]
+
+
+def test_a_key_given_twice_is_told_and_the_first_counts() -> None:
+    fields = "{prompt: {type: string, maxLength: 5}, prompt: {type: string}}"
+    schema = f"{{properties: {{model: {{const: moss/1}}, input: {{properties: {fields}}}}}}}"
+    post = f"{{post: {{requestBody: {{content: {{application/json: {{schema: {schema}}}}}}}}}}}"
+    text = f"openapi: 3.1.0\npaths:\n  /createTask: {post}\n"
+    (made,) = read_page("moss.yaml", text, imported="2026-01-01").models
+    assert made.schema["properties"]["input"]["properties"]["prompt"]["maxLength"] == 5
+    assert any(note.endswith("the key `prompt` is here twice") for note in made.notes)
+
+
+def test_a_description_with_a_document_in_it_is_no_page_of_its_own() -> None:
+    inner = "    ```yaml\n    openapi: 3.0.1\n    paths: {}\n    ```\n"
+    text = f"openapi: 3.0.1\ninfo:\n  description: |\n{inner}{'paths: ' + json.dumps(small({'const': 'moss/1'})['paths'])}"
+    found = read_page("moss", text, imported="2026-01-01")
+    assert [made.model for made in found.models] == ["moss/1"]
+
+
+def test_what_is_made_is_told_by_what_is_shown_where_nothing_else_does() -> None:
+    document = small({"const": "moss/1"})
+    post = document["paths"]["/api/v1/jobs/createTask"]["post"]
+    post["responses"] = {"200": {"example": {"resultUrls": ["https://example.com/a.mp3"]}}}
+    (made,) = read_page("moss", json.dumps(document), imported="2026-01-01").models
+    assert made.schema["x-kiejobs-output"] == {"media_type": "audio/mpeg", "extension": ".mp3"}
+
+
+@pytest.mark.parametrize(
+    "piece", ["```\n", "`", " ", "\n", "#\n", "```\nopenapi: 3\n```\n", "---\n"]
+)
+def test_no_page_takes_long_to_be_taken_apart(piece: str) -> None:
+    """Where the time grew with the square of the length, this would take minutes."""
+    text = piece * (2_000_000 // len(piece))
+    assert read_page("page.md", text, imported="2026-01-01").models == ()

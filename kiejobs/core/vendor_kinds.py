@@ -20,7 +20,7 @@ MOST_CHOICES = 20
 
 _EITHER = re.compile(r"\s*(?:\||,|\bor\b)\s*")
 _CHOICES = ("oneOf", "anyOf")
-_SHARED = ("type", "properties", "items", "required")
+_SHARED = ("type", "properties", "items", "required", "description")
 
 
 def choices_of(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[Schema]]:
@@ -60,7 +60,7 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
     several = [one for one in types if one != "null"] if isinstance(types, list) else []
     if len(set(map(str, several))) < 2 or "enum" in node or "const" in node:
         return ({**node, "type": several[0]} if several else node), []
-    bare = {key: value for key, value in node.items() if key not in {"description", "default"}}
+    bare = {key: value for key, value in node.items() if key != "default"}
     return node, [{**bare, "type": one} for one in several[:MOST_CHOICES]]
 
 

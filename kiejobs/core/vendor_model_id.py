@@ -4,7 +4,7 @@ In: the schema of `model`, the page's examples, the operation. Out: ids that are
 problems. Touches nothing.
 
 The rule: what `enum` lists, else `const`, else `default`, else the schema's examples, else what the
-examples of whole requests name. One case goes against `enum`: it names one model, while the example of
+examples of whole requests name, else what the discovery API was asked about, else what prose says it must be. One case goes against `enum`: it names one model, while the example of
 the request names another one that the operation is called after. Then a page was copied and its enum
 forgotten.
 """
@@ -21,6 +21,7 @@ Schema = dict[str, Any]
 
 MOST_MODELS = 50
 
+_MUST_BE = re.compile(r"[Mm]ust be [`'\"]([^`'\"\s]{1,100})[`'\"]")
 _ODD = re.compile(r"[^a-z0-9]+")
 
 
@@ -31,10 +32,12 @@ class Named:
     problems: tuple[str, ...]
 
 
-def model_ids(schema: Any, examples: list[Schema], operation: Schema) -> Named:
-    """The models, with what is odd about their names."""
+def model_ids(
+    schema: Any, examples: list[Schema], operation: Schema, asked: str | None = None
+) -> Named:
+    """The models, with what is odd about their names. `asked` is what the discovery API was asked about."""
     shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
-    listed = listed_models(schema) or shown
+    listed = listed_models(schema) or shown or _told(schema, asked)
     notes: list[str] = []
     copied = _copied(listed, shown, operation)
     if copied is not None:
@@ -71,6 +74,13 @@ def listed_models(schema: Any) -> list[str]:
         if found:
             return found
     return []
+
+
+def _told(schema: Any, asked: str | None) -> list[str]:
+    """What is left to go by: the question, or prose like "Must be `vendor/model`"."""
+    prose = schema.get("description") if isinstance(schema, dict) else None
+    found = _MUST_BE.findall(prose[:2_000]) if isinstance(prose, str) else []
+    return [asked.strip()] if asked else list(dict.fromkeys(found))
 
 
 def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:

@@ -8,6 +8,7 @@ A model's id comes from the schema of `model`, never from a path: pages lie else
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from kiejobs.core.vendor_refs import References, TooMuch, both
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kiejobs.core.vendor_text import ApiDocument
+
 Schema = dict[str, Any]
 
 
@@ -25,7 +28,7 @@ class Request:
     """One model's request.
 
     `input` is its schema with references written out, `examples` are whole inputs that the page shows,
-    `size` is about the number of values in it. `words` say what the operation is for in a few words, `prose` in many.
+    `size` is about the number of values in it. `answer` is what the page shows of an outcome. `words` say what the operation is for in a few words, `prose` in many.
     """
 
     model: str
@@ -34,16 +37,17 @@ class Request:
     words: str
     prose: str
     version: str
+    answer: str
     size: int
     notes: tuple[str, ...]
 
 
-def requests_of(name: str, document: Mapping[str, Any]) -> tuple[list[Request], list[str]]:
+def requests_of(name: str, document: ApiDocument) -> tuple[list[Request], list[str]]:
     """All requests of the document; problems only where one can't be taken in."""
     found: list[Request] = []
     problems: list[str] = []
     others: list[str] = []
-    for path, operation in _operations(document):
+    for path, operation in _operations(document.root):
         place = f"{name}: POST {path[:200]}"
         try:
             requests, wrong, other = _requests(document, path, operation)
@@ -59,10 +63,10 @@ def requests_of(name: str, document: Mapping[str, Any]) -> tuple[list[Request], 
 
 
 def _requests(
-    document: Mapping[str, Any], path: str, operation: Schema
+    document: ApiDocument, path: str, operation: Schema
 ) -> tuple[list[Request], list[str], list[str]]:
     """Requests; what is wrong; what is no request of ours."""
-    references = References(document)
+    references = References(document.root)
     media = _json_content(references, operation)
     body = references.written_out(media.get("schema", {}))
     found: list[Request] = []
@@ -77,17 +81,24 @@ def _requests(
             others.append(f"its body has no {what}: createTask takes {{model, input}}")
             continue
         examples = _examples(references, media, variant)
-        named = model_ids(fields["model"], examples, operation)
+        named = model_ids(fields["model"], examples, operation, document.model)
         problems += named.problems
-        notes = [*references.notes, *_other_fields(fields), *_elsewhere(path), *named.notes]
+        notes = [
+            *document.notes,
+            *references.notes,
+            *_other_fields(fields),
+            *_elsewhere(path),
+            *named.notes,
+        ]
         found += [
             Request(
                 model=model,
                 input=fields["input"],
                 examples=_inputs(examples, model, known),
-                words=_words(document, operation, path),
+                words=_words(document.root, operation, path),
                 prose=str(operation.get("description", ""))[:20_000],
-                version=str(document.get("openapi", ""))[:20],
+                version=str(document.root.get("openapi", ""))[:20],
+                answer=_answer(operation),
                 size=references.values,
                 notes=tuple(notes),
             )
@@ -157,6 +168,12 @@ def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
     parts = [operation.get("summary"), operation.get("operationId"), title]
     parts += tags if isinstance(tags, list) else []
     return " | ".join(str(part)[:300] for part in [*parts, path] if part)
+
+
+def _answer(operation: Schema) -> str:
+    """Whatever the page shows of outcomes, as text: the endings of addresses tell what is made."""
+    shown = [operation.get(key) for key in ("responses", "callbacks")]
+    return json.dumps(shown, default=str)[:50_000]
 
 
 # --- examples --------------------------------------------------------------------------------------

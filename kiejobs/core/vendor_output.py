@@ -1,13 +1,16 @@
 """What a model makes, by what its page says of itself.
 
-In: the model's id, the operation's words, the fields. Out: media type and extension, as
+In: a request as a page describes it, its fields. Out: media type and extension, as
 `x-kiejobs-output` has them. Touches nothing.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kiejobs.core.vendor_openapi import Request
 
 Schema = dict[str, Any]
 
@@ -28,33 +31,55 @@ _FORMATS = {
     "mp3": ("audio/mpeg", ".mp3"),
     "wav": ("audio/wav", ".wav"),
 }
-# From the surest sign to the weakest; each looks at the model's id, then at the operation's words.
-_SIGNS = (
-    ("json", r"(?:speech|audio|video|image)-to-text|transcri|\bocr\b"),
+# From the surest sign to the weakest. Each tier looks at the model's id first, then at the words.
+_TIERS = (
     (
-        "audio",
-        r"text-to-(?:speech|dialogue|music|audio|sound)|audio-isolation|voice-?clon|sound-effect|\btts\b",
+        ("json", r"-to-text\b|transcri|\bocr\b"),
+        (
+            "audio",
+            r"-to-(?:speech|dialogue|music|audio|sound)|audio-isolation|sound-effect|\btts\b",
+        ),
+        ("video", r"-to-video\b|\b[a-z]2v\b|video-?edit"),
+        ("image", r"-to-image\b|image-?edit|remove-background"),
     ),
-    ("video", r"-?to-?video\b|[a-z]2v\b|video-edit|video-upscale|\bvideo\b"),
     (
-        "image",
-        r"-?to-?image\b|image-edit|image-upscale|remove-background|\bimage\b|inpaint|upscale",
+        ("video", r"\bvideos?\b"),
+        ("image", r"\bimages?\b"),
+        ("audio", r"(?:music|audio|voice|speech)-+models"),
     ),
-    ("video", r"video models|animate|motion|avatar|lip-?sync"),
-    ("image", r"image\s+models|photo|picture"),
-    ("audio", r"(?:music|audio|voice|speech) models|music|speech"),
+    (
+        ("video", r"animate|motion|avatar|lip-?sync|storyboard"),
+        ("image", r"upscale|inpaint|photo|picture"),
+        ("audio", r"music|speech|voice"),
+    ),
 )
+_SHOWN = (
+    ("json", r"resultObject"),
+    ("video", r"\.(?:mp4|mov|webm)\b"),
+    ("image", r"\.(?:png|jpe?g|webp)\b"),
+    ("audio", r"\.(?:mp3|wav|m4a)\b"),
+)
+_BLANKS = re.compile(r"[_\s]+")
 
 
-def output_of(model: str, words: str, prose: str, fields: Schema) -> tuple[Schema, str | None]:
+def output_of(request: Request, fields: Schema) -> tuple[Schema, str | None]:
     """`x-kiejobs-output`, and a note where it is a guess."""
-    for text in (model, words):
-        flat = re.sub(r"[_\s]+", "-", text.lower()) + " " + re.sub(r"\s+", " ", text.lower())
-        for kind, sign in _SIGNS:
-            if re.search(sign, flat):
+    texts = [_BLANKS.sub("-", text.lower()) for text in (request.model, request.words)]
+    for tier in _TIERS:
+        for text in texts:
+            kind = _first(tier, text)
+            if kind is not None:
                 return _as_asked(kind, fields), None
-    guess = next((kind for kind in ("video", "image", "audio") if kind in prose.lower()), "video")
+    shown = _first(_SHOWN, request.answer)
+    if shown is not None:
+        return _as_asked(shown, fields), None
+    prose = request.prose.lower()
+    guess = next((kind for kind in ("video", "image", "audio") if kind in prose), "video")
     return _as_asked(guess, fields), f"nothing on the page says what it makes; taken for {guess}"
+
+
+def _first(signs: tuple[tuple[str, str], ...], text: str) -> str | None:
+    return next((kind for kind, sign in signs if re.search(sign, text)), None)
 
 
 def _as_asked(kind: str, fields: Schema) -> Schema:

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 6_000
 
 _KEPT = 2_000  # a page may refer to one description from many fields
 

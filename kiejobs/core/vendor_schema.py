@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-
 from kiejobs.core.vendor_branches import one_shape
 from kiejobs.core.vendor_examples import against_examples
 from kiejobs.core.vendor_field import Around, fields_of
@@ -36,11 +34,10 @@ def model_schema(request: Request, digest: str, imported: str) -> tuple[Schema, 
     fields, required = fields_of(node, around)
     if not fields:
         raise NoModel("its `input` has no fields")
-    output, guess = output_of(request.model, request.words, request.prose, fields)
+    output, guess = output_of(request, fields)
     notes += [guess] if guess else []
     schema = _whole(request, _input(fields, required, rules), output)
     schema["x-kiejobs-source"] = [_source(request, digest, imported)]
-    Draft202012Validator.check_schema(schema)
     notes += against_examples(schema, request.examples)
     return schema, [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
 

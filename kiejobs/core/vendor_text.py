@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from kiejobs.core.document import read_document
@@ -19,31 +20,47 @@ MOST_CHARACTERS = 4_000_000
 """The largest page known is a hundredth of this."""
 
 MOST_BLOCKS = 20
+MOST_NOTES = 50
 
-_PLAIN = re.compile(r"\s*(?:---[ \t]*\n)?(?:\s*#.*\n)*\s*[\"']?openapi[\"']?\s*:")
+_PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
+_TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
 _FENCE = re.compile(
-    r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,}|~{3,})(?P<word>[^`\n]*)$", re.MULTILINE
+    r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE
 )
-_OPENAPI = re.compile(r"""^\s*["']?openapi["']?\s*:""", re.MULTILINE)
+_OPENAPI = re.compile(
+    r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
+)
 # What our YAML reader refuses in a job file; in a page nobody meant anything by it.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
 )
 
 
-def documents_of(name: str, text: str) -> tuple[list[dict[str, Any]], list[str]]:
+@dataclass(frozen=True, slots=True)
+class ApiDocument:
+    """`root` is the OpenAPI document; `model` what the discovery API was asked about; `notes` are of the
+    reader, each with its place.
+    """
+
+    root: dict[str, Any]
+    model: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     """Every OpenAPI document of the page, in its order."""
     if len(text) > MOST_CHARACTERS:
         return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
     text = _INVISIBLE.sub(" ", text.removeprefix("\ufeff"))
-    documents: list[dict[str, Any]] = []
+    documents: list[ApiDocument] = []
     problems: list[str] = []
     for block in _blocks(text):
-        value, found = _value(name, block)
-        problems += found
-        document = _openapi(value)
+        value, told = _value(name, block)
+        document = _openapi(name, value, told)
         if document is not None:
             documents.append(document)
+        elif value is None:
+            problems += told
     if not documents and not problems:
         problems.append(f"{name}: no OpenAPI document is in it")
     return documents, problems
@@ -51,8 +68,19 @@ def documents_of(name: str, text: str) -> tuple[list[dict[str, Any]], list[str]]
 
 def _blocks(text: str) -> list[str]:
     """What may be a document, each behind as many empty lines as stand above it in the page."""
-    if text.lstrip().startswith("{") or _PLAIN.match(text):
+    first = _first_line(text)
+    if first.startswith("{") or _PLAIN.match(first):
         return [text]
+    return _fenced(text) or ([text] if _TOP_LEVEL.search(text) else [])
+
+
+def _first_line(text: str) -> str:
+    """The first line that is no comment and no `---`."""
+    lines = (line.strip() for line in text[:10_000].splitlines())
+    return next((line for line in lines if line and line != "---" and line[0] != "#"), "")
+
+
+def _fenced(text: str) -> list[str]:
     blocks: list[str] = []
     at, line, counted = 0, 0, 0
     while len(blocks) < MOST_BLOCKS and (opening := _FENCE.search(text, at)) is not None:
@@ -86,7 +114,7 @@ def _value(name: str, block: str) -> tuple[Any, list[str]]:
             pass  # YAML in braces, or broken: the reader below tells where
     document, problems = read_document(Source(name, block.encode()))
     told = [f"{problem.place or name}: {problem.message}" for problem in problems]
-    return (None, told) if document is None else (document.root, [])
+    return (None if document is None else document.root), told[:MOST_NOTES]
 
 
 def _number(written: str) -> float | str:
@@ -108,12 +136,16 @@ def _whole(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _openapi(value: Any) -> dict[str, Any] | None:
+def _openapi(name: str, value: Any, told: list[str]) -> ApiDocument | None:
     """The document itself, or the one within the discovery API's answer."""
-    for _ in range(3):
+    model: str | None = None
+    for _ in range(4):
+        if isinstance(value, str):
+            value, _ = _value(name, value)
         if not isinstance(value, dict):
             return None
         if isinstance(value.get("paths"), dict):
-            return value
+            return ApiDocument(value, model, tuple(told))
+        model = value["model"] if isinstance(value.get("model"), str) else model
         value = value.get("openapi") or value.get("data")
     return None
