@@ -10,6 +10,7 @@ to the next. stdout and stderr come together, as on a terminal. Where a page and
 - A time is as good as any other.
 - Task ids, attempt ids and run ids are bound where they first appear: from there on the page's id
   means the one that was really given, in output and in commands alike.
+- That a price has grown old by now is left out.
 - Progress lines (`[2/8] collected …`) are left out: their order is chance, and on a terminal they are
   a live display.
 
@@ -46,6 +47,8 @@ _TOKEN = re.compile(
     r"|(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC))"
     r"|(?P<any>\.\.\.)"
 )
+_OLD_PRICES = re.compile(r"; older than 90 days: .*$")
+"""Prices grow old while a page stays as it is."""
 _TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC)"
 
 
@@ -184,7 +187,8 @@ class Session:
         )
         self._code = ran.returncode
         lines = ran.stdout.decode().splitlines()
-        return tuple(line.rstrip() for line in lines if not _PROGRESS.match(line))
+        lines = [_OLD_PRICES.sub("", line.rstrip()) for line in lines]
+        return tuple(line for line in lines if not _PROGRESS.match(line))
 
 
 def _clone(folder: Path) -> None:

@@ -40,7 +40,7 @@ def table(text: str) -> PriceTable:
 def wrong(text: str) -> list[str]:
     prices = read(text)
     assert list(prices.table) == [] or not prices.problems.fatal
-    return [told(problem) for problem in prices.problems]
+    return [told(problem).replace("prices.yaml:", "") for problem in prices.problems]
 
 
 def one(body: str) -> str:

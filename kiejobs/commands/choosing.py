@@ -81,7 +81,12 @@ def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledg
 
     jobs = {name: job for name, job in view.manifest["jobs"].items() if is_chosen(name, job)}
     document = {**view.manifest, "jobs": jobs, "totals": totals(jobs.values())}
-    return replace(view, manifest=document, attempts=[*filter(takes, view.attempts)])
+    return replace(
+        view,
+        manifest=document,
+        attempts=[*filter(takes, view.attempts)],
+        settled=[*filter(takes, view.settled)],
+    )
 
 
 def _selectable(

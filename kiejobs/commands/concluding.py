@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import read_journal
 from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.viewing import Ending, attempts_of, view_of
+from kiejobs.commands.viewing import Ending, view_of
 from kiejobs.core import events as e
 from kiejobs.core.errors import ExitCode, JournalProblem
 from kiejobs.core.fold import JournalRecord, Timed
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.carrying import Errand
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Json
 
@@ -37,14 +37,14 @@ NOTHING_DONE = RunEnd({}, 0)
 
 def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form: str) -> ExitCode:
     """Write the manifests, tell the report, and say how it ended."""
-    code, document, attempts = _outcome(errand, end, space)
+    code, document, record, ledger = _outcome(errand, end, space)
     stopped = errand.spending.stopped
     if errand.journal.is_born:
         _finish(errand, code, screen)
     errand.journal.close()
     refresh_manifests(space, errand.journal.run_id)
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
-    view = view_of(space, document, attempts, Ending(int(code), told, end.notes))
+    view = view_of(space, record, ledger, document, Ending(int(code), told, end.notes))
     if any(attempt.conflicts for attempt in view.attempts):
         screen.say(
             f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
@@ -66,8 +66,8 @@ def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
 
 def _outcome(
     errand: Errand, end: RunEnd, space: Workspace
-) -> tuple[ExitCode, dict[str, Json], list[Attempt]]:
-    """The exit code, the run's manifest and its own attempts, from what the journals say now."""
+) -> tuple[ExitCode, dict[str, Json], JournalRecord, Ledger]:
+    """The exit code and the run's manifest, from what the journals say now, which comes along."""
     journals = space.journals()
     ledger = space.ledger(journals)
     if errand.journal.is_born:
@@ -78,7 +78,7 @@ def _outcome(
     document = manifest(record, ledger, also=followed)
     jobs = document["jobs"].values()
     states = [_verdict(job, ledger) for job in jobs]
-    return _exit_code(states, end, errand), document, attempts_of(errand.header.run_id, ledger)
+    return _exit_code(states, end, errand), document, record, ledger
 
 
 def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.commands.loading import campaign_of, load
-from kiejobs.commands.planning import diff_of, make_plan
+from kiejobs.commands.planning import diff_of, make_plan, prices_of
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.schema_words import suggest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.explain_report import explain_document, explain_text
+from kiejobs.reports.explain_report import Beside, explain_document, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.workspace import Where, Workspace
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
+    from kiejobs.core.price_ages import AgedPrice
 
 
 def explain(
@@ -39,8 +40,9 @@ def explain(
     diff = diff_of(loaded, change, ledger) or []
     history = ledger.at(address)
     inputs = loaded.expansion.job(change.number).files if change.number is not None else ()
+    beside = Beside(inputs, _price_of(change, loaded, space))
     if form == "json":
-        screen.show(json_text(explain_document(change, diff, history, inputs=inputs)))
+        screen.show(json_text(explain_document(change, diff, history, beside=beside)))
     else:
         text = explain_text(
             change,
@@ -49,10 +51,16 @@ def explain(
             color=screen.color_out,
             file=file,
             flag=space.flag,
-            inputs=inputs,
+            beside=beside,
         )
         screen.show(text)
     return ExitCode.DONE
+
+
+def _price_of(change: Change, loaded: Loaded, space: Workspace) -> AgedPrice | None:
+    """None for what is no longer wanted."""
+    prices = prices_of(loaded, space) if change.number is not None else ()
+    return next((one for one in prices if one.model == change.model), None)
 
 
 def _line_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from kiejobs.adapters.checkout import below_root
 from kiejobs.commands.approving import plan_file_keys
-from kiejobs.commands.planning import usd_per_credit, widest_address
+from kiejobs.commands.planning import prices_of, usd_per_credit, widest_address
 from kiejobs.reports.markdown_plan import PlanMarkdown
 from kiejobs.reports.own_schemas_words import own_schemas_markdown, own_schemas_text
 from kiejobs.reports.plan_report import PlanJson, PlanText
@@ -51,18 +51,19 @@ class PlanFormats:
         self._space = space
         self._left = left
         self._broken = broken
+        self._prices = prices_of(loaded, space)
 
     def words(self, form: str, *, color: bool) -> Words:
         """For stdout."""
         if form == "json":
-            return _Json(PlanJson(self._loaded.jobfile.campaign))
+            return _Json(PlanJson(self._loaded.jobfile.campaign, self._prices))
         return self._markdown() if form == "markdown" else self._text(color=color)
 
     def file_words(self, form: str, retry: Sequence[str]) -> Words:
         """For a file. As JSON that is a plan file, which `run --plan` takes."""
         if form == "json":
             more = plan_file_keys(self._loaded, self._wanted, retry, self._space)
-            return _Json(PlanJson(self._loaded.jobfile.campaign, more))
+            return _Json(PlanJson(self._loaded.jobfile.campaign, self._prices, more))
         return self.words(form, color=False)
 
     def _text(self, *, color: bool) -> Words:
@@ -73,6 +74,7 @@ class PlanFormats:
             usd_per_credit(loaded),
             space.flag,
             rehearsal=space.sandbox,
+            prices=self._prices,
         )
         return _Text(table, loaded, self._left)
 
@@ -84,6 +86,7 @@ class PlanFormats:
             usd_per_credit(loaded),
             space.flag,
             rehearsal=space.sandbox,
+            prices=self._prices,
         )
         return _Markdown(comment, loaded.own_schemas, self._left, self._broken)
 

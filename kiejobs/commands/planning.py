@@ -14,6 +14,7 @@ from kiejobs.commands.choosing import selection_of
 from kiejobs.core.errors import UsageProblem
 from kiejobs.core.local_files import refs_in
 from kiejobs.core.plan import Action, Plan, difference, selectable
+from kiejobs.core.price_ages import aged_prices
 from kiejobs.reports.screen import width
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.workspace import Workspace
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, FieldChange
+    from kiejobs.core.price_ages import AgedPrice
     from kiejobs.core.types import Json
 
 
@@ -98,6 +100,12 @@ def usd_per_credit(loaded: Loaded) -> Decimal | None:
     prices = [loaded.expansion.prices.of(model) for model in loaded.expansion.spec_of]
     known = {None if price is None else price.usd_per_credit for price in prices}
     return known.pop() if len(known) == 1 else None
+
+
+def prices_of(loaded: Loaded, space: Workspace) -> tuple[AgedPrice, ...]:
+    """The prices of the file's models, with their age today."""
+    models = dict.fromkeys(loaded.expansion.spec_of)
+    return aged_prices(loaded.expansion.prices, models, space.clock().now().date())
 
 
 def widest_address(loaded: Loaded) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.commands.choosing import narrowed
 from kiejobs.commands.records import find_run
-from kiejobs.commands.viewing import Ending, attempts_of, view_of
+from kiejobs.commands.viewing import Ending, view_of
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.commands.writing import files_by_ending, write
 from kiejobs.core import events as e
@@ -45,8 +45,7 @@ def report(
     record = find_run(space, journals, name)
     origin = record.header.origin if record.header else None
     ledger = fold(journals, origin)
-    mine = attempts_of(record.run_id, ledger)
-    view = view_of(space, manifest(record, ledger), mine, _ending(record))
+    view = view_of(space, record, ledger, manifest(record, ledger), _ending(record))
     if select:
         view = narrowed(view, select, space, ledger)
     for path, kind in targets:

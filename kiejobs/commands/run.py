@@ -26,6 +26,7 @@ from kiejobs.commands.planning import (
     diff_of,
     does_something,
     make_plan,
+    prices_of,
     require_selected,
     usd_per_credit,
     widest_address,
@@ -147,6 +148,7 @@ def _show(
         usd_per_credit(loaded),
         space.flag,
         rehearsal=space.sandbox,
+        prices=prices_of(loaded, space),
     )
     tell(text.header())
     for line, diff in lines:

@@ -16,6 +16,7 @@ from kiejobs.commands.loading import campaign_of
 from kiejobs.commands.workspace import open_workspace
 from kiejobs.core.errors import ExitCode
 from kiejobs.core.expiry import expires_at, is_past_safety
+from kiejobs.core.price_drift import latest_price_drifts
 from kiejobs.core.types import State
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.status_report import Expiring, StatusView, status_document, status_text
@@ -77,6 +78,7 @@ def _view(
         gone=[attempt for attempt in mine if attempt.gone is not None],
         expiring=None if expiring is None else _expiring([*open_, *due], expiring, space),
         callbacks=sorted(a.times["called"] for a in everywhere if "called" in a.times),
+        price_drifts=latest_price_drifts(everywhere),
         now=space.clock().now(),
         committed=_committed(everywhere) if select else ledger.committed(campaign),
         runs=sorted(ledger.runs),

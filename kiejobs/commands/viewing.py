@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.journal import JOURNAL
 from kiejobs.commands.records import manifest_path
+from kiejobs.core import events as e
 from kiejobs.reports.run_view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kiejobs.commands.workspace import Workspace
+    from kiejobs.core.fold import JournalRecord
     from kiejobs.core.ledger import Attempt, Ledger
     from kiejobs.core.types import Json
 
@@ -38,8 +40,20 @@ def attempts_of(run_id: str, ledger: Ledger) -> list[Attempt]:
     return [attempt for attempt in ledger.attempts() if attempt.run_id == run_id]
 
 
+def settled_by(record: JournalRecord, ledger: Ledger) -> list[Attempt]:
+    """What a run reserved or saw the end of: a detached run's jobs end in a later `collect`."""
+    ends = (timed.event for timed in record.events)
+    seen = {event.attempt_id for event in ends if isinstance(event, e.Succeeded)}
+    own = record.run_id
+    return [a for a in ledger.attempts() if a.run_id == own or a.attempt_id in seen]
+
+
 def view_of(
-    space: Workspace, document: Mapping[str, Json], attempts: Sequence[Attempt], ending: Ending
+    space: Workspace,
+    record: JournalRecord,
+    ledger: Ledger,
+    document: Mapping[str, Json],
+    ending: Ending,
 ) -> RunView:
     run_id = document["run_id"]
     return RunView(
@@ -47,7 +61,8 @@ def view_of(
         notes=ending.notes,
         stopped=ending.stopped,
         exit_code=ending.exit_code,
-        attempts=attempts,
+        attempts=attempts_of(run_id, ledger),
+        settled=settled_by(record, ledger),
         flag=space.flag,
         rehearsal=space.sandbox,
         outputs=space.outputs.as_posix(),

@@ -6,7 +6,7 @@ schemas/documents/explain.schema.json. Touches nothing.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan import Action
@@ -19,6 +19,7 @@ from kiejobs.reports.documents import (
 )
 from kiejobs.reports.next_steps import doubt_steps
 from kiejobs.reports.paint import Paint, state_words
+from kiejobs.reports.price_words import price_entry, prices_words
 from kiejobs.reports.screen import clean, columns, moment, price_text, quoted, shortened
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.plan import Change, FieldChange
+    from kiejobs.core.price_ages import AgedPrice
     from kiejobs.core.types import Json, LocalFile
 
 _LONGEST = 160
@@ -58,6 +60,17 @@ _FREE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside the plan's line: the local files that the request points at, its price."""
+
+    inputs: Sequence[LocalFile] = ()
+    price: AgedPrice | None = None
+
+
+NOTHING = Beside()
+
+
 def explain_text(
     change: Change,
     diff: Sequence[FieldChange],
@@ -66,19 +79,17 @@ def explain_text(
     color: bool = False,
     file: str | None = None,
     flag: str = "",
-    inputs: Sequence[LocalFile] = (),
+    beside: Beside = NOTHING,
 ) -> str:
-    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown; `inputs`
-    are the local files that the request points at.
-    """
+    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
     paint = Paint(color)
     told, commands = _next(change, file, flag)
     lines = [paint.bold(clean(change.address)), *_why(change, diff, paint), "", told]
     lines += [f"    {command}" for command in commands]
     lines += [
         "",
-        *_identity(change),
-        *_inputs(inputs),
+        *_identity(change, beside.price),
+        *_inputs(beside.inputs),
         "",
         *_history(change, _bought(change, history), paint),
     ]
@@ -92,7 +103,7 @@ def explain_document(
     *,
     file: str | None = None,
     flag: str = "",
-    inputs: Sequence[LocalFile] = (),
+    beside: Beside = NOTHING,
 ) -> dict[str, Json]:
     told, commands = _next(change, file, flag)
     return {
@@ -109,7 +120,8 @@ def explain_document(
         "credits": money_or_null(change.credits),
         "diff": diff_document(diff),
         "history": [attempt_document(attempt) for attempt in _bought(change, history)],
-        "inputs": [asdict(file) for file in inputs],
+        "inputs": [asdict(file) for file in beside.inputs],
+        "price": beside.price and price_entry(beside.price),
         "next": {"message": told, "commands": list(commands)},
     }
 
@@ -158,13 +170,21 @@ def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _identity(change: Change) -> list[str]:
+def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
     rows = [
         ("fingerprint", clean(change.fingerprint)),
         ("model", clean(change.model)),
         ("take", str(change.take)),
+        *_price(change, aged),
     ]
     return [f"  {line}" for line in columns(rows)]
+
+
+def _price(change: Change, aged: AgedPrice | None) -> Iterator[tuple[str, str]]:
+    if aged is not None:
+        yield "price", f"{price_text(change.price)}; {prices_words([aged])}"
+        if aged.price is not None and aged.price.note:
+            yield "", shortened(clean(aged.price.note), _LONGEST)
 
 
 def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:

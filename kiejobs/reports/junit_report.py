@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kiejobs.reports.paint import state_words
+from kiejobs.reports.price_drift_report import drift_words
 from kiejobs.reports.run_view import Standing
 from kiejobs.reports.screen import clean
 
@@ -47,6 +48,9 @@ def report_junit(view: RunView) -> str:
     for name in ("run_id", "created_with"):
         value = _xml(str(view.manifest[name]))
         ET.SubElement(properties, "property", {"name": name, "value": value})
+    for drift in view.price_drifts:
+        value = _xml(drift_words(drift))
+        ET.SubElement(properties, "property", {"name": "price_drift", "value": value})
     for job in view.jobs:
         _case(suite, job)
     ET.indent(suites)

@@ -25,6 +25,7 @@ from kiejobs.reports.markdown import (
 )
 from kiejobs.reports.next_steps import doubt_steps
 from kiejobs.reports.policy_report import breaches_text
+from kiejobs.reports.price_words import needs_a_look, prices_words
 from kiejobs.reports.screen import REHEARSED, clean, credits_text, plural, price_text, shortened
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Attempt
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
     from kiejobs.core.policy_rules import Breach
+    from kiejobs.core.price_ages import AgedPrice
 
 _ROWS = 28_000  # characters for the table
 _DIFFS = 16_000  # for what differs
@@ -42,13 +44,14 @@ _BROKEN = 4_000  # for rules of a policy
 _DOUBTED = 10  # jobs of it
 _ADDRESS = 160
 _DETAIL = 120
+_PRICES = 400
 
 
 class PlanMarkdown:
     """`add` each change, then ask for the `text`. What is done already is counted and not listed.
 
     `file` is the job file's name below the repository's root, for the marker in the first line. `flag`
-    is added to commands that are shown.
+    is added to commands that are shown. `prices` are those that it reckons with.
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class PlanMarkdown:
         flag: str = "",
         *,
         rehearsal: bool = False,
+        prices: Sequence[AgedPrice] = (),
     ) -> None:
+        self._prices = prices
         self._campaign = campaign
         self._file = file
         self._usd = usd_per_credit
@@ -95,7 +100,7 @@ class PlanMarkdown:
                 f"### kiejobs plan: {code(self._campaign)}{mark}"
             ),
             f"**{'; '.join(self._counts(totals))}**",
-            self._jobs(totals),
+            " ".join([self._jobs(totals), *self._price_line(totals)]),
             "\n".join(f"- {line}" for line in self._warnings(totals, budget_left)),
             *_broken(broken),
             *self._table(),
@@ -128,6 +133,11 @@ class PlanMarkdown:
             return price_text(None)
         more = f" and {totals.unpriced:,} at an unknown price" if totals.unpriced else ""
         return f"{price_text(totals.credits, self._usd)}{more}"
+
+    def _price_line(self, totals: PlanTotals) -> Iterator[str]:
+        if self._prices and totals.actions[Action.SUBMIT]:
+            mark = "\u26a0\ufe0f " if needs_a_look(self._prices) else ""
+            yield f"{mark}Prices: {code(prices_words(self._prices), _PRICES)}."
 
     def _jobs(self, totals: PlanTotals) -> str:
         """What became of the number of jobs, against what earlier runs know."""

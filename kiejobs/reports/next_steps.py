@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.paint import Paint
+from kiejobs.reports.price_drift_report import drift_cure
 from kiejobs.reports.run_view import Standing
 from kiejobs.reports.screen import clean, moment, plural, price_text, quoted, shortened
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.ledger import Attempt
+    from kiejobs.core.price_drift import PriceDrift
     from kiejobs.core.types import Json
     from kiejobs.reports.run_view import JobView, RunView
 
@@ -67,7 +69,12 @@ def steps_after(view: RunView) -> list[Step]:
     counts = Counter(job.standing for job in jobs)
     if view.stopped is not None:
         steps.append(_stopped(view.stopped, counts, view))
-    return steps + list(_by_standing(counts, view))
+    return [*steps, *_by_standing(counts, view), *drift_steps(view.price_drifts)]
+
+
+def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
+    """For each model that charged otherwise than planned."""
+    return [Step("price_drift", drift_cure(drift), title="Price drift") for drift in drifts]
 
 
 def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:

@@ -14,6 +14,7 @@ from kiejobs.core.plan import Action
 from kiejobs.reports.diff_words import diff_lines
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
 from kiejobs.reports.paint import Paint
+from kiejobs.reports.price_words import needs_a_look, price_entry, prices_words
 from kiejobs.reports.screen import (
     REHEARSED,
     clean,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.price_ages import AgedPrice
     from kiejobs.core.types import Json
 
 _REASON = 16  # columns: as wide as `no_longer_wanted`
@@ -41,7 +43,7 @@ class PlanText:
 
     `width_of_addresses` in columns, since nothing is known about the lines to come. Credits stand only
     in lines that spend. `flag` is added to commands that are shown, e.g. ` --sandbox`; a `rehearsal` says
-    that it is one.
+    that it is one. `prices` are those that it reckons with.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class PlanText:
         flag: str = "",
         *,
         rehearsal: bool = False,
+        prices: Sequence[AgedPrice] = (),
     ) -> None:
+        self._prices = prices
         self._paint = Paint(color)
         self._width = max(width_of_addresses, len("address"))
         self._usd = usd_per_credit
@@ -85,7 +89,14 @@ class PlanText:
         headline = f"{clean(campaign)}: {counts}{self._and_so(buys=buys)}"
         warnings = self._warnings(totals, budget_left)
         digest = [self._paint.dim(f"digest: {totals.digest}")] if buys else []
-        return "\n".join(["", self._paint.bold(headline), *warnings, *digest])
+        prices = self._price_line() if buys else []
+        return "\n".join(["", self._paint.bold(headline), *prices, *warnings, *digest])
+
+    def _price_line(self) -> list[str]:
+        if not self._prices:
+            return []
+        line = f"prices: {prices_words(self._prices)}"
+        return [self._paint.loud(line) if needs_a_look(self._prices) else self._paint.dim(line)]
 
     def _and_so(self, *, buys: bool) -> str:
         if buys:
@@ -150,11 +161,17 @@ class PlanText:
 class PlanJson:
     """The document, keys sorted, one change a line: `header`, `line` for each change, `footer`.
 
-    `more` is what a plan file has besides.
+    `prices` are those that it reckons with; `more` is what a plan file has besides.
     """
 
-    def __init__(self, campaign: str, more: Mapping[str, Json] | None = None) -> None:
+    def __init__(
+        self,
+        campaign: str,
+        prices: Sequence[AgedPrice] = (),
+        more: Mapping[str, Json] | None = None,
+    ) -> None:
         self._campaign = campaign
+        self._prices = prices
         self._more = more or {}
         self._comma = ""
 
@@ -170,6 +187,7 @@ class PlanJson:
             **self._more,
             "digest": totals.digest,
             "format_version": FORMAT_VERSION,
+            "prices": [price_entry(one) for one in self._prices],
             "totals": _totals(totals),
         }
         return f"\n], {json_text({key: rest[key] for key in sorted(rest)}, None)[1:]}\n"

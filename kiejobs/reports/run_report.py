@@ -13,6 +13,7 @@ from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.next_steps import step_lines, steps_after
 from kiejobs.reports.paint import Paint, state_words
+from kiejobs.reports.price_drift_report import drift_entry
 from kiejobs.reports.run_view import Standing, price_of
 from kiejobs.reports.screen import (
     REHEARSED,
@@ -59,6 +60,7 @@ def report_document(view: RunView) -> dict[str, Json]:
         "run": {"bought": len(bought), "credits": money(_known(bought))},
         "totals": view.manifest["totals"],
         "jobs": [_job(job) for job in view.jobs],
+        "price_drift": [drift_entry(drift) for drift in view.price_drifts],
         "next": [step.document() for step in steps_after(view)],
     }
 

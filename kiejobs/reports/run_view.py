@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kiejobs.core.price_drift import PriceDrift, price_drifts
 from kiejobs.core.types import State
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class RunView:
     `notes` by address; `stopped` is a reason and its why (which may be empty), if any; `exit_code` is
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown; `outputs` is the folder of the files and `record` the run's document, None
-    where there is none.
+    where there is none. `settled` are the attempts whose charges are compared with their plan.
     """
 
     manifest: Mapping[str, Json]
@@ -100,6 +101,7 @@ class RunView:
     rehearsal: bool = False
     outputs: str | None = None
     record: str | None = None
+    settled: Sequence[Attempt] = ()
 
     @property
     def jobs(self) -> list[JobView]:
@@ -116,6 +118,10 @@ class RunView:
     def doubts(self) -> list[Attempt]:
         """What this run may have bought."""
         return [attempt for attempt in self.attempts if attempt.state is State.IN_DOUBT]
+
+    @property
+    def price_drifts(self) -> tuple[PriceDrift, ...]:
+        return price_drifts(self.settled)
 
     @property
     def file(self) -> str | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from kiejobs.core.money import money
 from kiejobs.core.types import State
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
-from kiejobs.reports.next_steps import doubt_steps, step_lines
+from kiejobs.reports.next_steps import doubt_steps, drift_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words
+from kiejobs.reports.price_drift_report import drift_entry
 from kiejobs.reports.screen import REHEARSED, clean, columns, moment, plural, price_text, quoted
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.ledger import Attempt
+    from kiejobs.core.price_drift import PriceDrift
     from kiejobs.core.types import Json
 
 
@@ -47,7 +49,7 @@ class StatusView:
     `counts` of purchases by state, `committed` credits spent or held, `runs` oldest first; `live_run`
     is at work now. `not_collected` were made, but are not here whole; `gone` can't be had any more.
     `expiring` is None where nobody asked. `callbacks` are the times of the last one of each attempt,
-    oldest first, in UTC text.
+    oldest first, in UTC text. `price_drifts` are those of each model's latest run.
     """
 
     campaign: str | None
@@ -64,6 +66,7 @@ class StatusView:
     gone: Sequence[Attempt] = ()
     expiring: Sequence[Expiring] | None = None
     callbacks: Sequence[str] = ()
+    price_drifts: Sequence[PriceDrift] = ()
 
 
 def status_text(
@@ -83,7 +86,8 @@ def status_text(
         lines += ["", *_gone(view, paint)]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
-    return "\n".join([*lines, *step_lines(doubt_steps(view.in_doubt, flag), paint)])
+    steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
+    return "\n".join([*lines, *step_lines(steps, paint)])
 
 
 def status_document(view: StatusView) -> dict[str, Json]:
@@ -107,6 +111,7 @@ def status_document(view: StatusView) -> dict[str, Json]:
             "last": view.callbacks[-1] if view.callbacks else None,
             "arriving": _are_arriving(view),
         },
+        "price_drift": [drift_entry(drift) for drift in view.price_drifts],
         "runs": list(view.runs),
         "live_run": view.live_run,
     }

@@ -1,0 +1,111 @@
+"""How old prices are, and how plans tell it: the date of today is handed in."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from kiejobs.core.plan import Action
+from kiejobs.core.price_ages import AgedPrice, aged_prices
+from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
+from kiejobs.reports.markdown_plan import PlanMarkdown
+from kiejobs.reports.plan_report import PlanJson, PlanText
+from kiejobs.reports.price_words import needs_a_look, price_entry, prices_words
+from tests.test_reports_plan import DONE, NEW, totals
+
+TODAY = date(2026, 11, 22)
+
+
+def price(model: str, when: str, file: str | None = None) -> ModelPrice:
+    lines = (PriceLine({}, Decimal(16)),)
+    return ModelPrice(model, "video", lines, "made up", when, note="a guess", file=file)
+
+
+def aged(*prices: ModelPrice | str) -> tuple[AgedPrice, ...]:
+    """A text is a model without a price."""
+    known = [one for one in prices if not isinstance(one, str)]
+    models = [one if isinstance(one, str) else one.model for one in prices]
+    return aged_prices(PriceTable({one.model: one for one in known}), models, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("when", "days"),
+    [
+        ("2026-11-22", 0),
+        ("2026-11-21", 1),
+        ("2026-08-24", 90),
+        ("2026-08-23", 91),
+        ("2026-10", 52),
+        ("2026-08", 113),
+        ("2027-01", 0),
+    ],
+)
+def test_a_price_is_old_after_ninety_days(when: str, days: int) -> None:
+    (one,) = aged(price("a/b", when))
+    assert (one.days, one.old) == (days, days > 90)
+
+
+@pytest.mark.parametrize(
+    ("prices", "words"),
+    [
+        (aged(price("a/b", "2026-10")), "bundled, 2026-10"),
+        (aged(price("a/b", "2026-10"), price("a/c", "2026-10")), "bundled, 2026-10"),
+        (aged(price("a/b", "2026-10"), price("a/c", "2026-09")), "bundled, 2026-09 to 2026-10"),
+        (
+            aged(price("a/b", "2026-11-03", "prices.yaml"), price("a/c", "2026-10")),
+            "prices.yaml, 2026-11-03; bundled, 2026-10",
+        ),
+        (
+            aged(price("a/b", "2026-02"), price("a/c", "2026-10")),
+            "bundled, 2026-02 to 2026-10; older than 90 days: a/b (2026-02)",
+        ),
+        (aged("a/b", price("a/c", "2026-10")), "bundled, 2026-10; none for a/b"),
+        (aged("a", "b", "c", "d", "e"), "none for a, b, c and 2 more"),
+    ],
+)
+def test_one_line_says_where_prices_are_from(prices: tuple[AgedPrice, ...], words: str) -> None:
+    assert prices_words(prices) == words
+    assert needs_a_look(prices) == ("older" in words or "none" in words)
+
+
+def test_what_a_file_says_of_its_prices_steers_no_terminal() -> None:
+    found = prices_words(aged(price("a\x1b[2J", "2026-02", "\x1b[2Jprices.yaml"), "b\x1b[2J"))
+    assert "\x1b" not in found
+
+
+def test_plans_tell_the_prices_of_what_they_buy() -> None:
+    prices = aged(price("a/b", "2026-10"), "a/c")
+    told = "bundled, 2026-10; none for a/c"
+    text = PlanText(False, 9, prices=prices)  # noqa: FBT003 - as the other texts take it
+    assert f"\nprices: {told}\n" in text.footer(totals([NEW]), campaign="tea")
+    assert "prices:" not in text.footer(totals([DONE]), campaign="tea")
+    comment = PlanMarkdown("tea", "tea.yaml", prices=prices)
+    assert f"\u26a0\ufe0f Prices: `{told}`." in comment.text(totals([NEW]))
+    assert "Prices:" not in comment.text(totals([DONE]))
+
+
+def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
+    known, unknown = map(price_entry, aged(price("a/b", "2026-02", "prices.yaml"), "a/c"))
+    assert known == {
+        "model": "a/b",
+        "file": "prices.yaml",
+        "date": "2026-02",
+        "source": "made up",
+        "note": "a guess",
+        "old": True,
+    }
+    assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False}
+    assert '"prices": [{"date": "2026-02"' in PlanJson("tea", aged(price("a/b", "2026-02"))).footer(
+        totals([NEW])
+    )
+
+
+def test_the_digest_knows_no_date() -> None:
+    young, old = (PlanJson("tea", aged(price("a/b", when))) for when in ("2026-11", "2026-01"))
+    first, second = (words.footer(totals([NEW])) for words in (young, old))
+    assert first != second
+    assert '"digest"' in first
+    assert first.partition('"digest"')[2][:70] == second.partition('"digest"')[2][:70]
+    assert NEW.action is Action.SUBMIT
