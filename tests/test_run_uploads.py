@@ -117,6 +117,20 @@ def test_an_upload_on_record_is_used_for_as_long_as_it_lives(
     assert len(judge.host.taken) == uploads
 
 
+def test_what_failed_is_tried_again_with_an_upload_of_its_own(table: Set) -> None:
+    bench, judge = table
+    picture(bench, "images/cup.png")
+    write(bench, {"one": "one"})
+    assert bench.run().code == 0
+    judge.host.forget()
+    write(bench, {"one": "one", "two": "two"})
+    assert bench.run().code == 1, "the host has dropped it before its time"
+    assert (bench.states()["two"], len(judge.host.taken)) == ("failed", 1)
+    assert bench.run("--retry", "failed").code == 0
+    assert (bench.states()["two"], len(judge.host.taken)) == ("succeeded", 2)
+    assert len(judge.creates) == 3
+
+
 def test_what_was_uploaded_for_another_api_counts_for_nothing(table: Set) -> None:
     bench, judge = table
     sha256 = picture(bench, "images/cup.png")

@@ -1,7 +1,7 @@
-"""What a run is about to buy: whole jobs, the plan on record, the account's pace so far.
+"""What a run is about to buy: whole jobs, the plan on record, uploads to go on with, the pace so far.
 
-In: a loaded file, the ledger, the plan's lines. Out: jobs by number, events, ages of creates. Touches
-the clock.
+In: a loaded file, the ledger, the plan's lines. Out: jobs by number, events, uploads, ages of creates.
+Touches the clock.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.core import events as e
+from kiejobs.core.local_files import refs_in
 from kiejobs.core.output_path import beside
 from kiejobs.core.plan import Action
+from kiejobs.core.types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change
     from kiejobs.core.types import Job
+    from kiejobs.core.uploads import Uploads
 
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
@@ -69,6 +72,19 @@ def intentions(lines: Sequence[Change]) -> list[e.Event]:
         if line.action is Action.ADOPT and line.attempt is not None
     ]
     return events
+
+
+def reusable_uploads(ledger: Ledger) -> Uploads:
+    """Those on record, but for what a task was made with that failed, or a create that was rejected.
+
+    It may have been the address's fault: a file that the vendor dropped early, say. Another upload costs
+    nothing, and another failure may.
+    """
+    if not ledger.uploads:
+        return {}
+    failed = (a for a in ledger.attempts() if a.state in {State.FAILED, State.REJECTED})
+    suspect = {ref for attempt in failed for _, ref in refs_in(dict(attempt.reserved.input))}
+    return {sha: told for sha, told in ledger.uploads.items() if f"sha256:{sha}" not in suspect}
 
 
 def lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.journal import new_run_id, utc_text
 from kiejobs.adapters.lock import RunsLock
 from kiejobs.commands.approving import expected, open_plan, require_approved
-from kiejobs.commands.buying import intentions, job_by_number, lately
+from kiejobs.commands.buying import intentions, job_by_number, lately, reusable_uploads
 from kiejobs.commands.carrying import Errand, carry_out, new_journal
 from kiejobs.commands.concluding import NOTHING_DONE, conclude
 from kiejobs.commands.freshness import require_fresh
@@ -124,7 +124,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
                 settings=settings,
                 callbacks=line.callbacks,
                 folder=Path(wanted.file).parent,
-                uploads=ledger.uploads,
+                uploads=reusable_uploads(ledger),
             )
             end = carry_out(errand, space, key, screen, job_of, lock.release)
         code = conclude(errand, end, space, screen, how.form)
