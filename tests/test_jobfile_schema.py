@@ -287,6 +287,18 @@ def test_the_chosen_model_s_fields_and_values_are_offered(*, inherited: bool) ->
     assert values_offered(text, "jobs", "pour", "input", "duration") == ["5", "10", 5, 10]
 
 
+@pytest.mark.parametrize("model", sorted(models()))
+def test_each_model_offers_its_own_fields_and_no_other_s(model: str) -> None:
+    text = jobfile(f"{{model: {model}, input: {{}}}}")
+    fields = models()[model]["properties"]["input"]["properties"]
+    assert keys_offered(text, "jobs", "pour", "input") == list(fields)
+
+
+def test_the_schema_stays_small_enough_to_lie_in_every_project() -> None:
+    """Fifty-odd models in a line each; `init` writes it beside the job files."""
+    assert JOBFILE.stat().st_size < 300_000
+
+
 def test_without_a_known_model_no_field_is_offered() -> None:
     assert keys_offered(jobfile(), "jobs", "pour", "input") == []
     other = jobfile("{model: mine/own}", defaults=f"{{model: {MODEL}}}")

@@ -23,7 +23,7 @@ _BY_WORD = {
     "heic": "image/heic", "avif": "image/avif", "svg": "image/svg+xml",
     "mp4": "video/mp4", "mov": "video/quicktime", "quicktime": "video/quicktime",
     "mkv": "video/x-matroska", "matroska": "video/x-matroska", "webm": "video/webm",
-    "avi": "video/x-msvideo", "mpeg4": "video/mp4",
+    "avi": "video/avi", "mpeg4": "video/mp4",
     "mp3": "audio/mpeg", "wav": "audio/wav", "aac": "audio/aac", "m4a": "audio/mp4",
     "ogg": "audio/ogg", "flac": "audio/flac", "opus": "audio/opus",
 }  # fmt: skip
@@ -33,7 +33,8 @@ _SAME = {
     "audio/mp3": "audio/mpeg",
     "audio/wave": "audio/wav",
     "video/mov": "video/quicktime",
-    "video/avi": "video/x-msvideo",
+    "video/x-msvideo": "video/avi",
+    "audio/x-m4a": "audio/mp4",
 }
 _KINDS = {
     "image": ("image", "picture", "photo", "frame", "mask"),

@@ -9,7 +9,7 @@ A model's id comes from the schema of `model`, never from a path: pages lie else
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.vendor_model_id import listed_models, model_ids
@@ -83,28 +83,35 @@ def _requests(
         examples = _examples(references, media, variant)
         named = model_ids(fields["model"], examples, operation, document.model)
         problems += named.problems
-        notes = [
-            *document.notes,
-            *references.notes,
-            *_other_fields(fields),
-            *_elsewhere(path),
-            *named.notes,
-        ]
+        notes = (*document.notes, *references.notes, *_odd(fields, path), *named.notes)
+        whole = _whole(document, path, operation, fields["input"], notes, references.values)
         found += [
-            Request(
-                model=model,
-                input=fields["input"],
-                examples=_inputs(examples, model, known),
-                words=_words(document.root, operation, path),
-                prose=str(operation.get("description", ""))[:20_000],
-                version=str(document.root.get("openapi", ""))[:20],
-                answer=_answer(operation),
-                size=references.values,
-                notes=tuple(notes),
-            )
+            replace(whole, model=model, examples=_inputs(examples, model, known))
             for model in named.models
         ]
     return found, problems, others
+
+
+def _whole(
+    document: ApiDocument,
+    path: str,
+    operation: Schema,
+    input_: Schema,
+    notes: tuple[str, ...],
+    size: int,
+) -> Request:
+    """The request without its model, which there may be several of."""
+    return Request(
+        model="",
+        input=input_,
+        examples=(),
+        words=_words(document.root, operation, path),
+        prose=str(operation.get("description", ""))[:20_000],
+        version=str(document.root.get("openapi", ""))[:20],
+        answer=_answer(operation),
+        size=size,
+        notes=notes,
+    )
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
@@ -148,17 +155,17 @@ def _stripped(properties: Any) -> Schema:
     return {str(name).strip(): value for name, value in properties.items()}
 
 
-def _other_fields(fields: Schema) -> list[str]:
+def _odd(fields: Schema, path: str) -> list[str]:
+    """Notes on what kiejobs has no place for."""
     left = [name for name in fields if name not in {"model", "input", "callBackUrl"}]
-    return [
+    notes = [
         f"{name[:80]} beside `input` is left out: job files have no place for it" for name in left
     ]
-
-
-def _elsewhere(path: str) -> list[str]:
-    if path.partition("#")[0].rstrip("/").endswith("/createTask"):
-        return []
-    return [f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"]
+    if not path.partition("#")[0].rstrip("/").endswith("/createTask"):
+        notes.append(
+            f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
+        )
+    return notes
 
 
 def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:

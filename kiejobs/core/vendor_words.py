@@ -19,7 +19,7 @@ _SPELLED = {
 }  # fmt: skip
 _TYPES = {
     "image/webp": "WebP", "image/svg+xml": "SVG", "audio/mpeg": "MP3", "audio/x-wav": "WAV",
-    "audio/mp4": "M4A", "video/quicktime": "MOV", "video/x-matroska": "MKV", "video/x-msvideo": "AVI",
+    "audio/mp4": "M4A", "video/quicktime": "MOV", "video/x-matroska": "MKV", "video/avi": "AVI",
 }  # fmt: skip
 _THINGS = {
     "image": ("a picture", "pictures"),
