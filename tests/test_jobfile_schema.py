@@ -291,7 +291,8 @@ def test_the_chosen_model_s_fields_and_values_are_offered(*, inherited: bool) ->
 def test_each_model_offers_its_own_fields_and_no_other_s(model: str) -> None:
     text = jobfile(f"{{model: {model}, input: {{}}}}")
     fields = models()[model]["properties"]["input"]["properties"]
-    assert keys_offered(text, "jobs", "pour", "input") == list(fields)
+    offered = dict.fromkeys(keys_offered(text, "jobs", "pour", "input"))  # rules name some again
+    assert list(offered) == list(fields)
 
 
 def test_the_schema_stays_small_enough_to_lie_in_every_project() -> None:
