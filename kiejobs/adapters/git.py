@@ -18,8 +18,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from kiejobs.core.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _HARMLESS = (
     "--no-pager",
@@ -34,6 +38,7 @@ _KEPT = re.compile(r"GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|CONFIG_\w+
 
 _DIFF = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
 _LOCAL = 60.0  # seconds
+_LONG = 600.0
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -54,6 +59,20 @@ class Upstream:
         return f"{self.remote}/{self.ref.removeprefix('refs/heads/')}"
 
 
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """One file of a commit: its path from the top, with `/`; `blob` is git's name of what it holds."""
+
+    path: str
+    mode: str
+    blob: str
+    size: int
+
+    @property
+    def is_link(self) -> bool:
+        return self.mode == "120000"
+
+
 class Repository:
     """A work tree. Every method raises GitFailed where git can't answer, unless it says otherwise."""
 
@@ -70,16 +89,20 @@ class Repository:
             raise UsageProblem(f"git knows no commit `{revision}` here", hint=hint)
         return found
 
+    def parting(self, revision: str) -> str:
+        """The commit where HEAD and `revision` parted. Raises UsageProblem."""
+        base = self._asked("merge-base", self.commit(revision), "HEAD")
+        if base is None:
+            hint = "the clone may be shallow: `git fetch --unshallow`, or fetch-depth: 0"
+            raise UsageProblem(f"HEAD and `{revision}` have no common history here", hint=hint)
+        return base
+
     def changed_since(self, revision: str) -> set[Path]:
         """Files that differ from where HEAD and `revision` parted, deleted and new ones included.
 
         The work tree counts, not what is committed of it; what is ignored does not. Raises UsageProblem.
         """
-        commit = self.commit(revision)
-        base = self._asked("merge-base", commit, "HEAD")
-        if base is None:
-            hint = "the clone may be shallow: `git fetch --unshallow`, or fetch-depth: 0"
-            raise UsageProblem(f"HEAD and `{revision}` have no common history here", hint=hint)
+        base = self.parting(revision)
         differ = self._paths("diff", *_DIFF, "--ignore-submodules=dirty", base, "--")
         new = self._paths("ls-files", "-z", "--others", "--exclude-standard", "--")
         return {self.top / name for name in (*differ, *new)}
@@ -118,6 +141,22 @@ class Repository:
     def ignores(self, path: Path) -> bool:
         asked = ("check-ignore", "--quiet", "--", self._inside(path))
         return self._answer(*asked).returncode == 0
+
+    def files_at(self, commit: str, folder: str) -> Iterator[TreeFile]:
+        """What the commit has below `folder`, as seen from the top, `""` for the top itself."""
+        where = ("--", folder) if folder else ()
+        for line in self._paths("ls-tree", "-r", "-z", "-l", "--full-tree", commit, *where):
+            about, _, path = line.partition("\t")
+            mode, kind, name, size = about.split()
+            if kind == "blob":
+                yield TreeFile(path, mode, name, int(size) if size.isdecimal() else 0)
+
+    def blobs(self, names: Iterable[str], into: BinaryIO) -> None:
+        """What `git cat-file --batch` says of them, one after the other."""
+        given = "".join(f"{name}\n" for name in names).encode()
+        done = _run(self.top, "cat-file", "--batch", seconds=_LONG, given=given, into=into)
+        if done.returncode != 0:
+            raise GitFailed(_said(_told(done)))
 
     def _inside(self, path: Path) -> str:
         return path.resolve().relative_to(self.top).as_posix()
@@ -161,22 +200,39 @@ def repository_of(folder: Path) -> Repository | None:
 
 
 def _git(folder: Path, *words: str, seconds: float = _LOCAL) -> subprocess.CompletedProcess[str]:
-    """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks."""
+    return _told(_run(folder, *words, seconds=seconds))
+
+
+def _told(done: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+    out, err = (
+        (stream or b"").decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr)
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def _run(
+    folder: Path,
+    *words: str,
+    seconds: float,
+    given: bytes | None = None,
+    into: BinaryIO | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks.
+
+    It reads what is `given`; what it says is handed back, or goes `into` a file.
+    """
     command = ["git", *_HARMLESS, *words]
     with subprocess.Popen(  # noqa: S603 - no shell, a fixed program, revisions are checked
         command,
         cwd=folder,
         env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+        stdout=subprocess.PIPE if into is None else into,
         stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(timeout=seconds)
+            out, err = process.communicate(given, timeout=seconds)
         except subprocess.TimeoutExpired as late:
             raise GitFailed(f"no answer within {seconds:.0f} seconds") from late
         finally:
@@ -184,7 +240,7 @@ def _git(folder: Path, *words: str, seconds: float = _LOCAL) -> subprocess.Compl
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """With all that it has started, its ssh for one."""
     if process.poll() is None:
         with contextlib.suppress(OSError):

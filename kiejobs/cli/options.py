@@ -138,14 +138,14 @@ def stacked(*decorators: Decorator) -> Decorator:
     return decorate
 
 
-def format_flag(*forms: str) -> Decorator:
+def format_flag(*forms: str, help: str = "What to print on stdout.") -> Decorator:  # noqa: A002 - click's word
     return flag(
         "--format",
         "form",
         type=click.Choice(["text", "json", *forms]),
         default="text",
         show_default=True,
-        help="What to print on stdout.",
+        help=help,
     )
 
 

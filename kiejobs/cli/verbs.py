@@ -90,12 +90,18 @@ def validate(
 @CHOICE
 @LOCKED
 @POLICY
-def render(file: str, **choice: Any) -> ExitCode:
+@flag("--diff", "since", metavar="REV", help="What an edit since did to each of them, by git; `REV...` "
+      "is where HEAD and REV parted.")  # fmt: skip
+@out_flag("With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
+@format_flag("markdown", help="With --diff: what to print on stdout.")
+def render(
+    file: str, since: str | None, form: str, outs: tuple[str, ...], **choice: Any
+) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
     from kiejobs.cli.screen import make_screen
     from kiejobs.commands import render as verb
 
-    return verb.render(wanted(file, choice), make_screen())
+    return verb.render(wanted(file, choice), make_screen(), since, form, outs)
 
 
 @door.command(short_help="Write down what a job file comes to now.")

@@ -94,38 +94,57 @@ class Beside:
         return self.includes.asked | self.files.asked | self.data.asked
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a job file, errors or not. `expansion` is None where it could not be multiplied."""
+
+    document: Document | None
+    expansion: Expansion | None
+    problems: Problems
+    lines: Mapping[str, Sequence[str]]
+    vars_files: Mapping[str, str]
+    own_schemas: Mapping[str, bool]
+
+
 def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
     """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
 
     `beside` is for those who want to know what was asked of it, whatever is raised.
     """
+    beside = beside or Beside(wanted.file, decode=wanted.check_assets)
+    tried = try_to_load(wanted, beside)
+    if tried.document is None or tried.expansion is None or tried.problems.fatal:
+        raise InvalidJobFile(tried.problems, tried.lines)
+    return Loaded(
+        document=tried.document,
+        jobfile=tried.expansion.jobfile,
+        expansion=tried.expansion,
+        problems=tried.problems,
+        lines=tried.lines,
+        templates=beside.includes.read,
+        vars_files=tried.vars_files,
+        data_files=beside.data.digests,
+        files=beside.files,
+        own_schemas=tried.own_schemas,
+    )
+
+
+def try_to_load(wanted: Wanted, beside: Beside) -> Tried:
+    """Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML."""
     problems = Problems()
     source = read_source(wanted.file)
     document, found = read_document(source)
     problems.extend(found)
     if document is None:
         text = source.data.decode("utf-8", "replace")
-        raise InvalidJobFile(problems, {source.name: text.splitlines()})
-    beside = beside or Beside(wanted.file, decode=wanted.check_assets)
+        return Tried(None, None, problems, {source.name: text.splitlines()}, {}, {})
     given = [_vars_file(name) for name in wanted.vars_files]
     models = KnownModels(problems)
     expansion = _expand(document, wanted, given, beside, models)
     lines = _lines((document, *given), models.lines, beside.includes, problems)
-    if expansion is None or problems.fatal:
-        raise InvalidJobFile(problems, lines)
     digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
-    return Loaded(
-        document=document,
-        jobfile=expansion.jobfile,
-        expansion=expansion,
-        problems=problems,
-        lines=lines,
-        templates=beside.includes.read,
-        vars_files=digests,
-        data_files=beside.data.digests,
-        files=beside.files,
-        own_schemas=models.own_of(expansion.spec_of),
-    )
+    own = models.own_of(expansion.spec_of) if expansion is not None else {}
+    return Tried(document, expansion, problems, lines, digests, own)
 
 
 def _expand(

@@ -1,7 +1,7 @@
 """`kiejobs render FILE`: the request bodies, one JSON object a line. No key, no network.
 
-In: a job file and a selection. Out: `{"address", "fingerprint", "take", "body"}` lines, streamed.
-Touches: disk, by reading.
+In: a job file and a selection. Out: `{"address", "fingerprint", "take", "body"}` lines, streamed; or what
+an edit did to them. Touches: disk, by reading.
 """
 
 from __future__ import annotations
@@ -12,23 +12,35 @@ from kiejobs.commands.choosing import selection_of_file
 from kiejobs.commands.loading import load
 from kiejobs.commands.locking import require_locked
 from kiejobs.commands.planning import require_selected
-from kiejobs.core.errors import ExitCode
+from kiejobs.commands.render_diff import render_diff
+from kiejobs.core.errors import ExitCode, UsageProblem
 from kiejobs.core.plan import selectable
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.core.selection import Selection
 
 
-def render(wanted: Wanted, screen: Screen) -> ExitCode:
+def render(
+    wanted: Wanted,
+    screen: Screen,
+    since: str | None = None,
+    form: str = "text",
+    outs: Sequence[str] = (),
+) -> ExitCode:
+    """With `since`, a revision, what an edit did to the requests; only then there is a choice of forms."""
+    if outs and since is None:
+        raise UsageProblem("--out goes with --diff", hint="the requests go to stdout: `> FILE`")
     selection = selection_of_file(wanted, "render")
     loaded = load(wanted)
     require_selected(loaded, wanted)
     require_locked(loaded, wanted, screen)
+    if since is not None:
+        return render_diff(loaded, wanted, selection, (since, form, outs), screen)
     for line in _lines(loaded, selection):
         screen.out.write(line)
     return ExitCode.DONE

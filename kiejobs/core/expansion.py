@@ -52,7 +52,10 @@ class Outline:
 
 
 class Expansion:
-    """All jobs of one job file. `survey` must have been walked before outlines are asked for."""
+    """All jobs of one job file. `survey` must have been walked before outlines are asked for.
+
+    `broken` are the numbers of jobs that could not be made as they are written.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Expansion:
         self._starts = [0]
         for recipe in recipes:
             self._starts.append(self._starts[-1] + len(recipe.rows) * recipe.entry.takes)
+        self.broken: set[int] = set()
         self._keys = bytearray()
         self._price_of = array("I")
         self._prices: list[Decimal | None] = []
@@ -85,6 +89,8 @@ class Expansion:
             job = self._make(number, found)
             self._keys += bytes.fromhex(job.fingerprint)
             self._price_of.append(price_numbers.setdefault(job.credits, len(price_numbers)))
+            if found.hit:
+                self.broken.add(number)
             twins.check(job, found)
             near.look(job)
         self._prices = list(price_numbers)
@@ -113,6 +119,11 @@ class Expansion:
     def job(self, number: int) -> Job:
         """One whole job, rendered now. Its problems were told by the survey."""
         return self._make(number, RowProblems(self.jobfile.document))
+
+    @property
+    def job_names(self) -> set[str]:
+        """Those that there are jobs of."""
+        return {recipe.entry.name for recipe in self._recipes}
 
     @property
     def spec_of(self) -> Mapping[str, Spec]:

@@ -22,7 +22,7 @@ from kiejobs.core.types import Source
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.errors import Problems
+    from kiejobs.core.errors import Place, Problems
     from kiejobs.core.types import Document, Json
 
 _DECLARE = "declare it under `vars:` in the job file"
@@ -36,17 +36,22 @@ def given_variables(
 ) -> dict[str, Json]:
     """The files in order, a later one over an earlier one; then the words, which win.
 
-    Raises UsageProblem for a word that is none of the job file's variables, or no value of its kind.
+    Raises UsageProblem for a word that is no value of its variable's kind.
     """
     given: dict[str, Json] = {}
     for file in files:
         given.update(_of_file(file, declared, problems))
     for name, word in words.items():
-        if name not in declared:
-            hint = suggest(name, declared) or _DECLARE
-            raise UsageProblem(f"the job file has no variable `{name}`", hint=hint)
-        given[name] = _value(name, word, declared[name])
+        if name in declared:
+            given[name] = _value(name, word, declared[name])
+        else:
+            problems.add(_unknown(name, declared, None))
     return given
+
+
+def _unknown(name: str, declared: Mapping[str, Json], place: Place | None) -> Diagnostic:
+    message = f"the job file has no variable `{name}`"
+    return Diagnostic("unknown-variable", message, place, suggest(name, declared) or _DECLARE)
 
 
 def _of_file(
@@ -59,10 +64,7 @@ def _of_file(
         return {}
     for name in file.root:
         if name not in declared:
-            message = f"the job file has no variable `{name}`"
-            hint = suggest(name, declared) or _DECLARE
-            place = file.place((name,), key=True)
-            problems.add(Diagnostic("unknown-variable", message, place, hint))
+            problems.add(_unknown(name, declared, file.place((name,), key=True)))
     known: Mapping[str, Json] = plain(file.root)
     return known
 

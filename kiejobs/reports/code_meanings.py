@@ -23,6 +23,7 @@ MEANINGS = {
     "hidden there, or is a folder or a device.",
     "field-conflict": "Fields whose values the model doesn't take together.",
     "field-set-twice": "An axis fills a field that `input` sets to something else.",
+    "file-unreadable": "A job file can't be read as it was at a revision. Only `render --diff` tells it.",
     "invalid-field": "A value that the model's schema refuses.",
     "invalid-text": "A request that JSON can't carry exactly, such as half a surrogate pair.",
     "jobfile-structure": "The file has not the form of a job file: a wrong type, a missing key.",
@@ -54,8 +55,8 @@ MEANINGS = {
     "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
     "unknown-key": "A key that a job file, a policy or a price file doesn't have.",
     "unknown-model": "There is no schema for this model.",
-    "unknown-variable": "A file that is given by `--vars-file` sets a variable that the job file doesn't "
-    "declare under `vars`.",
+    "unknown-variable": "`--var` or a file that is given by `--vars-file` sets a variable that the job file "
+    "doesn't declare under `vars`.",
     "unused-axis": "An axis is no input field of its job's model, and no template of it reads it. A warning.",
     "unused-variable": "A variable is declared under `vars`, and no template reads it. A warning; names that "
     "begin with `x-` are yours.",

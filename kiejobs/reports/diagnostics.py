@@ -45,7 +45,7 @@ def diagnostics_document(
         "file": file,
         "valid": not any(problem.severity is Severity.ERROR for problem in told),
         "jobs": jobs,
-        "problems": [_problem(problem) for problem in told],
+        "problems": [problem_document(problem) for problem in told],
     }
 
 
@@ -115,7 +115,7 @@ def _paint_of(problem: Diagnostic, paint: Paint) -> Callable[[str], str]:
     return paint.error if problem.severity is Severity.ERROR else paint.warning
 
 
-def _problem(problem: Diagnostic) -> dict[str, Json]:
+def problem_document(problem: Diagnostic) -> dict[str, Json]:
     place = problem.place
     return {
         "code": problem.code,

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "diagnostics"
 
 WITHOUT_EXAMPLE = {
+    "file-unreadable": "it takes a repository",
+    "field-conflict": "of the models that come with kiejobs none has such a rule yet",
     "invalid-text": "a guard behind other guards: no file is known that gets there",
     "matrix-too-large": "an example would fill pages",
     "model-schema": "it takes two files; "
     "[Keep models up to date](../how-to/keep-models-up-to-date.md#a-schema-of-your-own) shows them",
     "policy-rule": "it takes two files; [Set a policy](../how-to/set-a-policy.md) shows them",
-    "unknown-variable": "it takes two files",
+    "unknown-variable": "it takes a word of the command line, or two files",
     "variables-structure": "it takes two files",
     "yaml-size": "an example would fill disks",
 }
