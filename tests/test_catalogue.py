@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -214,6 +215,27 @@ def test_what_a_rule_refuses_is_told_with_its_fields(
     assert problem.place is not None
     sent = {name: str(v) if name in {"duration", "n_frames"} else v for name, v in written.items()}
     assert Model(model, MODELS[model]).problem(sent) is not None
+
+
+@pytest.mark.parametrize(("model", "title", "fields"), cases("wrong"))
+def test_each_way_out_that_a_hint_names_is_one(
+    model: str, title: str, fields: dict[str, Any]
+) -> None:
+    written = whole(model, title, fields)
+    (problem,) = expanded(
+        jobfile({"a": {"model": model, "input": written}}), MODELS[model]
+    ).problems
+    hint = problem.hint or ""
+    changes = [{name: value} for name, values in re.findall(r"write `(\w+): (.+?)`", hint)
+               for value in values.split(" | ")]  # fmt: skip
+    mended = [written | change for change in changes]
+    mended += [
+        {name: value for name, value in written.items() if name != dropped}
+        for dropped in re.findall(r"drop `(\w+)`", hint)
+    ]
+    for fixed in mended:
+        made = expanded(jobfile({"a": {"model": model, "input": fixed}}), MODELS[model])
+        assert not made.told
 
 
 @pytest.mark.parametrize(("model", "title", "fields"), cases("right"))

@@ -193,7 +193,7 @@ def told(body: str) -> list[str]:
         ),
         (
             f"index: 5, first: '{URL}'",
-            "missing-field 6:24 job `a`: `task_id` is missing; `index: 5` needs it | x1 c/a",
+            "missing-field 6:24 job `a`: `task_id` is missing; `index: 5` needs it | drop `index` | x1 c/a",
         ),
         (
             "hd: true",
@@ -206,7 +206,7 @@ def told(body: str) -> list[str]:
         (
             "refs: [a, b], videos: [a]",
             ("field-conflict 6:30 job `a`: `refs` and `videos` do not go together: "
-            "at most 2 of both together | drop `refs`, or drop `videos` | also 6:46 | x1 c/a"),
+            "at most 2 of both together | drop `videos` | also 6:46 | x1 c/a"),
         ),
     ],
 )  # fmt: skip

@@ -75,7 +75,7 @@ class RequestChecker:
                 known = self._known.get(key)
                 if known is None:
                     held = rule.holds(given)
-                    told = () if held else (broken_rule(rule, given, self.spec.fields),)
+                    told = () if held else (broken_rule(rule, given, rules, self.spec.fields),)
                     known = self._keep(key, told)
                 yield from known
 

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiejobs.core.rule_hints import Broken, ways_out
 from kiejobs.core.rules import fields_named
 from kiejobs.core.schema_errors import SchemaProblem, in_words
 from kiejobs.core.schema_words import show
@@ -31,8 +32,6 @@ _PLAIN = {
     "minItems", "maxLength", "minLength", "multipleOf",
 }  # fmt: skip
 _SHORT = 20
-_MOST_VALUES = 4
-_MOST_TRIED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,26 @@ class _Parties:
 
 
 def broken_rule(
-    rule: Rule, given: Mapping[str, Json], fields: Mapping[str, Mapping[str, Json]]
+    rule: Rule,
+    given: Mapping[str, Json],
+    rules: Sequence[Rule],
+    fields: Mapping[str, Mapping[str, Json]],
 ) -> SchemaProblem:
-    """The rule, which `given` breaks, in words. `fields` are the model's."""
+    """The rule, which `given` breaks, in words. `rules` and `fields` are the model's."""
     leaves = list(_leaves(rule.validator.iter_errors(given)))
     parties = _parties(rule, given, leaves)
     why = rule.title or next(_limits(leaves), None)
     message = _message(parties, given) + (f": {why}" if why else "")
+    near = [each for each in rules if set(each.fields) <= set(rule.fields)]
+    broken = Broken(near, given, leaves, fields)
     if parties.missing and not parties.blamed:
-        return SchemaProblem((), "needed", message, at_key=True, others=parties.others)
-    hint = _hint(rule, given, parties, fields)
+        hint = ", or ".join(ways_out(broken, (*parties.missing, *parties.others))) or None
+        return SchemaProblem((), "needed", message, hint, at_key=True, others=parties.others)
     named = (*parties.blamed, *parties.others)
+    ways = [*ways_out(broken, named)]
+    if parties.missing:
+        ways.append(f"add {_listed([f'`{name}`' for name in parties.missing], 'or')}")
+    hint = ", or ".join(ways) or None
     return SchemaProblem(named[:1], "conflict", message, hint, others=named[1:])
 
 
@@ -134,33 +142,3 @@ def _listed(words: Sequence[str], last: str) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def _hint(
-    rule: Rule,
-    given: Mapping[str, Json],
-    parties: _Parties,
-    fields: Mapping[str, Mapping[str, Json]],
-) -> str | None:
-    """What would mend it by itself: another value of one field, or leaving one out."""
-    ways: list[str] = []
-    for name in (*parties.blamed, *parties.others):
-        values = _values(fields[name])
-        fit = [value for value in values if rule.holds({**given, name: value})]
-        if fit:
-            ways.append(f"write `{name}: {' | '.join(map(_bare, fit[:_MOST_VALUES]))}`")
-        elif not values and "default" not in fields[name] and rule.holds(_without(given, name)):
-            ways.append(f"drop `{name}`")
-    if parties.missing:
-        ways.append(f"add {_listed([f'`{name}`' for name in parties.missing], 'or')}")
-    return ", or ".join(ways) or None
-
-
-def _values(field: Mapping[str, Json]) -> list[Json]:
-    """All that a field may be, where those are few."""
-    values = [False, True] if field.get("type") == "boolean" else list(field.get("enum", ()))
-    return values if len(values) <= _MOST_TRIED else []
-
-
-def _bare(value: Json) -> str:
-    return value if isinstance(value, str) else show(value)
