@@ -50,6 +50,12 @@ def prepare(room: Path) -> None:
     (inside / "prompts" / "a.j2").write_text("a {{ vars.brand }}")
     (inside / "again.j2").write_text("{% include 'again.j2' %}")
     (inside / "macros.j2").write_text("{% macro m(x) %}[{{ x }}]{% endmacro %}{% set v = 1 %}")
+    (inside / "form.j2").write_text(
+        "{% extends 'base.j2' %}{% block body %}{{ super() }}{% block deep required %}{% endblock %}"
+        "{% endblock %}"
+    )
+    (inside / "ring.j2").write_text("{% include 'gnir.j2' %}")
+    (inside / "gnir.j2").write_text("{% from 'ring.j2' import x %}{% extends 'ring.j2' %}")
     (inside / "base.j2").write_text("{% block body %}base{% endblock %}")
     (inside / ".git").mkdir()
     (inside / ".git" / "config").write_text(f"token = {CANARY}\n")
@@ -89,14 +95,15 @@ def check(data: bytes, room: Path) -> None:
 
 
 def _rendered(text: str, folder: Path) -> str:
-    templates = Templates(IncludeFolder(folder), clock=time.monotonic)
+    includes = IncludeFolder(folder)
+    templates = Templates(includes, peek=includes.peek, clock=time.monotonic)
     try:
         template = templates.compile(text)
         out = template.render(_CONTEXT)
         if out != template.render(_CONTEXT):
             raise Broken("the second rendering differs from the first")
     except TemplateProblem as problem:
-        out = f"! {problem.message} {problem.hint} {problem.name} {problem.lineno}"
+        out = f"! {problem.message} {problem.hint} {problem.name} {problem.lineno} {problem.users}"
     no_canary(out)
     shown = _PYTHON.search(out)
     if shown is not None and shown[0] not in text:
@@ -110,6 +117,8 @@ _SEEDS = (
     b"{% set ns = namespace(n=0) %}{% for x in vars.many %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}",
     b"{% from 'macros.j2' import m %}{{ m(vars.map | tojson) }}{% import 'macros.j2' as q %}{{ q.v }}",
     b"{% extends 'base.j2' %}{% block body %}{{ super() }}!{{ self.body }}{% endblock %}",
+    b"{% extends 'form.j2' %}{% block deep %}{{ super.super }}{{ self.body() }}{% endblock %}",
+    b"{% include 'ring.j2' %}{% import 'macros.j2' as m with context %}{{ m.m(m) }}",
     b"{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ caller() if caller }}{% endif %}{% endmacro %}{{ f(3) }}",
     b"{% call(y) f() %}{{ y }}{% endcall %}{% filter upper %}a{% endfilter %}{% with a = 1 %}{{ a }}{% endwith %}",
     b"{{ ''.__class__.__mro__[1].__subclasses__() }}{{ vars|attr('__class__') }}{{ cycler.__init__.__globals__.os.environ }}",
