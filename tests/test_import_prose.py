@@ -6,7 +6,7 @@ import pytest
 
 from kiejobs.core.tame_patterns import untamed
 from kiejobs.core.vendor_choices import choices_told, default_told
-from kiejobs.core.vendor_files import file_facts, largest, media_types
+from kiejobs.core.vendor_files import file_facts, file_rule, largest, media_types
 from kiejobs.core.vendor_prose import (
     Range,
     items_told,
@@ -170,11 +170,26 @@ def test_defaults(prose: str, value: str | None) -> None:
         ("At most 10MB. All together: total size 100MB.", (), 10 * MB),
         ("Max size: 5.0MB. Small ones of 1MB are faster.", (), 5 * MB),
         ("At most 500 KB", (), 500 * 1024),
+        ("Up to 9 URLs (jpeg, png; at most 10MB each)", ("image/jpeg", "image/png"), 10 * MB),
         ("A picture", (), None),
     ],
 )
 def test_files(prose: str, types: tuple[str, ...], size: int | None) -> None:
     assert (media_types(prose), largest(prose)) == (types, size)
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("first_frame_url", ["image/*"]),
+        ("reference_images", ["image/*"]),
+        ("image_or_video_url", []),
+        ("audio_url", []),
+        ("input_url", []),
+    ],
+)
+def test_where_no_type_is_named_a_picture_is_one_in_any_format(name: str, types: list[str]) -> None:
+    assert file_rule(name, "An address.", "")["media_types"] == types
 
 
 def test_facts_of_files_are_in_our_words() -> None:

@@ -44,7 +44,8 @@ _KINDS = {
 _MEDIA_TYPE = re.compile(r"\b(?:image|video|audio)/[a-z0-9][a-z0-9.+-]{0,40}", re.IGNORECASE)
 _FORMAT_WORDS = re.compile(rf"\b({'|'.join(_BY_WORD)})\b", re.IGNORECASE)
 _FORMATS_LINE = re.compile(
-    r"(?:formats?|file types?|accepted types?|types?|must be|in)\b[^.\n]{0,160}", re.IGNORECASE
+    r"(?:(?:formats?|file types?|accepted types?|types?|must be|in)\b|\((?=\.?[a-z0-9]{2,9}[,/ )]))[^.\n]{0,160}",
+    re.IGNORECASE,
 )
 _SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(KB|MB|GB|KiB|MiB|GiB)\b", re.IGNORECASE)
 _POWERS = {"k": 10, "m": 20, "g": 30}
@@ -98,7 +99,7 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
         types = [one for one in media_types(about) if one.startswith(kind)]
         most = most if most is not None else largest(about) if types else None
         prose = f"{prose}\n{about}"
-    rule: Schema = {"media_types": types}
+    rule: Schema = {"media_types": types or _by_name(name)}
     if most is not None:
         rule["max_bytes"] = most
     if schemes:
@@ -108,6 +109,12 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
     if facts:
         rule["note"] = f"From the page's prose: {'; '.join(facts)}."
     return rule
+
+
+def _by_name(name: str) -> list[str]:
+    """A frame or a picture is one in any format; what a sound or a video may be in is not so plain."""
+    kinds = {kind for kind, words in _KINDS.items() if any(word in name.lower() for word in words)}
+    return ["image/*"] if kinds == {"image"} else []
 
 
 @lru_cache(maxsize=2_000)

@@ -61,9 +61,8 @@ def _file(form: Schema) -> str | None:
     rule = form.get("x-kiejobs-file")
     if rule is None:
         return None
-    types = list(
-        dict.fromkeys(_TYPES.get(one, one.partition("/")[2].upper()) for one in rule["media_types"])
-    )
+    exact = [one for one in rule["media_types"] if not one.endswith("/*")]
+    types = list(dict.fromkeys(_TYPES.get(one, one.partition("/")[2].upper()) for one in exact))
     details = (
         [" or ".join([part for part in (", ".join(types[:-1]), types[-1]) if part])]
         if types

@@ -127,7 +127,8 @@ def _told(text: str) -> Iterator[str]:
 
 
 def _file(rule: Field | None) -> Iterator[str]:
-    types = [kind.rpartition("/")[2] for kind in (rule or {}).get("media_types", ())]
+    kinds = [kind.partition("/") for kind in (rule or {}).get("media_types", ())]
+    types = [f"any {first}" if last == "*" else last for first, _, last in kinds]
     if types:
         yield values_words(types)
     if rule and "max_bytes" in rule:
