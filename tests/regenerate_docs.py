@@ -24,6 +24,7 @@ from tests.reference import (
     models,
     outcomes,
     policy,
+    prices,
     proofs,
 )
 
@@ -48,6 +49,8 @@ REGIONS = {
     "models": models.models,
     "policy-flags": policy.flags,
     "policy-keys": policy.keys,
+    "prices-keys": prices.keys,
+    "prices-model": prices.of_a_model,
     "proofs": proofs.proofs,
     "template-names": jobfile.filters,
 }

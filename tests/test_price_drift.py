@@ -170,6 +170,24 @@ def test_a_project_s_broken_prices_stop_what_needs_them(rehearsed: Bench) -> Non
         assert "prices.yaml:2:10" in told.err
 
 
+def test_doctor_tells_what_prices_there_are(rehearsed: Bench) -> None:
+    def prices() -> str:
+        told = rehearsed.do("doctor").out
+        (line,) = [line for line in told.splitlines() if " prices " in line]
+        return line
+
+    assert prices().startswith("ok    prices    26 bundled, ")
+    file = rehearsed.folder / "prices.yaml"
+    file.write_text(
+        "version: 1\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n"
+    )
+    assert prices().startswith("ok    prices    1 of the project's own, 26 bundled, ")
+    file.write_text(
+        "version: 2\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n"
+    )
+    assert "prices.yaml:1:10: `version`" in prices()
+
+
 def test_a_lock_tells_that_a_project_s_prices_changed(rehearsed: Bench) -> None:
     assert rehearsed.do("lock", "jobs.yaml").code == 0
     (rehearsed.folder / "prices.yaml").write_text(

@@ -19,10 +19,14 @@ from kiejobs import __version__
 from kiejobs.adapters.journal import sync_folder
 from kiejobs.adapters.model_files import ModelFiles
 from kiejobs.adapters.pictures import INSTALL, can_look
+from kiejobs.adapters.project import nearest
 from kiejobs.adapters.system import Secret, api_key
+from kiejobs.commands.known_models import KnownModels
 from kiejobs.commands.opening import is_sendable, opened
 from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
+from kiejobs.core.errors import ExitCode, JournalProblem, Problems, Severity, UsageProblem
+from kiejobs.core.price_ages import aged_prices
+from kiejobs.core.prices import FILE as PRICES
 from kiejobs.ports import Unanswered
 from kiejobs.reports.check_reports import Check, doctor_document, doctor_text
 from kiejobs.reports.documents import json_text
@@ -47,6 +51,7 @@ def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
         *_versions(),
         _policy(space),
         _models(),
+        _prices(space),
         *_key(space),
         *_api(space),
         *_folders(space),
@@ -96,6 +101,24 @@ def _models() -> Check:
         first = next(iter(found))
         return Check("models", ok=False, detail=f"{first.place}: {first.message}", hint=hint)
     return Check("models", ok=True, detail=detail)
+
+
+def _prices(space: Workspace) -> Check:
+    try:
+        known = KnownModels(Problems())
+        table = known.catalogue().prices
+    except UsageProblem as problem:
+        return Check("prices", ok=False, detail=problem.message, hint=problem.hint)
+    own_file = nearest(PRICES)
+    for one in known.problems:
+        if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
+            hint = "`kiejobs validate FILE` tells all that is wrong with it"
+            return Check("prices", ok=False, detail=f"{one.place}: {one.message}", hint=hint)
+    aged = aged_prices(table, table.models, space.clock().now().date())
+    own = sum(1 for price in table if price.file is not None)
+    counts = f"{own} of the project's own, " if own else ""
+    counts += f"{len(table.models) - own} bundled, {sum(one.old for one in aged)} of them old"
+    return Check("prices", ok=True, detail=counts)
 
 
 def _key(space: Workspace) -> Iterator[Check]:

@@ -123,7 +123,7 @@ def init(folder: str, forges: Sequence[str], screen: Screen) -> ExitCode:
 
 def _begin(root: Path, jobfile: Path, screen: Screen) -> None:
     _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
-    for name in ("jobfile.schema.json", "policy.schema.json"):
+    for name in ("jobfile.schema.json", "policy.schema.json", "prices.schema.json"):
         schema = (schema_folder() / name).read_text(encoding="utf-8")
         _write(root / "schemas" / name, schema, screen)
     _ignore(root / ".gitignore", screen)
