@@ -90,9 +90,6 @@ def test_a_table_over_another_counts_model_by_model() -> None:
 
 # --- the table that comes with kiejobs ------------------------------------------------------------
 
-UNSEEN = {("bytedance/seedance-2", "4k")}
-"""Values that newer pages than the ones mirrored here have."""
-
 
 def test_the_bundled_table_is_in_order() -> None:
     data = (schema_folder() / "prices.yaml").read_bytes()
@@ -103,18 +100,8 @@ def test_the_bundled_table_is_in_order() -> None:
     assert document is not None
     problems = Problems()
     assert read_prices(document, schema, problems, own=False) == bundled_prices()
-    wrong = [
-        problem
-        for problem in check_prices(document, KnownModels(Problems()).catalogue())
-        if not _is_unseen(problem)
-    ]
+    wrong = check_prices(document, KnownModels(Problems()).catalogue())
     assert [told(problem) for problem in [*problems, *wrong] if problem.severity == "error"] == []
-
-
-def _is_unseen(problem: Any) -> bool:
-    return any(
-        model in problem.message and f'"{value}"' in problem.message for model, value in UNSEEN
-    )
 
 
 @pytest.mark.parametrize(
