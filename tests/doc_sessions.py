@@ -47,7 +47,7 @@ _TOKEN = re.compile(
     r"|(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC))"
     r"|(?P<any>\.\.\.)"
 )
-_OLD_PRICES = re.compile(r"; older than 90 days: .*$")
+_OLD_PRICES = re.compile(r"; older than \d+ days: [^;`]*|\u26a0\ufe0f (?=Prices: )")
 """Prices grow old while a page stays as it is."""
 _TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z| UTC)"
 
