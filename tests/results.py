@@ -16,11 +16,15 @@ from jsonschema import Draft202012Validator
 from kiejobs.core import events as e
 from kiejobs.core.fold import JournalRecord, Timed, fold
 from kiejobs.core.manifest import manifest
+from kiejobs.core.plan import Action, PlanTotals
 from kiejobs.core.types import Failure, FileRecord
 from kiejobs.reports.screen import steers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiejobs.core.ledger import Ledger
+    from kiejobs.core.plan import Change
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]泡\u202etxt\x9b31m\nnext\r\ud800\ufeff\U000e0041\uffff"
@@ -111,3 +115,15 @@ def one_of_each(said: str = "the model broke") -> list[e.Event]:
         e.InDoubt(ids[7], Failure("in_doubt", None, said)),
         e.Resolved(ids[7], "lost", None, "a person ruled it"),
     ]
+
+
+def totals_of(changes: Sequence[Change], digest: str) -> PlanTotals:
+    """What a plan of these lines counts."""
+    bought = [line for line in changes if line.spends]
+    return PlanTotals(
+        actions={action.value: sum(c.action is action for c in changes) for action in Action},
+        credits=sum((line.credits or Decimal(0) for line in bought), Decimal(0)),
+        unpriced=sum(line.credits is None for line in bought),
+        in_doubt=sum(line.reason == "in_doubt" for line in changes),
+        digest=digest,
+    )

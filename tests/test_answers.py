@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters import answers
+from kiejobs.adapters import answers, task_answers
 
 
 def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:
@@ -108,7 +108,7 @@ def test_a_refusal_that_speaks_of_a_task_but_names_none_is_a_refusal(data: Any) 
 
 def test_a_task_that_cost_less_than_nothing_did_not_say_what_it_cost() -> None:
     answer = body(200, "success", {"state": "success", "resultJson": "{}", "creditsConsumed": -5})
-    assert answers.poll_outcome(200, answer) == ports.Succeeded((), None)
+    assert task_answers.poll_outcome(200, answer) == ports.Succeeded((), None)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
@@ -127,19 +127,21 @@ def record(state: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])
 def test_the_known_states_are_running(state: str) -> None:
-    assert answers.poll_outcome(200, record(state)) == ports.StillRunning(state)
+    assert task_answers.poll_outcome(200, record(state)) == ports.StillRunning(state)
 
 
 @pytest.mark.parametrize("state", ["archived", "cancelled", "SUCCESS", ""])
 def test_an_unknown_state_is_running_with_a_note(state: str) -> None:
-    outcome = answers.poll_outcome(200, record(state))
+    outcome = task_answers.poll_outcome(200, record(state))
     assert isinstance(outcome, ports.StillRunning)
     assert outcome.note
 
 
 def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     result = json.dumps({"resultUrls": ["https://files.example.com/a.mp4"]})
-    outcome = answers.poll_outcome(200, record("success", resultJson=result, creditsConsumed=16.0))
+    outcome = task_answers.poll_outcome(
+        200, record("success", resultJson=result, creditsConsumed=16.0)
+    )
     assert outcome == ports.Succeeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
 
 
@@ -155,32 +157,32 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     ],
 )
 def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any) -> None:
-    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
     assert isinstance(outcome, ports.Succeeded)
     assert outcome.found == found
 
 
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:
     result = {"resultUrls": ["https://a"], "lastFrameUrl": ["https://l"], "firstFrameUrl": [None]}
-    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
     assert outcome == ports.Succeeded(("https://a",), None, None, (("last-frame", "https://l"),))
 
 
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
     data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
-    assert answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(
+    assert task_answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(
         ("https://b",), None
     )
 
 
 @pytest.mark.parametrize("result", ["", None, "{", "[]"])
 def test_success_without_a_readable_result_is_not_the_end(result: object) -> None:
-    outcome = answers.poll_outcome(200, record("success", resultJson=result))
+    outcome = task_answers.poll_outcome(200, record("success", resultJson=result))
     assert isinstance(outcome, ports.StillRunning)
 
 
 def test_a_failure_keeps_its_code_and_message() -> None:
-    outcome = answers.poll_outcome(
+    outcome = task_answers.poll_outcome(
         200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0)
     )
     assert outcome == ports.Failed("500", "flagged", Decimal(0))
@@ -190,18 +192,18 @@ def test_a_failure_keeps_its_code_and_message() -> None:
     "answer", [body(422, "recordInfo is null"), body(404, "Task not found"), b"<html>", body(429)]
 )
 def test_what_is_no_verdict_ends_nothing(answer: bytes) -> None:
-    assert isinstance(answers.poll_outcome(200, answer), ports.Unanswered)
+    assert isinstance(task_answers.poll_outcome(200, answer), ports.Unanswered)
 
 
 def test_param_is_decoded_twice() -> None:
     param = json.dumps({"model": "m", "input": json.dumps({"prompt": "p", "duration": 6})})
-    found = answers.task_record(200, record("waiting", param=param))
+    found = task_answers.task_record(200, record("waiting", param=param))
     assert found == ports.TaskRecord("t", "m", {"prompt": "p", "duration": 6}, "waiting")
 
 
 def test_param_may_hold_its_input_undisguised() -> None:
     param = json.dumps({"model": "m", "input": {"prompt": "p"}})
-    found = answers.task_record(200, record("waiting", param=param))
+    found = task_answers.task_record(200, record("waiting", param=param))
     assert isinstance(found, ports.TaskRecord)
     assert found.input == {"prompt": "p"}
 

@@ -12,13 +12,22 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from kiejobs.core.errors import Place
-from kiejobs.core.plan import Action, Change, FieldChange, PlanTotals
+from kiejobs.core.plan import Action, Change, FieldChange
 from kiejobs.core.policy_rules import Breach
 from kiejobs.reports.markdown import LIMIT, Room, cell, code, fenced, marker
 from kiejobs.reports.markdown_plan import PlanMarkdown
 from kiejobs.reports.markdown_report import report_markdown
 from kiejobs.reports.run_view import RunView
-from tests.results import HOSTILE, LONG, harmless, hash_of, ledger_of, manifest_of, one_of_each
+from tests.results import (
+    HOSTILE,
+    LONG,
+    harmless,
+    hash_of,
+    ledger_of,
+    manifest_of,
+    one_of_each,
+    totals_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,17 +94,6 @@ MOVED = change("tea/moved", Action.ADOPT, ">", "moved_from tea/old", 0, "then ke
 GONE = change("tea/gone", Action.ORPHAN, "-", "no_longer_wanted", 0, "succeeded; never deleted")
 
 
-def totals(changes: Sequence[Change]) -> PlanTotals:
-    bought = [line for line in changes if line.spends]
-    return PlanTotals(
-        actions={action.value: sum(c.action is action for c in changes) for action in Action},
-        credits=sum((line.credits or Decimal(0) for line in bought), Decimal(0)),
-        unpriced=sum(line.credits is None for line in bought),
-        in_doubt=sum(line.reason == "in_doubt" for line in changes),
-        digest=DIGEST,
-    )
-
-
 def plan(
     changes: Sequence[Change],
     *,
@@ -108,7 +106,7 @@ def plan(
     words = PlanMarkdown("tea", "jobs/tea.yaml", USD, flag, rehearsal=rehearsal)
     for line in changes:
         words.add(line, diff if line.reason == "input_changed" else ())
-    return words.text(totals(changes), None if left is None else Decimal(left), broken)
+    return words.text(totals_of(changes, DIGEST), None if left is None else Decimal(left), broken)
 
 
 def report(said: str = "the model broke", **more: object) -> str:
@@ -277,7 +275,7 @@ def test_nothing_in_a_plan_gets_out_of_its_place(a: str, b: str, c: str, d: str)
     words = PlanMarkdown(a, b, USD, f" --runs {c}")
     for line in rows:
         words.add(line, [FieldChange(c, a, b), FieldChange(d, None, {a: [b]})])
-    said = words.text(totals(rows), None, [Breach("rule", Place(a, 1, 1), b, 2, c)])
+    said = words.text(totals_of(rows, DIGEST), None, [Breach("rule", Place(a, 1, 1), b, 2, c)])
     assert contained(said)
     assert cells(said) == [4] * 5
 

@@ -14,7 +14,7 @@ from kiejobs.reports.diff_words import diff_lines
 from kiejobs.reports.paint import Paint
 from kiejobs.reports.plan_report import PlanJson, PlanText
 from kiejobs.reports.screen import width
-from tests.results import HOSTILE, LONG, harmless, hash_of, refused, uncolored
+from tests.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,17 +51,6 @@ GONE = change("gone", Action.ORPHAN, "-", "no_longer_wanted", detail="succeeded;
 ALL = [NEW, CHANGED, UNPRICED, DOUBT, FAILED, BUSY, FLYING, MISSING, DONE, MOVED, GONE]
 
 
-def totals(changes: Sequence[Change]) -> PlanTotals:
-    bought = [line for line in changes if line.spends]
-    return PlanTotals(
-        actions={action.value: sum(c.action is action for c in changes) for action in Action},
-        credits=sum((line.credits or Decimal(0) for line in bought), Decimal(0)),
-        unpriced=sum(line.credits is None for line in bought),
-        in_doubt=sum(line.reason == "in_doubt" for line in changes),
-        digest=DIGEST,
-    )
-
-
 def table(
     changes: Sequence[Change],
     *,
@@ -74,7 +63,9 @@ def table(
     lines = [text.header()]
     lines += [text.line(line, DIFF if line is CHANGED else ()) for line in changes]
     budget = None if left is None else Decimal(left)
-    return "\n".join([*lines, text.footer(totals(changes), campaign="tea", budget_left=budget)])
+    return "\n".join(
+        [*lines, text.footer(totals_of(changes, DIGEST), campaign="tea", budget_left=budget)]
+    )
 
 
 def plan_json(
@@ -91,7 +82,7 @@ def plan_json(
 
 def document(changes: Sequence[Change]) -> dict[str, Any]:
     pieces = plan_json(
-        changes, lambda c: DIFF if c is CHANGED else None, "tea", lambda: totals(changes)
+        changes, lambda c: DIFF if c is CHANGED else None, "tea", lambda: totals_of(changes, DIGEST)
     )
     whole: dict[str, Any] = json.loads("".join(pieces))
     return whole
@@ -203,18 +194,22 @@ def test_hostile_text_is_told_harmlessly() -> None:
     said = [
         text.line(held),
         text.line(differs, diff),
-        text.footer(totals([held]), campaign=HOSTILE),
+        text.footer(totals_of([held], DIGEST), campaign=HOSTILE),
     ]
     assert harmless("\n".join(said))
     assert len(said[1].split("\n")) == 3
-    found = json.loads("".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals([]))))
+    found = json.loads(
+        "".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals_of([], DIGEST)))
+    )
     assert found["campaign"] == HOSTILE
     assert found["changes"][0]["diff"][0] == {
         "field": HOSTILE,
         "was": HOSTILE,
         "now": {HOSTILE: [HOSTILE]},
     }
-    assert harmless("".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals([]))))
+    assert harmless(
+        "".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals_of([], DIGEST)))
+    )
 
 
 # --- fields that differ --------------------------------------------------------------------------
@@ -309,7 +304,7 @@ def test_the_document_is_a_stream_that_asks_for_the_totals_last() -> None:
 
     def asks() -> PlanTotals:
         asked.append(len(taken))
-        return totals(ALL)
+        return totals_of(ALL, DIGEST)
 
     pieces = plan_json(walked(), lambda _: None, "tea", asks)
     head, first = next(pieces), next(pieces)

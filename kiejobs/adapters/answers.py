@@ -1,7 +1,7 @@
 """What the API's answers mean. Bytes in, outcomes out; the table of the design's section 7.
 
-In: HTTP status, headers, body. Out: `CreateOutcome`, `PollOutcome`, records. Touches nothing. The
-API's own words (states, codes, message texts) are known here and nowhere else.
+In: HTTP status, headers, body. Out: `CreateOutcome`, balances, addresses. Touches nothing. The API's own
+words (codes, message texts) are known here and nowhere else; its words for tasks in `task_answers.py`.
 
 Sources: the vendor's pages [D] and exchanges observed with the real service [O]. Errors come as HTTP
 200 with a code in the body [O], over-limit calls possibly as HTTP 429 [D]; validation comes as code
@@ -18,19 +18,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs import ports
-from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from kiejobs.core.types import Json
 
 _Answered: TypeAlias = "ports.Accepted | ports.NotAccepted | ports.Refused | ports.NoMoney | ports.Rejected | ports.InDoubt"
 """What an answer can mean; that nothing was sent only the lack of one can."""
-
-_RUNNING = {"waiting", "queuing", "generating"}
-
-_STILLS = {"firstFrameUrl": "first-frame", "lastFrameUrl": "last-frame"}
 
 _SPEAKS_OF_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b", re.IGNORECASE)
 
@@ -49,8 +44,6 @@ _NAMES_A_TASK = re.compile(
     re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
-
-_MOST_CREDITS = Decimal(10**9)  # a task costs some hundreds at most
 
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
@@ -104,7 +97,7 @@ def _task_named_in(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         plain = body.replace(b"\0", b"")
     found = _NAMES_A_TASK.search(plain)
-    return None if found is None else _excerpt(plain[found.start() :])
+    return None if found is None else excerpt(plain[found.start() :])
 
 
 def _outcome(status: int, retry_after: str | None, body: bytes) -> _Answered:
@@ -128,8 +121,8 @@ def _accepted(envelope: Envelope, status: int) -> _Answered:
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Answered:
     code = str(status)
     if 400 <= status < 500 and code in _BY_CODE:
-        return _by_code(code, _excerpt(body), retry_after)
-    return ports.InDoubt(f"an answer that is not the API's (HTTP {status}): {_excerpt(body)}", code)
+        return _by_code(code, excerpt(body), retry_after)
+    return ports.InDoubt(f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code)
 
 
 def _by_code(code: str, message: str, retry_after: str | None) -> _Answered:
@@ -176,96 +169,11 @@ def seconds_of(retry_after: str | None) -> float | None:
     return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else None  # noqa: PLR0124 - NaN
 
 
-def poll_outcome(status: int, body: bytes) -> ports.PollOutcome:
-    """What recordInfo says. Only `success` and `fail` end a task."""
-    envelope = read_envelope(body)
-    if envelope is None or envelope.code is None:
-        return ports.Unanswered(f"HTTP {status}: {_excerpt(body)}", str(status))
-    if envelope.code != "200" or not isinstance(envelope.data, dict):
-        # 422 "recordInfo is null" also comes for a short while right after a create [O].
-        return ports.Unanswered(envelope.message or f"code {envelope.code}", envelope.code)
-    return _task_outcome(envelope.data)
-
-
-def _task_outcome(data: Mapping[str, Json]) -> ports.PollOutcome:
-    state = str(data.get("state"))
-    if state == "success":
-        return _succeeded(data)
-    if state == "fail":
-        code = data.get("failCode")
-        message = data.get("failMsg")
-        return ports.Failed(
-            str(code)[:40] if isinstance(code, str | int) and code != "" else None,
-            str(message) if message else "the API gave no reason",
-            _credits(data),
-        )
-    if state in _RUNNING:
-        return ports.StillRunning(state)
-    return ports.StillRunning(state[:40], "a state that is not known; taken as running")
-
-
-def _succeeded(data: Mapping[str, Json]) -> ports.PollOutcome:
-    results = (_json_in(data.get("response")) or None, _json_in(data.get("resultJson")))
-    known = [result for result in results if isinstance(result, dict)]
-    if not known:
-        return ports.StillRunning("success", "ended well, but its result is not there yet")
-    urls = next(filter(None, map(_urls, known)), ())
-    found = None if urls else next(filter(None, map(_found, known)), None)
-    stills = next(filter(None, map(_stills, known)), ()) if urls else ()
-    return ports.Succeeded(urls, _credits(data), found, stills)
-
-
-def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
-    """Frames that were asked for beside a video, each the first of its list [D]."""
-    lists = ((name, result.get(key)) for key, name in _STILLS.items())
-    return tuple(
-        (name, urls[0])
-        for name, urls in lists
-        if isinstance(urls, list) and urls and isinstance(urls[0], str)
-    )
-
-
-def _found(result: Mapping[str, Json]) -> Json:
-    """A result that is no file: of text models in `resultObject`, of others the whole of it [D]."""
-    rest = {name: value for name, value in result.items() if name != "resultUrls"}
-    return rest.get("resultObject") or rest or None
-
-
-def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:
-    urls = result.get("resultUrls")
-    return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
-
-
-def task_record(status: int, body: bytes) -> ports.TaskRecord | ports.Unanswered:
-    """What the API says was sent for a task: `param`, whose `input` is JSON text itself [O]."""
-    envelope = read_envelope(body)
-    if envelope is None or envelope.code != "200" or not isinstance(envelope.data, dict):
-        said = _excerpt(body) if envelope is None else envelope.message
-        return ports.Unanswered(said, envelope.code if envelope else str(status))
-    data = envelope.data
-    param = _json_in(data.get("param"))
-    sent = _json_in(param.get("input")) if isinstance(param, dict) else None
-    model = param.get("model") if isinstance(param, dict) else data.get("model")
-    return ports.TaskRecord(
-        task_id=str(data.get("taskId", "")),
-        model=str(model) if model else None,
-        input=sent if isinstance(sent, dict) else None,
-        api_state=str(data.get("state", "")),
-        attempt_id=_attempt_in(param),
-    )
-
-
-def _attempt_in(param: Json) -> str | None:
-    """The attempt id in the query of the callback URL that was sent, where there was one."""
-    url = param.get("callBackUrl") if isinstance(param, dict) else None
-    return attempt_in(url.partition("#")[0].partition("?")[2]) if isinstance(url, str) else None
-
-
 def download_url(status: int, body: bytes) -> str | ports.Unanswered:
     """A bare URL in `data` [D]; code 422 for URLs that the API did not make [O]."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200":
-        said = _excerpt(body) if envelope is None else envelope.message
+        said = excerpt(body) if envelope is None else envelope.message
         return ports.Unanswered(said, (envelope.code if envelope else None) or str(status))
     if not isinstance(envelope.data, str):
         return ports.Unanswered("no URL in the answer", "200")
@@ -276,38 +184,21 @@ def balance(status: int, body: bytes) -> Decimal | ports.Unanswered:
     """Credits on the account: documented as an integer, seen as a float."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200":
-        said = _excerpt(body) if envelope is None else envelope.message
+        said = excerpt(body) if envelope is None else envelope.message
         return ports.Unanswered(said, (envelope.code if envelope else None) or str(status))
-    found = _decimal(envelope.data)
+    found = decimal_of(envelope.data)
     return ports.Unanswered("no number in the answer", "200") if found is None else found
 
 
-def _credits(data: Mapping[str, Json]) -> Decimal | None:
-    """What the task cost; less than nothing would make room in a budget, so it is not believed."""
-    found = _decimal(data.get("creditsConsumed", data.get("consumeCredits")))
-    if found is None or not 0 <= found <= _MOST_CREDITS:
-        return None
-    rounded = round(found, 6)  # a float may have hundreds of digits behind the point
-    return found if found == rounded else rounded
-
-
-def _decimal(value: Any) -> Decimal | None:
+def decimal_of(value: Any) -> Decimal | None:
+    """A number as it was written; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     number = Decimal(str(value))
     return number if number.is_finite() else None
 
 
-def _json_in(value: Json) -> Json:
-    """`value` decoded where it is JSON text, as it is where it is not, None where it is neither."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _excerpt(body: bytes) -> str:
+def excerpt(body: bytes) -> str:
+    """The beginning of what came, for a message."""
     text = " ".join(body[:400].decode("utf-8", "replace").split())
     return text[:120] or "an empty body"

@@ -20,7 +20,7 @@ import anyio
 import httpx
 
 from kiejobs import __version__, ports
-from kiejobs.adapters import answers
+from kiejobs.adapters import answers, task_answers
 from kiejobs.adapters.net_words import in_words
 from kiejobs.adapters.system import origin_of
 
@@ -144,13 +144,13 @@ class KieApi:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
         if isinstance(answer, ports.Unanswered):
             return answer
-        return self._without_key(answers.poll_outcome(*answer))
+        return self._without_key(task_answers.poll_outcome(*answer))
 
     async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
         if isinstance(answer, ports.Unanswered):
             return answer
-        return self._without_key(answers.task_record(*answer))
+        return self._without_key(task_answers.task_record(*answer))
 
     async def download_url(self, url: str) -> str | ports.Unanswered:
         request = self._asking.build_request("POST", DOWNLOAD_PATH, json={"url": url})

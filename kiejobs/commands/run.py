@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from kiejobs.commands.loading import Loaded, Wanted
     from kiejobs.commands.screen import Screen
     from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.core.ledger import Ledger
     from kiejobs.core.plan import Change, FieldChange, PlanTotals
     from kiejobs.runner import FailureLimit, Settings
 
@@ -92,20 +93,15 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         ledger, elsewhere = space.ledger(journals), space.elsewhere(journals)
         require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
         del journals  # a large part of what a large campaign holds in memory
-        made = make_plan(loaded, wanted, space, ledger, how.retry)
-        left = budget_left(loaded, ledger, how.budget)
-        lines = list(made.changes())
-        told = ((line, diff_of(loaded, line, ledger) or ()) for line in lines)
-        _show(loaded, told, made.totals, left, how, space, screen)
-        require_allowed(space.policy, loaded, ledger, lines, screen)
+        lines, totals, left = _planned(loaded, wanted, how, space, ledger, screen)
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
         settings = replace(how.settings, lately=lately(ledger, space))
         limit = how.most_failures
-        most = limit.of(made.totals.actions[Action.SUBMIT]) if limit is not None else None
+        most = limit.of(totals.actions[Action.SUBMIT]) if limit is not None else None
         errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
-        if made.totals.actions[Action.SUBMIT] and not how.allow_behind:
+        if totals.actions[Action.SUBMIT] and not how.allow_behind:
             require_fresh(space, screen)
         if approval is not None:
             require_approved(approval, lines, ledger, space, screen)
@@ -114,7 +110,7 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
             return _nothing_to_do(errand, how, space, screen)
         key = require_key(space)
         if not space.sandbox and approval is None:
-            _confirm(made.totals, how, screen)
+            _confirm(totals, how, screen)
         with listening(how.ear, how.callback_url, space, screen) as line:
             journal.append(*intentions(lines), *([approval.event] if approval else []))
             job_of = job_by_number(loaded, ledger, elsewhere, line.url)
@@ -130,6 +126,19 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         code = conclude(errand, end, space, screen, how.form)
         tell_others(errand, space, screen)
         return code
+
+
+def _planned(
+    loaded: Loaded, wanted: Wanted, how: How, space: Workspace, ledger: Ledger, screen: Screen
+) -> tuple[list[Change], PlanTotals, Decimal | None]:
+    """The plan's lines, shown and within the policy; their totals; what is left of the budget."""
+    made = make_plan(loaded, wanted, space, ledger, how.retry)
+    left = budget_left(loaded, ledger, how.budget)
+    lines = list(made.changes())
+    told = ((line, diff_of(loaded, line, ledger) or ()) for line in lines)
+    _show(loaded, told, made.totals, left, how, space, screen)
+    require_allowed(space.policy, loaded, ledger, lines, screen)
+    return lines, made.totals, left
 
 
 def _show(

@@ -145,21 +145,28 @@ def _point(open_shop: Shop, name: str, call: Call) -> Point:
     return Point(call, hit, died, campaign.books(early))
 
 
-def main() -> None:
-    given = words(__doc__)
+def main(
+    name: str = "kill_points",
+    doc: str | None = __doc__,
+    points: Callable[[int], Callable[[Sequence[Call]], Sequence[Call]]] = every,
+    *,
+    pictured: bool = False,
+) -> None:
+    """The program; also that of the proof `name`, with its own `points` and a `pictured` campaign."""
+    given = words(doc)
     given.add_argument("--every", type=int, default=1, metavar="K", help="each Kth point only")
     said = given.parse_args()
     if not has_strace():
         raise SystemExit(MISSING)
     with tempfile.TemporaryDirectory() as folder:
-        figures = kill_points(Path(folder), every(said.every))
-    command = "python -m tests.proofs.kill_points"
+        figures = kill_points(Path(folder), points(said.every), pictured=pictured)
+    command = f"python -m tests.proofs.{name}"
     command += f" --every {said.every}" if said.every > 1 else ""
     for point in figures.points:
         if not point.well:
             print(point)  # noqa: T201 - what to look at
     document = figures.document()
-    raise SystemExit(tell("kill_points", command, document, well=figures.well, record=said.record))
+    raise SystemExit(tell(name, command, document, well=figures.well, record=said.record))
 
 
 if __name__ == "__main__":

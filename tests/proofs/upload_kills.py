@@ -8,13 +8,9 @@ uploads: nothing may be bought twice, and a kill may cost at most the uploads th
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.proofs.figures import tell, words
-from tests.proofs.kill_points import kill_points, next_call
-from tests.proofs.syscalls import MISSING, has_strace
+from tests.proofs.kill_points import main, next_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,22 +44,5 @@ def decisive(found: Sequence[Call]) -> list[Call]:
     return [found[place] for place in places]
 
 
-def main() -> None:
-    given = words(__doc__)
-    given.add_argument("--every", type=int, default=1, metavar="K", help="each Kth point only")
-    said = given.parse_args()
-    if not has_strace():
-        raise SystemExit(MISSING)
-    with tempfile.TemporaryDirectory() as folder:
-        figures = kill_points(Path(folder), every(said.every), pictured=True)
-    command = "python -m tests.proofs.upload_kills"
-    command += f" --every {said.every}" if said.every > 1 else ""
-    for point in figures.points:
-        if not point.well:
-            print(point)  # noqa: T201 - what to look at
-    document = figures.document()
-    raise SystemExit(tell("upload_kills", command, document, well=figures.well, record=said.record))
-
-
 if __name__ == "__main__":
-    main()
+    main("upload_kills", __doc__, every, pictured=True)

@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from kiejobs import ports
-from kiejobs.adapters import answers
+from kiejobs.adapters import answers, task_answers
 from kiejobs.core import events as e
 from kiejobs.core.event_forms import ill_formed
 from kiejobs.core.event_lines import from_json, to_json
@@ -151,8 +151,8 @@ def check(data: bytes, _room: Path) -> None:
     number, _, wait = line.decode("utf-8", "replace").partition(" ")
     status = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 200
     _created(answers.create_outcome(status, wait or None, body), status, body)
-    _polled(answers.poll_outcome(status, body), body)
-    record = answers.task_record(status, body)
+    _polled(task_answers.poll_outcome(status, body), body)
+    record = task_answers.task_record(status, body)
     if isinstance(record, ports.TaskRecord) and not (
         isinstance(record.task_id, str) and isinstance(record.input, dict | None)
     ):

@@ -1,0 +1,198 @@
+"""What the world's answers come to: create calls, uploads, polls, collecting, callbacks.
+
+In: nothing. Out: the values that the ports' methods answer with. Each outcome is its own type, so that
+whoever handles one must say what it does with each (design: section 7, what createTask's answer means).
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from kiejobs.core.types import FileRecord, Json
+
+# --- what a create call came to ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The API took it and named the task. Paid."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the request left: DNS, connect, TLS, pool. Safe to send again after a wait."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAccepted:
+    """429 or 455: refused before it entered the queue. Everyone pauses, then it may go again."""
+
+    code: str
+    message: str
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """401, 403: the key is no good. Stop spending, keep collecting."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoney:
+    """402, 433, or a 500 that speaks of credits. Stop spending, keep collecting."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """404, 422, 505, or a 500 with a validation text: this request will never be taken."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Sent, answer unknown. Never sent again by itself."""
+
+    message: str
+    code: str | None = None
+
+
+CreateOutcome: TypeAlias = Accepted | NotSent | NotAccepted | Refused | NoMoney | Rejected | InDoubt
+
+# --- what an upload came to -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The file's content can be fetched at `url`, by anybody, for a day."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotUploaded:
+    """No verdict this time: no connection, 429, 5xx, an unreadable answer. Free, so it goes again."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that can't be sent: it's another one by now, can't be read, or the host won't have it."""
+
+    message: str
+
+
+UploadOutcome: TypeAlias = Uploaded | NotUploaded | Refused | Unusable
+
+# --- what a poll came to -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StillRunning:
+    """Not at its end. `api_state` is the API's word; `note` is set when that word is unknown."""
+
+    api_state: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """At its end, with where the results are. `charged` in credits, None where not said.
+
+    `found` is the result itself where it is no file but a JSON value: a transcript, an id. `stills` are
+    pictures beside the results, by what they are called: the last frame of a video, say.
+    """
+
+    urls: tuple[str, ...]
+    charged: Decimal | None
+    found: Json = None
+    stills: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """At its end without a result. `charged` is usually 0."""
+
+    code: str | None
+    message: str
+    charged: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No verdict this time: transport error, 429, 5xx, or a task not known (yet)."""
+
+    message: str
+    code: str | None = None
+
+
+PollOutcome: TypeAlias = StillRunning | Succeeded | Failed | Unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What recordInfo says was sent, for checking a task against a reservation.
+
+    `model` and `input` are decoded from `param` (whose `input` is itself JSON text, mostly).
+    `attempt_id` is what the query of its callback URL carries, where it had one of ours.
+    """
+
+    task_id: str
+    model: str | None
+    input: Mapping[str, Json] | None
+    api_state: str
+    attempt_id: str | None = None
+
+
+# --- what collecting came to ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The file is whole under its final name."""
+
+    file: FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NotCollected:
+    """It is not. `gone` when the URL was refused for good (asking the API again may help)."""
+
+    message: str
+    gone: bool = False
+
+
+CollectOutcome: TypeAlias = Collected | NotCollected
+
+# --- what a callback says ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A callback that passed its checks: a hint that a task is over, never the truth.
+
+    `attempt_id` from the query of the URL that was called, `task_id` from the body. `signed` when its
+    HMAC was checked.
+    """
+
+    attempt_id: str
+    task_id: str
+    signed: bool
