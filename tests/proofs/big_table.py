@@ -13,6 +13,8 @@ import csv
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -39,6 +41,7 @@ FIELDS = {
     "prompt": "{{ matrix.scene.mood }} in the morning",
     "duration": "{{ matrix.scene.length }}",
 }
+ROOT = Path(__file__).resolve().parents[2]
 MOST_MEMORY = 800.0  # MB for a million rows, beside what both need to start
 
 
@@ -164,19 +167,15 @@ SIDES: dict[str, Callable[[Path], Iterator[str]]] = {
 
 
 def _in_a_process(name: str, folder: Path) -> Side:
-    """Forked, so that both start from the same; the child's answer comes through a pipe."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        with os.fdopen(writing, "w") as out:
-            json.dump(asdict(_measured(SIDES[name], folder)), out)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        answer = told.read()
-    os.waitpid(child, 0)
-    return Side(**json.loads(answer))
+    """A new one each, so that both start from the same; it tells its answer in JSON."""
+    words = [sys.executable, "-m", "tests.proofs.big_table", "--side", name, str(folder)]
+    told = subprocess.run(
+        words,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(ROOT)])},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    return Side(**json.loads(told))
 
 
 def _measured(side: Callable[[Path], Iterator[str]], folder: Path) -> Side:
@@ -191,7 +190,12 @@ def _measured(side: Callable[[Path], Iterator[str]], folder: Path) -> Side:
 def main() -> None:
     line = words(__doc__)
     line.add_argument("--rows", type=int, default=1_000_000)
+    line.add_argument("--side", nargs=2, metavar=("NAME", "FOLDER"), help="one side alone, in JSON")
     given = line.parse_args()
+    if given.side:
+        name, made = given.side
+        print(json.dumps(asdict(_measured(SIDES[name], Path(made)))))  # noqa: T201 - its answer
+        return
     with tempfile.TemporaryDirectory() as folder:
         figures = big_table(Path(folder), given.rows)
     command = f"python -m tests.proofs.big_table --rows {given.rows}"

@@ -82,6 +82,7 @@ class House:
             runs=self.folder / "runs",
             outputs=self.outputs,
             base=BASE,
+            upload_base=BASE,
             origin=BASE,
             sandbox=False,
             speed=1.0,
