@@ -118,6 +118,23 @@ def test_the_same_edit_of_many_jobs_is_told_once(clone: Clone) -> None:
     assert "c: 12 changed since HEAD" in ran.out
 
 
+def test_the_same_edit_of_many_short_texts_is_told_once(clone: Clone) -> None:
+    scenes = {f"s{number}": f"Scene {number} by a lamp" for number in range(12)}
+    write(clone, scenes)
+    clone.keep("scenes")
+    write(clone, {name: text.replace("lamp", "candle") for name, text in scenes.items()})
+    ran = diff(clone, since="HEAD")
+    assert ran.out.count("prompt: ") == 1
+    assert "prompt: Scene 0 by a [-lamp-]{+candle+}\n" in ran.out
+
+
+def test_a_short_text_without_a_common_word_is_told_whole_for_many(clone: Clone) -> None:
+    write(clone, {"x": "calm"}, defaults={"takes": 2})
+    clone.keep("calm")
+    write(clone, {"x": "wild"}, defaults={"takes": 2})
+    assert 'prompt: "calm" -> "wild"\n' in diff(clone, since="HEAD").out
+
+
 def test_a_selection_narrows_both_sides(clone: Clone) -> None:
     write(clone, {"a": "other", "new": "n"})
     assert edits(clone, "--select", "job:a") == {"c/a": "changed"}

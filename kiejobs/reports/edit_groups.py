@@ -28,10 +28,11 @@ _SHORT: Final = 56
 
 @dataclass(frozen=True, slots=True)
 class FieldEdit:
-    """One field; `pieces` of a longer text, None where the two values are told as they are."""
+    """One field; `pieces` of a text, None where the two values are told as they are."""
 
     change: FieldChange
     pieces: tuple[Piece, ...] | None = None
+    is_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Group:
     kind: Kind
     fields: tuple[FieldEdit, ...]
     addresses: list[str] = field(default_factory=list)
+
+    @property
+    def told(self) -> Iterator[FieldEdit]:
+        """Of several jobs the words that all have in common, of a single one a short text whole."""
+        is_single = len(self.addresses) == 1
+        return (FieldEdit(one.change) if is_single and one.is_short else one for one in self.fields)
 
 
 class EditGroups:
@@ -72,10 +79,14 @@ class EditGroups:
 
     def _field(self, change: FieldChange) -> FieldEdit:
         was, now = change.was, change.now
-        if isinstance(was, str) and isinstance(now, str) and max(width(was), width(now)) > _SHORT:
-            is_file = any(text in (change.files or {}) for text in (was, now))
-            return FieldEdit(change, None if is_file else tuple(self._diff.pieces(was, now)))
-        return FieldEdit(change)
+        is_file = any(text in (change.files or {}) for text in (was, now) if isinstance(text, str))
+        if is_file or not (isinstance(was, str) and isinstance(now, str)):
+            return FieldEdit(change)
+        pieces = tuple(self._diff.pieces(was, now))
+        is_short = max(width(was), width(now)) <= _SHORT
+        if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
+            return FieldEdit(change)
+        return FieldEdit(change, pieces, is_short)
 
 
 def _bare(edit: Edit) -> Edit:

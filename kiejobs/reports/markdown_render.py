@@ -77,7 +77,7 @@ def _lines(group: Group) -> Iterator[str]:
     more = len(group.addresses) - _ADDRESSES
     if more > 0:
         yield f"@@ and {more:,} more, in the same words @@"
-    for one in group.fields:
+    for one in group.told:
         was, now = _both(one)
         name = shortened(clean(one.change.field), _ADDRESS)
         yield f"- {name}: {shortened(was, _LINE)}"

@@ -80,7 +80,7 @@ class DiffText:
             yield f"  {sign}  {clean(address)}"
         if len(group.addresses) > _ADDRESSES:
             yield f"  {sign}  … and {len(group.addresses) - _ADDRESSES:,} more, in the same words"
-        for one in group.fields:
+        for one in group.told:
             yield f"       {clean(one.change.field)}: {self._field(one)}"
 
     def _field(self, one: FieldEdit) -> str:
