@@ -12,6 +12,7 @@ import pytest
 from kiejobs.core import events as e
 from kiejobs.core.fold import fold
 from kiejobs.core.manifest import manifest
+from kiejobs.core.money import UNPRICED
 from kiejobs.core.types import Failure
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.junit_report import report_junit
@@ -156,6 +157,7 @@ def test_commands_work_in_a_rehearsal() -> None:
     ("stopped", "said"),
     [
         (("budget", "the next job costs 72, and 10 is left"), "Raise the budget, then run again."),
+        (("budget", UNPRICED), "Put it into prices.yaml, or buy without a budget"),
         (("key", "401: no"), "`kiejobs doctor` tells what the API says to it."),
         (("unreachable", "no route"), "whether the API can be reached"),
         (("doubts", "10 in a row"), "before anything more is bought"),

@@ -6,10 +6,13 @@ In: amounts, or what was written of them. Out: the other. Touches nothing.
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kiejobs.core.types import Json
+
+UNPRICED: Final = "the price of the next job is not known, so no budget can hold it"
+"""Why spending stopped, where no budget that is raised would help."""
 
 
 def money(value: Decimal) -> str:

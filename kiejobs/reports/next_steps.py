@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiejobs.core.money import UNPRICED
 from kiejobs.reports.paint import Paint
 from kiejobs.reports.price_drift_report import drift_cure
 from kiejobs.reports.run_view import Standing
@@ -36,6 +37,7 @@ _CURES = {
     "journal": "Give the runs folder room and permissions, then run again.",
     "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
 }
+_NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."
 _GO_ON = "Run again to go on; nothing is bought twice."
 
 
@@ -151,7 +153,8 @@ def _stopped(stopped: tuple[str, str], counts: Counter[Standing], view: RunView)
     said = f": {shortened(clean(why), _LONGEST)}" if why else ""
     unsent = counts[Standing.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
-    message = f"{clean(reason)}{said}.{left} {_CURES.get(reason, _GO_ON)}"
+    cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
+    message = f"{clean(reason)}{said}.{left} {cure}"
     return Step("stopped", message, (_again(view),), title="Stopped")
 
 

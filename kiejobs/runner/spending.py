@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kiejobs.core.money import UNPRICED
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -73,9 +75,7 @@ class Spending:
         if self.left is None:
             return True
         if price is None:
-            self.stop(
-                Stop.BUDGET, "the price of the next job is not known, so no budget can hold it"
-            )
+            self.stop(Stop.BUDGET, UNPRICED)
             return False
         if price > self.left:
             self.stop(Stop.BUDGET, f"the next job costs {price}, and {self.left} is left")
