@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.local_files import LocalFolder
 from tests.beside import Beside
-from tests.expanding import MODEL, Expanded, expanded
+from tests.expanding import MODEL, SCHEMAS, Expanded, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,6 +198,20 @@ def test_an_exclude_that_no_row_answers_to_names_what_there_is() -> None:
     ]
 
 
+@pytest.mark.parametrize(("key", "wanted"), [("007", "7"), ("1e3", "1000.0"), ("2,5", None)])
+def test_a_key_that_yaml_takes_for_a_number_wants_quotes(key: str, wanted: str | None) -> None:
+    table = f'id,mood\n"{key}",calm\ndusk,wild\n'
+    matrix = "scene: {from: NAME, key: id}, exclude: [{scene: KEY}]"
+    bare = matrix.replace("KEY", key if wanted else "2.5")
+    hint = of_table("t.csv", table, bare, more="").only("useless-exclude").hint
+    if wanted is None:
+        assert hint == f'axis `scene` has no 2.5, only "{key}", "dusk"'
+    else:
+        assert hint == f'axis `scene` has no {wanted}; for its "{key}", write the quotes, too'
+    quoted = of_table("t.csv", table, matrix.replace("KEY", f"'{key}'"), more="")
+    assert list(prompts(quoted)) == ["[scene=dusk]"]
+
+
 # --- mistakes ----------------------------------------------------------------------------------------
 
 MISTAKES = {
@@ -244,6 +258,25 @@ MISTAKES = {
         "id;mood\na;calm\n",
         [("table-key t.csv:1:1 the table has no column `id`, which is to be its key | its columns seem to"
          " be told apart by `;`: save it with commas, or tabs as .tsv | also 7:40")],
+    ),
+    "tabs": (
+        "id\tmood\na\tcalm\n",
+        [("table-key t.csv:1:1 the table has no column `id`, which is to be its key | its columns seem to"
+         " be told apart by tabs: name it .tsv | also 7:40")],
+    ),
+    "Excel's note": (
+        "sep=,\nid,mood\na,calm\n",
+        [("table-syntax t.csv:1:1 `sep=` is a note to Excel, and no header | delete the line, and save the"
+         " table with commas, or with tabs as .tsv")],
+    ),
+    "Excel's note of semicolons": (
+        "sep=;\nid;mood\na;calm\n",
+        [("table-syntax t.csv:1:1 `sep=` is a note to Excel, and no header | delete the line, and save the"
+         " table with commas, or with tabs as .tsv")],
+    ),
+    "a row of nothing but delimiters": (
+        "id,mood\na,calm\n,\n",
+        ["table-key t.csv:3:1 the key `id` is empty | delete this row: all its cells are empty"],
     ),
     "columns": (
         "id, mood,,id\na,b,c,d\n",
@@ -325,8 +358,7 @@ IN_JSON = {
          " it stands in the address"),
          "table-key t.jsonl:3:8 the key `id` is a list | write text or a number",
          "table-key t.jsonl:5:21 two rows have the key `5` | rename one of them | also t.jsonl:4:8",
-         ("table-key t.jsonl:6:8 the key `id` is empty | each row needs a `id` of its own: it stands in the"
-         " address")],
+         "table-key t.jsonl:6:8 the key `id` is empty | delete this row: all its cells are empty"],
     ),
     "no list": (
         "t.json",
@@ -392,6 +424,41 @@ def test_a_cell_that_the_schema_refuses_is_told_where_it_stands() -> None:
             " | x1 tea/pour[scene=night]"
         ),
     ]
+
+
+def test_an_empty_cell_is_told_what_it_is() -> None:
+    text = "id,mood,length\ndawn,calm,\n"
+    through_a_template = of_table("t.csv", text).only("invalid-field")
+    assert through_a_template.hint == (
+        "the cell is empty, which is an empty text: fill it, or write `| default('…', true)` behind its name"
+    )
+    as_an_axis = "duration: {from: NAME, key: id, column: length}"
+    assert of_table("t.csv", text, as_an_axis, "x", "").only("invalid-field").hint == (
+        "the cell is empty, which is an empty text: fill it"
+    )
+
+
+def test_a_number_with_a_decimal_comma_is_told_how_to_write_it() -> None:
+    schema = json.loads((SCHEMAS / "models" / f"{MODEL}.json").read_text())
+    schema["properties"]["input"]["properties"]["seed"] = {"type": "number"}
+    data = Beside({"t.csv": 'id,mood,n\na,calm,"1,5"\n'})
+    job = f"""
+version: 1
+campaign: tea
+jobs:
+  pour:
+    model: {MODEL}
+    matrix: {{seed: {{from: t.csv, key: id, column: n}}}}
+    input: {{image_url: https://example.com/a.webp, prompt: x}}
+"""
+    made = expanded(job, schema, data=data)
+    assert made.only("invalid-field").hint == "write it with a point: 1.5"
+
+
+def test_a_default_takes_the_place_of_an_empty_cell() -> None:
+    more = "duration: \"{{ matrix.scene.length | default('10', true) }}\""
+    made = of_table("t.csv", "id,mood,length\ndawn,calm,\ndusk,wild,5\n", more=more)
+    assert [job.input["duration"] for job in made.jobs] == ["10", "5"]
 
 
 def test_a_cell_that_fills_a_field_by_an_axis_is_told_where_it_stands() -> None:

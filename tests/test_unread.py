@@ -138,8 +138,8 @@ def test_two_rows_with_one_request_are_told_with_the_axis_that_tells_them_apart(
     found = made("{{ matrix.light }}", matrix={"light": ["a", "b"], "mood": ["calm", "wild"]})
     problem = found.only("duplicate-request")
     assert problem.message == (
-        "job `a`: axis `mood` changes nothing: `c/a[light=a,mood=calm]` and "
-        "`c/a[light=a,mood=wild]` are the same request"
+        "job `a`: axis `mood` makes no difference between `c/a[light=a,mood=calm]` and "
+        "`c/a[light=a,mood=wild]`: they are the same request"
     )
     assert problem.count == 2
 

@@ -53,6 +53,10 @@ class DataValues(ABC):
         """What the value is called in an address."""
         return label(self._value(position)) or "?"
 
+    def name(self, position: int) -> Json:
+        """What an exclude or include entry calls the value."""
+        return self._value(position)
+
     def label_of(self, given: Json) -> str | None:
         """What a value that an include entry gives to this axis is called; None where nothing names it."""
         return label(given)
@@ -95,6 +99,9 @@ class TableRows(DataValues):
 
     def label(self, position: int) -> str:
         return self._table.label(position)
+
+    def name(self, position: int) -> Json:
+        return self._table.row(position)[self._table.key]
 
     def label_of(self, given: Json) -> str | None:
         return label(given.get(self._table.key)) if isinstance(given, dict) else label(given)

@@ -154,6 +154,9 @@ def _why_useless(recipe: Recipe, entry: Entry) -> str:
             continue
         wanted = recipe.typed(axis.name, entry.values[axis.name])
         if not _positions(axis, wanted):
+            quoted = _in_quotes(axis, wanted)
+            if quoted is not None:
+                return f"axis `{axis.name}` has no {_shown(wanted)}; for its {quoted}, write the quotes, too"
             return f"axis `{axis.name}` has no {_shown(wanted)}, only {_some(axis)}"
     return "another exclude removed the same combinations already"
 
@@ -163,6 +166,21 @@ def _some(axis: Axis) -> str:
     return ", ".join([*shown, "…"] if len(axis.values) > len(shown) else shown)
 
 
+def _in_quotes(axis: Axis, wanted: Json) -> str | None:
+    """The key of a table that YAML takes for this number, unless it is quoted: 007, 1e3."""
+    if not isinstance(axis.values, DataValues) or not isinstance(wanted, int | float):
+        return None
+    names = map(axis.values.name, range(len(axis.values)))
+    return next((show(name) for name in names if _as_number(name) == wanted), None)
+
+
+def _as_number(name: Json) -> float | None:
+    try:
+        return float(name) if isinstance(name, str) else None
+    except ValueError:
+        return None
+
+
 def _positions(axis: Axis, wanted: Json) -> AbstractSet[int]:
     values = axis.values
     return (values if isinstance(values, DataValues) else Matcher(axis)).positions(wanted)
@@ -170,7 +188,7 @@ def _positions(axis: Axis, wanted: Json) -> AbstractSet[int]:
 
 def _called(axis: Axis, position: int) -> str:
     if isinstance(axis.values, DataValues):
-        return show(axis.values.label(position))
+        return show(axis.values.name(position))
     return _shown(axis.values[position])
 
 

@@ -66,7 +66,10 @@ def check_request(
         # The message may tell a value that differs from row to row.
         told = problem.message if problem.keyword == "required" else ""
         cell = None if problem.at_key else recipe.cell_of(field, row)
-        hint = _matrix_hint(recipe, field, request.get(field), cell) or problem.hint
+        value = request.get(field)
+        hint = _matrix_hint(recipe, field, value, cell) or problem.hint
+        if value == "" and cell is not None:
+            hint = _empty_cell_hint(recipe, field)
         fold = (field, problem.keyword, told)
         found.slip(Slip(code, problem.message, spot, hint, cell=cell), fold=fold)
 
@@ -120,6 +123,13 @@ def _matrix_hint(recipe: Recipe, field: str, value: Json, cell: Place | None) ->
             return f"to fill it with one column of the table, add `column: {key}` to the axis"
         return f'name the axis `x`, say, and write `{field}: "{{{{ matrix.x.{key} }}}}"`'
     return None
+
+
+def _empty_cell_hint(recipe: Recipe, field: str) -> str:
+    """An empty cell is no missing field, which is what most people mean by it."""
+    if field not in recipe.entry.input:
+        return "the cell is empty, which is an empty text: fill it"
+    return "the cell is empty, which is an empty text: fill it, or write `| default('…', true)` behind its name"
 
 
 def output_of(
@@ -203,8 +213,11 @@ def _short(path: str) -> bytes:
 def _same_request(job: Job, first: Name) -> Slip:
     axes = _differing(job, first)
     if len(axes) == 1 and not job.files:  # which may have two names for one content
-        message = f"axis `{axes[0]}` changes nothing: `{first.address}` and `{job.address}` are the same request"
-        hint = f"read `matrix.{axes[0]}` in a template, drop it, or say `takes: 2` if buying it twice is meant"
+        message = (
+            f"axis `{axes[0]}` makes no difference between `{first.address}` and `{job.address}`: "
+            "they are the same request"
+        )
+        hint = f"read what differs of `matrix.{axes[0]}` in a template, drop one, or say `takes: 2` if buying it twice is meant"
     else:
         message = f"the same request is wanted twice: `{first.address}` and `{job.address}`"
         hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"

@@ -33,6 +33,7 @@ _KINDS = {
     "null": "null",
 }
 
+_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _EXAMPLE = re.compile(r"Example: (`[^`]+`)")
 _DEPENDENCY = re.compile(r"'(.*)' is a dependency of '(.*)'")
 
@@ -157,6 +158,8 @@ def _type(value: Json, wanted: Any) -> Words:
     hint = None
     if value is None:
         hint = "write a value, or drop it"
+    elif isinstance(value, str) and _COMMA.fullmatch(value) and "number" in kinds:
+        hint = f"write it with a point: {value.replace(',', '.')}"
     elif is_plain and "array" in kinds:
         hint = f"put it in a list: [{show(value)}]"
     elif is_plain and "string" in kinds:

@@ -191,11 +191,11 @@ class _Checked:
         for slip in slips:
             yield _told(slip, self._name, records.heading_spot(slip))
         if columns and not slips and self._key not in columns:
-            hint = suggest(self._key, columns) or f"its columns: {', '.join(columns[:20])}"
-            if len(columns) == 1 and ";" in columns[0]:
-                hint = (
-                    "its columns seem to be told apart by `;`: save it with commas, or tabs as .tsv"
-                )
+            hint = (
+                _otherwise_told_apart(columns)
+                or suggest(self._key, columns)
+                or f"its columns: {', '.join(columns[:20])}"
+            )
             message = f"the table has no column `{self._key}`, which is to be its key"
             yield Diagnostic(KEY, message, Place(self._name, 1, 1), hint, also=(self._asked,))
 
@@ -220,6 +220,8 @@ class _Checked:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _BadKey(f"the key `{self._key}` is {kind_of(value)}", "write text or a number")
         if isinstance(value, str) and not value.strip():
+            if not any(map(str.strip, map(str, row.values()))):
+                hint = "delete this row: all its cells are empty"
             raise _BadKey(f"the key `{self._key}` is empty", hint)
         return label(plain(value)) or "?"
 
@@ -242,6 +244,19 @@ class _Checked:
                 yield first, number
             else:
                 first = number
+
+
+def _otherwise_told_apart(columns: Sequence[str]) -> str | None:
+    """What to do where one column holds what looks like several."""
+    if len(columns) > 1:
+        return None
+    if "\t" in columns[0]:
+        return "its columns seem to be told apart by tabs: name it .tsv"
+    if "," in columns[0]:
+        return "its columns seem to be told apart by `,`: name it .csv"
+    if ";" in columns[0]:
+        return "its columns seem to be told apart by `;`: save it with commas, or tabs as .tsv"
+    return None
 
 
 class _BadKey(RowSlip):

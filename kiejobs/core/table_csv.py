@@ -83,6 +83,10 @@ class CsvRecords:
         if len(self.columns) > MAX_COLUMNS:
             yield RowSlip(f"more than {MAX_COLUMNS:,} columns", None, starts[MAX_COLUMNS])
             return
+        if self.columns[0].startswith("sep=") and not "".join(self.columns[1:]):
+            hint = "delete the line, and save the table with commas, or with tabs as .tsv"
+            yield RowSlip("`sep=` is a note to Excel, and no header", hint)
+            return
         for at, (column, start) in enumerate(zip(self.columns, starts, strict=True)):
             if not column.strip():
                 yield RowSlip(f"column {at + 1} has no name", "name it, or delete it", start)
