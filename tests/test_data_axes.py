@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -296,6 +297,11 @@ def test_a_table_is_read_from_below_the_folder_only(tmp_path: Path, name: str) -
     told = DataFolder(folder).read(name, 100)
     assert isinstance(told, str)
     assert "secret" not in told
+
+
+def test_a_pipe_is_no_table_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    assert DataFolder(tmp_path).read("t.csv", 100) == f"`{tmp_path}/t.csv` is no file"
 
 
 def test_a_table_that_is_too_large_is_not_read(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class DataFolder:
             path = (self._folder / name).resolve()
             if ".." in PurePosixPath(name).parts or not is_shown(path, self._folder):
                 return f"`{name}` is hidden, or not below the job file's folder"
+            if path.exists() and not path.is_file():  # a pipe would never end, or never begin
+                return f"`{shown}` is no file"
             with path.open("rb") as stream:
                 data = stream.read(most + 1)  # not by its stated size: some have none
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in circles
