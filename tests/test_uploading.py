@@ -83,7 +83,7 @@ class Stage:
         return [t.event for t in self.journal.record().events if isinstance(t.event, kind)]
 
     def sent(self) -> list[Any]:
-        return [body["input"]["image_url"] for body in self.api.bodies]
+        return [body["input"].get("image_url") for body in self.api.bodies]
 
 
 def with_files(number: int, *files: LocalFile) -> Job:
@@ -233,6 +233,15 @@ def test_one_file_that_the_host_never_takes_keeps_no_other_from_being_bought() -
     assert len(stage.api.bodies) == 60
     assert "images/cup.png could not be uploaded" in end.notes["tea/j0"]
     assert end.notes["tea/j61"] == end.notes["tea/j0"], "it is not waited for twice"
+
+
+def test_a_miss_of_an_hour_ago_is_no_reason_to_stop() -> None:
+    refused = ports.Unusable("the upload host refuses images/cup.png: 400")
+    stage = Stage(uploads=FakeUploads(BUSY, refused, BUSY), settings=Settings(in_flight=1))
+    stage.api.clock, stage.api.answer_after = stage.clock, 3600.0
+    end = stage.go((CUP,), (), (JUG,))
+    assert (stage.spending.stopped, end.unsent, end.unready) == (None, 0, 1)
+    assert stage.sent()[1:] == [url_of(JUG)]
 
 
 def test_what_can_not_be_sent_is_not_bought_and_the_others_are() -> None:

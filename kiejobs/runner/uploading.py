@@ -53,6 +53,7 @@ class Uploader:
         self._turns: dict[str, anyio.Lock] = {}
         self._urls: dict[str, tuple[str, str]] = {}
         self._unusable: dict[LocalFile, ports.Unusable] = {}
+        self._under_way = 0
         self._missing_since: float | None = None
 
     async def bring(self, job: Job) -> Literal["ready"] | ports.Unusable | None:
@@ -81,7 +82,15 @@ class Uploader:
     async def _in_turn(self, file: LocalFile, job: Job) -> Literal["ready"] | ports.Unusable | None:
         if self._fresh(file.sha256) is not None:
             return "ready"
-        return self._unusable.get(file) or await self._upload(file, job)
+        if file in self._unusable:
+            return self._unusable[file]
+        if not self._under_way:
+            self._missing_since = None  # of old: nobody has asked the host since
+        self._under_way += 1
+        try:
+            return await self._upload(file, job)
+        finally:
+            self._under_way -= 1
 
     def _fresh(self, sha256: str) -> str | None:
         now = self._clock.now()
