@@ -380,6 +380,34 @@ def test_a_mistake_elsewhere_knows_how_it_was_come_to(
     assert found.users == users
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "users"),
+    [
+        ("{% extends 'open.j2' %}{% block a %}{{ vars.nope }}{% endblock %}", (None, 1), ("open.j2", 1)),
+        ("{% include 'fills.j2' %}", ("fills.j2", 1), ("open.j2", 1)),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_block_is_not_the_form_s(
+    text: str, place: tuple[str | None, int], users: tuple[str, int]
+) -> None:
+    """Even where the block stands in the line of the `extends`."""
+    fills = "{% extends 'open.j2' %}{% block a %}{{ vars.nope }}{% endblock %}"
+    files = {"open.j2": "A {% block a %}{% endblock %} B", "fills.j2": fills}
+    with pytest.raises(TemplateProblem) as raised:
+        Templates(files.get).compile(text).render({"vars": {}})
+    assert (raised.value.name, raised.value.lineno) == place
+    assert users in raised.value.users
+
+
+@pytest.mark.parametrize(("name", "meant"), [("brand", "vars.brand"), ("mood", "matrix.mood")])
+def test_a_variable_without_its_first_word_is_known(name: str, meant: str) -> None:
+    with pytest.raises(TemplateProblem) as raised:
+        Templates().compile(f"{{{{ {name} }}}}").render(
+            {"vars": {"brand": "x"}, "matrix": {"mood": "y"}}
+        )
+    assert raised.value.hint == f"did you mean `{meant}`?"
+
+
 def test_a_macro_that_misses_the_context_is_told_how_to_get_it() -> None:
     text = "{% import 'branded.j2' as m %}{{ m.mark() }}"
     found = problem(text)

@@ -20,9 +20,17 @@ _LAST_LOOKED_AT: Final = 200
 
 
 def passed_through(error: BaseException) -> list[Line]:
-    """The outermost first, each once even where it led to itself."""
-    lines = [line for line, _ in _frames(error)]
-    return list(dict.fromkeys(lines))
+    """The outermost first, each once even where it led to itself.
+
+    A block may stand in the line of the `extends` that led to the template which calls it; then that line
+    comes last, where the blame is.
+    """
+    frames = list(_frames(error))
+    lines = list(dict.fromkeys(line for line, _ in frames))
+    if frames and frames[-1][1].startswith("block_"):
+        lines.remove(frames[-1][0])
+        lines.append(frames[-1][0])
+    return lines
 
 
 def shortest(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -99,12 +99,21 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        return TemplateProblem(f"`{name}` is not defined", _hint(name, "", known))
+        hint = _within(name, known) or _hint(name, "", known)
+        return TemplateProblem(f"`{name}` is not defined", hint)
     if not isinstance(holder, dict):
         return TemplateProblem(f"{kind(holder)} has no `{name}`")
     path = _path(holder, known)
     where = f"{path}." if path else ""
     return TemplateProblem(f"`{where}{name}` is not defined", _hint(name, where, holder))
+
+
+def _within(name: str, known: Mapping[str, Any]) -> str | None:
+    """A variable or an axis, without the word that stands before it."""
+    for holder in ("vars", "matrix"):
+        if name in known.get(holder, ()):
+            return f"did you mean `{holder}.{name}`?"
+    return None
 
 
 def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
