@@ -256,6 +256,10 @@ def test_a_link_that_stays_is_followed(folder: Path) -> None:
         ("images/cpu.png", "did you mean `images/cup.png`?"),
         ("image/cup.png", "did you mean `images/cup.png`?"),
         ("images/cup.jpg", "did you mean `images/cup.png`?"),
+        ("IMAGES/CUP.PNG", None),
+        ("images/CUP.PNG", "did you mean `images/cup.png`?"),
+        ("Images/cup.png", "did you mean `images/cup.png`?"),
+        ("images/*.png", 'a pattern is a matter for an axis: `{glob: "…"}`'),
         ("images/thing.gif", None),
         (
             "example.com/cup.png",
@@ -274,6 +278,23 @@ def test_no_name_from_outside_or_hidden_is_given_away(folder: Path) -> None:
     for written in ("images/out/secret.pgn", "images/cup.png"):
         told = next(iter(job(written, folder=folder).problems))
         assert told.hint is None
+
+
+def test_each_of_many_files_that_are_unfit_is_told(folder: Path) -> None:
+    for number in range(12):
+        (folder / "images" / f"bad{number:02}.png").write_text("no picture")
+    names = ", ".join(f"images/bad{number:02}.png" for number in range(12))
+    text = f"""\
+version: 1
+campaign: tea
+jobs:
+  pour:
+    model: {MODEL}
+    matrix: {{image_url: [{names}]}}
+    input: {{prompt: Tea}}
+"""
+    problems = list(expanded(text, files=LocalFolder(folder)).problems)
+    assert len({problem.message for problem in problems}) == len(problems) == 12
 
 
 def test_a_problem_is_told_once_for_all_combinations(folder: Path) -> None:

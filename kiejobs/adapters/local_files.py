@@ -103,7 +103,9 @@ class LocalFolder:
                 continue
             if not is_shown(there, self.folder) or not there.is_dir():
                 return None
-            close = nearest(part, _names(there))
+            names = _names(there)
+            alike = [name for name in names if name.lower() == part.lower()]
+            close = alike[0] if alike else nearest(part, names)
             meant = "/".join([*parts[:depth], close, *parts[depth + 1 :]]) if close else ""
             return f"did you mean `{meant}`?" if meant and self._is_there(meant) else None
         return None

@@ -196,7 +196,9 @@ def _no_path(why: str, text: str, hint: str) -> NoFile:
 
 
 def _with_guess(found: NoFile, text: str) -> NoFile:
-    """Was an address meant?"""
+    """Was an address meant, or more than one file?"""
+    if found.code == "missing-file" and any(mark in text for mark in "*?["):
+        return NoFile(found.code, found.why, 'a pattern is a matter for an axis: `{glob: "…"}`')
     if found.code != "missing-file" or not _LIKE_A_HOST.fullmatch(text):
         return found
     guess = f"if that is an address, write `https://{shorten(text, 60)}`"

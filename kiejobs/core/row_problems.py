@@ -21,7 +21,9 @@ _MOST_WORDINGS = 5
 """So many different messages at one place are told; the rows of all further ones are counted."""
 
 _MOST_CELLS = 20
-"""So many cells of a data file are told of, of those that one place in the job file points to."""
+"""So many cells of a data file, or local files, are told of, of those that one place in the job file points to."""
+
+_OF_FILES = frozenset({"missing-file", "unfit-file", "file-path"})
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class RowProblems:
         """Slips of one job at one place with the same message, or the same `fold`, are one."""
         self.hit = True
         place = self._places.setdefault((found.code, found.spot, self._job), _Place({}))
-        most = _MOST_WORDINGS if found.cell is None else _MOST_CELLS
+        is_one_of_many = found.cell is not None or found.code in _OF_FILES
+        most = _MOST_CELLS if is_one_of_many else _MOST_WORDINGS
         key = (*(fold or (found.message, found.inside)), found.cell)
         place.add(key, self._diagnostic(found), most)
 
