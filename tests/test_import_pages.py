@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from functools import cache
 from pathlib import Path
@@ -376,6 +377,88 @@ def test_references_that_multiply_end_early() -> None:
     assert "too large or nested too deeply" in found.problems[0]
 
 
+# --- pages without an OpenAPI document ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("prompt", {"type": "string", "maxLength": 900}),
+        ("size", {"type": "string", "enum": ["1K", "2K"], "default": "1K"}),
+        (
+            "seconds",
+            {"type": "integer", "anyOf": [{"const": -1}, {"minimum": 4, "maximum": 15}]},
+        ),
+        ("shots.text", {"type": "string", "maxLength": 80}),
+    ],
+)
+def test_headings_describe_fields_too(name: str, form: dict[str, Any]) -> None:
+    assert field("headings.md", "acme/brook-image-to-video", name) == form
+
+
+def test_a_page_of_headings_says_what_is_required_and_which_files() -> None:
+    request = request_of("headings.md", "acme/brook-image-to-video")
+    assert request["required"] == ["prompt", "image_url"]
+    assert set(request["properties"]) == {"prompt", "image_url", "size", "seconds", "shots"}
+    files = request["properties"]["image_url"]["x-kiejobs-file"]
+    assert files["media_types"] == ["image/jpeg", "image/png"]
+    assert files["max_bytes"] == 8 * 2**20
+    assert "headings and tables" in str(
+        model("headings.md", "acme/brook-image-to-video").schema["x-kiejobs-source"]
+    )
+
+
+def test_tables_describe_fields_too() -> None:
+    request = request_of("table.md", "acme/dune-text-to-image")
+    fields = request["properties"]
+    assert list(fields) == ["prompt", "steps", "tiles", "seed", "scale", "sample_url"]
+    assert request["required"] == ["prompt"]
+    assert (fields["steps"]["minimum"], fields["steps"]["maximum"]) == (4, 40)
+    assert fields["steps"]["default"] == 20
+    assert (fields["tiles"]["minItems"], fields["tiles"]["maxItems"]) == (1, 3)
+    assert fields["tiles"]["x-kiejobs-file"]["media_types"] == ["image/png", "image/jpeg"]
+    assert (fields["scale"]["maximum"], fields["scale"]["default"]) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("page", "id_", "name"),
+    [
+        ("headings.md", "acme/brook-image-to-video", "prompt"),
+        ("table.md", "acme/dune-text-to-image", "sample_url"),
+    ],
+)
+def test_what_a_page_fills_in_to_try_it_is_never_bought_unasked(
+    page: str, id_: str, name: str
+) -> None:
+    """Pages show a sample prompt and a sample picture as defaults; a default is always sent."""
+    assert "default" not in field(page, id_, name)
+    assert notes(page, id_, f"{name}: ")
+
+
+def test_numbers_as_text_have_the_range_that_prose_gives() -> None:
+    seconds = {"type": "string", "default": "6", "description": "between 6 and 9, in steps of 1"}
+    found = read_page(
+        "moss", json.dumps(small({"const": "moss/1"}, seconds=seconds)), imported="2026-01-01"
+    )
+    fields = found.models[0].schema["properties"]["input"]["properties"]
+    assert fields["seconds"]["enum"] == ["6", "7", "8", "9"]
+
+
+def test_fields_that_prose_ties_together_are_pointed_at() -> None:
+    document = small(
+        {"const": "moss/1"},
+        last_frame={"type": "string", "description": "Only together with `first_frame`."},
+        first_frame={"type": "string", "description": "Where it begins."},
+        seconds={"enum": ["6", "10"], "description": "10 is not supported for 1080p."},
+        size={"enum": ["720P", "1080P"]},
+    )
+    found = read_page("moss", json.dumps(document), imported="2026-01-01").models[0].notes
+    assert [note.split(";")[0] for note in found if "prose ties" in note] == [
+        "last_frame: prose ties it to first_frame",
+        "seconds: prose ties it to size",
+    ]
+
+
 # --- forms of pages --------------------------------------------------------------------------------
 
 
@@ -400,6 +483,9 @@ MOSS = json.dumps(small({"const": "moss/1"}))
         f"# Moss\r\n\r\n```json\r\n{MOSS}\r\n```\r\n",
         f"1. Moss\n\n   ~~~\n   {MOSS}\n   ~~~\n",
         f"# Moss\n\n```json\n{MOSS}\n",
+        f"# Moss\r\r```json\r{MOSS}\r```\r",
+        html.escape(f"# Moss\n\n```json\n{MOSS}\n```\n"),
+        f'<html><body><pre><code class="json">{html.escape(MOSS)}</code></pre></body></html>',
         f"info: {{title: Moss}}\nopenapi: 3.0.1\npaths: {json.dumps(small({'enum': ['moss/1']})['paths'])}",
         "```yaml\nopenapi: nothing\n```\n\n```yaml\n" + MOSS + "\n```",
     ],
@@ -452,7 +538,20 @@ def test_what_is_made_is_told_by_what_is_shown_where_nothing_else_does() -> None
 
 
 @pytest.mark.parametrize(
-    "piece", ["```\n", "`", " ", "\n", "#\n", "```\nopenapi: 3\n```\n", "---\n"]
+    "piece",
+    [
+        "### input.a\n\n**Type**: string\n\n",
+        "**Example**: `",
+        "| name | type |\n",
+        "&lt;pre ",
+        "```\n",
+        "`",
+        " ",
+        "\n",
+        "#\n",
+        "```\nopenapi: 3\n```\n",
+        "---\n",
+    ],
 )
 def test_no_page_takes_long_to_be_taken_apart(piece: str) -> None:
     """Where the time grew with the square of the length, this would take minutes."""

@@ -12,14 +12,15 @@ from kiejobs.core.vendor_prose import MOST_CHARACTERS
 
 _LEAD = re.compile(
     r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"
-    r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)"
-    r"|可选值|可用选项)\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
+    r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)|\bvalues(?=:)"
+    r"|可选值|可用选项|可选(?=\s*[\w`'\"]))\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
     re.IGNORECASE,
 )
 _WORD = r"[\w#.:+/%-]{1,40}"
 _QUOTED = re.compile(rf"""[`'"\u201c\u2018]({_WORD})[`'"\u201d\u2019]""")
 _BARE = re.compile(
-    rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,|\||\u3001|/|\bor\b|\band\b|$)", re.IGNORECASE
+    rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
+    re.IGNORECASE,
 )
 _BULLET = re.compile(
     rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.vendor_defaults import default_of
 from kiejobs.core.vendor_files import file_rule, points_at_file
 from kiejobs.core.vendor_kinds import choices_of
+from kiejobs.core.vendor_related import related
 from kiejobs.core.vendor_told import add_told
 from kiejobs.core.vendor_types import limits_of, type_of, values_of
 from kiejobs.core.vendor_words import field_description, field_title
@@ -63,9 +64,14 @@ def fields_of(node: Schema, around: Around) -> tuple[dict[str, Schema], list[str
         fields[name] = field_form(name, inner, around.inside(shown, name))
         if isinstance(inner, dict) and inner.get("required") is True:
             required.append(name)
+    for text in related(given) if isinstance(given, dict) else ():
+        around.note(text)
     for name in dict.fromkeys(required):
         if name not in fields:
             around.note(f"{name[:80]}: called required, but it is no field; left out")
+        elif _is_sample(fields[name]):
+            del fields[name]["default"]
+            around.note(f"{name}: required, and yet with a text as its default: never sent unasked")
     return fields, [name for name in dict.fromkeys(required) if name in fields]
 
 
@@ -79,6 +85,7 @@ def field_form(name: str, node: Any, around: Around) -> Schema:
     form = _core(name, node, around)
     if points_at_file(name, form, prose, around.shown):
         _mark_as_file(form, file_rule(name, prose, around.prose))
+        node = _without_sample(node, around)
     if "default" in node:
         form |= default_of(form, node["default"], around.note)
     add_told(form, prose, around.shown, around.note)
@@ -148,6 +155,19 @@ def _object(node: Schema, around: Around) -> Schema:
         }
     around.note("nothing says which keys it takes, so any are let through")
     return {}
+
+
+def _without_sample(node: Schema, around: Around) -> Schema:
+    """A file that a page fills in is one to try it with: sent unasked, it would be paid for."""
+    if node.get("default") in (None, "", []):
+        return node
+    around.note("its default is a file of the page's own; nothing is sent for it")
+    return {key: value for key, value in node.items() if key != "default"}
+
+
+def _is_sample(form: Schema) -> bool:
+    """A text to try the page with, not one to buy something with."""
+    return "default" in form and form.get("type") == "string" and "enum" not in form
 
 
 def _mark_as_file(form: Schema, rule: Schema) -> None:

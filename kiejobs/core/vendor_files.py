@@ -43,6 +43,10 @@ _KINDS = {
 }
 _MEDIA_TYPE = re.compile(r"\b(?:image|video|audio)/[a-z0-9][a-z0-9.+-]{0,40}", re.IGNORECASE)
 _FORMAT_WORDS = re.compile(rf"\b({'|'.join(_BY_WORD)})\b", re.IGNORECASE)
+_FORMAT_LIST = re.compile(
+    rf"\b\.?(?:{'|'.join(_BY_WORD)})(?:\s*(?:,|/|\||\u3001|\bor\b|\band\b){{1,2}}\s*\.?(?:{'|'.join(_BY_WORD)})\b)+",
+    re.IGNORECASE,
+)
 _FORMATS_LINE = re.compile(
     r"(?:(?:formats?|file types?|accepted types?|types?|must be|in)\b|\((?=\.?[a-z0-9]{2,9}[,/ )]))[^.\n]{0,160}",
     re.IGNORECASE,
@@ -122,7 +126,8 @@ def media_types(prose: str) -> tuple[str, ...]:
     """The types that prose names, by their own names or in words like JPEG."""
     named = [text.lower().rstrip(".") for text in _MEDIA_TYPE.findall(prose)]
     if not named:
-        lines = " ".join(_FORMATS_LINE.findall(plain_prose(prose)))
+        text = plain_prose(prose)
+        lines = " ".join(_FORMATS_LINE.findall(text) or _FORMAT_LIST.findall(text))
         named = [_BY_WORD[word.lower()] for word in _FORMAT_WORDS.findall(lines)]
     return tuple(dict.fromkeys(_SAME.get(one, one) for one in named))
 

@@ -21,7 +21,9 @@ Schema = dict[str, Any]
 
 MOST_MODELS = 50
 
-_MUST_BE = re.compile(r"[Mm]ust be [`'\"]([^`'\"\s]{1,100})[`'\"]")
+_MUST_BE = re.compile(
+    r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]"
+)
 _ODD = re.compile(r"[^a-z0-9]+")
 
 

@@ -5,7 +5,7 @@ nothing.
 
 Read sentence by sentence. One that speaks of several fields or things together ("in total", "combined")
 limits no single one and is passed over; of several limits the widest counts, so that nothing is refused
-that some sentence allows.
+that some sentence allows. Advice ("recommended") limits nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+
+from kiejobs.core.vendor_chinese import in_english
 
 MOST_CHARACTERS = 6_000
 
@@ -32,22 +34,26 @@ _THINGS = (
 _LETTERS = r"(?:[a-z-]{1,12} ){0,2}(?:characters|chars|letters)\b"
 
 _AT_MOST = (
-    r"(?:up to|at most|no more than|exceed(?:s|ing)?|limited to|limit(?: is| of)?:?|within|<=|\u2264"
+    r"(?:up to|at most|(?:no|not) (?:more|longer) than|under|fewer than|less than|exceed(?:s|ing)?|limited to|limit(?: is| of)?:?|within|<=|\u2264"
     r"|max(?:imum)?\.?(?: of)?:?)"
 )
 
 _TOGETHER = re.compile(r"\b(?:combined|total|sum|altogether|together|ignored)\b")
+_OF_ALL = re.compile(r",\s*(?:and )?(?:with )?(?:an? |the )?(?:combined|total|sum)\b.*")
+_ADVICE = re.compile(
+    r"\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b"
+)
 _CONDITION = re.compile(r"\b(?:per|each|every) (?:image|video|file|picture|item|shot)\b")
 
 _MAX_LENGTH = (
-    rf"max(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
-    rf"最大长度\s*[:\uff1a]?\s*{_N}",
+    rf"max(?:imum)?\.? ?(?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
     rf"{_AT_MOST} ?{_N} {_LETTERS}",
+    rf"{_N}[ -]characters? (?:limit|max(?:imum)?)\b",
+    rf"characters? limit(?: is| of)?:? ?{_N}",
     rf"{_N} {_LETTERS}(?: ?\(?(?:max|maximum|limit|or less|or fewer))",
 )
 _MIN_LENGTH = (
     rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"最小长度\s*[:\uff1a]?\s*{_N}",
     rf"(?:min(?:imum)?\.?(?: of)?:?|at least|>=|≥) ?{_N} {_LETTERS}",
 )
 _LENGTHS = (
@@ -58,45 +64,47 @@ _RANGES = (
     rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
     rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
     rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-    rf"^\(?{_N}{_TO}{_N}\)?\.?$",
+    rf"^\(?{_N}{_TO}{_N}\)?(?=[.,)]|$)",
 )
 _MINIMUM = (
     rf"\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"最小值\s*[:\uff1a]?\s*{_N}",
     rf"(?:at least|not less than|no less than|greater than or equal to|>=|≥) ?{_N}",
+    rf"{_N} ?(?:<=|≤)",
 )
 _MAXIMUM = (
     rf"\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"最大值\s*[:\uff1a]?\s*{_N}",
     rf"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤) ?{_N}",
 )
 _STEP = (
-    rf"(?:\bstep(?: size)?|步长)(?: of| is)?\s*[:\uff1a=]?\s*{_N}",
+    rf"\bstep(?: size)?(?: of| is)?\s*[:=]?\s*{_N}",
     rf"(?:steps|increments|multiples?) of {_N}",
+    rf"divisible by {_N}",
 )
 _SPECIAL = (
     r"(?:\buse|\bset(?: it)? to|\bor|\bpass)\s+(-1|0)\b(?!\s*-?\s*\d)",
-    r"(?<![\d.-])(-1|0)\s*(?:for|means?|=|is|lets?|indicates?|represents?|:)\s",
+    r"(?<![\d.-])(-1|0)\s*(?:for|means?|=|is|lets?|enables?|selects?|stands for|indicates?|represents?|:|\()(?:\s|(?<=\())",
 )
 _MOST_ITEMS = (
     rf"(?:up to|at most|no more than|exceed|limit(?:ed)? (?:to|of|is)?:?|max(?:imum)?\.?(?: of)?:?|supports) ?{_COUNT} {_THINGS}",
+    rf"(?:\(|^)max(?:imum)?\.?(?: of| items| count)?:? ?{_COUNT}(?=\)|\.?$)",
     rf"(?:max(?:imum)?|up to)\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
-    r"最多\s*(\d{1,4})\s*[张个段条]",
 )
-_LEAST_ITEMS = (rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} {_THINGS}",)
+_LEAST_ITEMS = (rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",)
 _ITEMS = (
     rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
     r"\((\d{1,4})\s*-\s*(\d{1,4})\)",
+    rf"(?:number|count|quantity)[^.\d]{{0,30}}\b(\d{{1,4}})(?:{_TO})(\d{{1,4}})\b",
 )
 _EXACT_ITEMS = (
     rf"(?:exactly|only) {_COUNT} {_THINGS}",
-    r"containing an? (single) [a-z]{1,10} ?urls?",
+    r"(?:containing|^) ?(?:an? )?(single) [a-z]{1,10} ?urls?",
+    r"^(1|one) [a-z]{1,10} ?urls?\b",
 )
 
 _MARKUP = re.compile(r"[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}(?=[\s.,;:)]|$)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _DASHES = str.maketrans(
-    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\uff0d", "-")
     | {"\u00a0": " ", "\uff0c": ",", "\uff1b": ";"}
 )
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|;|(?<!\d)\s-\s|\s-\s(?!\d)|\u3002")
@@ -169,9 +177,10 @@ def special_told(prose: str) -> float | None:
 
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
-    text = plain_prose(prose).lower()
+    text = in_english(plain_prose(prose).lower())
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
-    return [part for part in found if part and not _TOGETHER.search(part)]
+    alone = (_OF_ALL.sub("", part) for part in found)
+    return [part for part in alone if part and not (_TOGETHER.search(part) or _ADVICE.search(part))]
 
 
 def plain_prose(prose: str) -> str:

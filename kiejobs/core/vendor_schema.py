@@ -84,9 +84,10 @@ def _whole(request: Request, form: Schema, output: Schema) -> Schema:
 
 
 def _source(request: Request, digest: str, imported: str) -> Schema:
+    form = f"OpenAPI {request.version}" if request.version else "headings and tables"
     return {
         "facts": "fields, enums, defaults, limits, file types and sizes",
-        "page": f"the vendor's page for {request.model} (OpenAPI {request.version})",
+        "page": f"the vendor's page for {request.model} ({form})",
         "sha256": digest,
         "date": imported,
     }

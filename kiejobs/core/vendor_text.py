@@ -7,6 +7,7 @@ Touches nothing.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 from kiejobs.core.document import read_document
 from kiejobs.core.types import Source
+from kiejobs.core.vendor_described import described
 
 MOST_CHARACTERS = 4_000_000
 """The largest page known is a hundredth of this."""
@@ -27,6 +29,9 @@ _TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILI
 _FENCE = re.compile(
     r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE
 )
+_ESCAPED = re.compile(r"&(?:quot|#39|#x27|lt|gt|amp);|<pre\b")
+_PRE = re.compile(r"<pre\b[^>]{0,500}>(?:\s{0,50}<code\b[^>]{0,500}>)?|(?:</code>\s{0,50})?</pre>")
+_DESCRIBED = "no OpenAPI document is in the page: read from its headings, tables and examples"
 _OPENAPI = re.compile(
     r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
 )
@@ -51,7 +56,31 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     """Every OpenAPI document of the page, in its order."""
     if len(text) > MOST_CHARACTERS:
         return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
-    text = _INVISIBLE.sub(" ", text.removeprefix("\ufeff"))
+    text = _INVISIBLE.sub(" ", _lines(text.removeprefix("\ufeff")))
+    documents, problems = _written(name, text)
+    if not documents and _ESCAPED.search(text):
+        documents, more = _written(name, _plain(text))
+        problems = [] if documents else problems or more
+    if not documents and not problems:
+        root = described(_plain(text) if _ESCAPED.search(text) else text)
+        documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
+    if not documents and not problems:
+        problems.append(
+            f"{name}: no OpenAPI document is in it, and no fields under headings or in tables"
+        )
+    return documents, problems
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _plain(text: str) -> str:
+    """Without the escapes of HTML; its blocks of code as blocks of Markdown."""
+    return html.unescape(_PRE.sub("\n```\n", text))
+
+
+def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     documents: list[ApiDocument] = []
     problems: list[str] = []
     for block in _blocks(text):
@@ -61,8 +90,6 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
             documents.append(document)
         elif value is None:
             problems += told
-    if not documents and not problems:
-        problems.append(f"{name}: no OpenAPI document is in it")
     return documents, problems
 
 

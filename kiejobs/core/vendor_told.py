@@ -58,6 +58,8 @@ def add_told(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str
     if "x-kiejobs-file" not in form or kind == "array":
         for limits in _limits(form, kind, prose, note):
             add(limits)
+        if kind == "string" and values and all(str(one).isdecimal() for one in values):
+            add(_counted(form, prose))
     told += _asides(form, kind, prose, note)
     if told:
         form["x-kiejobs-note"] = told
@@ -139,6 +141,18 @@ def _step(form: Schema, kind: str, prose: str, note: Callable[[str], None]) -> S
     return multiple(step, note)
 
 
+def _counted(form: Schema, prose: str) -> Schema:
+    """The whole numbers of a range, for a field that takes numbers as text."""
+    told, step = range_told(prose), step_told(prose) or 1
+    least, most = told.least, told.most
+    if "enum" in form or least is None or most is None:
+        return {}
+    if not all(float(one).is_integer() for one in (least, most, step)):
+        return {}
+    numbers = range(int(least), int(most) + 1, int(step))
+    return {"enum": [str(one) for one in numbers]} if 1 < len(numbers) <= 100 else {}
+
+
 def _listed(form: Schema, kind: str, prose: str) -> Schema:
     """Values that prose lists as all there are."""
     if form.get("format") == "uri" or "pattern" in form:
@@ -149,8 +163,8 @@ def _listed(form: Schema, kind: str, prose: str) -> Schema:
 
 def _compare(form: Schema, prose: str, note: Callable[[str], None]) -> None:
     """Values that prose lists otherwise than the schema does."""
-    listed = {str(value) for value in form["enum"]}
-    told = [text for text in choices_told(prose) if text not in listed]
+    listed = form["enum"]
+    told = [text for text in choices_told(prose) if coerce(form, text) not in listed]
     if told and len(listed) > 1:
         note(
             f"prose lists {', '.join(map(show, told[:8]))}, the schema does not; the schema counts"

@@ -129,3 +129,19 @@ def test_no_sentence_of_a_page_is_in_the_bundled_model(page: str) -> None:
     words = flat.split(" ")
     runs = {" ".join(words[at : at + 8]) for at in range(len(words) - 8)}
     assert [run for run in runs if run in ours] == []
+
+
+def test_the_page_without_an_openapi_document_says_the_same() -> None:
+    """It is of its own headings, in Chinese, and older than `nsfw_checker`."""
+    page = (API.parent / "v1-pro-fast-image-to-video.zh.md").read_text(encoding="utf-8")
+    (made,) = read_page("page.md", page, imported="2026-04").models
+    theirs = made.schema["properties"]["input"]
+    ours = models()[BY_HAND]["properties"]["input"]
+    assert made.model == BY_HAND
+    assert set(theirs["required"]) == set(ours["required"])
+    assert set(theirs["properties"]) == set(ours["properties"]) - {"nsfw_checker"}
+    for name, form in theirs["properties"].items():
+        assert essence(form).items() <= essence(ours["properties"][name]).items(), name
+    files = theirs["properties"]["image_url"]["x-kiejobs-file"]
+    assert files["media_types"] == ["image/jpeg", "image/png", "image/webp"]
+    assert files["max_bytes"] == 10 * 2**20
