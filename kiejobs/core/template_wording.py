@@ -99,8 +99,8 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        hint = _within(name, known) or _hint(name, "", known)
-        return TemplateProblem(f"`{name}` is not defined", hint)
+        meant = _within(name, known) or _hint(name, "", known)
+        return TemplateProblem(f"`{name}` is not defined", meant)
     if not isinstance(holder, dict):
         return TemplateProblem(f"{kind(holder)} has no `{name}`")
     path = _path(holder, known)
