@@ -271,6 +271,14 @@ def test_what_was_probably_meant_is_said(folder: Path, written: str, hint: str |
     assert job(written, folder=folder).only("missing-file").hint == hint
 
 
+def test_what_was_meant_is_guessed_for_no_more_files_than_are_told(folder: Path) -> None:
+    rule = FileRule(100, frozenset())
+    files = LocalFolder(folder)
+    told = [files(f"images/cup{number}.png", rule) for number in range(1000)]
+    guessed = [one for one in told if isinstance(one, NoFile) and one.hint is not None]
+    assert guessed == told[:20], "each guess reads a folder: a table of them would take hours"
+
+
 def test_no_name_from_outside_or_hidden_is_given_away(folder: Path) -> None:
     (folder / "images" / "out").symlink_to(folder.parent / "outside")
     (folder / "images" / ".cup.png").write_bytes(CUP)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _CHUNK = 2**20
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_NAMES = 2000  # of a folder are looked through for what was probably meant
+_MOST_GUESSES = (
+    20  # as many problems are told; a table may name thousands of files that aren't there
+)
 _LARGEST = 5 * LARGEST
 """Bytes that are read at most, whatever a model's schema says."""
 
@@ -48,6 +51,7 @@ class LocalFolder:
         self.paths: dict[str, str] = {}
         self.asked: set[str] = set()
         self._refused: dict[tuple[str, int], NoFile] = {}
+        self._guesses = 0
 
     def __call__(self, path: str, rule: FileRule) -> LocalFile | NoFile:
         most = min(rule.most, _LARGEST)
@@ -90,6 +94,9 @@ class LocalFolder:
                 return NoFile("missing-file", why)
 
     def _meant(self, path: str) -> str | None:
+        self._guesses += 1
+        if self._guesses > _MOST_GUESSES:
+            return None
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # it is but a guess
             return self._guess(path)
         return None
