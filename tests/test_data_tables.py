@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -502,6 +503,22 @@ def test_a_thousand_bad_cells_are_told_twenty_times_and_counted() -> None:
     problems = list(of_table("t.csv", text).problems)
     assert len(problems) == 20
     assert sum(problem.count for problem in problems) == 999
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scenes.csv", "\n\r\nid\n\n{blank}a\r\n\r\n\r\n\na\n"),
+        ("scenes.jsonl", '\n\r\n\n \t\n{blank}{{"id": "a"}}\r\n \r\n\t\r\n\n  {{"id": "a"}}\n'),
+    ],
+)
+def test_blank_lines_count_and_cost_nothing(name: str, text: str) -> None:
+    begun = time.process_time()
+    (only,) = told(text.format(blank="\n" * 20_000_000), name)
+    assert time.process_time() - begun < 3, "line by line it took ten seconds"
+    column = 1 if name.endswith("csv") else 10
+    assert only.startswith(f"table-key {name}:20000009:{column} two rows have the key `a`")
+    assert only.endswith(f"also {name}:20000005:{8 if column == 10 else 1}")
 
 
 def test_thousands_of_broken_rows_are_told_a_hundred_times() -> None:

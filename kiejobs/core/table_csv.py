@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kiejobs.core.types import Json, Spot
 
 MAX_COLUMNS: Final = 1_000
+_ENDS = b"\r\n"
+_BLANK = re.compile(rb"\n++|(?:\r\n)++")
+"""Lines that are passed over at once: a file may hold nothing else, a hundred megabytes of it."""
+
 _HELD = 'a cell that holds a delimiter needs quotes around it: "calm, then wild"'
 _QUOTE = 'put the whole cell in quotes, and write a quote in it twice: "5"" wide"'
 
@@ -112,6 +116,9 @@ def _rows(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(start, end, line) of every row: a line break within quotes ends none."""
     at, line = beginning(data), 1
     while at < len(data):
+        if data[at] in _ENDS and (blank := _BLANK.match(data, at)):
+            at, line = blank.end(), line + data.count(b"\n", at, blank.end())
+            continue
         start, first, is_open = at, line, False
         while True:
             stop = data.find(b"\n", at)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 64
 _BLANK = re.compile(r"[ \t\r\n]*")
+_BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
+"""Passed over at once: a file may hold nothing else, a hundred megabytes of it."""
+
 _KEY = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
 
 
@@ -65,6 +68,9 @@ def jsonl_records(data: bytes, most: int) -> JsonRecords:
     spans = Spans(data)
     at, line = beginning(data), 1
     while at < len(data) and len(spans) <= most:
+        if data[at] in b" \t\r\n" and (blank := _BLANK_LINES.match(data, at)):
+            at, line = blank.end(), line + data.count(b"\n", at, blank.end())
+            continue
         stop = data.find(b"\n", at)
         stop = stop if stop >= 0 else len(data)
         if data[at:stop].strip():
