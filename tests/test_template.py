@@ -399,6 +399,60 @@ def test_a_mistake_in_a_block_is_not_the_form_s(
     assert users in raised.value.users
 
 
+FORMS = {
+    "open.j2": "A {% block a %}{% block inner %}{% endblock %}{% endblock %} B",
+    "mid.j2": "{% extends 'open.j2' %}{% block a %}{% block own %}{% endblock %}{% endblock %}",
+    "wrong.j2": "{% extends 'open.j2' %}\n{% block aa %}lost{% endblock %}",
+    "self.j2": "{% extends 'self.j2' %}{% block x %}{% endblock %}",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint", "place"),
+    [
+        ("{% extends 'open.j2' %}{% block aa %}lost{% endblock %}",
+         "`open.j2`, which is extended, has no block `aa`", "did you mean `a`?", (None, 1)),
+        ("{% extends 'mid.j2' %}\n{% block subject %}lost{% endblock %}",
+         "`mid.j2`, which is extended, has no block `subject`", "its blocks: `a`, `inner`, `own`", (None, 2)),
+        ("{% include 'wrong.j2' %}",
+         "`open.j2`, which is extended, has no block `aa`", "did you mean `a`?", ("wrong.j2", 2)),
+        ("{% extends 'wrong.j2' %}{% block a %}x{% endblock %}",
+         "`open.j2`, which is extended, has no block `aa`", "did you mean `a`?", ("wrong.j2", 2)),
+        ("{% extends 'open.j2' %} lost {% block a %}x{% endblock %}",
+         "what stands beside the blocks is dropped where a template extends another",
+         "put it into a block, or delete it", (None, 1)),
+        ("{% extends vars.form %}{{ vars.form }}",
+         "what stands beside the blocks is dropped where a template extends another",
+         "put it into a block, or delete it", (None, 1)),
+        ("{% extends 'self.j2' %}", "`self.j2` includes or extends itself without end", None, ("self.j2", 1)),
+    ],
+)  # fmt: skip
+def test_what_a_form_has_no_place_for_is_not_dropped_in_silence(
+    text: str, message: str, hint: str | None, place: tuple[str | None, int]
+) -> None:
+    with pytest.raises(TemplateProblem) as raised:
+        Templates(FORMS.get).compile(text).render({"vars": {"form": "open.j2"}})
+    assert raised.value.message == message
+    assert hint is None or raised.value.hint == hint
+    assert (raised.value.name, raised.value.lineno) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% extends 'open.j2' %}\n{# told #}\n{% set x = 1 %}{% block inner %}i{% endblock %}\n", "A i B"),
+        ("{% extends 'mid.j2' %}{% block own %}o{% endblock %}", "A o B"),
+        ("{% extends 'mid.j2' %}{% block inner %}unused{% endblock %}", "A  B"),
+        ("{% extends 'open.j2' %}{% block a %}{% block new %}n{% endblock %}{% endblock %}", "A n B"),
+        ("said {% extends 'open.j2' %}{% block a %}x{% endblock %}", "said A x B"),
+        ("{% extends vars.form %}{% block a %}x{% endblock %}", "A x B"),
+    ],
+)  # fmt: skip
+def test_what_has_its_place_in_a_form_is_said(text: str, said: str) -> None:
+    templates = Templates(FORMS.get)
+    assert templates.compile(text).render({"vars": {"form": "open.j2"}}) == said
+
+
 @pytest.mark.parametrize(("name", "meant"), [("brand", "vars.brand"), ("mood", "matrix.mood")])
 def test_a_variable_without_its_first_word_is_known(name: str, meant: str) -> None:
     with pytest.raises(TemplateProblem) as raised:

@@ -10,13 +10,17 @@ filters and tests listed in their modules, `range` and `namespace`. No clock, no
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+import jinja2
+from jinja2 import nodes
 from jinja2.runtime import BlockReference, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, pass_environment
 
+from kiejobs.core import template_forms as forms
 from kiejobs.core import template_tree as trees
 from kiejobs.core.template_list_filters import LIST_FILTERS
 from kiejobs.core.template_loading import FreshTemplate, check_name, loader
@@ -29,9 +33,6 @@ from kiejobs.core.template_values import WALKABLE, NoValue, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import jinja2
-    from jinja2 import nodes
 
     from kiejobs.core.template_meter import Meter
 
@@ -54,6 +55,7 @@ class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
             auto_reload=False,
         )
         self.meter = meter
+        self._blocks: dict[str, frozenset[str] | None] = {}
         self.template_class = FreshTemplate
         self.globals = {"range": Method(None, _range), "namespace": Method(None, _namespace)}
         self.tests = {name: pass_environment(test) for name, test in TESTS.items()}
@@ -81,9 +83,38 @@ class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
             raise
         return tree
 
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+    def _generate(self, source: nodes.Template, name: str | None, *args: Any, **kwargs: Any) -> str:
+        try:
+            blocks = self._blocks_filled(source)
+        except TemplateProblem as problem:
+            problem.name = name
+            raise
+        if name is not None:
+            self._blocks[name] = blocks
         trees.plant_guards(source)
-        return super()._generate(source, *args, **kwargs)
+        return super()._generate(source, name, *args, **kwargs)
+
+    def _blocks_filled(self, tree: nodes.Template) -> frozenset[str] | None:
+        """All that a template that extends this one may fill; None where that can't be known."""
+        forms.check_beside(tree)
+        blocks = forms.blocks_of(tree)
+        for form in forms.forms_of(tree):
+            name = form.value if isinstance(form, nodes.Const) else None
+            known = self._blocks_of(name) if isinstance(name, str) else None
+            if known is None:
+                return None
+            forms.check_blocks(tree, str(name), known)
+            blocks |= known
+        return blocks
+
+    def _blocks_of(self, name: str) -> frozenset[str] | None:
+        """What is wrong with that template, a circle included, rendering tells."""
+        if name not in self._blocks:
+            self._blocks[name] = None
+            with contextlib.suppress(TemplateProblem, jinja2.TemplateError, RecursionError):
+                check_name(name)
+                super()._load_template(name, None)
+        return self._blocks[name]
 
     def _load_template(self, name: Any, *args: Any) -> jinja2.Template:
         check_name(name)
