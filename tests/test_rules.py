@@ -226,6 +226,23 @@ def test_a_combination_of_axes_can_be_left_out() -> None:
     ]
 
 
+def test_the_entry_that_leaves_a_combination_out_can_be_copied() -> None:
+    """An address says `1%3A1` for `1:1`; an `exclude` with that would remove nothing."""
+    fields = {name: {"type": "string", "enum": ["1:1", "16:9"]} for name in ("shape", "frame")}
+    square = {"const": "1:1"}
+    rule = {
+        "title": "one square at most",
+        "if": {"required": ["frame"], "properties": {"frame": square}},
+        "then": {"properties": {"shape": {"not": square}}},
+    }
+    made = expanded(
+        "version: 1\ncampaign: c\njobs:\n  a:\n    model: lab/clip\n"
+        '    matrix: {shape: ["1:1", "16:9"], frame: ["1:1", "16:9"]}\n',
+        model(fields, allOf=[rule]),
+    )
+    assert '`exclude: [{shape: "1:1", frame: "1:1"}]`' in made.told[0]
+
+
 def test_a_rule_sees_the_defaults_that_will_be_sent() -> None:
     form = {"type": "string", "enum": ["768P", "1080P"], "default": "1080P"}
     fields = {**CLIP["properties"]["input"]["properties"], "resolution": form}

@@ -7,6 +7,8 @@ they are made: its output path and its callback URL. Touches nothing.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,7 @@ class Name:
     address: str
 
 
+_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CODES = {
     "unknown": "unknown-field",
     "required": "missing-field",
@@ -101,8 +104,15 @@ def _exclude_hint(recipe: Recipe, row: Row, names: Sequence[str]) -> str | None:
     if len(axes) < 2:
         return None
     labels = dict(recipe.labels(row))
-    entry = ", ".join(f"{name}: {labels[name]}" for name in axes)
+    entry = ", ".join(f"{name}: {_as_written(row.values[name], labels[name])}" for name in axes)
     return f"or leave the combination out with `exclude: [{{{entry}}}]`"
+
+
+def _as_written(value: Json, label: str) -> str:
+    """As it can be copied into a job file: a label has its odd characters escaped, for addresses."""
+    if not isinstance(value, str) or _BARE.fullmatch(value):
+        return label
+    return json.dumps(value, ensure_ascii=False)
 
 
 def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowProblems) -> None:
