@@ -484,6 +484,7 @@ MOSS = json.dumps(small({"const": "moss/1"}))
         f"1. Moss\n\n   ~~~\n   {MOSS}\n   ~~~\n",
         f"# Moss\n\n```json\n{MOSS}\n",
         f"# Moss\r\r```json\r{MOSS}\r```\r",
+        f"# Moss\n\n```yaml\nopenapi: 3.0.1\ninfo:\n\ttitle: Moss\npaths: {json.dumps(small({'const': 'moss/1'})['paths'])}\n```\n",
         html.escape(f"# Moss\n\n```json\n{MOSS}\n```\n"),
         f'<html><body><pre><code class="json">{html.escape(MOSS)}</code></pre></body></html>',
         f"info: {{title: Moss}}\nopenapi: 3.0.1\npaths: {json.dumps(small({'enum': ['moss/1']})['paths'])}",

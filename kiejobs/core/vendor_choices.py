@@ -29,6 +29,12 @@ _END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
 _OPEN = re.compile(
     r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE
 )
+_NUMBERS = re.compile(
+    r"\b(?:options?|allowed|supported|supports?(?: only)?|values?|duration|fps|either)(?: is| are)?[:.]?\s{1,3}"
+    r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
+    r"(?=\s{0,3}(?:seconds?\b|fps\b|frames\b|[.;)]|$))",
+    re.IGNORECASE,
+)
 _DEFAULT = re.compile(
     r"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)"
     rf"\s*[`'\"\u201c]?({_WORD})",
@@ -40,6 +46,9 @@ _DEFAULT = re.compile(
 def choices_told(prose: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
     text = prose[:MOST_CHARACTERS]
+    numbers = _NUMBERS.search(text)
+    if numbers:
+        return _distinct(re.findall(r"\d+", numbers[1]))
     bullets = _distinct(_BULLET.findall(text))
     for lead in _LEAD.finditer(text):
         rest = text[lead.end() : lead.end() + 600]

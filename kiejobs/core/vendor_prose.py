@@ -41,8 +41,10 @@ _AT_MOST = (
 _TOGETHER = re.compile(r"\b(?:combined|total|sum|altogether|together|ignored)\b")
 _OF_ALL = re.compile(r",\s*(?:and )?(?:with )?(?:an? |the )?(?:combined|total|sum)\b.*")
 _ADVICE = re.compile(
-    r"\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b"
+    r"[^,(]{0,200}\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b[^,)]*"
 )
+_TWICE = re.compile(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten) \((\d{1,2})\)")
+_SHORT = re.compile(r"\b(max|min)\.(?=\s)")
 _CONDITION = re.compile(r"\b(?:per|each|every) (?:image|video|file|picture|item|shot)\b")
 
 _MAX_LENGTH = (
@@ -64,7 +66,7 @@ _RANGES = (
     rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
     rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
     rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-    rf"^\(?{_N}{_TO}{_N}\)?(?=[.,)]|$)",
+    rf"^(?:[a-z]{{1,15}} ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$)",
 )
 _MINIMUM = (
     rf"\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
@@ -91,6 +93,7 @@ _MOST_ITEMS = (
 )
 _LEAST_ITEMS = (rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",)
 _ITEMS = (
+    r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))",
     rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
     r"\((\d{1,4})\s*-\s*(\d{1,4})\)",
     rf"(?:number|count|quantity)[^.\d]{{0,30}}\b(\d{{1,4}})(?:{_TO})(\d{{1,4}})\b",
@@ -178,9 +181,10 @@ def special_told(prose: str) -> float | None:
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
     text = in_english(plain_prose(prose).lower())
+    text = _SHORT.sub(r"\1", _TWICE.sub(r"\1", text))
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
-    alone = (_OF_ALL.sub("", part) for part in found)
-    return [part for part in alone if part and not (_TOGETHER.search(part) or _ADVICE.search(part))]
+    alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
+    return [part for part in alone if part and not (_TOGETHER.search(part))]
 
 
 def plain_prose(prose: str) -> str:

@@ -35,6 +35,8 @@ _DESCRIBED = "no OpenAPI document is in the page: read from its headings, tables
 _OPENAPI = re.compile(
     r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
 )
+_TABBED = re.compile(r"^\t+", re.MULTILINE)
+_SPACED = re.compile(r"^ +\S", re.MULTILINE)
 # What our YAML reader refuses in a job file; in a page nobody meant anything by it.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
@@ -139,9 +141,16 @@ def _value(name: str, block: str) -> tuple[Any, list[str]]:
             return _whole(json.loads(block, parse_int=_number, parse_float=_number)), []
         except (ValueError, RecursionError):
             pass  # YAML in braces, or broken: the reader below tells where
-    document, problems = read_document(Source(name, block.encode()))
+    document, problems = read_document(Source(name, _untabbed(block).encode()))
     told = [f"{problem.place or name}: {problem.message}" for problem in problems]
     return (None if document is None else document.root), told[:MOST_NOTES]
+
+
+def _untabbed(block: str) -> str:
+    """YAML takes no tabs for indentation. Where nothing else is used for it, it is plain what they mean."""
+    if not _TABBED.search(block) or _SPACED.search(block):
+        return block
+    return _TABBED.sub(lambda found: "  " * len(found[0]), block)
 
 
 def _number(written: str) -> float | str:
