@@ -177,6 +177,27 @@ def test_what_people_wrote_outlives_the_next_import(bench: Bench) -> None:
     ]
 
 
+def test_a_bundled_model_s_rules_outlive_the_first_import_too(bench: Bench) -> None:
+    """No prose gives them: without them 10 seconds at 1080P would be sent, and fail."""
+    name = "hailuo/2-3-image-to-video-standard"
+    text = {"type": "string"}
+    fields = {
+        "prompt": text,
+        "image_url": text,
+        "duration": {"enum": ["6", "10"], "default": "6"},
+        "resolution": {"enum": ["768P", "1080P"], "default": "768P"},
+    }
+    schema_ = {"properties": {"model": {"const": name}, "input": {"properties": fields}}}
+    post = {"requestBody": {"content": {"application/json": {"schema": schema_}}}}
+    page = {"openapi": "3.1.0", "paths": {"/api/v1/jobs/createTask": {"post": post}}}
+    (bench.folder / "page.json").write_text(json.dumps(page))
+    ran = imported(bench, "page.json")
+    assert "hides the bundled model" in ran.out
+    made = schema(bench, f"schemas/models/{name}.json")["properties"]["input"]
+    assert [rule["title"] for rule in made["allOf"]] == ["10 seconds are not made at 1080P"]
+    assert "nsfw_checker" not in made["properties"]
+
+
 def test_a_description_that_was_made_here_is_made_anew(bench: Bench) -> None:
     (page,) = take(bench, "prose-only.md")
     imported(bench, page)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.journal import write_atomically
 from kiejobs.adapters.pages import is_url, page_text
 from kiejobs.adapters.project import nearest
-from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.adapters.system import model_names, read_schema, read_source
 from kiejobs.core.errors import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.model_form import MOST_BYTES, read_model
 from kiejobs.core.types import Source
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kiejobs.core.vendor_page import ImportedModel
 
 _FOLDER = "schemas/models"
+_SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
 
 
 class _NotWritten(Exception):
@@ -97,8 +98,10 @@ class _Writer:
 
     def _write(self, model: ImportedModel, path: Path) -> ImportedFile:
         there = _there(path)
-        schema, notes = merged(model.schema, there) if there is not None else (model.schema, [])
-        told = (*model.notes, *notes)
+        before = there if there is not None else _bundled(model.model)
+        schema, notes = merged(model.schema, before) if before is not None else (model.schema, [])
+        shadows = (_SHADOWS,) if there is None and before is not None else ()
+        told = (*model.notes, *shadows, *notes)
         if schema == there:
             return ImportedFile(model.model, path.as_posix(), "unchanged", told)
         if there is not None and not self._force:
@@ -120,6 +123,11 @@ def _there(path: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise _NotWritten(f"{path} is no schema")
     return found
+
+
+def _bundled(model: str) -> dict[str, Any] | None:
+    """Ours, whose rules between fields no page's prose gives: the project's own hides it from now on."""
+    return dict(read_schema(f"models/{model}.json")) if model in model_names() else None
 
 
 def _require_form(data: bytes, model: str, path: Path) -> None:
