@@ -100,6 +100,8 @@ def _sections(text: str) -> list[_Section]:
             found[-1].lines.append(line)
             continue
         level = len(heading[1])
+        if level == 1 and not trail:
+            continue  # the page's title, which says nothing of the part it stands over
         trail = [*((deep, words) for deep, words in trail if deep < level), (level, heading[2])]
         found.append(_Section(tuple(words for _, words in trail)))
     return found
