@@ -235,6 +235,27 @@ def test_one_file_that_the_host_never_takes_keeps_no_other_from_being_bought() -
     assert end.notes["tea/j61"] == end.notes["tea/j0"], "it is not waited for twice"
 
 
+@pytest.mark.parametrize("is_on_record", [True, False])
+def test_an_address_that_another_content_has_is_not_bought_with(*, is_on_record: bool) -> None:
+    there = ports.Uploaded(url_of(CUP))
+    stage = Stage(uploads=FakeUploads(*[there] * 40, takes=1.0), settings=Settings(in_flight=1))
+    jobs = [(CUP,), (JUG,)]
+    if is_on_record:
+        stage.known = {CUP.sha256: [upload(CUP.sha256, url_of(CUP), _at(12))]}
+        del jobs[0]
+    end = stage.go(*jobs)
+    assert stage.sent() == [url_of(CUP)] * (not is_on_record)
+    assert (stage.spending.stopped, end.unsent) == (Stop.UNREACHABLE, 1)
+    assert "the address of another file" in (stage.spending.why or "")
+
+
+def test_an_address_whose_content_is_gone_may_be_given_to_another() -> None:
+    stage = Stage(uploads=FakeUploads(ports.Uploaded(url_of(CUP))))
+    stage.known = {CUP.sha256: [upload(CUP.sha256, url_of(CUP), _at(-1))]}
+    stage.go((JUG,))
+    assert stage.sent() == [url_of(CUP)]
+
+
 def test_a_miss_of_an_hour_ago_is_no_reason_to_stop() -> None:
     refused = ports.Unusable("the upload host refuses images/cup.png: 400")
     stage = Stage(uploads=FakeUploads(BUSY, refused, BUSY), settings=Settings(in_flight=1))

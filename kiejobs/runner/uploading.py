@@ -52,6 +52,11 @@ class Uploader:
         self._places = anyio.Semaphore(settings.uploads)
         self._turns: dict[str, anyio.Lock] = {}
         self._urls: dict[str, tuple[str, str]] = {}
+        self._content_at = {
+            told.url: (sha256, told.expires or "")
+            for sha256, uploads in known.items()
+            for told in uploads
+        }
         self._unusable: dict[LocalFile, ports.Unusable] = {}
         self._under_way = 0
         self._missing_since: float | None = None
@@ -138,7 +143,18 @@ class Uploader:
             group.start_soon(leave_when_stopped)
             outcome = await self._uploads.upload(file)
             group.cancel_scope.cancel()
-        return outcome
+        return self._unless_taken(outcome, file)
+
+    def _unless_taken(
+        self, outcome: ports.UploadOutcome | None, file: LocalFile
+    ) -> ports.UploadOutcome | None:
+        """Of two contents at one address the API would fetch the same for both."""
+        if not isinstance(outcome, ports.Uploaded):
+            return outcome
+        other, expires = self._content_at.get(outcome.url, (file.sha256, ""))
+        if other == file.sha256 or not is_fresh(expires, self._clock.now()):
+            return outcome
+        return ports.NotUploaded("the upload host gave the address of another file")
 
     def _is_on_record(self, file: LocalFile, url: str, expires: str) -> bool:
         """What was uploaded is durable before anything is reserved that will name it."""
@@ -151,6 +167,7 @@ class Uploader:
             self._spending.stop(Stop.JOURNAL, problem.message)
             return False
         self._urls[file.sha256] = (url, expires)
+        self._content_at[url] = (file.sha256, expires)
         return True
 
     def _is_enough(self, misses: list[float], message: str) -> bool:
