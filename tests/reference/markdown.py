@@ -9,10 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Schema = dict[str, Any]
 
+KEYS = ("key", "value", "meaning")
 _HINTS = {"title", "description", "$comment", "examples"}
 
 
@@ -32,7 +33,17 @@ def codes(values: Iterable[object]) -> str:
 def fields_table(schema: Schema, root: Schema, *, without: Iterable[str] = ()) -> str:
     """The fields of an object schema, those of objects within it with dotted names."""
     rows = [row for row in _rows("", schema, root) if row[0].strip("`") not in set(without)]
-    return table(("key", "value", "meaning"), rows)
+    return table(KEYS, rows)
+
+
+def key_rows(
+    schema: Schema, root: Schema, kind_of: Callable[[Schema, Schema], str], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """A row of `KEYS` for each key of an object schema, in its order; what it needs is marked."""
+    for name, given in schema["properties"].items():
+        field = resolved(given, root)
+        needed = " (required)" if name in schema.get("required", ()) else ""
+        yield code(prefix + name) + needed, kind_of(field, root), field["description"]
 
 
 def resolved(schema: Schema, root: Schema) -> Schema:

@@ -8,19 +8,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.reference.markdown import Schema, code, kind, resolved, table
+from tests.reference.markdown import KEYS, Schema, key_rows, kind, resolved, table
 from tests.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HEAD = ("key", "value", "meaning")
-
 
 def keys() -> str:
     """What may stand in a policy, but for the defaults of flags."""
     schema = _schema()
-    return table(_HEAD, _rows(schema, schema))
+    return table(KEYS, _rows(schema, schema))
 
 
 def flags() -> str:
@@ -35,10 +33,10 @@ def _schema() -> Schema:
 
 
 def _rows(schema: Schema, root: Schema, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    for name, given in schema["properties"].items():
+    rows = key_rows(schema, root, _kind, prefix)
+    for row, (name, given) in zip(rows, schema["properties"].items(), strict=True):
+        yield row
         field = resolved(given, root)
-        needed = " (required)" if name in schema.get("required", ()) else ""
-        yield code(prefix + name) + needed, _kind(field, root), field["description"]
         if "properties" in field and name != "defaults":
             yield from _rows(field, root, f"{prefix}{name}.")
 
