@@ -13,7 +13,8 @@ from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
 from kiejobs.reports.markdown_plan import PlanMarkdown
 from kiejobs.reports.plan_report import PlanJson, PlanText
 from kiejobs.reports.price_words import needs_a_look, price_entry, prices_words
-from tests.test_reports_plan import DONE, NEW, totals
+from tests.results import totals_of
+from tests.test_reports_plan import DIGEST, DONE, NEW
 
 TODAY = date(2026, 11, 22)
 
@@ -79,11 +80,11 @@ def test_plans_tell_the_prices_of_what_they_buy() -> None:
     prices = aged(price("a/b", "2026-10"), "a/c")
     told = "bundled, 2026-10; none for a/c"
     text = PlanText(False, 9, prices=prices)  # noqa: FBT003 - as the other texts take it
-    assert f"\nprices: {told}\n" in text.footer(totals([NEW]), campaign="tea")
-    assert "prices:" not in text.footer(totals([DONE]), campaign="tea")
+    assert f"\nprices: {told}\n" in text.footer(totals_of([NEW], DIGEST), campaign="tea")
+    assert "prices:" not in text.footer(totals_of([DONE], DIGEST), campaign="tea")
     comment = PlanMarkdown("tea", "tea.yaml", prices=prices)
-    assert f"\u26a0\ufe0f Prices: `{told}`." in comment.text(totals([NEW]))
-    assert "Prices:" not in comment.text(totals([DONE]))
+    assert f"\u26a0\ufe0f Prices: `{told}`." in comment.text(totals_of([NEW], DIGEST))
+    assert "Prices:" not in comment.text(totals_of([DONE], DIGEST))
 
 
 def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
@@ -98,13 +99,13 @@ def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
     }
     assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False}
     assert '"prices": [{"date": "2026-02"' in PlanJson("tea", aged(price("a/b", "2026-02"))).footer(
-        totals([NEW])
+        totals_of([NEW], DIGEST)
     )
 
 
 def test_the_digest_knows_no_date() -> None:
     young, old = (PlanJson("tea", aged(price("a/b", when))) for when in ("2026-11", "2026-01"))
-    first, second = (words.footer(totals([NEW])) for words in (young, old))
+    first, second = (words.footer(totals_of([NEW], DIGEST)) for words in (young, old))
     assert first != second
     assert '"digest"' in first
     assert first.partition('"digest"')[2][:70] == second.partition('"digest"')[2][:70]
