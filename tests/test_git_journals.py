@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import select
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from tests.bench import Bench
 from tests.clones import Clone, Origin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.judge_server import Judge
 
 
@@ -244,16 +247,19 @@ def test_a_remote_that_never_answers_is_given_up_with_all_that_was_started(origi
     with pytest.raises(GitFailed, match="no answer within 2 seconds"):
         repository.tip_at(upstream, seconds=2)
     asked = int(told.read_text())
-    assert not is_alive(asked)
+    assert ends(asked)
 
 
-def is_alive(pid: int) -> bool:
-    """A process that is only waiting for its end to be noticed is none."""
+def ends(pid: int) -> bool:
+    """Within 30 s: who is killed is not gone at once on a busy machine."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 30)[0])
+    finally:
+        os.close(process)
 
 
 def test_a_branch_that_is_gone_at_the_remote_stops_nobody(origin: Origin) -> None:
