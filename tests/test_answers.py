@@ -216,3 +216,15 @@ def test_a_balance_is_an_integer_or_a_float(data: object, expected: Decimal) -> 
 @pytest.mark.parametrize("data", [None, "60", True, float("inf")])
 def test_what_is_no_number_is_no_balance(data: object) -> None:
     assert isinstance(answers.balance(200, body(200, "success", data)), ports.Unanswered)
+
+
+@pytest.mark.parametrize("task", ['"', "\\", "'", "t"])
+def test_a_refusal_that_names_a_task_however_oddly_is_in_doubt(task: str) -> None:
+    body = json.dumps({"code": 401, "msg": "no", "more": [{"TaskId": task}]}).encode()
+    assert isinstance(answers.create_outcome(200, None, body), ports.InDoubt)
+
+
+@pytest.mark.parametrize("task", ["", "  ", None, 5, []])
+def test_a_refusal_that_names_no_task_stays_one(task: object) -> None:
+    body = json.dumps({"code": 401, "msg": "no", "more": [{"other": task, "taskId": ""}]}).encode()
+    assert isinstance(answers.create_outcome(200, None, body), ports.Refused)

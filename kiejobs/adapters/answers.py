@@ -93,11 +93,28 @@ def create_outcome(status: int, retry_after: str | None, body: bytes) -> ports.C
 def _task_named_in(body: bytes) -> str | None:
     """What stands where a task is named, however that is wrapped or cut off."""
     try:
-        plain = json.dumps(json.loads(body)).encode()  # escapes and encodings out of the way
+        decoded = json.loads(body)
+        plain = json.dumps(decoded).encode()  # escapes and encodings out of the way
     except (ValueError, RecursionError):
-        plain = body.replace(b"\0", b"")
+        decoded, plain = None, body.replace(b"\0", b"")
     found = _NAMES_A_TASK.search(plain)
-    return None if found is None else excerpt(plain[found.start() :])
+    return _named_in(decoded) if found is None else excerpt(plain[found.start() :])
+
+
+def _named_in(value: Json) -> str | None:
+    """A task's id in a decoded answer, however odd: a lone quote is a name, too."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            named = (node[key] for key in node if key.lower() in {"taskid", "task_id"})
+            task = next((one for one in named if isinstance(one, str) and one.strip()), None)
+            if task is not None:
+                return task[:100]
+        waiting.extend(
+            node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        )
+    return None
 
 
 def _outcome(status: int, retry_after: str | None, body: bytes) -> _Answered:

@@ -128,7 +128,7 @@ def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterabl
         if isinstance(timed.event, e.Planned):
             yield _planned(timed.event, ledger)
     touched = [getattr(timed.event, "attempt_id", None) for timed in record.events]
-    known = dict.fromkeys([*also, *filter(None, touched)])
+    known = dict.fromkeys([*also, *(one for one in touched if one is not None)])
     attempts = [attempt for attempt in map(ledger.attempt, known) if attempt is not None]
     for attempt in sorted(attempts, key=lambda attempt: attempt.times["reserved"]):
         # What has a task of its own stays known by it, even where a retry bought the same again;

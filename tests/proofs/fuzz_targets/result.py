@@ -225,7 +225,7 @@ def _looked_at(body: bytes, path: str) -> None:
     )
     try:
         if not safe_output(path, ".mp4").endswith(
-            (".mp4", *(f".{end}" for end in path.split(".")))
+            (".mp4", *(f".{end}" for end in path.strip().split(".")))
         ):
             raise Broken(f"an output without an ending: {path!r}")
     except UnsafePath:
