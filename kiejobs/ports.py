@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.core.outcomes import (
+from kiejobs.core.ledger.api_outcomes import (
     Accepted,
     Claim,
     Collected,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from kiejobs.core.events import Event
-    from kiejobs.core.types import FileRecord, Json, LocalFile
+    from kiejobs.core.document.nodes import FileRecord, Json, LocalFile
+    from kiejobs.core.ledger.events import Event
 
 __all__ = [
     "Accepted",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.types import Source
+from kiejobs.core.document.nodes import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.schema_words import FORMATS
-from kiejobs.core.spec import complete, read_spec
+from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.models.spec import complete, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.spec import Spec
+    from kiejobs.core.models.spec import Spec
 
 _TEXTS = ("A lantern sways over the quay", "#1A2B3C", "33.00%", "en", "a")
 _ENDINGS = {"image": "png", "video": "mp4", "audio": "mp3"}

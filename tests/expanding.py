@@ -12,26 +12,26 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.price_files import bundled_prices
-from kiejobs.core.data_axes import NO_DATA
-from kiejobs.core.document import read_document
-from kiejobs.core.editor import structural_schema
-from kiejobs.core.errors import Problems
-from kiejobs.core.expand import Catalogue, Expansion, expand
-from kiejobs.core.jobfile import JobFile, read_jobfile
-from kiejobs.core.local_files import no_files
-from kiejobs.core.prices import NO_PRICES, PriceTable
-from kiejobs.core.spec import Spec, read_spec
-from kiejobs.core.template import Templates
-from kiejobs.core.types import Source
+from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.core.diagnostics import Problems
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.expand.expand import Catalogue, Expansion, expand
+from kiejobs.core.expand.local_files import no_files
+from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
+from kiejobs.core.matrix.load_axes import NO_DATA
+from kiejobs.core.models.spec import Spec, read_spec
+from kiejobs.core.prices.table import NO_PRICES, PriceTable
+from kiejobs.core.template.template import Templates
+from kiejobs.importer.editor_schema.editor import structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiejobs.core.data_axes import DataFiles
-    from kiejobs.core.errors import Diagnostic, Place
-    from kiejobs.core.local_files import LocalFiles
-    from kiejobs.core.types import Job
+    from kiejobs.core.diagnostics import Diagnostic, Place
+    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.local_files import LocalFiles
+    from kiejobs.core.matrix.load_axes import DataFiles
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 MODEL = "bytedance/v1-pro-fast-image-to-video"

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kiejobs.core.editor import GENERATED, editor_schema
+from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"

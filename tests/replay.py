@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 
 from kiejobs import ports
-from kiejobs.adapters.kie import CREATE_PATH, CREDIT_PATH, RECORD_PATH, KieApi
+from kiejobs.adapters.kie.client import CREATE_PATH, CREDIT_PATH, RECORD_PATH, KieApi
 from kiejobs.adapters.system import Secret
 from tests.raw_server import Wire, raw_server
 

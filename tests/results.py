@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core import events as e
-from kiejobs.core.fold import JournalRecord, Timed, fold
-from kiejobs.core.manifest import manifest
-from kiejobs.core.plan import Action, PlanTotals
-from kiejobs.core.types import Failure, FileRecord
-from kiejobs.reports.screen import steers
+from kiejobs.core.document.nodes import Failure, FileRecord
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.manifest import manifest
+from kiejobs.core.plan.plan import Action, PlanTotals
+from kiejobs.reports.terminal import steers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]泡\u202etxt\x9b31m\nnext\r\ud800\ufeff\U000e0041\uffff"

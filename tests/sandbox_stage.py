@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.fault_file import make_faults
+from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
+from kiejobs.sandbox.faults.file import make_faults
+from kiejobs.sandbox.service.app import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters import answers, task_answers
+from kiejobs.adapters.kie import create_response as answers
+from kiejobs.adapters.kie import task_response as task_answers
 
 
 def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.approval import Drift, Row, digest_of, drift, is_approved, row_of
-from kiejobs.core.plan import Action, Change
+from kiejobs.core.plan.approval import Drift, Row, digest_of, drift, is_approved, row_of
+from kiejobs.core.plan.plan import Action, Change
 from tests.bench import Bench, judged
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.output_folder import OutputFolder, PathRefused
-from kiejobs.core.output_path import beside, safe_output
-from kiejobs.core.types import FileRecord
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
+from kiejobs.core.document.nodes import FileRecord
+from kiejobs.core.expand.output_path import beside, safe_output
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 from tests.judge_replies import video
 from tests.judge_wire import DROP, Reply, Request, Wire

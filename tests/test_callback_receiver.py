@@ -24,14 +24,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.adapters.callbacks import FULL, Limits, Receiver
+from kiejobs.adapters.callbacks.receiver import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.ports import Claim
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import NotDelivered
-from kiejobs.sandbox.fault_file import make_faults
-from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.faults.file import make_faults
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.callbacks import NotDelivered
+from kiejobs.sandbox.service.serve import serving
 from tests.bench import PACKAGE
 from tests.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body
 
@@ -497,7 +497,7 @@ def test_whatever_bytes_come_it_goes_on(
 
 LISTENER = """
 import resource, sys
-from kiejobs.adapters.callbacks import Limits, Receiver
+from kiejobs.adapters.callbacks.receiver import Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, files[1]))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kiejobs.core.callbacks import LARGEST_BODY, Heard, Turned, path_of, read_callback
+from kiejobs.core.ledger.callbacks import LARGEST_BODY, Heard, Turned, path_of, read_callback
 
 ATTEMPT = "0123456789abcdef" * 2
 QUERY = f"attempt={ATTEMPT}"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.core import events as e
-from kiejobs.core.canary import canaries, job_address
-from kiejobs.core.expiry import expires_at, is_past_safety, submitted_at
-from kiejobs.core.fold import fold
-from kiejobs.core.plan import Action, Change
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.retention import expires_at, is_past_safety, submitted_at
+from kiejobs.core.plan.canary import canaries, job_address
+from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import FailureLimit
 from tests.histories import BROKEN, bought, journal, reserved, submitted
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt
 
 
 def line(address: str, price: str | None, action: Action = Action.SUBMIT) -> Change:

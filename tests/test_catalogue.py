@@ -17,13 +17,13 @@ import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from kiejobs.adapters import media
-from kiejobs.adapters.media import sound_of, value_of
-from kiejobs.core.editor import structural_schema
-from kiejobs.core.tolerant import input_schema
-from kiejobs.sandbox.content import count_of
-from kiejobs.sandbox.models import Model
-from kiejobs.sandbox.video import draw_video
+from kiejobs.adapters.media import decode as media
+from kiejobs.adapters.media.decode import sound_of, value_of
+from kiejobs.importer.editor_schema.editor import structural_schema
+from kiejobs.importer.editor_schema.relaxed import input_schema
+from kiejobs.sandbox.samples.video import draw_video
+from kiejobs.sandbox.service.content import count_of
+from kiejobs.sandbox.service.models import Model
 from tests.bench import PACKAGE
 from tests.building import least, most
 from tests.expanding import expanded

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.assets import fetch_assets
-from kiejobs.core.assets import FileRule, files_of, media_type_of, wrong_type
-from kiejobs.core.lock_file import Asset
-from kiejobs.core.spec import read_spec
+from kiejobs.adapters.project.web_files import fetch_assets
+from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, wrong_type
+from kiejobs.core.models.spec import read_spec
+from kiejobs.core.plan.lock_file import Asset
 from tests.bench import Bench
 from tests.judge_server import KEY
 from tests.pictures import picture, png_of

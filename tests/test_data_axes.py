@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.data_folder import DataFolder
-from kiejobs.core.axis_glob import BadGlob, glob_names, is_match
-from kiejobs.core.data_axes import NO_DATA
+from kiejobs.adapters.project.tables import DataFolder
+from kiejobs.core.matrix.glob_axis import BadGlob, glob_names, is_match
+from kiejobs.core.matrix.load_axes import NO_DATA
 from tests.beside import Beside
 from tests.expanding import MODEL, Expanded, expanded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.core.data_axes import DataFiles
+    from kiejobs.core.matrix.load_axes import DataFiles
 
 
 def of_matrix(matrix: str, prompt: str, files: DataFiles = NO_DATA, more: str = "") -> Expanded:

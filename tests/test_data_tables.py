@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.project.local_files import LocalFolder
 from tests.beside import Beside
 from tests.expanding import MODEL, SCHEMAS, Expanded, expanded
 

@@ -13,11 +13,11 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem, Place
-from kiejobs.core.fold import JournalRecord, Timed, fold
-from kiejobs.core.plan import Action, Change
-from kiejobs.core.types import Job, State
+from kiejobs.core.diagnostics import JournalProblem, Place
+from kiejobs.core.document.nodes import Job, State
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.plan.plan import Action, Change
 from kiejobs.ports import Claim
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import (
@@ -33,7 +33,7 @@ from tests.histories import BROKEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 HOOK = "http://me.invalid/hook"
 HEADER = e.RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)

@@ -11,17 +11,17 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.price_files import read_price_file
+from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import Source
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.commands.policy import policy_in_force
-from kiejobs.core import prices
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import ExitCode, InvalidJobFile
-from kiejobs.core.jobfile import plain
-from kiejobs.core.policy import FILE
-from kiejobs.core.spec import read_spec
-from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.app.load import Wanted, load
+from kiejobs.app.policy_check import policy_in_force
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.jobfile.jobfile import plain
+from kiejobs.core.models.spec import read_spec
+from kiejobs.core.plan.policy import FILE
+from kiejobs.core.prices import table as prices
+from kiejobs.sandbox.faults.file import read_faults
 from tests.doc_pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.doc_sessions import Ids, Session, commands
 from tests.pictures import picture
@@ -231,7 +231,7 @@ def test_every_generated_part_is_on_some_page() -> None:
 
 def test_every_diagnostic_code_is_explained_and_none_is_made_up() -> None:
     used, told = diagnostics.used_codes(), set(diagnostics.MEANINGS)
-    where = "MEANINGS in kiejobs/reports/code_meanings.py"
+    where = "MEANINGS in kiejobs/reports/diagnostics/codes.py"
     assert used - told == set(), f"say in {where} what these codes mean, then {REGENERATE}"
     assert told - used == set(), f"nothing gives these codes any more; take them out of {where}"
 

@@ -12,12 +12,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.document import FASTEST, read_document
-from kiejobs.core.types import Source, YamlMap, YamlSeq
-from kiejobs.core.yaml_findings import MAX_PROBLEMS
+from kiejobs.core.document.errors import MAX_PROBLEMS
+from kiejobs.core.document.nodes import Source, YamlMap, YamlSeq
+from kiejobs.core.document.reader import FASTEST, read_document
 
 if TYPE_CHECKING:
-    from kiejobs.core.errors import Diagnostic
+    from kiejobs.core.diagnostics import Diagnostic
 
 PARSERS = [FASTEST, yaml.SafeLoader]
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core import event_lines
-from kiejobs.core import events as e
+from kiejobs.core.ledger import codec as event_lines
+from kiejobs.core.ledger import events as e
 from kiejobs.core.money import money
 from tests.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
 
 if TYPE_CHECKING:
-    from kiejobs.core.events import Event
+    from kiejobs.core.ledger.events import Event
 
 EVENTS: list[Event] = [
     *(timed.event for timed in journal(1, *bought("a")).events),

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kiejobs.core.events import Reserved
-from kiejobs.core.evidence import mismatch
-from kiejobs.core.ledger import Attempt
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.events import Reserved
+from kiejobs.core.ledger.ledger import Attempt
+from kiejobs.core.ledger.task_match import mismatch
 from tests.histories import upload
 
 SENT = {"prompt": "p", "duration": "6", "sound": True, "urls": ["https://a"]}

@@ -6,7 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from kiejobs.core.errors import ExitCode
+from kiejobs.core.diagnostics import ExitCode
 from tests.bench import FAST, PACKAGE, Bench, ended
 from tests.judge_server import KEY, RECORD, Judge
 

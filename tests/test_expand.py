@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
+from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from tests.expanding import MODEL, Expanded, expanded, line
 
 TINY: dict[str, Any] = {

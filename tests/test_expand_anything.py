@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.identity import fingerprint
+from kiejobs.core.fingerprint import fingerprint
 from tests.expanding import Expanded, expanded
 from tests.test_expand import PAIR, TINY
 

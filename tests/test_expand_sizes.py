@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kiejobs.core.errors import Place
-from kiejobs.core.fold import fold
-from kiejobs.core.plan import Plan
-from kiejobs.core.table import read_table
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.plan.plan import Plan
+from kiejobs.core.table.table import read_table
 from tests.beside import Beside
 from tests.expanding import MODEL, Expanded, expanded
 

@@ -20,13 +20,13 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 from rocrate.rocrate import ROCrate
 
-from kiejobs.core import events as e
-from kiejobs.core.fold import JournalRecord, Timed, fold
-from kiejobs.core.types import Failure, FileRecord
-from kiejobs.reports.export_csv import COLUMNS, export_csv
-from kiejobs.reports.export_in_toto import export_in_toto
-from kiejobs.reports.export_ro_crate import export_ro_crate
-from kiejobs.reports.provenance import Provenance, public
+from kiejobs.core.document.nodes import Failure, FileRecord
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.reports.export.csv import COLUMNS, export_csv
+from kiejobs.reports.export.in_toto import export_in_toto
+from kiejobs.reports.export.provenance import Provenance, public
+from kiejobs.reports.export.ro_crate import export_ro_crate
 from tests.judge_server import KEY, SIGNATURE
 from tests.results import HOSTILE, harmless
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core import events as e
-from kiejobs.core.fold import JournalRecord, Timed, fold
-from kiejobs.core.types import FileRecord, State
+from kiejobs.core.document.nodes import FileRecord, State
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
 from tests.histories import (
     BROKEN,
     BUSY,
@@ -29,7 +29,7 @@ from tests.histories import (
 )
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 def only(*journals: JournalRecord) -> Attempt:

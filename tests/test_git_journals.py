@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.git import GitFailed, repository_of
-from kiejobs.core.errors import ExitCode
+from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.core.diagnostics import ExitCode
 from tests.bench import Bench
 from tests.clones import Clone, Origin
 

@@ -12,13 +12,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.identity import FINGERPRINT_VERSION, canonical, fingerprint
+from kiejobs.core.fingerprint import FINGERPRINT_VERSION, canonical, fingerprint
 from tests.expanding import MODEL, expanded, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.types import Job
+    from kiejobs.core.document.nodes import Job
 
 CORPUS = Path(__file__).with_name("identity")
 BASE = (CORPUS / "base.yaml").read_text(encoding="utf-8")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.model_form import read_model
-from kiejobs.core.schema_words import FORMATS
-from kiejobs.core.spec import complete, read_spec
-from kiejobs.core.types import Source
-from kiejobs.core.vendor_page import ImportedModel, PageReading, read_page
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.models.schema_check import read_model
+from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.reading.page import ImportedModel, PageReading, read_page
 from tests.regenerate import SCHEMAS
 
 PAGES = Path(__file__).parent / "data" / "pages"

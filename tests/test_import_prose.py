@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kiejobs.core.tame_patterns import untamed
-from kiejobs.core.vendor_choices import choices_told, default_told
-from kiejobs.core.vendor_files import file_facts, file_rule, largest, media_types
-from kiejobs.core.vendor_prose import (
+from kiejobs.core.models.safe_regex import untamed
+from kiejobs.importer.fields.files import file_facts, file_rule, largest, media_types
+from kiejobs.importer.prose.choices import choices_told, default_told
+from kiejobs.importer.prose.limits import (
     Range,
     items_told,
     length_told,

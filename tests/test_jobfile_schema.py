@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.editor import GENERATED, editor_schema, structural_schema
+from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema, structural_schema
 from tests.regenerate import JOBFILE, models, regenerated
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import IncludeFolder
-from kiejobs.core.assets import media_type_of
-from kiejobs.core.document import read_document
-from kiejobs.core.types import Source
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.models.file_fields import media_type_of
 from tests.bench import PACKAGE
 from tests.expanding import expanded, structure
 from tests.regenerate import JOBFILE, models
@@ -23,7 +23,7 @@ from tests.regenerate import JOBFILE, models
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Job
+    from kiejobs.core.document.nodes import Job
 
 FOLDER = Path(__file__).resolve().parent.parent / "jobfiles"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.journal import (
+from kiejobs.adapters.ledger.journal import (
     FileJournal,
     new_run_id,
     read_journal,
     read_journals,
     write_atomically,
 )
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.events import Planned, RunFinished
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger.events import Planned, RunFinished
 from tests.bench import PACKAGE
 from tests.contracts.fakes import FakeClock
 from tests.contracts.test_journal_contract import HEADER
@@ -61,9 +61,9 @@ def test_lines_are_json_with_sorted_keys_and_the_hash_of_the_line_before(path: P
 def test_an_event_is_on_disk_when_append_returns_and_survives_a_kill(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys\n"
-        "from kiejobs.adapters.journal import FileJournal\n"
+        "from kiejobs.adapters.ledger.journal import FileJournal\n"
         "from kiejobs.adapters.system import SystemClock\n"
-        "from kiejobs.core.events import RunFinished, RunStarted\n"
+        "from kiejobs.core.ledger.events import RunFinished, RunStarted\n"
         "header = RunStarted('run-1', 'run', 'tea', 'http://x', None, 'k', 1)\n"
         "journal = FileJournal(pathlib.Path(sys.argv[1]), header, SystemClock())\n"
         "journal.append(RunFinished(0, None))\n"
@@ -209,10 +209,10 @@ def test_a_disk_that_is_full_takes_nothing_and_later_goes_on(tmp_path: Path) -> 
     """A limit on the size of files stands in for the full disk; what fits of a line is taken back."""
     script = (
         "import pathlib, resource, sys\n"
-        "from kiejobs.adapters.journal import FileJournal, read_journals\n"
+        "from kiejobs.adapters.ledger.journal import FileJournal, read_journals\n"
         "from kiejobs.adapters.system import SystemClock\n"
-        "from kiejobs.core.errors import JournalProblem\n"
-        "from kiejobs.core.events import RunFinished, RunStarted\n"
+        "from kiejobs.core.diagnostics import JournalProblem\n"
+        "from kiejobs.core.ledger.events import RunFinished, RunStarted\n"
         "runs = pathlib.Path(sys.argv[1])\n"
         "header = RunStarted('run-1', 'run', 'tea', 'http://x', None, 'k', 1)\n"
         "journal = FileJournal(runs, header, SystemClock())\n"

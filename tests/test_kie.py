@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.kie import KieApi, Patience, request_bytes
+from kiejobs.adapters.kie.client import KieApi, Patience, request_bytes
 from kiejobs.adapters.system import Secret
-from kiejobs.core.errors import JournalProblem
+from kiejobs.core.diagnostics import JournalProblem
 from tests.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:

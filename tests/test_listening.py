@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.sandbox.charges import read_charges
+from kiejobs.sandbox.service.charges import read_charges
 from tests.bench import FAST, Bench, ended, judged
 from tests.results import refused
 

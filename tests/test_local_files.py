@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.local_files import LocalFolder
-from kiejobs.core.assets import FileRule
-from kiejobs.core.identity import fingerprint
-from kiejobs.core.local_files import NoFile, is_address, path_of, unfit
-from kiejobs.core.types import LocalFile
-from kiejobs.core.vendor_files import other_schemes
+from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.expand.local_files import NoFile, is_address, path_of, unfit
+from kiejobs.core.fingerprint import fingerprint
+from kiejobs.core.models.file_fields import FileRule
+from kiejobs.importer.fields.files import other_schemes
 from tests.expanding import MODEL, expanded
 from tests.pictures import picture
 

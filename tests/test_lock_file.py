@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.price_files import bundled_prices
-from kiejobs.core.identity import canonical
-from kiejobs.core.lock_changes import differences
-from kiejobs.core.lock_file import (
+from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.plan.lock_changes import differences
+from kiejobs.core.plan.lock_file import (
     Asset,
     Lock,
     LockedJob,
@@ -25,7 +25,7 @@ from kiejobs.core.lock_file import (
     to_bytes,
     to_document,
 )
-from kiejobs.core.prices import ModelPrice, PriceLine
+from kiejobs.core.prices.table import ModelPrice, PriceLine
 from tests.bench import MODEL, Bench
 from tests.judge_server import Judge
 from tests.results import refused

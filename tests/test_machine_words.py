@@ -19,19 +19,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from kiejobs.core.errors import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.code_meanings import MEANINGS
-from kiejobs.reports.github_words import github_words
-from kiejobs.reports.junit_report import report_junit
-from kiejobs.reports.marks import Looked
-from kiejobs.reports.run_view import RunView
-from kiejobs.reports.sarif_report import sarif_document
+from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
+from kiejobs.reports.diagnostics.codes import MEANINGS
+from kiejobs.reports.diagnostics.github import github_words
+from kiejobs.reports.diagnostics.marks import Looked
+from kiejobs.reports.diagnostics.sarif import sarif_document
+from kiejobs.reports.run.junit import report_junit
+from kiejobs.reports.run.view import RunView
 from tests.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.events import Event
+    from kiejobs.core.ledger.events import Event
 
 NAME = "jobs/tea time.yaml"
 LINES = ["version: 1", "jobs:", "  pour:", '    prompt: "浓缩, {{ vars.brnad }}"', "  pour: {}"]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kiejobs.core.errors import Place
-from kiejobs.core.plan import Action, Change, FieldChange
-from kiejobs.core.policy_rules import Breach
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.plan.plan import Action, Change, FieldChange
+from kiejobs.core.plan.policy_rules import Breach
 from kiejobs.reports.markdown import LIMIT, Room, cell, code, fenced, marker
-from kiejobs.reports.markdown_plan import PlanMarkdown
-from kiejobs.reports.markdown_report import report_markdown
-from kiejobs.reports.run_view import RunView
+from kiejobs.reports.plan.markdown import PlanMarkdown
+from kiejobs.reports.run.markdown import report_markdown
+from kiejobs.reports.run.view import RunView
 from tests.results import (
     HOSTILE,
     LONG,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt
 
 DIGEST = hash_of(7)
 USD = Decimal("0.005")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.identity import canonical
-from kiejobs.core.matrix import Rows
-from kiejobs.core.matrix_filter import Axis, Entry
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.matrix.include_exclude import Axis, Entry
+from kiejobs.core.matrix.matrix import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

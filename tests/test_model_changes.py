@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.identity import fingerprint
-from kiejobs.core.model_changes import model_changes
-from kiejobs.core.spec import complete, read_spec
-from kiejobs.reports.model_change_words import change_words
+from kiejobs.core.fingerprint import fingerprint
+from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.reports.change_messages import change_words
+from kiejobs.importer.schema.changes import model_changes
 from tests.regenerate import models
 from tests.test_model_form import ID, schema
 

@@ -10,16 +10,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import read_schema
-from kiejobs.core.model_form import MOST_PROBLEMS, read_model
-from kiejobs.core.spec import read_spec
-from kiejobs.core.tame_patterns import untamed
-from kiejobs.core.types import Source
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.models.safe_regex import untamed
+from kiejobs.core.models.schema_check import MOST_PROBLEMS, read_model
+from kiejobs.core.models.spec import read_spec
 from tests.regenerate import models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.model_form import ModelReading
+    from kiejobs.core.models.schema_check import ModelReading
 
 ID = "acme/clip-1"
 FILE = "schemas/models/acme/clip-1.json"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.assets import files_of
-from kiejobs.core.model_changes import model_changes
-from kiejobs.core.requests import RequestChecker
-from kiejobs.core.spec import complete, read_spec
-from kiejobs.core.tolerant import input_schema
-from kiejobs.core.vendor_merge import merged
-from kiejobs.reports.model_change_words import change_words
-from kiejobs.reports.model_view import ModelView
-from kiejobs.reports.models_report import list_text, show_document, show_text
-from kiejobs.sandbox.models import Model
+from kiejobs.core.models.file_fields import files_of
+from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.core.models.validator import RequestChecker
+from kiejobs.importer.editor_schema.relaxed import input_schema
+from kiejobs.importer.reports.change_messages import change_words
+from kiejobs.importer.schema.changes import model_changes
+from kiejobs.importer.schema.merge import merged
+from kiejobs.reports.models.text import list_text, show_document, show_text
+from kiejobs.reports.models.view import ModelView
+from kiejobs.sandbox.service.models import Model
 from tests.regenerate import models
 from tests.test_model_form import ID, reading, schema
 

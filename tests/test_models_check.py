@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import read_schema
-from kiejobs.core.model_changes import ModelChange
-from kiejobs.reports.models_check_report import CheckedModel, check_markdown, check_text
+from kiejobs.importer.reports.checked import CheckedModel, check_markdown, check_text
+from kiejobs.importer.schema.changes import ModelChange
 from tests.bench import MODEL, Bench
 from tests.raw_server import raw_server
 from tests.test_model_form import ID, schema

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.core.spec import read_spec
-from kiejobs.reports.model_view import ModelView
-from kiejobs.reports.model_words import field_words
-from kiejobs.reports.models_report import price_range, show_text
+from kiejobs.core.models.spec import read_spec
+from kiejobs.reports.models.field import field_words
+from kiejobs.reports.models.text import price_range, show_text
+from kiejobs.reports.models.view import ModelView
 from tests.bench import MODEL, Bench
 from tests.regenerate import models
 from tests.test_model_form import ID, schema

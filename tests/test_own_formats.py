@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core import event_lines
-from kiejobs.core import events as e
-from kiejobs.core.manifest import totals
-from kiejobs.core.plan import Action
-from kiejobs.core.schema_words import FORMATS
-from kiejobs.core.types import Failure, FileRecord, State
+from kiejobs.core.document.nodes import Failure, FileRecord, State
+from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.ledger import codec as event_lines
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.manifest import totals
+from kiejobs.core.plan.plan import Action
 from tests.regenerate import SCHEMAS
 
 HASH = "ab" * 32

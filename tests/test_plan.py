@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core import events as e
-from kiejobs.core.expansion import Outline
-from kiejobs.core.fold import fold
-from kiejobs.core.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
-from kiejobs.core.selection import read_selection
-from kiejobs.core.standing import RESULTS, STATES
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.status import RESULTS, STATES
+from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
+from kiejobs.core.plan.selection import read_selection
 from tests.histories import (
     BROKEN,
     BUSY,
@@ -34,8 +34,8 @@ from tests.histories import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Attempt
 
 
 def wanted(

@@ -11,12 +11,12 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Problems
-from kiejobs.core.expansion import Outline
-from kiejobs.core.policy import NO_POLICY, Policy, read_policy
-from kiejobs.core.policy_rules import Audit
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import Problems
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.plan.policy import NO_POLICY, Policy, read_policy
+from kiejobs.core.plan.policy_rules import Audit
 from tests.reference.cli import commands
 from tests.regenerate import SCHEMAS
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.core import events as e
-from kiejobs.core.fold import JournalRecord, fold
-from kiejobs.core.price_drift import PriceDrift, latest_price_drifts, price_drifts
-from kiejobs.core.types import Failure
-from kiejobs.reports.markdown_report import report_markdown
-from kiejobs.reports.price_drift_report import drift_entry, drift_words
-from kiejobs.reports.run_view import RunView
+from kiejobs.core.document.nodes import Failure
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, fold
+from kiejobs.core.ledger.price_drift import PriceDrift, latest_price_drifts, price_drifts
+from kiejobs.reports.run.markdown import report_markdown
+from kiejobs.reports.run.price_drift import drift_entry, drift_words
+from kiejobs.reports.run.view import RunView
 from tests.bench import MODEL, Bench
 from tests.results import hash_of, ledger_of, manifest_of, record, refused, reserved
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.price_files import Prices, prices_in_force, read_price_file
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.core.errors import Problems, UsageProblem
-from kiejobs.core.prices import PriceLine, PriceTable
+from kiejobs.adapters.project.price_files import Prices, prices_in_force, read_price_file
+from kiejobs.app.known_models import KnownModels
+from kiejobs.core.diagnostics import Problems, UsageProblem
+from kiejobs.core.prices.table import PriceLine, PriceTable
 from tests.expanding import line as told
 
 MODEL = "bytedance/v1-pro-fast-image-to-video"

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from kiejobs.core.plan import Action
-from kiejobs.core.price_ages import AgedPrice, aged_prices
-from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
-from kiejobs.reports.markdown_plan import PlanMarkdown
-from kiejobs.reports.plan_report import PlanJson, PlanText
-from kiejobs.reports.price_words import needs_a_look, price_entry, prices_words
+from kiejobs.core.plan.plan import Action
+from kiejobs.core.prices.age import AgedPrice, aged_prices
+from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
+from kiejobs.reports.plan.markdown import PlanMarkdown
+from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
+from kiejobs.reports.plan.text import PlanJson, PlanText
 from tests.results import totals_of
 from tests.test_reports_plan import DIGEST, DONE, NEW
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import schema_folder
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Problems
-from kiejobs.core.price_checks import check_prices
-from kiejobs.core.price_file import read_prices
-from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable
-from kiejobs.core.types import Source
+from kiejobs.app.known_models import KnownModels
+from kiejobs.core.diagnostics import Problems
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.prices.checks import check_prices
+from kiejobs.core.prices.file import read_prices
+from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from tests.expanding import line as told
 
 SECOND = ModelPrice(

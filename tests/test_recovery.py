@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from kiejobs.adapters.journal import FileJournal, new_run_id, read_journal
+from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journal
+from kiejobs.app.pending import lines_to_follow
+from kiejobs.app.workspace import Where, open_workspace
 from kiejobs.cli.options import FAILURES
-from kiejobs.commands.following import lines_to_follow
-from kiejobs.commands.workspace import Where, open_workspace
 from tests.bench import MODEL, Bench, ended, judged
 from tests.contracts.fakes import FakeClock
 from tests.judge_server import LINK, RECORD, SIGNATURE, Judge

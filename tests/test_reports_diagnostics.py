@@ -7,10 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.errors import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
+from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
+from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.screen import clean, width
+from kiejobs.reports.terminal import clean, width
 from tests.results import HOSTILE, harmless, refused, uncolored
 
 NAME = "jobfiles/tea.yaml"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.plan import Action, Change, FieldChange, PlanTotals
-from kiejobs.reports.diff_words import diff_lines
+from kiejobs.core.plan.plan import Action, Change, FieldChange, PlanTotals
+from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.plan_report import PlanJson, PlanText
-from kiejobs.reports.screen import width
+from kiejobs.reports.plan.text import PlanJson, PlanText
+from kiejobs.reports.terminal import width
 from tests.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:

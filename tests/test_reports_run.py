@@ -9,15 +9,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kiejobs.core import events as e
-from kiejobs.core.fold import fold
-from kiejobs.core.manifest import manifest
+from kiejobs.core.document.nodes import Failure
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.money import UNPRICED
-from kiejobs.core.types import Failure
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.junit_report import report_junit
-from kiejobs.reports.run_report import report_document, report_text
-from kiejobs.reports.run_view import RunView
+from kiejobs.reports.run.junit import report_junit
+from kiejobs.reports.run.text import report_document, report_text
+from kiejobs.reports.run.view import RunView
 from tests.results import (
     HOSTILE,
     RUN,

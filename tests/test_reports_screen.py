@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.screen import (
+from kiejobs.reports.terminal import (
     clean,
     columns,
     credits_text,

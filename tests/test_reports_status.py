@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.core.plan import Action, Change, FieldChange
-from kiejobs.core.types import State
-from kiejobs.reports.check_reports import (
+from kiejobs.core.document.nodes import State
+from kiejobs.core.plan.plan import Action, Change, FieldChange
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.plan.explain import explain_document, explain_text
+from kiejobs.reports.run.checks import (
     Check,
     Damage,
     Ruling,
@@ -21,9 +23,7 @@ from kiejobs.reports.check_reports import (
     verify_document,
     verify_text,
 )
-from kiejobs.reports.documents import json_text
-from kiejobs.reports.explain_report import explain_document, explain_text
-from kiejobs.reports.status_report import StatusView, status_document, status_text
+from kiejobs.reports.run.status import StatusView, status_document, status_text
 from tests.results import (
     HOSTILE,
     RUN,
@@ -36,7 +36,7 @@ from tests.results import (
 )
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.journal import utc_text
+from kiejobs.adapters.ledger.journal import utc_text
 from tests.bench import FAST, Bench
 from tests.clones import WHO, Clone, Origin
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRefused, HostRule
-from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 from tests.judge_replies import video
 from tests.judge_wire import Reply, Request, Wire

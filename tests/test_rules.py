@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.requests import RequestChecker
-from kiejobs.core.rules import fields_named, rules_of
-from kiejobs.core.schema_words import FORMATS
-from kiejobs.core.spec import read_spec
-from kiejobs.core.tolerant import input_schema
+from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.models.rules import fields_named, rules_of
+from kiejobs.core.models.spec import read_spec
+from kiejobs.core.models.validator import RequestChecker
+from kiejobs.importer.editor_schema.relaxed import input_schema
 from tests.expanding import expanded
 
 NAMES = ("a", "b", "c", "d")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.adapters.journal import FileJournal
+from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock
-from kiejobs.core import events as e
-from kiejobs.sandbox.stills import draw_png
+from kiejobs.core.ledger import events as e
+from kiejobs.sandbox.samples.stills import draw_png
 from tests.bench import FAST, MODEL, Bench, ended
 from tests.judge_server import KEY, Judge
 from tests.judge_uploads import UPLOAD

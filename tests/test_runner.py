@@ -12,11 +12,11 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.core.errors import Place
-from kiejobs.core.events import RunStarted
-from kiejobs.core.fold import fold
-from kiejobs.core.plan import Action, Change
-from kiejobs.core.types import Failure, FileRecord, Job, State
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.document.nodes import Failure, FileRecord, Job, State
+from kiejobs.core.ledger.events import RunStarted
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 

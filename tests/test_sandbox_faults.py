@@ -15,12 +15,12 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.types import Source
-from kiejobs.sandbox.clock import RealClock
-from kiejobs.sandbox.fault_file import InvalidFaults, make_faults, read_faults
-from kiejobs.sandbox.faults import Draws
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.wire import ConnectionLost
+from kiejobs.core.document.nodes import Source
+from kiejobs.sandbox.faults.file import InvalidFaults, make_faults, read_faults
+from kiejobs.sandbox.faults.rules import Draws
+from kiejobs.sandbox.service.asgi import ConnectionLost
+from kiejobs.sandbox.service.clock import RealClock
+from kiejobs.sandbox.service.serve import serving
 from tests.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas/faults.schema.json").read_text())

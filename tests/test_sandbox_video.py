@@ -12,12 +12,12 @@ import av
 import pytest
 from PIL import Image
 
-from kiejobs.core.assets import media_type_of
-from kiejobs.sandbox.bits import coefficient, pack, se, u, ue
-from kiejobs.sandbox.content import count_of, make_content, seconds_of, size_of
-from kiejobs.sandbox.mp4 import nal
-from kiejobs.sandbox.stills import draw_jpeg, draw_png, draw_webp
-from kiejobs.sandbox.video import draw_video
+from kiejobs.core.models.file_fields import media_type_of
+from kiejobs.sandbox.samples.bits import coefficient, pack, se, u, ue
+from kiejobs.sandbox.samples.mp4 import nal
+from kiejobs.sandbox.samples.stills import draw_jpeg, draw_png, draw_webp
+from kiejobs.sandbox.samples.video import draw_video
+from kiejobs.sandbox.service.content import count_of, make_content, seconds_of, size_of
 
 SIZES = [(1280, 720), (1920, 1080), (854, 480), (910, 512), (1366, 768), (720, 1280), (1080, 1080)]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from kiejobs.core.errors import UsageProblem
-from kiejobs.core.selection import KEYS, Selectable, read_selection
-from kiejobs.core.standing import RESULTS, STATES
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger.status import RESULTS, STATES
+from kiejobs.core.plan.selection import KEYS, Selectable, read_selection
 from tests.doc_pages import ROOT
 
 JOBS = [

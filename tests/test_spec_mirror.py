@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.schema_words import FORMATS
+from kiejobs.core.document.wording import FORMATS
 from tests.mirror import (
     ABSENT,
     ALLOWED,

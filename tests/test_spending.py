@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.runner.spending import MOST_DOUBTS_IN_A_ROW, Spending, Stop
+from kiejobs.runner.budget import MOST_DOUBTS_IN_A_ROW, Spending, Stop
 
 CREDITS = st.decimals(0, 100, places=2)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.hosts import is_public, shown
+from kiejobs.adapters.http.address_guard import is_public, shown
 from kiejobs.adapters.system import (
     LARGEST_TEMPLATE,
     IncludeFolder,
@@ -23,7 +23,7 @@ from kiejobs.adapters.system import (
     read_source,
     upload_base,
 )
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
 from tests.bench import PACKAGE
 
 if TYPE_CHECKING:

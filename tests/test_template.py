@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.template import TemplateProblem, Templates, is_template
+from kiejobs.core.template.template import TemplateProblem, Templates, is_template
 
 CONTEXT: dict[str, Any] = {
     "campaign": "espresso",

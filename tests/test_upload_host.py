@@ -15,10 +15,10 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.kie.uploads import KieUploads
+from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
-from kiejobs.adapters.uploads import KieUploads
-from kiejobs.core.types import LocalFile
+from kiejobs.core.document.nodes import LocalFile
 from tests.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.core import uploads
-from kiejobs.core.events import Reserved, Uploaded
-from kiejobs.core.fold import fold
-from kiejobs.core.types import LocalFile, State
+from kiejobs.core.document.nodes import LocalFile, State
+from kiejobs.core.ledger import uploads
+from kiejobs.core.ledger.events import Reserved, Uploaded
+from kiejobs.core.ledger.fold import fold
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import (
     START,
@@ -29,7 +29,7 @@ from tests.histories import upload
 from tests.test_runner import HEADER, UNREACHABLE, job, submit
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Job
+    from kiejobs.core.document.nodes import Job
 
 CUP = LocalFile("images/cup.png", "c" * 64, 9, "image/png")
 JUG = LocalFile("images/jug.png", "d" * 64, 9, "image/png")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.core.verify import media_type_fits, nearer_type, what_is_wrong_with
-from kiejobs.sandbox.sounds import play_wav
-from kiejobs.sandbox.stills import draw_jpeg, draw_png, draw_webp
+from kiejobs.core.ledger.file_checks import media_type_fits, nearer_type, what_is_wrong_with
+from kiejobs.sandbox.samples.sounds import play_wav
+from kiejobs.sandbox.samples.stills import draw_jpeg, draw_png, draw_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

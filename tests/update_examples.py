@@ -13,8 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from kiejobs.adapters.data_folder import DataFolder
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.adapters.system import IncludeFolder
 from tests.expanding import Expanded, expanded
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.model_files import ModelFiles, UsableSchemas
-from kiejobs.adapters.price_files import required_prices
+from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
+from kiejobs.adapters.project.price_files import required_prices
 from kiejobs.adapters.system import read_source
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import post_callback
-from kiejobs.sandbox.fault_file import read_faults
-from kiejobs.sandbox.faults import NO_FAULTS
+from kiejobs.sandbox.faults.file import read_faults
+from kiejobs.sandbox.faults.rules import NO_FAULTS
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.callbacks import post_callback
 
 if TYPE_CHECKING:
     from pathlib import Path

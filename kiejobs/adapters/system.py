@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from kiejobs.core.errors import UsageProblem
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.nodes import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.journal import utc_text
+from kiejobs.adapters.ledger.journal import utc_text
 from kiejobs.adapters.system import read_schema, read_source
-from kiejobs.core.approval import Row, digest_of, drift, is_approved, row_of, rows_of_document
-from kiejobs.core.errors import StalePlan, UsageProblem
-from kiejobs.core.events import Approved
-from kiejobs.reports.drift_report import drift_text
-from kiejobs.reports.screen import clean
+from kiejobs.core.diagnostics import StalePlan, UsageProblem
+from kiejobs.core.ledger.events import Approved
+from kiejobs.core.plan.approval import Row, digest_of, drift, is_approved, row_of, rows_of_document
+from kiejobs.reports.plan.drift import drift_text
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Json
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"

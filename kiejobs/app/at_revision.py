@@ -14,18 +14,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git import GitFailed, repository_of
-from kiejobs.adapters.git_tree import lay_out
-from kiejobs.commands.loading import Beside, try_to_load
-from kiejobs.core.errors import Diagnostic, InvalidJobFile, Severity, UsageProblem
-from kiejobs.core.render_diff import Before
+from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.adapters.git.tree import lay_out
+from kiejobs.app.load import Beside, try_to_load
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Severity, UsageProblem
+from kiejobs.core.plan.request_diff import Before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.adapters.git import Repository
-    from kiejobs.commands.loading import Tried, Wanted
-    from kiejobs.core.errors import Place
+    from kiejobs.adapters.git.repository import Repository
+    from kiejobs.app.load import Tried, Wanted
+    from kiejobs.core.diagnostics import Place
 
 _PARTED = "..."
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kiejobs.adapters.hosts import is_public
+from kiejobs.adapters.http.address_guard import is_public
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.callbacks import path_of
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger.callbacks import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
     from kiejobs.ports import Callbacks
 
 
@@ -56,7 +56,7 @@ def listening(
         yield Line(public_url, None)
         return
     try:
-        from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - needs the extra `serve`
+        from kiejobs.adapters.callbacks.receiver import Receiver  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; without it polling does the same, only later"
         raise UsageProblem("listening needs the extra `serve`", hint=hint) from error

@@ -11,21 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git import GitFailed, repository_of
-from kiejobs.adapters.model_files import FOLDER as SCHEMAS
-from kiejobs.adapters.project import nearest, places
+from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.adapters.project.find import nearest, places
+from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
 from kiejobs.adapters.system import read_source
-from kiejobs.commands.loading import Beside, load
-from kiejobs.core import prices
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import InvalidJobFile, UsageProblem
-from kiejobs.core.model_form import IS_ID
-from kiejobs.core.policy import FILE
+from kiejobs.app.load import Beside, load
+from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.models.schema_check import IS_ID
+from kiejobs.core.plan.policy import FILE
+from kiejobs.core.prices import table as prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.commands.loading import Wanted
+    from kiejobs.app.load import Wanted
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)

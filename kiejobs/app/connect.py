@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.kie.uploads import KieUploads
+from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, api_key, webhook_key
-from kiejobs.adapters.uploads import KieUploads
-from kiejobs.commands.workspace import REHEARSAL, SANDBOX_BASE
-from kiejobs.core.errors import SpendingStopped
+from kiejobs.app.workspace import REHEARSAL, SANDBOX_BASE
+from kiejobs.core.diagnostics import SpendingStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
 
-    from kiejobs.commands.workspace import Workspace
+    from kiejobs.app.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ async def _host_rule(space: Workspace) -> HostRule:
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:
     """The sandbox instead of a network, its memory beside the journals."""
-    from kiejobs.adapters.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
-    from kiejobs.adapters.sandbox_app import make_sandbox  # noqa: PLC0415 - as above
+    from kiejobs.adapters.http.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
+    from kiejobs.adapters.sandbox import make_sandbox  # noqa: PLC0415 - as above
 
     store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
     app = make_sandbox(

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.journal import FileJournal
-from kiejobs.commands.known_models import media_type_of
-from kiejobs.commands.opening import opened
-from kiejobs.commands.planning import does_something
-from kiejobs.core import events as e
-from kiejobs.core.identity import FINGERPRINT_VERSION
+from kiejobs.adapters.ledger.journal import FileJournal
+from kiejobs.app.connect import opened
+from kiejobs.app.known_models import media_type_of
+from kiejobs.app.plan import does_something
+from kiejobs.core.fingerprint import FINGERPRINT_VERSION
+from kiejobs.core.ledger import events as e
 from kiejobs.ports import World
-from kiejobs.reports.progress import make_progress
+from kiejobs.reports.progress.lines import make_progress
 from kiejobs.runner import Runner, Stop
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Job, Json
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Callbacks
-    from kiejobs.reports.progress import RunProgress
+    from kiejobs.reports.progress.lines import RunProgress
     from kiejobs.runner import RunEnd, Settings, Spending
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}

@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import read_journal
-from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.viewing import Ending, view_of
-from kiejobs.core import events as e
-from kiejobs.core.errors import ExitCode, JournalProblem
-from kiejobs.core.fold import JournalRecord, Timed
-from kiejobs.core.manifest import manifest
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
+from kiejobs.adapters.ledger.journal import read_journal
+from kiejobs.app.records import refresh_manifests
+from kiejobs.app.run_view import Ending, view_of
+from kiejobs.core.diagnostics import ExitCode, JournalProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.manifest import manifest
+from kiejobs.core.plan.plan import Action
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run_report import report_document, report_text
+from kiejobs.reports.run.text import report_document, report_text
 from kiejobs.runner import RunEnd, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.commands.carrying import Errand
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Json
+    from kiejobs.app.execute import Errand
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
 
 NOTHING_DONE = RunEnd({}, 0)
 """The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""

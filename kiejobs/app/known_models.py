@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.model_files import ModelFiles
-from kiejobs.adapters.price_files import prices_in_force
+from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.project.price_files import prices_in_force
 from kiejobs.adapters.system import model_names
-from kiejobs.core.errors import Problems, UsageProblem
-from kiejobs.core.expand import Catalogue
-from kiejobs.core.spec import Spec, read_spec
+from kiejobs.core.diagnostics import Problems, UsageProblem
+from kiejobs.core.expand.expand import Catalogue
+from kiejobs.core.models.spec import Spec, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,22 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.data_folder import DataFolder
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.core.document import read_document
-from kiejobs.core.editor import structural_schema
-from kiejobs.core.errors import InvalidJobFile, Problems, UsageProblem
-from kiejobs.core.expand import Expansion, expand
-from kiejobs.core.jobfile import JobFile, read_jobfile
-from kiejobs.core.template import Templates
-from kiejobs.core.variables import given_variables
+from kiejobs.app.known_models import KnownModels
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.expand.expand import Expansion, expand
+from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
+from kiejobs.core.jobfile.variables import given_variables
+from kiejobs.core.template.template import Templates
+from kiejobs.importer.editor_schema.editor import structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.document.nodes import Document, Json
 
 
 _ENDS = re.compile(r"\r\n?|\n")

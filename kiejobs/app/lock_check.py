@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs.adapters.system import api_base, read_source
-from kiejobs.commands.loading import variables_of
-from kiejobs.core.assets import wanted_files
-from kiejobs.core.errors import StalePlan, UsageProblem
-from kiejobs.core.lock_changes import differences
-from kiejobs.core.lock_file import Asset, Lock, from_bytes, image_name, make_lock
-from kiejobs.core.plan import difference
-from kiejobs.reports.diff_words import diff_lines
-from kiejobs.reports.lock_report import assets_text, changes_text
+from kiejobs.app.load import variables_of
+from kiejobs.core.diagnostics import StalePlan, UsageProblem
+from kiejobs.core.models.file_fields import wanted_files
+from kiejobs.core.plan.lock_changes import differences
+from kiejobs.core.plan.lock_file import Asset, Lock, from_bytes, image_name, make_lock
+from kiejobs.core.plan.plan import difference
+from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import quoted
+from kiejobs.reports.plan.lock import assets_text, changes_text
+from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.adapters.assets import Found
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.assets import FileRule
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.lock_changes import Explain
-    from kiejobs.core.lock_file import LockedJob
-    from kiejobs.core.types import LocalFile
+    from kiejobs.adapters.project.web_files import Found
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.core.document.nodes import LocalFile
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.models.file_fields import FileRule
+    from kiejobs.core.plan.lock_changes import Explain
+    from kiejobs.core.plan.lock_file import LockedJob
 
 
 def require_locked(
@@ -115,7 +115,7 @@ def look_at_assets(loaded: Loaded, screen: Screen, base: str | None = None) -> d
 
 
 def _fetched(files: Mapping[str, FileRule], base: str | None) -> Found:
-    from kiejobs.adapters.assets import fetch_assets  # noqa: PLC0415 - httpx is slow to import
+    from kiejobs.adapters.project.web_files import fetch_assets  # noqa: PLC0415 - httpx is slow to import
 
     return anyio.run(fetch_assets, files, base or api_base(None))
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from kiejobs.core import events as e
-from kiejobs.core.plan import Action
-from kiejobs.reports.screen import clean, moment
+from kiejobs.core.ledger import events as e
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.terminal import clean, moment
 
 if TYPE_CHECKING:
-    from kiejobs.commands.carrying import Errand
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.plan import Change
+    from kiejobs.app.execute import Errand
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.plan.plan import Change
 
 _RECENT = timedelta(hours=1)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from kiejobs.core.errors import JournalProblem
+from kiejobs.core.diagnostics import JournalProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

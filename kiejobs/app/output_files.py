@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import write_atomically
-from kiejobs.core.errors import UsageProblem
+from kiejobs.adapters.ledger.journal import write_atomically
+from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -9,15 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.expiry import submitted_at
-from kiejobs.core.plan import Action, Change
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.retention import submitted_at
+from kiejobs.core.plan.plan import Action, Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 def lines_to_follow(

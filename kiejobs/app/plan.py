@@ -10,22 +10,22 @@ from collections import ChainMap
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.choosing import selection_of
-from kiejobs.core.errors import UsageProblem
-from kiejobs.core.local_files import refs_in
-from kiejobs.core.plan import Action, Plan, difference, selectable
-from kiejobs.core.price_ages import aged_prices
-from kiejobs.reports.screen import width
+from kiejobs.app.select import selection_of
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.expand.local_files import refs_in
+from kiejobs.core.plan.plan import Action, Plan, difference, selectable
+from kiejobs.core.prices.age import aged_prices
+from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change, FieldChange
-    from kiejobs.core.price_ages import AgedPrice
-    from kiejobs.core.types import Json
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change, FieldChange
+    from kiejobs.core.prices.age import AgedPrice
 
 
 def has_selected(loaded: Loaded, wanted: Wanted) -> bool:

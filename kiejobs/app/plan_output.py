@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.adapters.checkout import below_root
-from kiejobs.commands.approving import plan_file_keys
-from kiejobs.commands.planning import prices_of, usd_per_credit, widest_address
-from kiejobs.reports.markdown_plan import PlanMarkdown
-from kiejobs.reports.own_schemas_words import own_schemas_markdown, own_schemas_text
-from kiejobs.reports.plan_report import PlanJson, PlanText
+from kiejobs.adapters.git.checkout import below_root
+from kiejobs.app.approve import plan_file_keys
+from kiejobs.app.plan import prices_of, usd_per_credit, widest_address
+from kiejobs.reports.plan.markdown import PlanMarkdown
+from kiejobs.reports.plan.own_models import own_schemas_markdown, own_schemas_text
+from kiejobs.reports.plan.text import PlanJson, PlanText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
     from io import StringIO
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.policy_rules import Breach
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.plan.policy_rules import Breach
 
 FORMS = ("text", "json", "markdown")
 

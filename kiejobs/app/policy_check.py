@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.project.find import nearest
 from kiejobs.adapters.system import read_schema, read_source
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import InvalidJobFile, Problems, SpendingStopped
-from kiejobs.core.policy import FILE, NO_POLICY, Policy, read_policy
-from kiejobs.core.policy_rules import Audit, check_file
-from kiejobs.reports.policy_report import breaches_text
-from kiejobs.reports.screen import plural
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, read_policy
+from kiejobs.core.plan.policy_rules import Audit, check_file
+from kiejobs.reports.plan.policy import breaches_text
+from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.commands.loading import Loaded
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.policy_rules import Breach
+    from kiejobs.app.load import Loaded
+    from kiejobs.app.output import Screen
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
+    from kiejobs.core.plan.policy_rules import Breach
 
 _LARGEST = 2**20  # bytes
 

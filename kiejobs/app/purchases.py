@@ -10,21 +10,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.core import events as e
-from kiejobs.core.local_files import refs_in
-from kiejobs.core.output_path import beside
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.expand.local_files import refs_in
+from kiejobs.core.expand.output_path import beside
+from kiejobs.core.ledger import events as e
+from kiejobs.core.plan.plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kiejobs.commands.loading import Loaded
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Job
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.app.load import Loaded
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.plan.plan import Change
 
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 

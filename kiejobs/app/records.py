@@ -8,20 +8,20 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.adapters.journal import JOURNAL, write_atomically
-from kiejobs.adapters.lock import manifests_lock
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem, UsageProblem
-from kiejobs.core.fold import fold
-from kiejobs.core.manifest import manifest, to_bytes
+from kiejobs.adapters.ledger.journal import JOURNAL, write_atomically
+from kiejobs.adapters.ledger.run_lock import manifests_lock
+from kiejobs.core.diagnostics import JournalProblem, UsageProblem
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.manifest import manifest, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Ledger
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Ledger
 
 Key: TypeAlias = "tuple[str, int]"
 MANIFEST = "manifest.json"

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.adapters.checkout import below_root
-from kiejobs.commands.earlier import as_it_was
-from kiejobs.commands.writing import files_by_ending, write
-from kiejobs.core.errors import ExitCode
-from kiejobs.core.render_diff import RenderDiff
-from kiejobs.reports.diagnostics import diagnostics_text
-from kiejobs.reports.markdown_render import DiffMarkdown
-from kiejobs.reports.render_diff_report import DiffJson, DiffText, Held
+from kiejobs.adapters.git.checkout import below_root
+from kiejobs.app.at_revision import as_it_was
+from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.plan.request_diff import RenderDiff
+from kiejobs.reports.diagnostics.text import diagnostics_text
+from kiejobs.reports.diff.markdown import DiffMarkdown
+from kiejobs.reports.diff.text import DiffJson, DiffText, Held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.render_diff import Edit, Kind
-    from kiejobs.core.selection import Selection
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.core.plan.request_diff import Edit, Kind
+    from kiejobs.core.plan.selection import Selection
 
 FORMS = ("text", "json", "markdown")
 

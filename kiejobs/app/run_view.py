@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import JOURNAL
-from kiejobs.commands.records import manifest_path
-from kiejobs.core import events as e
-from kiejobs.reports.run_view import RunView
+from kiejobs.adapters.ledger.journal import JOURNAL
+from kiejobs.app.records import manifest_path
+from kiejobs.core.ledger import events as e
+from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Attempt, Ledger
-    from kiejobs.core.types import Json
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 @dataclass(frozen=True, slots=True)

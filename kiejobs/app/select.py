@@ -10,20 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.core.errors import UsageProblem
-from kiejobs.core.manifest import totals
-from kiejobs.core.selection import OF_LEDGER, Selectable, read_selection
-from kiejobs.core.standing import result_of, state_of
+from kiejobs.app.load import Wanted, load
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger.manifest import totals
+from kiejobs.core.ledger.status import result_of, state_of
+from kiejobs.core.plan.selection import OF_LEDGER, Selectable, read_selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kiejobs.commands.workspace import Workspace
-    from kiejobs.core.ledger import Attempt, Ledger
-    from kiejobs.core.selection import Selection
-    from kiejobs.core.types import Json
-    from kiejobs.reports.run_view import RunView
+    from kiejobs.app.workspace import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.core.plan.selection import Selection
+    from kiejobs.reports.run.view import RunView
 
     TagsOf = Callable[[Attempt], tuple[str, ...]]
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git import GitFailed, repository_of
-from kiejobs.core.errors import StalePlan
+from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.core.diagnostics import StalePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.adapters.git import Repository, Upstream
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Workspace
+    from kiejobs.adapters.git.repository import Repository, Upstream
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Workspace
 
 _HINT = "`git pull`, then run again; --allow-behind buys without knowing what was bought there"
 

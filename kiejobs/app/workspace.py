@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import read_journals
-from kiejobs.adapters.lock import live_run
-from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.ledger.journal import read_journals
+from kiejobs.adapters.ledger.run_lock import live_run
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of, upload_base
-from kiejobs.core.fold import fold
-from kiejobs.core.policy import NO_POLICY, Policy
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.plan.policy import NO_POLICY, Policy
 
 if TYPE_CHECKING:
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 SANDBOX_BASE = "http://sandbox.invalid"
 REHEARSAL = Path("rehearsal")

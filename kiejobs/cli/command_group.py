@@ -14,8 +14,8 @@ import click
 from kiejobs import __version__
 
 if TYPE_CHECKING:
-    from kiejobs.commands.loading import Wanted
-    from kiejobs.commands.workspace import Where
+    from kiejobs.app.load import Wanted
+    from kiejobs.app.workspace import Where
 
 FILE = click.argument("file", metavar="JOBFILE")
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", required=False)
@@ -35,7 +35,7 @@ def door() -> None:
 
 def wanted(file: str, choice: dict[str, Any]) -> Wanted:
     """Which job file, and what the command line changes in it."""
-    from kiejobs.commands.loading import Wanted
+    from kiejobs.app.load import Wanted
 
     return Wanted(
         file=file,
@@ -50,7 +50,7 @@ def wanted(file: str, choice: dict[str, Any]) -> Wanted:
 
 def where(rest: dict[str, Any]) -> Where:
     """Which folders and which API."""
-    from kiejobs.commands.workspace import Where
+    from kiejobs.app.workspace import Where
 
     names = (
         "runs",

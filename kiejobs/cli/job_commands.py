@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.cli.door import FILE, MAYBE_FILE, door, wanted, where
+from kiejobs.cli.command_group import FILE, MAYBE_FILE, door, wanted, where
 from kiejobs.cli.options import (
     BUYING,
     CHECK_ASSETS,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.commands.run import How
-    from kiejobs.core.errors import ExitCode
+    from kiejobs.core.diagnostics import ExitCode
     from kiejobs.runner import FailureLimit
 
 
@@ -48,7 +48,7 @@ def init(folder: str, *, github: bool, gitlab: bool) -> ExitCode:
 
     Nothing that is there is overwritten.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import init as verb
 
     forges = [name for name, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
@@ -77,7 +77,7 @@ def validate(
 
     A folder stands for the job files below it.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import validate as verb
 
     screen = make_screen()
@@ -98,7 +98,7 @@ def render(
     file: str, since: str | None, form: str, outs: tuple[str, ...], **choice: Any
 ) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import render as verb
 
     return verb.render(wanted(file, choice), make_screen(), since, form, outs)
@@ -114,7 +114,7 @@ def lock(file: str, **choice: Any) -> ExitCode:
 
     `--locked` on validate, render, plan and run refuses whatever differs from it.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import lock as verb
 
     return verb.lock(wanted(file, choice), make_screen())
@@ -144,7 +144,7 @@ def plan(
     **rest: Any,
 ) -> ExitCode:
     """Show what a run would do, line by line, with its price. Needs no key and no network."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import plan as verb
 
     return verb.plan(
@@ -175,7 +175,7 @@ def plan(
 @format_flag()
 def run(file: str | None, **flags: Any) -> ExitCode:
     """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import run as verb
 
     _refuse_what_goes_with_nothing(file, flags)
@@ -194,7 +194,7 @@ def _refuse_what_goes_with_nothing(file: str | None, flags: dict[str, Any]) -> N
 
 def _how(flags: dict[str, Any]) -> How:
     """The flags that say how to run."""
-    from kiejobs.commands.listening import Ear
+    from kiejobs.app.callbacks import Ear
     from kiejobs.commands.run import How
     from kiejobs.runner import Rate, Settings
 
@@ -249,7 +249,7 @@ def collect(
     **rest: Any,
 ) -> ExitCode:
     """Follow what was bought, bring home what is done. Buys nothing, any number of times."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import collect as verb
     from kiejobs.runner import Settings
 
@@ -280,9 +280,9 @@ def listen(
 
     Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.app.callbacks import Ear
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import listen as verb
-    from kiejobs.commands.listening import Ear
     from kiejobs.runner import Settings
 
     settings = Settings(first_poll=poll, wait=wait, until_done=until_done)

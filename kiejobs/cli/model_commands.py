@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.door import door
+from kiejobs.cli.command_group import door
 from kiejobs.cli.options import flag, format_flag
 
 if TYPE_CHECKING:
-    from kiejobs.core.errors import ExitCode
+    from kiejobs.core.diagnostics import ExitCode
 
 
 @door.group(short_help="The models that job files can name; take in new ones.")
@@ -32,7 +32,7 @@ def models_list(words: tuple[str, ...], form: str) -> ExitCode:
     A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
     words fit are listed.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_show as verb
 
     return verb.models_list(words, form, make_screen())
@@ -43,7 +43,7 @@ def models_list(words: tuple[str, ...], form: str) -> ExitCode:
 @format_flag()
 def models_show(model: str, form: str) -> ExitCode:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_show as verb
 
     return verb.models_show(model, form, make_screen())
@@ -60,7 +60,7 @@ def models_import(pages: tuple[str, ...], into: str | None, form: str, *, force:
     PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
     can't be imported is told with its place (exit 2); the other pages are imported all the same.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_import as verb
 
     return verb.models_import(pages, into, form, make_screen(), force=force)
@@ -75,7 +75,7 @@ def models_check(pages: tuple[str, ...], form: str) -> ExitCode:
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
     breaks job files, 2 where a page can't be read.
     """
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_check as verb
 
     return verb.models_check(pages, form, make_screen())

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.policy import Policy
+    from kiejobs.core.plan.policy import Policy
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
     DurationBase = click.ParamType[float]
@@ -158,7 +158,7 @@ def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Po
     """The policy that holds, for the command; what it says of flags is laid beneath the others."""
     if context.resilient_parsing:
         return None
-    from kiejobs.commands.policy import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
+    from kiejobs.app.policy_check import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
 
     policy = policy_in_force(named)
     context.default_map = {**(context.default_map or {}), **flags_of(policy)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.cli.door import MAYBE_FILE, RUN, door, wanted, where
+from kiejobs.cli.command_group import MAYBE_FILE, RUN, door, wanted, where
 from kiejobs.cli.options import (
     CHOICE,
     DURATION,
@@ -24,7 +24,7 @@ from kiejobs.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from kiejobs.core.errors import ExitCode
+    from kiejobs.core.diagnostics import ExitCode
 
 
 @door.command(short_help="Show what is in flight and what is in doubt.")
@@ -45,7 +45,7 @@ def status(
     **rest: Any,
 ) -> ExitCode:
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import status as verb
 
     return verb.status(
@@ -66,7 +66,7 @@ def status(
 @format_flag()
 def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
     """Say why a line of the plan is what it is, and what differs from what was bought."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import explain as verb
 
     return verb.explain(words, wanted("", rest), where(rest), form, make_screen())
@@ -81,7 +81,7 @@ def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
 @format_flag()
 def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest: Any) -> ExitCode:
     """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import resolve as verb
 
     if lost == (task_id is not None) or task_id == "":
@@ -99,7 +99,7 @@ def report(
     run_id: str | None, select: tuple[str, ...], outs: tuple[str, ...], form: str, **rest: Any
 ) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import report as verb
 
     return verb.report(run_id, where(rest), form, outs, make_screen(), select)
@@ -115,7 +115,7 @@ def manifest() -> None:
 @FOLDERS
 def manifest_show(run_id: str | None, **rest: Any) -> ExitCode:
     """Print the manifest of RUN (the latest, where not named)."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
     return verb.show(run_id, where(rest), make_screen())
@@ -125,7 +125,7 @@ def manifest_show(run_id: str | None, **rest: Any) -> ExitCode:
 @FOLDERS
 def manifest_rebuild(**rest: Any) -> ExitCode:
     """Write every manifest anew from the journals; the same bytes where nothing happened."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
     return verb.rebuild(where(rest), make_screen())
@@ -137,7 +137,7 @@ def manifest_rebuild(**rest: Any) -> ExitCode:
 @format_flag()
 def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
     """Check that journals are unbroken, manifests true to them, and collected files whole."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
     return verb.verify(where(rest), form, make_screen(), decode=decode)
@@ -157,8 +157,8 @@ def manifest_export(
 
     Of the runs that are named, or of all that was bought.
     """
-    from kiejobs.cli.screen import make_screen
-    from kiejobs.commands import export as verb
+    from kiejobs.cli.terminal import make_screen
+    from kiejobs.commands import manifest_export as verb
 
     return verb.export(form, runs_, campaign, out, where(rest), make_screen())
 
@@ -169,7 +169,7 @@ def manifest_export(
 @format_flag()
 def doctor(form: str, **rest: Any) -> ExitCode:
     """Check that everything is in place: key, API, balance, clock, folders, versions."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import doctor as verb
 
     return verb.doctor(where(rest), form, make_screen())
@@ -184,7 +184,7 @@ def doctor(form: str, **rest: Any) -> ExitCode:
 @REHEARSAL
 def sandbox(host: str, port: int, store: str, speed: float, faults: str | None) -> ExitCode:
     """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
-    from kiejobs.cli.screen import make_screen
+    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import sandbox as verb
 
     return verb.sandbox(host, port, store, speed, faults, make_screen())

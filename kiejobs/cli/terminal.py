@@ -13,8 +13,8 @@ from typing import TextIO
 
 import click
 
-from kiejobs.commands.screen import Screen
-from kiejobs.core.errors import ExitCode
+from kiejobs.app.output import Screen
+from kiejobs.core.diagnostics import ExitCode
 
 
 def make_screen() -> Screen:

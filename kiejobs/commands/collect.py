@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import new_run_id
-from kiejobs.commands.carrying import Errand, carry_out, new_journal
-from kiejobs.commands.choosing import chosen
-from kiejobs.commands.concluding import NOTHING_DONE, conclude
-from kiejobs.commands.following import doubts, lines_to_follow
-from kiejobs.commands.loading import campaign_of
-from kiejobs.commands.opening import require_key
-from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode
+from kiejobs.adapters.ledger.journal import new_run_id
+from kiejobs.app.connect import require_key
+from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.finish import NOTHING_DONE, conclude
+from kiejobs.app.load import campaign_of
+from kiejobs.app.pending import doubts, lines_to_follow
+from kiejobs.app.records import refresh_manifests
+from kiejobs.app.select import chosen
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
-    from kiejobs.commands.loading import Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.types import Job
+    from kiejobs.app.load import Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.document.nodes import Job
     from kiejobs.runner import Settings
 
 

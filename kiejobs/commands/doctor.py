@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.journal import sync_folder
-from kiejobs.adapters.model_files import ModelFiles
-from kiejobs.adapters.pictures import INSTALL, can_look
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.ledger.journal import sync_folder
+from kiejobs.adapters.media.pictures import INSTALL, can_look
+from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.adapters.system import Secret, api_key
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.commands.opening import is_sendable, opened
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, JournalProblem, Problems, Severity, UsageProblem
-from kiejobs.core.price_ages import aged_prices
-from kiejobs.core.prices import FILE as PRICES
+from kiejobs.app.connect import is_sendable, opened
+from kiejobs.app.known_models import KnownModels
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, JournalProblem, Problems, Severity, UsageProblem
+from kiejobs.core.prices.age import aged_prices
+from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.ports import Unanswered
-from kiejobs.reports.check_reports import Check, doctor_document, doctor_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.policy_report import policy_detail
+from kiejobs.reports.plan.policy import policy_detail
+from kiejobs.reports.run.checks import Check, doctor_document, doctor_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
 
 _PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
 _CLOCK_SLACK = 300  # seconds

@@ -10,23 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.loading import campaign_of, load
-from kiejobs.commands.planning import diff_of, make_plan, prices_of
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
-from kiejobs.core.schema_words import suggest
+from kiejobs.app.load import campaign_of, load
+from kiejobs.app.plan import diff_of, make_plan, prices_of
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.explain_report import Beside, explain_document, explain_text
+from kiejobs.reports.plan.explain import Beside, explain_document, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.price_ages import AgedPrice
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
+    from kiejobs.core.prices.age import AgedPrice
 
 
 def explain(

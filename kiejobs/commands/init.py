@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import schema_folder
-from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.reports.screen import quoted
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.commands.screen import Screen
+    from kiejobs.app.output import Screen
 
 _JOBFILE = """\
 # yaml-language-server: $schema=../schemas/jobfile.schema.json

@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import new_run_id
-from kiejobs.commands.carrying import Errand, carry_out, new_journal
+from kiejobs.adapters.ledger.journal import new_run_id
+from kiejobs.app.callbacks import listening
+from kiejobs.app.connect import require_key
+from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.finish import conclude
+from kiejobs.app.pending import lines_to_follow
+from kiejobs.app.records import refresh_manifests
+from kiejobs.app.workspace import open_workspace
 from kiejobs.commands.collect import no_job
-from kiejobs.commands.concluding import conclude
-from kiejobs.commands.following import lines_to_follow
-from kiejobs.commands.listening import listening
-from kiejobs.commands.opening import require_key
-from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode
+from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
-    from kiejobs.commands.listening import Ear
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where
+    from kiejobs.app.callbacks import Ear
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where
     from kiejobs.runner import Settings
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import write_atomically
-from kiejobs.commands.loading import load
-from kiejobs.commands.locking import lock_of, lock_path, look_at_assets
-from kiejobs.core.assets import wanted_files
-from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.core.lock_file import to_bytes
-from kiejobs.reports.lock_report import locked_text
+from kiejobs.adapters.ledger.journal import write_atomically
+from kiejobs.app.load import load
+from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.models.file_fields import wanted_files
+from kiejobs.core.plan.lock_file import to_bytes
+from kiejobs.reports.plan.lock import locked_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.commands.loading import Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.lock_file import Asset
+    from kiejobs.app.load import Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.core.plan.lock_file import Asset
 
 
 def lock(wanted: Wanted, screen: Screen) -> ExitCode:

@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import JOURNAL, read_journal
-from kiejobs.adapters.lock import live_run
-from kiejobs.commands.records import Records, find_run, manifest_path, rebuild_manifests
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, JournalProblem, UsageProblem
-from kiejobs.core.fold import fold
+from kiejobs.adapters.ledger.journal import JOURNAL, read_journal
+from kiejobs.adapters.ledger.run_lock import live_run
+from kiejobs.app.records import Records, find_run, manifest_path, rebuild_manifests
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.fold import fold
 from kiejobs.core.money import money
-from kiejobs.core.types import State
-from kiejobs.reports.check_reports import Damage, verify_document, verify_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.screen import quoted
+from kiejobs.reports.run.checks import Damage, verify_document, verify_text
+from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from decimal import Decimal
     from pathlib import Path
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import FileRecord
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Attempt
 
     Look = Callable[[Attempt, FileRecord], str | None]
 
@@ -175,7 +175,8 @@ def _files(
 
 def _decoder(space: Workspace) -> Look:
     try:
-        from kiejobs.adapters import media, pictures  # noqa: PLC0415 - needs the extra `media`
+        from kiejobs.adapters.media import decode as media  # noqa: PLC0415 - needs the extra `media`
+        from kiejobs.adapters.media import pictures  # noqa: PLC0415 - needs the extra `media`
     except ImportError as error:
         hint = "pip install 'kiejobs[media]', or leave --decode out"
         raise UsageProblem("--decode needs the extra `media`", hint=hint) from error

@@ -9,21 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import write_atomically
-from kiejobs.commands.records import Records, find_run
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.reports.export_csv import export_csv
-from kiejobs.reports.export_in_toto import export_in_toto
-from kiejobs.reports.export_ro_crate import METADATA, export_ro_crate
-from kiejobs.reports.provenance import Provenance
-from kiejobs.reports.screen import clean, plural
+from kiejobs.adapters.ledger.journal import write_atomically
+from kiejobs.app.records import Records, find_run
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.export.csv import export_csv
+from kiejobs.reports.export.in_toto import export_in_toto
+from kiejobs.reports.export.provenance import Provenance
+from kiejobs.reports.export.ro_crate import METADATA, export_ro_crate
+from kiejobs.reports.terminal import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
 
 _NAMES = {"csv": "provenance.csv", "ro-crate": METADATA, "in-toto": "provenance.intoto.jsonl"}
 """What the file is called where only a folder is named."""

@@ -9,26 +9,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.model_files import ModelFiles
-from kiejobs.adapters.pages import is_url, page_text
-from kiejobs.core.errors import ExitCode, KiejobsError
-from kiejobs.core.model_changes import model_changes
+from kiejobs.adapters.http.pages import is_url, page_text
+from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.core.urls import bare
-from kiejobs.core.vendor_merge import merged
-from kiejobs.core.vendor_page import read_page
-from kiejobs.reports.documents import json_text
-from kiejobs.reports.models_check_report import (
+from kiejobs.importer.reading.page import read_page
+from kiejobs.importer.reports.checked import (
     CheckedModel,
     check_document,
     check_markdown,
     check_text,
 )
+from kiejobs.importer.schema.changes import model_changes
+from kiejobs.importer.schema.merge import merged
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.vendor_page import ImportedModel
+    from kiejobs.app.output import Screen
+    from kiejobs.importer.reading.page import ImportedModel
 
 
 def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:

@@ -11,29 +11,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.journal import write_atomically
-from kiejobs.adapters.pages import is_url, page_text
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.http.pages import is_url, page_text
+from kiejobs.adapters.ledger.journal import write_atomically
+from kiejobs.adapters.project.find import nearest
 from kiejobs.adapters.system import model_names, read_schema, read_source
-from kiejobs.core.errors import ExitCode, KiejobsError, UsageProblem
-from kiejobs.core.model_form import MOST_BYTES, read_model
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.core.urls import bare
-from kiejobs.core.vendor_merge import merged
-from kiejobs.core.vendor_page import read_page
-from kiejobs.reports.documents import json_text
-from kiejobs.reports.import_report import (
+from kiejobs.importer.reading.page import read_page
+from kiejobs.importer.reports.imported import (
     ImportedFile,
     ImportedPage,
     import_document,
     import_text,
 )
+from kiejobs.importer.schema.merge import merged
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.vendor_page import ImportedModel
+    from kiejobs.app.output import Screen
+    from kiejobs.importer.reading.page import ImportedModel
 
 _FOLDER = "schemas/models"
 _SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"

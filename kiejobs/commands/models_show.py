@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.core.errors import ExitCode, InvalidJobFile, Problems, UsageProblem
-from kiejobs.core.schema_words import shorten, suggest
-from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.app.known_models import KnownModels
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.document.wording import shorten, suggest
+from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.model_view import ModelView
-from kiejobs.reports.models_report import list_document, list_text, show_document, show_text
+from kiejobs.reports.models.text import list_document, list_text, show_document, show_text
+from kiejobs.reports.models.view import ModelView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.commands.screen import Screen
+    from kiejobs.app.output import Screen
 
 _ALL = "`kiejobs models list` shows all"
 

@@ -10,23 +10,23 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.job_files import Changes
-from kiejobs.commands.loading import load
-from kiejobs.commands.locking import require_locked
-from kiejobs.commands.plan_words import FORMS, PlanFormats, told_at_once
-from kiejobs.commands.planning import budget_left, diff_of, make_plan, require_selected
-from kiejobs.commands.policy import Gate
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.commands.writing import files_by_ending, write
-from kiejobs.core.errors import ExitCode
+from kiejobs.app.changed import Changes
+from kiejobs.app.load import load
+from kiejobs.app.lock_check import require_locked
+from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.plan import budget_left, diff_of, make_plan, require_selected
+from kiejobs.app.plan_output import FORMS, PlanFormats, told_at_once
+from kiejobs.app.policy_check import Gate
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from kiejobs.commands.loading import Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where
+    from kiejobs.app.load import Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where
 
 
 def plan(  # noqa: PLR0913 - the verb's flags

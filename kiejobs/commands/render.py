@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.choosing import selection_of_file
-from kiejobs.commands.loading import load
-from kiejobs.commands.locking import require_locked
-from kiejobs.commands.planning import require_selected
-from kiejobs.commands.render_diff import render_diff
-from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.core.plan import selectable
+from kiejobs.app.load import load
+from kiejobs.app.lock_check import require_locked
+from kiejobs.app.plan import require_selected
+from kiejobs.app.render_diff import render_diff
+from kiejobs.app.select import selection_of_file
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.plan.plan import selectable
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.selection import Selection
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.core.plan.selection import Selection
 
 
 def render(

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.commands.choosing import narrowed
-from kiejobs.commands.records import find_run
-from kiejobs.commands.viewing import Ending, view_of
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.commands.writing import files_by_ending, write
-from kiejobs.core import events as e
-from kiejobs.core.errors import ExitCode
-from kiejobs.core.fold import fold
-from kiejobs.core.manifest import manifest
+from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.records import find_run
+from kiejobs.app.run_view import Ending, view_of
+from kiejobs.app.select import narrowed
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.manifest import manifest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.junit_report import report_junit
-from kiejobs.reports.markdown_report import report_markdown
-from kiejobs.reports.run_report import report_document, report_text
+from kiejobs.reports.run.junit import report_junit
+from kiejobs.reports.run.markdown import report_markdown
+from kiejobs.reports.run.text import report_document, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.reports.run_view import RunView
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.reports.run.view import RunView
 
 
 def report(

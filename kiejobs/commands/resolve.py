@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.journal import new_run_id, utc_text
-from kiejobs.adapters.lock import RunsLock
-from kiejobs.commands.carrying import new_journal
-from kiejobs.commands.opening import opened, require_key
-from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core import events as e
-from kiejobs.core.errors import ExitCode, StillInDoubt, UsageProblem
-from kiejobs.core.evidence import mismatch
-from kiejobs.core.schema_words import suggest
-from kiejobs.core.types import State
+from kiejobs.adapters.ledger.journal import new_run_id, utc_text
+from kiejobs.adapters.ledger.run_lock import RunsLock
+from kiejobs.app.connect import opened, require_key
+from kiejobs.app.execute import new_journal
+from kiejobs.app.records import refresh_manifests
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.ports import TaskRecord, Unanswered
-from kiejobs.reports.check_reports import Ruling, ruling_document, ruling_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.screen import clean
+from kiejobs.reports.run.checks import Ruling, ruling_document, ruling_text
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 def resolve(address: str, task_id: str | None, where: Where, form: str, screen: Screen) -> ExitCode:

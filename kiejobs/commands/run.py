@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import new_run_id, utc_text
-from kiejobs.adapters.lock import RunsLock
-from kiejobs.commands.approving import expected, open_plan, require_approved
-from kiejobs.commands.buying import intentions, job_by_number, lately, reusable_uploads
-from kiejobs.commands.carrying import Errand, carry_out, new_journal
-from kiejobs.commands.concluding import NOTHING_DONE, conclude
-from kiejobs.commands.freshness import require_fresh
-from kiejobs.commands.listening import listening
-from kiejobs.commands.loading import load
-from kiejobs.commands.locking import require_locked
-from kiejobs.commands.opening import require_key
-from kiejobs.commands.planning import (
+from kiejobs.adapters.ledger.journal import new_run_id, utc_text
+from kiejobs.adapters.ledger.run_lock import RunsLock
+from kiejobs.app.approve import expected, open_plan, require_approved
+from kiejobs.app.callbacks import listening
+from kiejobs.app.connect import require_key
+from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.finish import NOTHING_DONE, conclude
+from kiejobs.app.load import load
+from kiejobs.app.lock_check import require_locked
+from kiejobs.app.notices import tell_others, tell_unfinished
+from kiejobs.app.plan import (
     budget_left,
     diff_of,
     does_something,
@@ -31,27 +30,28 @@ from kiejobs.commands.planning import (
     usd_per_credit,
     widest_address,
 )
-from kiejobs.commands.policy import require_allowed
-from kiejobs.commands.records import refresh_manifests
-from kiejobs.commands.telling import tell_others, tell_unfinished
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode, UsageProblem
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
-from kiejobs.reports.next_steps import doubts_text
-from kiejobs.reports.plan_report import PlanText
+from kiejobs.app.policy_check import require_allowed
+from kiejobs.app.purchases import intentions, job_by_number, lately, reusable_uploads
+from kiejobs.app.records import refresh_manifests
+from kiejobs.app.upstream_check import require_fresh
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.plan.text import PlanText
+from kiejobs.reports.run.next_steps import doubts_text
 from kiejobs.runner import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
-    from kiejobs.commands.listening import Ear
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change, FieldChange, PlanTotals
+    from kiejobs.app.callbacks import Ear
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
     from kiejobs.runner import FailureLimit, Settings
 
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.model_files import ModelFiles
-from kiejobs.adapters.sandbox_app import make_sandbox
+from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.errors import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 
 if TYPE_CHECKING:
-    from kiejobs.commands.screen import Screen
+    from kiejobs.app.output import Screen
 
 
 def sandbox(
     host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen
 ) -> ExitCode:
     try:
-        from kiejobs.sandbox.serve import serve  # noqa: PLC0415 - needs the extra `serve`
+        from kiejobs.sandbox.service.serve import serve  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
         raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error

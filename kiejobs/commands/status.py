@@ -9,24 +9,24 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.lock import live_run
-from kiejobs.commands.choosing import chosen
-from kiejobs.commands.following import of_campaign
-from kiejobs.commands.loading import campaign_of
-from kiejobs.commands.workspace import open_workspace
-from kiejobs.core.errors import ExitCode
-from kiejobs.core.expiry import expires_at, is_past_safety
-from kiejobs.core.price_drift import latest_price_drifts
-from kiejobs.core.types import State
+from kiejobs.adapters.ledger.run_lock import live_run
+from kiejobs.app.load import campaign_of
+from kiejobs.app.pending import of_campaign
+from kiejobs.app.select import chosen
+from kiejobs.app.workspace import open_workspace
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.price_drift import latest_price_drifts
+from kiejobs.core.ledger.retention import expires_at, is_past_safety
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.status_report import Expiring, StatusView, status_document, status_text
+from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.screen import Screen
-    from kiejobs.commands.workspace import Where, Workspace
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.app.output import Screen
+    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.core.ledger.ledger import Attempt
 
 
 def status(

@@ -9,30 +9,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.checkout import below_root
-from kiejobs.adapters.pictures import INSTALL, can_look
-from kiejobs.commands.choosing import selection_of_file
-from kiejobs.commands.job_files import are_many, job_files
-from kiejobs.commands.loading import Beside, load
-from kiejobs.commands.locking import require_locked
-from kiejobs.commands.planning import has_selected
-from kiejobs.commands.policy import check_against
-from kiejobs.commands.writing import files_by_ending, write
-from kiejobs.core.errors import ExitCode, InvalidJobFile, StalePlan, UsageProblem
-from kiejobs.core.policy import NO_POLICY, Policy
-from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
+from kiejobs.adapters.git.checkout import below_root
+from kiejobs.adapters.media.pictures import INSTALL, can_look
+from kiejobs.app.changed import are_many, job_files
+from kiejobs.app.load import Beside, load
+from kiejobs.app.lock_check import require_locked
+from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.plan import has_selected
+from kiejobs.app.policy_check import check_against
+from kiejobs.app.select import selection_of_file
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, StalePlan, UsageProblem
+from kiejobs.core.plan.policy import NO_POLICY, Policy
+from kiejobs.reports.diagnostics.github import github_words
+from kiejobs.reports.diagnostics.marks import Looked
+from kiejobs.reports.diagnostics.sarif import sarif_document
+from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.github_words import github_words
-from kiejobs.reports.marks import Looked
-from kiejobs.reports.sarif_report import sarif_document
-from kiejobs.reports.screen import plural
+from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.commands.loading import Loaded, Wanted
-    from kiejobs.commands.screen import Screen
-    from kiejobs.core.errors import KiejobsError
+    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.output import Screen
+    from kiejobs.core.diagnostics import KiejobsError
 
 
 def validate(  # noqa: PLR0913 - the verb's flags

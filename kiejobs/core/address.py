@@ -11,13 +11,13 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
-from kiejobs.core.matrix_filter import label_source
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.matrix.include_exclude import label_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _LONGEST_LABEL = 48
 _KEPT_OF_A_LONG_LABEL = 32

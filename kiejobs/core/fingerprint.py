@@ -14,7 +14,7 @@ import rfc8785
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 FINGERPRINT_VERSION = 1
 """Recorded in each journal. A new version migrates records; it never makes anyone buy again."""

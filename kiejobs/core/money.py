@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 UNPRICED: Final = "the price of the next job is not known, so no budget can hold it"
 """Why spending stopped, where no budget that is raised would help."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.manifest import job_of_attempt
+from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.money import money
-from kiejobs.reports.screen import steers
+from kiejobs.reports.terminal import steers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.plan import FieldChange
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import FieldChange
 
 FORMAT_VERSION = "1.0"
 """Of every document here; each has its schema in schemas/documents."""

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.reports.screen import clean, shortened
+from kiejobs.reports.terminal import clean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

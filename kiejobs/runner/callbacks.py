@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.evidence import mismatch
-from kiejobs.core.types import State
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
-from kiejobs.runner.spending import Stop
+from kiejobs.runner.budget import Stop
 from kiejobs.runner.task import task_of_attempt, task_of_reservation
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from kiejobs.core.ledger import Attempt, Ledger
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.ports import Claim, World
+    from kiejobs.runner.budget import Spending
     from kiejobs.runner.follow import Follower
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.spending import Spending
     from kiejobs.runner.submit import Submitter
     from kiejobs.runner.task import Task
 

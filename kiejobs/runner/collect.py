@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.expiry import SAFE
-from kiejobs.runner.pace import jittered
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.retention import SAFE
+from kiejobs.runner.rate_limit import jittered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from kiejobs.core.types import FileRecord
+    from kiejobs.core.document.nodes import FileRecord
     from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.task import Task

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.types import Failure
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import Failure
+from kiejobs.core.ledger import events as e
 from kiejobs.core.urls import bare
-from kiejobs.runner.bring_home import Collector
-from kiejobs.runner.hearing import Hearing
-from kiejobs.runner.pace import jittered, ladder
-from kiejobs.runner.spending import Stop
+from kiejobs.runner.budget import Stop
+from kiejobs.runner.callback_health import Hearing
+from kiejobs.runner.collect import Collector
+from kiejobs.runner.rate_limit import jittered, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
     from kiejobs.ports import World
+    from kiejobs.runner.budget import Spending
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.spending import Spending
     from kiejobs.runner.task import Task
 
 _REFUSED_KEY = {"401", "403"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import JournalProblem
+from kiejobs.core.diagnostics import JournalProblem
 
 if TYPE_CHECKING:
-    from kiejobs.core.events import Event
+    from kiejobs.core.ledger.events import Event
     from kiejobs.ports import Journal
 
 

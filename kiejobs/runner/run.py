@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.core.canary import canaries, job_address
-from kiejobs.core.fold import fold
-from kiejobs.runner.desk import Desk
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.plan.canary import canaries, job_address
+from kiejobs.runner.budget import Stop
+from kiejobs.runner.callbacks import Desk
 from kiejobs.runner.follow import Follower
-from kiejobs.runner.owing import Owing
-from kiejobs.runner.pace import Pace
-from kiejobs.runner.spending import Stop
+from kiejobs.runner.rate_limit import Pace
+from kiejobs.runner.retrying_journal import Owing
 from kiejobs.runner.submit import Submitter
 from kiejobs.runner.task import Task, task_of_change
-from kiejobs.runner.uploading import Uploader
+from kiejobs.runner.upload import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Job
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.plan.plan import Change
     from kiejobs.ports import World
+    from kiejobs.runner.budget import Spending
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.spending import Spending
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kiejobs.runner.pace import Rate
+from kiejobs.runner.rate_limit import Rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.types import Failure
-from kiejobs.core.uploads import as_sent
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import Failure
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
-from kiejobs.runner.spending import Stop
+from kiejobs.runner.budget import Stop
 from kiejobs.runner.task import Task, task_of_reservation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Job, Json
+    from kiejobs.core.document.nodes import Job, Json
     from kiejobs.ports import World
-    from kiejobs.runner.owing import Owing
-    from kiejobs.runner.pace import Pace, Slot
+    from kiejobs.runner.budget import Spending
+    from kiejobs.runner.rate_limit import Pace, Slot
+    from kiejobs.runner.retrying_journal import Owing
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.spending import Spending
-    from kiejobs.runner.uploading import Uploader
+    from kiejobs.runner.upload import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.plan.plan import Action
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kiejobs.core.events import Reserved
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.plan import Change
+    from kiejobs.core.ledger.events import Reserved
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from kiejobs import ports
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.uploads import expiry, freshest, is_fresh
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.uploads import expiry, freshest, is_fresh
 from kiejobs.core.urls import bare
-from kiejobs.runner.spending import Stop
+from kiejobs.runner.budget import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Job, LocalFile
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.core.document.nodes import Job, LocalFile
+    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.ports import World
-    from kiejobs.runner.owing import Owing
+    from kiejobs.runner.budget import Spending
+    from kiejobs.runner.retrying_journal import Owing
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.spending import Spending
 
 _FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
 _SLOWEST_RETRY = 15.0

@@ -17,16 +17,16 @@ import anyio
 import anyio.lowlevel
 
 from kiejobs import ports
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.fold import JournalRecord, Timed
-from kiejobs.core.types import FileRecord
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import FileRecord
+from kiejobs.core.ledger.fold import JournalRecord, Timed
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from kiejobs.core.events import Event, RunStarted
-    from kiejobs.core.types import Json, LocalFile
+    from kiejobs.core.document.nodes import Json, LocalFile
+    from kiejobs.core.ledger.events import Event, RunStarted
 
 _TURNS = 10  # of the event loop, until whoever is awake has come to a wait
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

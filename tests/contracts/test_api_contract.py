@@ -10,11 +10,11 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.in_process import InProcess
-from kiejobs.adapters.kie import KieApi
+from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.system import Secret
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeApi
 from tests.judge_server import KEY, Judge
 from tests.sandbox_stage import MODEL, PRICES, SCHEMA, create_body

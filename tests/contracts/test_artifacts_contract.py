@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.output_folder import OutputFolder
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from tests.contracts.fakes import MemoryArtifacts
 from tests.judge_replies import download, video
 from tests.judge_wire import Reply, Request, Wire

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from kiejobs.adapters.journal import FileJournal, read_journal, read_journals
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.events import RunStarted
-from kiejobs.core.fold import JournalRecord, fold
-from kiejobs.core.types import State
+from kiejobs.adapters.ledger.journal import FileJournal, read_journal, read_journals
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.events import RunStarted
+from kiejobs.core.ledger.fold import JournalRecord, fold
 from tests.contracts.fakes import FakeClock, MemoryJournal
 from tests.histories import bought, reserved, submitted
 

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.in_process import InProcess
-from kiejobs.adapters.local_files import LocalFolder
+from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.kie.uploads import KieUploads
+from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
-from kiejobs.adapters.uploads import KieUploads
-from kiejobs.core.types import LocalFile
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serving
+from kiejobs.core.document.nodes import LocalFile
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeUploads
 from tests.judge_server import KEY, Judge
 from tests.sandbox_stage import HEADERS, MODEL, SCHEMA

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.core.errors import InvalidJobFile, Place
-from kiejobs.core.table import read_table
-from kiejobs.core.types import Source
+from kiejobs.app.load import Wanted, load
+from kiejobs.core.diagnostics import InvalidJobFile, Place
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.table.table import read_table
 from tests.bench import MODEL
 from tests.expanding import SCHEMAS
 from tests.peak_memory import peak_bytes

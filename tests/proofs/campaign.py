@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.charges import read_charges
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.stills import draw_png
+from kiejobs.sandbox.samples.stills import draw_png
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.serve import serving
 from tests.bench import MODEL, Bench, Ran, ended
 from tests.proofs.syscalls import calls, watching
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.tasks import Task
+    from kiejobs.sandbox.service.tasks import Task
     from tests.proofs.syscalls import Call
 
 JOBS = ("a", "b", "c")

@@ -11,10 +11,10 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.sandbox_app import make_sandbox
-from kiejobs.core.errors import ExitCode
-from kiejobs.sandbox.charges import read_charges
-from kiejobs.sandbox.serve import serving
+from kiejobs.adapters.sandbox import make_sandbox
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.serve import serving
 from tests.bench import Bench
 from tests.proofs.hostile_cases import FRAMINGS
 from tests.proofs.tcp_proxy import Line, Proxy, calm, proxying

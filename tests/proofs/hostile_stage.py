@@ -15,22 +15,22 @@ import anyio
 import httpx
 
 from kiejobs import ports
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.kie import KieApi, Patience
-from kiejobs.adapters.output_folder import OutputFolder
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.kie.client import KieApi, Patience
+from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.charges import read_charges
-from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.serve import serving
 from tests.proofs.tcp_proxy import Proxy, calm, proxying
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _Outcome = TypeVar("_Outcome")
 MODEL = "proof/clip"

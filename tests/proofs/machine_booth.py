@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.core.callbacks import Heard, read_callback
+from kiejobs.core.ledger.callbacks import Heard, read_callback
 from kiejobs.ports import Claim
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import NotDelivered
-from kiejobs.sandbox.charges import Charges
-from kiejobs.sandbox.content import make_content
-from kiejobs.sandbox.fault_file import make_faults
-from kiejobs.sandbox.models import Model
-from kiejobs.sandbox.tasks import standing
+from kiejobs.sandbox.faults.file import make_faults
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.callbacks import NotDelivered
+from kiejobs.sandbox.service.charges import Charges
+from kiejobs.sandbox.service.content import make_content
+from kiejobs.sandbox.service.models import Model
+from kiejobs.sandbox.service.tasks import standing
 from tests.bench import MODEL
 from tests.proofs.machine_life import SENDING, Epoch
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.tasks import Task
+    from kiejobs.sandbox.service.tasks import Task
     from tests.contracts.fakes import FakeCallbacks
     from tests.proofs.machine_life import Moment
 

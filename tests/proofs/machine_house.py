@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.journal import new_run_id, utc_text
-from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.lock import RunsLock
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.ledger.journal import new_run_id, utc_text
+from kiejobs.adapters.ledger.run_lock import RunsLock
+from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
-from kiejobs.commands.buying import intentions, job_by_number, lately
-from kiejobs.commands.carrying import Errand, new_journal
+from kiejobs.app.execute import Errand, new_journal
+from kiejobs.app.finish import conclude
+from kiejobs.app.load import Wanted, load
+from kiejobs.app.output import Screen
+from kiejobs.app.pending import lines_to_follow
+from kiejobs.app.plan import budget_left, does_something, make_plan
+from kiejobs.app.purchases import intentions, job_by_number, lately
+from kiejobs.app.records import Records, manifest_path, refresh_manifests
 from kiejobs.commands.collect import no_job
-from kiejobs.commands.concluding import conclude
-from kiejobs.commands.following import lines_to_follow
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.commands.planning import budget_left, does_something, make_plan
-from kiejobs.commands.records import Records, manifest_path, refresh_manifests
-from kiejobs.commands.screen import Screen
-from kiejobs.core import events as e
-from kiejobs.core.errors import ExitCode
-from kiejobs.core.evidence import mismatch
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.ports import TaskRecord, World
 from kiejobs.runner import Runner, Spending, Stop
 from tests.contracts.fakes import Told
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
-    from kiejobs.commands.loading import Loaded
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Ledger
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Job
+    from kiejobs.app.load import Loaded
+    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.plan import Change
     from kiejobs.runner import RunEnd
     from tests.proofs.machine_booth import Booth
     from tests.proofs.machine_life import Moment

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from kiejobs.adapters.in_process import InProcess
-from kiejobs.adapters.journal import FileJournal
-from kiejobs.core import events as e
+from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.ledger.journal import FileJournal
+from kiejobs.core.ledger import events as e
 from tests.proofs.virtual_time import Time
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs import ports
-    from kiejobs.core.types import FileRecord, Json
+    from kiejobs.core.document.nodes import FileRecord, Json
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SENDING: ContextVar[str | None] = ContextVar("SENDING", default=None)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from kiejobs.core import events as e
+from kiejobs.core.ledger import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from kiejobs.core.types import FileRecord
+    from kiejobs.core.document.nodes import FileRecord
 
 Key = tuple[str, int]
 _WORTH = {"made": 7, "running": 6, "open": 5, "doubt": 4, "failed": 2, "rejected": 1, "void": 0}

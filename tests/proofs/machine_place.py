@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.commands.workspace import Workspace
+from kiejobs.app.workspace import Workspace
 from kiejobs.runner import Settings
 from tests.proofs.machine_life import MortalClock
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.runner import FailureLimit
     from tests.contracts.fakes import FakeCallbacks
     from tests.proofs.machine_life import Life, Moment

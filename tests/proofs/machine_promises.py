@@ -12,14 +12,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kiejobs.core import events as e
+from kiejobs.core.ledger import events as e
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from kiejobs.core.types import FileRecord
+    from kiejobs.core.document.nodes import FileRecord
     from kiejobs.ports import Claim
     from tests.proofs.machine_booth import Booth, Charge
     from tests.proofs.machine_house import House

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.core.errors import JournalProblem
+from kiejobs.core.diagnostics import JournalProblem
 from tests.proofs import virtual_time
 from tests.proofs.machine_booth import Booth
 from tests.proofs.machine_house import House
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
-    from kiejobs.core.types import FileRecord
+    from kiejobs.core.document.nodes import FileRecord
     from tests.proofs.machine_model import Line
 
     Command = Callable[[How, Life], Coroutine[Any, Any, Any]]

@@ -21,12 +21,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import FileJournal, new_run_id
+from kiejobs.adapters.ledger.journal import FileJournal, new_run_id
 from kiejobs.adapters.system import SystemClock, origin_of
-from kiejobs.commands.loading import Loaded, Wanted, load
-from kiejobs.core import events as e
-from kiejobs.core.identity import FINGERPRINT_VERSION
-from kiejobs.sandbox.tasks import HEALTHY, Task
+from kiejobs.app.load import Loaded, Wanted, load
+from kiejobs.core.fingerprint import FINGERPRINT_VERSION
+from kiejobs.core.ledger import events as e
+from kiejobs.sandbox.service.tasks import HEALTHY, Task
 from tests.bench import MODEL, Bench
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
@@ -34,7 +34,7 @@ from tests.proofs.served import Served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.types import Job
+    from kiejobs.core.document.nodes import Job
 
 MOST_MEMORY = 4000.0  # MB, of any verb: half of what a small CI machine has
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from kiejobs.adapters.sandbox_app import make_sandbox
-from kiejobs.sandbox.charges import read_charges
-from kiejobs.sandbox.serve import serving
+from kiejobs.adapters.sandbox import make_sandbox
+from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.serve import serving
 from tests.bench import FAST, Bench
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Recorder
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.tasks import Task
+    from kiejobs.sandbox.service.tasks import Task
     from tests.proofs.disk_model import Tree
     from tests.proofs.disk_recording import Operation
 

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import JOURNAL, read_journals
-from kiejobs.cli import record_verbs, verbs  # noqa: F401 - they hang themselves onto the door
-from kiejobs.cli.door import door
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.fold import fold
-from kiejobs.core.types import State
+from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
+from kiejobs.cli import job_commands as verbs  # noqa: F401 - they hang themselves onto the door
+from kiejobs.cli import record_commands as record_verbs  # noqa: F401 - they hang themselves onto the door
+from kiejobs.cli.command_group import door
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.fold import fold
 from tests.proofs.disk_recording import Asked, Made, Renamed, Synced, Wrote
 from tests.proofs.power_cut_campaign import address
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kiejobs.core.fold import JournalRecord
+    from kiejobs.core.ledger.fold import JournalRecord
     from tests.proofs.disk_model import Tree
     from tests.proofs.power_cut_campaign import Recording
 

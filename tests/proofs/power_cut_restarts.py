@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.output_folder import OutputFolder
-from kiejobs.adapters.partial_file import part_of
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
+from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
 from kiejobs.ports import Collected
-from kiejobs.sandbox.charges import read_charges
+from kiejobs.sandbox.service.charges import read_charges
 from tests.bench import FAST, Bench
 from tests.proofs.power_cut_campaign import (
     JOBFILE,

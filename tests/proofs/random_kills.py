@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiejobs.sandbox.stills import draw_png
+from kiejobs.sandbox.samples.stills import draw_png
 from tests.bench import MODEL, Bench
 from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words

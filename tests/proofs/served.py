@@ -16,15 +16,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.sandbox_app import make_sandbox
-from kiejobs.sandbox.charges import read_charges
-from kiejobs.sandbox.serve import serve
+from kiejobs.adapters.sandbox import make_sandbox
+from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.serve import serve
 from tests.bench import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.sandbox.tasks import Task
+    from kiejobs.sandbox.service.tasks import Task
 
 _PLENTY = Decimal(10_000_000)  # credits
 _ROOT = Path(__file__).resolve().parents[2]

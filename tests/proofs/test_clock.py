@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.in_process import InProcess
-from kiejobs.adapters.journal import FileJournal, new_run_id, read_journals
-from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.output_folder import OutputFolder
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journals
+from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret, read_schema
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.core.events import RunStarted
-from kiejobs.core.fold import fold
-from kiejobs.core.manifest import manifest, to_bytes
-from kiejobs.core.plan import Plan
-from kiejobs.core.selection import read_selection
+from kiejobs.app.load import Wanted, load
+from kiejobs.core.ledger.events import RunStarted
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.manifest import manifest, to_bytes
+from kiejobs.core.plan.plan import Plan
+from kiejobs.core.plan.selection import read_selection
 from kiejobs.runner import Runner, Settings, Spending
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.charges import read_charges
+from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.service.charges import read_charges
 from tests.bench import MODEL, Bench
 from tests.contracts.fakes import Told
 from tests.proofs.clock import library, set_clock
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.plan import Change
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change
 
 BASE = "http://sandbox.invalid"
 JOBS = 12

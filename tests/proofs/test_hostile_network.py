@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.kie import Patience
+from kiejobs.adapters.kie.client import Patience
 from tests.proofs.hostile_network import hostile_network
 from tests.proofs.hostile_stage import staged, with_api
 from tests.proofs.tcp_proxy import Line, deaf
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kiejobs.adapters.kie import KieApi
+    from kiejobs.adapters.kie.client import KieApi
 
 
 # httpcore lets go of the socket without closing it when a handshake fails; that is not ours.

@@ -10,17 +10,17 @@ import anyio
 import httpx
 
 from kiejobs import ports
-from kiejobs.adapters.in_process import InProcess
-from kiejobs.adapters.kie import KieApi
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import Secret, read_schema
-from kiejobs.core.errors import Place
-from kiejobs.core.events import RunStarted
-from kiejobs.core.plan import Action, Change
-from kiejobs.core.types import Job
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.document.nodes import Job
+from kiejobs.core.ledger.events import RunStarted
+from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Runner, Settings, Spending
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.fault_file import make_faults
+from kiejobs.sandbox.faults.file import make_faults
+from kiejobs.sandbox.service.app import Sandbox
 from tests.bench import MODEL
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing

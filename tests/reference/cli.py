@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import kiejobs.cli.model_verbs
-import kiejobs.cli.record_verbs
-import kiejobs.cli.verbs  # noqa: F401 - the verbs hang themselves onto the door
-from kiejobs.cli.door import door
+from kiejobs.cli.command_group import door
 from tests.reference.markdown import code, codes, table
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kiejobs
-from kiejobs.adapters.price_files import read_price_file
+from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import read_source
-from kiejobs.commands.known_models import KnownModels
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.commands.policy import policy_in_force
-from kiejobs.core.errors import InvalidJobFile, Problems
-from kiejobs.reports.code_meanings import MEANINGS
-from kiejobs.reports.diagnostics import diagnostics_text
-from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.app.known_models import KnownModels
+from kiejobs.app.load import Wanted, load
+from kiejobs.app.policy_check import policy_in_force
+from kiejobs.core.diagnostics import InvalidJobFile, Problems
+from kiejobs.reports.diagnostics.codes import MEANINGS
+from kiejobs.reports.diagnostics.text import diagnostics_text
+from kiejobs.sandbox.faults.file import read_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

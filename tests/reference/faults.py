@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.fault_actions import ACTIONS
+from kiejobs.sandbox.faults.actions import ACTIONS
 from tests.reference.markdown import Schema, code, codes, fields_table, table
 from tests.regenerate import SCHEMAS
 

@@ -10,23 +10,21 @@ import inspect
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core import (
-    axis_glob,
-    data_axes,
-    jobfile,
-    table_csv,
-    table_text,
-    template,
-    template_loading,
-    template_sandbox,
-    yaml_anchors,
-    yaml_text,
-    yaml_tree,
-)
-from kiejobs.core.editor import structural_schema
-from kiejobs.core.template_list_filters import LIST_FILTERS
-from kiejobs.core.template_tests import TESTS
-from kiejobs.core.template_text_filters import TEXT_FILTERS
+from kiejobs.core.document import anchors as yaml_anchors
+from kiejobs.core.document import decode as yaml_text
+from kiejobs.core.document import tree as yaml_tree
+from kiejobs.core.jobfile import jobfile
+from kiejobs.core.matrix import glob_axis as axis_glob
+from kiejobs.core.matrix import load_axes as data_axes
+from kiejobs.core.table import csv as table_csv
+from kiejobs.core.table import text as table_text
+from kiejobs.core.template import environment as template_sandbox
+from kiejobs.core.template import loading as template_loading
+from kiejobs.core.template import template
+from kiejobs.core.template.list_filters import LIST_FILTERS
+from kiejobs.core.template.tests import TESTS
+from kiejobs.core.template.text_filters import TEXT_FILTERS
+from kiejobs.importer.editor_schema.editor import structural_schema
 from tests.reference.markdown import Schema, code, codes, kind, resolved, table
 from tests.regenerate import JOBFILE
 

@@ -9,16 +9,16 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.price_files import bundled_prices
+from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.core.models.rules import rules_of
 from kiejobs.core.money import money
-from kiejobs.core.rules import rules_of
 from tests.reference.markdown import Schema, code, codes, kind, table
 from tests.regenerate import models as all_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.prices import ModelPrice, PriceLine
+    from kiejobs.core.prices.table import ModelPrice, PriceLine
 
 
 _KINDS = {

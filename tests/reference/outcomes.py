@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from kiejobs.adapters.answers import create_outcome
-from kiejobs.core.errors import ExitCode
+from kiejobs.adapters.kie.create_response import create_outcome
+from kiejobs.core.diagnostics import ExitCode
 from tests.reference.markdown import code, table
 
 EXIT_CODES = {

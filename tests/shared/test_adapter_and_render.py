@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.kie import request_bytes
+from kiejobs.adapters.kie.client import request_bytes
 from tests.replay import played_back
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api"
@@ -49,7 +49,7 @@ def test_the_adapter_reads_a_recording_as_what_it_is(number: int) -> None:
 
 def test_what_was_sent_is_recognised_in_what_recordinfo_says() -> None:
     """Each recorded create with a later record: the check behind `resolve --task` accepts it."""
-    from kiejobs.core.evidence import mismatch  # noqa: PLC0415 - beside what it is used for
+    from kiejobs.core.ledger.task_match import mismatch  # noqa: PLC0415 - beside what it is used for
     from tests.test_evidence import attempt_of  # noqa: PLC0415
 
     sent = {

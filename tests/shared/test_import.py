@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.model_form import read_model
-from kiejobs.core.schema_words import FORMATS
-from kiejobs.core.spec import complete, read_spec
-from kiejobs.core.types import Source
-from kiejobs.core.vendor_merge import merged
-from kiejobs.core.vendor_openapi import requests_of
-from kiejobs.core.vendor_page import ImportedModel, read_page
-from kiejobs.core.vendor_text import documents_of
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.models.schema_check import read_model
+from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.reading.openapi import requests_of
+from kiejobs.importer.reading.page import ImportedModel, read_page
+from kiejobs.importer.reading.text import documents_of
+from kiejobs.importer.schema.merge import merged
 from tests.regenerate import SCHEMAS, models
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api" / "openapi"

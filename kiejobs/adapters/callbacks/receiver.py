@@ -19,10 +19,10 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from kiejobs.adapters.callback_inbox import Inbox
-from kiejobs.adapters.callback_server import listening, spoken
-from kiejobs.core.callbacks import LARGEST_BODY, TOO_LARGE, Heard, Turned, read_callback
-from kiejobs.core.errors import UsageProblem
+from kiejobs.adapters.callbacks.inbox import Inbox
+from kiejobs.adapters.callbacks.server import listening, spoken
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger.callbacks import LARGEST_BODY, TOO_LARGE, Heard, Turned, read_callback
 from kiejobs.ports import Claim
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

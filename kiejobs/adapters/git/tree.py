@@ -15,14 +15,14 @@ import posixpath
 import tempfile
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.git import GitFailed
-from kiejobs.core.errors import UsageProblem
+from kiejobs.adapters.git.repository import GitFailed
+from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from kiejobs.adapters.git import Repository, TreeFile
+    from kiejobs.adapters.git.repository import Repository, TreeFile
 
 MOST_FILES = 20_000
 MOST_BYTES = 1_000_000_000

@@ -15,13 +15,13 @@ from urllib.parse import urljoin
 import anyio
 import httpx
 
-from kiejobs.adapters.hosts import HostRefused, HostRule
-from kiejobs.adapters.kie import USER_AGENT, tls
-from kiejobs.adapters.net_words import in_words
+from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.kie.client import USER_AGENT, tls
 from kiejobs.adapters.system import read_source
-from kiejobs.core.errors import UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.urls import bare
-from kiejobs.core.vendor_text import MOST_CHARACTERS
+from kiejobs.importer.reading.text import MOST_CHARACTERS
 
 _LONGEST = 60.0  # seconds
 _REDIRECTS = 5

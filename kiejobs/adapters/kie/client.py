@@ -20,8 +20,9 @@ import anyio
 import httpx
 
 from kiejobs import __version__, ports
-from kiejobs.adapters import answers, task_answers
-from kiejobs.adapters.net_words import in_words
+from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.kie import create_response as answers
+from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.adapters.system import origin_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 USER_AGENT = f"kiejobs/{__version__}"
 """The API's edge turns away clients without one (observed)."""

@@ -22,7 +22,7 @@ from kiejobs import ports
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _Answered: TypeAlias = "ports.Accepted | ports.NotAccepted | ports.Refused | ports.NoMoney | ports.Rejected | ports.InDoubt"
 """What an answer can mean; that nothing was sent only the lack of one can."""

@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs import ports
-from kiejobs.adapters.answers import decimal_of, excerpt, read_envelope
+from kiejobs.adapters.kie.create_response import decimal_of, excerpt, read_envelope
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _RUNNING = {"waiting", "queuing", "generating"}
 _STILLS = {"firstFrameUrl": "first-frame", "lastFrameUrl": "last-frame"}

@@ -20,16 +20,16 @@ import anyio.to_thread
 import httpx
 
 from kiejobs import ports
-from kiejobs.adapters.answers import read_envelope
-from kiejobs.adapters.kie import USER_AGENT, exchange, tls, without_key
-from kiejobs.adapters.net_words import in_words
-from kiejobs.core.local_files import NoFile
+from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.kie.client import USER_AGENT, exchange, tls, without_key
+from kiejobs.adapters.kie.create_response import read_envelope
+from kiejobs.core.expand.local_files import NoFile
 
 if TYPE_CHECKING:
-    from kiejobs.adapters.answers import Envelope
-    from kiejobs.adapters.local_files import LocalFolder
+    from kiejobs.adapters.kie.create_response import Envelope
+    from kiejobs.adapters.project.local_files import LocalFolder
     from kiejobs.adapters.system import Secret
-    from kiejobs.core.types import LocalFile
+    from kiejobs.core.document.nodes import LocalFile
 
 UPLOAD_PATH = "/api/file-stream-upload"
 FOLDER = "kiejobs"

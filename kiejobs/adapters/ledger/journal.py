@@ -18,16 +18,16 @@ import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.event_forms import ill_formed
-from kiejobs.core.event_lines import EVENT_VERSION, from_json, to_json
-from kiejobs.core.fold import JournalRecord, Timed
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger.codec import EVENT_VERSION, from_json, to_json
+from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.fold import JournalRecord, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kiejobs.core.events import Event, RunStarted
+    from kiejobs.core.ledger.events import Event, RunStarted
     from kiejobs.ports import Clock
 
 JOURNAL = "journal.jsonl"

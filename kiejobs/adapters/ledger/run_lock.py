@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 
-from kiejobs.core.errors import JournalProblem
+from kiejobs.core.diagnostics import JournalProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

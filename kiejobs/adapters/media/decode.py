@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _SLACK = 0.75  # seconds that a video may be longer or shorter than was asked for
 _LINES = re.compile(r"([0-9]{3,4})[pP]")

@@ -16,12 +16,19 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.pictures import Pixels, look_at
+from kiejobs.adapters.media.pictures import Pixels, look_at
 from kiejobs.adapters.system import is_shown
-from kiejobs.core.assets import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
-from kiejobs.core.local_files import NoFile, cannot_be_sent
-from kiejobs.core.schema_words import nearest, shorten
-from kiejobs.core.types import LocalFile
+from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.document.wording import nearest, shorten
+from kiejobs.core.expand.local_files import NoFile, cannot_be_sent
+from kiejobs.core.models.file_fields import (
+    HEAD,
+    LARGEST,
+    UNKNOWN,
+    FileRule,
+    media_type_of,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.project.find import nearest
 from kiejobs.adapters.system import is_shown, model_names, read_schema, read_source, schema_folder
-from kiejobs.core.errors import Diagnostic, Place, Problems, UsageProblem
-from kiejobs.core.model_form import CODE, MOST_BYTES, ModelReading, read_model
+from kiejobs.core.diagnostics import Diagnostic, Place, Problems, UsageProblem
+from kiejobs.core.models.schema_check import CODE, MOST_BYTES, ModelReading, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

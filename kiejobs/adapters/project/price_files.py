@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project import nearest
+from kiejobs.adapters.project.find import nearest
 from kiejobs.adapters.system import read_schema, read_source, schema_folder
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import InvalidJobFile, Problems
-from kiejobs.core.price_checks import check_prices
-from kiejobs.core.price_file import read_prices
-from kiejobs.core.prices import FILE, NO_PRICES, PriceTable
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import InvalidJobFile, Problems
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.prices.checks import check_prices
+from kiejobs.core.prices.file import read_prices
+from kiejobs.core.prices.table import FILE, NO_PRICES, PriceTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.expand import Catalogue
+    from kiejobs.core.expand.expand import Catalogue
 
 _LARGEST = 2**18  # bytes; ours has a tenth of that
 

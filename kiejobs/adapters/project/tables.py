@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.system import is_shown
-from kiejobs.core.axis_glob import is_match
-from kiejobs.core.types import Source
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.matrix.glob_axis import is_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

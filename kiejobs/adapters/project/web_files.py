@@ -20,17 +20,17 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kiejobs.adapters.hosts import HostRefused, HostRule
-from kiejobs.adapters.kie import USER_AGENT, tls
-from kiejobs.adapters.net_words import in_words
-from kiejobs.adapters.pictures import look_at
-from kiejobs.core.assets import HEAD, UNKNOWN, media_type_of, wrong_type
-from kiejobs.core.lock_file import Asset
+from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.kie.client import USER_AGENT, tls
+from kiejobs.adapters.media.pictures import look_at
+from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
+from kiejobs.core.plan.lock_file import Asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.assets import FileRule
+    from kiejobs.core.models.file_fields import FileRule
 
     Found: TypeAlias = "dict[str, Asset | str]"
     """By URL: the file, or what is wrong with it."""

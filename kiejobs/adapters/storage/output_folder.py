@@ -12,13 +12,13 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.journal import sync_folder
+from kiejobs.adapters.ledger.journal import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kiejobs.core.types import FileRecord
+    from kiejobs.core.document.nodes import FileRecord
 
 
 _LONGEST_PATH = 4096  # Linux' own

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiejobs.core.types import YamlMap, YamlSeq
+from kiejobs.core.document.nodes import YamlMap, YamlSeq
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Spot
-    from kiejobs.core.yaml_findings import Findings
+    from kiejobs.core.document.errors import Findings
+    from kiejobs.core.document.nodes import Spot
 
 MAX_ALIASED = 1_000_000
 """Nodes that all aliases together may add: ten to each of 100,000 scenes, and still walked in seconds."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Source
+    from kiejobs.core.document.nodes import Source
 
 MAX_BYTES = 64 * 1024 * 1024
 """A job file of 100,000 written-out scenes is about 17 MB; beyond this it is no job file."""

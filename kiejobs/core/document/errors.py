@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from kiejobs.core.errors import Diagnostic, Place
-from kiejobs.core.yaml_problems import bare_template
+from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.syntax_errors import bare_template
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Spot
+    from kiejobs.core.document.nodes import Spot
 
 MAX_PROBLEMS = 1_000
 """Where reading on tells nobody anything more."""

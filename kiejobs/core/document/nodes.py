@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.errors import Place
+from kiejobs.core.diagnostics import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kiejobs.core.errors import Diagnostic, Place
-from kiejobs.core.types import Document
-from kiejobs.core.yaml_problems import syntax_problem
-from kiejobs.core.yaml_text import decode
-from kiejobs.core.yaml_tree import Tree
+from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.decode import decode
+from kiejobs.core.document.nodes import Document
+from kiejobs.core.document.syntax_errors import syntax_problem
+from kiejobs.core.document.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.types import Source
+    from kiejobs.core.document.nodes import Source
 
 FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """libyaml where PyYAML was built with it; else the parser in Python, ten times slower."""

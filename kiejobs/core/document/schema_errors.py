@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from jsonschema.exceptions import best_match
 
-from kiejobs.core.schema_words import kind_of, shorten, show, suggest
+from kiejobs.core.document.wording import kind_of, shorten, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from jsonschema.exceptions import ValidationError
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _KINDS = {
     "string": "text",

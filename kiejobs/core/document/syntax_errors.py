@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

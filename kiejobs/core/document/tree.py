@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from kiejobs.core.scalars import (
+from kiejobs.core.document.anchors import Anchored, Anchors, merge_into
+from kiejobs.core.document.errors import Findings, Stop
+from kiejobs.core.document.nodes import YamlMap, YamlSeq
+from kiejobs.core.document.scalars import (
     TAG_PREFIX,
     BadScalar,
     plain,
@@ -22,14 +25,11 @@ from kiejobs.core.scalars import (
     unknown_tag,
     words_only,
 )
-from kiejobs.core.types import YamlMap, YamlSeq
-from kiejobs.core.yaml_anchors import Anchored, Anchors, merge_into
-from kiejobs.core.yaml_findings import Findings, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kiejobs.core.types import Spot
+    from kiejobs.core.document.nodes import Spot
 
 MAX_DEPTH = 64
 """Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""

@@ -16,7 +16,7 @@ from jsonschema import FormatChecker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 FORMATS = FormatChecker(formats=())
 """Only `uri`, checked here: jsonschema's own needs a grammar that takes 1.5 s to import."""

@@ -11,26 +11,26 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.address import axes_text, label
-from kiejobs.core.axis_zip import zip_groups
-from kiejobs.core.data_values import DataValues
-from kiejobs.core.matrix import Rows
-from kiejobs.core.matrix_filter import Axis, Entry
-from kiejobs.core.spec import coerce
-from kiejobs.core.template_reads import NOTHING
-from kiejobs.core.types import YamlMap, YamlSeq
-from kiejobs.core.written import Slip, SlipFound, Written
+from kiejobs.core.document.nodes import YamlMap, YamlSeq
+from kiejobs.core.expand.field_template import Slip, SlipFound, Written
+from kiejobs.core.matrix.axis_values import DataValues
+from kiejobs.core.matrix.include_exclude import Axis, Entry
+from kiejobs.core.matrix.matrix import Rows
+from kiejobs.core.matrix.zip_axes import zip_groups
+from kiejobs.core.models.spec import coerce
+from kiejobs.core.template.references import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.errors import Place
-    from kiejobs.core.jobfile import JobEntry
-    from kiejobs.core.matrix import Mark, Row
-    from kiejobs.core.requests import RequestChecker
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.template_reads import Reads
-    from kiejobs.core.types import Json, Spot
-    from kiejobs.core.written import Workshop
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.expand.field_template import Workshop
+    from kiejobs.core.jobfile.jobfile import JobEntry
+    from kiejobs.core.matrix.matrix import Mark, Row
+    from kiejobs.core.models.spec import Spec
+    from kiejobs.core.models.validator import RequestChecker
+    from kiejobs.core.template.references import Reads
 
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]

@@ -9,28 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.data_axes import NO_DATA, with_data
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.expansion import Expansion
-from kiejobs.core.local_files import no_files
-from kiejobs.core.matrix_check import check_matrix
-from kiejobs.core.prices import NO_PRICES
-from kiejobs.core.recipe import Recipe
-from kiejobs.core.requests import RequestChecker
-from kiejobs.core.schema_words import suggest
-from kiejobs.core.unread import tell_unread
-from kiejobs.core.written import Workshop
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.expand.compiled_job import Recipe
+from kiejobs.core.expand.expansion import Expansion
+from kiejobs.core.expand.field_template import Workshop
+from kiejobs.core.expand.local_files import no_files
+from kiejobs.core.expand.matrix_check import check_matrix
+from kiejobs.core.expand.unused import tell_unread
+from kiejobs.core.matrix.load_axes import NO_DATA, with_data
+from kiejobs.core.models.validator import RequestChecker
+from kiejobs.core.prices.table import NO_PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kiejobs.core.data_axes import DataFiles
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.jobfile import JobEntry, JobFile
-    from kiejobs.core.local_files import LocalFiles
-    from kiejobs.core.prices import PriceTable
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.template import Templates
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.expand.local_files import LocalFiles
+    from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
+    from kiejobs.core.matrix.load_axes import DataFiles
+    from kiejobs.core.models.spec import Spec
+    from kiejobs.core.prices.table import PriceTable
+    from kiejobs.core.template.template import Templates
 
 __all__ = ["Catalogue", "Expansion", "expand"]
 

@@ -13,27 +13,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address
-from kiejobs.core.identity import fingerprint
-from kiejobs.core.local_files import FilePlacer, no_files
-from kiejobs.core.near_limits import NearLimits
-from kiejobs.core.row_checks import Name, Twins, callback_of, check_request, output_of, tell_files
-from kiejobs.core.row_problems import RowProblems
-from kiejobs.core.spec import complete
-from kiejobs.core.types import Job
-from kiejobs.core.written import Slip
+from kiejobs.core.document.nodes import Job
+from kiejobs.core.expand.field_template import Slip
+from kiejobs.core.expand.job_checks import (
+    Name,
+    Twins,
+    callback_of,
+    check_request,
+    output_of,
+    tell_files,
+)
+from kiejobs.core.expand.length_warnings import NearLimits
+from kiejobs.core.expand.local_files import FilePlacer, no_files
+from kiejobs.core.expand.problem_groups import RowProblems
+from kiejobs.core.fingerprint import fingerprint
+from kiejobs.core.models.spec import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from decimal import Decimal
 
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.jobfile import JobFile
-    from kiejobs.core.local_files import LocalFiles
-    from kiejobs.core.matrix import Row
-    from kiejobs.core.prices import PriceTable
-    from kiejobs.core.recipe import Recipe
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.expand.local_files import LocalFiles
+    from kiejobs.core.jobfile.jobfile import JobFile
+    from kiejobs.core.matrix.matrix import Row
+    from kiejobs.core.models.spec import Spec
+    from kiejobs.core.prices.table import PriceTable
 
 
 @dataclass(frozen=True, slots=True)

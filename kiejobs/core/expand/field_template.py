@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.jobfile import plain, trimmed
-from kiejobs.core.template import TemplateProblem, is_template
-from kiejobs.core.template_reads import NOTHING
+from kiejobs.core.jobfile.jobfile import plain, trimmed
+from kiejobs.core.template.references import NOTHING
+from kiejobs.core.template.template import TemplateProblem, is_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.errors import Place
-    from kiejobs.core.matrix import Row
-    from kiejobs.core.template import Template, Templates
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.matrix.matrix import Row
+    from kiejobs.core.template.template import Template, Templates
 
 _MOST_REMEMBERED = 2_000_000
 """Characters; the rendered prompts of a thousand scenes."""

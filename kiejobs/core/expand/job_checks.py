@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
-from kiejobs.core.output_path import UnsafePath, safe_output
-from kiejobs.core.schema_words import is_uri, shorten, show
-from kiejobs.core.spec import extension_of
+from kiejobs.core.document.wording import is_uri, shorten, show
+from kiejobs.core.expand.field_template import Slip, SlipFound
+from kiejobs.core.expand.output_path import UnsafePath, safe_output
+from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
-from kiejobs.core.written import Slip, SlipFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kiejobs.core.errors import Place
-    from kiejobs.core.local_files import WrongFile
-    from kiejobs.core.matrix import Row
-    from kiejobs.core.recipe import Labels, Recipe
-    from kiejobs.core.row_problems import RowProblems
-    from kiejobs.core.schema_errors import SchemaProblem
-    from kiejobs.core.types import Job, Json
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.document.schema_errors import SchemaProblem
+    from kiejobs.core.expand.compiled_job import Labels, Recipe
+    from kiejobs.core.expand.local_files import WrongFile
+    from kiejobs.core.expand.problem_groups import RowProblems
+    from kiejobs.core.matrix.matrix import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic, Severity
+from kiejobs.core.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Document, Job, Spot
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.document.nodes import Document, Job, Spot
+    from kiejobs.core.models.spec import Spec
 
 _NEAR = 0.9
 _SHORTEST = 100

@@ -14,17 +14,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.assets import UNKNOWN, file_fields, files_in, too_large, wrong_type
-from kiejobs.core.schema_errors import dotted
-from kiejobs.core.schema_words import shorten, show
-from kiejobs.core.types import LocalFile
+from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.document.schema_errors import dotted
+from kiejobs.core.document.wording import shorten, show
+from kiejobs.core.models.file_fields import UNKNOWN, file_fields, files_in, too_large, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kiejobs.core.assets import FileRule, Path
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.models.file_fields import FileRule, Path
+    from kiejobs.core.models.spec import Spec
 
 NO_DIGEST = f"sha256:{'0' * 64}"
 """Stands where a file should: what is wrong with it is told once, not by the schema again."""

@@ -10,21 +10,21 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import axes_text, label
-from kiejobs.core.data_values import DataValues
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.identity import canonical
-from kiejobs.core.matrix_filter import Matcher, equals, label_source
-from kiejobs.core.schema_words import show, suggest
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.wording import show, suggest
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.matrix.axis_values import DataValues
+from kiejobs.core.matrix.include_exclude import Matcher, equals, label_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.matrix import Row
-    from kiejobs.core.matrix_filter import Axis, Entry
-    from kiejobs.core.recipe import Recipe
-    from kiejobs.core.types import Document, Json, Spot
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.document.nodes import Document, Json, Spot
+    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.matrix.include_exclude import Axis, Entry
+    from kiejobs.core.matrix.matrix import Row
 
 _MOST_VALUES_SHOWN = 12
 _ENOUGH = 100

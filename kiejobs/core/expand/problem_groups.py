@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.types import Document, Spot
-    from kiejobs.core.written import Slip
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.document.nodes import Document, Spot
+    from kiejobs.core.expand.field_template import Slip
 
 _MOST_WORDINGS = 5
 """So many different messages at one place are told; the rows of all further ones are counted."""

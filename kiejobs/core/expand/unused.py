@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic, Severity
-from kiejobs.core.types import YamlMap
+from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.document.nodes import YamlMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.errors import Place, Problems
-    from kiejobs.core.recipe import Recipe
-    from kiejobs.core.template_reads import Reads
-    from kiejobs.core.types import Document
+    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.document.nodes import Document
+    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.template.references import Reads
 
 _WHOLE_NAMES = frozenset({"axes", "address"})
 """What an `output` may read in the place of all axes."""

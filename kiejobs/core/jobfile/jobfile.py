@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.errors import Diagnostic, Problems
-from kiejobs.core.matrix_filter import Axis, Entry
-from kiejobs.core.schema_errors import SchemaProblem, in_words
-from kiejobs.core.schema_words import FORMATS, kind_of
-from kiejobs.core.types import Document, YamlMap, YamlSeq
+from kiejobs.core.diagnostics import Diagnostic, Problems
+from kiejobs.core.document.nodes import Document, YamlMap, YamlSeq
+from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.wording import FORMATS, kind_of
+from kiejobs.core.matrix.include_exclude import Axis, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.document.nodes import Json, Spot
 
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""

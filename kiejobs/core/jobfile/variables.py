@@ -11,19 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Diagnostic, UsageProblem
-from kiejobs.core.jobfile import plain
-from kiejobs.core.scalars import BadScalar
-from kiejobs.core.scalars import plain as scalar
-from kiejobs.core.schema_words import kind_of, show, suggest
-from kiejobs.core.types import Source
+from kiejobs.core.diagnostics import Diagnostic, UsageProblem
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.scalars import BadScalar
+from kiejobs.core.document.scalars import plain as scalar
+from kiejobs.core.document.wording import kind_of, show, suggest
+from kiejobs.core.jobfile.jobfile import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.errors import Place, Problems
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.document.nodes import Document, Json
 
 _DECLARE = "declare it under `vars:` in the job file"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from kiejobs.core.types import FileRecord, Json
+    from kiejobs.core.document.nodes import FileRecord, Json
 
 # --- what a create call came to ------------------------------------------------------------------
 

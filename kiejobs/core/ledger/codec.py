@@ -13,14 +13,14 @@ from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
-from kiejobs.core.events import Event
+from kiejobs.core.document.nodes import Failure, FileRecord
+from kiejobs.core.ledger.events import Event
 from kiejobs.core.money import amount, money
-from kiejobs.core.types import Failure, FileRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 EVENT_VERSION = 1
 

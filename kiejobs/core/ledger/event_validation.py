@@ -10,8 +10,8 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
-from kiejobs.core.events import Event
-from kiejobs.core.types import Failure, FileRecord
+from kiejobs.core.document.nodes import Failure, FileRecord
+from kiejobs.core.ledger.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

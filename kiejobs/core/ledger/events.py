@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from kiejobs.core.types import Failure, FileRecord, Json
+    from kiejobs.core.document.nodes import Failure, FileRecord, Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.output_path import beside
-from kiejobs.core.types import Failure, FileRecord, State
+from kiejobs.core.document.nodes import Failure, FileRecord, State
+from kiejobs.core.expand.output_path import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kiejobs.core import events as e
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.core.ledger import events as e
+    from kiejobs.core.ledger.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core import events as e
+from kiejobs.core.document.nodes import Failure, State
+from kiejobs.core.ledger import events as e
 from kiejobs.core.money import money
-from kiejobs.core.types import Failure, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kiejobs.core.fold import JournalRecord
-    from kiejobs.core.ledger import Attempt, Ledger
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 FORMAT_VERSION = "1.1"
 

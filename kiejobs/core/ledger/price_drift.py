@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt
 
 _NOTHING = Decimal("0.01")
 """Credits come back as floats: less than this apart is no drift."""

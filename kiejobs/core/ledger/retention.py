@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt
 
 KEPT = timedelta(days=14)
 SAFE = timedelta(hours=24)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt
 
 NONE: Final = "none"
 """Nothing was made of it: never sent, not accepted, or ruled lost."""

@@ -15,14 +15,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.uploads import stood_for
+from kiejobs.core.ledger.uploads import stood_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import Json
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.uploads import Uploads
 
 
 def mismatch(

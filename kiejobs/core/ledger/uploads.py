@@ -17,8 +17,8 @@ from kiejobs.core.urls import bare
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.events import Uploaded
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.events import Uploaded
 
     Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
     """By SHA-256 of the content."""

@@ -16,16 +16,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import label
-from kiejobs.core.matrix_filter import equals
+from kiejobs.core.matrix.include_exclude import equals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
 
-    from kiejobs.core.errors import Place
-    from kiejobs.core.table import Table
-    from kiejobs.core.types import Json
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.table.table import Table
 
 _SHORT_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 

@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.core.identity import canonical
+from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.types import Json, Spot, YamlMap
+    from kiejobs.core.document.nodes import Json, Spot, YamlMap
 
 
 class Values(Protocol):

@@ -9,24 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from kiejobs.core.axis_glob import BadGlob, glob_names
-from kiejobs.core.axis_range import BadRange, read_range
-from kiejobs.core.axis_zip import zip_problems
-from kiejobs.core.data_values import DataValues, FileNames, TableRows
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.schema_words import suggest
-from kiejobs.core.table import KEY, ending, most_bytes, read_table
-from kiejobs.core.table_text import Lines
-from kiejobs.core.types import YamlSeq
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.nodes import YamlSeq
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.matrix.axis_values import DataValues, FileNames, TableRows
+from kiejobs.core.matrix.glob_axis import BadGlob, glob_names
+from kiejobs.core.matrix.range_axis import BadRange, read_range
+from kiejobs.core.matrix.zip_axes import zip_problems
+from kiejobs.core.table.table import KEY, ending, most_bytes, read_table
+from kiejobs.core.table.text import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.errors import Place, Problems
-    from kiejobs.core.jobfile import JobEntry, JobFile
-    from kiejobs.core.matrix_filter import Axis
-    from kiejobs.core.table import Table
-    from kiejobs.core.types import Source, YamlMap
+    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.document.nodes import Source, YamlMap
+    from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
+    from kiejobs.core.matrix.include_exclude import Axis
+    from kiejobs.core.table.table import Table
 
 ALWAYS_READ: Final = 100_000
 """So many values of an axis are read whatever `max_jobs` says: excludes may leave a few of them."""

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.data_values import DataValues
-from kiejobs.core.matrix_filter import Filter, Matcher
+from kiejobs.core.matrix.axis_values import DataValues
+from kiejobs.core.matrix.include_exclude import Filter, Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.matrix_filter import Axis, Entry
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.matrix.include_exclude import Axis, Entry
 
 _LONG_TO_COMPARE = 10_000_000
 

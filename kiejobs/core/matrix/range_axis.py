@@ -10,12 +10,12 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.data_values import Range
+from kiejobs.core.matrix.axis_values import Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _MOST_DIGITS: Final = 12
 """Before the point, and behind it; what a JSON number keeps exactly."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.schema_words import suggest
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.wording import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.errors import Place
-    from kiejobs.core.jobfile import JobEntry
-    from kiejobs.core.types import Document, Spot
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Document, Spot
+    from kiejobs.core.jobfile.jobfile import JobEntry
 
 CODE = "axis-zip"
 

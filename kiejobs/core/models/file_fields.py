@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.expansion import Expansion
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.expansion import Expansion
+    from kiejobs.core.models.spec import Spec
 
 Path: TypeAlias = tuple[str | int, ...]
 """Leads to a value in an input: names of fields, numbers of items."""

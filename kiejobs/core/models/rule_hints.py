@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.schema_words import show
+from kiejobs.core.document.wording import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from jsonschema.exceptions import ValidationError
 
-    from kiejobs.core.rules import Rule
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.models.rules import Rule
 
 _MOST_VALUES = 4
 _MOST_TRIED = 40

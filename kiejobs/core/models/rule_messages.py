@@ -13,18 +13,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.rule_hints import Broken, ways_out
-from kiejobs.core.rules import fields_named
-from kiejobs.core.schema_errors import SchemaProblem, in_words
-from kiejobs.core.schema_words import show
+from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.wording import show
+from kiejobs.core.models.rule_hints import Broken, ways_out
+from kiejobs.core.models.rules import fields_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jsonschema.exceptions import ValidationError
 
-    from kiejobs.core.rules import Rule
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.models.rules import Rule
 
 _MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
 _PLAIN = {

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.schema_words import FORMATS
+from kiejobs.core.document.wording import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _OF_ONE_FIELD = {"type", "properties", "required", "unevaluatedProperties", "additionalProperties"}
 _NOTES = {

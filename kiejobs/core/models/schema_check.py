@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Diagnostic, Place
-from kiejobs.core.identity import canonical
-from kiejobs.core.schema_errors import dotted, in_words
-from kiejobs.core.schema_words import FORMATS, nearest, shorten, show
-from kiejobs.core.tame_patterns import untamed
-from kiejobs.core.types import Document, Source
-from kiejobs.core.yaml_text import decode
+from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.decode import decode
+from kiejobs.core.document.nodes import Document, Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.schema_errors import dotted, in_words
+from kiejobs.core.document.wording import FORMATS, nearest, shorten, show
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.models.safe_regex import untamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.schema_errors import SchemaProblem
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.document.schema_errors import SchemaProblem
 
 CODE = "model-schema"
 

@@ -12,20 +12,20 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
-from kiejobs.core.rule_words import broken_rule
-from kiejobs.core.rules import rules_of, validator
-from kiejobs.core.schema_errors import SchemaProblem, in_words
-from kiejobs.core.schema_words import nearest, suggest
+from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.wording import nearest, suggest
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.models.rule_messages import broken_rule
+from kiejobs.core.models.rules import rules_of, validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from jsonschema import Draft202012Validator
 
-    from kiejobs.core.rules import Rule
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.models.rules import Rule
+    from kiejobs.core.models.spec import Spec
 
 _REMEMBERED = 50_000
 _SHORT = 64

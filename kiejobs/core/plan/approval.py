@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
+from kiejobs.core.fingerprint import canonical
 from kiejobs.core.money import money
-from kiejobs.core.plan import Action
+from kiejobs.core.plan.plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.plan import Change
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.plan.plan import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.core.plan import Change
+    from kiejobs.core.plan.plan import Change
 
 _DEAREST = Decimal("Infinity")
 

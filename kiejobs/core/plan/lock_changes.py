@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kiejobs.core.lock_file import Asset, Lock, LockedJob
+    from kiejobs.core.plan.lock_file import Asset, Lock, LockedJob
 
     Explain = Callable[[str, LockedJob], str | None]
     """(address, the job as it was locked) -> what changed since, where anybody knows."""

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from kiejobs.core.identity import FINGERPRINT_VERSION, canonical
+from kiejobs.core.fingerprint import FINGERPRINT_VERSION, canonical
 from kiejobs.core.money import money
 from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiejobs.core.expansion import Expansion
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.expansion import Expansion
 
     Digests: TypeAlias = Mapping[str, str]
 

@@ -12,18 +12,18 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
+from kiejobs.core.document.nodes import State
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.ledger.status import result_of, state_of
 from kiejobs.core.money import money
-from kiejobs.core.selection import Selectable, Selection
-from kiejobs.core.standing import result_of, state_of
-from kiejobs.core.types import State
+from kiejobs.core.plan.selection import Selectable, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from kiejobs.core.expansion import Outline
-    from kiejobs.core.ledger import Attempt, Ledger
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.expansion import Outline
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
 class Action(StrEnum):

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.jobfile import plain
-from kiejobs.core.schema_errors import in_words
-from kiejobs.core.schema_words import FORMATS, kind_of
-from kiejobs.core.types import YamlMap
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.nodes import YamlMap
+from kiejobs.core.document.schema_errors import in_words
+from kiejobs.core.document.wording import FORMATS, kind_of
+from kiejobs.core.jobfile.jobfile import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.errors import Place, Problems
-    from kiejobs.core.schema_errors import SchemaProblem
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.document.nodes import Document, Json
+    from kiejobs.core.document.schema_errors import SchemaProblem
 
 FILE = "kiejobs.yaml"
 

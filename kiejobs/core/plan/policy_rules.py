@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.errors import Diagnostic
+from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.money import money
-from kiejobs.core.selection import wild
+from kiejobs.core.plan.selection import wild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kiejobs.core.errors import Place, Problems
-    from kiejobs.core.expansion import Outline
-    from kiejobs.core.jobfile import JobFile
-    from kiejobs.core.policy import Policy
+    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.expand.expansion import Outline
+    from kiejobs.core.jobfile.jobfile import JobFile
+    from kiejobs.core.plan.policy import Policy
 
 Words: TypeAlias = tuple[str, str]
 """A rule's name, and in what way it is broken."""

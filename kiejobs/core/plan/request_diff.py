@@ -12,15 +12,15 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan import difference, selectable
+from kiejobs.core.plan.plan import difference, selectable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from kiejobs.core.expansion import Expansion, Outline
-    from kiejobs.core.plan import FieldChange
-    from kiejobs.core.selection import Selection
-    from kiejobs.core.types import Job, Json
+    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.expand.expansion import Expansion, Outline
+    from kiejobs.core.plan.plan import FieldChange
+    from kiejobs.core.plan.selection import Selection
 
 
 class Kind(StrEnum):

@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import UsageProblem
-from kiejobs.core.schema_words import suggest
-from kiejobs.core.standing import RESULTS, STATES
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.ledger.status import RESULTS, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.prices import day_of
+from kiejobs.core.prices.table import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from kiejobs.core.prices import ModelPrice, PriceTable
+    from kiejobs.core.prices.table import ModelPrice, PriceTable
 
 OLD_AFTER = 90
 """Days after which a price should be looked at again."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.errors import Diagnostic, Severity
-from kiejobs.core.jobfile import plain
-from kiejobs.core.prices import PER_1000_CHARACTERS, as_text
-from kiejobs.core.schema_words import show, suggest
+from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.document.wording import show, suggest
+from kiejobs.core.jobfile.jobfile import plain
+from kiejobs.core.prices.table import PER_1000_CHARACTERS, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.expand import Catalogue
-    from kiejobs.core.spec import Spec
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.document.nodes import Document, Json
+    from kiejobs.core.expand.expand import Catalogue
+    from kiejobs.core.models.spec import Spec
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _COUNTED = frozenset({"integer", "number", "string"})

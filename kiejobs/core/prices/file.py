@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.jobfile import plain
-from kiejobs.core.prices import ModelPrice, PriceLine, PriceTable, as_text, day_of
-from kiejobs.core.schema_errors import in_words
-from kiejobs.core.schema_words import kind_of, show
-from kiejobs.core.types import YamlMap
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.nodes import YamlMap
+from kiejobs.core.document.schema_errors import in_words
+from kiejobs.core.document.wording import kind_of, show
+from kiejobs.core.jobfile.jobfile import plain
+from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable, as_text, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.errors import Problems
-    from kiejobs.core.schema_errors import SchemaProblem
-    from kiejobs.core.types import Document, Json
+    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.document.nodes import Document, Json
+    from kiejobs.core.document.schema_errors import SchemaProblem
 
 MOST_OF_A_MODEL = 100
 MOST_LINES = 5_000

@@ -17,13 +17,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.identity import canonical
+from kiejobs.core.fingerprint import canonical
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 FILE = "prices.yaml"
 

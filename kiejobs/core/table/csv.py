@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.table_text import MAX_ROW, RowSlip, Spans, beginning
+from kiejobs.core.table.text import MAX_ROW, RowSlip, Spans, beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.document.nodes import Json, Spot
 
 MAX_COLUMNS: Final = 1_000
 _ENDS = b"\r\n"

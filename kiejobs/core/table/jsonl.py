@@ -13,14 +13,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from kiejobs.core.scalars import BadScalar
-from kiejobs.core.scalars import plain as scalar
-from kiejobs.core.table_text import MAX_ROW, RowSlip, Spans, beginning
+from kiejobs.core.document.scalars import BadScalar
+from kiejobs.core.document.scalars import plain as scalar
+from kiejobs.core.table.text import MAX_ROW, RowSlip, Spans, beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.types import Json, Spot
+    from kiejobs.core.document.nodes import Json, Spot
 
 MAX_DEPTH: Final = 64
 _BLANK = re.compile(r"[ \t\r\n]*")

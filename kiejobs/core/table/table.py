@@ -17,12 +17,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kiejobs.core.address import label
-from kiejobs.core.errors import Diagnostic, Place
-from kiejobs.core.jobfile import plain
-from kiejobs.core.schema_words import kind_of, suggest
-from kiejobs.core.table_csv import CsvRecords
-from kiejobs.core.table_json import JsonRecords, json_records, jsonl_records
-from kiejobs.core.table_text import (
+from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.decode import MAX_BYTES as MAX_TREE
+from kiejobs.core.document.wording import kind_of, suggest
+from kiejobs.core.jobfile.jobfile import plain
+from kiejobs.core.table.csv import CsvRecords
+from kiejobs.core.table.jsonl import JsonRecords, json_records, jsonl_records
+from kiejobs.core.table.text import (
     MAX_BYTES,
     SYNTAX,
     Lines,
@@ -31,13 +32,12 @@ from kiejobs.core.table_text import (
     beginning,
     text_problem,
 )
-from kiejobs.core.table_yaml import YamlRecords, yaml_records
-from kiejobs.core.yaml_text import MAX_BYTES as MAX_TREE
+from kiejobs.core.table.yaml import YamlRecords, yaml_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kiejobs.core.types import Json, Source, Spot
+    from kiejobs.core.document.nodes import Json, Source, Spot
 
 KEY = "table-key"
 MOST_TOLD: Final = 100

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
-from kiejobs.core.errors import Diagnostic, Place
+from kiejobs.core.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Source, Spot
+    from kiejobs.core.document.nodes import Source, Spot
 
 SYNTAX = "table-syntax"
 MAX_BYTES = 256 * 2**20

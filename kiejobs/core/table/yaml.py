@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Diagnostic
-from kiejobs.core.schema_words import kind_of
-from kiejobs.core.table_text import SYNTAX, RowSlip
-from kiejobs.core.types import YamlMap, YamlSeq
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.nodes import YamlMap, YamlSeq
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.wording import kind_of
+from kiejobs.core.table.text import SYNTAX, RowSlip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.types import Json, Source, Spot
+    from kiejobs.core.document.nodes import Json, Source, Spot
 
 
 class YamlRecords:

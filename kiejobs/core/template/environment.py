@@ -20,21 +20,21 @@ from jinja2.runtime import BlockReference, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, pass_environment
 
-from kiejobs.core import template_forms as forms
-from kiejobs.core import template_tree as trees
-from kiejobs.core.template_list_filters import LIST_FILTERS
-from kiejobs.core.template_loading import FreshTemplate, check_name, loader
-from kiejobs.core.template_methods import Method, attribute
-from kiejobs.core.template_operators import OPERATORS, calculate
-from kiejobs.core.template_problems import TemplateProblem, fail, kind
-from kiejobs.core.template_tests import TESTS
-from kiejobs.core.template_text_filters import TEXT_FILTERS
-from kiejobs.core.template_values import WALKABLE, NoValue, Values
+from kiejobs.core.template import inheritance as forms
+from kiejobs.core.template import tree as trees
+from kiejobs.core.template.errors import TemplateProblem, fail, kind
+from kiejobs.core.template.list_filters import LIST_FILTERS
+from kiejobs.core.template.loading import FreshTemplate, check_name, loader
+from kiejobs.core.template.methods import Method, attribute
+from kiejobs.core.template.operators import OPERATORS, calculate
+from kiejobs.core.template.tests import TESTS
+from kiejobs.core.template.text_filters import TEXT_FILTERS
+from kiejobs.core.template.values import WALKABLE, NoValue, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.template_meter import Meter
+    from kiejobs.core.template.meter import Meter
 
 MAX_RANGE: Final = 100_000
 INCLUDE_STEPS: Final = 20

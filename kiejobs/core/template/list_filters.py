@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template_problems import TemplateProblem
-from kiejobs.core.template_text_filters import small
+from kiejobs.core.template.errors import TemplateProblem
+from kiejobs.core.template.text_filters import small
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kiejobs.core.template_sandbox import PromptEnvironment as Env
+    from kiejobs.core.template.environment import PromptEnvironment as Env
 
 
 def join(env: Env, value: Any, between: Any = "", attribute: Any = None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from kiejobs.core.template_problems import TemplateProblem, kind
+from kiejobs.core.template.errors import TemplateProblem, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

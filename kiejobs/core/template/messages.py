@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.template_lines import cycle, passed_through, shortest
-from kiejobs.core.template_problems import (
+from kiejobs.core.template.errors import (
     TOO_DEEP,
     NotDefined,
     TemplateProblem,
     did_you_mean,
     kind,
 )
+from kiejobs.core.template.traceback import cycle, passed_through, shortest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

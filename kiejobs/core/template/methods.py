@@ -16,13 +16,13 @@ from jinja2.environment import TemplateModule
 from jinja2.runtime import BlockReference, LoopContext, TemplateReference
 from jinja2.utils import Namespace, missing
 
-from kiejobs.core.template_list_filters import join
-from kiejobs.core.template_text_filters import replace, small
+from kiejobs.core.template.list_filters import join
+from kiejobs.core.template.text_filters import replace, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.template_sandbox import PromptEnvironment as Env
+    from kiejobs.core.template.environment import PromptEnvironment as Env
 
 
 @dataclass(frozen=True, slots=True)

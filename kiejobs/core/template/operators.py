@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template_problems import TemplateProblem, fail, kind
+from kiejobs.core.template.errors import TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.template_meter import Meter
+    from kiejobs.core.template.meter import Meter
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,

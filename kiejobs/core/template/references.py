@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jinja2 import nodes
 
-from kiejobs.core.template_methods import MAPPING_METHODS
+from kiejobs.core.template.methods import MAPPING_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateSyntaxError
 from jinja2.runtime import Context
 
-from kiejobs.core.template_loading import check_name, check_source
-from kiejobs.core.template_meter import Meter
-from kiejobs.core.template_problems import TemplateProblem, TooMuch
-from kiejobs.core.template_reads import ANYTHING, NOTHING, Reads, all_reads, reads_of
-from kiejobs.core.template_sandbox import INCLUDE_STEPS, PromptEnvironment
-from kiejobs.core.template_wording import compile_problem, render_problem
+from kiejobs.core.template.environment import INCLUDE_STEPS, PromptEnvironment
+from kiejobs.core.template.errors import TemplateProblem, TooMuch
+from kiejobs.core.template.loading import check_name, check_source
+from kiejobs.core.template.messages import compile_problem, render_problem
+from kiejobs.core.template.meter import Meter
+from kiejobs.core.template.references import ANYTHING, NOTHING, Reads, all_reads, reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import jinja2
     from jinja2 import nodes
 
-    from kiejobs.core.template_meter import Clock
+    from kiejobs.core.template.meter import Clock
 
 __all__ = ["Template", "TemplateProblem", "Templates", "is_template"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template_problems import TemplateProblem, fail, kind
+from kiejobs.core.template.errors import TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.template_sandbox import PromptEnvironment as Env
+    from kiejobs.core.template.environment import PromptEnvironment as Env
 
 
 def _compared(compare: Callable[[Any, Any], Any]) -> Callable[..., bool]:

@@ -17,13 +17,13 @@ from urllib.parse import quote
 from jinja2 import filters as jinja
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template_operators import percent
-from kiejobs.core.template_problems import TemplateProblem
+from kiejobs.core.template.errors import TemplateProblem
+from kiejobs.core.template.operators import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.template_sandbox import PromptEnvironment as Env
+    from kiejobs.core.template.environment import PromptEnvironment as Env
 
 MAX_COLUMNS: Final = 1_000
 """Columns, levels of indentation, characters to strip: what nobody needs more of."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.utils import missing, pass_context
 
-from kiejobs.core.template_problems import NotDefined, TemplateProblem, fail, kind
+from kiejobs.core.template.errors import NotDefined, TemplateProblem, fail, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.core.template_meter import Meter
+    from kiejobs.core.template.meter import Meter
 
 Value = TypeVar("Value")
 WALKABLE = (list, tuple, range, str, dict)

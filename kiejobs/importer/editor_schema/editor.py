@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from kiejobs.core.tolerant import input_schema
+from kiejobs.importer.editor_schema.relaxed import input_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.tolerant import Schema
+    from kiejobs.importer.editor_schema.relaxed import Schema
 
 GENERATED = "Generated from schemas/models by tests/regenerate.py: edit the models, not this."
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.rules import rules_of
-from kiejobs.core.tolerant_rules import TEMPLATE, tolerant_rule
+from kiejobs.core.models.rules import rules_of
+from kiejobs.importer.editor_schema.relaxed_rules import TEMPLATE, tolerant_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kiejobs.core.rules import Rule
+    from kiejobs.core.models.rules import Rule
 
 TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
 """What a value that is still to be rendered looks like."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.vendor_refs import both
+from kiejobs.importer.reading.refs import both
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.schema_words import FORMATS, show
-from kiejobs.core.spec import coerce
+from kiejobs.core.document.wording import FORMATS, show
+from kiejobs.core.models.spec import coerce
 
 if TYPE_CHECKING:
     from collections.abc import Callable

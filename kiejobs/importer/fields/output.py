@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kiejobs.core.vendor_openapi import Request
+    from kiejobs.importer.reading.openapi import Request
 
 Schema = dict[str, Any]
 

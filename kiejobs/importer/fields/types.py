@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.scalars import MAX_EXACT_INT
-from kiejobs.core.spec import coerce
-from kiejobs.core.tame_patterns import untamed
+from kiejobs.core.document.scalars import MAX_EXACT_INT
+from kiejobs.core.models.safe_regex import untamed
+from kiejobs.core.models.spec import coerce
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from kiejobs.core.vendor_prose import MOST_CHARACTERS
+from kiejobs.importer.prose.limits import MOST_CHARACTERS
 
 _LEAD = re.compile(
     r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from kiejobs.core.vendor_chinese import in_english
+from kiejobs.importer.prose.chinese import in_english
 
 MOST_CHARACTERS = 6_000
 

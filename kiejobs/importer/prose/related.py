@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kiejobs.core.vendor_prose import plain_prose
+from kiejobs.importer.prose.limits import plain_prose
 
 Schema = dict[str, Any]
 

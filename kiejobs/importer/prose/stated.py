@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.schema_words import show
-from kiejobs.core.spec import coerce
-from kiejobs.core.vendor_choices import choices_told, default_told
-from kiejobs.core.vendor_defaults import fits
-from kiejobs.core.vendor_prose import (
+from kiejobs.core.document.wording import show
+from kiejobs.core.models.spec import coerce
+from kiejobs.importer.fields.defaults import fits
+from kiejobs.importer.fields.types import multiple
+from kiejobs.importer.prose.choices import choices_told, default_told
+from kiejobs.importer.prose.limits import (
     Range,
     items_told,
     length_told,
@@ -22,8 +23,7 @@ from kiejobs.core.vendor_prose import (
     special_told,
     step_told,
 )
-from kiejobs.core.vendor_types import multiple
-from kiejobs.core.vendor_words import IN_SECONDS
+from kiejobs.importer.schema.words import IN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any
 
-from kiejobs.core.vendor_outline import Told, fields_told
+from kiejobs.importer.reading.outline import Told, fields_told
 
 Schema = dict[str, Any]
 

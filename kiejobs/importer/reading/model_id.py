@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from kiejobs.core.model_form import IS_ID
+from kiejobs.core.models.schema_check import IS_ID
 
 Schema = dict[str, Any]
 

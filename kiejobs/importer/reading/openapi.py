@@ -12,13 +12,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.vendor_model_id import listed_models, model_ids
-from kiejobs.core.vendor_refs import References, TooMuch, both
+from kiejobs.importer.reading.model_id import listed_models, model_ids
+from kiejobs.importer.reading.refs import References, TooMuch, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.vendor_text import ApiDocument
+    from kiejobs.importer.reading.text import ApiDocument
 
 Schema = dict[str, Any]
 

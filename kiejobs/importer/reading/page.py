@@ -13,12 +13,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.vendor_openapi import requests_of
-from kiejobs.core.vendor_schema import NoModel, model_schema
-from kiejobs.core.vendor_text import documents_of
+from kiejobs.importer.reading.openapi import requests_of
+from kiejobs.importer.reading.text import documents_of
+from kiejobs.importer.schema.schema import NoModel, model_schema
 
 if TYPE_CHECKING:
-    from kiejobs.core.vendor_openapi import Request
+    from kiejobs.importer.reading.openapi import Request
 
 
 MOST_VALUES = 100_000

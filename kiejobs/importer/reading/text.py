@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from kiejobs.core.document import read_document
-from kiejobs.core.types import Source
-from kiejobs.core.vendor_described import described
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.importer.reading.described import described
 
 MOST_CHARACTERS = 4_000_000
 """The largest page known is a hundredth of this."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.core.model_changes import ABSENT
-from kiejobs.reports.model_words import kind_words, size_words, value_words, values_words
+from kiejobs.importer.schema.changes import ABSENT
+from kiejobs.reports.models.field import kind_words, size_words, value_words, values_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.model_changes import ModelChange
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.importer.schema.changes import ModelChange
 
 _LIMITS = {
     "minLength": "at least {} characters",

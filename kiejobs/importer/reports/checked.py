@@ -10,18 +10,18 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.model_changes import ABSENT
+from kiejobs.importer.reports.change_messages import change_words
+from kiejobs.importer.schema.changes import ABSENT
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.markdown import LIMIT, Room, cell, code, left_out, marker, table
-from kiejobs.reports.model_change_words import change_words
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, columns, plural
+from kiejobs.reports.terminal import clean, columns, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.model_changes import ModelChange
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.importer.schema.changes import ModelChange
 
 _WIDE = 80
 _REBUYS = (

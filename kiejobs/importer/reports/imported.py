@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural
+from kiejobs.reports.terminal import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.vendor_branches import one_shape
-from kiejobs.core.vendor_examples import against_examples
-from kiejobs.core.vendor_field import Around, fields_of
-from kiejobs.core.vendor_output import output_of
-from kiejobs.core.vendor_words import model_description, model_title
+from kiejobs.importer.fields.branches import one_shape
+from kiejobs.importer.fields.examples import against_examples
+from kiejobs.importer.fields.field import Around, fields_of
+from kiejobs.importer.fields.output import output_of
+from kiejobs.importer.schema.words import model_description, model_title
 
 if TYPE_CHECKING:
-    from kiejobs.core.vendor_openapi import Request
+    from kiejobs.importer.reading.openapi import Request
 
 Schema = dict[str, Any]
 

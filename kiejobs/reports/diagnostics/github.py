@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Severity
-from kiejobs.reports.marks import end_of_mark, said_lines
-from kiejobs.reports.screen import clean
+from kiejobs.core.diagnostics import Severity
+from kiejobs.reports.diagnostics.marks import end_of_mark, said_lines
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.errors import Diagnostic
-    from kiejobs.reports.marks import Looked
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.reports.diagnostics.marks import Looked
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_DATA = str.maketrans(_DATA)

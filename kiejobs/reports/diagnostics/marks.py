@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.diagnostics import remarks
-from kiejobs.reports.screen import clean, shortened
+from kiejobs.reports.diagnostics.text import remarks
+from kiejobs.reports.terminal import clean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.errors import Diagnostic, Place, Problems
+    from kiejobs.core.diagnostics import Diagnostic, Place, Problems
 
 _WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,:\[\]{}\"']+")
 _LONGEST = 500  # columns of a message, which may quote what a stranger wrote

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import kiejobs
-from kiejobs.core.errors import Place, Severity
-from kiejobs.reports.code_meanings import MEANINGS, WARNINGS
-from kiejobs.reports.marks import end_of_mark, said_lines, source_line
+from kiejobs.core.diagnostics import Place, Severity
+from kiejobs.reports.diagnostics.codes import MEANINGS, WARNINGS
+from kiejobs.reports.diagnostics.marks import end_of_mark, said_lines, source_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from kiejobs.core.errors import Diagnostic
-    from kiejobs.core.types import Json
-    from kiejobs.reports.marks import Looked
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.reports.diagnostics.marks import Looked
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

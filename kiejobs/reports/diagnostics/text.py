@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.errors import Severity
+from kiejobs.core.diagnostics import Severity
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural, shortened, shortened_left, width
+from kiejobs.reports.terminal import clean, plural, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.errors import Diagnostic, Place
-    from kiejobs.core.types import Json
+    from kiejobs.core.diagnostics import Diagnostic, Place
+    from kiejobs.core.document.nodes import Json
 
 _WHOLE = 100  # columns up to which a source line is shown whole
 _BEFORE = 50  # columns kept before the caret in a longer one

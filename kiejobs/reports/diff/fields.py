@@ -10,13 +10,13 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.screen import clean, shortened, shortened_left, width
+from kiejobs.reports.terminal import clean, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kiejobs.core.plan import FieldChange
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.plan.plan import FieldChange
     from kiejobs.reports.paint import Paint
 
 _REF = re.compile(r"sha256:[0-9a-f]{64}")

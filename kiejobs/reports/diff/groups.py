@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.identity import canonical
-from kiejobs.core.render_diff import Kind
-from kiejobs.reports.screen import width
-from kiejobs.reports.text_diff import TextDiff
+from kiejobs.core.fingerprint import canonical
+from kiejobs.core.plan.request_diff import Kind
+from kiejobs.reports.diff.words import TextDiff
+from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from kiejobs.core.plan import FieldChange
-    from kiejobs.core.render_diff import Edit
-    from kiejobs.reports.text_diff import Piece
+    from kiejobs.core.plan.plan import FieldChange
+    from kiejobs.core.plan.request_diff import Edit
+    from kiejobs.reports.diff.words import Piece
 
 _MOST_GROUPS: Final = 500
 _SHORT: Final = 56

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.diff_words import both_words
-from kiejobs.reports.edit_groups import EditGroups
+from kiejobs.reports.diff.fields import both_words
+from kiejobs.reports.diff.groups import EditGroups
+from kiejobs.reports.diff.text import SIGNS, counted, cut, remarks_on
 from kiejobs.reports.markdown import LONG, Room, cell, code, fenced, folded, left_out, marker, table
-from kiejobs.reports.render_diff_report import SIGNS, counted, cut, remarks_on
-from kiejobs.reports.screen import clean, plural, shortened
+from kiejobs.reports.terminal import clean, plural, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.render_diff import Edit, Kind
-    from kiejobs.reports.edit_groups import FieldEdit, Group
-    from kiejobs.reports.render_diff_report import Held
+    from kiejobs.core.plan.request_diff import Edit, Kind
+    from kiejobs.reports.diff.groups import FieldEdit, Group
+    from kiejobs.reports.diff.text import Held
 
 _DIFFS = 36_000  # characters for what differs
 _ROWS = 20_000  # for the table

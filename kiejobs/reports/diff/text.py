@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.render_diff import Kind
-from kiejobs.reports.diagnostics import problem_document
-from kiejobs.reports.diff_words import both_words
+from kiejobs.core.plan.request_diff import Kind
+from kiejobs.reports.diagnostics.text import problem_document
+from kiejobs.reports.diff.fields import both_words
+from kiejobs.reports.diff.groups import EditGroups
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text
-from kiejobs.reports.edit_groups import EditGroups
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural, shortened, shortened_left
+from kiejobs.reports.terminal import clean, plural, shortened, shortened_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.errors import Diagnostic
-    from kiejobs.core.render_diff import Edit
-    from kiejobs.core.types import Json
-    from kiejobs.reports.edit_groups import FieldEdit, Group
-    from kiejobs.reports.text_diff import Piece
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.plan.request_diff import Edit
+    from kiejobs.reports.diff.groups import FieldEdit, Group
+    from kiejobs.reports.diff.words import Piece
 
 SIGNS = {Kind.ADDED: "+", Kind.GONE: "-", Kind.CHANGED: "±", Kind.MOVED: ">", Kind.UNCLEAR: "?"}
 _AROUND = 36  # columns of what is the same, before and behind a change

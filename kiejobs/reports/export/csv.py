@@ -13,17 +13,17 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from kiejobs.core.manifest import job_of_attempt
+from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import input_files, public
-from kiejobs.reports.screen import clean
+from kiejobs.reports.export.provenance import input_files, public
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import Json
-    from kiejobs.reports.provenance import Provenance
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.reports.export.provenance import Provenance
 
 COLUMNS = (
     "address", "take", "state", "model", "fingerprint", "task_id", "attempt_id", "run_id",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import input_files, is_url, public
+from kiejobs.reports.export.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import Json
-    from kiejobs.reports.provenance import Provenance
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.reports.export.provenance import Provenance
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.core.local_files import refs_in
-from kiejobs.core.schema_errors import dotted
+from kiejobs.core.document.schema_errors import dotted
+from kiejobs.core.expand.local_files import refs_in
 from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core import events as e
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import Json
-    from kiejobs.core.uploads import Uploads
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger import events as e
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.uploads import Uploads
 
 _ENDS = ("collected", "settled", "submitted", "reserved")
 

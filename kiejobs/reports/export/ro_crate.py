@@ -12,16 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.provenance import input_files, is_url, public
+from kiejobs.reports.export.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import FileRecord, Json
-    from kiejobs.reports.provenance import InputFile, Provenance
+    from kiejobs.core.document.nodes import FileRecord, Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.reports.export.provenance import InputFile, Provenance
 
 METADATA = "ro-crate-metadata.json"
 _CRATE = "https://w3id.org/ro/crate/1.1"

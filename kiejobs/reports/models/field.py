@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.reports.screen import clean, shortened
+from kiejobs.reports.terminal import clean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
     Field = Mapping[str, Any]
 

@@ -10,19 +10,19 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.money import money
-from kiejobs.core.vendor_words import field_description
+from kiejobs.importer.schema.words import field_description
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
-from kiejobs.reports.model_view import notes_of
-from kiejobs.reports.model_words import field_words, value_words
+from kiejobs.reports.models.field import field_words, value_words
+from kiejobs.reports.models.view import notes_of
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, columns, plural
+from kiejobs.reports.terminal import clean, columns, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.prices import ModelPrice, PriceLine
-    from kiejobs.core.types import Json
-    from kiejobs.reports.model_view import ModelView
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.prices.table import ModelPrice, PriceLine
+    from kiejobs.reports.models.view import ModelView
 
 WIDE = 80
 

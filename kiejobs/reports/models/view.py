@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.prices import ModelPrice
-    from kiejobs.core.spec import Spec
+    from kiejobs.core.models.spec import Spec
+    from kiejobs.core.prices.table import ModelPrice
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural, price_text
+from kiejobs.reports.terminal import clean, plural, price_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.approval import Drift
+    from kiejobs.core.plan.approval import Drift
 
 _MOST = 50  # lines that are shown
 

@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan import Action
-from kiejobs.reports.diff_words import diff_lines
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.documents import (
     FORMAT_VERSION,
     attempt_document,
     diff_document,
     money_or_null,
 )
-from kiejobs.reports.next_steps import doubt_steps
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.price_words import price_entry, prices_words
-from kiejobs.reports.screen import clean, columns, moment, price_text, quoted, shortened
+from kiejobs.reports.plan.prices import price_entry, prices_words
+from kiejobs.reports.run.next_steps import doubt_steps
+from kiejobs.reports.terminal import clean, columns, moment, price_text, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.plan import Change, FieldChange
-    from kiejobs.core.price_ages import AgedPrice
-    from kiejobs.core.types import Json, LocalFile
+    from kiejobs.core.document.nodes import Json, LocalFile
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change, FieldChange
+    from kiejobs.core.prices.age import AgedPrice
 
 _LONGEST = 160
 

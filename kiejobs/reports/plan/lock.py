@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.urls import bare
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural
+from kiejobs.reports.terminal import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.lock_file import Lock
+    from kiejobs.core.plan.lock_file import Lock
 
 _MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan import Action
-from kiejobs.core.types import State
-from kiejobs.reports.diff_words import both_words
+from kiejobs.core.document.nodes import State
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.diff.fields import both_words
 from kiejobs.reports.markdown import (
     LONG,
     Room,
@@ -23,19 +23,19 @@ from kiejobs.reports.markdown import (
     marker,
     table,
 )
-from kiejobs.reports.next_steps import doubt_steps
-from kiejobs.reports.policy_report import breaches_text
-from kiejobs.reports.price_words import needs_a_look, prices_words
-from kiejobs.reports.screen import REHEARSED, clean, credits_text, plural, price_text, shortened
+from kiejobs.reports.plan.policy import breaches_text
+from kiejobs.reports.plan.prices import needs_a_look, prices_words
+from kiejobs.reports.run.next_steps import doubt_steps
+from kiejobs.reports.terminal import REHEARSED, clean, credits_text, plural, price_text, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.policy_rules import Breach
-    from kiejobs.core.price_ages import AgedPrice
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.plan.policy_rules import Breach
+    from kiejobs.core.prices.age import AgedPrice
 
 _ROWS = 28_000  # characters for the table
 _DIFFS = 16_000  # for what differs

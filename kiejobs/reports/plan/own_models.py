@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.markdown import code
-from kiejobs.reports.screen import clean
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

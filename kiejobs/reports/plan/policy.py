@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, plural
+from kiejobs.reports.terminal import clean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.policy import Policy
-    from kiejobs.core.policy_rules import Breach
+    from kiejobs.core.plan.policy import Policy
+    from kiejobs.core.plan.policy_rules import Breach
 
 
 def breaches_text(breaches: Sequence[Breach], *, color: bool = False) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.core.price_ages import OLD_AFTER
-from kiejobs.reports.screen import clean
+from kiejobs.core.prices.age import OLD_AFTER
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.price_ages import AgedPrice
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.prices.age import AgedPrice
 
 BUNDLED = "bundled"
 """What the table that comes with kiejobs is called."""

@@ -10,12 +10,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
-from kiejobs.core.plan import Action
-from kiejobs.reports.diff_words import diff_lines
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.price_words import needs_a_look, price_entry, prices_words
-from kiejobs.reports.screen import (
+from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
+from kiejobs.reports.terminal import (
     REHEARSED,
     clean,
     credits_text,
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from kiejobs.core.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.price_ages import AgedPrice
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.prices.age import AgedPrice
 
 _REASON = 16  # columns: as wide as `no_longer_wanted`
 _CREDITS = 7

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from kiejobs.ports import Progress
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.screen import clean, pad, shortened
+from kiejobs.reports.terminal import clean, pad, shortened
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,7 +41,7 @@ def make_progress(
 ) -> RunProgress:
     """`live` where the stream is a terminal that can move its cursor; the caller decides."""
     if live:
-        from kiejobs.reports.progress_live import LiveProgress  # noqa: PLC0415 - rich is slow
+        from kiejobs.reports.progress.live import LiveProgress  # noqa: PLC0415 - rich is slow
 
         return LiveProgress(stream, total, color=color)
     return LineProgress(stream, total, color=color)

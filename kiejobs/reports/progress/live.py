@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kiejobs.reports.paint import state_words
-from kiejobs.reports.progress import QuietStream, Tally
-from kiejobs.reports.screen import clean, shortened
+from kiejobs.reports.progress.lines import QuietStream, Tally
+from kiejobs.reports.terminal import clean, shortened
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.screen import clean, pad, plural, width
+from kiejobs.reports.terminal import clean, pad, plural, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 
 @dataclass(frozen=True, slots=True)

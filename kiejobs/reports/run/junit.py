@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kiejobs.reports.paint import state_words
-from kiejobs.reports.price_drift_report import drift_words
-from kiejobs.reports.run_view import Standing
-from kiejobs.reports.screen import clean
+from kiejobs.reports.run.price_drift import drift_words
+from kiejobs.reports.run.view import Standing
+from kiejobs.reports.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
-    from kiejobs.reports.run_view import JobView, RunView
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.reports.run.view import JobView, RunView
 
 # What XML 1.0 can't hold in any spelling (its chapter 2.2) and `clean` lets through.
 _FORBIDDEN = re.compile("[\ufffe\uffff]")

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.markdown import Room, cell, code, fenced, marker, table
-from kiejobs.reports.next_steps import step_lines, steps_after
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.run_report import bought_words, totals_words
-from kiejobs.reports.run_view import Standing
-from kiejobs.reports.screen import REHEARSED, credits_text, shortened
+from kiejobs.reports.run.next_steps import step_lines, steps_after
+from kiejobs.reports.run.text import bought_words, totals_words
+from kiejobs.reports.run.view import Standing
+from kiejobs.reports.terminal import REHEARSED, credits_text, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.reports.run_view import JobView, RunView
+    from kiejobs.reports.run.view import JobView, RunView
 
 _ROWS = 36_000  # characters for the table
 _STEPS = 12_000  # for what there is to do

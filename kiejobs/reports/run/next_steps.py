@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.price_drift_report import drift_cure
-from kiejobs.reports.run_view import Standing
-from kiejobs.reports.screen import clean, moment, plural, price_text, quoted, shortened
+from kiejobs.reports.run.price_drift import drift_cure
+from kiejobs.reports.run.view import Standing
+from kiejobs.reports.terminal import clean, moment, plural, price_text, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.price_drift import PriceDrift
-    from kiejobs.core.types import Json
-    from kiejobs.reports.run_view import JobView, RunView
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.price_drift import PriceDrift
+    from kiejobs.reports.run.view import JobView, RunView
 
 _LONGEST = 160
 

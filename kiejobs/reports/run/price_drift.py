@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
-from kiejobs.core.prices import FILE
-from kiejobs.reports.screen import clean, credits_text, plural, price_text
+from kiejobs.core.prices.table import FILE
+from kiejobs.reports.terminal import clean, credits_text, plural, price_text
 
 if TYPE_CHECKING:
-    from kiejobs.core.price_drift import PriceDrift
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.price_drift import PriceDrift
 
 
 def drift_words(drift: PriceDrift) -> str:

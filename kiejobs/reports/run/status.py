@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kiejobs.core.document.nodes import State
 from kiejobs.core.money import money
-from kiejobs.core.types import State
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
-from kiejobs.reports.next_steps import doubt_steps, drift_steps, step_lines
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.price_drift_report import drift_entry
-from kiejobs.reports.screen import REHEARSED, clean, columns, moment, plural, price_text, quoted
+from kiejobs.reports.run.next_steps import doubt_steps, drift_steps, step_lines
+from kiejobs.reports.run.price_drift import drift_entry
+from kiejobs.reports.terminal import REHEARSED, clean, columns, moment, plural, price_text, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.price_drift import PriceDrift
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.price_drift import PriceDrift
 
 
 _LATELY = timedelta(minutes=10)

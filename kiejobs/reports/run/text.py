@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.next_steps import step_lines, steps_after
 from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.price_drift_report import drift_entry
-from kiejobs.reports.run_view import Standing, price_of
-from kiejobs.reports.screen import (
+from kiejobs.reports.run.next_steps import step_lines, steps_after
+from kiejobs.reports.run.price_drift import drift_entry
+from kiejobs.reports.run.view import Standing, price_of
+from kiejobs.reports.terminal import (
     REHEARSED,
     clean,
     credits_text,
@@ -29,8 +29,8 @@ from kiejobs.reports.screen import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.core.types import Json
-    from kiejobs.reports.run_view import JobView, RunView
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.reports.run.view import JobView, RunView
 
 _STATE = 13  # columns: as wide as `not submitted`
 _CREDITS = 7

@@ -11,14 +11,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.price_drift import PriceDrift, price_drifts
-from kiejobs.core.types import State
+from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.price_drift import PriceDrift, price_drifts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.core.ledger import Attempt
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
 
 
 class Standing(StrEnum):

@@ -11,7 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.fault_words import (
+from kiejobs.sandbox.faults.effects import (
+    FOR_EVER,
+    Twist,
+    says_code,
+    says_elsewhere,
+    says_garbage,
+    says_status,
+)
+from kiejobs.sandbox.faults.rules import Effect
+from kiejobs.sandbox.faults.words import (
     AMOUNT,
     ASCII,
     BODY,
@@ -31,21 +40,12 @@ from kiejobs.sandbox.fault_words import (
     YES,
     Wanted,
 )
-from kiejobs.sandbox.faults import Effect
-from kiejobs.sandbox.twists import (
-    FOR_EVER,
-    Twist,
-    says_code,
-    says_elsewhere,
-    says_garbage,
-    says_status,
-)
-from kiejobs.sandbox.wire import Delivery
+from kiejobs.sandbox.service.asgi import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.document import read_document
-from kiejobs.core.errors import Diagnostic, InvalidJobFile, Problems
-from kiejobs.sandbox.fault_actions import ACTIONS, effect_of
-from kiejobs.sandbox.fault_words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
-from kiejobs.sandbox.faults import KINDS, Faults, Rule, When
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems
+from kiejobs.core.document.reader import read_document
+from kiejobs.sandbox.faults.actions import ACTIONS, effect_of
+from kiejobs.sandbox.faults.rules import KINDS, Faults, Rule, When
+from kiejobs.sandbox.faults.words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.types import Document, Json, Source
+    from kiejobs.core.document.nodes import Document, Json, Source
 
 _ABOUT_TASKS = ("create", "poll", "download")
 _WHEN = {"nth": COUNTS, "every": COUNT, "chance": CHANCE, "match": PATTERNS}

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.tasks import HEALTHY, Fate
+from kiejobs.sandbox.service.tasks import HEALTHY, Fate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
-    from kiejobs.sandbox.twists import Twist
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.sandbox.faults.effects import Twist
 
 KINDS = ("create", "poll", "download", "upload", "credit")
 

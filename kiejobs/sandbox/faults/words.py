@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.twists import BODIES as _BODIES
+from kiejobs.sandbox.faults.effects import BODIES as _BODIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 
 @dataclass(frozen=True, slots=True)

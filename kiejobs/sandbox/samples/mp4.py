@@ -10,7 +10,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from kiejobs.sandbox.bits import pack
+from kiejobs.sandbox.samples.bits import pack
 
 _TICKS = 512  # of the time scale, per picture
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)

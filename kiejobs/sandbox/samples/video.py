@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.bits import coefficient, se, u, ue
-from kiejobs.sandbox.mp4 import Track, nal, write_mp4
+from kiejobs.sandbox.samples.bits import coefficient, se, u, ue
+from kiejobs.sandbox.samples.mp4 import Track, nal, write_mp4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.wire import Response
+from kiejobs.sandbox.service.asgi import Response
 
 if TYPE_CHECKING:
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 JSON_TYPE = "application/json;charset=UTF-8"
 

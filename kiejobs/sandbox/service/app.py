@@ -15,23 +15,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.prices import NO_PRICES, PriceTable
-from kiejobs.sandbox.answers import UNAUTHORISED, bare, plain
-from kiejobs.sandbox.callbacks import Callbacks, SendCallback
-from kiejobs.sandbox.charges import Charges, Requests
-from kiejobs.sandbox.clock import RealClock, SandboxClock, iso
-from kiejobs.sandbox.desk import Desk
-from kiejobs.sandbox.faults import NO_FAULTS, Draws, Faults
-from kiejobs.sandbox.jobs import Jobs
-from kiejobs.sandbox.pace import Pace
-from kiejobs.sandbox.uploads import Uploads
-from kiejobs.sandbox.wire import deliver, read_request
+from kiejobs.core.prices.table import NO_PRICES, PriceTable
+from kiejobs.sandbox.faults.rules import NO_FAULTS, Draws, Faults
+from kiejobs.sandbox.service.answers import UNAUTHORISED, bare, plain
+from kiejobs.sandbox.service.asgi import deliver, read_request
+from kiejobs.sandbox.service.callbacks import Callbacks, SendCallback
+from kiejobs.sandbox.service.charges import Charges, Requests
+from kiejobs.sandbox.service.clock import RealClock, SandboxClock, iso
+from kiejobs.sandbox.service.jobs import Jobs
+from kiejobs.sandbox.service.rate_limit import Pace
+from kiejobs.sandbox.service.routes import Desk
+from kiejobs.sandbox.service.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kiejobs.sandbox.wire import Receive, Request, Response, Scope, Send
+    from kiejobs.sandbox.service.asgi import Receive, Request, Response, Scope, Send
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]

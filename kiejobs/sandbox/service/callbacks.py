@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kiejobs.sandbox.answers import compact
-from kiejobs.sandbox.records import callback_body, forged_body
-from kiejobs.sandbox.tasks import Standing, lifetime, standing
+from kiejobs.sandbox.service.answers import compact
+from kiejobs.sandbox.service.records import callback_body, forged_body
+from kiejobs.sandbox.service.tasks import Standing, lifetime, standing
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.clock import SandboxClock
-    from kiejobs.sandbox.tasks import Task
-    from kiejobs.sandbox.wire import Sleep
+    from kiejobs.sandbox.service.asgi import Sleep
+    from kiejobs.sandbox.service.clock import SandboxClock
+    from kiejobs.sandbox.service.tasks import Task
 
 SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
 """POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.tasks import Task
+from kiejobs.sandbox.service.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 
 class Charges:

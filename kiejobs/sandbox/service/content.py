@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.sounds import play_mp3, play_wav
-from kiejobs.sandbox.stills import draw_jpeg, draw_png, draw_webp
-from kiejobs.sandbox.video import draw_video
+from kiejobs.sandbox.samples.sounds import play_mp3, play_wav
+from kiejobs.sandbox.samples.stills import draw_jpeg, draw_png, draw_webp
+from kiejobs.sandbox.samples.video import draw_video
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _WIDE = Fraction(16, 9)
 _SECONDS = Fraction(5)

@@ -9,12 +9,12 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.answers import plain
-from kiejobs.sandbox.wire import Response
+from kiejobs.sandbox.service.answers import plain
+from kiejobs.sandbox.service.asgi import Response
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.content import Content
-    from kiejobs.sandbox.wire import Request
+    from kiejobs.sandbox.service.asgi import Request
+    from kiejobs.sandbox.service.content import Content
 
 
 def file_answer(

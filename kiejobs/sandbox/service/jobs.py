@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.answers import UNKNOWN_TASK, error, success
-from kiejobs.sandbox.content import make_content
-from kiejobs.sandbox.models import Model
-from kiejobs.sandbox.records import file_names, frame_names, record
-from kiejobs.sandbox.tasks import Task, standing
+from kiejobs.sandbox.service.answers import UNKNOWN_TASK, error, success
+from kiejobs.sandbox.service.content import make_content
+from kiejobs.sandbox.service.models import Model
+from kiejobs.sandbox.service.records import file_names, frame_names, record
+from kiejobs.sandbox.service.tasks import Task, standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.prices import PriceTable
-    from kiejobs.core.types import Json
-    from kiejobs.sandbox.charges import Charges
-    from kiejobs.sandbox.clock import SandboxClock
-    from kiejobs.sandbox.content import Content
-    from kiejobs.sandbox.tasks import Fate, Standing
-    from kiejobs.sandbox.wire import Response
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.prices.table import PriceTable
+    from kiejobs.sandbox.service.asgi import Response
+    from kiejobs.sandbox.service.charges import Charges
+    from kiejobs.sandbox.service.clock import SandboxClock
+    from kiejobs.sandbox.service.content import Content
+    from kiejobs.sandbox.service.tasks import Fate, Standing
 
 UNLISTED = Decimal(10)
 """What a task costs that the table of prices has no price for."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _TOO_LONG = "The text length cannot exceed the maximum limit"
 _OUT_OF_RANGE = "Value must be within the specified range"

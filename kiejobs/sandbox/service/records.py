@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.answers import compact
-from kiejobs.sandbox.content import count_of
-from kiejobs.sandbox.models import shuffled
+from kiejobs.sandbox.service.answers import compact
+from kiejobs.sandbox.service.content import count_of
+from kiejobs.sandbox.service.models import shuffled
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.models import Model
-    from kiejobs.sandbox.tasks import Standing, Task
+    from kiejobs.sandbox.service.models import Model
+    from kiejobs.sandbox.service.tasks import Standing, Task
 
 _ELSEWHERE = "https://forged.invalid/result.mp4"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.answers import (
+from kiejobs.sandbox.service.answers import (
     MESSAGES,
     NOT_OURS,
     UNREACHABLE,
@@ -17,21 +17,21 @@ from kiejobs.sandbox.answers import (
     plain,
     success,
 )
-from kiejobs.sandbox.files import file_answer, no_file
-from kiejobs.sandbox.wire import Response
+from kiejobs.sandbox.service.asgi import Response
+from kiejobs.sandbox.service.files import file_answer, no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiejobs.core.types import Json
-    from kiejobs.sandbox.callbacks import Callbacks
-    from kiejobs.sandbox.clock import SandboxClock
-    from kiejobs.sandbox.faults import Draws, Effect
-    from kiejobs.sandbox.jobs import Jobs
-    from kiejobs.sandbox.pace import Pace
-    from kiejobs.sandbox.tasks import Fate
-    from kiejobs.sandbox.uploads import Uploads
-    from kiejobs.sandbox.wire import Request
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.sandbox.faults.rules import Draws, Effect
+    from kiejobs.sandbox.service.asgi import Request
+    from kiejobs.sandbox.service.callbacks import Callbacks
+    from kiejobs.sandbox.service.clock import SandboxClock
+    from kiejobs.sandbox.service.jobs import Jobs
+    from kiejobs.sandbox.service.rate_limit import Pace
+    from kiejobs.sandbox.service.tasks import Fate
+    from kiejobs.sandbox.service.uploads import Uploads
 
 _NOTHING = Response(200, b"")
 _LINK_LIFE = 20 * 60

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.clock import from_iso, iso
+from kiejobs.sandbox.service.clock import from_iso, iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.types import Json
+    from kiejobs.core.document.nodes import Json
 
 _SHORTEST, _SPREAD = 40.0, 50.0  # simulated seconds; contract: "a minute or more"
 _WAITING = 0.15  # the part of its life that a task waits

@@ -13,7 +13,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.content import Content
+from kiejobs.sandbox.service.content import Content
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
-from kiejobs.sandbox.clock import iso
-from kiejobs.sandbox.content import Content
-from kiejobs.sandbox.shelf import Shelf
-from kiejobs.sandbox.stills import draw_png
-from kiejobs.sandbox.wire import Response
+from kiejobs.sandbox.samples.stills import draw_png
+from kiejobs.sandbox.service.answers import JSON_TYPE, bare, compact
+from kiejobs.sandbox.service.asgi import Response
+from kiejobs.sandbox.service.clock import iso
+from kiejobs.sandbox.service.content import Content
+from kiejobs.sandbox.service.upload_store import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kiejobs.core.types import Json
-    from kiejobs.sandbox.wire import Request
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.sandbox.service.asgi import Request
 
 _USER = "100000"
 

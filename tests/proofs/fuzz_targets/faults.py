@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.commands.loading import Wanted
-from kiejobs.core.types import Source
-from kiejobs.sandbox.fault_actions import ACTIONS
-from kiejobs.sandbox.fault_file import InvalidFaults, read_faults
+from kiejobs.app.load import Wanted
+from kiejobs.core.document.nodes import Source
+from kiejobs.sandbox.faults.actions import ACTIONS
+from kiejobs.sandbox.faults.file import InvalidFaults, read_faults
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import no_canary
 from tests.proofs.fuzz_targets import job_files

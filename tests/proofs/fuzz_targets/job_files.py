@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.commands.loading import Wanted
+from kiejobs.app.load import Wanted
+from kiejobs.app.output import Screen
 from kiejobs.commands.render import render
-from kiejobs.commands.screen import Screen
 from kiejobs.commands.validate import validate
-from kiejobs.core.errors import ExitCode, KiejobsError
+from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary
 from tests.proofs.fuzz_targets import template, template_grammar

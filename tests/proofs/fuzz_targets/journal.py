@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.journal import JOURNAL, read_journals
-from kiejobs.adapters.output_folder import OutputFolder, PathRefused
-from kiejobs.core import events as e
-from kiejobs.core.errors import JournalProblem
-from kiejobs.core.event_lines import to_json
-from kiejobs.core.expansion import Outline
-from kiejobs.core.fold import fold
-from kiejobs.core.manifest import manifest, to_bytes
-from kiejobs.core.plan import Plan
+from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
+from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.codec import to_json
+from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.manifest import manifest, to_bytes
+from kiejobs.core.plan.plan import Plan
 from tests import histories as h
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kiejobs.core.ledger import Ledger
+    from kiejobs.core.ledger.ledger import Ledger
 
 network = False
 _RUN = "run-07"

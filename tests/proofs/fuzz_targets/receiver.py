@@ -21,9 +21,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.callbacks import Receiver
+from kiejobs.adapters.callbacks.receiver import Receiver
 from kiejobs.adapters.system import Secret, SystemClock
-from kiejobs.core.callbacks import Heard, Turned, read_callback
+from kiejobs.core.ledger.callbacks import Heard, Turned, read_callback
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 

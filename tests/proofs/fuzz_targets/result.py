@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from hypothesis import strategies as st
 
-from kiejobs.adapters.artifacts import FileArtifacts
-from kiejobs.adapters.hosts import HostRule
-from kiejobs.adapters.output_folder import OutputFolder
-from kiejobs.core.output_path import UnsafePath, safe_output
-from kiejobs.core.verify import what_is_wrong_with
+from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
+from kiejobs.core.expand.output_path import UnsafePath, safe_output
+from kiejobs.core.ledger.file_checks import what_is_wrong_with
 from kiejobs.ports import Collected
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.commands.loading import Wanted, load
-from kiejobs.core.errors import InvalidJobFile, UsageProblem
-from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.app.load import Wanted, load
+from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
+from kiejobs.reports.diagnostics.text import diagnostics_text
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary
 from tests.proofs.fuzz_targets import job_files

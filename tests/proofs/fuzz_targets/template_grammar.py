@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kiejobs.core.template_sandbox import FILTERS
-from kiejobs.core.template_tests import TESTS
+from kiejobs.core.template.environment import FILTERS
+from kiejobs.core.template.tests import TESTS
 
 _NAMES = (
     *(

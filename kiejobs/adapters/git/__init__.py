@@ -1,0 +1,1 @@
+"""The repository, read through the git executable."""

@@ -1,0 +1,1 @@
+"""The web: the guarded client, which hosts may be asked, errors in words."""

@@ -1,0 +1,1 @@
+"""What verbs share: use cases that wire adapters to the core."""

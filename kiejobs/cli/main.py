@@ -1,0 +1,98 @@
+"""The door: commands, options, exit codes. Only here does the process end.
+
+In: the command line. Out: an exit code. Touches: the standard streams, and a report file when
+kiejobs itself is at fault. Heavy imports stay behind a verb: `kiejobs --help` loads click and nothing
+else.
+
+Three ways out of the error handler: expected (words and a hint), interrupted, a bug (a report file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError
+
+if TYPE_CHECKING:
+    from typing import NoReturn, TextIO
+
+
+def main() -> NoReturn:
+    """The console script's entry."""
+    code = _run()
+    _says_its_last(sys.stderr)
+    if not _says_its_last(sys.stdout):
+        code = code or ExitCode.JOURNAL
+    sys.exit(int(code))
+
+
+def _says_its_last(stream: TextIO) -> bool:
+    """Flush; what can't be said goes nowhere, else Python ends with a code of its own (120)."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
+
+
+def _run() -> int:
+    # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
+    from kiejobs.cli import job_commands as verbs  # noqa: F401, PLC0415
+    from kiejobs.cli import model_commands as model_verbs  # noqa: F401, PLC0415
+    from kiejobs.cli import record_commands as record_verbs  # noqa: F401, PLC0415
+    from kiejobs.cli.command_group import door  # noqa: PLC0415
+
+    try:
+        answer = door.main(prog_name="kiejobs", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.INVALID
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _close_broken_pipe()
+        return ExitCode.DONE
+    except KiejobsError as error:
+        return _expected(error)
+    except Exception as error:  # noqa: BLE001 - the last net
+        return _bug(error)
+    return answer if isinstance(answer, int) else ExitCode.DONE
+
+
+def _expected(error: KiejobsError) -> int:
+    from kiejobs.cli.terminal import make_screen  # noqa: PLC0415 - behind an error
+    from kiejobs.reports.diagnostics.text import diagnostics_text  # noqa: PLC0415
+    from kiejobs.reports.terminal import clean  # noqa: PLC0415
+
+    screen = make_screen()
+    if isinstance(error, InvalidJobFile):
+        screen.say(diagnostics_text(error.problems, error.lines, color=screen.color_err))
+        return error.exit_code
+    screen.say(f"error: {clean(error.message)}")
+    if error.hint:
+        screen.say(f"  help: {clean(error.hint)}")
+    return error.exit_code
+
+
+def _bug(error: Exception) -> int:
+    from kiejobs.cli.crash import write_report  # noqa: PLC0415 - behind a bug
+
+    where = write_report(error)
+    click.echo(f"kiejobs itself is at fault: {type(error).__name__}", err=True)
+    click.echo("  Nothing that was paid for is lost: run the same command again.", err=True)
+    click.echo(f"  The report is in {where}; please send it along.", err=True)
+    return ExitCode.BUG
+
+
+def _close_broken_pipe() -> None:
+    """The reader went away (`| head`): keep Python from complaining about it at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""Text with places: YAML as values that know their line and column."""

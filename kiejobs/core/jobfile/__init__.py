@@ -1,0 +1,1 @@
+"""What a person wrote: a job file's meaning, defaults merged."""

@@ -1,0 +1,1 @@
+"""The combinations of a job."""

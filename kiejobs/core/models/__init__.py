@@ -1,0 +1,1 @@
+"""What a model takes: its schema, its rules, its file fields."""

@@ -1,0 +1,1 @@
+"""What would be done, and whether it may be."""

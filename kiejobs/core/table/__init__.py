@@ -1,0 +1,1 @@
+"""Data tables: rows that are mappings, each named by its key."""

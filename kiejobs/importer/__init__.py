@@ -1,0 +1,1 @@
+"""The vendor's pages as model schemas. Only the verbs of models import it."""

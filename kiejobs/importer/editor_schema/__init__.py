@@ -1,0 +1,1 @@
+"""The schema that editors complete job files with."""

@@ -1,0 +1,1 @@
+"""From a page's text to the requests that it describes."""

@@ -1,0 +1,1 @@
+"""What importing and checking models have to say."""

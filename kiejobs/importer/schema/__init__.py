@@ -1,0 +1,1 @@
+"""Model schemas: made of fields, merged, compared."""

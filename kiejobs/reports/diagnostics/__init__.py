@@ -1,0 +1,1 @@
+"""Problems in words: for people, for GitHub, for code scanning."""

@@ -1,0 +1,1 @@
+"""A campaign's provenance in the forms that others have tools for."""

@@ -1,0 +1,1 @@
+"""What the imitated models produce."""

@@ -1,0 +1,1 @@
+"""The imitated API: routes, jobs, tasks, files."""
