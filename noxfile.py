@@ -64,5 +64,5 @@ def fmt(session: nox.Session) -> None:
 def regenerate(session: nox.Session) -> None:
     """Write anew what is generated: the job file's schema, the reference pages."""
     session.install("-q", "-e", ".")
-    session.run("python", "tests/regenerate.py")
-    session.run("python", "tests/regenerate_docs.py")
+    session.run("python", "tests/docs/regenerate.py")
+    session.run("python", "tests/docs/regenerate_docs.py")

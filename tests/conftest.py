@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.bench import Bench, judged
+from tests.support.bench import Bench, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")

@@ -24,7 +24,7 @@ from kiejobs.adapters.system import (
     upload_base,
 )
 from kiejobs.core.diagnostics import UsageProblem
-from tests.bench import PACKAGE
+from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path

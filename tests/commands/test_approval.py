@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from kiejobs.core.plan.approval import Drift, Row, digest_of, drift, is_approved, row_of
 from kiejobs.core.plan.plan import Action, Change
-from tests.bench import Bench, judged
+from tests.support.bench import Bench, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 A = Row("tea/a", "fa", 1, "16")
 B = Row("tea/b", "fb", 1, "36")

@@ -24,17 +24,19 @@ from kiejobs.importer.editor_schema.relaxed import input_schema
 from kiejobs.sandbox.samples.video import draw_video
 from kiejobs.sandbox.service.content import count_of
 from kiejobs.sandbox.service.models import Model
-from tests.bench import PACKAGE
-from tests.building import least, most
-from tests.expanding import expanded
-from tests.regenerate import JOBFILE, models
+from tests.docs.regenerate import JOBFILE, models
+from tests.support.bench import PACKAGE
+from tests.support.building import least, most
+from tests.support.expanding import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODELS = models()
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-RULES = yaml.safe_load((Path(__file__).parent / "data" / "rules.yaml").read_text(encoding="utf-8"))
+RULES = yaml.safe_load(
+    (Path(__file__).resolve().parents[1] / "data" / "rules.yaml").read_text(encoding="utf-8")
+)
 each_model = pytest.mark.parametrize("model", sorted(MODELS))
 
 

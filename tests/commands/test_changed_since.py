@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import MODEL, Bench
-from tests.clones import Clone, Origin
+from tests.support.bench import MODEL, Bench
+from tests.support.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path

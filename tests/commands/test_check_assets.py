@@ -14,16 +14,16 @@ from kiejobs.adapters.project.web_files import fetch_assets
 from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, wrong_type
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.lock_file import Asset
-from tests.bench import Bench
-from tests.judge_server import KEY
-from tests.pictures import picture, png_of
-from tests.raw_server import raw_server
+from tests.support.bench import Bench
+from tests.support.judge_server import KEY
+from tests.support.pictures import picture, png_of
+from tests.support.raw_server import raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.raw_server import RawServer, Wire
+    from tests.support.raw_server import RawServer, Wire
 
 WEBP = picture("webp")
 PNG = picture("png")

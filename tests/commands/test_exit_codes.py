@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from kiejobs.core.diagnostics import ExitCode
-from tests.bench import FAST, PACKAGE, Bench, ended
-from tests.judge_server import KEY, RECORD, Judge
+from tests.support.bench import FAST, PACKAGE, Bench, ended
+from tests.support.judge_server import KEY, RECORD, Judge
 
 Set = tuple[Bench, Judge]
 

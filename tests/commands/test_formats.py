@@ -17,7 +17,7 @@ from kiejobs.core.ledger import codec as event_lines
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.plan.plan import Action
-from tests.regenerate import SCHEMAS
+from tests.docs.regenerate import SCHEMAS
 
 HASH = "ab" * 32
 ATTEMPT = "cd" * 16

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiejobs.sandbox.service.charges import read_charges
-from tests.bench import FAST, Bench, ended, judged
-from tests.results import refused
+from tests.support.bench import FAST, Bench, ended, judged
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 Set = tuple["Bench", "Judge"]
 HOOK_KEY = "hook-key-55aa"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import MODEL, Bench
-from tests.clones import Origin
-from tests.pictures import picture
-from tests.results import refused
+from tests.support.bench import MODEL, Bench
+from tests.support.clones import Origin
+from tests.support.pictures import picture
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
     Set = tuple[Bench, Judge]
 

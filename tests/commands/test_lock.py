@@ -26,9 +26,9 @@ from kiejobs.core.plan.lock_file import (
     to_document,
 )
 from kiejobs.core.prices.table import ModelPrice, PriceLine
-from tests.bench import MODEL, Bench
-from tests.judge_server import Judge
-from tests.results import refused
+from tests.support.bench import MODEL, Bench
+from tests.support.judge_server import Judge
+from tests.support.results import refused
 
 Set = tuple[Bench, Judge]
 A, B = "a" * 64, "b" * 64

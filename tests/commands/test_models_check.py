@@ -11,14 +11,14 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.system import read_schema
 from kiejobs.importer.reports.checked import CheckedModel, check_markdown, check_text
 from kiejobs.importer.schema.changes import ModelChange
-from tests.bench import MODEL, Bench
-from tests.raw_server import raw_server
-from tests.test_model_form import ID, schema
+from tests.core.models.test_schema_check import ID, schema
+from tests.support.bench import MODEL, Bench
+from tests.support.raw_server import raw_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.bench import Ran
+    from tests.support.bench import Ran
 
 DOCUMENT = read_schema("documents/models-check.schema.json")
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import Bench
-from tests.raw_server import raw_server
-from tests.results import refused
+from tests.support.bench import Bench
+from tests.support.raw_server import raw_server
+from tests.support.results import refused
 
 if TYPE_CHECKING:
-    from tests.bench import Ran
-    from tests.raw_server import Wire
+    from tests.support.bench import Ran
+    from tests.support.raw_server import Wire
 
-PAGES = Path(__file__).parent / "data" / "pages"
+PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
 GLIDE = "schemas/models/acme/glide-2.json"
 
 

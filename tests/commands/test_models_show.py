@@ -14,14 +14,14 @@ from kiejobs.core.models.spec import read_spec
 from kiejobs.reports.models.field import field_words
 from kiejobs.reports.models.text import price_range, show_text
 from kiejobs.reports.models.view import ModelView
-from tests.bench import MODEL, Bench
-from tests.regenerate import models
-from tests.test_model_form import ID, schema
+from tests.core.models.test_schema_check import ID, schema
+from tests.docs.regenerate import models
+from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.bench import Ran
+    from tests.support.bench import Ran
 
 
 @pytest.fixture

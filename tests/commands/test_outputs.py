@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench import Bench
-from tests.results import refused
+from tests.support.bench import Bench
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import MODEL, Bench
-from tests.clones import Clone, Origin
-from tests.regenerate import models
-from tests.test_model_form import ID, schema
+from tests.core.models.test_schema_check import ID, schema
+from tests.docs.regenerate import models
+from tests.support.bench import MODEL, Bench
+from tests.support.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 Set = tuple["Bench", "Judge"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import PACKAGE, Bench, Ran, ended
+from tests.support.bench import PACKAGE, Bench, Ran, ended
 from tests.test_packaging import HEAVY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 Set = tuple["Bench", "Judge"]
 

@@ -15,8 +15,8 @@ from kiejobs.core.ledger.price_drift import PriceDrift, latest_price_drifts, pri
 from kiejobs.reports.run.markdown import report_markdown
 from kiejobs.reports.run.price_drift import drift_entry, drift_words
 from kiejobs.reports.run.view import RunView
-from tests.bench import MODEL, Bench
-from tests.results import hash_of, ledger_of, manifest_of, record, refused, reserved
+from tests.support.bench import MODEL, Bench
+from tests.support.results import hash_of, ledger_of, manifest_of, record, refused, reserved
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,10 +21,10 @@ from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journa
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.workspace import Where, open_workspace
 from kiejobs.cli.options import FAILURES
-from tests.bench import MODEL, Bench, ended, judged
 from tests.contracts.fakes import FakeClock
-from tests.judge_server import LINK, RECORD, SIGNATURE, Judge
-from tests.results import refused
+from tests.support.bench import MODEL, Bench, ended, judged
+from tests.support.judge_server import LINK, RECORD, SIGNATURE, Judge
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.bench import MODEL, Ran
-from tests.clones import Clone, Origin
-from tests.expanding import SCHEMAS
+from tests.support.bench import MODEL, Ran
+from tests.support.clones import Clone, Origin
+from tests.support.expanding import SCHEMAS
 
 if TYPE_CHECKING:
     from pathlib import Path

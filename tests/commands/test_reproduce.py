@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs.adapters.ledger.journal import utc_text
-from tests.bench import FAST, Bench
-from tests.clones import WHO, Clone, Origin
+from tests.support.bench import FAST, Bench
+from tests.support.clones import WHO, Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 Set = tuple[Bench, "Judge"]
 YEAR = timedelta(days=365)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.bench import Bench
-from tests.judge_server import Judge
+from tests.support.bench import Bench
+from tests.support.judge_server import Judge
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import FAST, Bench, Ran, ended, judged
-from tests.judge_server import KEY, RECORD, Judge
+from tests.support.bench import FAST, Bench, Ran, ended, judged
+from tests.support.judge_server import KEY, RECORD, Judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +187,15 @@ def test_a_server_that_dies_in_between_costs_one_doubt_and_no_more(tmp_path: Pat
 
 def serve(log: Path, port: int) -> tuple[subprocess.Popen[str], int]:
     """The judge's server as a process of its own, and its port."""
-    words = [sys.executable, "-m", "tests.judge_server", "--log", str(log), "--port", str(port)]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.support.judge_server",
+        "--log",
+        str(log),
+        "--port",
+        str(port),
+    ]
     environment = Bench(log.parent, "").environment()
     process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench import Bench
-from tests.judge_server import KEY, Judge
+from tests.support.bench import Bench
+from tests.support.judge_server import KEY, Judge
 
 Set = tuple[Bench, Judge]
 

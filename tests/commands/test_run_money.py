@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import PACKAGE, Bench
+from tests.support.bench import PACKAGE, Bench
 
 if TYPE_CHECKING:
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 Set = tuple["Bench", "Judge"]
 

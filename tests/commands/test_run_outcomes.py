@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import Bench, judged
-from tests.judge_server import Judge
+from tests.support.bench import Bench, judged
+from tests.support.judge_server import Judge
 
 if TYPE_CHECKING:
     from pathlib import Path

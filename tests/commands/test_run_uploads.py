@@ -17,15 +17,15 @@ from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.samples.stills import draw_png
-from tests.bench import FAST, MODEL, Bench, ended
-from tests.judge_server import KEY, Judge
-from tests.judge_uploads import UPLOAD
-from tests.raw_server import free_port
+from tests.support.bench import FAST, MODEL, Bench, ended
+from tests.support.judge_server import KEY, Judge
+from tests.support.judge_uploads import UPLOAD
+from tests.support.raw_server import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.judge_uploads import UploadHost
+    from tests.support.judge_uploads import UploadHost
 
 Set = tuple[Bench, Judge]
 

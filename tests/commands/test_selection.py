@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import Bench, bare
+from tests.support.bench import Bench, bare
 
 if TYPE_CHECKING:
-    from tests.judge_server import Judge
+    from tests.support.judge_server import Judge
 
 HERO = {"tags": ["hero"]}
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from tests.bench import Bench
-from tests.reference.cli import commands
-from tests.results import refused
+from tests.docs.reference.cli import commands
+from tests.support.bench import Bench
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from kiejobs.adapters.system import Secret
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeApi
-from tests.judge_server import KEY, Judge
-from tests.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
+from tests.support.judge_server import KEY, Judge
+from tests.support.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -12,8 +12,8 @@ from kiejobs.adapters.http.address_guard import HostRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from tests.contracts.fakes import MemoryArtifacts
-from tests.judge_replies import download, video
-from tests.judge_wire import Reply, Request, Wire
+from tests.support.judge_replies import download, video
+from tests.support.judge_wire import Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -13,7 +13,7 @@ from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import JournalRecord, fold
 from tests.contracts.fakes import FakeClock, MemoryJournal
-from tests.histories import bought, reserved, submitted
+from tests.support.histories import bought, reserved, submitted
 
 if TYPE_CHECKING:
     from pathlib import Path

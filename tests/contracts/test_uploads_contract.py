@@ -20,8 +20,8 @@ from kiejobs.core.document.nodes import LocalFile
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeUploads
-from tests.judge_server import KEY, Judge
-from tests.sandbox_stage import HEADERS, MODEL, SCHEMA
+from tests.support.judge_server import KEY, Judge
+from tests.support.sandbox_stage import HEADERS, MODEL, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION, canonical, fingerprint
-from tests.expanding import MODEL, expanded, shipped
+from tests.support.expanding import MODEL, expanded, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiejobs.core.document.nodes import Job
 
-CORPUS = Path(__file__).with_name("identity")
+CORPUS = Path(__file__).resolve().parents[1] / "data" / "identity"
 BASE = (CORPUS / "base.yaml").read_text(encoding="utf-8")
 SAME = sorted((CORPUS / "same").glob("*.yaml"))
 DIFFERS = sorted((CORPUS / "differs").glob("*.yaml"))

@@ -16,7 +16,7 @@ What a block is for stands behind its three backticks:
     text               neither code nor output: diagrams, grammars
 
 What stands between `<!-- generated: NAME -->` and `<!-- end -->` is written by
-tests/regenerate_docs.py and checked by comparing, not by running.
+tests/docs/regenerate_docs.py and checked by comparing, not by running.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"console", "yaml", "json", "python", "jinja", "csv", "sh", "text", "xml", "mermaid"}
 
 _FENCE = re.compile(r"```(\S*) *(.*)")

@@ -1,6 +1,6 @@
 """Rewrites the generated part of schemas/jobfile.schema.json from schemas/models.
 
-    python tests/regenerate.py
+    python tests/docs/regenerate.py
 
 In: the two of them, from disk. Out: the text of the job file's schema as it should be, which main()
 writes and a test compares with what is committed.
@@ -16,7 +16,7 @@ from typing import Any
 
 from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema
 
-SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"
 
 

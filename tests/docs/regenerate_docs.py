@@ -1,6 +1,6 @@
 """Rewrites what is generated in the documentation's pages.
 
-    python tests/regenerate_docs.py
+    python tests/docs/regenerate_docs.py
 
 In: the command line, the schemas, the codes: whatever the program knows best. Out: the regions
 between `<!-- generated: NAME -->` and `<!-- end -->`. Touches the pages. A test compares them.
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.doc_pages import Page, pages, regions, with_regions
-from tests.reference import (
+from tests.docs.pages import Page, pages, regions, with_regions
+from tests.docs.reference import (
     cli,
     diagnostics,
     faults,

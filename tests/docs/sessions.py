@@ -30,12 +30,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kiejobs
-from tests.doc_pages import ROOT
+from tests.docs.pages import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.doc_pages import Block, Page
+    from tests.docs.pages import Block, Page
 
 SPEED = "400"
 """Rehearsals on paper run at 20 times the real pace; here there is no one to watch."""

@@ -22,12 +22,12 @@ from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
 from kiejobs.sandbox.faults.file import read_faults
-from tests.doc_pages import LANGUAGES, ROOT, Block, Page, pages
-from tests.doc_sessions import Ids, Session, commands
-from tests.pictures import picture
-from tests.reference import diagnostics, outcomes
-from tests.regenerate import SCHEMAS
-from tests.regenerate_docs import REGIONS, regenerated
+from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
+from tests.docs.reference import diagnostics, outcomes
+from tests.docs.regenerate import SCHEMAS
+from tests.docs.regenerate_docs import REGIONS, regenerated
+from tests.docs.sessions import Ids, Session, commands
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 PAGES = {page.name: page for page in pages()}
 TELLING = [page for page in PAGES.values() if any(b.language == "console" for b in page.snippets)]
-REGENERATE = "run `nox -s regenerate`, or `python tests/regenerate_docs.py`"
-UPDATE = "see `python tests/update_docs.py`"
+REGENERATE = "run `nox -s regenerate`, or `python tests/docs/regenerate_docs.py`"
+UPDATE = "see `python tests/docs/update_docs.py`"
 
 _PICTURE = re.compile(r"\bimages/[\w-]+\.png\b")
 """A local file of a job file: each is drawn, no two alike."""

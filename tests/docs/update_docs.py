@@ -1,6 +1,6 @@
 """Refreshes what the pages show their commands to print, where it is not what they print now.
 
-    python tests/update_docs.py [PAGE...]
+    python tests/docs/update_docs.py [PAGE...]
 
 In: the pages (all, where none is named). Out: the same pages. Touches them, and temporary folders.
 Read the difference before you commit it: this tool believes the program, and you should not. Lines
@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.doc_pages import Page, pages
-from tests.doc_sessions import Session
+from tests.docs.pages import Page, pages
+from tests.docs.sessions import Session
 
 
 def main(names: list[str]) -> None:

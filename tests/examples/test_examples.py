@@ -1,6 +1,6 @@
 """Folders of job files: what each of them is expanded to, or told, to the letter.
 
-A new file needs no code: put it below tests/examples and run `python tests/update_examples.py`.
+A new file needs no code: put it below tests/examples and run `python tests/examples/update.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.update_examples import EXAMPLES, expectation
+from tests.examples.update import EXAMPLES, expectation
 
 if TYPE_CHECKING:
     from pathlib import Path

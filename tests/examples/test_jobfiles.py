@@ -16,16 +16,16 @@ from kiejobs.adapters.system import IncludeFolder
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.file_fields import media_type_of
-from tests.bench import PACKAGE
-from tests.expanding import expanded, structure
-from tests.regenerate import JOBFILE, models
+from tests.docs.regenerate import JOBFILE, models
+from tests.support.bench import PACKAGE
+from tests.support.expanding import expanded, structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Job
 
-FOLDER = Path(__file__).resolve().parent.parent / "jobfiles"
+FOLDER = Path(__file__).resolve().parents[2] / "jobfiles"
 FILES = sorted(FOLDER.glob("*.yaml"))
 VIDEOS = {
     "espresso": 8,

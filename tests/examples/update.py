@@ -1,6 +1,6 @@
 """Rewrites what tests/examples expects, from what kiejobs says now.
 
-    python tests/update_examples.py
+    python tests/examples/update.py
 
 In: the job files below tests/examples. Out: beside each valid one its requests as `.jsonl`, beside each
 invalid one its problems as `.txt`. Read the difference before you commit it: a changed fingerprint buys
@@ -16,9 +16,9 @@ from pathlib import Path
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.adapters.system import IncludeFolder
-from tests.expanding import Expanded, expanded
+from tests.support.expanding import Expanded, expanded
 
-EXAMPLES = Path(__file__).resolve().parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def main() -> None:

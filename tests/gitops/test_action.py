@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.doc_pages import ROOT
-from tests.forge import KEY, Forge, git, served
+from tests.docs.pages import ROOT
+from tests.support.forge import KEY, Forge, git, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

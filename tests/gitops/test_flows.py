@@ -16,8 +16,8 @@ import yaml
 import kiejobs
 from kiejobs.adapters.system import schema_folder
 from kiejobs.commands.init import FLOWS
-from tests.bench import PACKAGE
-from tests.doc_pages import ROOT
+from tests.docs.pages import ROOT
+from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.forge import KEY, Forge, git, served
+from tests.support.forge import KEY, Forge, git, served
 
 if TYPE_CHECKING:
     import subprocess

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema, structural_schema
-from tests.regenerate import JOBFILE, models, regenerated
+from tests.docs.regenerate import JOBFILE, models, regenerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -332,7 +332,7 @@ def test_every_field_has_words_for_a_hover() -> None:
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    stale = "schemas/jobfile.schema.json is stale: run `python tests/regenerate.py`"
+    stale = "schemas/jobfile.schema.json is stale: run `python tests/docs/regenerate.py`"
     assert JOBFILE.read_text(encoding="utf-8") == regenerated(), stale
 
 

@@ -16,9 +16,9 @@ from kiejobs.core.document.wording import FORMATS
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.reading.page import ImportedModel, PageReading, read_page
-from tests.regenerate import SCHEMAS
+from tests.docs.regenerate import SCHEMAS
 
-PAGES = Path(__file__).parent / "data" / "pages"
+PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
 FORM = json.loads((SCHEMAS / "model.schema.json").read_text(encoding="utf-8"))
 WORDS = {"title", "description", "x-kiejobs-note"}
 

@@ -12,8 +12,8 @@ from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.reports.change_messages import change_words
 from kiejobs.importer.schema.changes import model_changes
-from tests.regenerate import models
-from tests.test_model_form import ID, schema
+from tests.core.models.test_schema_check import ID, schema
+from tests.docs.regenerate import models
 
 TEXT = {"type": "string"}
 URL = {"type": "string", "format": "uri"}

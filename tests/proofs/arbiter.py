@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.service.tasks import Task
-    from tests.bench import Bench
     from tests.proofs.served import Served
+    from tests.support.bench import Bench
 
 
 class Arbiter:

@@ -28,10 +28,10 @@ from kiejobs.app.load import Wanted, load
 from kiejobs.core.diagnostics import InvalidJobFile, Place
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.table.table import read_table
-from tests.bench import MODEL
-from tests.expanding import SCHEMAS
-from tests.peak_memory import peak_bytes
 from tests.proofs.figures import tell, words
+from tests.support.bench import MODEL
+from tests.support.expanding import SCHEMAS
+from tests.support.peak_memory import peak_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,8 +22,8 @@ from kiejobs.sandbox.samples.stills import draw_png
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serving
-from tests.bench import MODEL, Bench, Ran, ended
 from tests.proofs.syscalls import calls, watching
+from tests.support.bench import MODEL, Bench, Ran, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import Bench, judged
-from tests.judge_server import Judge
-from tests.judge_tasks import accepted
 from tests.proofs.figures import tell, words
+from tests.support.bench import Bench, judged
+from tests.support.judge_server import Judge
+from tests.support.judge_tasks import accepted
 
 CREATES_IN_FLIGHT = 4
 _QUICK = ("--poll", "30ms", "--rate", "12/200ms")  # short pauses after a 429

@@ -25,9 +25,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import Bench, Ran, ended
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
+from tests.support.bench import Bench, Ran, ended
 
 HOURS = (0, 5, -5, -30, 30, 1, -1)
 _FAR = (5, -30)

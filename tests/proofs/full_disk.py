@@ -34,8 +34,8 @@ from tests.proofs.syscalls import MISSING, calls, has_strace
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.bench import Ran
     from tests.proofs.campaign import Shop
+    from tests.support.bench import Ran
 
 _AT_ONCE = 2
 _IN_WORDS = {0, 1, 4, 7, 8}

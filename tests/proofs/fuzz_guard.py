@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.peak_memory import peak_bytes
+from tests.support.peak_memory import peak_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,9 +22,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
-from tests.peak_memory import peak_bytes
 from tests.proofs.fuzz_guard import Broken, Guard, plant
 from tests.proofs.fuzz_targets import target_named
+from tests.support.peak_memory import peak_bytes
 
 _BATCH = 200
 _SECONDS_SMALLER = 5.0

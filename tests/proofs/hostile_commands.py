@@ -15,9 +15,9 @@ from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serving
-from tests.bench import Bench
 from tests.proofs.hostile_cases import FRAMINGS
 from tests.proofs.tcp_proxy import Line, Proxy, calm, proxying
+from tests.support.bench import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable

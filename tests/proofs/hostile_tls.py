@@ -23,7 +23,7 @@ from tests.proofs.hostile_cases import NOT_SENT, NOT_TOLD, TOLD, Case
 from tests.proofs.hostile_exchanges import Creates, judge_creates
 from tests.proofs.hostile_stage import ALL_THE_TIME, HURRIED, Stage
 from tests.proofs.tcp_proxy import Line, calm, deaf, proxying
-from tests.raw_server import free_port
+from tests.support.raw_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,8 +25,8 @@ from kiejobs.sandbox.service.charges import Charges
 from kiejobs.sandbox.service.content import make_content
 from kiejobs.sandbox.service.models import Model
 from kiejobs.sandbox.service.tasks import standing
-from tests.bench import MODEL
 from tests.proofs.machine_life import SENDING, Epoch
+from tests.support.bench import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

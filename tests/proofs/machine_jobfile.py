@@ -13,8 +13,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.bench import MODEL
 from tests.proofs.machine_model import Row
+from tests.support.bench import MODEL
 
 NAMES = ("pour", "steam", "crema")
 PROMPTS = ("a cup", "a cloud", "a spoon", "a saucer")

@@ -27,9 +27,9 @@ from kiejobs.app.load import Loaded, Wanted, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.service.tasks import HEALTHY, Task
-from tests.bench import MODEL, Bench
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
+from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.service.clock import from_iso
-from tests.bench import MODEL, Bench
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
+from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

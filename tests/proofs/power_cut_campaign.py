@@ -20,9 +20,9 @@ import httpx
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serving
-from tests.bench import FAST, Bench
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Recorder
+from tests.support.bench import FAST, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

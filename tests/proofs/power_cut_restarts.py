@@ -24,7 +24,6 @@ from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
 from kiejobs.ports import Collected
 from kiejobs.sandbox.service.charges import read_charges
-from tests.bench import FAST, Bench
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
     address,
@@ -35,6 +34,7 @@ from tests.proofs.power_cut_campaign import (
     tree_of,
 )
 from tests.proofs.power_cut_checks import Checker, final_files
+from tests.support.bench import FAST, Bench
 
 if TYPE_CHECKING:
     from tests.proofs.disk_model import Tree

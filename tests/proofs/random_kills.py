@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from kiejobs.sandbox.samples.stills import draw_png
-from tests.bench import MODEL, Bench
 from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words
 from tests.proofs.random_faults import RULES
 from tests.proofs.served import Served
+from tests.support.bench import MODEL, Bench
 
 CREATES_IN_FLIGHT = 4
 UPLOADS_IN_FLIGHT = 4

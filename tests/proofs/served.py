@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serve
-from tests.bench import PACKAGE
+from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

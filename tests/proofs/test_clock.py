@@ -27,10 +27,10 @@ from kiejobs.core.plan.selection import read_selection
 from kiejobs.runner import Runner, Settings, Spending
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.charges import read_charges
-from tests.bench import MODEL, Bench
 from tests.contracts.fakes import Told
 from tests.proofs.clock import library, set_clock
 from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
+from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

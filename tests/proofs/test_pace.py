@@ -21,10 +21,10 @@ from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Runner, Settings, Spending
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
-from tests.bench import MODEL
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing
 from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
+from tests.support.bench import MODEL
 
 if TYPE_CHECKING:
     from pathlib import Path

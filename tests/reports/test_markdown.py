@@ -18,7 +18,7 @@ from kiejobs.reports.markdown import LIMIT, Room, cell, code, fenced, marker
 from kiejobs.reports.plan.markdown import PlanMarkdown
 from kiejobs.reports.run.markdown import report_markdown
 from kiejobs.reports.run.view import RunView
-from tests.results import (
+from tests.support.results import (
     HOSTILE,
     LONG,
     harmless,

@@ -26,7 +26,7 @@ from kiejobs.reports.terminal import (
     shortened_left,
     width,
 )
-from tests.results import HOSTILE, harmless, uncolored
+from tests.support.results import HOSTILE, harmless, uncolored
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

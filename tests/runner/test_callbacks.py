@@ -28,7 +28,7 @@ from tests.contracts.fakes import (
     MemoryJournal,
     Told,
 )
-from tests.histories import BROKEN
+from tests.support.histories import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

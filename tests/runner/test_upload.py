@@ -25,8 +25,8 @@ from tests.contracts.fakes import (
     Told,
     url_of,
 )
-from tests.histories import upload
-from tests.test_runner import HEADER, UNREACHABLE, job, submit
+from tests.runner.test_run import HEADER, UNREACHABLE, job, submit
+from tests.support.histories import upload
 
 if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Job

@@ -21,9 +21,11 @@ from kiejobs.sandbox.faults.rules import Draws
 from kiejobs.sandbox.service.asgi import ConnectionLost
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
-from tests.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body
+from tests.support.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "schemas/faults.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).resolve().parents[2] / "schemas/faults.schema.json").read_text()
+)
 EDITOR = Draft202012Validator(SCHEMA)
 CODES = [400, 401, 402, 404, 422, 429, 433, 455, 500, 501, 505]
 

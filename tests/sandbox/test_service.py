@@ -25,7 +25,7 @@ from kiejobs.sandbox.service.callbacks import NotDelivered, is_loopback
 from kiejobs.sandbox.service.charges import Charges, read_charges
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
-from tests.sandbox_stage import (
+from tests.support.sandbox_stage import (
     CREATE,
     HEADERS,
     INPUT,
@@ -38,7 +38,7 @@ from tests.sandbox_stage import (
     create_body,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys\n"
         "from kiejobs.sandbox.service.clock import RealClock\n"
-        "from tests.sandbox_stage import Stage\n"
+        "from tests.support.sandbox_stage import Stage\n"
         "stage = Stage(pathlib.Path(sys.argv[1]), clock=RealClock(), speed=1e6)\n"
         "for _ in range(10):\n"
         "    stage.made()\n"

@@ -15,7 +15,7 @@ import pytest
 
 from kiejobs import ports
 from kiejobs.adapters.kie.client import request_bytes
-from tests.replay import played_back
+from tests.support.replay import played_back
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api"
 RECORDINGS = [
@@ -50,7 +50,7 @@ def test_the_adapter_reads_a_recording_as_what_it_is(number: int) -> None:
 def test_what_was_sent_is_recognised_in_what_recordinfo_says() -> None:
     """Each recorded create with a later record: the check behind `resolve --task` accepts it."""
     from kiejobs.core.ledger.task_match import mismatch  # noqa: PLC0415 - beside what it is used for
-    from tests.test_evidence import attempt_of  # noqa: PLC0415
+    from tests.core.ledger.test_task_match import attempt_of  # noqa: PLC0415
 
     sent = {
         json.loads(r["response_body"])["data"]["taskId"]: json.loads(r["request_body"])

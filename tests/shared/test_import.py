@@ -19,7 +19,7 @@ from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.page import ImportedModel, read_page
 from kiejobs.importer.reading.text import documents_of
 from kiejobs.importer.schema.merge import merged
-from tests.regenerate import SCHEMAS, models
+from tests.docs.regenerate import SCHEMAS, models
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api" / "openapi"
 PAGES = sorted(path.relative_to(API).as_posix() for path in API.rglob("*.md"))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.mirror import differences, mirror_facts, response_name, unexplained
-from tests.regenerate import SCHEMAS, models
-from tests.vendor_pages import page_facts
+from tests.docs.regenerate import SCHEMAS, models
+from tests.support.mirror import differences, mirror_facts, response_name, unexplained
+from tests.support.vendor_pages import page_facts
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api"
 MODEL = "bytedance/v1-pro-fast-image-to-video"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.bench import Bench
+from tests.support.bench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

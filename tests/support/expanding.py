@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.local_files import LocalFiles
     from kiejobs.core.matrix.load_axes import DataFiles
 
-SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 MODEL = "bytedance/v1-pro-fast-image-to-video"
 
 

@@ -29,11 +29,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.judge_calls import Calls
-from tests.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
-from tests.judge_tasks import Task, accepted, listed, state_of, words_of
-from tests.judge_uploads import UPLOAD, UploadHost
-from tests.judge_wire import DROP, Reply, Request, Wire
+from tests.support.judge_calls import Calls
+from tests.support.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
+from tests.support.judge_tasks import Task, accepted, listed, state_of, words_of
+from tests.support.judge_uploads import UPLOAD, UploadHost
+from tests.support.judge_wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -269,7 +269,7 @@ class Judge:
 
 
 def main() -> None:
-    """Serve until killed: `python -m tests.judge_server --log FILE --port N [--chaos SEED]`."""
+    """Serve until killed: `python -m tests.support.judge_server --log FILE --port N [--chaos SEED]`."""
     words = argparse.ArgumentParser()
     words.add_argument("--log", type=Path, required=True)
     words.add_argument("--port", type=int, default=0)

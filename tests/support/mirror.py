@@ -1,6 +1,6 @@
 """Compares our mirror of a model with the facts of the vendor's page, keyword by keyword.
 
-In: the facts of a page (tests/vendor_pages.py), our schemas of the request and its answer. Out:
+In: the facts of a page (tests/support/vendor_pages.py), our schemas of the request and its answer. Out:
 differences, and which of them no reason allows. Every allowance says why, and covers no more than
 it needs to.
 """
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.vendor_pages import Facts, schema_facts
+from tests.support.vendor_pages import Facts, schema_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import anyio
 from kiejobs import ports
 from kiejobs.adapters.kie.client import CREATE_PATH, CREDIT_PATH, RECORD_PATH, KieApi
 from kiejobs.adapters.system import Secret
-from tests.raw_server import Wire, raw_server
+from tests.support.raw_server import Wire, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]泡\u202etxt\x9b31m\nnext\r\ud800\ufeff\U000e0041\uffff"
 LONG = "steam rises over the cup, " * 400
 RUN = "20261122T073600Z-1f0a2b"

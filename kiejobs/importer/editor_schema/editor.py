@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kiejobs.importer.editor_schema.relaxed import Schema
 
-GENERATED = "Generated from schemas/models by tests/regenerate.py: edit the models, not this."
+GENERATED = "Generated from schemas/models by tests/docs/regenerate.py: edit the models, not this."
 
 
 def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Schema:

@@ -32,8 +32,8 @@ from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import NotDelivered
 from kiejobs.sandbox.service.serve import serving
-from tests.bench import PACKAGE
-from tests.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body
+from tests.support.bench import PACKAGE
+from tests.support.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from kiejobs.adapters.http.address_guard import HostRefused, HostRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
-from tests.judge_replies import video
-from tests.judge_wire import Reply, Request, Wire
+from tests.support.judge_replies import video
+from tests.support.judge_wire import Reply, Request, Wire
 
 if TYPE_CHECKING:
     from pathlib import Path

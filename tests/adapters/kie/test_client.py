@@ -13,7 +13,7 @@ from kiejobs import ports
 from kiejobs.adapters.kie.client import KieApi, Patience, request_bytes
 from kiejobs.adapters.system import Secret
 from kiejobs.core.diagnostics import JournalProblem
-from tests.raw_server import RawServer, Wire, free_port, raw_server
+from tests.support.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable

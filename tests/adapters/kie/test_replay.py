@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from kiejobs import ports
-from tests.replay import played_back
+from tests.support.replay import played_back
 
 EXCHANGES = [
     json.loads(line)
-    for line in (Path(__file__).parent / "data" / "exchanges.jsonl").read_text().splitlines()
+    for line in (Path(__file__).resolve().parents[2] / "data" / "exchanges.jsonl")
+    .read_text()
+    .splitlines()
 ]
 
 

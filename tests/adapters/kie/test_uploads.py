@@ -19,7 +19,7 @@ from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.document.nodes import LocalFile
-from tests.raw_server import RawServer, Wire, free_port, raw_server
+from tests.support.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable

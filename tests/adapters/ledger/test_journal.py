@@ -21,10 +21,10 @@ from kiejobs.adapters.ledger.journal import (
 )
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import Planned, RunFinished
-from tests.bench import PACKAGE
 from tests.contracts.fakes import FakeClock
 from tests.contracts.test_journal_contract import HEADER
-from tests.histories import bought, reserved
+from tests.support.bench import PACKAGE
+from tests.support.histories import bought, reserved
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 
 from kiejobs.adapters.ledger.run_lock import RunsLock, holder, live_run, manifests_lock
 from kiejobs.core.diagnostics import JournalProblem
-from tests.bench import PACKAGE
+from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

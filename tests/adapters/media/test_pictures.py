@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kiejobs.adapters.media.pictures import MOST_PIXELS, Pixels, look_at
-from tests.bench import PACKAGE
-from tests.pictures import picture, png_of, slow_jpeg, webp_of
+from tests.support.bench import PACKAGE
+from tests.support.pictures import picture, png_of, slow_jpeg, webp_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 FORMS = ("png", "jpeg", "webp", "gif", "bmp")
 
 
@@ -64,7 +64,7 @@ def test_a_large_canvas_takes_no_memory(tmp_path: Path) -> None:
     bomb.write_bytes(webp_of(16_383, 16_383))
     words = (
         "import sys; from kiejobs.adapters.media.pictures import look_at;"
-        "from tests.peak_memory import peak_bytes;"
+        "from tests.support.peak_memory import peak_bytes;"
         "print(look_at(open(sys.argv[1], 'rb'), 'image/webp', decode=True));"
         "print(peak_bytes() // 2**20)"
     )

@@ -21,8 +21,8 @@ from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.document.nodes import FileRecord
 from kiejobs.core.expand.output_path import beside, safe_output
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
-from tests.judge_replies import video
-from tests.judge_wire import DROP, Reply, Request, Wire
+from tests.support.judge_replies import video
+from tests.support.judge_wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from tests.expanding import MODEL, Expanded, expanded, line
+from tests.support.expanding import MODEL, Expanded, expanded, line
 
 TINY: dict[str, Any] = {
     "type": "object",

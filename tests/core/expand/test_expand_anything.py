@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.fingerprint import fingerprint
-from tests.expanding import Expanded, expanded
-from tests.test_expand import PAIR, TINY
+from tests.core.expand.test_expand import PAIR, TINY
+from tests.support.expanding import Expanded, expanded
 
 MODELS = {"example/tiny": TINY, "example/pair": PAIR}
 

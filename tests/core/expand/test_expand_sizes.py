@@ -16,10 +16,10 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.plan.plan import Plan
 from kiejobs.core.table.table import read_table
-from tests.beside import Beside
-from tests.expanding import MODEL, Expanded, expanded
+from tests.support.beside import Beside
+from tests.support.expanding import MODEL, Expanded, expanded
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def large(rows: int, prompt: str) -> str:
@@ -47,8 +47,8 @@ def plan_of(made: Expanded) -> Plan:
 
 
 IN_A_PROCESS_OF_ITS_OWN = """
-from tests.peak_memory import peak_bytes
-from tests.test_expand_sizes import expanded, large, plan_of
+from tests.support.peak_memory import peak_bytes
+from tests.core.expand.test_expand_sizes import expanded, large, plan_of
 
 expanded(large(1, "x"))
 before = peak_bytes()

@@ -17,11 +17,11 @@ from kiejobs.core.expand.local_files import NoFile, is_address, path_of, unfit
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.file_fields import FileRule
 from kiejobs.importer.fields.files import other_schemes
-from tests.expanding import MODEL, expanded
-from tests.pictures import picture
+from tests.support.expanding import MODEL, expanded
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
-    from tests.expanding import Expanded
+    from tests.support.expanding import Expanded
 
 CUP = picture("png", (640, 480))
 POUR = picture("webp", (64, 48))

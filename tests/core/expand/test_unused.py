@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import Bench
-from tests.expanding import MODEL, Expanded, expanded, line
+from tests.support.bench import Bench
+from tests.support.expanding import MODEL, Expanded, expanded, line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import MODEL, Bench
+from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
     from pathlib import Path

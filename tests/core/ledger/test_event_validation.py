@@ -11,7 +11,7 @@ import pytest
 from kiejobs.core.document.nodes import FileRecord
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.event_validation import ill_formed
-from tests import histories as h
+from tests.support import histories as h
 
 FILE = FileRecord("a.mp4", "ab" * 32, 9, "video/mp4", "https://files.example.com/x")
 

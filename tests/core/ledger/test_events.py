@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kiejobs.core.ledger import codec as event_lines
 from kiejobs.core.ledger import events as e
 from kiejobs.core.money import money
-from tests.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
+from tests.support.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.events import Event

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiejobs.core.document.nodes import FileRecord, State
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
-from tests.histories import (
+from tests.support.histories import (
     BROKEN,
     BUSY,
     ORIGIN,

@@ -11,7 +11,7 @@ from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.events import Reserved
 from kiejobs.core.ledger.ledger import Attempt
 from kiejobs.core.ledger.task_match import mismatch
-from tests.histories import upload
+from tests.support.histories import upload
 
 SENT = {"prompt": "p", "duration": "6", "sound": True, "urls": ["https://a"]}
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.core.matrix.glob_axis import BadGlob, glob_names, is_match
 from kiejobs.core.matrix.load_axes import NO_DATA
-from tests.beside import Beside
-from tests.expanding import MODEL, Expanded, expanded
+from tests.support.beside import Beside
+from tests.support.expanding import MODEL, Expanded, expanded
 
 if TYPE_CHECKING:
     from pathlib import Path

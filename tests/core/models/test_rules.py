@@ -15,7 +15,7 @@ from kiejobs.core.models.rules import fields_named, rules_of
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.importer.editor_schema.relaxed import input_schema
-from tests.expanding import expanded
+from tests.support.expanding import expanded
 
 NAMES = ("a", "b", "c", "d")
 URL = "https://example.com/a.png"

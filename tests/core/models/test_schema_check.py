@@ -14,7 +14,7 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.safe_regex import untamed
 from kiejobs.core.models.schema_check import MOST_PROBLEMS, read_model
 from kiejobs.core.models.spec import read_spec
-from tests.regenerate import models
+from tests.docs.regenerate import models
 
 if TYPE_CHECKING:
     from collections.abc import Callable

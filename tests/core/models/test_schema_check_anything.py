@@ -18,8 +18,8 @@ from kiejobs.importer.schema.merge import merged
 from kiejobs.reports.models.text import list_text, show_document, show_text
 from kiejobs.reports.models.view import ModelView
 from kiejobs.sandbox.service.models import Model
-from tests.regenerate import models
-from tests.test_model_form import ID, reading, schema
+from tests.core.models.test_schema_check import ID, reading, schema
+from tests.docs.regenerate import models
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

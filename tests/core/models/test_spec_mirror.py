@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.document.wording import FORMATS
-from tests.mirror import (
+from tests.docs.regenerate import SCHEMAS, models
+from tests.support.mirror import (
     ABSENT,
     ALLOWED,
     Difference,
@@ -20,10 +21,9 @@ from tests.mirror import (
     response_name,
     unexplained,
 )
-from tests.regenerate import SCHEMAS, models
-from tests.vendor_pages import file_facts, page_facts
+from tests.support.vendor_pages import file_facts, page_facts
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 MODEL = "bytedance/v1-pro-fast-image-to-video"
 EXCHANGES = [
     json.loads(line) for line in (DATA / "exchanges.jsonl").read_text(encoding="utf-8").splitlines()

@@ -14,7 +14,7 @@ from kiejobs.core.ledger.retention import expires_at, is_past_safety, submitted_
 from kiejobs.core.plan.canary import canaries, job_address
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import FailureLimit
-from tests.histories import BROKEN, bought, journal, reserved, submitted
+from tests.support.histories import BROKEN, bought, journal, reserved, submitted
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt

@@ -16,7 +16,7 @@ from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.status import RESULTS, STATES
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
 from kiejobs.core.plan.selection import read_selection
-from tests.histories import (
+from tests.support.histories import (
     BROKEN,
     BUSY,
     MODEL,

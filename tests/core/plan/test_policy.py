@@ -17,8 +17,8 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expansion import Outline
 from kiejobs.core.plan.policy import NO_POLICY, Policy, read_policy
 from kiejobs.core.plan.policy_rules import Audit
-from tests.reference.cli import commands
-from tests.regenerate import SCHEMAS
+from tests.docs.reference.cli import commands
+from tests.docs.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.status import RESULTS, STATES
 from kiejobs.core.plan.selection import KEYS, Selectable, read_selection
-from tests.doc_pages import ROOT
+from tests.docs.pages import ROOT
 
 JOBS = [
     Selectable("tea/pour[d=5,r=720p]", "pour", ("hero",), (("d", "5"), ("r", "720p"))),

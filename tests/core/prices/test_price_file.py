@@ -14,7 +14,7 @@ from kiejobs.adapters.project.price_files import Prices, prices_in_force, read_p
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.diagnostics import Problems, UsageProblem
 from kiejobs.core.prices.table import PriceLine, PriceTable
-from tests.expanding import line as told
+from tests.support.expanding import line as told
 
 MODEL = "bytedance/v1-pro-fast-image-to-video"
 REST = "source: our invoice, date: 2026-11-03"

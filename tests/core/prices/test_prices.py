@@ -18,7 +18,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.prices.checks import check_prices
 from kiejobs.core.prices.file import read_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from tests.expanding import line as told
+from tests.support.expanding import line as told
 
 SECOND = ModelPrice(
     "acme/clip",

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.local_files import LocalFolder
-from tests.beside import Beside
-from tests.expanding import MODEL, SCHEMAS, Expanded, expanded
+from tests.support.beside import Beside
+from tests.support.expanding import MODEL, SCHEMAS, Expanded, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiejobs.cli.command_group import door
-from tests.reference.markdown import code, codes, table
+from tests.docs.reference.markdown import code, codes, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

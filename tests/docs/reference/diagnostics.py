@@ -24,7 +24,7 @@ from kiejobs.sandbox.faults.file import read_faults
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "diagnostics"
+EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "diagnostics"
 
 WITHOUT_EXAMPLE = {
     "file-unreadable": "it takes a repository",

@@ -9,8 +9,8 @@ import json
 from typing import TYPE_CHECKING
 
 from kiejobs.sandbox.faults.actions import ACTIONS
-from tests.reference.markdown import Schema, code, codes, fields_table, table
-from tests.regenerate import SCHEMAS
+from tests.docs.reference.markdown import Schema, code, codes, fields_table, table
+from tests.docs.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.reference.markdown import Schema, fields_table, resolved
-from tests.regenerate import SCHEMAS
+from tests.docs.reference.markdown import Schema, fields_table, resolved
+from tests.docs.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from pathlib import Path

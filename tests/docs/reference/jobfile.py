@@ -25,8 +25,8 @@ from kiejobs.core.template.list_filters import LIST_FILTERS
 from kiejobs.core.template.tests import TESTS
 from kiejobs.core.template.text_filters import TEXT_FILTERS
 from kiejobs.importer.editor_schema.editor import structural_schema
-from tests.reference.markdown import Schema, code, codes, kind, resolved, table
-from tests.regenerate import JOBFILE
+from tests.docs.reference.markdown import Schema, code, codes, kind, resolved, table
+from tests.docs.regenerate import JOBFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.core.models.rules import rules_of
 from kiejobs.core.money import money
-from tests.reference.markdown import Schema, code, codes, kind, table
-from tests.regenerate import models as all_models
+from tests.docs.reference.markdown import Schema, code, codes, kind, table
+from tests.docs.regenerate import models as all_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

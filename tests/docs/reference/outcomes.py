@@ -9,7 +9,7 @@ import json
 
 from kiejobs.adapters.kie.create_response import create_outcome
 from kiejobs.core.diagnostics import ExitCode
-from tests.reference.markdown import code, table
+from tests.docs.reference.markdown import code, table
 
 EXIT_CODES = {
     ExitCode.DONE: ("All done, or there was nothing to do.", "Nothing."),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.reference.markdown import KEYS, Schema, key_rows, kind, resolved, table
-from tests.regenerate import SCHEMAS
+from tests.docs.reference.markdown import KEYS, Schema, key_rows, kind, resolved, table
+from tests.docs.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from tests.reference.markdown import KEYS, Schema, code, key_rows, kind, table
-from tests.regenerate import SCHEMAS
+from tests.docs.reference.markdown import KEYS, Schema, code, key_rows, kind, table
+from tests.docs.regenerate import SCHEMAS
 
 
 def keys() -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.docs.reference.markdown import code, table
 from tests.proofs.figures import FOLDER
-from tests.reference.markdown import code, table
 
 
 def proofs() -> str:

@@ -25,9 +25,9 @@ from kiejobs.core.ledger.codec import to_json
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.plan.plan import Plan
-from tests import histories as h
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
+from tests.support import histories as h
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
 from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import clean, width
-from tests.results import HOSTILE, harmless, refused, uncolored
+from tests.support.results import HOSTILE, harmless, refused, uncolored
 
 NAME = "jobfiles/tea.yaml"
 LINES = {NAME: ["version: 1", "jobs:", "  pour:", "\tprompt: 浓缩 {{ vars.brnad }}", "  pour: {}"]}

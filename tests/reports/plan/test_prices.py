@@ -13,8 +13,8 @@ from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.reports.plan.markdown import PlanMarkdown
 from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
 from kiejobs.reports.plan.text import PlanJson, PlanText
-from tests.results import totals_of
-from tests.test_reports_plan import DIGEST, DONE, NEW
+from tests.reports.plan.test_text import DIGEST, DONE, NEW
+from tests.support.results import totals_of
 
 TODAY = date(2026, 11, 22)
 

@@ -14,7 +14,7 @@ from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.paint import Paint
 from kiejobs.reports.plan.text import PlanJson, PlanText
 from kiejobs.reports.terminal import width
-from tests.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
+from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

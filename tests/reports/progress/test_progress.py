@@ -12,7 +12,7 @@ import pytest
 
 from kiejobs.reports.progress.lines import LineProgress, QuietStream, make_progress
 from kiejobs.reports.progress.live import LiveProgress
-from tests.results import HOSTILE, harmless, uncolored
+from tests.support.results import HOSTILE, harmless, uncolored
 
 
 def lines(*told: tuple[str, ...], total: int = 3, color: bool = False) -> list[str]:

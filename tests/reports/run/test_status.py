@@ -24,7 +24,7 @@ from kiejobs.reports.run.checks import (
     verify_text,
 )
 from kiejobs.reports.run.status import StatusView, status_document, status_text
-from tests.results import (
+from tests.support.results import (
     HOSTILE,
     RUN,
     harmless,

@@ -18,7 +18,7 @@ from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.text import report_document, report_text
 from kiejobs.reports.run.view import RunView
-from tests.results import (
+from tests.support.results import (
     HOSTILE,
     RUN,
     harmless,
