@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from kiejobs.core.document.nodes import FileRecord, Json, LocalFile
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.events import Event
+    from kiejobs.core.ledger.records import FileRecord
 
 __all__ = [
     "Accepted",

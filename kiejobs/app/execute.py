@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
-    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change

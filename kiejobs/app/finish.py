@@ -12,10 +12,10 @@ from kiejobs.adapters.ledger.journal import read_journal
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.run_view import Ending, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed
 from kiejobs.core.ledger.manifest import manifest
+from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.text import report_document, report_text

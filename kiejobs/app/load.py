@@ -21,7 +21,6 @@ from kiejobs.core.expand.expand import Expansion, expand
 from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
 from kiejobs.core.jobfile.variables import given_variables
 from kiejobs.core.template.template import Templates
-from kiejobs.importer.editor_schema.editor import structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,7 +154,7 @@ def _expand(
     models: KnownModels,
 ) -> Expansion | None:
     problems = models.problems
-    structure = structural_schema(read_schema("jobfile.schema.json"))
+    structure = read_schema("jobfile.structure.json")
     jobfile = read_jobfile(document, structure, problems)
     if jobfile is None:
         return None

@@ -15,7 +15,7 @@ import anyio
 from kiejobs.adapters.system import api_base, read_source
 from kiejobs.app.load import variables_of
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
-from kiejobs.core.models.file_fields import wanted_files
+from kiejobs.core.expand.web_files import wanted_files
 from kiejobs.core.plan.lock_changes import differences
 from kiejobs.core.plan.lock_file import Asset, Lock, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import difference
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.project.web_files import Found
     from kiejobs.app.load import Loaded, Wanted
     from kiejobs.app.output import Screen
-    from kiejobs.core.document.nodes import LocalFile
+    from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.models.file_fields import FileRule
     from kiejobs.core.plan.lock_changes import Explain

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.retention import submitted_at
 from kiejobs.core.plan.plan import Action, Change
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
 from kiejobs.core.expand.local_files import refs_in
-from kiejobs.core.expand.output_path import beside
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Action
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.load import Loaded
     from kiejobs.app.workspace import Workspace
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
@@ -46,7 +45,7 @@ def job_by_number(
         ours = taken.get(job.output, job.fingerprint) == job.fingerprint
         if ours and job.output not in foreign:
             return job
-        return replace(job, output=beside(job.output, job.fingerprint))
+        return replace(job, output=sibling_path(job.output, job.fingerprint))
 
     return job_of
 

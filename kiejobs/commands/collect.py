@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.app.load import Wanted
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Where, Workspace
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
     from kiejobs.runner import Settings
 
 

@@ -12,8 +12,8 @@ from kiejobs.adapters.ledger.run_lock import live_run
 from kiejobs.app.records import Records, find_run, manifest_path, rebuild_manifests
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.checks import Damage, verify_document, verify_text
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Where, Workspace
-    from kiejobs.core.document.nodes import FileRecord
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.records import FileRecord
 
     Look = Callable[[Attempt, FileRecord], str | None]
 

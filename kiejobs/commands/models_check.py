@@ -13,7 +13,7 @@ from kiejobs.adapters.http.pages import is_url, page_text
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.core.urls import bare
-from kiejobs.importer.reading.page import read_page
+from kiejobs.importer.page import read_page
 from kiejobs.importer.reports.checked import (
     CheckedModel,
     check_document,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.importer.reading.page import ImportedModel
+    from kiejobs.importer.page import ImportedModel
 
 
 def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:

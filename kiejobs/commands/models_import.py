@@ -19,7 +19,7 @@ from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.core.urls import bare
-from kiejobs.importer.reading.page import read_page
+from kiejobs.importer.page import read_page
 from kiejobs.importer.reports.imported import (
     ImportedFile,
     ImportedPage,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.importer.reading.page import ImportedModel
+    from kiejobs.importer.page import ImportedModel
 
 _FOLDER = "schemas/models"
 _SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"

@@ -17,9 +17,9 @@ from kiejobs.app.execute import new_journal
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.ports import TaskRecord, Unanswered
 from kiejobs.reports.documents import json_text

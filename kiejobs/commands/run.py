@@ -36,7 +36,7 @@ from kiejobs.app.records import refresh_manifests
 from kiejobs.app.upstream_check import require_fresh
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan.text import PlanText
 from kiejobs.reports.run.next_steps import doubts_text

@@ -15,8 +15,8 @@ from kiejobs.app.pending import of_campaign
 from kiejobs.app.select import chosen
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.price_drift import latest_price_drifts
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.retention import expires_at, is_past_safety
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text

@@ -12,7 +12,6 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.matrix.include_exclude import label_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,3 +72,13 @@ def _is_safe(char: str) -> bool:
 
 def _percent(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))
+
+
+def label_source(value: Json) -> Json:
+    """What names an axis value in the address: itself, or a mapping's `id`, or its scalar `name`."""
+    if not isinstance(value, dict):
+        return value
+    for key in ("id", "name"):
+        if isinstance(value.get(key), str | int | float) and not isinstance(value.get(key), bool):
+            return value[key]
+    return None

@@ -17,8 +17,8 @@ import anyio
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import Stop

@@ -25,7 +25,7 @@ from kiejobs.runner.rate_limit import jittered
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.records import FileRecord
     from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.task import Task

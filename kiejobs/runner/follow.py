@@ -17,8 +17,8 @@ import anyio
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import Failure
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import Stop
 from kiejobs.runner.callback_health import Hearing

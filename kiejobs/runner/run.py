@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change

@@ -16,8 +16,8 @@ import anyio
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import Failure
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import Failure
 from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import Stop
@@ -26,7 +26,8 @@ from kiejobs.runner.task import Task, task_of_reservation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import Job
     from kiejobs.ports import World
     from kiejobs.runner.budget import Spending
     from kiejobs.runner.rate_limit import Pace, Slot

@@ -24,7 +24,7 @@ from kiejobs.runner.budget import Stop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.document.nodes import Job, LocalFile
+    from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.ports import World
     from kiejobs.runner.budget import Spending

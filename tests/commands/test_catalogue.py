@@ -19,7 +19,6 @@ from PIL import Image
 
 from kiejobs.adapters.media import decode as media
 from kiejobs.adapters.media.decode import sound_of, value_of
-from kiejobs.importer.editor_schema.editor import structural_schema
 from kiejobs.importer.editor_schema.relaxed import input_schema
 from kiejobs.sandbox.samples.video import draw_video
 from kiejobs.sandbox.service.content import count_of
@@ -167,10 +166,6 @@ def test_a_job_of_any_model_is_right_in_an_editor_and_its_fields_are_offered(mod
     offered = EDITOR["$defs"]["models"]["$defs"][model.replace("/", ".")]
     assert [*offered["properties"]] == [*MODELS[model]["properties"]["input"]["properties"]]
     assert model in EDITOR["$defs"]["model_id"]["anyOf"][0]["enum"]
-
-
-def test_the_structure_of_a_job_file_knows_no_model() -> None:
-    assert "allOf" not in structural_schema(EDITOR)
 
 
 # --- rules across fields -------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.nodes import Failure, FileRecord, State
 from kiejobs.core.document.wording import FORMATS
 from kiejobs.core.ledger import codec as event_lines
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import totals
+from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action
 from tests.docs.regenerate import SCHEMAS
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.core.document.nodes import Failure
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, fold
 from kiejobs.core.ledger.price_drift import PriceDrift, latest_price_drifts, price_drifts
+from kiejobs.core.ledger.records import Failure
 from kiejobs.reports.run.markdown import report_markdown
 from kiejobs.reports.run.price_drift import drift_entry, drift_words
 from kiejobs.reports.run.view import RunView

@@ -18,14 +18,15 @@ import anyio.lowlevel
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import FileRecord
 from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.records import FileRecord
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from kiejobs.core.document.nodes import Json, LocalFile
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.events import Event, RunStarted
 
 _TURNS = 10  # of the event loop, until whoever is awake has come to a wait

@@ -9,9 +9,9 @@ import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, read_journal, read_journals
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import JournalRecord, fold
+from kiejobs.core.ledger.records import State
 from tests.contracts.fakes import FakeClock, MemoryJournal
 from tests.support.histories import bought, reserved, submitted
 

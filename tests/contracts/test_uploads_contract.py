@@ -16,7 +16,7 @@ from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
-from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.expand.job import LocalFile
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeUploads

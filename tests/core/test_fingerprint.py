@@ -18,7 +18,7 @@ from tests.support.expanding import MODEL, expanded, shipped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
 
 CORPUS = Path(__file__).resolve().parents[1] / "data" / "identity"
 BASE = (CORPUS / "base.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rewrites the generated part of schemas/jobfile.schema.json from schemas/models.
+"""Rewrites schemas/jobfile.schema.json, from schemas/jobfile.structure.json and schemas/models.
 
     python tests/docs/regenerate.py
 
@@ -18,6 +18,7 @@ from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"
+STRUCTURE = SCHEMAS / "jobfile.structure.json"
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 def regenerated() -> str:
-    schema = editor_schema(json.loads(JOBFILE.read_text(encoding="utf-8")), models())
+    schema = editor_schema(json.loads(STRUCTURE.read_text(encoding="utf-8")), models())
     lines: dict[str, str] = {}
     text = json.dumps(_folded(schema, lines), indent=2, ensure_ascii=False) + "\n"
     return re.sub(r'"@line [0-9]+@"', lambda mark: lines[mark[0]], text)

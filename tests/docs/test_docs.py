@@ -16,8 +16,8 @@ from kiejobs.adapters.system import Source
 from kiejobs.app.load import Wanted, load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
+from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.jobfile.jobfile import plain
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
@@ -161,7 +161,7 @@ def test_a_python_block_is_python_and_its_page_is_run(page: Page, block: Block) 
 def values(block: Block) -> Any:
     document, problems = read_document(Source("block", block.text.encode()))
     assert document is not None, problems
-    return plain(document.root)
+    return plain_json(document.root)
 
 
 def faults_schema() -> Any:

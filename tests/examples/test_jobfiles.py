@@ -23,7 +23,7 @@ from tests.support.expanding import expanded, structure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
 
 FOLDER = Path(__file__).resolve().parents[2] / "jobfiles"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -15,7 +15,7 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import FORMATS
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.reading.page import ImportedModel, PageReading, read_page
+from kiejobs.importer.page import ImportedModel, PageReading, read_page
 from tests.docs.regenerate import SCHEMAS
 
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.load import Loaded
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change

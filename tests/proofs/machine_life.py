@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs import ports
-    from kiejobs.core.document.nodes import FileRecord, Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.records import FileRecord
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SENDING: ContextVar[str | None] = ContextVar("SENDING", default=None)

@@ -15,7 +15,7 @@ from kiejobs.core.ledger import events as e
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.records import FileRecord
 
 Key = tuple[str, int]
 _WORTH = {"made": 7, "running": 6, "open": 5, "doubt": 4, "failed": 2, "rejected": 1, "void": 0}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.records import FileRecord
     from kiejobs.ports import Claim
     from tests.proofs.machine_booth import Booth, Charge
     from tests.proofs.machine_house import House

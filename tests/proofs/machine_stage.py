@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
-    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.records import FileRecord
     from tests.proofs.machine_model import Line
 
     Command = Callable[[How, Life], Coroutine[Any, Any, Any]]

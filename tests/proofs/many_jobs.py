@@ -26,7 +26,8 @@ from kiejobs.adapters.system import SystemClock, origin_of
 from kiejobs.app.load import Loaded, Wanted, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.service.tasks import HEALTHY, Task
+from kiejobs.sandbox.faults.fate import HEALTHY
+from kiejobs.sandbox.service.tasks import Task
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
 from tests.support.bench import MODEL, Bench
@@ -34,7 +35,7 @@ from tests.support.bench import MODEL, Bench
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
 
 MOST_MEMORY = 4000.0  # MB, of any verb: half of what a small CI machine has
 

@@ -24,8 +24,8 @@ from kiejobs.cli import job_commands as verbs  # noqa: F401 - they hang themselv
 from kiejobs.cli import record_commands as record_verbs  # noqa: F401 - they hang themselves onto the door
 from kiejobs.cli.command_group import door
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import State
 from tests.proofs.disk_recording import Asked, Made, Renamed, Synced, Wrote
 from tests.proofs.power_cut_campaign import address
 

@@ -15,7 +15,7 @@ from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import Secret, read_schema
 from kiejobs.core.diagnostics import Place
-from kiejobs.core.document.nodes import Job
+from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Runner, Settings, Spending

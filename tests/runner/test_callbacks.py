@@ -14,9 +14,10 @@ import pytest
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem, Place
-from kiejobs.core.document.nodes import Job, State
+from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.ports import Claim
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop

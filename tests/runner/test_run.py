@@ -13,9 +13,10 @@ import pytest
 
 from kiejobs import ports
 from kiejobs.core.diagnostics import Place
-from kiejobs.core.document.nodes import Failure, FileRecord, Job, State
+from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told

@@ -10,10 +10,11 @@ import anyio
 import pytest
 
 from kiejobs import ports
-from kiejobs.core.document.nodes import LocalFile, State
+from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.ledger import uploads
 from kiejobs.core.ledger.events import Reserved, Uploaded
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import State
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import (
     START,
@@ -29,7 +30,7 @@ from tests.runner.test_run import HEADER, UNREACHABLE, job, submit
 from tests.support.histories import upload
 
 if TYPE_CHECKING:
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
 
 CUP = LocalFile("images/cup.png", "c" * 64, 9, "image/png")
 JUG = LocalFile("images/jug.png", "d" * 64, 9, "image/png")

@@ -16,9 +16,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.document.nodes import Source
+from kiejobs.sandbox.asgi import ConnectionLost
 from kiejobs.sandbox.faults.file import InvalidFaults, make_faults, read_faults
 from kiejobs.sandbox.faults.rules import Draws
-from kiejobs.sandbox.service.asgi import ConnectionLost
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
 from tests.support.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body

@@ -15,8 +15,8 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import FORMATS
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.page import ImportedModel, read_page
 from kiejobs.importer.reading.openapi import requests_of
-from kiejobs.importer.reading.page import ImportedModel, read_page
 from kiejobs.importer.reading.text import documents_of
 from kiejobs.importer.schema.merge import merged
 from tests.docs.regenerate import SCHEMAS, models

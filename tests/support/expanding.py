@@ -23,13 +23,12 @@ from kiejobs.core.matrix.load_axes import NO_DATA
 from kiejobs.core.models.spec import Spec, read_spec
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
 from kiejobs.core.template.template import Templates
-from kiejobs.importer.editor_schema.editor import structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.diagnostics import Diagnostic, Place
-    from kiejobs.core.document.nodes import Job
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.expand.local_files import LocalFiles
     from kiejobs.core.matrix.load_axes import DataFiles
 
@@ -103,8 +102,9 @@ def catalogue(*models: Mapping[str, Any], prices: PriceTable = NO_PRICES) -> Cat
 
 @cache
 def structure() -> dict[str, Any]:
-    text = (SCHEMAS / "jobfile.schema.json").read_text(encoding="utf-8")
-    return structural_schema(json.loads(text))
+    text = (SCHEMAS / "jobfile.structure.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 @cache

@@ -9,9 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from kiejobs.core.document.nodes import Failure, FileRecord
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.records import Failure, FileRecord
 
 ORIGIN = "https://api.example.com"
 MODEL = "example/one"

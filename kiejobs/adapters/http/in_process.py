@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from kiejobs.sandbox.service.asgi import ConnectionLost
+from kiejobs.sandbox.asgi import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,22 +16,22 @@ import anyio
 import httpx
 
 from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
-from kiejobs.adapters.kie.client import USER_AGENT, tls
 from kiejobs.adapters.system import read_source
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.urls import bare
-from kiejobs.importer.reading.text import MOST_CHARACTERS
 
 _LONGEST = 60.0  # seconds
+_MOST = 16 * 2**20  # bytes
 _REDIRECTS = 5
 
 
 def page_text(page: str) -> str:
     """A page by its URL or its file's name. Raises UsageProblem where there is none."""
     if is_url(page):
-        return anyio.run(fetch_page, page, 4 * MOST_CHARACTERS)
-    data = read_source(page, most=4 * MOST_CHARACTERS).data
+        return anyio.run(fetch_page, page, _MOST)
+    data = read_source(page, most=_MOST).data
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

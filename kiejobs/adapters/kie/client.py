@@ -13,28 +13,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
 
-from kiejobs import __version__, ports
+from kiejobs import ports
+from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.adapters.system import origin_of
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Mapping
     from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
     from kiejobs.core.document.nodes import Json
 
-USER_AGENT = f"kiejobs/{__version__}"
-"""The API's edge turns away clients without one (observed)."""
 
 CREATE_PATH = "/api/v1/jobs/createTask"
 RECORD_PATH = "/api/v1/jobs/recordInfo"
@@ -214,12 +211,6 @@ def without_key(text: str, key: Secret) -> str:
 def request_bytes(body: Mapping[str, Json]) -> bytes:
     """The request as it goes over the wire: compact UTF-8 JSON, keys in the order given."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """Reading the authorities takes 30 ms, so all clients share one context."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def _client(

@@ -20,8 +20,9 @@ import anyio.to_thread
 import httpx
 
 from kiejobs import ports
+from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
-from kiejobs.adapters.kie.client import USER_AGENT, exchange, tls, without_key
+from kiejobs.adapters.kie.client import exchange, without_key
 from kiejobs.adapters.kie.create_response import read_envelope
 from kiejobs.core.expand.local_files import NoFile
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.kie.create_response import Envelope
     from kiejobs.adapters.project.local_files import LocalFolder
     from kiejobs.adapters.system import Secret
-    from kiejobs.core.document.nodes import LocalFile
+    from kiejobs.core.expand.job import LocalFile
 
 UPLOAD_PATH = "/api/file-stream-upload"
 FOLDER = "kiejobs"

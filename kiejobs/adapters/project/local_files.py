@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kiejobs.adapters.media.pictures import Pixels, look_at
 from kiejobs.adapters.system import is_shown
-from kiejobs.core.document.nodes import LocalFile
 from kiejobs.core.document.wording import nearest, shorten
+from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.expand.local_files import NoFile, cannot_be_sent
 from kiejobs.core.models.file_fields import (
     HEAD,

@@ -79,7 +79,7 @@ def read_price_file(file: str, catalogue: Catalogue | None) -> Prices:
     if document is not None:
         table = read_prices(document, read_schema("prices.schema.json"), problems, own=True)
         if table is not None and catalogue is not None:
-            problems.extend(list(check_prices(document, catalogue)))
+            problems.extend(list(check_prices(document, catalogue.models, catalogue.spec)))
     if table is None or problems.fatal:
         table = NO_PRICES
     return Prices(table, problems, lines)

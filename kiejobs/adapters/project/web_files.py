@@ -21,8 +21,8 @@ import anyio.to_thread
 import httpx
 
 from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
-from kiejobs.adapters.kie.client import USER_AGENT, tls
 from kiejobs.adapters.media.pictures import look_at
 from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
 from kiejobs.core.plan.lock_file import Asset

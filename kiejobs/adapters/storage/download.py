@@ -16,14 +16,14 @@ import anyio
 import httpx
 
 from kiejobs.adapters.http.address_guard import HostRefused, HostRule, shown
+from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
-from kiejobs.adapters.kie.client import USER_AGENT, tls
 from kiejobs.adapters.ledger.journal import sync_folder
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.storage.part_file import Partial, opened, sweep
 from kiejobs.adapters.system import boot_id
-from kiejobs.core.document.nodes import FileRecord
 from kiejobs.core.ledger.file_checks import media_type_fits, nearer_type, what_is_wrong_with
+from kiejobs.core.ledger.records import FileRecord
 from kiejobs.core.models.file_fields import media_type_of
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 

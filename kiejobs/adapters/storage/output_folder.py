@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kiejobs.core.document.nodes import FileRecord
+    from kiejobs.core.ledger.records import FileRecord
 
 
 _LONGEST_PATH = 4096  # Linux' own

@@ -7,14 +7,12 @@ Submission -> Task -> Artifact -> Result. Each has one maker, named in its docst
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.diagnostics import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Sequence
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Not checked further by mypy."""
@@ -102,96 +100,15 @@ class Document:
         return self.name[:folder] + name
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A file of the campaign's own that a request points at. Made by the local-files adapter.
-
-    `path` is below the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
-    `height` in pixels, None where they weren't looked for. In a request's input, and so in its
-    fingerprint, the file stands as `ref`: what it holds, never where it lies or was uploaded to.
-    """
-
-    path: str
-    sha256: str
-    bytes: int
-    media_type: str
-    width: int | None = None
-    height: int | None = None
-
-    @property
-    def ref(self) -> str:
-        return f"sha256:{self.sha256}"
+def plain_json(value: Json) -> Json:
+    """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
+    if isinstance(value, dict):
+        return {key: plain_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_json(item) for item in value]
+    return trimmed(value) if isinstance(value, str) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One wanted generation after expansion: model and request body. Made by `expand`.
-
-    `input` is exactly what would be sent, coerced, with the schema's defaults, in the schema's
-    order. `fingerprint` is lower-case hex. `credits` is None where the price is unknown. `output`
-    is a path below the output folder, with `/`, checked. `correlate`: may the attempt's id be added to
-    the callback URL? `files`: the local files among the input's values, each once; they stand in
-    `input` by their `ref` until they are uploaded.
-    """
-
-    number: int
-    address: str
-    fingerprint: str
-    take: int
-    campaign: str
-    name: str
-    model: str
-    input: Mapping[str, Json]
-    axes: tuple[tuple[str, str], ...]
-    tags: tuple[str, ...]
-    credits: Decimal | None
-    output: str
-    callback_url: str | None
-    place: Place
-    correlate: bool = True
-    files: tuple[LocalFile, ...] = ()
-
-    @property
-    def body(self) -> dict[str, Json]:
-        """The request as sent: `model`, `callBackUrl` where there is one, `input`."""
-        body: dict[str, Json] = {"model": self.model}
-        if self.callback_url is not None:
-            body["callBackUrl"] = self.callback_url
-        body["input"] = dict(self.input)
-        return body
-
-
-class State(StrEnum):
-    """A job's states. The API's own words are translated in its adapter and nowhere else."""
-
-    RESERVED = "reserved"
-    SUBMITTED = "submitted"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    IN_DOUBT = "in_doubt"
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """One collected file: path below the output folder, digest, size, where it came from.
-
-    `url` is without its query, which may be a signature. `expires` is UTC, or None where unknown.
-    """
-
-    path: str
-    sha256: str
-    bytes: int
-    media_type: str
-    url: str
-    expires: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a job went no further. `kind` is an outcome class, `code` the API's, as text."""
-
-    kind: str
-    code: str | None
-    message: str
+def trimmed(text: str) -> str:
+    """Line breaks at the end never count, so that `|` and `|-` mean the same request."""
+    return text.rstrip("\r\n")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kiejobs.core.address import axes_text, label
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
 from kiejobs.core.expand.field_template import Slip, SlipFound, Written
+from kiejobs.core.jobfile.axes import Axis, Entry
 from kiejobs.core.matrix.axis_values import DataValues
-from kiejobs.core.matrix.include_exclude import Axis, Entry
 from kiejobs.core.matrix.matrix import Rows
 from kiejobs.core.matrix.zip_axes import zip_groups
 from kiejobs.core.models.spec import coerce

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address
-from kiejobs.core.document.nodes import Job
 from kiejobs.core.expand.field_template import Slip
+from kiejobs.core.expand.job import Job
 from kiejobs.core.expand.job_checks import (
     Name,
     Twins,

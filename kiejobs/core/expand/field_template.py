@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.jobfile.jobfile import plain, trimmed
+from kiejobs.core.document.nodes import plain_json, trimmed
 from kiejobs.core.template.references import NOTHING
 from kiejobs.core.template.template import TemplateProblem, is_template
 
@@ -89,7 +89,7 @@ class Written:
     def __init__(
         self, value: Json, spot: Spot, name: str, workshop: Workshop, *, always: bool = False
     ) -> None:
-        self._value = plain(value)
+        self._value = plain_json(value)
         self._spot = spot
         self._name = name
         self._workshop = workshop

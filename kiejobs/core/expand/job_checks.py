@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
-    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.document.schema_errors import SchemaProblem
     from kiejobs.core.expand.compiled_job import Labels, Recipe
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.expand.local_files import WrongFile
     from kiejobs.core.expand.problem_groups import RowProblems
     from kiejobs.core.matrix.matrix import Row

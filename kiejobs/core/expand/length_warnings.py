@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kiejobs.core.diagnostics import Problems
-    from kiejobs.core.document.nodes import Document, Job, Spot
+    from kiejobs.core.document.nodes import Document, Spot
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.models.spec import Spec
 
 _NEAR = 0.9

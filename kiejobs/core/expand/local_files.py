@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.document.nodes import LocalFile
 from kiejobs.core.document.schema_errors import dotted
 from kiejobs.core.document.wording import shorten, show
+from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.models.file_fields import UNKNOWN, file_fields, files_in, too_large, wrong_type
 
 if TYPE_CHECKING:

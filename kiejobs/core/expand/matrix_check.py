@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from kiejobs.core.address import axes_text, label
+from kiejobs.core.address import axes_text, label, label_source
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.wording import show, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.matrix.axis_values import DataValues
-from kiejobs.core.matrix.include_exclude import Matcher, equals, label_source
+from kiejobs.core.matrix.include_exclude import Matcher, equals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Problems
     from kiejobs.core.document.nodes import Document, Json, Spot
     from kiejobs.core.expand.compiled_job import Recipe
-    from kiejobs.core.matrix.include_exclude import Axis, Entry
+    from kiejobs.core.jobfile.axes import Axis, Entry
     from kiejobs.core.matrix.matrix import Row
 
 _MOST_VALUES_SHOWN = 12

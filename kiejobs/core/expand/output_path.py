@@ -49,16 +49,6 @@ def safe_output(text: str, extension: str) -> str:
     return "/".join(parts)
 
 
-def beside(path: str, mark: str) -> str:
-    """A name next to `path`, for a purchase whose own name another purchase's file has.
-
-    `mark` is its fingerprint, or its attempt id where the fingerprint is the same. What was paid for is never overwritten: an edited prompt makes a second file.
-    """
-    folder, slash, name = path.rpartition("/")
-    stem, dot, extension = name.rpartition(".")
-    return f"{folder}{slash}{stem}~{mark[:8]}{dot}{extension}"
-
-
 def _check_part(part: str, path: str) -> None:
     if part in {"", ".", ".."}:
         hint = "`..` and empty parts are not allowed; the file stays below the output folder"

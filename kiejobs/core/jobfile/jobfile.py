@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.diagnostics import Diagnostic, Problems
-from kiejobs.core.document.nodes import Document, YamlMap, YamlSeq
+from kiejobs.core.document.nodes import Document, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.schema_errors import SchemaProblem, in_words
 from kiejobs.core.document.wording import FORMATS, kind_of
-from kiejobs.core.matrix.include_exclude import Axis, Entry
+from kiejobs.core.jobfile.axes import Axis, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,20 +93,6 @@ def read_jobfile(
     return _assemble(document, broken)
 
 
-def plain(value: Json) -> Json:
-    """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return trimmed(value) if isinstance(value, str) else value
-
-
-def trimmed(text: str) -> str:
-    """Line breaks at the end never count, so that `|` and `|-` mean the same request."""
-    return text.rstrip("\r\n")
-
-
 def _check_structure(
     document: Document, structure: Mapping[str, Any], problems: Problems
 ) -> set[tuple[str, ...]]:
@@ -134,7 +120,7 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
     return JobFile(
         document=document,
         campaign=str(root.get("campaign", "?")),
-        vars=plain(sound.get("vars", {})),
+        vars=plain_json(sound.get("vars", {})),
         budget=_budget(sound.get("budget")),
         max_jobs=int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
         entries=tuple(
@@ -216,13 +202,13 @@ def _axes(matrix: YamlMap) -> Iterator[Axis]:
         if isinstance(values, YamlMap):
             yield Axis(name, (), (matrix.key_spots[name],), values)
         else:
-            yield Axis(name, tuple(plain(value) for value in values), tuple(values.item_spots))
+            yield Axis(name, tuple(plain_json(value) for value in values), tuple(values.item_spots))
 
 
 def _entries(written: YamlSeq | None) -> tuple[Entry, ...]:
     if written is None:
         return ()
     return tuple(
-        Entry(plain(item), spot, item.key_spots)
+        Entry(plain_json(item), spot, item.key_spots)
         for item, spot in zip(written, written.item_spots, strict=True)
     )

@@ -12,12 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, UsageProblem
-from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.scalars import BadScalar
 from kiejobs.core.document.scalars import plain as scalar
 from kiejobs.core.document.wording import kind_of, show, suggest
-from kiejobs.core.jobfile.jobfile import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +64,7 @@ def _of_file(
     for name in file.root:
         if name not in declared:
             problems.add(_unknown(name, declared, file.place((name,), key=True)))
-    known: Mapping[str, Json] = plain(file.root)
+    known: Mapping[str, Json] = plain_json(file.root)
     return known
 
 
@@ -91,7 +90,7 @@ def _collection(name: str, word: str, declared: Json) -> Json:
     document, found = read_document(Source(f"--var {name}", word.encode(errors="surrogatepass")))
     if document is None or found or kind_of(document.root) != kind_of(declared):
         raise _misfit(name, word, declared)
-    return plain(document.root)
+    return plain_json(document.root)
 
 
 def _misfit(name: str, word: str, declared: Json) -> UsageProblem:

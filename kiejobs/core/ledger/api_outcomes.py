@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from kiejobs.core.document.nodes import FileRecord, Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.records import FileRecord
 
 # --- what a create call came to ------------------------------------------------------------------
 

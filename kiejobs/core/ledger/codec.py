@@ -13,8 +13,8 @@ from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
-from kiejobs.core.document.nodes import Failure, FileRecord
 from kiejobs.core.ledger.events import Event
+from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.money import amount, money
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
-from kiejobs.core.document.nodes import Failure, FileRecord
 from kiejobs.core.ledger.events import Event
+from kiejobs.core.ledger.records import Failure, FileRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from kiejobs.core.document.nodes import Failure, FileRecord, Json
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.records import Failure, FileRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import Failure, FileRecord, State
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.ledger import Attempt, Conflict, Ledger
+from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import Failure, FileRecord, State
-from kiejobs.core.expand.output_path import beside
+from kiejobs.core.ledger.records import Failure, FileRecord, State, sibling_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +35,7 @@ class Attempt:
     """One POST and all that became of it. Times are UTC text, None until they come.
 
     `state` is None where nothing was made of it (not accepted, or ruled lost). `other_task_ids` are
-    tasks that may be paid for beside `task_id`: one create, several tasks. `gone` says why its result
+    tasks that may be paid for sibling_path `task_id`: one create, several tasks. `gone` says why its result
     can't be had any more.
     """
 
@@ -185,7 +184,7 @@ class Ledger:
         """Where the file of an attempt belongs that comes back: its path may be another's by now."""
         rivals = (other for other in self._by_id.values() if other.output == attempt.output)
         taken = any(_has_files(other) and other is not attempt for other in rivals)
-        return beside(attempt.output, attempt.attempt_id) if taken else attempt.output
+        return sibling_path(attempt.output, attempt.attempt_id) if taken else attempt.output
 
     def committed(self, campaign: str | None = None) -> Decimal:
         """Credits spent or held, by one campaign or by all."""
@@ -204,7 +203,7 @@ def _side_by_side(attempts: dict[str, Attempt]) -> dict[str, Attempt]:
     """No two attempts with one path: what was paid for is never overwritten.
 
     Of those that were reserved for the same path (on two branches, or the same request twice) the one
-    whose file is there keeps it, else the latest; the others' files go beside it.
+    whose file is there keeps it, else the latest; the others' files go sibling_path it.
     """
     by_path: dict[str, list[Attempt]] = {}
     for attempt in attempts.values():
@@ -215,7 +214,9 @@ def _side_by_side(attempts: dict[str, Attempt]) -> dict[str, Attempt]:
         owner = max(rivals, key=_claim_to_its_path)
         for attempt in rivals:
             if attempt is not owner:
-                moved[attempt.attempt_id] = replace(attempt, aside=beside(path, attempt.attempt_id))
+                moved[attempt.attempt_id] = replace(
+                    attempt, aside=sibling_path(path, attempt.attempt_id)
+                )
     return {**attempts, **moved}
 
 

@@ -10,8 +10,8 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.document.nodes import Failure, State
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import Failure, State
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

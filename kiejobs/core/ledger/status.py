@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

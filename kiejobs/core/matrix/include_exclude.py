@@ -11,46 +11,17 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from kiejobs.core.address import label_source
 from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.document.nodes import Json, Spot, YamlMap
-
-
-class Values(Protocol):
-    """An axis' values by position: a tuple, or `DataValues` that make each when it is asked for."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, position: int, /) -> Json: ...
-    def __iter__(self) -> Iterator[Json]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One dimension: its name, its values, and where each stood.
-
-    `source` is where the values come from, if they aren't listed; it has one spot, and no values until
-    its data is read.
-    """
-
-    name: str
-    values: Values
-    spots: tuple[Spot, ...]
-    source: YamlMap | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One exclude or include entry, with the place of each key."""
-
-    values: Mapping[str, Json]
-    spot: Spot
-    key_spots: Mapping[str, Spot]
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.jobfile.axes import Axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +87,3 @@ def equals(value: Json, wanted: Json) -> bool:
     if isinstance(value, dict):
         return label_source(value) is not None and equals(label_source(value), wanted)
     return canonical(value) == canonical(wanted)
-
-
-def label_source(value: Json) -> Json:
-    """What names an axis value in the address: itself, or a mapping's `id`, or its scalar `name`."""
-    if not isinstance(value, dict):
-        return value
-    for key in ("id", "name"):
-        if isinstance(value.get(key), str | int | float) and not isinstance(value.get(key), bool):
-            return value[key]
-    return None

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place, Problems
     from kiejobs.core.document.nodes import Source, YamlMap
+    from kiejobs.core.jobfile.axes import Axis
     from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
-    from kiejobs.core.matrix.include_exclude import Axis
     from kiejobs.core.table.table import Table
 
 ALWAYS_READ: Final = 100_000

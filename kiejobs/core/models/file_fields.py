@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Expansion
     from kiejobs.core.models.spec import Spec
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -83,17 +82,6 @@ class FileRule:
         either = not self.types or not other.types
         types = self.types | other.types if either else self.types & other.types
         return FileRule(min(self.most, other.most), types, self.schemes & other.schemes)
-
-
-def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
-    """Each file on the web that any request of the campaign points at, in the order of the jobs."""
-    specs, found = expansion.spec_of, dict[str, FileRule]()
-    for number in range(len(expansion)):
-        job = expansion.job(number)
-        for url, rule in files_of(specs[job.model], job.input):
-            if url.lower().startswith(("http://", "https://")):
-                found[url] = found[url] & rule if url in found else rule
-    return found
 
 
 def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:

@@ -12,8 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
 from kiejobs.core.fingerprint import canonical
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.status import result_of, state_of
 from kiejobs.core.money import money
 from kiejobs.core.plan.selection import Selectable, Selection

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.nodes import YamlMap
+from kiejobs.core.document.nodes import YamlMap, plain_json
 from kiejobs.core.document.schema_errors import in_words
 from kiejobs.core.document.wording import FORMATS, kind_of
-from kiejobs.core.jobfile.jobfile import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,7 +99,7 @@ def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
 
 
 def _built(document: Document, *, named: bool) -> Policy:
-    root: Mapping[str, Any] = plain(document.root)
+    root: Mapping[str, Any] = plain_json(document.root)
     told = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
     return Policy(
         file=document.name,

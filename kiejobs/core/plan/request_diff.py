@@ -17,8 +17,9 @@ from kiejobs.core.plan.plan import difference, selectable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from kiejobs.core.document.nodes import Job, Json
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.expansion import Expansion, Outline
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.selection import Selection
 

@@ -10,34 +10,35 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.document.wording import show, suggest
-from kiejobs.core.jobfile.jobfile import plain
 from kiejobs.core.prices.table import PER_1000_CHARACTERS, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Document, Json
-    from kiejobs.core.expand.expand import Catalogue
     from kiejobs.core.models.spec import Spec
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _COUNTED = frozenset({"integer", "number", "string"})
 
 
-def check_prices(document: Document, catalogue: Catalogue) -> Iterator[Diagnostic]:
-    """All that no request of these models can have."""
-    for model, said in plain(document.root)["models"].items():
-        spec = catalogue.spec(model)
+def check_prices(
+    document: Document, models: Collection[str], spec_of: Callable[[str], Spec | None]
+) -> Iterator[Diagnostic]:
+    """All that no request of these models can have. A known model without a spec is a broken one."""
+    for model, said in plain_json(document.root)["models"].items():
+        spec = spec_of(model)
         if spec is not None:
             yield from _of_model(document, spec, said)
-        elif model not in catalogue.models:
-            yield _unknown_model(document, model, catalogue)
+        elif model not in models:
+            yield _unknown_model(document, model, models)
 
 
-def _unknown_model(document: Document, model: str, catalogue: Catalogue) -> Diagnostic:
+def _unknown_model(document: Document, model: str, models: Collection[str]) -> Diagnostic:
     message = f"a price for `{model}`, which is no model that is known here"
-    hint = suggest(model, catalogue.models) or "`kiejobs models import` makes models known"
+    hint = suggest(model, models) or "`kiejobs models import` makes models known"
     place = document.place(("models", model), key=True)
     return Diagnostic("price-model", message, place, hint, Severity.WARNING)
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.nodes import YamlMap
+from kiejobs.core.document.nodes import YamlMap, plain_json
 from kiejobs.core.document.schema_errors import in_words
 from kiejobs.core.document.wording import kind_of, show
-from kiejobs.core.jobfile.jobfile import plain
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable, as_text, day_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def read_prices(
     problems.extend(found)
     if found:
         return None
-    root: Mapping[str, Any] = plain(document.root)
+    root: Mapping[str, Any] = plain_json(document.root)
     if schema is not None:
         found = [*_too_many(document, root["models"]), *_bad_dates(document, root["models"])]
         found += [] if found else _overlaps(document, root["models"])

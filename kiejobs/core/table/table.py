@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kiejobs.core.address import label
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.decode import MAX_BYTES as MAX_TREE
+from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.document.wording import kind_of, suggest
-from kiejobs.core.jobfile.jobfile import plain
 from kiejobs.core.table.csv import CsvRecords
 from kiejobs.core.table.jsonl import JsonRecords, json_records, jsonl_records
 from kiejobs.core.table.text import (
@@ -79,7 +79,7 @@ class Table:
         if known is None:
             if len(self._rows) >= _KEPT_ROWS:
                 self._rows.clear()
-            known = self._rows[number] = plain(self.records.row(number))
+            known = self._rows[number] = plain_json(self.records.row(number))
         return known
 
     def label(self, number: int) -> str:
@@ -223,11 +223,11 @@ class _Checked:
             if not any(map(str.strip, map(str, row.values()))):
                 hint = "delete this row: all its cells are empty"
             raise _BadKey(f"the key `{self._key}` is empty", hint)
-        return label(plain(value)) or "?"
+        return label(plain_json(value)) or "?"
 
     def _twice(self) -> Iterator[Diagnostic]:
         for first, number in sorted(self._equal_hashes(), key=itemgetter(1)):
-            one, other = (plain(self._records.row(at)[self._key]) for at in (first, number))
+            one, other = (plain_json(self._records.row(at)[self._key]) for at in (first, number))
             if label(one) == label(other):
                 place = Place(self._name, *self._records.spot(number, self._key))
                 also = (Place(self._name, *self._records.spot(first, self._key)),)

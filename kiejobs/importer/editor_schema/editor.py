@@ -1,17 +1,16 @@
 """The job file's schema as an editor wants it, grown from the schemas of the models.
 
-In: the hand-written schema of a job file, and the request schema of each model under its id. Out:
-one self-contained schema which offers the `input` fields of the chosen model; and the way back, to
-the hand-written part alone, which is what a job file's structure is checked with at run time (its
-inputs get a deeper look later, when templates are rendered and values coerced). Touches nothing.
+In: the hand-written schema of a job file (schemas/jobfile.structure.json, which checks a job file's
+structure at run time), and the request schema of each model under its id. Out: one self-contained
+schema which offers the `input` fields of the chosen model as well. Touches nothing.
 
-Whatever is generated carries `GENERATED` as its `$comment`, so it can be told from what people
-wrote, thrown away and made anew.
+Whatever is generated carries `GENERATED` as its `$comment`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.importer.editor_schema.relaxed import input_schema
 
@@ -24,11 +23,8 @@ GENERATED = "Generated from schemas/models by tests/docs/regenerate.py: edit the
 
 
 def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Schema:
-    """The whole schema: `base`, hand-written or an earlier result, and what `models` add to it.
-
-    `base` needs `$defs/job` and `$defs/model_id`. Fed with its own result it gives the same again.
-    """
-    schema = structural_schema(base)
+    """The whole schema: `base`, and what `models` add to it. `base` needs `$defs/job` and `$defs/model_id`."""
+    schema = deepcopy(dict(base))
     slugs = {model: _slug(model) for model in sorted(models)}
     inputs = {slug: input_schema(models[model]) for model, slug in slugs.items()}
     definitions = schema["$defs"]
@@ -37,24 +33,6 @@ def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Sche
     schema["allOf"] = [_model_somewhere(), *(_when_defaults_say(*p) for p in slugs.items())]
     definitions["models"] = _marked({"$defs": inputs})
     return schema
-
-
-def structural_schema(schema: Mapping[str, Any]) -> Schema:
-    """A copy of `schema` without anything that was generated."""
-    return cast("Schema", _handwritten(schema))
-
-
-def _handwritten(node: Any) -> Any:
-    if isinstance(node, dict):
-        kept = {key: _handwritten(value) for key, value in node.items() if not _made(value)}
-        return {key: value for key, value in kept.items() if value != [] or node[key] == []}
-    if isinstance(node, list):
-        return [_handwritten(item) for item in node if not _made(item)]
-    return node
-
-
-def _made(node: Any) -> bool:
-    return isinstance(node, dict) and node.get("$comment") == GENERATED
 
 
 def _marked(schema: Schema) -> Schema:

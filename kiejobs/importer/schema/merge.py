@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kiejobs.importer.schema.words import field_description, model_description
+from kiejobs.core.models.descriptions import field_description, model_description
 
 Schema = dict[str, Any]
 

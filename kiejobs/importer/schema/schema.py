@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.importer.fields.branches import one_shape
 from kiejobs.importer.fields.examples import against_examples
 from kiejobs.importer.fields.field import Around, fields_of
 from kiejobs.importer.fields.output import output_of
-from kiejobs.importer.schema.words import model_description, model_title
 
 if TYPE_CHECKING:
     from kiejobs.importer.reading.openapi import Request

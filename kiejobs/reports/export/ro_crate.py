@@ -12,15 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.export.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kiejobs.core.document.nodes import FileRecord, Json
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.records import FileRecord
     from kiejobs.reports.export.provenance import InputFile, Provenance
 
 METADATA = "ro-crate-metadata.json"

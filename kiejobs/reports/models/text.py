@@ -9,8 +9,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.money import money
-from kiejobs.importer.schema.words import field_description
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.models.field import field_words, value_words
 from kiejobs.reports.models.view import notes_of

@@ -25,7 +25,8 @@ from kiejobs.reports.terminal import clean, columns, moment, price_text, quoted,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.document.nodes import Json, LocalFile
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange
     from kiejobs.core.prices.age import AgedPrice

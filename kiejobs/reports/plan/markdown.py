@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff.fields import both_words
 from kiejobs.reports.markdown import (

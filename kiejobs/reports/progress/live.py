@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kiejobs.reports.paint import state_words
-from kiejobs.reports.progress.lines import QuietStream, Tally
+from kiejobs.reports.progress.tally import QuietStream, Tally
 from kiejobs.reports.terminal import clean, shortened
 
 if TYPE_CHECKING:

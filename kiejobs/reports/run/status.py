@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.paint import Paint, state_words

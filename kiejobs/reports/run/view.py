@@ -11,8 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.price_drift import PriceDrift, price_drifts
+from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.sandbox.asgi import Delivery
 from kiejobs.sandbox.faults.effects import (
     FOR_EVER,
     Twist,
@@ -40,7 +41,6 @@ from kiejobs.sandbox.faults.words import (
     YES,
     Wanted,
 )
-from kiejobs.sandbox.service.asgi import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

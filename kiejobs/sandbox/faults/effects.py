@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.service.answers import MESSAGES, compact, envelope, plain
-from kiejobs.sandbox.service.asgi import WHOLE, Delivery, Response
+from kiejobs.sandbox.answers import MESSAGES, compact, envelope, plain
+from kiejobs.sandbox.asgi import WHOLE, Delivery, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

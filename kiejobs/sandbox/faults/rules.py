@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.service.tasks import HEALTHY, Fate
+from kiejobs.sandbox.faults.fate import HEALTHY, Fate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

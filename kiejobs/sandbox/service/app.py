@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
+from kiejobs.sandbox.answers import UNAUTHORISED, bare, plain
+from kiejobs.sandbox.asgi import deliver, read_request
 from kiejobs.sandbox.faults.rules import NO_FAULTS, Draws, Faults
-from kiejobs.sandbox.service.answers import UNAUTHORISED, bare, plain
-from kiejobs.sandbox.service.asgi import deliver, read_request
 from kiejobs.sandbox.service.callbacks import Callbacks, SendCallback
 from kiejobs.sandbox.service.charges import Charges, Requests
 from kiejobs.sandbox.service.clock import RealClock, SandboxClock, iso
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kiejobs.sandbox.service.asgi import Receive, Request, Response, Scope, Send
+    from kiejobs.sandbox.asgi import Receive, Request, Response, Scope, Send
 
 
 @dataclass(eq=False)

@@ -21,12 +21,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kiejobs.sandbox.service.answers import compact
+from kiejobs.sandbox.answers import compact
 from kiejobs.sandbox.service.records import callback_body, forged_body
 from kiejobs.sandbox.service.tasks import Standing, lifetime, standing
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.service.asgi import Sleep
+    from kiejobs.sandbox.asgi import Sleep
     from kiejobs.sandbox.service.clock import SandboxClock
     from kiejobs.sandbox.service.tasks import Task
 

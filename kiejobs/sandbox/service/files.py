@@ -9,11 +9,11 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.service.answers import plain
-from kiejobs.sandbox.service.asgi import Response
+from kiejobs.sandbox.answers import plain
+from kiejobs.sandbox.asgi import Response
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.service.asgi import Request
+    from kiejobs.sandbox.asgi import Request
     from kiejobs.sandbox.service.content import Content
 
 

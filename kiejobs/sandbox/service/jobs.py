@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.service.answers import UNKNOWN_TASK, error, success
+from kiejobs.sandbox.answers import UNKNOWN_TASK, error, success
 from kiejobs.sandbox.service.content import make_content
 from kiejobs.sandbox.service.models import Model
 from kiejobs.sandbox.service.records import file_names, frame_names, record
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import PriceTable
-    from kiejobs.sandbox.service.asgi import Response
+    from kiejobs.sandbox.asgi import Response
+    from kiejobs.sandbox.faults.fate import Fate
     from kiejobs.sandbox.service.charges import Charges
     from kiejobs.sandbox.service.clock import SandboxClock
     from kiejobs.sandbox.service.content import Content
-    from kiejobs.sandbox.service.tasks import Fate, Standing
+    from kiejobs.sandbox.service.tasks import Standing
 
 UNLISTED = Decimal(10)
 """What a task costs that the table of prices has no price for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.service.answers import compact
+from kiejobs.sandbox.answers import compact
 from kiejobs.sandbox.service.content import count_of
 from kiejobs.sandbox.service.models import shuffled
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.service.answers import (
+from kiejobs.sandbox.answers import (
     MESSAGES,
     NOT_OURS,
     UNREACHABLE,
@@ -17,20 +17,20 @@ from kiejobs.sandbox.service.answers import (
     plain,
     success,
 )
-from kiejobs.sandbox.service.asgi import Response
+from kiejobs.sandbox.asgi import Response
 from kiejobs.sandbox.service.files import file_answer, no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.sandbox.asgi import Request
+    from kiejobs.sandbox.faults.fate import Fate
     from kiejobs.sandbox.faults.rules import Draws, Effect
-    from kiejobs.sandbox.service.asgi import Request
     from kiejobs.sandbox.service.callbacks import Callbacks
     from kiejobs.sandbox.service.clock import SandboxClock
     from kiejobs.sandbox.service.jobs import Jobs
     from kiejobs.sandbox.service.rate_limit import Pace
-    from kiejobs.sandbox.service.tasks import Fate
     from kiejobs.sandbox.service.uploads import Uploads
 
 _NOTHING = Response(200, b"")

@@ -7,10 +7,11 @@ nothing: nothing moves a task but the clock, which is why tasks outlive the proc
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.sandbox.faults.fate import Fate
 from kiejobs.sandbox.service.clock import from_iso, iso
 
 if TYPE_CHECKING:
@@ -20,35 +21,6 @@ if TYPE_CHECKING:
 
 _SHORTEST, _SPREAD = 40.0, 50.0  # simulated seconds; contract: "a minute or more"
 _WAITING = 0.15  # the part of its life that a task waits
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What was decided for a task when it was created; the defaults are a healthy task's.
-
-    `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever).
-    `unknown_for`: simulated seconds in which recordInfo doesn't know it yet. `takes`: simulated
-    seconds of its life. `word`: the state between `waiting` and the end.
-    `charge`: credits that it costs whatever the list says. `callback`: `once`, `late`, `doubled`, `forged` or `none`; `callback_by` the seconds of it.
-    """
-
-    end: str = "success"
-    fail_code: str = "500"
-    fail_msg: str = "Internal Error"
-    unknown_for: float = 0.0
-    takes: float | None = None
-    word: str = "generating"
-    charge: str | None = None
-    callback: str = "once"
-    callback_by: float = 5.0
-
-    def as_json(self) -> dict[str, Json]:
-        """Only what differs from a healthy task."""
-        healthy = asdict(HEALTHY)
-        return {name: value for name, value in asdict(self).items() if value != healthy[name]}
-
-
-HEALTHY = Fate()
 
 
 @dataclass(frozen=True, slots=True)

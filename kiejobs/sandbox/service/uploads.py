@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
+from kiejobs.sandbox.asgi import Response
 from kiejobs.sandbox.samples.stills import draw_png
-from kiejobs.sandbox.service.answers import JSON_TYPE, bare, compact
-from kiejobs.sandbox.service.asgi import Response
 from kiejobs.sandbox.service.clock import iso
 from kiejobs.sandbox.service.content import Content
 from kiejobs.sandbox.service.upload_store import Shelf
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.sandbox.service.asgi import Request
+    from kiejobs.sandbox.asgi import Request
 
 _USER = "100000"
 

@@ -18,7 +18,7 @@ from kiejobs import ports
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
-from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.expand.job import LocalFile
 from tests.support.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:

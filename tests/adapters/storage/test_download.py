@@ -18,8 +18,8 @@ import pytest
 from kiejobs.adapters.http.address_guard import HostRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
-from kiejobs.core.document.nodes import FileRecord
-from kiejobs.core.expand.output_path import beside, safe_output
+from kiejobs.core.expand.output_path import safe_output
+from kiejobs.core.ledger.records import FileRecord, sibling_path
 from kiejobs.ports import Collected, CollectOutcome, NotCollected
 from tests.support.judge_replies import video
 from tests.support.judge_wire import DROP, Reply, Request, Wire
@@ -196,7 +196,7 @@ def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(
     host: Host, tmp_path: Path
 ) -> None:
     host.replies = [whole]
-    name = beside(safe_output("n" * 220, ".webm"), "f" * 64)
+    name = sibling_path(safe_output("n" * 220, ".webm"), "f" * 64)
     stem, dot, extension = name.rpartition(".")
     assert isinstance(collect(host.url, tmp_path, path=f"{stem}-99{dot}{extension}"), Collected)
 

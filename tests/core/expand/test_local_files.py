@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.local_files import LocalFolder
-from kiejobs.core.document.nodes import LocalFile
+from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.expand.local_files import NoFile, is_address, path_of, unfit
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.file_fields import FileRule

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kiejobs.core.document.nodes import FileRecord
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.records import FileRecord
 from tests.support import histories as h
 
 FILE = FileRecord("a.mp4", "ab" * 32, 9, "video/mp4", "https://files.example.com/x")

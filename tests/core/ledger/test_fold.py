@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.document.nodes import FileRecord, State
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.records import FileRecord, State
 from tests.support.histories import (
     BROKEN,
     BUSY,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kiejobs.core.document.nodes import State
 from kiejobs.core.ledger.events import Reserved
 from kiejobs.core.ledger.ledger import Attempt
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from tests.support.histories import upload
 

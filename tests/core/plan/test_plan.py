@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.document.nodes import State
 from kiejobs.core.expand.expansion import Outline
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.status import RESULTS, STATES
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
 from kiejobs.core.plan.selection import read_selection

@@ -100,7 +100,8 @@ def test_the_bundled_table_is_in_order() -> None:
     assert document is not None
     problems = Problems()
     assert read_prices(document, schema, problems, own=False) == bundled_prices()
-    wrong = check_prices(document, KnownModels(Problems()).catalogue())
+    known = KnownModels(Problems()).catalogue()
+    wrong = check_prices(document, known.models, known.spec)
     assert [told(problem) for problem in [*problems, *wrong] if problem.severity == "error"] == []
 
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from kiejobs import ports
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
-from kiejobs.core.document.nodes import Failure
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.codec import from_json, to_json
 from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.records import Failure
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken
 

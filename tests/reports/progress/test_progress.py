@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
-from kiejobs.reports.progress.lines import LineProgress, QuietStream, make_progress
+from kiejobs.reports.progress.lines import LineProgress, make_progress
 from kiejobs.reports.progress.live import LiveProgress
+from kiejobs.reports.progress.tally import QuietStream
 from tests.support.results import HOSTILE, harmless, uncolored
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.core.document.nodes import State
+from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan.explain import explain_document, explain_text

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kiejobs.core.document.nodes import Failure
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest
+from kiejobs.core.ledger.records import Failure
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.service.asgi import Response
+from kiejobs.sandbox.asgi import Response
 
 if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.wording import show
+from kiejobs.core.models.descriptions import IN_SECONDS
 from kiejobs.core.models.spec import coerce
 from kiejobs.importer.fields.defaults import fits
 from kiejobs.importer.fields.types import multiple
@@ -23,7 +24,6 @@ from kiejobs.importer.prose.limits import (
     special_told,
     step_told,
 )
-from kiejobs.importer.schema.words import IN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,55 @@
+"""What a ledger holds of a purchase: its state, its files, why it went no further.
+
+In: nothing. Out: `State`, `FileRecord`, `Failure`. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """A job's states. The API's own words are translated in its adapter and nowhere else."""
+
+    RESERVED = "reserved"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One collected file: path below the output folder, digest, size, where it came from.
+
+    `url` is without its query, which may be a signature. `expires` is UTC, or None where unknown.
+    """
+
+    path: str
+    sha256: str
+    bytes: int
+    media_type: str
+    url: str
+    expires: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job went no further. `kind` is an outcome class, `code` the API's, as text."""
+
+    kind: str
+    code: str | None
+    message: str
+
+
+def sibling_path(path: str, mark: str) -> str:
+    """A name next to `path`, for a purchase whose own name another purchase's file has.
+
+    `mark` is its fingerprint, or its attempt id where the fingerprint is the same. What was paid for is never overwritten: an edited prompt makes a second file.
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, dot, extension = name.rpartition(".")
+    return f"{folder}{slash}{stem}~{mark[:8]}{dot}{extension}"
