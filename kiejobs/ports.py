@@ -9,31 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.core.ledger.api_outcomes import (
-    Accepted,
-    Claim,
-    Collected,
-    CollectOutcome,
-    CreateOutcome,
-    Failed,
-    InDoubt,
-    NoMoney,
-    NotAccepted,
-    NotCollected,
-    NotSent,
-    NotUploaded,
-    PollOutcome,
-    Refused,
-    Rejected,
-    StillRunning,
-    Succeeded,
-    TaskRecord,
-    Unanswered,
-    Unusable,
-    Uploaded,
-    UploadOutcome,
-)
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
@@ -42,40 +17,16 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.events import Event
+    from kiejobs.core.ledger.outcomes import (
+        Claim,
+        CollectOutcome,
+        CreateOutcome,
+        PollOutcome,
+        TaskRecord,
+        Unanswered,
+        UploadOutcome,
+    )
     from kiejobs.core.ledger.records import FileRecord
-
-__all__ = [
-    "Accepted",
-    "Artifacts",
-    "Callbacks",
-    "Claim",
-    "Clock",
-    "CollectOutcome",
-    "Collected",
-    "CreateOutcome",
-    "Failed",
-    "GenerationApi",
-    "InDoubt",
-    "Journal",
-    "NoMoney",
-    "NotAccepted",
-    "NotCollected",
-    "NotSent",
-    "NotUploaded",
-    "PollOutcome",
-    "Progress",
-    "Refused",
-    "Rejected",
-    "StillRunning",
-    "Succeeded",
-    "TaskRecord",
-    "Unanswered",
-    "Unusable",
-    "UploadOutcome",
-    "Uploaded",
-    "Uploads",
-    "World",
-]
 
 # --- the protocols -------------------------------------------------------------------------------
 

@@ -25,9 +25,9 @@ from kiejobs.app.connect import is_sendable, opened
 from kiejobs.app.known_models import KnownModels
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Problems, Severity, UsageProblem
+from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.age import aged_prices
 from kiejobs.core.prices.table import FILE as PRICES
-from kiejobs.ports import Unanswered
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan.policy import policy_detail
 from kiejobs.reports.run.checks import Check, doctor_document, doctor_text

@@ -19,9 +19,9 @@ from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.outcomes import TaskRecord, Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
-from kiejobs.ports import TaskRecord, Unanswered
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.checks import Ruling, ruling_document, ruling_text
 from kiejobs.reports.terminal import clean

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-    from kiejobs.ports import Claim, World
+    from kiejobs.core.ledger.outcomes import Claim
+    from kiejobs.ports import World
     from kiejobs.runner.budget import Spending
     from kiejobs.runner.follow import Follower
     from kiejobs.runner.settings import Settings
@@ -240,17 +241,17 @@ class Desk:
                 return f"the task belongs to `{attempt.address}`"
         return None
 
-    async def _record(self, task_id: str) -> ports.TaskRecord | None:
+    async def _record(self, task_id: str) -> outcomes.TaskRecord | None:
         """What the API says was sent for a task; None where it knows nothing of it, or is silent."""
         for steps in _WAITS_FOR_A_RECORD:
             await self._clock.sleep(steps * self._settings.first_poll)
             record = await self._api.record(task_id)
-            if isinstance(record, ports.TaskRecord):
+            if isinstance(record, outcomes.TaskRecord):
                 return record
         return None
 
     def _end_doubt(
-        self, claim: Claim, attempt: Attempt, record: ports.TaskRecord, output: str
+        self, claim: Claim, attempt: Attempt, record: outcomes.TaskRecord, output: str
     ) -> None:
         """Also where a person ruled it lost meanwhile: a paid task is never lost."""
         signed = "a signed callback" if claim.signed else "a callback"

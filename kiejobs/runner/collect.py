@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.retention import SAFE
 from kiejobs.runner.rate_limit import jittered
 
@@ -57,12 +57,12 @@ class Collector:
         self._note = note
         self._downloads = anyio.Semaphore(settings.downloads)
 
-    async def collect(self, task: Task, result: ports.Succeeded) -> None:
+    async def collect(self, task: Task, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
         files: list[FileRecord] = []
         for number in range(1, max(1, len(result.urls)) + 1):
             outcome = await self._one(task, number, result)
-            if isinstance(outcome, ports.NotCollected):
+            if isinstance(outcome, outcomes.NotCollected):
                 self._not_collected(task, outcome)
                 return
             files.append(outcome.file)
@@ -71,28 +71,32 @@ class Collector:
         self._artifacts.mark(files, at)
         self._progress.job(task.address, "collected")
 
-    async def _one(self, task: Task, number: int, result: ports.Succeeded) -> ports.CollectOutcome:
+    async def _one(
+        self, task: Task, number: int, result: outcomes.TaskSucceeded
+    ) -> outcomes.CollectOutcome:
         if result.urls:
             path, kind = _numbered(task.output, number), self._media_type(task.model)
             return await self._bring_home(task, number, result.urls[number - 1], path, kind)
         if result.found is None or self._media_type(task.model) != JSON:
-            return ports.NotCollected("the API says it succeeded, but names no file")
+            return outcomes.NotCollected("the API says it succeeded, but names no file")
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
         return await self._artifacts.keep(
             data + b"\n", task.output, key=task.task_id, media_type=JSON
         )
 
-    async def _stills(self, task: Task, result: ports.Succeeded) -> AsyncIterator[FileRecord]:
+    async def _stills(
+        self, task: Task, result: outcomes.TaskSucceeded
+    ) -> AsyncIterator[FileRecord]:
         """Pictures beside the result. One that does not come is noted and keeps nothing else back."""
         for name, url in result.stills:
             path = _beside(task.output, name, url)
             outcome = await self._bring_home(task, None, url, path, "image/png")
-            if isinstance(outcome, ports.Collected):
+            if isinstance(outcome, outcomes.FilesCollected):
                 yield outcome.file
             else:
                 self._note(task, f"collected without its {name}: {outcome.message}")
 
-    def _not_collected(self, task: Task, outcome: ports.NotCollected) -> None:
+    def _not_collected(self, task: Task, outcome: outcomes.NotCollected) -> None:
         if outcome.gone and self._is_old(task):
             self._journal.append(e.Gone(task.attempt_id, outcome.message))
             self._note(task, f"bought and made, but gone at the vendor: {outcome.message}")
@@ -109,9 +113,9 @@ class Collector:
 
     async def _bring_home(
         self, task: Task, number: int | None, url: str, path: str, media_type: str
-    ) -> ports.CollectOutcome:
+    ) -> outcomes.CollectOutcome:
         """`number` among the task's results; None for what comes beside them."""
-        outcome: ports.CollectOutcome = ports.NotCollected("not tried")
+        outcome: outcomes.CollectOutcome = outcomes.NotCollected("not tried")
         refused = 0
         for attempt in range(_TRIES):
             if attempt:
@@ -121,7 +125,7 @@ class Collector:
                 outcome = await self._artifacts.collect(
                     url, path, key=task.task_id, media_type=media_type
                 )
-            if isinstance(outcome, ports.Collected):
+            if isinstance(outcome, outcomes.FilesCollected):
                 return outcome
             if outcome.gone and attempt < _TRIES - 1:
                 refused += 1
@@ -132,11 +136,11 @@ class Collector:
         """Another URL of the same result, by turns from recordInfo and from the download-url call."""
         if refused % 2 and number is not None:
             outcome = await self._api.poll(task.task_id)
-            if isinstance(outcome, ports.Succeeded) and len(outcome.urls) >= number:
+            if isinstance(outcome, outcomes.TaskSucceeded) and len(outcome.urls) >= number:
                 return outcome.urls[number - 1]
             return url
         made = await self._api.download_url(url)
-        return url if isinstance(made, ports.Unanswered) else made
+        return url if isinstance(made, outcomes.Unanswered) else made
 
 
 def _beside(path: str, name: str, url: str) -> str:

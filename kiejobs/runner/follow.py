@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import Stop
@@ -111,38 +111,38 @@ class Follower:
         """A callback says that it is over: ask now."""
         self._watches[attempt_id].bell.set()
 
-    async def _settle(self, watch: _Watch) -> ports.Succeeded | None:
+    async def _settle(self, watch: _Watch) -> outcomes.TaskSucceeded | None:
         """The result once the task succeeded; None where there is none to fetch (yet)."""
         task = watch.task
         while True:
             outcome = await self._api.poll(task.task_id)
-            if isinstance(outcome, ports.Succeeded):
+            if isinstance(outcome, outcomes.TaskSucceeded):
                 self._found_over(watch)
                 self._succeeded(task, outcome)
                 return outcome
-            if isinstance(outcome, ports.Failed):
+            if isinstance(outcome, outcomes.TaskFailed):
                 self._found_over(watch)
                 self._failed(task, outcome)
                 return None
-            if isinstance(outcome, ports.StillRunning):
+            if isinstance(outcome, outcomes.StillRunning):
                 self._running(watch, outcome)
             else:
                 self._unanswered(watch, outcome)
                 few = watch.unanswered < _ASKS_FOR_AN_OLD_TASK
                 if task.settled and (not few or self._settings.once):
-                    return ports.Succeeded(task.known_urls, None)
+                    return outcomes.TaskSucceeded(task.known_urls, None)
             if self._is_enough(watch):
                 return None
             await self._rest(watch)
 
-    def _running(self, watch: _Watch, outcome: ports.StillRunning) -> None:
+    def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
         watch.connected = self._clock.monotonic()
         if not watch.told_running:
             self._journal.append(e.Running(watch.task.attempt_id, outcome.api_state))
             watch.told_running = True
         self._progress.job(watch.task.address, "running", outcome.note)
 
-    def _unanswered(self, watch: _Watch, outcome: ports.Unanswered) -> None:
+    def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
         self._progress.job(watch.task.address, "waiting", outcome.message)
         watch.unanswered += 1
         watch.refusals = watch.refusals + 1 if outcome.code in _REFUSED_KEY else 0
@@ -196,7 +196,7 @@ class Follower:
         if watch.woken is None:
             self.hearing.missed()
 
-    def _succeeded(self, task: Task, outcome: ports.Succeeded) -> None:
+    def _succeeded(self, task: Task, outcome: outcomes.TaskSucceeded) -> None:
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
             self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
@@ -204,7 +204,7 @@ class Follower:
         self.succeeded.add(task.address)
         self._progress.job(task.address, "succeeded")
 
-    def _failed(self, task: Task, outcome: ports.Failed) -> None:
+    def _failed(self, task: Task, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
         self._journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
         if task.planned is not None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
@@ -83,7 +83,7 @@ class Submitter:
         reservation of its own. What is in doubt never does.
         """
         while (ready := await self._uploader.bring(job)) is not None:
-            if isinstance(ready, ports.Unusable):
+            if isinstance(ready, outcomes.Unusable):
                 return self._not_ready(job, ready)
             async with self._places:
                 urls = self._uploader.urls(job)
@@ -95,11 +95,11 @@ class Submitter:
                     break
                 case Task():
                     return outcome
-                case ports.Rejected() | ports.InDoubt():
+                case outcomes.CreateRejected() | outcomes.CreateInDoubt():
                     return "settled"
-                case ports.NotSent(message=message):
+                case outcomes.NotSent(message=message):
                     self._unreachable(job, message)
-                case ports.NotAccepted(code=code, retry_after=retry_after):
+                case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
                     pause = self._pace.refused(retry_after)
                     self._progress.note(f"the API said {code}; all wait {pause:.0f} s")
                 case _:
@@ -109,7 +109,7 @@ class Submitter:
 
     async def _in_its_turn(
         self, job: Job, urls: Mapping[str, str]
-    ) -> Task | ports.CreateOutcome | None:
+    ) -> Task | outcomes.CreateOutcome | None:
         slot = await self._pace.slot(self._has_stopped)
         if slot is None:
             return None
@@ -118,7 +118,7 @@ class Submitter:
         self._pace.give_back(slot)
         return outcome
 
-    def _not_ready(self, job: Job, unusable: ports.Unusable) -> Literal["settled"]:
+    def _not_ready(self, job: Job, unusable: outcomes.Unusable) -> Literal["settled"]:
         """Nothing was reserved, and nothing will be with this file."""
         self.unready[job.address] = unusable.message
         self._spending.failed(f"{job.address}: {unusable.message}")
@@ -137,7 +137,7 @@ class Submitter:
 
     async def _once(
         self, job: Job, slot: Slot, urls: Mapping[str, str]
-    ) -> Task | ports.CreateOutcome | None:
+    ) -> Task | outcomes.CreateOutcome | None:
         """One reservation, one POST, one outcome on record."""
         reservation = _reservation(job)
 
@@ -156,7 +156,7 @@ class Submitter:
 
         try:
             outcome = await self._api.create(_body(job, reservation.attempt_id, urls), reserve)
-            if isinstance(outcome, ports.NotSent):
+            if isinstance(outcome, outcomes.NotSent):
                 return outcome
             self._pace.answered()
             return await self._record(job, reservation, outcome)
@@ -168,10 +168,10 @@ class Submitter:
                 in_flight.set()
 
     async def _record(
-        self, job: Job, reservation: e.Reserved, outcome: ports.CreateOutcome
-    ) -> Task | ports.CreateOutcome:
+        self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
+    ) -> Task | outcomes.CreateOutcome:
         """The outcome, durable before anything else happens."""
-        if isinstance(outcome, ports.Accepted):
+        if isinstance(outcome, outcomes.Accepted):
             at = await self._write_down(job, reservation, outcome.task_id)
             self._pace.accepted()
             self._spending.understood()
@@ -204,19 +204,19 @@ class Submitter:
         return None
 
     def _settle_money(
-        self, job: Job, reservation: e.Reserved, outcome: ports.CreateOutcome
+        self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
     ) -> None:
         match outcome:
-            case ports.InDoubt(message=message):
+            case outcomes.CreateInDoubt(message=message):
                 self._spending.doubted(message)
                 if job.correlate and self._is_called_back(reservation):
                     self.doubts[reservation.attempt_id] = self._clock.monotonic()
                 return
-            case ports.Rejected(code=code, message=message):
+            case outcomes.CreateRejected(code=code, message=message):
                 self._spending.failed(f"{job.address}: {code}: {message}")
-            case ports.Refused(code=code, message=message):
+            case outcomes.Refused(code=code, message=message):
                 self._spending.stop(Stop.KEY, f"{code}: {message}")
-            case ports.NoMoney(code=code, message=message):
+            case outcomes.NoMoney(code=code, message=message):
                 self._spending.stop(Stop.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
@@ -254,17 +254,17 @@ def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]
 
 
 def _event(
-    attempt_id: str, outcome: ports.CreateOutcome
+    attempt_id: str, outcome: outcomes.CreateOutcome
 ) -> e.NotAccepted | e.Rejected | e.InDoubt | None:
     match outcome:
-        case ports.NotAccepted(code=code, message=message):
+        case outcomes.CreateNotAccepted(code=code, message=message):
             return e.NotAccepted(attempt_id, Failure("not_accepted", code, message))
-        case ports.Refused(code=code, message=message):
+        case outcomes.Refused(code=code, message=message):
             return e.NotAccepted(attempt_id, Failure("refused", code, message))
-        case ports.NoMoney(code=code, message=message):
+        case outcomes.NoMoney(code=code, message=message):
             return e.NotAccepted(attempt_id, Failure("no_money", code, message))
-        case ports.Rejected(code=code, message=message):
+        case outcomes.CreateRejected(code=code, message=message):
             return e.Rejected(attempt_id, Failure("rejected", code, message))
-        case ports.InDoubt(code=in_doubt_code, message=message):
+        case outcomes.CreateInDoubt(code=in_doubt_code, message=message):
             return e.InDoubt(attempt_id, Failure("in_doubt", in_doubt_code, message))
     return None

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.uploads import expiry, freshest, is_fresh
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import Stop
@@ -57,11 +57,11 @@ class Uploader:
             for sha256, uploads in known.items()
             for told in uploads
         }
-        self._unusable: dict[LocalFile, ports.Unusable] = {}
+        self._unusable: dict[LocalFile, outcomes.Unusable] = {}
         self._under_way = 0
         self._missing_since: float | None = None
 
-    async def bring(self, job: Job) -> Literal["ready"] | ports.Unusable | None:
+    async def bring(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
         """Upload what is needed; all of it is on record when it is ready.
 
         `Unusable` where a file can't be sent; None where spending has stopped.
@@ -84,7 +84,9 @@ class Uploader:
         urls = {ref: url for ref, url in found.items() if url is not None}
         return urls if len(urls) == len(found) else None
 
-    async def _in_turn(self, file: LocalFile, job: Job) -> Literal["ready"] | ports.Unusable | None:
+    async def _in_turn(
+        self, file: LocalFile, job: Job
+    ) -> Literal["ready"] | outcomes.Unusable | None:
         if self._fresh(file.sha256) is not None:
             return "ready"
         if file in self._unusable:
@@ -105,33 +107,35 @@ class Uploader:
         known = freshest(self._known.get(sha256, ()), now)
         return None if known is None else known.url
 
-    async def _upload(self, file: LocalFile, job: Job) -> Literal["ready"] | ports.Unusable | None:
+    async def _upload(
+        self, file: LocalFile, job: Job
+    ) -> Literal["ready"] | outcomes.Unusable | None:
         """Until it is uploaded, or can't be, or spending has stopped."""
         misses: list[float] = []
         while not self._has_stopped():
             expires = expiry(self._clock.now())
             match await self._try(file, job):
-                case ports.Uploaded(url=url):
+                case outcomes.UploadStored(url=url):
                     self._missing_since = None
                     return "ready" if self._is_on_record(file, url, expires) else None
-                case ports.Unusable() as unusable:
+                case outcomes.Unusable() as unusable:
                     return self._unusable.setdefault(file, unusable)
-                case ports.Refused(code=code, message=message):
+                case outcomes.Refused(code=code, message=message):
                     self._spending.stop(Stop.KEY, f"the upload host says {code}: {message}")
-                case ports.NotUploaded(message=message):
+                case outcomes.NotUploaded(message=message):
                     self._progress.job(job.address, "waiting", f"{file.path}: {message}")
                     misses.append(self._clock.monotonic())
                     if self._is_enough(misses, message):
                         why = f"{file.path} could not be uploaded: {message}"
-                        return self._unusable.setdefault(file, ports.Unusable(why))
+                        return self._unusable.setdefault(file, outcomes.Unusable(why))
                     await self._rest(_FIRST_RETRY * 2 ** min(len(misses) - 1, 8))
         return None
 
-    async def _try(self, file: LocalFile, job: Job) -> ports.UploadOutcome | None:
+    async def _try(self, file: LocalFile, job: Job) -> outcomes.UploadOutcome | None:
         """One upload; None where spending stopped before it was done."""
         if self._uploads is None:
             raise LookupError(f"{job.address} has local files, and there is nothing to upload with")
-        outcome: ports.UploadOutcome | None = None
+        outcome: outcomes.UploadOutcome | None = None
         self._progress.job(job.address, "uploading")
         async with self._places, anyio.create_task_group() as group:
 
@@ -146,15 +150,15 @@ class Uploader:
         return self._unless_taken(outcome, file)
 
     def _unless_taken(
-        self, outcome: ports.UploadOutcome | None, file: LocalFile
-    ) -> ports.UploadOutcome | None:
+        self, outcome: outcomes.UploadOutcome | None, file: LocalFile
+    ) -> outcomes.UploadOutcome | None:
         """Of two contents at one address the API would fetch the same for both."""
-        if not isinstance(outcome, ports.Uploaded):
+        if not isinstance(outcome, outcomes.UploadStored):
             return outcome
         other, expires = self._content_at.get(outcome.url, (file.sha256, ""))
         if other == file.sha256 or not is_fresh(expires, self._clock.now()):
             return outcome
-        return ports.NotUploaded("the upload host gave the address of another file")
+        return outcomes.NotUploaded("the upload host gave the address of another file")
 
     def _is_on_record(self, file: LocalFile, url: str, expires: str) -> bool:
         """What was uploaded is durable before anything is reserved that will name it."""

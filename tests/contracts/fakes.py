@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.fold import JournalRecord, Timed
 from kiejobs.core.ledger.records import FileRecord
 from kiejobs.core.urls import attempt_in
@@ -25,6 +25,7 @@ from kiejobs.core.urls import attempt_in
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from kiejobs import ports
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.events import Event, RunStarted
@@ -104,8 +105,8 @@ class FakeApi:
     `watch` is called right before a request would be written, after its reservation.
     """
 
-    creates: deque[ports.CreateOutcome] = field(default_factory=deque)
-    polls: deque[ports.PollOutcome] = field(default_factory=deque)
+    creates: deque[outcomes.CreateOutcome] = field(default_factory=deque)
+    polls: deque[outcomes.PollOutcome] = field(default_factory=deque)
     bodies: list[Mapping[str, Json]] = field(default_factory=list)
     watch: Callable[[], None] = lambda: None
     answer_after: float = 0.0
@@ -118,9 +119,9 @@ class FakeApi:
 
     async def create(
         self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
-    ) -> ports.CreateOutcome:
+    ) -> outcomes.CreateOutcome:
         outcome = self.creates.popleft() if self.creates else None
-        if isinstance(outcome, ports.NotSent):
+        if isinstance(outcome, outcomes.NotSent):
             return outcome
         await reserve()
         self.watch()
@@ -131,31 +132,33 @@ class FakeApi:
             return outcome
         task_id = f"{len(self.asked):032x}"
         self.asked[task_id] = 0
-        return ports.Accepted(task_id)
+        return outcomes.Accepted(task_id)
 
-    async def poll(self, task_id: str) -> ports.PollOutcome:
+    async def poll(self, task_id: str) -> outcomes.PollOutcome:
         if self.polls:
             return self.polls.popleft()
         if task_id not in self.asked:
-            return ports.Unanswered("recordInfo is null", "422")
+            return outcomes.Unanswered("recordInfo is null", "422")
         self.asked[task_id] += 1
         if self.asked[task_id] == 1:
-            return ports.StillRunning("waiting")
-        return ports.Succeeded((f"http://fake.invalid/{task_id}.mp4?sig=1",), Decimal(16))
+            return outcomes.StillRunning("waiting")
+        return outcomes.TaskSucceeded((f"http://fake.invalid/{task_id}.mp4?sig=1",), Decimal(16))
 
-    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+    async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
         if task_id not in self.asked:
-            return ports.Unanswered("recordInfo is null", "422")
+            return outcomes.Unanswered("recordInfo is null", "422")
         body = self.bodies[int(task_id, 16)]
         query = body.get("callBackUrl", "").partition("?")[2]
-        return ports.TaskRecord(task_id, body["model"], body["input"], "waiting", attempt_in(query))
+        return outcomes.TaskRecord(
+            task_id, body["model"], body["input"], "waiting", attempt_in(query)
+        )
 
-    async def download_url(self, url: str) -> str | ports.Unanswered:
+    async def download_url(self, url: str) -> str | outcomes.Unanswered:
         if not url.startswith("http://fake.invalid/"):
-            return ports.Unanswered("url is wrong", "422")
+            return outcomes.Unanswered("url is wrong", "422")
         return f"{url.partition('?')[0]}?fresh=1"
 
-    async def balance(self) -> Decimal | ports.Unanswered:
+    async def balance(self) -> Decimal | outcomes.Unanswered:
         return Decimal("60.62")
 
 
@@ -164,13 +167,13 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.outcomes: deque[ports.CollectOutcome] = deque()
+        self.outcomes: deque[outcomes.CollectOutcome] = deque()
         self.urls: list[str] = []
         self.marked: list[str] = []
 
     async def collect(
         self, url: str, path: str, *, key: str, media_type: str
-    ) -> ports.CollectOutcome:
+    ) -> outcomes.CollectOutcome:
         self.urls.append(url)
         if self.outcomes:
             return self.outcomes.popleft()
@@ -178,17 +181,17 @@ class MemoryArtifacts:
         self.files[path] = data
         digest = hashlib.sha256(data).hexdigest()
         file = FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
-        return ports.Collected(file)
+        return outcomes.FilesCollected(file)
 
     async def keep(
         self, data: bytes, path: str, *, key: str, media_type: str
-    ) -> ports.CollectOutcome:
+    ) -> outcomes.CollectOutcome:
         if self.outcomes:
             return self.outcomes.popleft()
         self.files[path] = data
         digest = hashlib.sha256(data).hexdigest()
         url = f"urn:kiejobs:task:{key}"
-        return ports.Collected(FileRecord(path, digest, len(data), media_type, url))
+        return outcomes.FilesCollected(FileRecord(path, digest, len(data), media_type, url))
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         del collected_at
@@ -208,7 +211,7 @@ class MemoryArtifacts:
 class FakeUploads:
     """Answers as it was told to, then takes everything; `takes` so many seconds for each."""
 
-    def __init__(self, *outcomes: ports.UploadOutcome | None, takes: float = 0.0) -> None:
+    def __init__(self, *outcomes: outcomes.UploadOutcome | None, takes: float = 0.0) -> None:
         self.outcomes = deque(outcomes)
         self.asked: list[LocalFile] = []
         self.clock: ports.Clock | None = None
@@ -216,7 +219,7 @@ class FakeUploads:
         self.query = ""
         self.at_once = self.most_at_once = 0
 
-    async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+    async def upload(self, file: LocalFile) -> outcomes.UploadOutcome:
         self.asked.append(file)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -224,7 +227,7 @@ class FakeUploads:
             if self.clock is not None:
                 await self.clock.sleep(self.takes)
             outcome = self.outcomes.popleft() if self.outcomes else None
-            return outcome or ports.Uploaded(f"{url_of(file)}{self.query}")
+            return outcome or outcomes.UploadStored(f"{url_of(file)}{self.query}")
         finally:
             self.at_once -= 1
 
@@ -237,21 +240,21 @@ def url_of(file: LocalFile) -> str:
 class FakeCallbacks:
     """Tells the claims that it was given, each once, in their order; then waits for `hear`."""
 
-    def __init__(self, *claims: ports.Claim) -> None:
-        self._claims: deque[ports.Claim] = deque()
+    def __init__(self, *claims: outcomes.Claim) -> None:
+        self._claims: deque[outcomes.Claim] = deque()
         self._told: set[tuple[str, str]] = set()
         self._more = anyio.Event()
         for claim in claims:
             self.hear(claim)
 
-    def hear(self, claim: ports.Claim) -> None:
+    def hear(self, claim: outcomes.Claim) -> None:
         name = (claim.attempt_id, claim.task_id)
         if name not in self._told:
             self._told.add(name)
             self._claims.append(claim)
             self._more.set()
 
-    async def next(self) -> ports.Claim:
+    async def next(self) -> outcomes.Claim:
         await anyio.lowlevel.checkpoint()
         while not self._claims:
             self._more = anyio.Event()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.system import Secret
+from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeApi
@@ -22,6 +22,8 @@ from tests.support.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from kiejobs import ports
 
     Scene = Callable[[ports.GenerationApi], Awaitable[Any]]
     Play = Callable[[Scene], Any]
@@ -84,14 +86,14 @@ async def nothing() -> None: ...
 
 async def bought(api: ports.GenerationApi) -> str:
     outcome = await api.create(BODY, nothing)
-    assert isinstance(outcome, ports.Accepted)
+    assert isinstance(outcome, outcomes.Accepted)
     return outcome.task_id
 
 
-async def ended(api: ports.GenerationApi, task_id: str) -> ports.PollOutcome:
+async def ended(api: ports.GenerationApi, task_id: str) -> outcomes.PollOutcome:
     for _ in range(200):
         outcome = await api.poll(task_id)
-        if not isinstance(outcome, ports.StillRunning):
+        if not isinstance(outcome, outcomes.StillRunning):
             return outcome
     return outcome
 
@@ -114,7 +116,7 @@ def test_it_reserves_once_for_each_create(play: Play) -> None:
             times.append(1)
 
         outcomes = [await api.create(BODY, reserve) for _ in range(2)]
-        ids = [outcome.task_id for outcome in outcomes if isinstance(outcome, ports.Accepted)]
+        ids = [outcome.task_id for outcome in outcomes if isinstance(outcome, outcomes.Accepted)]
         assert len(set(ids)) == len(times) == 2
 
     play(scene)
@@ -130,7 +132,7 @@ def test_where_the_reservation_fails_nothing_is_made_and_its_reason_comes_throug
         with pytest.raises(LookupError, match="the disk is full"):
             await api.create(BODY, refuse)
         task_id = await bought(api)
-        assert isinstance(await api.record(task_id), ports.TaskRecord)
+        assert isinstance(await api.record(task_id), outcomes.TaskRecord)
 
     play(scene)
 
@@ -138,7 +140,7 @@ def test_where_the_reservation_fails_nothing_is_made_and_its_reason_comes_throug
 def test_a_task_runs_and_then_ends_with_its_files(play: Play) -> None:
     async def scene(api: ports.GenerationApi) -> None:
         outcome = await ended(api, await bought(api))
-        assert isinstance(outcome, ports.Succeeded)
+        assert isinstance(outcome, outcomes.TaskSucceeded)
         assert len(outcome.urls) == 1
         assert outcome.urls[0].startswith("http")
         assert outcome.charged == 16
@@ -149,7 +151,7 @@ def test_a_task_runs_and_then_ends_with_its_files(play: Play) -> None:
 def test_a_task_that_nobody_knows_is_no_verdict(play: Play) -> None:
     async def scene(api: ports.GenerationApi) -> None:
         for answer in (await api.poll("f" * 32), await api.record("f" * 32)):
-            assert isinstance(answer, ports.Unanswered)
+            assert isinstance(answer, outcomes.Unanswered)
             assert answer.code == "422"
 
     play(scene)
@@ -159,7 +161,7 @@ def test_a_record_shows_what_was_sent(play: Play) -> None:
     async def scene(api: ports.GenerationApi) -> None:
         task_id = await bought(api)
         record = await api.record(task_id)
-        assert isinstance(record, ports.TaskRecord)
+        assert isinstance(record, outcomes.TaskRecord)
         assert (record.task_id, record.model) == (task_id, MODEL)
         assert record.input is not None
         assert record.input.items() >= BODY["input"].items()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.http.address_guard import HostRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
+from kiejobs.core.ledger import outcomes
 from tests.contracts.fakes import MemoryArtifacts
 from tests.support.judge_replies import download, video
 from tests.support.judge_wire import Reply, Request, Wire
@@ -18,6 +18,8 @@ from tests.support.judge_wire import Reply, Request, Wire
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from kiejobs import ports
 
 AT = "2026-11-22T08:44:27.501Z"
 
@@ -81,16 +83,16 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     wire.close()
 
 
-def collected(stage: Stage, path: str = "c/j.mp4") -> ports.CollectOutcome:
-    async def scene(artifacts: ports.Artifacts) -> ports.CollectOutcome:
+def collected(stage: Stage, path: str = "c/j.mp4") -> outcomes.CollectOutcome:
+    async def scene(artifacts: ports.Artifacts) -> outcomes.CollectOutcome:
         return await artifacts.collect(stage.url, path, key="t1", media_type="video/mp4")
 
-    outcome: ports.CollectOutcome = stage.play(scene)
+    outcome: outcomes.CollectOutcome = stage.play(scene)
     return outcome
 
 
-def condition(stage: Stage, outcome: ports.CollectOutcome) -> str | None:
-    assert isinstance(outcome, ports.Collected)
+def condition(stage: Stage, outcome: outcomes.CollectOutcome) -> str | None:
+    assert isinstance(outcome, outcomes.FilesCollected)
     file = outcome.file
 
     async def scene(artifacts: ports.Artifacts) -> str | None:
@@ -102,7 +104,7 @@ def condition(stage: Stage, outcome: ports.CollectOutcome) -> str | None:
 
 def test_what_is_collected_is_recorded_without_its_signature(stage: Stage) -> None:
     outcome = collected(stage)
-    assert isinstance(outcome, ports.Collected)
+    assert isinstance(outcome, outcomes.FilesCollected)
     file = outcome.file
     assert (file.path, file.media_type) == ("c/j.mp4", "video/mp4")
     assert file.url == stage.url.partition("?")[0]
@@ -111,7 +113,7 @@ def test_what_is_collected_is_recorded_without_its_signature(stage: Stage) -> No
 
 
 def test_a_result_that_came_in_an_answer_is_kept_like_a_file(stage: Stage) -> None:
-    async def scene(artifacts: ports.Artifacts) -> ports.CollectOutcome:
+    async def scene(artifacts: ports.Artifacts) -> outcomes.CollectOutcome:
         for _ in range(2):  # again, as after a crash
             outcome = await artifacts.keep(
                 b'{"text": "tea"}', "c/j.json", key="t1", media_type="application/json"
@@ -119,7 +121,7 @@ def test_a_result_that_came_in_an_answer_is_kept_like_a_file(stage: Stage) -> No
         return outcome
 
     outcome = stage.play(scene)
-    assert isinstance(outcome, ports.Collected)
+    assert isinstance(outcome, outcomes.FilesCollected)
     assert (outcome.file.path, outcome.file.bytes) == ("c/j.json", 15)
     assert (outcome.file.media_type, outcome.file.url) == (
         "application/json",
@@ -142,7 +144,7 @@ def test_the_condition_follows_what_becomes_of_the_file(stage: Stage) -> None:
 
 def test_marking_changes_nothing_about_whole_files(stage: Stage) -> None:
     outcome = collected(stage)
-    assert isinstance(outcome, ports.Collected)
+    assert isinstance(outcome, outcomes.FilesCollected)
     file = outcome.file
 
     async def scene(artifacts: ports.Artifacts) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kiejobs.adapters.callbacks.receiver import Receiver
 from kiejobs.adapters.system import SystemClock
-from kiejobs.ports import Claim
+from kiejobs.core.ledger.outcomes import Claim
 from tests.contracts.fakes import FakeCallbacks
 
 if TYPE_CHECKING:

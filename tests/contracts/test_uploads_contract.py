@@ -11,12 +11,12 @@ import anyio
 import httpx
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
+from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeUploads
@@ -26,6 +26,8 @@ from tests.support.sandbox_stage import HEADERS, MODEL, SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from kiejobs import ports
 
     Scene = Callable[[ports.Uploads], Awaitable[Any]]
     Play = Callable[[Scene], Any]
@@ -56,11 +58,11 @@ class Careful(FakeUploads):
         super().__init__()
         self._folder = folder
 
-    async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+    async def upload(self, file: LocalFile) -> outcomes.UploadOutcome:
         path = anyio.Path(self._folder / file.path)
         data = await path.read_bytes() if await path.is_file() else b""
         if hashlib.sha256(data).hexdigest() != file.sha256:
-            return ports.Unusable(f"{file.path} was changed")
+            return outcomes.Unusable(f"{file.path} was changed")
         return await super().upload(file)
 
 
@@ -96,14 +98,14 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Play]:
         yield made
 
 
-def uploaded(play: Play, file: LocalFile = CUP) -> ports.UploadOutcome:
-    outcome: ports.UploadOutcome = play(lambda uploads: uploads.upload(file))
+def uploaded(play: Play, file: LocalFile = CUP) -> outcomes.UploadOutcome:
+    outcome: outcomes.UploadOutcome = play(lambda uploads: uploads.upload(file))
     return outcome
 
 
 def test_it_tells_where_the_file_can_be_fetched(play: Play) -> None:
     outcome = uploaded(play)
-    assert isinstance(outcome, ports.Uploaded)
+    assert isinstance(outcome, outcomes.UploadStored)
     assert outcome.url.startswith(("http://", "https://"))
     assert "cup" not in outcome.url, "no name of ours leaves the machine"
 
@@ -117,13 +119,13 @@ def test_the_same_content_has_the_same_address(play: Play, tmp_path: Path) -> No
 def test_a_file_that_was_changed_is_unusable(play: Play, tmp_path: Path, data: bytes) -> None:
     (tmp_path / CUP.path).write_bytes(data)
     outcome = uploaded(play)
-    assert isinstance(outcome, ports.Unusable)
+    assert isinstance(outcome, outcomes.Unusable)
     assert outcome.message.startswith("images/cup one.png was changed")
 
 
 def test_a_file_that_is_gone_is_unusable(play: Play, tmp_path: Path) -> None:
     (tmp_path / CUP.path).unlink()
-    assert isinstance(uploaded(play), ports.Unusable)
+    assert isinstance(uploaded(play), outcomes.Unusable)
 
 
 @pytest.mark.parametrize("make", [on_a_socket, at_the_judge])
@@ -132,7 +134,7 @@ def test_what_is_fetched_is_the_file_to_the_byte(tmp_path: Path, make: Any) -> N
     (tmp_path / CUP.path).write_bytes(PIXELS)
     with make(tmp_path) as play:
         outcome = uploaded(play)
-        assert isinstance(outcome, ports.Uploaded)
+        assert isinstance(outcome, outcomes.UploadStored)
         response = httpx.get(outcome.url, headers={"user-agent": HEADERS["user-agent"]})
     assert response.content == PIXELS
     assert response.headers["content-type"] == "image/png"

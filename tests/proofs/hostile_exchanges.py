@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs import ports
+from kiejobs.core.ledger import outcomes
 from tests.proofs.hostile_cases import (
     FRAMINGS,
     NOT_SENT,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from tests.proofs.tcp_proxy import Line
 
-Played: TypeAlias = "list[tuple[Case, str, ports.CreateOutcome, int]]"
+Played: TypeAlias = "list[tuple[Case, str, outcomes.CreateOutcome, int]]"
 _MAY_GO_AGAIN = (
-    ports.NotSent, ports.NotAccepted, ports.Refused, ports.NoMoney, ports.Rejected,
+    outcomes.NotSent, outcomes.CreateNotAccepted, outcomes.Refused, outcomes.NoMoney, outcomes.CreateRejected,
 )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def judge_creates(played: Played, charges: dict[str, list[str]]) -> Creates:
         found.cases += 1
         found.behaviours.add(case.behaviour)
         found.classes[type(outcome).__name__] += 1
-        found.in_doubt_and_charged += bool(ids) and isinstance(outcome, ports.InDoubt)
+        found.in_doubt_and_charged += bool(ids) and isinstance(outcome, outcomes.CreateInDoubt)
         found.charged_twice_by_the_network += len(ids) > 1
         found.unsafe += bool(ids) and isinstance(outcome, _MAY_GO_AGAIN)
         for what in _what_is_wrong(case, outcome, reserved, ids):
@@ -86,20 +86,20 @@ def judge_creates(played: Played, charges: dict[str, list[str]]) -> Creates:
 
 
 def _what_is_wrong(
-    case: Case, outcome: ports.CreateOutcome, reserved: int, ids: list[str]
+    case: Case, outcome: outcomes.CreateOutcome, reserved: int, ids: list[str]
 ) -> Iterator[str]:
     if _thought_of(outcome) not in case.thinks:
         yield "another class than the design's"
     if len(ids) not in case.copies:
         yield f"charged {len(ids)} times, not {case.copies}"
-    if isinstance(outcome, ports.Accepted) and outcome.task_id not in ids:
+    if isinstance(outcome, outcomes.Accepted) and outcome.task_id not in ids:
         yield "a task that the log does not have"
-    if reserved != (0 if isinstance(outcome, ports.NotSent) else 1):
+    if reserved != (0 if isinstance(outcome, outcomes.NotSent) else 1):
         yield f"reserved {reserved} times"
 
 
-def _thought_of(outcome: ports.CreateOutcome) -> str:
-    kinds = {ports.Accepted: TOLD, ports.InDoubt: NOT_TOLD, ports.NotSent: NOT_SENT}
+def _thought_of(outcome: outcomes.CreateOutcome) -> str:
+    kinds = {outcomes.Accepted: TOLD, outcomes.CreateInDoubt: NOT_TOLD, outcomes.NotSent: NOT_SENT}
     return kinds.get(type(outcome), type(outcome).__name__)
 
 
@@ -115,9 +115,11 @@ def play_polls(stage: Stage, *, every: int) -> Polls:
     return found
 
 
-def _count(found: Polls, case: Case, outcome: ports.PollOutcome, truth: ports.PollOutcome) -> None:
-    unanswered = isinstance(outcome, ports.Unanswered)
-    terminal = isinstance(outcome, ports.Succeeded | ports.Failed)
+def _count(
+    found: Polls, case: Case, outcome: outcomes.PollOutcome, truth: outcomes.PollOutcome
+) -> None:
+    unanswered = isinstance(outcome, outcomes.Unanswered)
+    terminal = isinstance(outcome, outcomes.TaskSucceeded | outcomes.TaskFailed)
     found.cases += 1
     found.told += outcome == truth
     found.unanswered += unanswered

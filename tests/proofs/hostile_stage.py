@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs import ports
 from kiejobs.adapters.http.address_guard import HostRule
 from kiejobs.adapters.kie.client import KieApi, Patience
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
+from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serving
@@ -70,25 +70,25 @@ class Stage:
         *,
         url: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-    ) -> ports.CreateOutcome:
+    ) -> outcomes.CreateOutcome:
         """One attempt, by default through the proxy."""
         self.reserved = 0
 
         async def reserve() -> None:
             self.reserved += 1
 
-        async def scene(api: KieApi) -> ports.CreateOutcome:
+        async def scene(api: KieApi) -> outcomes.CreateOutcome:
             return await api.create(request_body(prompt), reserve)
 
         return with_api(url or self.url, scene, patience, transport)
 
-    def poll(self, task_id: str, patience: Patience = ALL_THE_TIME) -> ports.PollOutcome:
+    def poll(self, task_id: str, patience: Patience = ALL_THE_TIME) -> outcomes.PollOutcome:
         return with_api(self.url, lambda api: api.poll(task_id), patience)
 
-    def collect(self, url: str, path: str, *, hurried: bool = False) -> ports.CollectOutcome:
+    def collect(self, url: str, path: str, *, hurried: bool = False) -> outcomes.CollectOutcome:
         """One try to bring a file home."""
 
-        async def go() -> ports.CollectOutcome:
+        async def go() -> outcomes.CollectOutcome:
             artifacts = FileArtifacts(
                 OutputFolder(self.output),
                 HostRule(private_too=True),
@@ -105,13 +105,13 @@ class Stage:
     def output(self) -> Path:
         return self.folder / "output"
 
-    def finished_task(self) -> tuple[str, ports.Succeeded]:
+    def finished_task(self) -> tuple[str, outcomes.TaskSucceeded]:
         """A task that has come to its end, and what an honest poll says of it."""
         self.proxy.script = calm
         outcome = self.create("a task to ask for")
-        assert isinstance(outcome, ports.Accepted), outcome
-        while not isinstance(told := self.poll(outcome.task_id), ports.Succeeded):
-            assert isinstance(told, ports.StillRunning), told
+        assert isinstance(outcome, outcomes.Accepted), outcome
+        while not isinstance(told := self.poll(outcome.task_id), outcomes.TaskSucceeded):
+            assert isinstance(told, outcomes.StillRunning), told
         return outcome.task_id, told
 
     def charges(self) -> dict[str, list[str]]:

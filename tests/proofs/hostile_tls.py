@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from kiejobs import ports
+    from kiejobs.core.ledger import outcomes
     from tests.proofs.hostile_exchanges import Played
     from tests.proofs.tcp_proxy import Proxy
 
@@ -90,7 +90,7 @@ def _cases(stage: Stage, hostile: Proxy, trusting: ssl.SSLContext, every: int) -
 
 def _play(
     stage: Stage, hostile: Proxy, trusting: ssl.SSLContext, case: Case, prompt: str
-) -> tuple[Case, str, ports.CreateOutcome, int]:
+) -> tuple[Case, str, outcomes.CreateOutcome, int]:
     """The adapter's own transport, but for the authority that it trusts."""
     hostile.script = case.script
     limits = httpx.Limits(max_keepalive_connections=0)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.core.ledger.callbacks import Heard, read_callback
-from kiejobs.ports import Claim
+from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import NotDelivered

@@ -31,8 +31,9 @@ from kiejobs.app.records import Records, manifest_path, refresh_manifests
 from kiejobs.commands.collect import no_job
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.outcomes import TaskRecord
 from kiejobs.core.ledger.task_match import mismatch
-from kiejobs.ports import TaskRecord, World
+from kiejobs.ports import World
 from kiejobs.runner import Runner, Spending, Stop
 from tests.contracts.fakes import Told
 from tests.proofs.machine_life import (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from kiejobs import ports
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger import outcomes
     from kiejobs.core.ledger.records import FileRecord
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -162,7 +163,7 @@ class MortalApi:
 
     async def create(
         self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
-    ) -> ports.CreateOutcome:
+    ) -> outcomes.CreateOutcome:
         async def reserved() -> None:
             await reserve()
             SENDING.set(self._journal.reserved)
@@ -173,21 +174,21 @@ class MortalApi:
         self._life.touch()
         return outcome
 
-    async def poll(self, task_id: str) -> ports.PollOutcome:
+    async def poll(self, task_id: str) -> outcomes.PollOutcome:
         self._life.touch()
         outcome = await self._inner.poll(task_id)
         self._life.touch()
         return outcome
 
-    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+    async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
         self._life.touch()
         return await self._inner.record(task_id)
 
-    async def download_url(self, url: str) -> str | ports.Unanswered:
+    async def download_url(self, url: str) -> str | outcomes.Unanswered:
         self._life.touch()
         return await self._inner.download_url(url)
 
-    async def balance(self) -> Decimal | ports.Unanswered:
+    async def balance(self) -> Decimal | outcomes.Unanswered:
         self._life.touch()
         return await self._inner.balance()
 
@@ -201,7 +202,7 @@ class MortalArtifacts:
 
     async def collect(
         self, url: str, path: str, *, key: str, media_type: str
-    ) -> ports.CollectOutcome:
+    ) -> outcomes.CollectOutcome:
         self._life.touch()
         outcome = await self._inner.collect(url, path, key=key, media_type=media_type)
         self._life.touch()

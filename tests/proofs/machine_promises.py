@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from kiejobs.core.ledger.outcomes import Claim
     from kiejobs.core.ledger.records import FileRecord
-    from kiejobs.ports import Claim
     from tests.proofs.machine_booth import Booth, Charge
     from tests.proofs.machine_house import House
     from tests.proofs.machine_jobfile import JobFile

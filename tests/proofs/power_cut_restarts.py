@@ -22,7 +22,7 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
-from kiejobs.ports import Collected
+from kiejobs.core.ledger.outcomes import FilesCollected
 from kiejobs.sandbox.service.charges import read_charges
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
@@ -91,7 +91,7 @@ def collected(recording: Recording, tree: Tree, folder: Path, boot: str) -> tupl
         for path, (task_id, url, _) in due.items():
             for _ in range(_TRIES):
                 outcome = await artifacts.collect(url, path, key=task_id, media_type="video/mp4")
-                if isinstance(outcome, Collected):
+                if isinstance(outcome, FilesCollected):
                     break
         await artifacts.close()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.kie.client import Patience
+from kiejobs.core.ledger import outcomes
 from tests.proofs.hostile_network import hostile_network
 from tests.proofs.hostile_stage import staged, with_api
 from tests.proofs.tcp_proxy import Line, deaf
@@ -40,7 +40,7 @@ def test_connecting_is_given_up_after_its_own_patience_and_not_an_answer_s(tmp_p
         stage.proxy.script = Line.silence
         start = time.monotonic()
         for url in (f"http://127.0.0.1:{port}", stage.url.replace("http:", "https:")):
-            assert isinstance(stage.create("never sent", patience, url=url), ports.NotSent)
+            assert isinstance(stage.create("never sent", patience, url=url), outcomes.NotSent)
         assert time.monotonic() - start < 10
     gc.collect()
     assert stage.charges() == {}
@@ -55,12 +55,12 @@ def test_a_kept_connection_that_dies_under_a_poll_is_no_verdict_and_the_next_pol
         line.request()
         ending(line)
 
-    async def scene(api: KieApi) -> list[ports.PollOutcome]:
+    async def scene(api: KieApi) -> list[outcomes.PollOutcome]:
         return [await api.poll(task_id) for _ in range(3)]
 
     with staged(tmp_path) as stage:
         task_id, truth = stage.finished_task()
         stage.proxy.script = answer_once
         first, second, third = with_api(stage.url, scene)
-    assert isinstance(second, ports.Unanswered)
+    assert isinstance(second, outcomes.Unanswered)
     assert first == third == truth

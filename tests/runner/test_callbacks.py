@@ -16,10 +16,11 @@ from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem, Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.ports import Claim
 from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
 from tests.contracts.fakes import (
     FakeApi,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 HOOK = "http://me.invalid/hook"
 HEADER = e.RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
 OTHERS = replace(HEADER, run_id="run-0")
-DOUBT = ports.InDoubt("ReadTimeout")
+DOUBT = outcomes.CreateInDoubt("ReadTimeout")
 FIRST, SECOND = f"{0:032x}", f"{1:032x}"
 STRANGER = "5e" * 16
 SETTINGS = Settings(rate=Rate(1000, 1.0), callback_url=HOOK)
@@ -49,29 +50,29 @@ STAYING = replace(SETTINGS, stay=True, until_done=True)
 class Api(FakeApi):
     """Tasks run until their time is up. `makes` tells of one that no create of this run named."""
 
-    def __init__(self, clock: FakeClock, *creates: ports.CreateOutcome) -> None:
+    def __init__(self, clock: FakeClock, *creates: outcomes.CreateOutcome) -> None:
         super().__init__(deque(creates), clock=clock)
         self.time = clock
         self.ends: dict[str, float] = {}
         self.polled: dict[str, list[float]] = {}
-        self.records: dict[str, ports.TaskRecord] = {}
+        self.records: dict[str, outcomes.TaskRecord] = {}
         self.questions: list[str] = []
 
     def makes(self, task_id: str, number: int = 0, **more: Any) -> None:
         """Of job `number`, as recordInfo shows it."""
         given = {"attempt_id": None, "input": {"prompt": f"j{number}"}, **more}
         model = given.pop("model", "example/one")
-        self.records[task_id] = ports.TaskRecord(task_id, model, api_state="success", **given)
+        self.records[task_id] = outcomes.TaskRecord(task_id, model, api_state="success", **given)
 
-    async def poll(self, task_id: str) -> ports.PollOutcome:
+    async def poll(self, task_id: str) -> outcomes.PollOutcome:
         self.polled.setdefault(task_id, []).append(self.time.monotonic())
         if task_id not in self.asked and task_id not in self.records:
-            return ports.Unanswered("recordInfo is null", "422")
+            return outcomes.Unanswered("recordInfo is null", "422")
         if self.time.monotonic() < self.ends.get(task_id, 0):
-            return ports.StillRunning("generating")
-        return ports.Succeeded((f"http://fake.invalid/{task_id}.mp4?sig=1",), Decimal(16))
+            return outcomes.StillRunning("generating")
+        return outcomes.TaskSucceeded((f"http://fake.invalid/{task_id}.mp4?sig=1",), Decimal(16))
 
-    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+    async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
         self.questions.append(task_id)
         return self.records.get(task_id) or await super().record(task_id)
 
@@ -86,7 +87,7 @@ class Stage:
     """One run that hears callbacks. `others` are journals of other processes."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    creates: Sequence[ports.CreateOutcome] = ()
+    creates: Sequence[outcomes.CreateOutcome] = ()
     settings: Settings = SETTINGS
     spending: Spending = field(default_factory=Spending)
     others: list[JournalRecord] = field(default_factory=list)

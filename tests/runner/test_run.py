@@ -14,6 +14,7 @@ import pytest
 from kiejobs import ports
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord, State
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
-WHOLE = ports.Collected(FileRecord("tea/j0.mp4", "0" * 64, 1, "video/mp4", "http://fake.invalid/a"))
-UNREACHABLE = ports.NotSent("ConnectError: refused")
+WHOLE = outcomes.FilesCollected(
+    FileRecord("tea/j0.mp4", "0" * 64, 1, "video/mp4", "http://fake.invalid/a")
+)
+UNREACHABLE = outcomes.NotSent("ConnectError: refused")
 
 
 @dataclass
@@ -189,7 +192,7 @@ def test_an_api_that_comes_back_is_bought_from() -> None:
 
 
 def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
-    busy = ports.NotAccepted("429", "slow down", None)
+    busy = outcomes.CreateNotAccepted("429", "slow down", None)
     stage = Stage(api=FakeApi(creates=deque([busy] * 3)), spending=Spending(Decimal(32)))
     stage.go(2)
     assert set(stage.states().values()) == {State.SUCCEEDED}
@@ -200,11 +203,11 @@ def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
 @pytest.mark.parametrize(
     ("outcome", "stop"),
     [
-        (ports.Refused("401", "no"), Stop.KEY),
-        (ports.NoMoney("402", "no"), Stop.CREDITS),
+        (outcomes.Refused("401", "no"), Stop.KEY),
+        (outcomes.NoMoney("402", "no"), Stop.CREDITS),
     ],
 )
-def test_what_concerns_the_account_stops_all(outcome: ports.CreateOutcome, stop: Stop) -> None:
+def test_what_concerns_the_account_stops_all(outcome: outcomes.CreateOutcome, stop: Stop) -> None:
     stage = Stage(api=FakeApi(creates=deque([outcome])), spending=Spending(Decimal(1000)))
     end = stage.go(40)
     assert stage.spending.stopped is stop
@@ -221,7 +224,7 @@ def test_a_budget_that_does_not_reach_is_never_overdrawn() -> None:
 
 
 def test_a_failed_task_gives_its_credits_to_the_next() -> None:
-    failed = ports.Failed("500", "flagged", Decimal(0))
+    failed = outcomes.TaskFailed("500", "flagged", Decimal(0))
     settings = Settings(rate=Rate(1000, 1.0), in_flight=1)
     stage = Stage(spending=Spending(Decimal(16)), settings=settings)
     stage.api.polls = deque([failed])
@@ -245,7 +248,7 @@ def test_a_bug_in_one_job_does_not_tear_down_the_others() -> None:
 
 def test_an_expired_address_is_asked_for_anew() -> None:
     stage = Stage()
-    stage.artifacts.outcomes = deque([ports.NotCollected("HTTP 403", gone=True)])
+    stage.artifacts.outcomes = deque([outcomes.NotCollected("HTTP 403", gone=True)])
     stage.go()
     assert len(stage.artifacts.urls) == 2
     assert stage.states() == {"tea/j0": State.SUCCEEDED}
@@ -255,7 +258,7 @@ def test_an_expired_address_is_asked_for_anew() -> None:
 def test_several_files_of_one_task_get_names_of_their_own() -> None:
     stage = Stage()
     urls = ("http://fake.invalid/a.mp4", "http://fake.invalid/b.mp4")
-    stage.api.polls = deque([ports.Succeeded(urls, Decimal(16))])
+    stage.api.polls = deque([outcomes.TaskSucceeded(urls, Decimal(16))])
     stage.go()
     assert set(stage.artifacts.files) == {"tea/j0.mp4", "tea/j0-2.mp4"}
 
@@ -267,15 +270,15 @@ def test_frames_come_home_beside_the_video_and_keep_nothing_back() -> None:
         ("last-frame", "http://fake.invalid/l.jpg?s"),
     )
     video = ("http://fake.invalid/a.mp4",)
-    stage.api.polls = deque([ports.Succeeded(video, Decimal(16), None, stills)])
+    stage.api.polls = deque([outcomes.TaskSucceeded(video, Decimal(16), None, stills)])
     stage.go()
     assert {*stage.artifacts.files} == {
         "tea/j0.mp4", "tea/j0-first-frame.png", "tea/j0-last-frame.jpg",
     }  # fmt: skip
 
     stage = Stage()
-    stage.api.polls = deque([ports.Succeeded(video, Decimal(16), None, stills[1:])])
-    refusals = [ports.NotCollected("HTTP 404", gone=True)] * 4
+    stage.api.polls = deque([outcomes.TaskSucceeded(video, Decimal(16), None, stills[1:])])
+    refusals = [outcomes.NotCollected("HTTP 404", gone=True)] * 4
     stage.artifacts.outcomes = deque([WHOLE, *refusals])
     end = stage.go()
     assert stage.journal.types()[-1] == "collected"
@@ -284,7 +287,7 @@ def test_frames_come_home_beside_the_video_and_keep_nothing_back() -> None:
 
 def test_a_result_that_is_no_file_becomes_one_where_the_model_promises_that() -> None:
     stage = Stage(media_type="application/json")
-    stage.api.polls = deque([ports.Succeeded((), Decimal(16), {"text": "Grüße"})])
+    stage.api.polls = deque([outcomes.TaskSucceeded((), Decimal(16), {"text": "Grüße"})])
     stage.go()
     assert json.loads(stage.artifacts.files["tea/j0.mp4"]) == {"text": "Grüße"}
     assert stage.journal.types()[-1] == "collected"
@@ -292,7 +295,7 @@ def test_a_result_that_is_no_file_becomes_one_where_the_model_promises_that() ->
 
 def test_a_result_that_is_no_file_is_none_where_files_were_promised() -> None:
     stage = Stage()
-    stage.api.polls = deque([ports.Succeeded((), Decimal(16), {"text": "Grüße"})])
+    stage.api.polls = deque([outcomes.TaskSucceeded((), Decimal(16), {"text": "Grüße"})])
     end = stage.go()
     assert stage.artifacts.files == {}
     assert "names no file" in end.notes["tea/j0"]
@@ -300,7 +303,7 @@ def test_a_result_that_is_no_file_is_none_where_files_were_promised() -> None:
 
 def test_silence_is_waited_out_for_five_minutes_and_then_left_for_later() -> None:
     stage = Stage()
-    stage.api.polls = deque([ports.Unanswered("ConnectError")] * 500)
+    stage.api.polls = deque([outcomes.Unanswered("ConnectError")] * 500)
     end = stage.go()
     assert stage.states() == {"tea/j0": State.SUBMITTED}
     assert 300 <= stage.clock.monotonic() < 400
@@ -310,7 +313,7 @@ def test_silence_is_waited_out_for_five_minutes_and_then_left_for_later() -> Non
 
 def test_patience_ends_after_an_hour_and_nothing_failed() -> None:
     stage = Stage()
-    stage.api.polls = deque([ports.StillRunning("generating")] * 5000)
+    stage.api.polls = deque([outcomes.StillRunning("generating")] * 5000)
     end = stage.go()
     assert stage.states() == {"tea/j0": State.RUNNING}
     assert 3600 <= stage.clock.monotonic() < 3700
@@ -332,14 +335,14 @@ def doubt(stage: Stage) -> Any:
 
 
 def test_a_doubt_is_written_down_with_what_is_known() -> None:
-    stage = Stage(api=FakeApi(creates=deque([ports.InDoubt("ReadTimeout")])))
+    stage = Stage(api=FakeApi(creates=deque([outcomes.CreateInDoubt("ReadTimeout")])))
     stage.go()
     assert len(stage.api.bodies) == 1
     assert doubt(stage) == Failure("in_doubt", None, "ReadTimeout")
 
 
 def test_a_doubt_whose_record_fails_is_a_doubt_all_the_same() -> None:
-    stage = Stage(api=FakeApi(creates=deque([ports.InDoubt("ReadTimeout")])))
+    stage = Stage(api=FakeApi(creates=deque([outcomes.CreateInDoubt("ReadTimeout")])))
 
     def watch() -> None:
         stage.journal.fails = 1

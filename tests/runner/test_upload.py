@@ -11,7 +11,7 @@ import pytest
 
 from kiejobs import ports
 from kiejobs.core.expand.job import LocalFile
-from kiejobs.core.ledger import uploads
+from kiejobs.core.ledger import outcomes, uploads
 from kiejobs.core.ledger.events import Reserved, Uploaded
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CUP = LocalFile("images/cup.png", "c" * 64, 9, "image/png")
 JUG = LocalFile("images/jug.png", "d" * 64, 9, "image/png")
-BUSY = ports.NotUploaded("the upload host answered 500")
+BUSY = outcomes.NotUploaded("the upload host answered 500")
 
 
 @dataclass
@@ -223,7 +223,7 @@ def test_a_host_that_takes_nothing_ends_the_spending() -> None:
 
 def test_one_file_that_the_host_never_takes_keeps_no_other_from_being_bought() -> None:
     class Fussy(FakeUploads):
-        async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+        async def upload(self, file: LocalFile) -> outcomes.UploadOutcome:
             outcome = await super().upload(file)
             return BUSY if file == CUP else outcome
 
@@ -238,7 +238,7 @@ def test_one_file_that_the_host_never_takes_keeps_no_other_from_being_bought() -
 
 @pytest.mark.parametrize("is_on_record", [True, False])
 def test_an_address_that_another_content_has_is_not_bought_with(*, is_on_record: bool) -> None:
-    there = ports.Uploaded(url_of(CUP))
+    there = outcomes.UploadStored(url_of(CUP))
     stage = Stage(uploads=FakeUploads(*[there] * 40, takes=1.0), settings=Settings(in_flight=1))
     jobs = [(CUP,), (JUG,)]
     if is_on_record:
@@ -251,14 +251,14 @@ def test_an_address_that_another_content_has_is_not_bought_with(*, is_on_record:
 
 
 def test_an_address_whose_content_is_gone_may_be_given_to_another() -> None:
-    stage = Stage(uploads=FakeUploads(ports.Uploaded(url_of(CUP))))
+    stage = Stage(uploads=FakeUploads(outcomes.UploadStored(url_of(CUP))))
     stage.known = {CUP.sha256: [upload(CUP.sha256, url_of(CUP), _at(-1))]}
     stage.go((JUG,))
     assert stage.sent() == [url_of(CUP)]
 
 
 def test_a_miss_of_an_hour_ago_is_no_reason_to_stop() -> None:
-    refused = ports.Unusable("the upload host refuses images/cup.png: 400")
+    refused = outcomes.Unusable("the upload host refuses images/cup.png: 400")
     stage = Stage(uploads=FakeUploads(BUSY, refused, BUSY), settings=Settings(in_flight=1))
     stage.api.clock, stage.api.answer_after = stage.clock, 3600.0
     end = stage.go((CUP,), (), (JUG,))
@@ -267,7 +267,7 @@ def test_a_miss_of_an_hour_ago_is_no_reason_to_stop() -> None:
 
 
 def test_what_can_not_be_sent_is_not_bought_and_the_others_are() -> None:
-    changed = ports.Unusable("images/cup.png was changed")
+    changed = outcomes.Unusable("images/cup.png was changed")
     stage = Stage(uploads=FakeUploads(changed), spending=Spending(most_failures=9))
     end = stage.go((CUP,), (CUP,), (JUG,), ())
     assert len(stage.events(Reserved)) == len(stage.api.bodies) == 2
@@ -279,7 +279,7 @@ def test_what_can_not_be_sent_is_not_bought_and_the_others_are() -> None:
 
 
 def test_a_refused_key_stops_spending_before_anything_is_reserved() -> None:
-    stage = Stage(uploads=FakeUploads(ports.Refused("401", "Authentication failed")))
+    stage = Stage(uploads=FakeUploads(outcomes.Refused("401", "Authentication failed")))
     end = stage.go((CUP,), (CUP,))
     assert (stage.spending.stopped, end.unsent) == (Stop.KEY, 2)
     assert stage.spending.why == "the upload host says 401: Authentication failed"
@@ -305,7 +305,7 @@ def test_an_interruption_ends_uploads_and_waits_for_them(outcomes: Any) -> None:
 
 def test_a_create_that_was_not_sent_goes_again_with_the_same_upload() -> None:
     stage = Stage()
-    stage.api.creates.extend([UNREACHABLE, ports.NotAccepted("429", "slow down", 1.0)])
+    stage.api.creates.extend([UNREACHABLE, outcomes.CreateNotAccepted("429", "slow down", 1.0)])
     stage.go((CUP,))
     assert (len(stage.uploads.asked), stage.sent()) == (1, [url_of(CUP)] * 2)
     (attempt,) = fold([stage.journal.record()]).current()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.kie.client import request_bytes
+from kiejobs.core.ledger import outcomes
 from tests.support.replay import played_back
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api"
@@ -32,13 +32,13 @@ def test_the_adapter_reads_a_recording_as_what_it_is(number: int) -> None:
     data = answer.get("data")
     for outcome in played_back(recorded):
         match outcome:
-            case ports.Accepted(task_id=task_id):
+            case outcomes.Accepted(task_id=task_id):
                 assert task_id == data["taskId"]
-            case ports.StillRunning(api_state=state, note=note):
+            case outcomes.StillRunning(api_state=state, note=note):
                 assert (state, note) == (data["state"], None)
-            case ports.Succeeded(urls=urls):
+            case outcomes.TaskSucceeded(urls=urls):
                 assert list(urls) == json.loads(data["resultJson"])["resultUrls"]
-            case ports.TaskRecord(model=model, input=sent):
+            case outcomes.TaskRecord(model=model, input=sent):
                 param = json.loads(data["param"])
                 assert (model, sent) == (param["model"], json.loads(param["input"]))
             case Decimal():
@@ -60,7 +60,7 @@ def test_what_was_sent_is_recognised_in_what_recordinfo_says() -> None:
     seen = 0
     for recorded in RECORDINGS:
         for outcome in played_back(recorded):
-            if isinstance(outcome, ports.TaskRecord) and outcome.task_id in sent:
+            if isinstance(outcome, outcomes.TaskRecord) and outcome.task_id in sent:
                 body = sent[outcome.task_id]
                 attempt = attempt_of(body["model"], body["input"])
                 assert mismatch(attempt, outcome.model, outcome.input, uploads={}) is None

@@ -13,15 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 
-from kiejobs import ports
 from kiejobs.adapters.kie.client import CREATE_PATH, CREDIT_PATH, RECORD_PATH, KieApi
 from kiejobs.adapters.system import Secret
+from kiejobs.core.ledger import outcomes
 from tests.support.raw_server import Wire, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Outcome = ports.CreateOutcome | ports.PollOutcome | ports.TaskRecord | Decimal
+Outcome = outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord | Decimal
 
 
 def played_back(recorded: Mapping[str, Any]) -> list[Outcome]:

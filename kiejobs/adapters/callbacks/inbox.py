@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 
 if TYPE_CHECKING:
-    from kiejobs.ports import Claim
+    from kiejobs.core.ledger.outcomes import Claim
 
 
 class Inbox:

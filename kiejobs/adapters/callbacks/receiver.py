@@ -23,7 +23,7 @@ from kiejobs.adapters.callbacks.inbox import Inbox
 from kiejobs.adapters.callbacks.server import listening, spoken
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.callbacks import LARGEST_BODY, TOO_LARGE, Heard, Turned, read_callback
-from kiejobs.ports import Claim
+from kiejobs.core.ledger.outcomes import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

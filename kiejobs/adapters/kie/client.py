@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs import ports
 from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.adapters.system import origin_of
+from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -38,7 +38,9 @@ RECORD_PATH = "/api/v1/jobs/recordInfo"
 CREDIT_PATH = "/api/v1/chat/credit"
 DOWNLOAD_PATH = "/api/v1/common/download-url"
 
-_Outcome = TypeVar("_Outcome", bound="ports.CreateOutcome | ports.PollOutcome | ports.TaskRecord")
+_Outcome = TypeVar(
+    "_Outcome", bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord"
+)
 
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
 _LARGEST_ANSWER = 2 * 2**20  # bytes
@@ -113,7 +115,7 @@ class KieApi:
 
     async def create(
         self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
-    ) -> ports.CreateOutcome:
+    ) -> outcomes.CreateOutcome:
         evidence = _Evidence(reserve)
         request = self._creating.build_request(
             "POST",
@@ -132,67 +134,67 @@ class KieApi:
         outcome = answers.create_outcome(status, headers.get("retry-after"), answer)
         return self._without_key(outcome)
 
-    def _broken_off(self, evidence: _Evidence, error: Exception) -> ports.CreateOutcome:
+    def _broken_off(self, evidence: _Evidence, error: Exception) -> outcomes.CreateOutcome:
         if evidence.refusal is not None:
             raise evidence.refusal
         said = self._clean(in_words(error))
-        return ports.InDoubt(said) if evidence.reserved else ports.NotSent(said)
+        return outcomes.CreateInDoubt(said) if evidence.reserved else outcomes.NotSent(said)
 
-    async def poll(self, task_id: str) -> ports.PollOutcome:
+    async def poll(self, task_id: str) -> outcomes.PollOutcome:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
-        if isinstance(answer, ports.Unanswered):
+        if isinstance(answer, outcomes.Unanswered):
             return answer
         return self._without_key(task_answers.poll_outcome(*answer))
 
-    async def record(self, task_id: str) -> ports.TaskRecord | ports.Unanswered:
+    async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
-        if isinstance(answer, ports.Unanswered):
+        if isinstance(answer, outcomes.Unanswered):
             return answer
         return self._without_key(task_answers.task_record(*answer))
 
-    async def download_url(self, url: str) -> str | ports.Unanswered:
+    async def download_url(self, url: str) -> str | outcomes.Unanswered:
         request = self._asking.build_request("POST", DOWNLOAD_PATH, json={"url": url})
         answer = await self._ask(request)
-        if isinstance(answer, ports.Unanswered):
+        if isinstance(answer, outcomes.Unanswered):
             return answer
         found = answers.download_url(*answer)
-        return self._without_key(found) if isinstance(found, ports.Unanswered) else found
+        return self._without_key(found) if isinstance(found, outcomes.Unanswered) else found
 
-    async def balance(self) -> Decimal | ports.Unanswered:
+    async def balance(self) -> Decimal | outcomes.Unanswered:
         answer = await self._get(CREDIT_PATH, {})
-        if isinstance(answer, ports.Unanswered):
+        if isinstance(answer, outcomes.Unanswered):
             return answer
         found = answers.balance(*answer)
-        return self._without_key(found) if isinstance(found, ports.Unanswered) else found
+        return self._without_key(found) if isinstance(found, outcomes.Unanswered) else found
 
     async def _get(
         self, path: str, params: Mapping[str, str]
-    ) -> tuple[int, bytes] | ports.Unanswered:
+    ) -> tuple[int, bytes] | outcomes.Unanswered:
         try:
             request = self._asking.build_request("GET", path, params=params)
         except ValueError as error:  # an id that fits into no URL; ids are the API's and opaque
-            return ports.Unanswered(self._clean(in_words(error)))
+            return outcomes.Unanswered(self._clean(in_words(error)))
         return await self._ask(request)
 
-    async def _ask(self, request: httpx.Request) -> tuple[int, bytes] | ports.Unanswered:
+    async def _ask(self, request: httpx.Request) -> tuple[int, bytes] | outcomes.Unanswered:
         """One question, at no cost."""
         try:
             async with self._turn_to_ask:
                 with anyio.fail_after(self._patience.connect + self._patience.poll):
                     status, headers, answer = await exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
-            return ports.Unanswered(self._clean(in_words(error)))
+            return outcomes.Unanswered(self._clean(in_words(error)))
         self.last_date = headers.get("date")
         return status, answer
 
     def _without_key(self, outcome: _Outcome) -> _Outcome:
         """The outcome with its message shortened, made printable, and the key cut out."""
-        if isinstance(outcome, ports.Accepted | ports.Succeeded | ports.TaskRecord):
+        if isinstance(outcome, outcomes.Accepted | outcomes.TaskSucceeded | outcomes.TaskRecord):
             return outcome
-        if isinstance(outcome, ports.StillRunning):
+        if isinstance(outcome, outcomes.StillRunning):
             return replace(outcome, api_state=self._clean(outcome.api_state))
         outcome = replace(outcome, message=self._clean(outcome.message))
-        if isinstance(outcome, ports.NotSent) or outcome.code is None:
+        if isinstance(outcome, outcomes.NotSent) or outcome.code is None:
             return outcome
         return replace(outcome, code=self._clean(outcome.code))
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs import ports
+from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiejobs.core.document.nodes import Json
 
-_Answered: TypeAlias = "ports.Accepted | ports.NotAccepted | ports.Refused | ports.NoMoney | ports.Rejected | ports.InDoubt"
+_Answered: TypeAlias = "outcomes.Accepted | outcomes.CreateNotAccepted | outcomes.Refused | outcomes.NoMoney | outcomes.CreateRejected | outcomes.CreateInDoubt"
 """What an answer can mean; that nothing was sent only the lack of one can."""
 
 _SPEAKS_OF_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b", re.IGNORECASE)
@@ -75,19 +75,19 @@ def read_envelope(body: bytes) -> Envelope | None:
     )
 
 
-def create_outcome(status: int, retry_after: str | None, body: bytes) -> ports.CreateOutcome:
+def create_outcome(status: int, retry_after: str | None, body: bytes) -> outcomes.CreateOutcome:
     """May it be sent again? Asked of one whole answer to createTask.
 
     An answer that refuses and yet names a task (never seen) may have been paid for, so it is in doubt.
     """
     outcome = _outcome(status, retry_after, body)
-    if isinstance(outcome, ports.Accepted | ports.InDoubt):
+    if isinstance(outcome, outcomes.Accepted | outcomes.CreateInDoubt):
         return outcome
     named = _task_named_in(body)
     if named is None:
         return outcome
     message = f"the API refused ({outcome.message[:100]}) but named a task: {named}"
-    return ports.InDoubt(message, outcome.code)
+    return outcomes.CreateInDoubt(message, outcome.code)
 
 
 def _task_named_in(body: bytes) -> str | None:
@@ -131,49 +131,55 @@ def _accepted(envelope: Envelope, status: int) -> _Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
     if isinstance(task_id, str) and task_id.strip() and len(task_id) <= 200:
-        return ports.Accepted(task_id.strip())
-    return ports.InDoubt(f"the API said 200 (HTTP {status}) but named no task", "200")
+        return outcomes.Accepted(task_id.strip())
+    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) but named no task", "200")
 
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Answered:
     code = str(status)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, excerpt(body), retry_after)
-    return ports.InDoubt(f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code)
+    return outcomes.CreateInDoubt(
+        f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code
+    )
 
 
 def _by_code(code: str, message: str, retry_after: str | None) -> _Answered:
     if code in {"429", "455"}:
-        return ports.NotAccepted(code, message, seconds_of(retry_after))
+        return outcomes.CreateNotAccepted(code, message, seconds_of(retry_after))
     if code == "500":
         return _by_message(code, message)
     make = _BY_CODE.get(code)
-    return ports.InDoubt(message or f"code {code}", code) if make is None else make(code, message)
+    return (
+        outcomes.CreateInDoubt(message or f"code {code}", code)
+        if make is None
+        else make(code, message)
+    )
 
 
 def _by_message(code: str, message: str) -> _Answered:
     """Code 500 alone says neither permanent nor transient; only known texts do [O]."""
     if _SPEAKS_OF_VALIDATION.search(message):
-        return ports.Rejected(code, message)
+        return outcomes.CreateRejected(code, message)
     if _SPEAKS_OF_CREDITS.search(message):
-        return ports.NoMoney(code, message)
-    return ports.InDoubt(message or "code 500", code)
+        return outcomes.NoMoney(code, message)
+    return outcomes.CreateInDoubt(message or "code 500", code)
 
 
 _BY_CODE: dict[str, Callable[[str, str], _Answered]] = {
-    "400": ports.Rejected,
-    "401": ports.Refused,
-    "402": ports.NoMoney,
-    "403": ports.Refused,
-    "404": ports.Rejected,
-    "405": ports.Rejected,
-    "413": ports.Rejected,
-    "422": ports.Rejected,
-    "429": lambda code, message: ports.NotAccepted(code, message, None),
-    "433": ports.NoMoney,
-    "455": lambda code, message: ports.NotAccepted(code, message, None),
+    "400": outcomes.CreateRejected,
+    "401": outcomes.Refused,
+    "402": outcomes.NoMoney,
+    "403": outcomes.Refused,
+    "404": outcomes.CreateRejected,
+    "405": outcomes.CreateRejected,
+    "413": outcomes.CreateRejected,
+    "422": outcomes.CreateRejected,
+    "429": lambda code, message: outcomes.CreateNotAccepted(code, message, None),
+    "433": outcomes.NoMoney,
+    "455": lambda code, message: outcomes.CreateNotAccepted(code, message, None),
     "500": _by_message,
-    "505": ports.Rejected,
+    "505": outcomes.CreateRejected,
 }
 
 
@@ -186,25 +192,25 @@ def seconds_of(retry_after: str | None) -> float | None:
     return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else None  # noqa: PLR0124 - NaN
 
 
-def download_url(status: int, body: bytes) -> str | ports.Unanswered:
+def download_url(status: int, body: bytes) -> str | outcomes.Unanswered:
     """A bare URL in `data` [D]; code 422 for URLs that the API did not make [O]."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200":
         said = excerpt(body) if envelope is None else envelope.message
-        return ports.Unanswered(said, (envelope.code if envelope else None) or str(status))
+        return outcomes.Unanswered(said, (envelope.code if envelope else None) or str(status))
     if not isinstance(envelope.data, str):
-        return ports.Unanswered("no URL in the answer", "200")
+        return outcomes.Unanswered("no URL in the answer", "200")
     return envelope.data
 
 
-def balance(status: int, body: bytes) -> Decimal | ports.Unanswered:
+def balance(status: int, body: bytes) -> Decimal | outcomes.Unanswered:
     """Credits on the account: documented as an integer, seen as a float."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200":
         said = excerpt(body) if envelope is None else envelope.message
-        return ports.Unanswered(said, (envelope.code if envelope else None) or str(status))
+        return outcomes.Unanswered(said, (envelope.code if envelope else None) or str(status))
     found = decimal_of(envelope.data)
-    return ports.Unanswered("no number in the answer", "200") if found is None else found
+    return outcomes.Unanswered("no number in the answer", "200") if found is None else found
 
 
 def decimal_of(value: Any) -> Decimal | None:

@@ -12,8 +12,8 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs import ports
 from kiejobs.adapters.kie.create_response import decimal_of, excerpt, read_envelope
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
@@ -26,43 +26,43 @@ _STILLS = {"firstFrameUrl": "first-frame", "lastFrameUrl": "last-frame"}
 _MOST_CREDITS = Decimal(10**9)  # a task costs some hundreds at most
 
 
-def poll_outcome(status: int, body: bytes) -> ports.PollOutcome:
+def poll_outcome(status: int, body: bytes) -> outcomes.PollOutcome:
     """What recordInfo says. Only `success` and `fail` end a task."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code is None:
-        return ports.Unanswered(f"HTTP {status}: {excerpt(body)}", str(status))
+        return outcomes.Unanswered(f"HTTP {status}: {excerpt(body)}", str(status))
     if envelope.code != "200" or not isinstance(envelope.data, dict):
         # 422 "recordInfo is null" also comes for a short while right after a create [O].
-        return ports.Unanswered(envelope.message or f"code {envelope.code}", envelope.code)
+        return outcomes.Unanswered(envelope.message or f"code {envelope.code}", envelope.code)
     return _task_outcome(envelope.data)
 
 
-def _task_outcome(data: Mapping[str, Json]) -> ports.PollOutcome:
+def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     state = str(data.get("state"))
     if state == "success":
         return _succeeded(data)
     if state == "fail":
         code = data.get("failCode")
         message = data.get("failMsg")
-        return ports.Failed(
+        return outcomes.TaskFailed(
             str(code)[:40] if isinstance(code, str | int) and code != "" else None,
             str(message) if message else "the API gave no reason",
             _credits(data),
         )
     if state in _RUNNING:
-        return ports.StillRunning(state)
-    return ports.StillRunning(state[:40], "a state that is not known; taken as running")
+        return outcomes.StillRunning(state)
+    return outcomes.StillRunning(state[:40], "a state that is not known; taken as running")
 
 
-def _succeeded(data: Mapping[str, Json]) -> ports.PollOutcome:
+def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     results = (_json_in(data.get("response")) or None, _json_in(data.get("resultJson")))
     known = [result for result in results if isinstance(result, dict)]
     if not known:
-        return ports.StillRunning("success", "ended well, but its result is not there yet")
+        return outcomes.StillRunning("success", "ended well, but its result is not there yet")
     urls = next(filter(None, map(_urls, known)), ())
     found = None if urls else next(filter(None, map(_found, known)), None)
     stills = next(filter(None, map(_stills, known)), ()) if urls else ()
-    return ports.Succeeded(urls, _credits(data), found, stills)
+    return outcomes.TaskSucceeded(urls, _credits(data), found, stills)
 
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
@@ -86,17 +86,17 @@ def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
 
 
-def task_record(status: int, body: bytes) -> ports.TaskRecord | ports.Unanswered:
+def task_record(status: int, body: bytes) -> outcomes.TaskRecord | outcomes.Unanswered:
     """What the API says was sent for a task: `param`, whose `input` is JSON text itself [O]."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200" or not isinstance(envelope.data, dict):
         said = excerpt(body) if envelope is None else envelope.message
-        return ports.Unanswered(said, envelope.code if envelope else str(status))
+        return outcomes.Unanswered(said, envelope.code if envelope else str(status))
     data = envelope.data
     param = _json_in(data.get("param"))
     sent = _json_in(param.get("input")) if isinstance(param, dict) else None
     model = param.get("model") if isinstance(param, dict) else data.get("model")
-    return ports.TaskRecord(
+    return outcomes.TaskRecord(
         task_id=str(data.get("taskId", "")),
         model=str(model) if model else None,
         input=sent if isinstance(sent, dict) else None,

@@ -19,12 +19,12 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kiejobs import ports
 from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.kie.client import exchange, without_key
 from kiejobs.adapters.kie.create_response import read_envelope
 from kiejobs.core.expand.local_files import NoFile
+from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:
     from kiejobs.adapters.kie.create_response import Envelope
@@ -86,25 +86,25 @@ class KieUploads:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def upload(self, file: LocalFile) -> ports.UploadOutcome:
+    async def upload(self, file: LocalFile) -> outcomes.UploadOutcome:
         found = self._folder.open(file.path)
         if isinstance(found, NoFile):
-            return ports.Unusable(f"{file.path}: it {found.why}")
+            return outcomes.Unusable(f"{file.path}: it {found.why}")
         try:
             with found as stream:
                 await anyio.to_thread.run_sync(_require_planned, stream, file)
                 return await self._send(stream, file)
         except _Changed:
-            return ports.Unusable(f"{file.path} was changed since it was planned; run again")
+            return outcomes.Unusable(f"{file.path} was changed since it was planned; run again")
         except OSError as error:
-            return ports.Unusable(f"can't read {file.path}: {error.strerror or error}")
+            return outcomes.Unusable(f"can't read {file.path}: {error.strerror or error}")
 
-    async def _send(self, stream: BinaryIO, file: LocalFile) -> ports.UploadOutcome:
+    async def _send(self, stream: BinaryIO, file: LocalFile) -> outcomes.UploadOutcome:
         try:
             with anyio.fail_after(_PATIENCE + file.bytes / _SLOWEST):
                 status, _, answer = await exchange(self._client, self._request(stream, file))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            return ports.NotUploaded(without_key(in_words(error), self._key))
+            return outcomes.NotUploaded(without_key(in_words(error), self._key))
         return self._outcome(status, answer, file)
 
     def _request(self, stream: BinaryIO, file: LocalFile) -> httpx.Request:
@@ -116,29 +116,29 @@ class KieUploads:
             files={"file": (name, _AsPlanned(stream, file), file.media_type)},  # type: ignore[dict-item]
         )
 
-    def _outcome(self, status: int, answer: bytes, file: LocalFile) -> ports.UploadOutcome:
+    def _outcome(self, status: int, answer: bytes, file: LocalFile) -> outcomes.UploadOutcome:
         """Errors come as a status or as a code in the body (documented); the body's word goes first."""
         envelope = read_envelope(answer)
         named = without_key((envelope.code if envelope else None) or "", self._key)
         code = named[:_LONGEST_CODE] or str(status)
         said = without_key(envelope.message if envelope else "", self._key) or f"HTTP {status}"
         if _NO_KEY & {code, str(status)}:
-            return ports.Refused(code, said)
+            return outcomes.Refused(code, said)
         if envelope is not None and code == "200" and status < 300:
             return self._stored(envelope, file)
         if code[:1] == "4" and code not in _AGAIN:
-            return ports.Unusable(f"the upload host refuses {file.path}: {code}: {said}")
-        return ports.NotUploaded(f"the upload host answered {code}: {said}")
+            return outcomes.Unusable(f"the upload host refuses {file.path}: {code}: {said}")
+        return outcomes.NotUploaded(f"the upload host answered {code}: {said}")
 
-    def _stored(self, envelope: Envelope, file: LocalFile) -> ports.UploadOutcome:
+    def _stored(self, envelope: Envelope, file: LocalFile) -> outcomes.UploadOutcome:
         data = envelope.data if isinstance(envelope.data, dict) else {}
         size = data.get("fileSize")
         if isinstance(size, int) and size != file.bytes:
-            return ports.NotUploaded(f"the upload host kept {size} of {file.bytes} bytes")
+            return outcomes.NotUploaded(f"the upload host kept {size} of {file.bytes} bytes")
         url = data.get("downloadUrl")
         if not isinstance(url, str) or not self._is_usable(url):
-            return ports.NotUploaded("the upload host answered without a usable address")
-        return ports.Uploaded(url)
+            return outcomes.NotUploaded("the upload host answered without a usable address")
+        return outcomes.UploadStored(url)
 
     def _is_usable(self, url: str) -> bool:
         """An address that the API can fetch from. Plain http only from a host that is spoken to so."""

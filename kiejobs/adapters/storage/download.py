@@ -23,9 +23,9 @@ from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.storage.part_file import Partial, opened, sweep
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.file_checks import media_type_fits, nearer_type, what_is_wrong_with
+from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
 from kiejobs.core.ledger.records import FileRecord
 from kiejobs.core.models.file_fields import media_type_of
-from kiejobs.ports import Collected, CollectOutcome, NotCollected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -118,7 +118,9 @@ class FileArtifacts:
             # ValueError: a URL that urllib can't take apart; it is somebody else's text.
             return NotCollected(in_words(error))
         kind = nearer_type(media_type, media_type_of(partial.head))
-        return Collected(FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_))
+        return FilesCollected(
+            FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
+        )
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         return self._folder.condition(files, collected_at)

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from kiejobs.adapters.callbacks.receiver import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.ports import Claim
+from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import NotDelivered

@@ -10,7 +10,7 @@ import pytest
 from kiejobs.adapters.http.address_guard import HostRefused, HostRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.ports import Collected, CollectOutcome, NotCollected
+from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
 from tests.support.judge_replies import video
 from tests.support.judge_wire import Reply, Request, Wire
 
@@ -88,7 +88,7 @@ def test_a_redirect_is_held_to_the_same_names(
     wire = Wire(answer)
     outcome = anyio.run(fetch, f"http://127.0.0.1:{wire.port}/first.mp4", only, tmp_path)
     wire.close()
-    assert isinstance(outcome, Collected) == comes
+    assert isinstance(outcome, FilesCollected) == comes
     assert len(asked) == 1 + comes
     if isinstance(outcome, NotCollected):
         assert "localhost is no result host that the policy allows" in outcome.message

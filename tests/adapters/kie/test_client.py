@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.kie.client import KieApi, Patience, request_bytes
 from kiejobs.adapters.system import Secret
 from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger import outcomes
 from tests.support.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Reserve:
         self._look()
 
 
-def create(url: str, reserve: Reserve, patience: Patience = QUICK) -> ports.CreateOutcome:
-    async def go() -> ports.CreateOutcome:
+def create(url: str, reserve: Reserve, patience: Patience = QUICK) -> outcomes.CreateOutcome:
+    async def go() -> outcomes.CreateOutcome:
         api = KieApi(url, Secret(KEY), patience=patience)
         try:
             return await api.create(BODY, reserve)
@@ -53,7 +53,7 @@ def accept(wire: Wire) -> None:
 
 def test_an_accepted_create_sends_exactly_the_request() -> None:
     with raw_server(accept) as server:
-        assert create(server.url, Reserve()) == ports.Accepted("a" * 32)
+        assert create(server.url, Reserve()) == outcomes.Accepted("a" * 32)
     head, body = server.requests[0]
     assert (
         body
@@ -93,13 +93,13 @@ def test_each_create_has_a_connection_of_its_own() -> None:
 def test_a_refused_connection_is_not_sent_and_reserves_nothing() -> None:
     reserve = Reserve()
     outcome = create(f"http://127.0.0.1:{free_port()}", reserve)
-    assert isinstance(outcome, ports.NotSent)
+    assert isinstance(outcome, outcomes.NotSent)
     assert reserve.times == 0
 
 
 def test_a_name_that_does_not_resolve_is_not_sent() -> None:
     reserve = Reserve()
-    assert isinstance(create("http://nowhere.invalid", reserve), ports.NotSent)
+    assert isinstance(create("http://nowhere.invalid", reserve), outcomes.NotSent)
     assert reserve.times == 0
 
 
@@ -110,7 +110,7 @@ def test_tls_that_fails_is_not_sent() -> None:
     with raw_server(accept) as server:
         outcome = create(server.url.replace("http:", "https:"), reserve)
     gc.collect()
-    assert isinstance(outcome, ports.NotSent)
+    assert isinstance(outcome, outcomes.NotSent)
     assert reserve.times == 0
     assert server.requests == []
 
@@ -171,7 +171,7 @@ def test_whatever_goes_wrong_after_the_first_byte_is_in_doubt(
     reserve = Reserve()
     with raw_server(script) as server:
         outcome = create(server.url, reserve)
-    assert isinstance(outcome, ports.InDoubt)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
     assert reserve.times == 1
     assert len(server.requests) == 1, "never sent again, never redirected"
 
@@ -184,7 +184,7 @@ def test_an_answer_of_one_byte_at_a_time_ends_in_doubt_and_not_never() -> None:
 
     with raw_server(drip) as server:
         outcome = create(server.url, Reserve(), Patience(connect=0.5, answer=0.5))
-    assert isinstance(outcome, ports.InDoubt)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
 
 
 def test_when_the_reservation_fails_nothing_is_written() -> None:
@@ -202,7 +202,7 @@ def test_the_key_is_cut_out_of_what_the_api_says_back() -> None:
 
     with raw_server(echo) as server:
         outcome = create(server.url, Reserve())
-    assert isinstance(outcome, ports.Refused)
+    assert isinstance(outcome, outcomes.Refused)
     assert KEY not in outcome.message
     assert "\x1b" not in outcome.message
     assert outcome.message.startswith("bad key ***")
@@ -215,7 +215,7 @@ def test_the_key_is_cut_out_of_a_failure_s_code_as_well() -> None:
 
     with raw_server(echo) as server:
         outcome = ask(server, "poll", "t1")
-    assert isinstance(outcome, ports.Failed)
+    assert isinstance(outcome, outcomes.TaskFailed)
     assert outcome.code == "E-***"
 
 
@@ -233,7 +233,7 @@ def ask(server: RawServer, what: str, *arguments: Any) -> Any:
 @pytest.mark.parametrize("script", [drop, reset, hang, cut, nonsense, gateway])
 def test_a_poll_that_goes_wrong_is_no_verdict(script: Callable[[Wire], None]) -> None:
     with raw_server(script) as server:
-        assert isinstance(ask(server, "poll", "t1"), ports.Unanswered)
+        assert isinstance(ask(server, "poll", "t1"), outcomes.Unanswered)
 
 
 def test_a_task_id_is_quoted_in_the_query() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiejobs import ports
+from kiejobs.core.ledger import outcomes
 from tests.support.replay import played_back
 
 EXCHANGES = [
@@ -25,13 +25,18 @@ def test_an_exchange_is_read_without_a_doubt(number: int) -> None:
     code = str(json.loads(recorded["response_body"]).get("code"))
     for outcome in played_back(recorded):
         if code == "200":
-            assert not isinstance(outcome, ports.InDoubt | ports.Unanswered)
+            assert not isinstance(outcome, outcomes.CreateInDoubt | outcomes.Unanswered)
         else:
             assert not isinstance(
-                outcome, ports.Accepted | ports.Succeeded | ports.Failed | Decimal
+                outcome, outcomes.Accepted | outcomes.TaskSucceeded | outcomes.TaskFailed | Decimal
             )
 
 
 def test_there_is_an_exchange_of_each_kind() -> None:
     kinds = {type(outcome) for recorded in EXCHANGES for outcome in played_back(recorded)}
-    assert {ports.Accepted, ports.StillRunning, ports.Succeeded, ports.TaskRecord} <= kinds
+    assert {
+        outcomes.Accepted,
+        outcomes.StillRunning,
+        outcomes.TaskSucceeded,
+        outcomes.TaskRecord,
+    } <= kinds

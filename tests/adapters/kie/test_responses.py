@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
+from kiejobs.core.ledger import outcomes
 
 
 def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:
@@ -20,39 +20,43 @@ def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:
 @pytest.mark.parametrize(
     ("status", "answer", "expected"),
     [
-        (200, body(200, "success", {"taskId": "ab12"}), ports.Accepted("ab12")),
+        (200, body(200, "success", {"taskId": "ab12"}), outcomes.Accepted("ab12")),
         (
             200,
             body("200", "success", {"taskId": "ab12", "recordId": "ab12"}),
-            ports.Accepted("ab12"),
+            outcomes.Accepted("ab12"),
         ),
-        (200, body(429, "slow"), ports.NotAccepted("429", "slow", 7.0)),
-        (429, body(429, "slow"), ports.NotAccepted("429", "slow", 7.0)),
-        (429, b"busy", ports.NotAccepted("429", "busy", 7.0)),
-        (200, body(455, "repairs"), ports.NotAccepted("455", "repairs", 7.0)),
-        (200, body(401, "who"), ports.Refused("401", "who")),
-        (401, json.dumps({"code": 401, "msg": "who"}).encode(), ports.Refused("401", "who")),
-        (403, b"error code: 1010", ports.Refused("403", "error code: 1010")),
-        (200, body(402, "poor"), ports.NoMoney("402", "poor")),
-        (200, body(433, "cap"), ports.NoMoney("433", "cap")),
+        (200, body(429, "slow"), outcomes.CreateNotAccepted("429", "slow", 7.0)),
+        (429, body(429, "slow"), outcomes.CreateNotAccepted("429", "slow", 7.0)),
+        (429, b"busy", outcomes.CreateNotAccepted("429", "busy", 7.0)),
+        (200, body(455, "repairs"), outcomes.CreateNotAccepted("455", "repairs", 7.0)),
+        (200, body(401, "who"), outcomes.Refused("401", "who")),
+        (401, json.dumps({"code": 401, "msg": "who"}).encode(), outcomes.Refused("401", "who")),
+        (403, b"error code: 1010", outcomes.Refused("403", "error code: 1010")),
+        (200, body(402, "poor"), outcomes.NoMoney("402", "poor")),
+        (200, body(433, "cap"), outcomes.NoMoney("433", "cap")),
         (
             200,
             body(500, "Your balance is too small"),
-            ports.NoMoney("500", "Your balance is too small"),
+            outcomes.NoMoney("500", "Your balance is too small"),
         ),
-        (200, body(500, "prompt is required"), ports.Rejected("500", "prompt is required")),
+        (
+            200,
+            body(500, "prompt is required"),
+            outcomes.CreateRejected("500", "prompt is required"),
+        ),
         (
             200,
             body(500, "x is not within the range of allowed options"),
-            ports.Rejected("500", "x is not within the range of allowed options"),
+            outcomes.CreateRejected("500", "x is not within the range of allowed options"),
         ),
-        (200, body(404, "no"), ports.Rejected("404", "no")),
-        (200, body(422, "no such model"), ports.Rejected("422", "no such model")),
-        (200, body(505, "off"), ports.Rejected("505", "off")),
+        (200, body(404, "no"), outcomes.CreateRejected("404", "no")),
+        (200, body(422, "no such model"), outcomes.CreateRejected("422", "no such model")),
+        (200, body(505, "off"), outcomes.CreateRejected("505", "off")),
     ],
 )
 def test_an_answer_with_a_meaning_has_its_class(
-    status: int, answer: bytes, expected: ports.CreateOutcome
+    status: int, answer: bytes, expected: outcomes.CreateOutcome
 ) -> None:
     assert answers.create_outcome(status, "7", answer) == expected
 
@@ -82,7 +86,7 @@ def test_an_answer_with_a_meaning_has_its_class(
     ],
 )
 def test_an_answer_without_a_meaning_is_in_doubt(status: int, answer: bytes) -> None:
-    assert isinstance(answers.create_outcome(status, None, answer), ports.InDoubt)
+    assert isinstance(answers.create_outcome(status, None, answer), outcomes.CreateInDoubt)
 
 
 @pytest.mark.parametrize(
@@ -97,19 +101,19 @@ def test_an_answer_without_a_meaning_is_in_doubt(status: int, answer: bytes) -> 
 )
 def test_a_refusal_that_names_a_task_is_in_doubt_and_says_so(status: int, answer: bytes) -> None:
     outcome = answers.create_outcome(status, None, answer)
-    assert isinstance(outcome, ports.InDoubt)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
     assert "ab" in outcome.message
 
 
 @pytest.mark.parametrize("data", [None, {"taskId": None}, {"taskId": ""}])
 def test_a_refusal_that_speaks_of_a_task_but_names_none_is_a_refusal(data: Any) -> None:
     outcome = answers.create_outcome(200, None, body(500, "task_id is required", data))
-    assert isinstance(outcome, ports.Rejected)
+    assert isinstance(outcome, outcomes.CreateRejected)
 
 
 def test_a_task_that_cost_less_than_nothing_did_not_say_what_it_cost() -> None:
     answer = body(200, "success", {"state": "success", "resultJson": "{}", "creditsConsumed": -5})
-    assert task_answers.poll_outcome(200, answer) == ports.Succeeded((), None)
+    assert task_answers.poll_outcome(200, answer) == outcomes.TaskSucceeded((), None)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
@@ -128,13 +132,13 @@ def record(state: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])
 def test_the_known_states_are_running(state: str) -> None:
-    assert task_answers.poll_outcome(200, record(state)) == ports.StillRunning(state)
+    assert task_answers.poll_outcome(200, record(state)) == outcomes.StillRunning(state)
 
 
 @pytest.mark.parametrize("state", ["archived", "cancelled", "SUCCESS", ""])
 def test_an_unknown_state_is_running_with_a_note(state: str) -> None:
     outcome = task_answers.poll_outcome(200, record(state))
-    assert isinstance(outcome, ports.StillRunning)
+    assert isinstance(outcome, outcomes.StillRunning)
     assert outcome.note
 
 
@@ -143,7 +147,7 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     outcome = task_answers.poll_outcome(
         200, record("success", resultJson=result, creditsConsumed=16.0)
     )
-    assert outcome == ports.Succeeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
+    assert outcome == outcomes.TaskSucceeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
 
 
 @pytest.mark.parametrize(
@@ -159,19 +163,21 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
 )
 def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any) -> None:
     outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
-    assert isinstance(outcome, ports.Succeeded)
+    assert isinstance(outcome, outcomes.TaskSucceeded)
     assert outcome.found == found
 
 
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:
     result = {"resultUrls": ["https://a"], "lastFrameUrl": ["https://l"], "firstFrameUrl": [None]}
     outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
-    assert outcome == ports.Succeeded(("https://a",), None, None, (("last-frame", "https://l"),))
+    assert outcome == outcomes.TaskSucceeded(
+        ("https://a",), None, None, (("last-frame", "https://l"),)
+    )
 
 
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
     data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
-    assert task_answers.poll_outcome(200, record("success", **data)) == ports.Succeeded(
+    assert task_answers.poll_outcome(200, record("success", **data)) == outcomes.TaskSucceeded(
         ("https://b",), None
     )
 
@@ -179,33 +185,33 @@ def test_a_parsed_response_is_preferred_to_the_text() -> None:
 @pytest.mark.parametrize("result", ["", None, "{", "[]"])
 def test_success_without_a_readable_result_is_not_the_end(result: object) -> None:
     outcome = task_answers.poll_outcome(200, record("success", resultJson=result))
-    assert isinstance(outcome, ports.StillRunning)
+    assert isinstance(outcome, outcomes.StillRunning)
 
 
 def test_a_failure_keeps_its_code_and_message() -> None:
     outcome = task_answers.poll_outcome(
         200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0)
     )
-    assert outcome == ports.Failed("500", "flagged", Decimal(0))
+    assert outcome == outcomes.TaskFailed("500", "flagged", Decimal(0))
 
 
 @pytest.mark.parametrize(
     "answer", [body(422, "recordInfo is null"), body(404, "Task not found"), b"<html>", body(429)]
 )
 def test_what_is_no_verdict_ends_nothing(answer: bytes) -> None:
-    assert isinstance(task_answers.poll_outcome(200, answer), ports.Unanswered)
+    assert isinstance(task_answers.poll_outcome(200, answer), outcomes.Unanswered)
 
 
 def test_param_is_decoded_twice() -> None:
     param = json.dumps({"model": "m", "input": json.dumps({"prompt": "p", "duration": 6})})
     found = task_answers.task_record(200, record("waiting", param=param))
-    assert found == ports.TaskRecord("t", "m", {"prompt": "p", "duration": 6}, "waiting")
+    assert found == outcomes.TaskRecord("t", "m", {"prompt": "p", "duration": 6}, "waiting")
 
 
 def test_param_may_hold_its_input_undisguised() -> None:
     param = json.dumps({"model": "m", "input": {"prompt": "p"}})
     found = task_answers.task_record(200, record("waiting", param=param))
-    assert isinstance(found, ports.TaskRecord)
+    assert isinstance(found, outcomes.TaskRecord)
     assert found.input == {"prompt": "p"}
 
 
@@ -216,16 +222,16 @@ def test_a_balance_is_an_integer_or_a_float(data: object, expected: Decimal) -> 
 
 @pytest.mark.parametrize("data", [None, "60", True, float("inf")])
 def test_what_is_no_number_is_no_balance(data: object) -> None:
-    assert isinstance(answers.balance(200, body(200, "success", data)), ports.Unanswered)
+    assert isinstance(answers.balance(200, body(200, "success", data)), outcomes.Unanswered)
 
 
 @pytest.mark.parametrize("task", ['"', "\\", "'", "t"])
 def test_a_refusal_that_names_a_task_however_oddly_is_in_doubt(task: str) -> None:
     body = json.dumps({"code": 401, "msg": "no", "more": [{"TaskId": task}]}).encode()
-    assert isinstance(answers.create_outcome(200, None, body), ports.InDoubt)
+    assert isinstance(answers.create_outcome(200, None, body), outcomes.CreateInDoubt)
 
 
 @pytest.mark.parametrize("task", ["", "  ", None, 5, []])
 def test_a_refusal_that_names_no_task_stays_one(task: object) -> None:
     body = json.dumps({"code": 401, "msg": "no", "more": [{"other": task, "taskId": ""}]}).encode()
-    assert isinstance(answers.create_outcome(200, None, body), ports.Refused)
+    assert isinstance(answers.create_outcome(200, None, body), outcomes.Refused)

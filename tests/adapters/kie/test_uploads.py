@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
+from kiejobs.core.ledger import outcomes
 from tests.support.raw_server import RawServer, Wire, free_port, raw_server
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def uploaded(url: str, folder: Path, file: LocalFile = CUP) -> ports.UploadOutcome:
-    async def go() -> ports.UploadOutcome:
+def uploaded(url: str, folder: Path, file: LocalFile = CUP) -> outcomes.UploadOutcome:
+    async def go() -> outcomes.UploadOutcome:
         uploads = KieUploads(url, Secret(KEY), LocalFolder(folder))
         try:
             return await uploads.upload(file)
@@ -72,7 +72,7 @@ def parts(server: RawServer) -> dict[str, Any]:
 
 def test_it_sends_the_file_under_the_name_of_its_content(folder: Path) -> None:
     with raw_server(answering(told())) as server:
-        assert uploaded(server.url, folder) == ports.Uploaded(URL)
+        assert uploaded(server.url, folder) == outcomes.UploadStored(URL)
     found, head = parts(server), server.requests[0][0]
     assert head.startswith("POST /api/file-stream-upload HTTP/1.1")
     assert f"authorization: bearer {KEY}" in head.lower()
@@ -89,7 +89,7 @@ def test_it_sends_the_file_under_the_name_of_its_content(folder: Path) -> None:
 def test_a_file_of_an_unknown_type_has_no_extension(folder: Path) -> None:
     odd = LocalFile(CUP.path, SHA, len(DATA), "application/x-odd")
     with raw_server(answering(told())) as server:
-        assert uploaded(server.url, folder, odd) == ports.Uploaded(URL)
+        assert uploaded(server.url, folder, odd) == outcomes.UploadStored(URL)
     assert parts(server)["fileName"].get_payload() == SHA
 
 
@@ -97,7 +97,7 @@ def test_nothing_of_a_changed_file_leaves(folder: Path) -> None:
     (folder / CUP.path).write_bytes(DATA[:-1] + b"?")
     with raw_server(answering(told())) as server:
         outcome = uploaded(server.url, folder)
-    assert outcome == ports.Unusable(f"{CUP.path} was changed since it was planned; run again")
+    assert outcome == outcomes.Unusable(f"{CUP.path} was changed since it was planned; run again")
     assert server.connections == 0
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_changes_while_it_is_sent_is_never_sent_whole(folder: Path) 
         reading.start()
         outcome = uploaded(f"http://127.0.0.1:{listening.getsockname()[1]}", folder, file)
         reading.join()
-    assert isinstance(outcome, ports.Unusable)
+    assert isinstance(outcome, outcomes.Unusable)
     assert 2**16 < len(seen) < len(big), "a part has left, and never the end"
     assert b"???" not in seen
 
@@ -141,24 +141,24 @@ def test_what_is_no_file_is_unusable_at_once(folder: Path, kind: str) -> None:
     }
     make[kind]()
     outcome = uploaded("http://127.0.0.1:9", folder)
-    assert isinstance(outcome, ports.Unusable)
+    assert isinstance(outcome, outcomes.Unusable)
     assert outcome.message.startswith(f"{CUP.path}: it ")
 
 
 # --- what answers mean -----------------------------------------------------------------------------
 
-Again, Never = ports.NotUploaded, ports.Unusable
+Again, Never = outcomes.NotUploaded, outcomes.Unusable
 
 
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
     [
-        (told(), "200 OK", ports.Uploaded),
-        (told("200"), "201 Created", ports.Uploaded),
-        (told(fileSize=None), "200 OK", ports.Uploaded),
-        (told(401), "200 OK", ports.Refused),
-        (told(401), "401 Unauthorized", ports.Refused),
-        (b"error code: 1010", "403 Forbidden", ports.Refused),
+        (told(), "200 OK", outcomes.UploadStored),
+        (told("200"), "201 Created", outcomes.UploadStored),
+        (told(fileSize=None), "200 OK", outcomes.UploadStored),
+        (told(401), "200 OK", outcomes.Refused),
+        (told(401), "401 Unauthorized", outcomes.Refused),
+        (b"error code: 1010", "403 Forbidden", outcomes.Refused),
         (told(400), "200 OK", Never),
         (told(400), "400 Bad Request", Never),
         (told(405), "405 Method Not Allowed", Never),
@@ -208,12 +208,12 @@ def test_each_answer_has_a_meaning(folder: Path, body: bytes, status: str, kind:
 def test_an_address_that_can_not_be_used_is_none(folder: Path, url: Any) -> None:
     with raw_server(answering(told(url=url))) as server:
         outcome = uploaded(server.url, folder)
-    assert outcome == ports.NotUploaded("the upload host answered without a usable address")
+    assert outcome == outcomes.NotUploaded("the upload host answered without a usable address")
 
 
 def test_plain_http_is_taken_from_a_host_that_is_spoken_to_so(folder: Path) -> None:
     with raw_server(answering(told(url="http://127.0.0.1/x"))) as server:
-        assert uploaded(server.url, folder) == ports.Uploaded("http://127.0.0.1/x")
+        assert uploaded(server.url, folder) == outcomes.UploadStored("http://127.0.0.1/x")
 
 
 def test_the_key_is_cut_out_of_what_the_host_says(folder: Path) -> None:
@@ -221,7 +221,7 @@ def test_the_key_is_cut_out_of_what_the_host_says(folder: Path) -> None:
     with raw_server(answering(body)) as server:
         outcome = uploaded(server.url, folder)
     said = f"the upload host refuses {CUP.path}: 400: no such key [2J: ***"
-    assert outcome == ports.Unusable(said)
+    assert outcome == outcomes.Unusable(said)
 
 
 def test_a_code_of_the_hosts_own_making_is_told_in_few_printable_characters(folder: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_code_of_the_hosts_own_making_is_told_in_few_printable_characters(fold
     with raw_server(answering(body)) as server:
         outcome = uploaded(server.url, folder)
     code = "[31m***" + "x" * 33
-    assert outcome == ports.NotUploaded(f"the upload host answered {code}: HTTP 200")
+    assert outcome == outcomes.NotUploaded(f"the upload host answered {code}: HTTP 200")
 
 
 @pytest.mark.parametrize("kind", ["refused", "reset", "silent_end", "endless"])
@@ -247,7 +247,7 @@ def test_a_broken_connection_is_no_verdict(folder: Path, kind: str) -> None:
     else:
         with raw_server(scripts[kind]) as server:
             outcome = uploaded(server.url, folder)
-    assert isinstance(outcome, ports.NotUploaded)
+    assert isinstance(outcome, outcomes.NotUploaded)
 
 
 def test_it_can_be_left_in_the_middle(folder: Path) -> None:

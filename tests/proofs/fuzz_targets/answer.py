@@ -15,10 +15,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kiejobs import ports
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.codec import from_json, to_json
 from kiejobs.core.ledger.event_validation import ill_formed
 from kiejobs.core.ledger.records import Failure
@@ -76,7 +76,13 @@ _STATES = (
 )
 _IDS = ("abc", "", " ", "a" * 201, "\ud800", "a\nb", 7, None, ["abc"], "ä", "../x")
 _PIECE = re.compile(rb'"taskId"\s*:\s*"[\w]')  # in what is cut off, or no JSON for other reasons
-_REFUSES = (ports.NotAccepted, ports.NotSent, ports.Refused, ports.NoMoney, ports.Rejected)
+_REFUSES = (
+    outcomes.CreateNotAccepted,
+    outcomes.NotSent,
+    outcomes.Refused,
+    outcomes.NoMoney,
+    outcomes.CreateRejected,
+)
 
 
 def prepare(_room: Path) -> None:
@@ -154,7 +160,7 @@ def check(data: bytes, _room: Path) -> None:
     _created(answers.create_outcome(status, wait or None, body), status, body)
     _polled(task_answers.poll_outcome(status, body), body)
     record = task_answers.task_record(status, body)
-    if isinstance(record, ports.TaskRecord) and not (
+    if isinstance(record, outcomes.TaskRecord) and not (
         isinstance(record.task_id, str) and isinstance(record.input, dict | None)
     ):
         raise Broken(f"a record that is none: {record}")
@@ -168,14 +174,14 @@ def check(data: bytes, _room: Path) -> None:
 
 def _created(outcome: Any, status: int, body: bytes) -> None:
     named = _tasks_in(body)
-    if isinstance(outcome, ports.Accepted):
+    if isinstance(outcome, outcomes.Accepted):
         if outcome.task_id not in {task.strip() for task in named}:
             raise Broken(f"a task that nobody named: {outcome.task_id!r}")
         _through_the_journal(e.Submitted("a", outcome.task_id))
         return
     if isinstance(outcome, _REFUSES) and (named or _PIECE.search(body)):
         raise Broken(f"{type(outcome).__name__}, though a task is named: {named}")
-    if isinstance(outcome, ports.NotAccepted):
+    if isinstance(outcome, outcomes.CreateNotAccepted):
         wait = outcome.retry_after
         if outcome.code not in {"429", "455"} or not (wait is None or 0 <= wait <= 600):
             raise Broken(f"not accepted, by its own words: {outcome}")
@@ -215,17 +221,17 @@ def _tasks_in(body: bytes) -> list[str]:
 
 
 def _polled(outcome: Any, body: bytes) -> None:
-    if isinstance(outcome, ports.StillRunning | ports.Unanswered):
+    if isinstance(outcome, outcomes.StillRunning | outcomes.Unanswered):
         str(outcome)
         return
     decoded = _decoded(body)
     state = decoded["data"]["state"]
-    if state != ("success" if isinstance(outcome, ports.Succeeded) else "fail"):
+    if state != ("success" if isinstance(outcome, outcomes.TaskSucceeded) else "fail"):
         raise Broken(f"{outcome} of a task that is {state!r}")
     charged = outcome.charged
     if charged is not None and not (charged.is_finite() and charged >= 0):
         raise Broken(f"charged {charged}")
-    if isinstance(outcome, ports.Succeeded):
+    if isinstance(outcome, outcomes.TaskSucceeded):
         _through_the_journal(e.Succeeded("a", charged, outcome.urls))
     else:
         failure = Failure("failed", outcome.code, outcome.message)

@@ -30,7 +30,7 @@ from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.ports import Claim
+    from kiejobs.core.ledger.outcomes import Claim
 
 network = True
 _NOW = 1_800_000_000

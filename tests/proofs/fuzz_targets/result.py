@@ -23,7 +23,7 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.expand.output_path import UnsafePath, safe_output
 from kiejobs.core.ledger.file_checks import what_is_wrong_with
-from kiejobs.ports import Collected
+from kiejobs.core.ledger.outcomes import FilesCollected
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary
 
@@ -272,7 +272,7 @@ def _only_in(room: Path, outcome: Any) -> None:
         raise Broken(f"files beside the outputs: {_names(room)} {_names(room.parent)}")
     found = {p for p in (room / "outputs").rglob("*") if p.is_file() and not p.is_symlink()}
     final = {p for p in found if not p.name.endswith(".part")}
-    if isinstance(outcome, Collected):
+    if isinstance(outcome, FilesCollected):
         whole = room / "outputs" / outcome.file.path
         if hashlib.sha256(whole.read_bytes()).hexdigest() != outcome.file.sha256:
             raise Broken(f"recorded otherwise than it lies there: {outcome.file}")

@@ -35,7 +35,7 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
-class NotAccepted:
+class CreateNotAccepted:
     """429 or 455: refused before it entered the queue. Everyone pauses, then it may go again."""
 
     code: str
@@ -60,7 +60,7 @@ class NoMoney:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class CreateRejected:
     """404, 422, 505, or a 500 with a validation text: this request will never be taken."""
 
     code: str
@@ -68,20 +68,22 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class InDoubt:
+class CreateInDoubt:
     """Sent, answer unknown. Never sent again by itself."""
 
     message: str
     code: str | None = None
 
 
-CreateOutcome: TypeAlias = Accepted | NotSent | NotAccepted | Refused | NoMoney | Rejected | InDoubt
+CreateOutcome: TypeAlias = (
+    Accepted | NotSent | CreateNotAccepted | Refused | NoMoney | CreateRejected | CreateInDoubt
+)
 
 # --- what an upload came to -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class UploadStored:
     """The file's content can be fetched at `url`, by anybody, for a day."""
 
     url: str
@@ -101,7 +103,7 @@ class Unusable:
     message: str
 
 
-UploadOutcome: TypeAlias = Uploaded | NotUploaded | Refused | Unusable
+UploadOutcome: TypeAlias = UploadStored | NotUploaded | Refused | Unusable
 
 # --- what a poll came to -------------------------------------------------------------------------
 
@@ -115,7 +117,7 @@ class StillRunning:
 
 
 @dataclass(frozen=True, slots=True)
-class Succeeded:
+class TaskSucceeded:
     """At its end, with where the results are. `charged` in credits, None where not said.
 
     `found` is the result itself where it is no file but a JSON value: a transcript, an id. `stills` are
@@ -129,7 +131,7 @@ class Succeeded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class TaskFailed:
     """At its end without a result. `charged` is usually 0."""
 
     code: str | None
@@ -145,7 +147,7 @@ class Unanswered:
     code: str | None = None
 
 
-PollOutcome: TypeAlias = StillRunning | Succeeded | Failed | Unanswered
+PollOutcome: TypeAlias = StillRunning | TaskSucceeded | TaskFailed | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class TaskRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class FilesCollected:
     """The file is whole under its final name."""
 
     file: FileRecord
@@ -181,7 +183,7 @@ class NotCollected:
     gone: bool = False
 
 
-CollectOutcome: TypeAlias = Collected | NotCollected
+CollectOutcome: TypeAlias = FilesCollected | NotCollected
 
 # --- what a callback says ------------------------------------------------------------------------
 
