@@ -18,14 +18,21 @@ from kiejobs.adapters.ledger.journal import utc_text
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
-from kiejobs.core.plan.approval import Row, digest_of, drift, is_approved, row_of, rows_of_document
+from kiejobs.core.plan.approval import (
+    PricedRow,
+    digest_of,
+    drift,
+    is_approved,
+    row_of,
+    rows_of_document,
+)
 from kiejobs.reports.plan.drift import drift_text
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
@@ -42,7 +49,7 @@ class Approval:
 
     digest: str
     plan_id: str | None = None
-    rows: tuple[Row, ...] | None = None
+    rows: tuple[PricedRow, ...] | None = None
     origin: str | None = None
 
     @property
@@ -57,11 +64,13 @@ def expected(digest: str | None) -> Approval | None:
     text = digest.strip().lower()
     if not _DIGEST.fullmatch(text):
         hint = "`kiejobs plan` prints the digest: 64 hexadecimal digits"
-        raise UsageProblem(f"--expect {clean(digest)}: not a digest", hint=hint)
+        raise UsageProblem(f"--expect {sanitize(digest)}: not a digest", hint=hint)
     return Approval(text)
 
 
-def open_plan(name: str, wanted: Wanted) -> tuple[Approval, Wanted, tuple[str, ...]]:
+def open_plan(
+    name: str, wanted: JobFileOptions
+) -> tuple[Approval, JobFileOptions, tuple[str, ...]]:
     """A plan file: what it approves, and what its plan was made of (job file, flags, `--retry`).
 
     Raises UsageProblem for what is no plan file of ours.
@@ -89,7 +98,7 @@ def open_plan(name: str, wanted: Wanted) -> tuple[Approval, Wanted, tuple[str, .
 
 
 def plan_file_keys(
-    loaded: Loaded, wanted: Wanted, retry: Sequence[str], space: Workspace
+    loaded: LoadedJobFile, wanted: JobFileOptions, retry: Sequence[str], space: Workspace
 ) -> dict[str, Json]:
     """What a plan file says besides what every plan's document does."""
     return {
@@ -141,10 +150,12 @@ def _document(name: str) -> dict[str, Json]:
     except (ValueError, AttributeError, RecursionError) as error:
         raise UsageProblem(f"{name} is no plan file", hint="`kiejobs plan --out FILE`") from error
     if not version.startswith("1."):
-        raise UsageProblem(f"{name} has format {clean(version)}", hint="update kiejobs")
+        raise UsageProblem(f"{name} has format {sanitize(version)}", hint="update kiejobs")
     for wrong in Draft202012Validator(read_schema("plan.schema.json")).iter_errors(document):
         place = "/".join(map(str, wrong.absolute_path)) or "the document"
-        raise UsageProblem(f"{name} is no plan file: {clean(place)}: {clean(wrong.message)[:200]}")
+        raise UsageProblem(
+            f"{name} is no plan file: {sanitize(place)}: {sanitize(wrong.message)[:200]}"
+        )
     if "plan_id" not in document:
         hint = (
             "`kiejobs plan --format json` only shows; `kiejobs plan --out FILE` writes a plan file"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.repository import GitFailed, repository_of
 from kiejobs.adapters.git.tree import lay_out
-from kiejobs.app.load import Beside, try_to_load
+from kiejobs.app.load import JobFolder, try_to_load
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Severity, UsageProblem
 from kiejobs.core.plan.request_diff import Before
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.adapters.git.repository import Repository
-    from kiejobs.app.load import Tried, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadResult
     from kiejobs.core.diagnostics import Place
 
 _PARTED = "..."
@@ -42,7 +42,7 @@ class Earlier:
 
 
 @contextmanager
-def as_it_was(wanted: Wanted, revision: str) -> Iterator[Earlier]:
+def as_it_was(wanted: JobFileOptions, revision: str) -> Iterator[Earlier]:
     """The files are there until the end. Raises UsageProblem where git knows no such revision.
 
     `A...` is where HEAD and A parted, as git has it.
@@ -62,12 +62,12 @@ def as_it_was(wanted: Wanted, revision: str) -> Iterator[Earlier]:
 
 def _commit(repository: Repository, revision: str) -> str:
     if revision.endswith(_PARTED):
-        return repository.parting(revision.removesuffix(_PARTED))
+        return repository.merge_base(revision.removesuffix(_PARTED))
     return repository.commit(revision)
 
 
 def _earlier(
-    wanted: Wanted, revision: str, commit: str, repository: Repository, into: Path
+    wanted: JobFileOptions, revision: str, commit: str, repository: Repository, into: Path
 ) -> Earlier:
     file = _below(repository, wanted.file)
     if file is None:
@@ -95,10 +95,10 @@ def _below(repository: Repository, name: str) -> str | None:
     )
 
 
-def _tried(then: Wanted, commit: str, prefix: str, folder: str) -> Earlier:
+def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earlier:
     """Places below `folder` are told with `prefix` in its place."""
     try:
-        tried = try_to_load(then, Beside(then.file, decode=then.check_assets))
+        tried = try_to_load(then, JobFolder(then.file, decode=then.check_assets))
     except InvalidJobFile as invalid:
         problems, lines, before = invalid.problems, invalid.lines, Before(None, None)
         errors = [each for each in problems if each.severity is Severity.ERROR]
@@ -128,7 +128,7 @@ def _tried(then: Wanted, commit: str, prefix: str, folder: str) -> Earlier:
     )
 
 
-def _before(tried: Tried) -> Before:
+def _before(tried: LoadResult) -> Before:
     """Jobs that could not even be multiplied are unclear, as is all of a file that is no job file."""
     root = tried.document.root if tried.document is not None else None
     jobs = root.get("jobs") if isinstance(root, dict) else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class ListenAddress:
     """Where to listen. `public_url` is how the API reaches it, None where that is the same."""
 
     host: str
@@ -34,7 +34,7 @@ class Ear:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CallbackSetup:
     """What creates say about being called back: the URL, and whether we answer there ourselves."""
 
     url: str | None
@@ -43,8 +43,8 @@ class Line:
 
 @contextmanager
 def listening(
-    ear: Ear | None, public_url: str | None, space: Workspace, screen: Screen
-) -> Iterator[Line]:
+    ear: ListenAddress | None, public_url: str | None, space: Workspace, screen: Screen
+) -> Iterator[CallbackSetup]:
     """Open where there is an ear; else only the URL, for a listener that is somewhere else.
 
     Raises UsageProblem for a URL that can't be called, a port that can't be had, a missing extra.
@@ -53,7 +53,7 @@ def listening(
     if ear is None:
         if public_url is not None:
             _require_reachable(public_url, space)
-        yield Line(public_url, None)
+        yield CallbackSetup(public_url, None)
         return
     try:
         from kiejobs.adapters.callbacks.receiver import Receiver  # noqa: PLC0415 - needs the extra `serve`
@@ -70,7 +70,7 @@ def listening(
                 "KIE_WEBHOOK_HMAC_KEY is not set: callbacks are taken unsigned, as hints only"
             )
         try:
-            yield Line(url, receiver)
+            yield CallbackSetup(url, receiver)
         finally:
             for why, count in sorted(receiver.turned.items()):
                 screen.say(f"turned away: {count} callback{'' if count == 1 else 's'}: {why}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.repository import GitFailed, repository_of
-from kiejobs.adapters.project.find import nearest, places
+from kiejobs.adapters.project.find import candidates, find_up
 from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
 from kiejobs.adapters.system import read_source
-from kiejobs.app.load import Beside, load
+from kiejobs.app.load import JobFolder, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.schema_check import IS_ID
@@ -25,14 +25,14 @@ from kiejobs.core.prices import table as prices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.app.load import Wanted
+    from kiejobs.app.load import JobFileOptions
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
 """For a file that is no YAML: a slip in a job file, or something else altogether?"""
 
 
-def job_files(names: Sequence[str], wanted: Wanted, since: str | None = None) -> list[str]:
+def job_files(names: Sequence[str], wanted: JobFileOptions, since: str | None = None) -> list[str]:
     """Each file once: those named, those in folders that are named; of these what changed `since`.
 
     Raises UsageProblem for a folder without any, and where git can't answer.
@@ -56,7 +56,7 @@ class Changes:
         self._revision = revision
         self._known: dict[Path, set[Path]] = {}
 
-    def touch(self, wanted: Wanted) -> bool:
+    def touch(self, wanted: JobFileOptions) -> bool:
         """Is the job file among it, or anything that its jobs are made from?
 
         That is its lock, the files with variables that are named, the policy, the project's prices and
@@ -64,7 +64,12 @@ class Changes:
         at, and the tables and folders that its axes are made of. What is gone counts too, and a file
         that can't be read, so that the verb tells why.
         """
-        beside = [f"{wanted.file}.lock", *wanted.vars_files, *places(FILE), *places(prices.FILE)]
+        beside = [
+            f"{wanted.file}.lock",
+            *wanted.vars_files,
+            *candidates(FILE),
+            *candidates(prices.FILE),
+        ]
         changed = self._in(Path(wanted.file).parent)
         if _meet([wanted.file, *beside], changed) or _schemas(wanted.file, changed):
             return True
@@ -93,7 +98,7 @@ class Changes:
 def _schemas(file: str, changed: set[Path]) -> bool:
     """Did a project's schema of a model that it names change? One that is gone counts, too."""
     candidates = [path for path in changed if f"/{SCHEMAS}/" in path.as_posix()]
-    folder = nearest(SCHEMAS)
+    folder = find_up(SCHEMAS)
     if folder is None and not candidates:
         return False
     names = [f"{SCHEMAS}/{model}.json" for model in _models_of(file)]
@@ -114,9 +119,9 @@ def _models_of(file: str) -> Iterator[str]:
             yield model
 
 
-def _reads(wanted: Wanted, changed: set[Path]) -> bool:
+def _reads(wanted: JobFileOptions, changed: set[Path]) -> bool:
     """Does it ask for something beside it that changed? What is gone is asked for, too."""
-    folder, beside = Path(wanted.file).parent, Beside(wanted.file)
+    folder, beside = Path(wanted.file).parent, JobFolder(wanted.file)
     try:
         load(wanted, beside)
     except InvalidJobFile:

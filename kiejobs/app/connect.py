@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
@@ -80,11 +80,11 @@ async def opened(
         await artifacts.close()
 
 
-async def _host_rule(space: Workspace) -> HostRule:
+async def _host_rule(space: Workspace) -> AddressRule:
     """A rehearsal's results come from nowhere; the others from where the policy lets them."""
     if space.sandbox:
-        return HostRule(private_too=True)
-    return replace(await HostRule.for_base(space.base), only=space.policy.hosts)
+        return AddressRule(private_too=True)
+    return replace(await AddressRule.for_base(space.base), only=space.policy.hosts)
 
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:

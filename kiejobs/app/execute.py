@@ -22,7 +22,7 @@ from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.ports import World
 from kiejobs.reports.progress.lines import make_progress
-from kiejobs.runner import Runner, Stop
+from kiejobs.runner import Runner, StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Callbacks
     from kiejobs.reports.progress.lines import RunProgress
-    from kiejobs.runner import RunEnd, Settings, Spending
+    from kiejobs.runner import Budget, RunEnd, Settings
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
@@ -47,7 +47,7 @@ _BETWEEN_READINGS = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Execution:
     """One carrying-out: what is to be done, under which run, within which limits.
 
     `folder` is the job file's, whose local files may be uploaded; `uploads` are those on record.
@@ -57,7 +57,7 @@ class Errand:
     header: e.RunStarted
     changes: Sequence[Change]
     settings: Settings
-    spending: Spending
+    spending: Budget
     callbacks: Callbacks | None = None
     folder: Path | None = None
     uploads: Uploads | None = None
@@ -85,7 +85,7 @@ def new_journal(
 
 
 def carry_out(
-    errand: Errand,
+    errand: Execution,
     space: Workspace,
     key: Secret,
     screen: Screen,
@@ -116,7 +116,7 @@ def carry_out(
                     settings=errand.settings,
                     spending=errand.spending,
                     media_type=media_type_of,
-                    reread=Memory(space),
+                    reread=LedgerReader(space),
                     uploads=errand.uploads,
                 )
                 on_signal = _on_signals(errand, space, screen, progress.note)
@@ -128,29 +128,29 @@ def carry_out(
     return anyio.run(main)
 
 
-def _progress(errand: Errand, screen: Screen) -> RunProgress:
+def _progress(errand: Execution, screen: Screen) -> RunProgress:
     total = sum(1 for change in errand.changes if does_something(change))
     return make_progress(screen.err, total, live=screen.live, color=screen.color_err)
 
 
 def _on_signals(
-    errand: Errand, space: Workspace, screen: Screen, note: Callable[[str], None]
+    errand: Execution, space: Workspace, screen: Screen, note: Callable[[str], None]
 ) -> Callable[[], Coroutine[Any, Any, None]]:
     async def listen() -> None:
         if sys.platform == "win32":
             return  # there Ctrl-C ends the process, which the journal survives like any death
         with anyio.open_signal_receiver(*_SIGNALS) as signals:
             async for signum in signals:
-                if errand.spending.stopped is Stop.INTERRUPTED:
+                if errand.spending.stopped is StopReason.INTERRUPTED:
                     screen.leave(f"left; go on with: kiejobs collect{space.flag}")
-                errand.spending.stop(Stop.INTERRUPTED, _SIGNALS[signum])
+                errand.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
                 if not errand.settings.stay:
                     note("no more spending; still collecting. Press Ctrl-C again to leave at once")
 
     return listen
 
 
-class Memory:
+class LedgerReader:
     """All journals folded anew, but not more often than every two seconds.
 
     Whoever asks waits for a reading that begins after the question: a callback is told once, so one

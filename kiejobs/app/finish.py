@@ -19,12 +19,12 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.text import report_document, report_text
-from kiejobs.runner import RunEnd, Stop
+from kiejobs.runner import RunEnd, StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.app.execute import Errand
+    from kiejobs.app.execute import Execution
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
@@ -35,7 +35,9 @@ NOTHING_DONE = RunEnd({}, 0)
 """The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
 
 
-def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form: str) -> ExitCode:
+def conclude(
+    errand: Execution, end: RunEnd, space: Workspace, screen: Screen, form: str
+) -> ExitCode:
     """Write the manifests, tell the report, and say how it ended."""
     code, document, record, ledger = _outcome(errand, end, space)
     stopped = errand.spending.stopped
@@ -56,7 +58,7 @@ def conclude(errand: Errand, end: RunEnd, space: Workspace, screen: Screen, form
     return code
 
 
-def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
+def _finish(errand: Execution, code: ExitCode, screen: Screen) -> None:
     stopped = errand.spending.stopped
     try:
         errand.journal.append(e.RunFinished(int(code), None if stopped is None else str(stopped)))
@@ -65,7 +67,7 @@ def _finish(errand: Errand, code: ExitCode, screen: Screen) -> None:
 
 
 def _outcome(
-    errand: Errand, end: RunEnd, space: Workspace
+    errand: Execution, end: RunEnd, space: Workspace
 ) -> tuple[ExitCode, dict[str, Json], JournalRecord, Ledger]:
     """The exit code and the run's manifest, from what the journals say now, which comes along."""
     journals = space.journals()
@@ -100,14 +102,14 @@ def _counts(change: Change) -> bool:
     return not change.spends
 
 
-def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> ExitCode:
+def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Execution) -> ExitCode:
     """The first that holds; what needs a person comes before what only takes time."""
     stopped = errand.spending.stopped
     is_open = bool({State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states))
     verdicts = (
-        (stopped is Stop.JOURNAL, ExitCode.JOURNAL),
+        (stopped is StopReason.JOURNAL, ExitCode.JOURNAL),
         (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
-        (stopped is Stop.INTERRUPTED, _interrupted(errand)),
+        (stopped is StopReason.INTERRUPTED, _interrupted(errand)),
         (stopped is not None, ExitCode.STOPPED),
         (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
         (end.unready > 0, ExitCode.SOME_FAILED),
@@ -117,6 +119,6 @@ def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Errand) -> Exi
     return next((code for holds, code in verdicts if holds), ExitCode.DONE)
 
 
-def _interrupted(errand: Errand) -> ExitCode:
+def _interrupted(errand: Execution) -> ExitCode:
     """What listens until it is told to stop has then done what it was asked for."""
     return ExitCode.DONE if errand.settings.stay else ExitCode.INTERRUPTED

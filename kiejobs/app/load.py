@@ -1,6 +1,6 @@
 """From a job file's name to its expansion, or to all of its problems.
 
-In: the file's name, variables, limits. Out: `Loaded`. Touches: disk, by reading.
+In: the file's name, variables, limits. Out: `LoadedJobFile`. Touches: disk, by reading.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ENDS = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class JobFileOptions:
     """Which job file, what the command line changes in it, and what it is held against first.
 
     `locked`: against its lock; `check_assets`: its files are looked at, too.
@@ -49,7 +49,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedJobFile:
     """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
 
     `templates`, `vars_files` and `data_files` are what was read beside it: names as written, with their
@@ -77,7 +77,7 @@ class Loaded:
         return {"file": name, "sha256": self.document.sha256, "git_commit": commit}
 
 
-class Beside:
+class JobFolder:
     """What lies beside a job file and is read for it; it knows what was asked of it."""
 
     def __init__(self, file: str, *, decode: bool = False) -> None:
@@ -94,7 +94,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class LoadResult:
     """What became of a job file, errors or not. `expansion` is None where it could not be multiplied."""
 
     document: Document | None
@@ -105,16 +105,16 @@ class Tried:
     own_schemas: Mapping[str, bool]
 
 
-def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
+def load(wanted: JobFileOptions, beside: JobFolder | None = None) -> LoadedJobFile:
     """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
 
     `beside` is for those who want to know what was asked of it, whatever is raised.
     """
-    beside = beside or Beside(wanted.file, decode=wanted.check_assets)
+    beside = beside or JobFolder(wanted.file, decode=wanted.check_assets)
     tried = try_to_load(wanted, beside)
     if tried.document is None or tried.expansion is None or tried.problems.fatal:
         raise InvalidJobFile(tried.problems, tried.lines)
-    return Loaded(
+    return LoadedJobFile(
         document=tried.document,
         jobfile=tried.expansion.jobfile,
         expansion=tried.expansion,
@@ -128,7 +128,7 @@ def load(wanted: Wanted, beside: Beside | None = None) -> Loaded:
     )
 
 
-def try_to_load(wanted: Wanted, beside: Beside) -> Tried:
+def try_to_load(wanted: JobFileOptions, beside: JobFolder) -> LoadResult:
     """Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML."""
     problems = Problems()
     source = read_source(wanted.file)
@@ -136,21 +136,21 @@ def try_to_load(wanted: Wanted, beside: Beside) -> Tried:
     problems.extend(found)
     if document is None:
         text = source.data.decode("utf-8", "replace")
-        return Tried(None, None, problems, {source.name: text.splitlines()}, {}, {})
+        return LoadResult(None, None, problems, {source.name: text.splitlines()}, {}, {})
     given = [_vars_file(name) for name in wanted.vars_files]
     models = KnownModels(problems)
     expansion = _expand(document, wanted, given, beside, models)
     lines = _lines((document, *given), models.lines, beside.includes, problems)
     digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
     own = models.own_of(expansion.spec_of) if expansion is not None else {}
-    return Tried(document, expansion, problems, lines, digests, own)
+    return LoadResult(document, expansion, problems, lines, digests, own)
 
 
 def _expand(
     document: Document,
-    wanted: Wanted,
+    wanted: JobFileOptions,
     given: Sequence[Document],
-    beside: Beside,
+    beside: JobFolder,
     models: KnownModels,
 ) -> Expansion | None:
     problems = models.problems
@@ -203,7 +203,7 @@ def campaign_of(file: str) -> str:
     return campaign
 
 
-def variables_of(wanted: Wanted) -> dict[str, str]:
+def variables_of(wanted: JobFileOptions) -> dict[str, str]:
     """`--var`s by name; of two with one name the later one. Raises UsageProblem."""
     given: dict[str, str] = {}
     for text in wanted.variables:

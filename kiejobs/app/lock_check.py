@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.adapters.project.web_files import Found
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.ledger import Ledger
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 
 def require_locked(
-    loaded: Loaded,
-    wanted: Wanted,
+    loaded: LoadedJobFile,
+    wanted: JobFileOptions,
     screen: Screen,
     *,
     base: str | None = None,
@@ -80,7 +80,9 @@ def read_lock(file: str) -> Lock:
         raise UsageProblem(f"{path} can't be read as a lock: {error}", hint=again) from error
 
 
-def lock_of(loaded: Loaded, wanted: Wanted, images: Mapping[str, Asset | None]) -> Lock:
+def lock_of(
+    loaded: LoadedJobFile, wanted: JobFileOptions, images: Mapping[str, Asset | None]
+) -> Lock:
     """What the lock would be now; `images` by their URLs. Local files are locked in any case."""
     return make_lock(
         loaded.expansion,
@@ -101,7 +103,9 @@ def _asset_of(file: LocalFile) -> Asset:
     return Asset(file.sha256, file.bytes, file.media_type)
 
 
-def look_at_assets(loaded: Loaded, screen: Screen, base: str | None = None) -> dict[str, Asset]:
+def look_at_assets(
+    loaded: LoadedJobFile, screen: Screen, base: str | None = None
+) -> dict[str, Asset]:
     """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong told before."""
     files = wanted_files(loaded.expansion)
     found = _fetched(files, base)
@@ -127,7 +131,7 @@ def _beside(file: str, name: str) -> str:
     return Path(os.path.relpath(name, Path(file).parent)).as_posix()
 
 
-def _explainer(loaded: Loaded, ledger: Ledger | None) -> Explain:
+def _explainer(loaded: LoadedJobFile, ledger: Ledger | None) -> Explain:
     """Says what changed in a request, where the locked one was bought."""
     numbers: dict[str, int] = {}
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.terminal import clean, moment
+from kiejobs.reports.terminal import moment, sanitize
 
 if TYPE_CHECKING:
-    from kiejobs.app.execute import Errand
+    from kiejobs.app.execute import Execution
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.ledger.fold import JournalRecord
@@ -31,7 +31,7 @@ def tell_unfinished(journals: list[JournalRecord], space: Workspace, screen: Scr
     for record in journals:
         if _may_be_elsewhere(record, space.origin, now):
             screen.say(
-                f"note: run {clean(record.run_id)} was last heard of at {moment(record.events[-1].at)} "
+                f"note: run {sanitize(record.run_id)} was last heard of at {moment(record.events[-1].at)} "
                 "and has no end on record. Either it died, and this run goes on where it was; or it is "
                 "at work on another copy of this folder: then press Ctrl-C and wait for its journal"
             )
@@ -47,7 +47,7 @@ def _may_be_elsewhere(record: JournalRecord, origin: str, now: datetime) -> bool
     return abs(now - datetime.fromisoformat(last.at)) < _RECENT
 
 
-def tell_others(errand: Errand, space: Workspace, screen: Screen) -> None:
+def tell_others(errand: Execution, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     ours = {line.attempt.attempt_id for line in errand.changes if line.attempt and _follows(line)}
     others = [

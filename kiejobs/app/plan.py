@@ -20,7 +20,7 @@ from kiejobs.reports.terminal import width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.age import AgedPrice
 
 
-def has_selected(loaded: Loaded, wanted: Wanted) -> bool:
+def has_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> bool:
     """Could `--select` take any of the file's jobs, whatever becomes of them?"""
     selection = selection_of(wanted).without_ledger()
     return not selection.terms or any(
@@ -36,7 +36,7 @@ def has_selected(loaded: Loaded, wanted: Wanted) -> bool:
     )
 
 
-def require_selected(loaded: Loaded, wanted: Wanted) -> None:
+def require_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> None:
     """Raises UsageProblem where `--select` could take none of the file's jobs: mostly a slip.
 
     That nothing is in the state that is asked for is none.
@@ -47,7 +47,11 @@ def require_selected(loaded: Loaded, wanted: Wanted) -> None:
 
 
 def make_plan(
-    loaded: Loaded, wanted: Wanted, space: Workspace, ledger: Ledger, retry: Sequence[str]
+    loaded: LoadedJobFile,
+    wanted: JobFileOptions,
+    space: Workspace,
+    ledger: Ledger,
+    retry: Sequence[str],
 ) -> Plan:
     return Plan(
         loaded.expansion.outlines(),
@@ -59,7 +63,7 @@ def make_plan(
     )
 
 
-def diff_of(loaded: Loaded, change: Change, ledger: Ledger) -> list[FieldChange] | None:
+def diff_of(loaded: LoadedJobFile, change: Change, ledger: Ledger) -> list[FieldChange] | None:
     """The fields that differ from what was bought under this address; None where that is no matter."""
     if change.reason != "input_changed" or change.attempt is None or change.number is None:
         return None
@@ -82,7 +86,7 @@ def _paths_then(was: dict[str, Json], ledger: Ledger) -> Iterator[tuple[str, str
             yield ref, told.path
 
 
-def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal | None:
+def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> Decimal | None:
     """Credits that may still be spent: the file's budget less what the campaign holds, and `--budget`.
 
     None where nobody set a limit.
@@ -95,20 +99,20 @@ def budget_left(loaded: Loaded, ledger: Ledger, flag: Decimal | None) -> Decimal
     return min(limits) if limits else None
 
 
-def usd_per_credit(loaded: Loaded) -> Decimal | None:
+def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:
     """The price of a credit, where all models of the file agree on one."""
     prices = [loaded.expansion.prices.of(model) for model in loaded.expansion.spec_of]
     known = {None if price is None else price.usd_per_credit for price in prices}
     return known.pop() if len(known) == 1 else None
 
 
-def prices_of(loaded: Loaded, space: Workspace) -> tuple[AgedPrice, ...]:
+def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
     """The prices of the file's models, with their age today."""
     models = dict.fromkeys(loaded.expansion.spec_of)
     return aged_prices(loaded.expansion.prices, models, space.clock().now().date())
 
 
-def widest_address(loaded: Loaded) -> int:
+def widest_address(loaded: LoadedJobFile) -> int:
     """How wide the address column must be, walked without rendering anything."""
     return max((width(outline.address) for outline in loaded.expansion.outlines()), default=7)
 

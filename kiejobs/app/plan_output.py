@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from io import StringIO
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
     from kiejobs.core.plan.policy_rules import Breach
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMS = ("text", "json", "markdown")
 
 
-class Words(Protocol):
+class PlanFormat(Protocol):
     """A format: text before the lines, for each line, and after them."""
 
     def begin(self) -> str: ...
@@ -40,8 +40,8 @@ class PlanFormats:
 
     def __init__(
         self,
-        loaded: Loaded,
-        wanted: Wanted,
+        loaded: LoadedJobFile,
+        wanted: JobFileOptions,
         space: Workspace,
         left: Decimal | None,
         broken: Callable[[], Sequence[Breach]],
@@ -53,20 +53,20 @@ class PlanFormats:
         self._broken = broken
         self._prices = prices_of(loaded, space)
 
-    def words(self, form: str, *, color: bool) -> Words:
+    def words(self, form: str, *, color: bool) -> PlanFormat:
         """For stdout."""
         if form == "json":
             return _Json(PlanJson(self._loaded.jobfile.campaign, self._prices))
         return self._markdown() if form == "markdown" else self._text(color=color)
 
-    def file_words(self, form: str, retry: Sequence[str]) -> Words:
+    def file_words(self, form: str, retry: Sequence[str]) -> PlanFormat:
         """For a file. As JSON that is a plan file, which `run --plan` takes."""
         if form == "json":
             more = plan_file_keys(self._loaded, self._wanted, retry, self._space)
             return _Json(PlanJson(self._loaded.jobfile.campaign, self._prices, more))
         return self.words(form, color=False)
 
-    def _text(self, *, color: bool) -> Words:
+    def _text(self, *, color: bool) -> PlanFormat:
         loaded, space = self._loaded, self._space
         table = PlanText(
             color,
@@ -78,7 +78,7 @@ class PlanFormats:
         )
         return _Text(table, loaded, self._left)
 
-    def _markdown(self) -> Words:
+    def _markdown(self) -> PlanFormat:
         loaded, space = self._loaded, self._space
         comment = PlanMarkdown(
             loaded.jobfile.campaign,
@@ -92,7 +92,7 @@ class PlanFormats:
 
 
 class _Text:
-    def __init__(self, table: PlanText, loaded: Loaded, left: Decimal | None) -> None:
+    def __init__(self, table: PlanText, loaded: LoadedJobFile, left: Decimal | None) -> None:
         self._table = table
         self._campaign = loaded.jobfile.campaign
         self._own = own_schemas_text(loaded.own_schemas)
@@ -142,8 +142,8 @@ class _Markdown:
 
 
 def told_at_once(
-    shown: Words,
-    kept: Sequence[tuple[Words, StringIO]],
+    shown: PlanFormat,
+    kept: Sequence[tuple[PlanFormat, StringIO]],
     lines: Iterable[tuple[Change, Sequence[FieldChange] | None]],
     totals: Callable[[], PlanTotals],
 ) -> Iterator[str]:

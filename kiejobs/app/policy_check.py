@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, read_policy
-from kiejobs.core.plan.policy_rules import Audit, check_file
+from kiejobs.core.plan.policy_rules import PolicyCheck, check_file
 from kiejobs.reports.plan.policy import breaches_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.app.load import Loaded
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
@@ -34,7 +34,7 @@ def policy_in_force(named: str | None) -> Policy:
 
     Raises UsageProblem where it can't be read, InvalidJobFile with all that is wrong with it.
     """
-    file = named or nearest(FILE)
+    file = named or find_up(FILE)
     if file is None:
         return NO_POLICY
     source = read_source(file, most=_LARGEST)
@@ -59,15 +59,15 @@ def flags_of(policy: Policy) -> dict[str, str | bool]:
     return flags
 
 
-class Gate:
+class PolicyGate:
     """Looks at a plan as it passes by, and says at its end whether the policy lets it through."""
 
-    def __init__(self, policy: Policy, loaded: Loaded, ledger: Ledger) -> None:
+    def __init__(self, policy: Policy, loaded: LoadedJobFile, ledger: Ledger) -> None:
         self._policy = policy
         self._expansion = loaded.expansion
         campaign = loaded.jobfile.campaign
         jobs, held = len(loaded.expansion), ledger.committed(campaign)
-        self._audit = Audit(policy, campaign, jobs=jobs, committed=held)
+        self._audit = PolicyCheck(policy, campaign, jobs=jobs, committed=held)
 
     def watch(self, changes: Iterable[Change]) -> Iterator[Change]:
         """The same lines, noted."""
@@ -94,16 +94,16 @@ class Gate:
 
 
 def require_allowed(
-    policy: Policy, loaded: Loaded, ledger: Ledger, lines: Sequence[Change], screen: Screen
+    policy: Policy, loaded: LoadedJobFile, ledger: Ledger, lines: Sequence[Change], screen: Screen
 ) -> None:
     """The whole plan at once. Raises SpendingStopped."""
-    gate = Gate(policy, loaded, ledger)
+    gate = PolicyGate(policy, loaded, ledger)
     for _ in gate.watch(lines):
         pass
     gate.require_open(screen)
 
 
-def check_against(policy: Policy, loaded: Loaded) -> bool:
+def check_against(policy: Policy, loaded: LoadedJobFile) -> bool:
     """Adds what the policy has against a job file to its problems; is there nothing?"""
     if not policy.places:
         return True

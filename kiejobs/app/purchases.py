@@ -18,7 +18,7 @@ from kiejobs.core.plan.plan import Action
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kiejobs.app.load import Loaded
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
@@ -29,7 +29,7 @@ _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
 
 def job_by_number(
-    loaded: Loaded, ledger: Ledger, elsewhere: Ledger, callback_url: str | None
+    loaded: LoadedJobFile, ledger: Ledger, elsewhere: Ledger, callback_url: str | None
 ) -> Callable[[int], Job]:
     """Whole jobs by number, none of them aimed at a file that another purchase has.
 
@@ -86,7 +86,7 @@ def reusable_uploads(ledger: Ledger) -> Uploads:
     return {sha: told for sha, told in ledger.uploads.items() if f"sha256:{sha}" not in suspect}
 
 
-def lately(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
+def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
     """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
     now = space.clock().now()
     speed = space.speed if space.sandbox else 1.0

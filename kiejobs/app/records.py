@@ -41,7 +41,7 @@ def rebuild_manifests(space: Workspace) -> list[Path]:
     return _refresh(space, lambda _: True)
 
 
-class Records:
+class RunDocuments:
     """All journals of a folder, and the ledgers that they fold to: one for each API."""
 
     def __init__(self, journals: list[JournalRecord]) -> None:
@@ -114,7 +114,7 @@ def _is_behind(space: Workspace, record: JournalRecord) -> bool:
 def _refresh(space: Workspace, is_seed: Callable[[JournalRecord], bool]) -> list[Path]:
     """One process at a time, each reading the journals anew: the last to write knows most."""
     with manifests_lock(space.runs):
-        records = Records(space.journals())
+        records = RunDocuments(space.journals())
         settled = [record for record in records.all if not record.live and record.header]
         seeds = {record.run_id: records.touched(record) for record in settled if is_seed(record)}
         touched = set[Key]().union(*seeds.values())
@@ -126,7 +126,7 @@ def _refresh(space: Workspace, is_seed: Callable[[JournalRecord], bool]) -> list
         return [path for record in due for path in _write(space, record, records)]
 
 
-def _write(space: Workspace, record: JournalRecord, records: Records) -> list[Path]:
+def _write(space: Workspace, record: JournalRecord, records: RunDocuments) -> list[Path]:
     path = manifest_path(space, record.run_id)
     data = records.expected(record)
     with contextlib.suppress(OSError):

@@ -16,12 +16,12 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import RenderDiff
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.reports.diff.markdown import DiffMarkdown
-from kiejobs.reports.diff.text import DiffJson, DiffText, Held
+from kiejobs.reports.diff.text import DiffJson, DiffText, PolicyHold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.request_diff import Edit, Kind
     from kiejobs.core.plan.selection import Selection
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMS = ("text", "json", "markdown")
 
 
-class Words(Protocol):
+class DiffFormat(Protocol):
     """A format: what to print first, for each edit, and at the end."""
 
     def begin(self) -> str: ...
@@ -38,8 +38,8 @@ class Words(Protocol):
 
 
 def render_diff(
-    loaded: Loaded,
-    wanted: Wanted,
+    loaded: LoadedJobFile,
+    wanted: JobFileOptions,
     selection: Selection,
     how: tuple[str, str, Sequence[str]],
     screen: Screen,
@@ -48,7 +48,7 @@ def render_diff(
     revision, form, outs = how
     files = files_by_ending(outs, FORMS, (wanted.file,))
     with as_it_was(wanted, revision) as earlier:
-        held = Held(
+        held = PolicyHold(
             loaded.jobfile.campaign,
             wanted.file,
             revision,
@@ -73,7 +73,7 @@ def render_diff(
 
 
 def _told(
-    diff: RenderDiff, shown: Words, others: Sequence[tuple[Words, list[str]]]
+    diff: RenderDiff, shown: DiffFormat, others: Sequence[tuple[DiffFormat, list[str]]]
 ) -> Iterator[str]:
     """What goes to stdout, as it comes; the same goes into the texts of the others."""
     for words, text in others:
@@ -88,7 +88,7 @@ def _told(
     yield shown.end(diff.totals)
 
 
-def _words(form: str, held: Held, *, color: bool) -> Words:
+def _words(form: str, held: PolicyHold, *, color: bool) -> DiffFormat:
     if form == "json":
         return DiffJson(held)
     if form == "markdown":

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.status import result_of, state_of
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     TagsOf = Callable[[Attempt], tuple[str, ...]]
 
 
-def selection_of(wanted: Wanted) -> Selection:
+def selection_of(wanted: JobFileOptions) -> Selection:
     """For verbs that see both the job file and the ledger."""
     return read_selection(wanted.select, file=Path(wanted.file).as_posix())
 
 
-def selection_of_file(wanted: Wanted, verb: str) -> Selection:
+def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
     """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
     selection = selection_of(wanted)
     for key in sorted(selection.keys & OF_LEDGER):
@@ -112,7 +112,7 @@ def _tags_of(file: str | None) -> TagsOf:
             "`--select tag:…` needs the job file: tags stand nowhere else",
             hint="name the job file too, or select by job:, axis:, state:, file: or address",
         )
-    outlines = list(load(Wanted(file)).expansion.outlines())
+    outlines = list(load(JobFileOptions(file)).expansion.outlines())
     by_key = {(line.fingerprint, line.take): line.tags for line in outlines}
     by_address = {line.address: line.tags for line in outlines}
     return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))

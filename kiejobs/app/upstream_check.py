@@ -72,7 +72,7 @@ def _require_nothing_new(
     repository: Repository, upstream: Upstream, tip: str, space: Workspace
 ) -> None:
     """Commits without journals are no reason to stop."""
-    news = repository.came_since(tip, space.runs)
+    news = repository.added_since(tip, space.runs)
     runs = sorted({name.rpartition("/")[0].rpartition("/")[2] for name in news})
     if runs:
         what = (

@@ -27,7 +27,7 @@ REHEARSAL = Path("rehearsal")
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Locations:
     """The flags that say where to work. Folders are None where not given."""
 
     runs: str | None = None
@@ -84,7 +84,7 @@ class Workspace:
         return None if found == "file_missing" and self.files_elsewhere else found
 
 
-def open_workspace(where: Where) -> Workspace:
+def open_workspace(where: Locations) -> Workspace:
     """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
     base = SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     return Workspace(
@@ -102,7 +102,7 @@ def open_workspace(where: Where) -> Workspace:
     )
 
 
-def _folder(name: str, flag: str | None, ruled: str | None, where: Where) -> Path:
+def _folder(name: str, flag: str | None, ruled: str | None, where: Locations) -> Path:
     """The flag's, else the rehearsal's, else the policy's, which is beside its file, else `name`."""
     if flag:
         return Path(flag)
@@ -111,7 +111,7 @@ def _folder(name: str, flag: str | None, ruled: str | None, where: Where) -> Pat
     return Path(where.policy.file or "").parent / ruled if ruled else Path(name)
 
 
-def _as_flags(where: Where) -> str:
+def _as_flags(where: Locations) -> str:
     """The flags again, as they would be typed."""
     policy = where.policy.file if where.policy.named else None
     named = {

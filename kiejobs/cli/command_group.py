@@ -14,8 +14,8 @@ import click
 from kiejobs import __version__
 
 if TYPE_CHECKING:
-    from kiejobs.app.load import Wanted
-    from kiejobs.app.workspace import Where
+    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.workspace import Locations
 
 FILE = click.argument("file", metavar="JOBFILE")
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", required=False)
@@ -33,11 +33,11 @@ def door() -> None:
     """
 
 
-def wanted(file: str, choice: dict[str, Any]) -> Wanted:
+def wanted(file: str, choice: dict[str, Any]) -> JobFileOptions:
     """Which job file, and what the command line changes in it."""
-    from kiejobs.app.load import Wanted
+    from kiejobs.app.load import JobFileOptions
 
-    return Wanted(
+    return JobFileOptions(
         file=file,
         select=choice.get("select", ()),
         variables=choice.get("variables", ()),
@@ -48,9 +48,9 @@ def wanted(file: str, choice: dict[str, Any]) -> Wanted:
     )
 
 
-def where(rest: dict[str, Any]) -> Where:
+def where(rest: dict[str, Any]) -> Locations:
     """Which folders and which API."""
-    from kiejobs.app.workspace import Where
+    from kiejobs.app.workspace import Locations
 
     names = (
         "runs",
@@ -62,4 +62,4 @@ def where(rest: dict[str, Any]) -> Where:
         "policy",
         "files_elsewhere",
     )
-    return Where(**{name: rest[name] for name in names if name in rest})
+    return Locations(**{name: rest[name] for name in names if name in rest})

@@ -34,7 +34,7 @@ from kiejobs.cli.options import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kiejobs.commands.run import How
+    from kiejobs.commands.run import RunOptions
     from kiejobs.core.diagnostics import ExitCode
     from kiejobs.runner import FailureLimit
 
@@ -192,14 +192,14 @@ def _refuse_what_goes_with_nothing(file: str | None, flags: dict[str, Any]) -> N
         raise click.UsageError(f"{other} waits for results, which --detach does not")
 
 
-def _how(flags: dict[str, Any]) -> How:
+def _how(flags: dict[str, Any]) -> RunOptions:
     """The flags that say how to run."""
-    from kiejobs.app.callbacks import Ear
-    from kiejobs.commands.run import How
+    from kiejobs.app.callbacks import ListenAddress
+    from kiejobs.commands.run import RunOptions
     from kiejobs.runner import Rate, Settings
 
-    ear = Ear(flags["host"], flags["port"], flags["public_url"])
-    return How(
+    ear = ListenAddress(flags["host"], flags["port"], flags["public_url"])
+    return RunOptions(
         settings=Settings(
             rate=Rate(*flags["rate"]),
             first_poll=flags["poll"],
@@ -280,10 +280,12 @@ def listen(
 
     Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
     """
-    from kiejobs.app.callbacks import Ear
+    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import listen as verb
     from kiejobs.runner import Settings
 
     settings = Settings(first_poll=poll, wait=wait, until_done=until_done)
-    return verb.listen(where(rest), Ear(host, port, public_url), settings, form, make_screen())
+    return verb.listen(
+        where(rest), ListenAddress(host, port, public_url), settings, form, make_screen()
+    )

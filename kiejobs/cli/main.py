@@ -70,15 +70,15 @@ def _run() -> int:
 def _expected(error: KiejobsError) -> int:
     from kiejobs.cli.terminal import make_screen  # noqa: PLC0415 - behind an error
     from kiejobs.reports.diagnostics.text import diagnostics_text  # noqa: PLC0415
-    from kiejobs.reports.terminal import clean  # noqa: PLC0415
+    from kiejobs.reports.terminal import sanitize  # noqa: PLC0415
 
     screen = make_screen()
     if isinstance(error, InvalidJobFile):
         screen.say(diagnostics_text(error.problems, error.lines, color=screen.color_err))
         return error.exit_code
-    screen.say(f"error: {clean(error.message)}")
+    screen.say(f"error: {sanitize(error.message)}")
     if error.hint:
-        screen.say(f"  help: {clean(error.hint)}")
+        screen.say(f"  help: {sanitize(error.hint)}")
     return error.exit_code
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import new_run_id
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import NOTHING_DONE, conclude
 from kiejobs.app.load import campaign_of
 from kiejobs.app.pending import doubts, lines_to_follow
@@ -18,18 +18,18 @@ from kiejobs.app.records import refresh_manifests
 from kiejobs.app.select import chosen
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.runner import Spending
+from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.load import Wanted
+    from kiejobs.app.load import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.expand.job import Job
     from kiejobs.runner import Settings
 
 
 def collect(
-    wanted: Wanted, where: Where, settings: Settings, form: str, screen: Screen
+    wanted: JobFileOptions, where: Locations, settings: Settings, form: str, screen: Screen
 ) -> ExitCode:
     space = open_workspace(where)
     campaign = campaign_of(wanted.file) if wanted.file else None
@@ -40,10 +40,10 @@ def collect(
     run_id = new_run_id(space.clock().now())
     journal, header = new_journal(space, run_id, "collect", campaign=campaign)
     if not lines:
-        errand = Errand(journal, header, doubts(ledger, campaign), settings, Spending())
+        errand = Execution(journal, header, doubts(ledger, campaign), settings, Budget())
         return _nothing_to_do(errand, space, form, screen)
     key = require_key(space)
-    errand = Errand(journal, header, lines, settings, Spending())
+    errand = Execution(journal, header, lines, settings, Budget())
     end = carry_out(errand, space, key, screen, no_job, lambda: None)
     return conclude(errand, end, space, screen, form)
 
@@ -53,7 +53,7 @@ def no_job(number: int) -> Job:
     raise LookupError(number)
 
 
-def _nothing_to_do(errand: Errand, space: Workspace, form: str, screen: Screen) -> ExitCode:
+def _nothing_to_do(errand: Execution, space: Workspace, form: str, screen: Screen) -> ExitCode:
     if form == "json":
         return conclude(errand, NOTHING_DONE, space, screen, form)
     screen.say("Nothing to collect.")

@@ -18,7 +18,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.ledger.journal import sync_folder
 from kiejobs.adapters.media.pictures import INSTALL, can_look
-from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
 
 _PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
 _CLOCK_SLACK = 300  # seconds
 _LITTLE_ROOM = 2**30  # bytes
 
 
-def doctor(where: Where, form: str, screen: Screen) -> ExitCode:
+def doctor(where: Locations, form: str, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
     checks = [
@@ -109,7 +109,7 @@ def _prices(space: Workspace) -> Check:
         table = known.catalogue().prices
     except UsageProblem as problem:
         return Check("prices", ok=False, detail=problem.message, hint=problem.hint)
-    own_file = nearest(PRICES)
+    own_file = find_up(PRICES)
     for one in known.problems:
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` tells all that is wrong with it"

@@ -16,21 +16,21 @@ from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.plan.explain import Beside, explain_document, explain_text
+from kiejobs.reports.plan.explain import ExplainContext, explain_document, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.prices.age import AgedPrice
 
 
 def explain(
-    words: Sequence[str], wanted: Wanted, where: Where, form: str, screen: Screen
+    words: Sequence[str], wanted: JobFileOptions, where: Locations, form: str, screen: Screen
 ) -> ExitCode:
     space = open_workspace(where)
     ledger = space.ledger(space.journals())
@@ -40,7 +40,7 @@ def explain(
     diff = diff_of(loaded, change, ledger) or []
     history = ledger.at(address)
     inputs = loaded.expansion.job(change.number).files if change.number is not None else ()
-    beside = Beside(inputs, _price_of(change, loaded, space))
+    beside = ExplainContext(inputs, _price_of(change, loaded, space))
     if form == "json":
         screen.show(json_text(explain_document(change, diff, history, beside=beside)))
     else:
@@ -57,14 +57,14 @@ def explain(
     return ExitCode.DONE
 
 
-def _price_of(change: Change, loaded: Loaded, space: Workspace) -> AgedPrice | None:
+def _price_of(change: Change, loaded: LoadedJobFile, space: Workspace) -> AgedPrice | None:
     """None for what is no longer wanted."""
     prices = prices_of(loaded, space) if change.number is not None else ()
     return next((one for one in prices if one.model == change.model), None)
 
 
 def _line_of(
-    address: str, loaded: Loaded, wanted: Wanted, space: Workspace, ledger: Ledger
+    address: str, loaded: LoadedJobFile, wanted: JobFileOptions, space: Workspace, ledger: Ledger
 ) -> Change:
     known = []
     for change in make_plan(loaded, wanted, space, ledger, ()).changes():

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.ledger.journal import new_run_id
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import conclude
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.workspace import open_workspace
 from kiejobs.commands.collect import no_job
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.runner import Spending
+from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.callbacks import Ear
+    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where
+    from kiejobs.app.workspace import Locations
     from kiejobs.runner import Settings
 
 
-def listen(where: Where, ear: Ear, settings: Settings, form: str, screen: Screen) -> ExitCode:
+def listen(
+    where: Locations, ear: ListenAddress, settings: Settings, form: str, screen: Screen
+) -> ExitCode:
     """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
     space = open_workspace(where)
     key = require_key(space)
@@ -38,7 +40,7 @@ def listen(where: Where, ear: Ear, settings: Settings, form: str, screen: Screen
     journal, header = new_journal(space, run_id, "listen")
     with listening(ear, ear.public_url, space, screen) as line:
         settings = replace(settings, stay=True, callback_url=line.url)
-        errand = Errand(journal, header, lines, settings, Spending(), line.callbacks)
+        errand = Execution(journal, header, lines, settings, Budget(), line.callbacks)
         end = carry_out(errand, space, key, screen, no_job, lambda: None)
     if form == "text" and not errand.journal.is_born:
         screen.say("Nothing came in.")

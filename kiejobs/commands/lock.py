@@ -19,12 +19,12 @@ from kiejobs.reports.plan.lock import locked_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.app.load import Wanted
+    from kiejobs.app.load import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.lock_file import Asset
 
 
-def lock(wanted: Wanted, screen: Screen) -> ExitCode:
+def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
     loaded = load(wanted)
     images: Mapping[str, Asset | None]
     if wanted.check_assets:

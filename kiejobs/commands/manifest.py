@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import JOURNAL, read_journal
 from kiejobs.adapters.ledger.run_lock import live_run
-from kiejobs.app.records import Records, find_run, manifest_path, rebuild_manifests
+from kiejobs.app.records import RunDocuments, find_run, manifest_path, rebuild_manifests
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.fold import fold
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     Look = Callable[[Attempt, FileRecord], str | None]
 
 
-def show(name: str | None, where: Where, screen: Screen) -> ExitCode:
+def show(name: str | None, where: Locations, screen: Screen) -> ExitCode:
     """The manifest as the journals have it now, whatever lies on disk."""
     space = open_workspace(where)
     journals = space.journals()
     record = find_run(space, journals, name)
-    screen.show(Records(journals).expected(record).decode())
+    screen.show(RunDocuments(journals).expected(record).decode())
     return ExitCode.DONE
 
 
-def rebuild(where: Where, screen: Screen) -> ExitCode:
+def rebuild(where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     changed = rebuild_manifests(space)
     for path in changed:
@@ -52,7 +52,7 @@ def rebuild(where: Where, screen: Screen) -> ExitCode:
     return ExitCode.DONE
 
 
-def verify(where: Where, form: str, screen: Screen, *, decode: bool) -> ExitCode:
+def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> ExitCode:
     """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1).
 
     With `decode` each video is opened too, and held against its request.
@@ -98,7 +98,7 @@ def _damage(path: Path, problem: JournalProblem) -> Damage:
 
 
 def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
-    records = Records(journals)
+    records = RunDocuments(journals)
     for record in journals:
         path = manifest_path(space, record.run_id)
         if record.header is None or record.live:
@@ -192,6 +192,10 @@ def _decoder(space: Workspace) -> Look:
         if file.media_type == "application/json":
             return media.value_of(path)
         seen = media.look_at(path) if kind == "video" else None
-        return media.differs(seen, attempt.reserved.input) if isinstance(seen, media.Seen) else seen
+        return (
+            media.differs(seen, attempt.reserved.input)
+            if isinstance(seen, media.MediaInfo)
+            else seen
+        )
 
     return look

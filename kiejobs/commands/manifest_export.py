@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import write_atomically
-from kiejobs.app.records import Records, find_run
+from kiejobs.app.records import RunDocuments, find_run
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.export.csv import export_csv
 from kiejobs.reports.export.in_toto import export_in_toto
 from kiejobs.reports.export.provenance import Provenance
 from kiejobs.reports.export.ro_crate import METADATA, export_ro_crate
-from kiejobs.reports.terminal import clean, plural
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
 
 _NAMES = {"csv": "provenance.csv", "ro-crate": METADATA, "in-toto": "provenance.intoto.jsonl"}
 """What the file is called where only a folder is named."""
@@ -34,7 +34,7 @@ def export(
     runs: Sequence[str],
     campaign: str | None,
     out: str | None,
-    where: Where,
+    where: Locations,
     screen: Screen,
 ) -> ExitCode:
     """`out` is a file, a folder, `-` for stdout; the default is stdout, of a crate the output folder."""
@@ -59,7 +59,7 @@ def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> 
     """The named runs' attempts, else the purchases from this API. Raises UsageProblem for none."""
     journals = space.journals()
     if runs:
-        records = Records(journals)
+        records = RunDocuments(journals)
         named = {
             record.run_id: record for record in (find_run(space, journals, one) for one in runs)
         }
@@ -76,7 +76,9 @@ def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> 
     if campaign is not None:
         attempts = [one for one in attempts if one.address.startswith(f"{campaign}/")]
     if not attempts:
-        what = "was ever bought" if campaign is None else f"was ever bought for `{clean(campaign)}`"
+        what = (
+            "was ever bought" if campaign is None else f"was ever bought for `{sanitize(campaign)}`"
+        )
         raise UsageProblem(
             f"nothing {what} in {space.runs}", hint="`kiejobs status` lists the runs"
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.pages import is_url, page_text
 from kiejobs.adapters.ledger.journal import write_atomically
-from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import model_names, read_schema, read_source
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
@@ -47,7 +47,7 @@ def models_import(
     pages: Sequence[str], into: str | None, form: str, screen: Screen, *, force: bool
 ) -> ExitCode:
     """Exit 0 when every page was imported whole, 2 otherwise."""
-    folder = Path(into or nearest(_FOLDER) or _FOLDER)
+    folder = Path(into or find_up(_FOLDER) or _FOLDER)
     writer = _Writer(folder, force=force)
     today = datetime.now(UTC).date().isoformat()
     done = [_import(page, writer, today) for page in pages]

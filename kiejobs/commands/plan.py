@@ -16,7 +16,7 @@ from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.app.plan import budget_left, diff_of, make_plan, require_selected
 from kiejobs.app.plan_output import FORMS, PlanFormats, told_at_once
-from kiejobs.app.policy_check import Gate
+from kiejobs.app.policy_check import PolicyGate
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from kiejobs.app.load import Wanted
+    from kiejobs.app.load import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where
+    from kiejobs.app.workspace import Locations
 
 
 def plan(  # noqa: PLR0913 - the verb's flags
-    wanted: Wanted,
-    where: Where,
+    wanted: JobFileOptions,
+    where: Locations,
     form: str,
     screen: Screen,
     *,
@@ -55,7 +55,7 @@ def plan(  # noqa: PLR0913 - the verb's flags
     ledger = space.ledger(space.journals())
     require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, wanted, space, ledger, retry)
-    gate = Gate(space.policy, loaded, ledger)
+    gate = PolicyGate(space.policy, loaded, ledger)
     left = budget_left(loaded, ledger, budget)
     formats = PlanFormats(loaded, wanted, space, left, gate.breaches)
     kept = [(path, formats.file_words(kind, retry), StringIO()) for path, kind in files]

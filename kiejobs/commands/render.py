@@ -20,13 +20,13 @@ from kiejobs.reports.documents import json_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.selection import Selection
 
 
 def render(
-    wanted: Wanted,
+    wanted: JobFileOptions,
     screen: Screen,
     since: str | None = None,
     form: str = "text",
@@ -46,7 +46,7 @@ def render(
     return ExitCode.DONE
 
 
-def _lines(loaded: Loaded, selection: Selection) -> Iterator[str]:
+def _lines(loaded: LoadedJobFile, selection: Selection) -> Iterator[str]:
     for outline in loaded.expansion.outlines():
         if selection.takes(selectable(outline)):
             job = loaded.expansion.job(outline.number)

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where
+    from kiejobs.app.workspace import Locations
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.reports.run.view import RunView
 
 
 def report(
     name: str | None,
-    where: Where,
+    where: Locations,
     form: str,
     files: Sequence[str],
     screen: Screen,

@@ -24,15 +24,17 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.checks import Ruling, ruling_document, ruling_text
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
-def resolve(address: str, task_id: str | None, where: Where, form: str, screen: Screen) -> ExitCode:
+def resolve(
+    address: str, task_id: str | None, where: Locations, form: str, screen: Screen
+) -> ExitCode:
     """`task_id` None is the ruling `--lost`: nothing was made, so the job may be bought again."""
     space = open_workspace(where)
     clock = space.clock()
@@ -71,15 +73,15 @@ def _disputed(address: str, ledger: Ledger, task_id: str | None) -> Attempt:
     hint = suggest(address, doubts) or (
         f"in doubt: {', '.join(doubts)}" if doubts else "nothing is in doubt"
     )
-    raise UsageProblem(f"`{clean(address)}` is not in doubt", hint=hint)
+    raise UsageProblem(f"`{sanitize(address)}` is not in doubt", hint=hint)
 
 
 def _seen(attempt: Attempt, task_id: str | None) -> str:
     """A conflict ends when a person has looked at it; the task that counts stays the same."""
-    known = clean(attempt.task_id or "")
+    known = sanitize(attempt.task_id or "")
     if task_id is None or task_id != attempt.task_id:
         raise UsageProblem(
-            f"`{clean(attempt.address)}` has task {known} on record already",
+            f"`{sanitize(attempt.address)}` has task {known} on record already",
             hint=f"end the conflict with --task {known}; any other task stays noted beside it, "
             "and its file is in the vendor's task log",
         )
@@ -92,15 +94,15 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
         return "a person ruled that nothing was made"
     owner = next((a for a in ledger.attempts() if a.task_id == task_id), None)
     if owner is not None:
-        message = f"task {clean(task_id)} belongs to `{owner.address}` already"
+        message = f"task {sanitize(task_id)} belongs to `{owner.address}` already"
         raise StillInDoubt(message, hint="look for another task in the vendor's log")
     record = _ask(space, task_id)
     if isinstance(record, Unanswered):
-        message = f"the API does not show task {clean(task_id)}: {record.message}"
+        message = f"the API does not show task {sanitize(task_id)}: {record.message}"
         raise StillInDoubt(message, hint="check the id, or try again in a minute")
     found = mismatch(attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads)
     if found is not None:
-        message = f"task {clean(task_id)} is not this job: {clean(found)}"
+        message = f"task {sanitize(task_id)} is not this job: {sanitize(found)}"
         raise StillInDoubt(message, hint="look for another task in the vendor's log")
     return f"recordInfo shows the same request for task {task_id} ({record.api_state})"
 

@@ -15,7 +15,7 @@ from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.app.approve import expected, open_plan, require_approved
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Errand, carry_out, new_journal
+from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import NOTHING_DONE, conclude
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import require_locked
@@ -31,7 +31,7 @@ from kiejobs.app.plan import (
     widest_address,
 )
 from kiejobs.app.policy_check import require_allowed
-from kiejobs.app.purchases import intentions, job_by_number, lately, reusable_uploads
+from kiejobs.app.purchases import intentions, job_by_number, recent_create_ages, reusable_uploads
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.upstream_check import require_fresh
 from kiejobs.app.workspace import open_workspace
@@ -40,23 +40,23 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan.text import PlanText
 from kiejobs.reports.run.next_steps import doubts_text
-from kiejobs.runner import Spending
+from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
-    from kiejobs.app.callbacks import Ear
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.callbacks import ListenAddress
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
     from kiejobs.runner import FailureLimit, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class RunOptions:
     """The flags that say how to run.
 
     `ear` is where to listen for callbacks, None for nowhere; `callback_url` is what creates carry whose
@@ -68,7 +68,7 @@ class How:
     budget: Decimal | None
     retry: tuple[str, ...]
     form: str
-    ear: Ear | None = None
+    ear: ListenAddress | None = None
     callback_url: str | None = None
     most_failures: FailureLimit | None = None
     plan_file: str | None = None
@@ -76,7 +76,7 @@ class How:
     allow_behind: bool = False
 
 
-def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
+def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     approval = expected(how.expect)
     if how.plan_file is not None:
@@ -97,10 +97,10 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
         journal, header = new_journal(
             space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
         )
-        settings = replace(how.settings, lately=lately(ledger, space))
+        settings = replace(how.settings, lately=recent_create_ages(ledger, space))
         limit = how.most_failures
         most = limit.of(totals.actions[Action.SUBMIT]) if limit is not None else None
-        errand = Errand(journal, header, lines, settings, Spending(left, most_failures=most))
+        errand = Execution(journal, header, lines, settings, Budget(left, most_failures=most))
         if totals.actions[Action.SUBMIT] and not how.allow_behind:
             require_fresh(space, screen)
         if approval is not None:
@@ -129,7 +129,12 @@ def run(wanted: Wanted, where: Where, how: How, screen: Screen) -> ExitCode:
 
 
 def _planned(
-    loaded: Loaded, wanted: Wanted, how: How, space: Workspace, ledger: Ledger, screen: Screen
+    loaded: LoadedJobFile,
+    wanted: JobFileOptions,
+    how: RunOptions,
+    space: Workspace,
+    ledger: Ledger,
+    screen: Screen,
 ) -> tuple[list[Change], PlanTotals, Decimal | None]:
     """The plan's lines, shown and within the policy; their totals; what is left of the budget."""
     made = make_plan(loaded, wanted, space, ledger, how.retry)
@@ -142,11 +147,11 @@ def _planned(
 
 
 def _show(
-    loaded: Loaded,
+    loaded: LoadedJobFile,
     lines: Iterable[tuple[Change, Sequence[FieldChange]]],
     totals: PlanTotals,
     left: Decimal | None,
-    how: How,
+    how: RunOptions,
     space: Workspace,
     screen: Screen,
 ) -> None:
@@ -165,7 +170,9 @@ def _show(
     tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
 
 
-def _nothing_to_do(errand: Errand, how: How, space: Workspace, screen: Screen) -> ExitCode:
+def _nothing_to_do(
+    errand: Execution, how: RunOptions, space: Workspace, screen: Screen
+) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
     lines = errand.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
@@ -181,14 +188,14 @@ def _nothing_to_do(errand: Errand, how: How, space: Workspace, screen: Screen) -
     return ExitCode.IN_DOUBT if doubts else failed
 
 
-def _teller(how: How, screen: Screen) -> tuple[Callable[[str], None], bool]:
+def _teller(how: RunOptions, screen: Screen) -> tuple[Callable[[str], None], bool]:
     """Where the plan goes, and whether in colour: part of the text, or beside a JSON report."""
     if how.form == "text":
         return screen.show, screen.color_out
     return screen.say, screen.color_err
 
 
-def _confirm(totals: PlanTotals, how: How, screen: Screen) -> None:
+def _confirm(totals: PlanTotals, how: RunOptions, screen: Screen) -> None:
     bought = totals.actions[Action.SUBMIT]
     if how.yes or not bought:
         return

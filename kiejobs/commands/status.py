@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Where, Workspace
+    from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Attempt
 
 
 def status(
     file: str | None,
-    where: Where,
+    where: Locations,
     form: str,
     screen: Screen,
     *,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.git.checkout import below_root
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.app.changed import are_many, job_files
-from kiejobs.app.load import Beside, load
+from kiejobs.app.load import JobFolder, load
 from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.app.plan import has_selected
@@ -21,7 +21,7 @@ from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, StalePlan, UsageProblem
 from kiejobs.core.plan.policy import NO_POLICY, Policy
 from kiejobs.reports.diagnostics.github import github_words
-from kiejobs.reports.diagnostics.marks import Looked
+from kiejobs.reports.diagnostics.marks import CheckedFile
 from kiejobs.reports.diagnostics.sarif import sarif_document
 from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
@@ -30,13 +30,13 @@ from kiejobs.reports.terminal import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.load import Loaded, Wanted
+    from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.diagnostics import KiejobsError
 
 
 def validate(  # noqa: PLR0913 - the verb's flags
-    wanted: Wanted,
+    wanted: JobFileOptions,
     files: Sequence[str],
     form: str,
     screen: Screen,
@@ -89,18 +89,18 @@ def _nothing(files: Sequence[str], since: str | None) -> str:
 
 
 def _look(
-    wanted: Wanted, policy: Policy, screen: Screen
-) -> tuple[Looked | None, KiejobsError | None]:
+    wanted: JobFileOptions, policy: Policy, screen: Screen
+) -> tuple[CheckedFile | None, KiejobsError | None]:
     """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
-        loaded = load(wanted, Beside(wanted.file, decode=True))
+        loaded = load(wanted, JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
-        return Looked(wanted.file, None, invalid.problems, invalid.lines), None
+        return CheckedFile(wanted.file, None, invalid.problems, invalid.lines), None
     if not has_selected(loaded, wanted):
         return None, None
     jobs = len(loaded.expansion) if check_against(policy, loaded) else None
     _say_unseen(loaded, screen)
-    looked = Looked(wanted.file, jobs, loaded.problems, loaded.lines)
+    looked = CheckedFile(wanted.file, jobs, loaded.problems, loaded.lines)
     try:
         require_locked(loaded, wanted, screen)
     except (StalePlan, UsageProblem) as refusal:
@@ -108,14 +108,14 @@ def _look(
     return looked, None
 
 
-def _say_unseen(loaded: Loaded, screen: Screen) -> None:
+def _say_unseen(loaded: LoadedJobFile, screen: Screen) -> None:
     """That nobody could look whether the pictures decode, where that is so."""
     if loaded.files.read and not can_look():
         told = plural(len(loaded.files.read), "local file")
         screen.say(f"{told} checked by type and size only: {INSTALL} decodes pictures, too")
 
 
-def _words(form: str, looked: Sequence[Looked], *, many: bool) -> str:
+def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
     if form == "text":
         return "".join(f"{_text(at)}\n" for at in looked)
     if form == "github":
@@ -126,7 +126,7 @@ def _words(form: str, looked: Sequence[Looked], *, many: bool) -> str:
     return json_text(documents if many else documents[0]) + "\n"
 
 
-def _text(at: Looked, *, color: bool = False) -> str:
+def _text(at: CheckedFile, *, color: bool = False) -> str:
     told = [diagnostics_text(at.problems, at.lines, color=color)] if at.problems else []
     if at.jobs is not None:
         told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")

@@ -18,7 +18,7 @@ from kiejobs.importer.reading.text import documents_of
 from kiejobs.importer.schema.schema import NoModel, model_schema
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.openapi import Request
+    from kiejobs.importer.reading.openapi import ApiRequest
 
 
 MOST_VALUES = 100_000
@@ -62,7 +62,7 @@ def read_page(name: str, text: str, *, imported: str) -> PageReading:
     return PageReading(name, tuple(models.values()), tuple(dict.fromkeys(problems)))
 
 
-def _imported(request: Request, digest: str, imported: str) -> ImportedModel | str:
+def _imported(request: ApiRequest, digest: str, imported: str) -> ImportedModel | str:
     """The model, or why there is none."""
     try:
         schema, notes = model_schema(request, digest, imported)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.money import money
-from kiejobs.reports.terminal import steers
+from kiejobs.reports.terminal import is_control
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ def json_text(value: Json, indent: int | None = 2) -> str:
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if all(line.isprintable() for line in text.split("\n")):
         return text
-    return "".join(json.dumps(c)[1:-1] if c != "\n" and steers(c) else c for c in text)
+    return "".join(json.dumps(c)[1:-1] if c != "\n" and is_control(c) else c for c in text)
 
 
 def money_or_null(value: Decimal | None) -> str | None:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.reports.terminal import clean, shortened
+from kiejobs.reports.terminal import sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ _LONGEST = 240  # columns of one code span
 
 def code(text: str, columns: int = _LONGEST) -> str:
     """`text` as a code span, on one line. Backticks become a letter that looks like them."""
-    told = shortened(_inert(clean(text)), columns).replace("`", "\u02cb").strip()
+    told = shortened(_inert(sanitize(text)), columns).replace("`", "\u02cb").strip()
     return f"`{told}`" if told else "`\u2423`"
 
 
@@ -67,7 +67,7 @@ def marker(kind: str, campaign: str | None, file: str | None) -> str:
     return f"<!-- kiejobs {kind}: {' '.join(names)} -->"
 
 
-class Room:
+class LimitedText:
     """How many characters are left for something of which there may be any number."""
 
     def __init__(self, characters: int) -> None:
@@ -84,7 +84,7 @@ class Room:
         self.kept.append(text)
 
 
-def table(head: Sequence[str], aligned: str, rows: Room, noun: str) -> str:
+def table(head: Sequence[str], aligned: str, rows: LimitedText, noun: str) -> str:
     """All rows that there is room for, folded where they are many, and how many were left out.
 
     `aligned` is the line below the head; `noun` names a row.
@@ -97,7 +97,7 @@ def table(head: Sequence[str], aligned: str, rows: Room, noun: str) -> str:
     return folded(f"{count:,} {noun}s", text)
 
 
-def left_out(room: Room, noun: str) -> str:
+def left_out(room: LimitedText, noun: str) -> str:
     if not room.cut:
         return ""
     more = "more " if room.kept else ""

@@ -33,14 +33,14 @@ _OURS = re.compile("\x1b\\[[0-9;]*m")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
-def clean(text: str) -> str:
+def sanitize(text: str) -> str:
     r"""On one line, with each character that a terminal may obey spelled out: `\x1b`, `\u202e`."""
     if text.isprintable():
         return text
     return "".join(map(_harmless, text.replace("\r\n", "\n")))
 
 
-def steers(char: str) -> bool:
+def is_control(char: str) -> bool:
     """May a terminal obey this character, or hide it, or fail to encode it?"""
     return char in "\u2028\u2029" or (
         unicodedata.category(char) in _HIDDEN and char not in _JOINERS
@@ -50,7 +50,7 @@ def steers(char: str) -> bool:
 def _harmless(char: str) -> str:
     if char in _BLANK:
         return " "
-    if not steers(char):
+    if not is_control(char):
         return char
     code = ord(char)
     return (
@@ -113,7 +113,7 @@ def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset(
 
 def quoted(word: str) -> str:
     """A word as it must be typed in a shell: addresses hold brackets."""
-    return shlex.quote(clean(word))
+    return shlex.quote(sanitize(word))
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
@@ -147,4 +147,4 @@ def _dollars(value: Decimal, usd_per_credit: Decimal | None) -> str:
 def moment(time: str | None) -> str:
     """A journal's time for people: `2026-11-22 07:36:12 UTC`."""
     found = _MOMENT.fullmatch(time or "")
-    return f"{found[1]} {found[2]} UTC" if found else clean(time or "an unknown time")
+    return f"{found[1]} {found[2]} UTC" if found else sanitize(time or "an unknown time")

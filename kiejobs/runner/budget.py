@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-class Stop(StrEnum):
+class StopReason(StrEnum):
     """Why nothing more is bought. Collecting always goes on."""
 
     BUDGET = "budget"
@@ -52,19 +52,19 @@ class FailureLimit:
 
 
 @dataclass(slots=True)
-class Spending:
+class Budget:
     """`left` is what remains of the budget, `most_failures` how many jobs may fail; None: no limit."""
 
     left: Decimal | None = None
-    stopped: Stop | None = None
+    stopped: StopReason | None = None
     why: str | None = None
     doubts_in_a_row: int = 0
     most_failures: int | None = None
     failures: int = 0
 
-    def stop(self, reason: Stop, why: str) -> None:
+    def stop(self, reason: StopReason, why: str) -> None:
         """The first reason is the one that is told, but an interruption is always told."""
-        if self.stopped is None or reason is Stop.INTERRUPTED:
+        if self.stopped is None or reason is StopReason.INTERRUPTED:
             self.stopped = reason
             self.why = why
 
@@ -75,10 +75,10 @@ class Spending:
         if self.left is None:
             return True
         if price is None:
-            self.stop(Stop.BUDGET, UNPRICED)
+            self.stop(StopReason.BUDGET, UNPRICED)
             return False
         if price > self.left:
-            self.stop(Stop.BUDGET, f"the next job costs {price}, and {self.left} is left")
+            self.stop(StopReason.BUDGET, f"the next job costs {price}, and {self.left} is left")
             return False
         self.left -= price
         return True
@@ -91,12 +91,14 @@ class Spending:
         """A job failed or was rejected."""
         self.failures += 1
         if self.most_failures is not None and self.failures >= self.most_failures:
-            self.stop(Stop.FAILURES, f"{self.failures} failed; last: {why}")
+            self.stop(StopReason.FAILURES, f"{self.failures} failed; last: {why}")
 
     def doubted(self, why: str) -> None:
         self.doubts_in_a_row += 1
         if self.doubts_in_a_row >= MOST_DOUBTS_IN_A_ROW:
-            self.stop(Stop.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}")
+            self.stop(
+                StopReason.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}"
+            )
 
     def understood(self) -> None:
         self.doubts_in_a_row = 0

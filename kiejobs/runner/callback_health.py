@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MISSES = 3  # tasks in a row that were over before their callback came
 
 
-class Hearing:
+class CallbackHealth:
     """One for all tasks of a run."""
 
     def __init__(self, progress: Progress) -> None:

@@ -21,7 +21,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import Stop
+from kiejobs.runner.budget import StopReason
 from kiejobs.runner.task import task_of_attempt, task_of_reservation
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.ledger.outcomes import Claim
     from kiejobs.ports import World
-    from kiejobs.runner.budget import Spending
+    from kiejobs.runner.budget import Budget
     from kiejobs.runner.follow import Follower
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.submit import Submitter
-    from kiejobs.runner.task import Task
+    from kiejobs.runner.task import FollowedTask
 
 _WAITS_FOR_A_RECORD = (0, 1, 2, 4, 8, 16)  # first steps of the polling ladder before each question
 _LONGEST_LOOK = 40  # first steps of the polling ladder: a little longer than those together
@@ -45,7 +45,7 @@ _SECONDS_BETWEEN_LOOKS = 3.0
 _AT_ONCE = 64  # claims that are looked into
 
 
-class Desk:
+class CallbackHandler:
     """One for a run.
 
     `reread` folds all journals anew, this run's among them; `guarded` sees work through, so that what
@@ -56,7 +56,7 @@ class Desk:
         self,
         world: World,
         settings: Settings,
-        spending: Spending,
+        spending: Budget,
         follower: Follower,
         submitter: Submitter,
         reread: Callable[[], Awaitable[Ledger]],
@@ -112,7 +112,7 @@ class Desk:
 
     async def _until_told(self) -> None:
         looked = self._clock.monotonic()
-        while self._spending.stopped not in {Stop.INTERRUPTED, Stop.JOURNAL}:
+        while self._spending.stopped not in {StopReason.INTERRUPTED, StopReason.JOURNAL}:
             await self._clock.sleep(self._settings.first_poll)
             if self._is_time_to_look(looked):
                 if await self._found_nothing() and self._settings.until_done:
@@ -126,13 +126,13 @@ class Desk:
         last, since = set(self._in_hand), self._clock.monotonic()
         patience = _LONGEST_LOOK * self._settings.first_poll
         while last & self._in_hand and self._clock.monotonic() - since < patience:
-            if self._spending.stopped is Stop.INTERRUPTED:
+            if self._spending.stopped is StopReason.INTERRUPTED:
                 return
             await self._clock.sleep(self._settings.first_poll)
 
     def _may_hear_of_doubts(self) -> bool:
         """As long as a task may take, counted from the create."""
-        if self._spending.stopped is Stop.INTERRUPTED:
+        if self._spending.stopped is StopReason.INTERRUPTED:
             return False
         now = self._clock.monotonic()
         waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
@@ -148,7 +148,7 @@ class Desk:
         try:
             ledger = await self._reread()
         except JournalProblem as problem:
-            self._spending.stop(Stop.JOURNAL, problem.message)
+            self._spending.stop(StopReason.JOURNAL, problem.message)
             return True
         for attempt in ledger.attempts():
             task = task_of_attempt(attempt) if attempt.is_open else None
@@ -175,7 +175,7 @@ class Desk:
             async with turn:
                 await self._take(claim)
         except JournalProblem as problem:
-            self._spending.stop(Stop.JOURNAL, problem.message)
+            self._spending.stop(StopReason.JOURNAL, problem.message)
         finally:
             self._in_hand.discard(claim)
             self._places.release()
@@ -277,12 +277,12 @@ class Desk:
         self._journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
         self._follower.hearing.called()
 
-    def _follow(self, task: Task) -> None:
+    def _follow(self, task: FollowedTask) -> None:
         if self._group is not None:
             self._busy += 1
             self._group.start_soon(self._guarded, self._to_its_end(task))
 
-    async def _to_its_end(self, task: Task) -> None:
+    async def _to_its_end(self, task: FollowedTask) -> None:
         try:
             await self._follower.follow(task)
         finally:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.records import FileRecord
     from kiejobs.ports import World
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.task import Task
+    from kiejobs.runner.task import FollowedTask
 
 JSON = "application/json"
 """The media type of models whose result is a value in the API's own answer."""
@@ -45,7 +45,7 @@ class Collector:
         world: World,
         settings: Settings,
         media_type: Callable[[str], str],
-        note: Callable[[Task, str], None],
+        note: Callable[[FollowedTask, str], None],
     ) -> None:
         self._api = world.api
         self._journal = world.journal
@@ -57,7 +57,7 @@ class Collector:
         self._note = note
         self._downloads = anyio.Semaphore(settings.downloads)
 
-    async def collect(self, task: Task, result: outcomes.TaskSucceeded) -> None:
+    async def collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
         files: list[FileRecord] = []
         for number in range(1, max(1, len(result.urls)) + 1):
@@ -72,7 +72,7 @@ class Collector:
         self._progress.job(task.address, "collected")
 
     async def _one(
-        self, task: Task, number: int, result: outcomes.TaskSucceeded
+        self, task: FollowedTask, number: int, result: outcomes.TaskSucceeded
     ) -> outcomes.CollectOutcome:
         if result.urls:
             path, kind = _numbered(task.output, number), self._media_type(task.model)
@@ -85,7 +85,7 @@ class Collector:
         )
 
     async def _stills(
-        self, task: Task, result: outcomes.TaskSucceeded
+        self, task: FollowedTask, result: outcomes.TaskSucceeded
     ) -> AsyncIterator[FileRecord]:
         """Pictures beside the result. One that does not come is noted and keeps nothing else back."""
         for name, url in result.stills:
@@ -96,7 +96,7 @@ class Collector:
             else:
                 self._note(task, f"collected without its {name}: {outcome.message}")
 
-    def _not_collected(self, task: Task, outcome: outcomes.NotCollected) -> None:
+    def _not_collected(self, task: FollowedTask, outcome: outcomes.NotCollected) -> None:
         if outcome.gone and self._is_old(task):
             self._journal.append(e.Gone(task.attempt_id, outcome.message))
             self._note(task, f"bought and made, but gone at the vendor: {outcome.message}")
@@ -105,14 +105,14 @@ class Collector:
             self._note(task, f"bought, but not collected: {outcome.message}")
             self._progress.job(task.address, "not collected", outcome.message)
 
-    def _is_old(self, task: Task) -> bool:
+    def _is_old(self, task: FollowedTask) -> bool:
         """Long enough that the vendor may have thrown it away; before that it is a passing fault."""
         if task.submitted is None:
             return False
         return self._clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
 
     async def _bring_home(
-        self, task: Task, number: int | None, url: str, path: str, media_type: str
+        self, task: FollowedTask, number: int | None, url: str, path: str, media_type: str
     ) -> outcomes.CollectOutcome:
         """`number` among the task's results; None for what comes beside them."""
         outcome: outcomes.CollectOutcome = outcomes.NotCollected("not tried")
@@ -132,7 +132,7 @@ class Collector:
                 url = await self._another(task, number, url, refused)
         return outcome
 
-    async def _another(self, task: Task, number: int | None, url: str, refused: int) -> str:
+    async def _another(self, task: FollowedTask, number: int | None, url: str, refused: int) -> str:
         """Another URL of the same result, by turns from recordInfo and from the download-url call."""
         if refused % 2 and number is not None:
             outcome = await self._api.poll(task.task_id)

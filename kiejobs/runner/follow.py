@@ -20,8 +20,8 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import Stop
-from kiejobs.runner.callback_health import Hearing
+from kiejobs.runner.budget import StopReason
+from kiejobs.runner.callback_health import CallbackHealth
 from kiejobs.runner.collect import Collector
 from kiejobs.runner.rate_limit import jittered, ladder
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.ports import World
-    from kiejobs.runner.budget import Spending
+    from kiejobs.runner.budget import Budget
     from kiejobs.runner.settings import Settings
-    from kiejobs.runner.task import Task
+    from kiejobs.runner.task import FollowedTask
 
 _REFUSED_KEY = {"401", "403"}
 _REFUSALS_BEFORE_LEAVING = 3
@@ -45,7 +45,7 @@ _SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minute
 class _Watch:
     """One task while it is followed. Times in seconds of the clock."""
 
-    task: Task
+    task: FollowedTask
     started: float
     connected: float
     told_running: bool
@@ -65,7 +65,7 @@ class Follower:
         self,
         world: World,
         settings: Settings,
-        spending: Spending,
+        spending: Budget,
         media_type: Callable[[str], str],
     ) -> None:
         self._api = world.api
@@ -76,11 +76,11 @@ class Follower:
         self._spending = spending
         self._collector = Collector(world, settings, media_type, self._note)
         self._watches: dict[str, _Watch] = {}
-        self.hearing = Hearing(world.progress)
+        self.hearing = CallbackHealth(world.progress)
         self.notes: dict[str, str] = {}
         self.succeeded: set[str] = set()
 
-    async def follow(self, task: Task) -> None:
+    async def follow(self, task: FollowedTask) -> None:
         """To its end. One that is followed already is only asked about now."""
         if task.attempt_id in self._watches:
             self.ring(task.attempt_id)
@@ -94,12 +94,12 @@ class Follower:
                 await self._collector.collect(task, outcome)
         except JournalProblem as problem:
             # What it came to can be asked for again; the task's id is on record already.
-            self._spending.stop(Stop.JOURNAL, problem.message)
+            self._spending.stop(StopReason.JOURNAL, problem.message)
             self._note(task, problem.message)
         finally:
             del self._watches[task.attempt_id]
 
-    def following(self, attempt_id: str) -> Task | None:
+    def following(self, attempt_id: str) -> FollowedTask | None:
         watch = self._watches.get(attempt_id)
         return None if watch is None else watch.task
 
@@ -157,7 +157,7 @@ class Follower:
             why = None
         elif watch.refusals >= _REFUSALS_BEFORE_LEAVING:
             why = "the API refuses our key"
-            self._spending.stop(Stop.KEY, why)
+            self._spending.stop(StopReason.KEY, why)
         elif silence >= max(_LEAST_SILENCE, _SILENT_STEPS * self._settings.first_poll):
             why = f"the API could not be reached for {silence:.0f} s; collect it later"
         elif waited >= self._settings.wait:
@@ -196,7 +196,7 @@ class Follower:
         if watch.woken is None:
             self.hearing.missed()
 
-    def _succeeded(self, task: Task, outcome: outcomes.TaskSucceeded) -> None:
+    def _succeeded(self, task: FollowedTask, outcome: outcomes.TaskSucceeded) -> None:
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
             self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
@@ -204,7 +204,7 @@ class Follower:
         self.succeeded.add(task.address)
         self._progress.job(task.address, "succeeded")
 
-    def _failed(self, task: Task, outcome: outcomes.TaskFailed) -> None:
+    def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
         self._journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
         if task.planned is not None:
@@ -213,9 +213,9 @@ class Follower:
         self._spending.failed(f"{task.address}: {outcome.message}")
         self._progress.job(task.address, "failed", outcome.message)
 
-    def _give_back(self, task: Task, charged: Decimal | None) -> None:
+    def _give_back(self, task: FollowedTask, charged: Decimal | None) -> None:
         if task.planned is not None and charged is not None:
             self._spending.give_back(task.planned - charged)
 
-    def _note(self, task: Task, why: str) -> None:
+    def _note(self, task: FollowedTask, why: str) -> None:
         self.notes[task.address] = why

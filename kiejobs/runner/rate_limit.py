@@ -35,7 +35,7 @@ class Rate:
 
 
 @dataclass(slots=True)
-class Slot:
+class Permit:
     """A permission to send one create; `at` moves to when it was written.
 
     Until then it holds its place, however long the connection takes.
@@ -45,7 +45,7 @@ class Slot:
     used: bool = False
 
 
-class Pace:
+class RateLimiter:
     """One for all creates of a run."""
 
     def __init__(self, clock: Clock, rate: Rate, lately: Iterable[float] = ()) -> None:
@@ -54,30 +54,30 @@ class Pace:
         self._rate = rate
         self._allowed = rate.count
         now = clock.monotonic()
-        self._slots = [Slot(now - age, used=True) for age in lately]
+        self._slots = [Permit(now - age, used=True) for age in lately]
         self._paused_until = 0.0
         self._refusals = 0
         self._misses = 0
         self._missing_since: float | None = None
         self._turn = anyio.Lock()
 
-    async def slot(self, stopped: Callable[[], bool]) -> Slot | None:
+    async def slot(self, stopped: Callable[[], bool]) -> Permit | None:
         """Wait for a place in the window and for the end of any pause; None once `stopped`."""
         async with self._turn:
             while (wait := self._wait()) > 0 and not stopped():
                 await self._clock.sleep(min(wait, _LONGEST_NAP))
             if stopped():
                 return None
-            slot = Slot(self._clock.monotonic())
+            slot = Permit(self._clock.monotonic())
             self._slots.append(slot)
             return slot
 
-    def written(self, slot: Slot) -> None:
+    def written(self, slot: Permit) -> None:
         """The slot's request is going over the wire now."""
         slot.at = self._clock.monotonic()
         slot.used = True
 
-    def give_back(self, slot: Slot) -> None:
+    def give_back(self, slot: Permit) -> None:
         """Nothing was written in this slot."""
         if not slot.used and slot in self._slots:
             self._slots.remove(slot)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Journal
 
 
-class Owing:
+class RetryingJournal:
     """The port `Journal` over another one."""
 
     def __init__(self, journal: Journal) -> None:

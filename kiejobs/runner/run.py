@@ -17,13 +17,13 @@ import anyio
 
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.plan.canary import canaries, job_address
-from kiejobs.runner.budget import Stop
-from kiejobs.runner.callbacks import Desk
+from kiejobs.runner.budget import StopReason
+from kiejobs.runner.callbacks import CallbackHandler
 from kiejobs.runner.follow import Follower
-from kiejobs.runner.rate_limit import Pace
-from kiejobs.runner.retrying_journal import Owing
+from kiejobs.runner.rate_limit import RateLimiter
+from kiejobs.runner.retrying_journal import RetryingJournal
 from kiejobs.runner.submit import Submitter
-from kiejobs.runner.task import Task, task_of_change
+from kiejobs.runner.task import FollowedTask, task_of_change
 from kiejobs.runner.upload import Uploader
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
     from kiejobs.ports import World
-    from kiejobs.runner.budget import Spending
+    from kiejobs.runner.budget import Budget
     from kiejobs.runner.settings import Settings
 
 
@@ -78,7 +78,7 @@ class Runner:
         world: World,
         *,
         settings: Settings,
-        spending: Spending,
+        spending: Budget,
         media_type: Callable[[str], str],
         reread: Callable[[], Awaitable[Ledger]] = _nothing_known,
         uploads: Uploads | None = None,
@@ -86,13 +86,13 @@ class Runner:
         self._settings = settings
         self._spending = spending
         self._listens = world.callbacks is not None
-        self._journal = Owing(world.journal)
+        self._journal = RetryingJournal(world.journal)
         world = replace(world, journal=self._journal)
-        pace = Pace(world.clock, settings.rate, settings.lately)
+        pace = RateLimiter(world.clock, settings.rate, settings.lately)
         uploader = Uploader(world, self._journal, settings, spending, uploads or {})
         self._submitter = Submitter(world, self._journal, settings, spending, pace, uploader)
         self._follower = Follower(world, settings, spending, media_type)
-        self._desk = Desk(
+        self._desk = CallbackHandler(
             world, settings, spending, self._follower, self._submitter, reread, self._guarded
         )
         self._unsent = 0
@@ -148,11 +148,11 @@ class Runner:
             await self._start(spending, job_of, slots, starts, group)
             all_reserved()
 
-    async def _resume(self, tasks: Iterable[Task], group: TaskGroup) -> None:
+    async def _resume(self, tasks: Iterable[FollowedTask], group: TaskGroup) -> None:
         """Follow what was bought before: many at once, since most are over, but not all of 100,000."""
         places = anyio.Semaphore(_RESUMED_PER_SLOT * self._settings.in_flight)
 
-        async def follow(task: Task) -> None:
+        async def follow(task: FollowedTask) -> None:
             try:
                 await self._follower.follow(task)
             finally:
@@ -215,7 +215,7 @@ class Runner:
         finally:
             slots.release()
 
-    async def _submit(self, line: Change, job_of: Callable[[int], Job]) -> Task | None:
+    async def _submit(self, line: Change, job_of: Callable[[int], Job]) -> FollowedTask | None:
         if self._spending.stopped is not None or line.number is None:
             self._unsent += 1
             return None
@@ -224,12 +224,12 @@ class Runner:
         if outcome is None:
             self._unsent += 1
             return None
-        return outcome if isinstance(outcome, Task) else None
+        return outcome if isinstance(outcome, FollowedTask) else None
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """A bug in one job must not tear down the others, which may be in the middle of paying."""
         try:
             await work
         except Exception as error:  # noqa: BLE001 - raised again when all others are done
-            self._spending.stop(Stop.BUG, f"{type(error).__name__}: {error}")
+            self._spending.stop(StopReason.BUG, f"{type(error).__name__}: {error}")
             self._unexpected.append(error)

@@ -20,8 +20,8 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import Stop
-from kiejobs.runner.task import Task, task_of_reservation
+from kiejobs.runner.budget import StopReason
+from kiejobs.runner.task import FollowedTask, task_of_reservation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
     from kiejobs.ports import World
-    from kiejobs.runner.budget import Spending
-    from kiejobs.runner.rate_limit import Pace, Slot
-    from kiejobs.runner.retrying_journal import Owing
+    from kiejobs.runner.budget import Budget
+    from kiejobs.runner.rate_limit import Permit, RateLimiter
+    from kiejobs.runner.retrying_journal import RetryingJournal
     from kiejobs.runner.settings import Settings
     from kiejobs.runner.upload import Uploader
 
@@ -51,10 +51,10 @@ class Submitter:
     def __init__(
         self,
         world: World,
-        journal: Owing,
+        journal: RetryingJournal,
         settings: Settings,
-        spending: Spending,
-        pace: Pace,
+        spending: Budget,
+        pace: RateLimiter,
         uploader: Uploader,
     ) -> None:
         self._api = world.api
@@ -76,7 +76,7 @@ class Submitter:
         if event is not None:
             await event.wait()
 
-    async def submit(self, job: Job) -> Task | Literal["settled"] | None:
+    async def submit(self, job: Job) -> FollowedTask | Literal["settled"] | None:
         """A task to follow; "settled" when the job went no further; None when nothing was bought.
 
         What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
@@ -93,7 +93,7 @@ class Submitter:
             match outcome:
                 case None:
                     break
-                case Task():
+                case FollowedTask():
                     return outcome
                 case outcomes.CreateRejected() | outcomes.CreateInDoubt():
                     return "settled"
@@ -109,7 +109,7 @@ class Submitter:
 
     async def _in_its_turn(
         self, job: Job, urls: Mapping[str, str]
-    ) -> Task | outcomes.CreateOutcome | None:
+    ) -> FollowedTask | outcomes.CreateOutcome | None:
         slot = await self._pace.slot(self._has_stopped)
         if slot is None:
             return None
@@ -133,11 +133,11 @@ class Submitter:
         self._progress.job(job.address, "waiting", f"no connection: {message}")
         if missing >= self._settings.give_up:
             why = f"the API could not be reached for {missing:.0f} s: {message}"
-            self._spending.stop(Stop.UNREACHABLE, why)
+            self._spending.stop(StopReason.UNREACHABLE, why)
 
     async def _once(
-        self, job: Job, slot: Slot, urls: Mapping[str, str]
-    ) -> Task | outcomes.CreateOutcome | None:
+        self, job: Job, slot: Permit, urls: Mapping[str, str]
+    ) -> FollowedTask | outcomes.CreateOutcome | None:
         """One reservation, one POST, one outcome on record."""
         reservation = _reservation(job)
 
@@ -148,7 +148,7 @@ class Submitter:
                 self._journal.append(reservation)
             except JournalProblem as problem:
                 self._spending.give_back(job.credits)
-                self._spending.stop(Stop.JOURNAL, problem.message)
+                self._spending.stop(StopReason.JOURNAL, problem.message)
                 raise _NotNow from problem
             self._pace.written(slot)
             self._in_flight[reservation.attempt_id] = anyio.Event()
@@ -169,7 +169,7 @@ class Submitter:
 
     async def _record(
         self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
-    ) -> Task | outcomes.CreateOutcome:
+    ) -> FollowedTask | outcomes.CreateOutcome:
         """The outcome, durable before anything else happens."""
         if isinstance(outcome, outcomes.Accepted):
             at = await self._write_down(job, reservation, outcome.task_id)
@@ -183,7 +183,7 @@ class Submitter:
             try:
                 self._journal.append(event)
             except JournalProblem as problem:
-                self._spending.stop(Stop.JOURNAL, problem.message)
+                self._spending.stop(StopReason.JOURNAL, problem.message)
             self._progress.job(job.address, event.type, event.failure.message)
         return outcome
 
@@ -194,7 +194,7 @@ class Submitter:
             try:
                 return self._journal.append(event)
             except JournalProblem as problem:
-                self._spending.stop(Stop.JOURNAL, problem.message)
+                self._spending.stop(StopReason.JOURNAL, problem.message)
                 await self._clock.sleep(wait)
         self._journal.owe(event)
         self._progress.note(
@@ -215,9 +215,9 @@ class Submitter:
             case outcomes.CreateRejected(code=code, message=message):
                 self._spending.failed(f"{job.address}: {code}: {message}")
             case outcomes.Refused(code=code, message=message):
-                self._spending.stop(Stop.KEY, f"{code}: {message}")
+                self._spending.stop(StopReason.KEY, f"{code}: {message}")
             case outcomes.NoMoney(code=code, message=message):
-                self._spending.stop(Stop.CREDITS, f"{code}: {message}")
+                self._spending.stop(StopReason.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
 

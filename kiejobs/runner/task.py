@@ -1,6 +1,6 @@
 """A paid task, as the runner follows it.
 
-In: lines of the plan, attempts of the ledger, submissions. Out: `Task`s. Touches nothing.
+In: lines of the plan, attempts of the ledger, submissions. Out: `FollowedTask`s. Touches nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FollowedTask:
     """A submission to follow. `settled` when it is known to have succeeded and only files are due.
 
     `known_urls` are from the journal, without the signatures that they may have had. `planned` is what
@@ -40,7 +40,7 @@ class Task:
     settled: bool = False
 
 
-def task_of_change(change: Change) -> Task | None:
+def task_of_change(change: Change) -> FollowedTask | None:
     """What there is to follow in a line of the plan: a task at the API, or files to bring home."""
     wanted = change.then if change.action is Action.ADOPT else change.action
     if wanted not in {Action.RESUME, Action.COLLECT} or change.attempt is None:
@@ -48,11 +48,11 @@ def task_of_change(change: Change) -> Task | None:
     return task_of_attempt(change.attempt, change.address)
 
 
-def task_of_attempt(attempt: Attempt, address: str | None = None) -> Task | None:
+def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTask | None:
     """An attempt of an earlier run or of another process; None where it has no task."""
     if attempt.task_id is None:
         return None
-    return Task(
+    return FollowedTask(
         address=address or attempt.address,
         attempt_id=attempt.attempt_id,
         task_id=attempt.task_id,
@@ -72,9 +72,9 @@ def task_of_reservation(
     planned: Decimal | None,
     submitted: str | None,
     output: str | None = None,
-) -> Task:
+) -> FollowedTask:
     """What a reservation has just become. `output` where its file goes elsewhere than was reserved."""
-    return Task(
+    return FollowedTask(
         address=reserved.address,
         attempt_id=reserved.attempt_id,
         task_id=task_id,

@@ -19,7 +19,7 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.uploads import expiry, freshest, is_fresh
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import Stop
+from kiejobs.runner.budget import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.ports import World
-    from kiejobs.runner.budget import Spending
-    from kiejobs.runner.retrying_journal import Owing
+    from kiejobs.runner.budget import Budget
+    from kiejobs.runner.retrying_journal import RetryingJournal
     from kiejobs.runner.settings import Settings
 
 _FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
@@ -40,7 +40,12 @@ class Uploader:
     """One for all jobs of a run. `known` are the uploads on record."""
 
     def __init__(
-        self, world: World, journal: Owing, settings: Settings, spending: Spending, known: Uploads
+        self,
+        world: World,
+        journal: RetryingJournal,
+        settings: Settings,
+        spending: Budget,
+        known: Uploads,
     ) -> None:
         self._uploads = world.uploads
         self._journal = journal
@@ -121,7 +126,7 @@ class Uploader:
                 case outcomes.Unusable() as unusable:
                     return self._unusable.setdefault(file, unusable)
                 case outcomes.Refused(code=code, message=message):
-                    self._spending.stop(Stop.KEY, f"the upload host says {code}: {message}")
+                    self._spending.stop(StopReason.KEY, f"the upload host says {code}: {message}")
                 case outcomes.NotUploaded(message=message):
                     self._progress.job(job.address, "waiting", f"{file.path}: {message}")
                     misses.append(self._clock.monotonic())
@@ -168,7 +173,7 @@ class Uploader:
         try:
             self._journal.append(event)
         except JournalProblem as problem:
-            self._spending.stop(Stop.JOURNAL, problem.message)
+            self._spending.stop(StopReason.JOURNAL, problem.message)
             return False
         self._urls[file.sha256] = (url, expires)
         self._content_at[url] = (file.sha256, expires)
@@ -181,7 +186,7 @@ class Uploader:
         missing = misses[-1] - self._missing_since
         if missing >= self._give_up:
             why = f"nothing could be uploaded for {missing:.0f} s: {message}"
-            self._spending.stop(Stop.UNREACHABLE, why)
+            self._spending.stop(StopReason.UNREACHABLE, why)
             return False
         return misses[-1] - misses[0] >= self._give_up
 

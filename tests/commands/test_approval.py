@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.plan.approval import Drift, Row, digest_of, drift, is_approved, row_of
+from kiejobs.core.plan.approval import Drift, PricedRow, digest_of, drift, is_approved, row_of
 from kiejobs.core.plan.plan import Action, Change
 from tests.support.bench import Bench, judged
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from tests.support.judge_server import Judge
 
-A = Row("tea/a", "fa", 1, "16")
-B = Row("tea/b", "fb", 1, "36")
+A = PricedRow("tea/a", "fa", 1, "16")
+B = PricedRow("tea/b", "fb", 1, "36")
 ROWS = st.builds(
-    Row,
+    PricedRow,
     st.sampled_from(["tea/a", "tea/b", "tea/c"]),
     st.sampled_from(["f1", "f2", "f3"]),
     st.integers(1, 2),
@@ -32,25 +32,25 @@ ROWS = st.builds(
 
 
 @given(st.lists(ROWS, max_size=5), st.randoms())
-def test_a_digest_knows_no_order(rows: list[Row], chance: Any) -> None:
+def test_a_digest_knows_no_order(rows: list[PricedRow], chance: Any) -> None:
     shuffled = list(rows)
     chance.shuffle(shuffled)
     assert digest_of(shuffled) == digest_of(rows)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=5), ROWS)
-def test_a_digest_sees_what_is_bought_besides(rows: list[Row], more: Row) -> None:
+def test_a_digest_sees_what_is_bought_besides(rows: list[PricedRow], more: PricedRow) -> None:
     assert digest_of([*rows, more]) != digest_of(rows)
 
 
 @given(st.lists(ROWS, max_size=4, unique_by=lambda row: row.address))
-def test_the_same_has_no_drift(rows: list[Row]) -> None:
+def test_the_same_has_no_drift(rows: list[PricedRow]) -> None:
     assert list(drift(rows, list(reversed(rows)))) == []
 
 
 def test_a_drift_says_what_differs_and_where() -> None:
-    dearer, other = Row("tea/a", "fa", 1, "20"), Row("tea/b", "fx", 1, "36")
-    new = Row("tea/c", "fc", 1, None)
+    dearer, other = PricedRow("tea/a", "fa", 1, "20"), PricedRow("tea/b", "fx", 1, "36")
+    new = PricedRow("tea/c", "fc", 1, None)
     assert list(drift([A, B], [dearer, other, new])) == [
         Drift("price", "tea/a", "16", "20"),
         Drift("request", "tea/b", "fb", "fx"),
@@ -59,7 +59,7 @@ def test_a_drift_says_what_differs_and_where() -> None:
     assert list(drift([A], [])) == [Drift("gone", "tea/a", "16", None)]
 
 
-def to_buy(row: Row) -> Change:
+def to_buy(row: PricedRow) -> Change:
     price = None if row.price is None else Decimal(row.price)
     return Change(row.address, Action.SUBMIT, "+", "new", row.fingerprint, row.take, "m", price,
                   number=0, price=price)  # fmt: skip
@@ -68,7 +68,7 @@ def to_buy(row: Row) -> Change:
 def test_what_was_approved_is_approved_and_nothing_more_is() -> None:
     digest = digest_of([A, B])
     assert is_approved([to_buy(A), to_buy(B)], digest)
-    assert not is_approved([to_buy(A), to_buy(B), to_buy(Row("tea/c", "fc", 1, "1"))], digest)
+    assert not is_approved([to_buy(A), to_buy(B), to_buy(PricedRow("tea/c", "fc", 1, "1"))], digest)
     assert is_approved([], digest)
     assert row_of(to_buy(A)) == A
 

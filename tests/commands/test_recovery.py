@@ -19,7 +19,7 @@ import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journal
 from kiejobs.app.pending import lines_to_follow
-from kiejobs.app.workspace import Where, open_workspace
+from kiejobs.app.workspace import Locations, open_workspace
 from kiejobs.cli.options import FAILURES
 from tests.contracts.fakes import FakeClock
 from tests.support.bench import MODEL, Bench, ended, judged
@@ -343,7 +343,7 @@ def test_what_was_made_first_is_fetched_first(tmp_path: Path) -> None:
             age(alone, hours)
             shutil.copytree(alone.folder / "runs", bench.folder / "runs", dirs_exist_ok=True)
         folders = (str(bench.folder / "runs"), str(bench.folder / "outputs"))
-        space = open_workspace(Where(*folders, base_url=bench.url))
+        space = open_workspace(Locations(*folders, base_url=bench.url))
         lines = lines_to_follow(space, space.ledger(space.journals()), "judged")
         assert [line.address for line in lines] == ["judged/old", "judged/middle", "judged/young"]
         assert bench.do("collect", "--once").code in {0, 8}

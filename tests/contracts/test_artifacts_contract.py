@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger import outcomes
@@ -33,7 +33,7 @@ class Folder:
 
     def play(self, scene: Callable[[ports.Artifacts], Awaitable[Any]]) -> Any:
         async def run() -> Any:
-            artifacts = FileArtifacts(OutputFolder(self._root), HostRule(private_too=True))
+            artifacts = FileArtifacts(OutputFolder(self._root), AddressRule(private_too=True))
             try:
                 return await scene(artifacts)
             finally:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import Source
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import plain_json
@@ -133,13 +133,13 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
         assert not list(Draft202012Validator(faults_schema()).iter_errors(values(block)))
     elif "invalid" in block.words:
         with pytest.raises(InvalidJobFile) as refused:
-            load(Wanted(file=str(file)))
+            load(JobFileOptions(file=str(file)))
         codes = [word for word in block.words if word not in {"invalid", block.file}]
         assert [problem.code for problem in refused.value.problems] == codes
     elif ".github" in (block.file or ""):
         assert set(yaml.safe_load(block.text)) >= {"name", "jobs"}
     else:
-        assert len(load(Wanted(file=str(file))).expansion) > 0
+        assert len(load(JobFileOptions(file=str(file))).expansion) > 0
 
 
 @pytest.mark.parametrize(("page", "block"), each("json"))

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.core.diagnostics import InvalidJobFile, Place
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.table.table import read_table
@@ -130,7 +130,7 @@ def _read_plainly(folder: Path) -> Iterator[str]:
 
 def _expand(folder: Path) -> Iterator[str]:
     try:
-        expansion = load(Wanted(file=str(folder / "tea.yaml"))).expansion
+        expansion = load(JobFileOptions(file=str(folder / "tea.yaml"))).expansion
     except InvalidJobFile as invalid:
         raise AssertionError([str(problem) for problem in invalid.problems]) from invalid
     return (f"{line.address} {line.fingerprint}" for line in expansion.outlines())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi, Patience
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
@@ -91,7 +91,7 @@ class Stage:
         async def go() -> outcomes.CollectOutcome:
             artifacts = FileArtifacts(
                 OutputFolder(self.output),
-                HostRule(private_too=True),
+                AddressRule(private_too=True),
                 _Hurried() if hurried else None,
             )
             try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.core.ledger.callbacks import Heard, read_callback
+from kiejobs.core.ledger.callbacks import ValidCallback, read_callback
 from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
@@ -110,6 +110,6 @@ class Booth:
             raise NotDelivered
         query = url.partition("?")[2]
         heard = read_callback(query, list(headers.items()), body, None, self._clock.now())
-        if not isinstance(heard, Heard):
+        if not isinstance(heard, ValidCallback):
             raise NotDelivered
         self.ear.hear(Claim(heard.attempt_id, heard.task_id, heard.signed))

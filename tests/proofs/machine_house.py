@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.ledger.journal import new_run_id, utc_text
 from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
-from kiejobs.app.execute import Errand, new_journal
+from kiejobs.app.execute import Execution, new_journal
 from kiejobs.app.finish import conclude
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.app.output import Screen
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.plan import budget_left, does_something, make_plan
-from kiejobs.app.purchases import intentions, job_by_number, lately
-from kiejobs.app.records import Records, manifest_path, refresh_manifests
+from kiejobs.app.purchases import intentions, job_by_number, recent_create_ages
+from kiejobs.app.records import RunDocuments, manifest_path, refresh_manifests
 from kiejobs.commands.collect import no_job
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.ports import World
-from kiejobs.runner import Runner, Spending, Stop
+from kiejobs.runner import Budget, Runner, StopReason
 from tests.contracts.fakes import Told
 from tests.proofs.machine_life import (
     Life,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
-    from kiejobs.app.load import Loaded
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
@@ -76,7 +76,7 @@ class House:
     def __post_init__(self) -> None:
         self.jobfile = self.folder / "jobs.yaml"
         self.outputs = self.folder / "outputs"
-        self.loaded: Loaded | None = None
+        self.loaded: LoadedJobFile | None = None
 
     def place(self, life: Life | None = None) -> Place:
         return Place(
@@ -95,7 +95,7 @@ class House:
 
     def write(self, text: str) -> None:
         self.jobfile.write_text(text)
-        self.loaded = load(Wanted(str(self.jobfile)))
+        self.loaded = load(JobFileOptions(str(self.jobfile)))
 
     def plan(self, retry: Collection[str] = ()) -> list[Line]:
         """`kiejobs plan`."""
@@ -103,11 +103,11 @@ class House:
         return list(map(_foretold, self._changes(place, place.ledger(place.journals()), retry)))
 
     def _changes(self, place: Place, ledger: Ledger, retry: Collection[str]) -> list[Change]:
-        wanted = Wanted(str(self.jobfile))
+        wanted = JobFileOptions(str(self.jobfile))
         return list(make_plan(self._loaded, wanted, place, ledger, tuple(retry)).changes())
 
     @property
-    def _loaded(self) -> Loaded:
+    def _loaded(self) -> LoadedJobFile:
         assert self.loaded is not None
         return self.loaded
 
@@ -125,13 +125,13 @@ class House:
             left = budget_left(loaded, ledger, how.budget)
             campaign = loaded.jobfile.campaign
             errand = self._errand(place, run_id, "run", lines, how, campaign=campaign)
-            settings = replace(errand.settings, lately=lately(ledger, place))
+            settings = replace(errand.settings, lately=recent_create_ages(ledger, place))
             most = (
                 how.most_failures.of(sum(line.spends for line in lines))
                 if how.most_failures
                 else None
             )
-            spending = Spending(left, most_failures=most)
+            spending = Budget(left, most_failures=most)
             errand = replace(errand, settings=settings, spending=spending)
             if not any(map(does_something, lines)):
                 return ExitCode.DONE
@@ -195,15 +195,15 @@ class House:
         lines: Sequence[Change],
         how: How,
         **header: Any,
-    ) -> Errand:
+    ) -> Execution:
         _, started = new_journal(place, run_id, command, **header)
         journal = self.journal_of(place.runs, started, self.moment, place.life, self.saw)
         place.life.at_death.append(journal.close)
-        return Errand(journal, started, lines, how.settings, Spending(), how.hears)
+        return Execution(journal, started, lines, how.settings, Budget(), how.hears)
 
     async def _carry_out(
         self,
-        errand: Errand,
+        errand: Execution,
         place: Place,
         how: How,
         job_of: Callable[[int], Job],
@@ -214,7 +214,7 @@ class House:
         async def interrupt() -> None:
             if how.ctrl_c is not None:
                 await anyio.sleep(how.ctrl_c)
-                errand.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+                errand.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
         async def reread() -> Ledger:
             return place.ledger(place.journals())
@@ -233,10 +233,12 @@ class House:
         return end
 
     @asynccontextmanager
-    async def _world(self, errand: Errand, place: Place) -> AsyncIterator[World]:
+    async def _world(self, errand: Execution, place: Place) -> AsyncIterator[World]:
         wire = Wire(self.app, place.life)
         api = KieApi(BASE, Secret("k"), transport=wire)
-        artifacts = FileArtifacts(place.folder, HostRule(private_too=True), wire, boot="the same")
+        artifacts = FileArtifacts(
+            place.folder, AddressRule(private_too=True), wire, boot="the same"
+        )
         journal, life = errand.journal, place.life
         assert isinstance(journal, MortalJournal)
         try:
@@ -256,7 +258,7 @@ class House:
     def stale_manifests(self) -> list[str]:
         """Those that differ from what the journals call for."""
         place = self.place()
-        records = Records(place.journals())
+        records = RunDocuments(place.journals())
         found: Iterable[JournalRecord] = (one for one in records.all if one.header is not None)
         paths = {manifest_path(place, one.run_id): records.expected(one) for one in found}
         return [

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import FileJournal, new_run_id
 from kiejobs.adapters.system import SystemClock, origin_of
-from kiejobs.app.load import Loaded, Wanted, load
+from kiejobs.app.load import JobFileOptions, LoadedJobFile, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.faults.fate import HEALTHY
@@ -89,7 +89,7 @@ def many_jobs(folder: Path, jobs: int) -> Figures:
     return Figures(jobs, bought, home, plan, status, run, again)
 
 
-def _campaign(folder: Path, jobs: int) -> Loaded:
+def _campaign(folder: Path, jobs: int) -> LoadedJobFile:
     document = {
         "version": 1,
         "campaign": "many",
@@ -106,10 +106,10 @@ def _campaign(folder: Path, jobs: int) -> Loaded:
         },
     }
     (folder / "jobs.yaml").write_text(json.dumps(document))
-    return load(Wanted(str(folder / "jobs.yaml")))
+    return load(JobFileOptions(str(folder / "jobs.yaml")))
 
 
-def _write_what_was_bought(folder: Path, loaded: Loaded, server: Served) -> None:
+def _write_what_was_bought(folder: Path, loaded: LoadedJobFile, server: Served) -> None:
     """The journal of a run that died right after its last create, and the charges behind it."""
     header = e.RunStarted(
         run_id=new_run_id(datetime.now(UTC)),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.storage.part_file import part_of
@@ -87,7 +87,7 @@ def collected(recording: Recording, tree: Tree, folder: Path, boot: str) -> tupl
     outputs = folder / "outputs"
 
     async def collect() -> None:
-        artifacts = FileArtifacts(OutputFolder(outputs), HostRule(private_too=True), boot=boot)
+        artifacts = FileArtifacts(OutputFolder(outputs), AddressRule(private_too=True), boot=boot)
         for path, (task_id, url, _) in due.items():
             for _ in range(_TRIES):
                 outcome = await artifacts.collect(url, path, key=task_id, media_type="video/mp4")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs import ports
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journals
@@ -18,13 +18,13 @@ from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret, read_schema
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.plan.plan import Plan
 from kiejobs.core.plan.selection import read_selection
-from kiejobs.runner import Runner, Settings, Spending
+from kiejobs.runner import Budget, Runner, Settings
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.charges import read_charges
 from tests.contracts.fakes import Told
@@ -67,7 +67,7 @@ class Stage:
     def write(self, name: str) -> None:
         prompts = {f"{name}{number}": f"shot {number}" for number in range(JOBS)}
         Bench(self.folder, BASE).write(prompts, campaign="clock")
-        self.loaded = load(Wanted(str(self.folder / "jobs.yaml")))
+        self.loaded = load(JobFileOptions(str(self.folder / "jobs.yaml")))
 
     def plan(self) -> list[Change]:
         plan = Plan(
@@ -88,12 +88,12 @@ class Stage:
         header = RunStarted(new_run_id(clock.now()), "run", "clock", BASE, None, "kiejobs 0", 1)
         journal = FileJournal(self.folder / "runs", header, clock)
         api = KieApi(BASE, Secret("k"), transport=InProcess(self.app))
-        rule = HostRule(private_too=True)
+        rule = AddressRule(private_too=True)
         files = FileArtifacts(OutputFolder(self.folder / "outputs"), rule, InProcess(self.app))
         world = ports.World(api, journal, files, clock, Told())
         settings = Settings(detach=detach)
         runner = Runner(
-            world, settings=settings, spending=Spending(), media_type=lambda _: "video/mp4"
+            world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4"
         )
         await runner.carry_out(self.plan(), self.loaded.expansion.job, lambda: None)
         journal.close()

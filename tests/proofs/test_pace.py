@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Runner, Settings, Spending
+from kiejobs.runner import Budget, Runner, Settings
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
@@ -79,7 +79,7 @@ async def one_run(
     api = KieApi(BASE, Secret("k"), transport=Distant(app))
     world = ports.World(api, journal, MemoryArtifacts(), clock, Told())
     settings = Settings(lately=lately, detach=True)
-    runner = Runner(world, settings=settings, spending=Spending(), media_type=lambda _: "video/mp4")
+    runner = Runner(world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4")
     end = await runner.carry_out(map(submit, numbers), job, lambda: None)
     await api.close()
     assert end.unsent == 0

@@ -22,7 +22,7 @@ from jsonschema import Draft4Validator
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
 from kiejobs.reports.diagnostics.codes import MEANINGS
 from kiejobs.reports.diagnostics.github import github_words
-from kiejobs.reports.diagnostics.marks import Looked
+from kiejobs.reports.diagnostics.marks import CheckedFile
 from kiejobs.reports.diagnostics.sarif import sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
@@ -64,10 +64,10 @@ anything = st.text(max_size=40) | st.sampled_from(
 )
 
 
-def looked(*problems: Diagnostic, lines: Sequence[str] = LINES, name: str = NAME) -> Looked:
+def looked(*problems: Diagnostic, lines: Sequence[str] = LINES, name: str = NAME) -> CheckedFile:
     found = Problems()
     found.extend(problems)
-    return Looked(name, None, found, {name: lines})
+    return CheckedFile(name, None, found, {name: lines})
 
 
 def below(name: str) -> str | None:

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.core.plan.policy_rules import Breach
-from kiejobs.reports.markdown import LIMIT, Room, cell, code, fenced, marker
+from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, fenced, marker
 from kiejobs.reports.plan.markdown import PlanMarkdown
 from kiejobs.reports.run.markdown import report_markdown
 from kiejobs.reports.run.view import RunView
@@ -248,7 +248,7 @@ def test_everything_at_its_longest_still_fits_into_a_comment() -> None:
 
 
 def test_a_plan_keeps_no_more_than_it_shows() -> None:
-    room = Room(1000)
+    room = LimitedText(1000)
     for number in range(100_000):
         room.add(f"line {number}")
     assert sum(map(len, room.kept)) <= 1000

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.terminal import (
-    clean,
     columns,
     credits_text,
     moment,
@@ -22,6 +21,7 @@ from kiejobs.reports.terminal import (
     plural,
     price_text,
     quoted,
+    sanitize,
     shortened,
     shortened_left,
     width,
@@ -45,14 +45,14 @@ ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
     ],
 )
 def test_what_could_steer_a_terminal_is_spelled_out(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert sanitize(text) == shown
 
 
 @given(ANY_TEXT)
 def test_no_text_at_all_gets_through_that_steers_a_terminal(text: str) -> None:
-    assert harmless(clean(text))
-    assert "\n" not in clean(text)
-    clean(text).encode()
+    assert harmless(sanitize(text))
+    assert "\n" not in sanitize(text)
+    sanitize(text).encode()
 
 
 def test_every_control_and_format_character_is_caught() -> None:
@@ -60,7 +60,7 @@ def test_every_control_and_format_character_is_caught() -> None:
     for code in range(0x110000):
         char = chr(code)
         if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and char not in kept:
-            assert char not in clean(char), hex(code)
+            assert char not in sanitize(char), hex(code)
             assert char == "\n" or char not in json_text(char), hex(code)
 
 
@@ -138,7 +138,7 @@ def test_nothing_in_columns_is_nothing() -> None:
 
 @pytest.mark.parametrize("word", ["tea/pour[d=5]", "it's", "a b; rm -rf ~", "$(reboot)", "\x1b[2J"])
 def test_a_quoted_word_is_one_word_for_a_shell(word: str) -> None:
-    assert shlex.split(quoted(word)) == [clean(word)]
+    assert shlex.split(quoted(word)) == [sanitize(word)]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.runner.budget import MOST_DOUBTS_IN_A_ROW, Spending, Stop
+from kiejobs.runner.budget import MOST_DOUBTS_IN_A_ROW, Budget, StopReason
 
 CREDITS = st.decimals(0, 100, places=2)
 
@@ -17,7 +17,7 @@ CREDITS = st.decimals(0, 100, places=2)
 def test_what_is_taken_less_what_is_given_back_never_exceeds_the_budget(
     budget: Decimal, wishes: list[tuple[Decimal, bool]]
 ) -> None:
-    spending = Spending(budget)
+    spending = Budget(budget)
     held = Decimal(0)
     for price, comes_back in wishes:
         if spending.take(price):
@@ -30,7 +30,7 @@ def test_what_is_taken_less_what_is_given_back_never_exceeds_the_budget(
 
 
 def test_without_a_budget_all_prices_are_taken_even_unknown_ones() -> None:
-    spending = Spending()
+    spending = Budget()
     assert spending.take(Decimal(10**9))
     assert spending.take(None)
     spending.give_back(Decimal(1))
@@ -39,24 +39,24 @@ def test_without_a_budget_all_prices_are_taken_even_unknown_ones() -> None:
 
 @pytest.mark.parametrize("price", [None, Decimal("10.01")])
 def test_what_does_not_fit_stops_all_that_follows(price: Decimal | None) -> None:
-    spending = Spending(Decimal(10))
+    spending = Budget(Decimal(10))
     assert not spending.take(price)
-    assert spending.stopped is Stop.BUDGET
+    assert spending.stopped is StopReason.BUDGET
     assert not spending.take(Decimal(1))
     assert spending.left == 10
 
 
 def test_the_first_reason_is_told_but_an_interruption_always() -> None:
-    spending = Spending()
-    spending.stop(Stop.CREDITS, "no credits")
-    spending.stop(Stop.KEY, "no key")
-    assert (spending.stopped, spending.why) == (Stop.CREDITS, "no credits")
-    spending.stop(Stop.INTERRUPTED, "interrupted")
-    assert spending.stopped is Stop.INTERRUPTED
+    spending = Budget()
+    spending.stop(StopReason.CREDITS, "no credits")
+    spending.stop(StopReason.KEY, "no key")
+    assert (spending.stopped, spending.why) == (StopReason.CREDITS, "no credits")
+    spending.stop(StopReason.INTERRUPTED, "interrupted")
+    assert spending.stopped is StopReason.INTERRUPTED
 
 
 def test_doubts_in_a_row_stop_and_an_understood_answer_begins_anew() -> None:
-    spending = Spending()
+    spending = Budget()
     for _ in range(3):
         for _ in range(MOST_DOUBTS_IN_A_ROW - 1):
             spending.doubted("ReadTimeout")
@@ -64,24 +64,24 @@ def test_doubts_in_a_row_stop_and_an_understood_answer_begins_anew() -> None:
     assert spending.stopped is None
     for _ in range(MOST_DOUBTS_IN_A_ROW):
         spending.doubted("ReadTimeout")
-    assert spending.stopped is Stop.DOUBTS
+    assert spending.stopped is StopReason.DOUBTS
     assert spending.why is not None
     assert "ReadTimeout" in spending.why
 
 
 def test_so_many_failures_stop_spending_with_the_last_ones_words() -> None:
-    spending = Spending(most_failures=2)
+    spending = Budget(most_failures=2)
     spending.failed("tea/a: flagged")
     assert spending.stopped is None
     spending.failed("tea/b: too dark")
-    assert spending.stopped is Stop.FAILURES
+    assert spending.stopped is StopReason.FAILURES
     assert spending.why == "2 failed; last: tea/b: too dark"
     spending.failed("tea/c: too late")
     assert spending.why == "2 failed; last: tea/b: too dark"
 
 
 def test_without_a_limit_any_number_may_fail() -> None:
-    spending = Spending()
+    spending = Budget()
     for _ in range(1000):
         spending.failed("flagged")
     assert spending.take(None)

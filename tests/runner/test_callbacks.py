@@ -21,7 +21,7 @@ from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
 from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
 from tests.contracts.fakes import (
     FakeApi,
     FakeCallbacks,
@@ -89,7 +89,7 @@ class Stage:
     clock: FakeClock = field(default_factory=FakeClock)
     creates: Sequence[outcomes.CreateOutcome] = ()
     settings: Settings = SETTINGS
-    spending: Spending = field(default_factory=Spending)
+    spending: Budget = field(default_factory=Budget)
     others: list[JournalRecord] = field(default_factory=list)
     reading_takes: float = 0.0
     damaged: bool = False
@@ -266,7 +266,7 @@ def test_without_any_callback_the_ladder_is_as_ever() -> None:
 
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_callback_ends_the_doubt_and_the_task_is_brought_home(*, signed: bool) -> None:
-    stage = Stage(creates=[DOUBT], spending=Spending(Decimal(40)))
+    stage = Stage(creates=[DOUBT], spending=Budget(Decimal(40)))
 
     async def script() -> None:
         await stage.clock.sleep(30)
@@ -354,7 +354,7 @@ def test_an_interrupt_ends_the_wait_for_doubts() -> None:
 
     async def script() -> None:
         await stage.clock.sleep(30)
-        stage.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+        stage.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
     stage.go(script, submit(0))
     assert stage.clock.monotonic() < 40
@@ -369,7 +369,7 @@ def test_an_interrupt_does_not_leave_a_task_whose_doubt_has_just_ended() -> None
         stage.api.makes(FIRST)
         stage.hear(FIRST)
         await stage.clock.sleep(30)
-        stage.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+        stage.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
     stage.go(script, submit(0))
     assert stage.attempt().state is State.SUCCEEDED
@@ -643,7 +643,7 @@ def test_a_journal_that_refuses_stops_spending_but_not_collecting() -> None:
         stage.hear(FIRST)
 
     end = stage.go(script, submit(0), submit(1))
-    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.spending.stopped is StopReason.JOURNAL
     assert end.unsent == 1
     assert stage.attempt().state is State.SUCCEEDED
 
@@ -718,7 +718,7 @@ def test_whoever_stays_is_there_until_interrupted() -> None:
 
     async def script() -> None:
         await stage.clock.sleep(5000)
-        stage.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+        stage.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
     stage.go(script)
     assert 5000 <= stage.clock.monotonic() < 5010
@@ -732,7 +732,7 @@ def test_journals_that_can_not_be_read_any_more_end_the_listening_with_their_rea
         stage.damaged = True
 
     stage.go(script)
-    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.spending.stopped is StopReason.JOURNAL
     assert "journal.jsonl:3" in (stage.spending.why or "")
 
 
@@ -741,7 +741,7 @@ def test_what_others_buy_is_looked_for_once_a_minute_and_not_at_every_poll() -> 
 
     async def script() -> None:
         await stage.clock.sleep(600)
-        stage.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+        stage.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
     stage.go(script)
     assert 5 <= stage.readings <= 11

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.runner.rate_limit import Pace, Rate, ladder
+from kiejobs.runner.rate_limit import Rate, RateLimiter, ladder
 from tests.contracts.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def never() -> bool:
     return False
 
 
-def sent(pace: Pace, clock: FakeClock, count: int, more: Callable[[int], None]) -> list[float]:
+def sent(
+    pace: RateLimiter, clock: FakeClock, count: int, more: Callable[[int], None]
+) -> list[float]:
     """The moments at which so many creates were written; `more` says what becomes of each."""
     times: list[float] = []
 
@@ -48,7 +50,7 @@ def most_in(times: list[float], seconds: float) -> int:
 @settings(max_examples=60, deadline=None)
 def test_no_window_ever_holds_more_than_the_rate(story: list[str], rate: Rate) -> None:
     clock = FakeClock()
-    pace = Pace(clock, rate)
+    pace = RateLimiter(clock, rate)
 
     def become(number: int) -> None:
         what = story[number]
@@ -67,7 +69,7 @@ def test_no_window_ever_holds_more_than_the_rate(story: list[str], rate: Rate) -
 
 def test_what_another_run_sent_lately_counts_in_the_first_window() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(3, 10.0), lately=[2.0, 4.0, 30.0])
+    pace = RateLimiter(clock, Rate(3, 10.0), lately=[2.0, 4.0, 30.0])
     start = clock.monotonic()
     times = [at - start for at in sent(pace, clock, 2, lambda _: None)]
     assert times[0] == 0
@@ -76,7 +78,7 @@ def test_what_another_run_sent_lately_counts_in_the_first_window() -> None:
 
 def test_a_slot_counts_from_the_moment_it_is_written_in() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(2, 10.0))
+    pace = RateLimiter(clock, Rate(2, 10.0))
 
     async def go() -> None:
         slow = await pace.slot(never)
@@ -95,7 +97,7 @@ def test_a_slot_counts_from_the_moment_it_is_written_in() -> None:
 
 def test_an_unused_slot_is_free_again() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(1, 10.0))
+    pace = RateLimiter(clock, Rate(1, 10.0))
 
     async def go() -> None:
         for _ in range(5):
@@ -112,14 +114,14 @@ def test_a_refusal_makes_everyone_pause_for_as_long_as_was_asked(
     asked: float | None, pause: float
 ) -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(count=1000))
+    pace = RateLimiter(clock, Rate(count=1000))
     assert pace.refused(asked) == pause
     assert sent(pace, clock, 1, lambda _: None) == [pause]
 
 
 def test_refusals_one_after_the_other_double_the_pause_up_to_a_minute() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate())
+    pace = RateLimiter(clock, Rate())
     pauses = []
     for _ in range(5):
         pauses.append(pace.refused(None))
@@ -129,7 +131,7 @@ def test_refusals_one_after_the_other_double_the_pause_up_to_a_minute() -> None:
 
 def test_a_burst_of_refusals_counts_once() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(16, 1.0))
+    pace = RateLimiter(clock, Rate(16, 1.0))
     assert [pace.refused(None) for _ in range(4)] == [1.0] * 4
     times = sent(pace, clock, 9, lambda _: None)
     assert most_in(times, 0.999) == 8, "half the speed, and not a sixteenth"
@@ -137,7 +139,7 @@ def test_a_burst_of_refusals_counts_once() -> None:
 
 def test_it_slows_down_and_recovers() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(8, 1.0))
+    pace = RateLimiter(clock, Rate(8, 1.0))
     for _ in range(3):
         clock.passes(pace.refused(None))
     slow = sent(pace, clock, 3, lambda _: None)
@@ -149,7 +151,7 @@ def test_it_slows_down_and_recovers() -> None:
 
 def test_waiting_ends_when_spending_stops() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate(1, 1000.0))
+    pace = RateLimiter(clock, Rate(1, 1000.0))
 
     async def go() -> None:
         slot = await pace.slot(never)
@@ -163,7 +165,7 @@ def test_waiting_ends_when_spending_stops() -> None:
 
 def test_without_a_connection_it_waits_a_little_longer_each_time() -> None:
     clock = FakeClock()
-    pace = Pace(clock, Rate())
+    pace = RateLimiter(clock, Rate())
     times = sent(pace, clock, 8, lambda _: pace.missed() and None)
     gaps = [round(later - sooner, 3) for sooner, later in pairwise(times)]
     assert gaps == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]

@@ -19,7 +19,7 @@ from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Stage:
     clock: FakeClock = field(default_factory=FakeClock)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
     told: Told = field(default_factory=Told)
-    spending: Spending = field(default_factory=Spending)
+    spending: Budget = field(default_factory=Budget)
     settings: Settings = field(default_factory=lambda: Settings(rate=Rate(1000, 1.0)))
     released: list[int] = field(default_factory=list)
     media_type: str = "video/mp4"
@@ -129,7 +129,7 @@ def test_where_the_journal_refuses_nothing_is_sent_and_nothing_more_is_tried() -
     stage.journal.fails = 1
     end = stage.go(5)
     assert stage.api.bodies == []
-    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.spending.stopped is StopReason.JOURNAL
     assert end.unsent == 5
 
 
@@ -141,7 +141,7 @@ def test_the_id_of_a_paid_task_is_tried_again_until_it_is_written_down() -> None
 
     stage.api.watch = watch
     stage.go(1)
-    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.spending.stopped is StopReason.JOURNAL
     assert stage.states() == {"tea/j0": State.SUCCEEDED}
 
 
@@ -178,7 +178,7 @@ def test_an_id_that_can_not_be_written_down_is_at_least_said() -> None:
 def test_an_api_out_of_reach_is_waited_for_and_then_left() -> None:
     stage = Stage(api=FakeApi(creates=deque([UNREACHABLE] * 200)))
     end = stage.go(5)
-    assert stage.spending.stopped is Stop.UNREACHABLE
+    assert stage.spending.stopped is StopReason.UNREACHABLE
     assert stage.clock.monotonic() >= 60
     assert "reserved" not in stage.journal.types()
     assert end.unsent == 5
@@ -193,7 +193,7 @@ def test_an_api_that_comes_back_is_bought_from() -> None:
 
 def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
     busy = outcomes.CreateNotAccepted("429", "slow down", None)
-    stage = Stage(api=FakeApi(creates=deque([busy] * 3)), spending=Spending(Decimal(32)))
+    stage = Stage(api=FakeApi(creates=deque([busy] * 3)), spending=Budget(Decimal(32)))
     stage.go(2)
     assert set(stage.states().values()) == {State.SUCCEEDED}
     assert stage.spending.left == 0
@@ -203,12 +203,14 @@ def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
 @pytest.mark.parametrize(
     ("outcome", "stop"),
     [
-        (outcomes.Refused("401", "no"), Stop.KEY),
-        (outcomes.NoMoney("402", "no"), Stop.CREDITS),
+        (outcomes.Refused("401", "no"), StopReason.KEY),
+        (outcomes.NoMoney("402", "no"), StopReason.CREDITS),
     ],
 )
-def test_what_concerns_the_account_stops_all(outcome: outcomes.CreateOutcome, stop: Stop) -> None:
-    stage = Stage(api=FakeApi(creates=deque([outcome])), spending=Spending(Decimal(1000)))
+def test_what_concerns_the_account_stops_all(
+    outcome: outcomes.CreateOutcome, stop: StopReason
+) -> None:
+    stage = Stage(api=FakeApi(creates=deque([outcome])), spending=Budget(Decimal(1000)))
     end = stage.go(40)
     assert stage.spending.stopped is stop
     assert stage.spending.left == 1000 - 16 * (len(stage.api.bodies) - 1)
@@ -217,16 +219,16 @@ def test_what_concerns_the_account_stops_all(outcome: outcomes.CreateOutcome, st
 
 
 def test_a_budget_that_does_not_reach_is_never_overdrawn() -> None:
-    stage = Stage(spending=Spending(Decimal(100)))
+    stage = Stage(spending=Budget(Decimal(100)))
     stage.go(40)
     assert len(stage.api.bodies) == 6
-    assert stage.spending.stopped is Stop.BUDGET
+    assert stage.spending.stopped is StopReason.BUDGET
 
 
 def test_a_failed_task_gives_its_credits_to_the_next() -> None:
     failed = outcomes.TaskFailed("500", "flagged", Decimal(0))
     settings = Settings(rate=Rate(1000, 1.0), in_flight=1)
-    stage = Stage(spending=Spending(Decimal(16)), settings=settings)
+    stage = Stage(spending=Budget(Decimal(16)), settings=settings)
     stage.api.polls = deque([failed])
     stage.go(2)
     assert stage.states() == {"tea/j0": State.FAILED, "tea/j1": State.SUCCEEDED}
@@ -243,7 +245,7 @@ def test_a_bug_in_one_job_does_not_tear_down_the_others() -> None:
     with pytest.raises(ZeroDivisionError):
         stage.go(3, job_of)
     assert stage.states() == {"tea/j0": State.SUCCEEDED, "tea/j1": State.SUCCEEDED}
-    assert stage.spending.stopped is Stop.BUG
+    assert stage.spending.stopped is StopReason.BUG
 
 
 def test_an_expired_address_is_asked_for_anew() -> None:
@@ -349,6 +351,6 @@ def test_a_doubt_whose_record_fails_is_a_doubt_all_the_same() -> None:
 
     stage.api.watch = watch
     stage.go(3)
-    assert stage.spending.stopped is Stop.JOURNAL
+    assert stage.spending.stopped is StopReason.JOURNAL
     assert len(stage.api.bodies) == 1
     assert stage.states() == {"tea/j0": State.IN_DOUBT}

@@ -15,7 +15,7 @@ from kiejobs.core.ledger import outcomes, uploads
 from kiejobs.core.ledger.events import Reserved, Uploaded
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
-from kiejobs.runner import Rate, RunEnd, Runner, Settings, Spending, Stop
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
 from tests.contracts.fakes import (
     START,
     FakeApi,
@@ -44,7 +44,7 @@ class Stage:
     uploads: FakeUploads = field(default_factory=FakeUploads)
     api: FakeApi = field(default_factory=FakeApi)
     known: dict[str, list[Uploaded]] = field(default_factory=dict)
-    spending: Spending = field(default_factory=Spending)
+    spending: Budget = field(default_factory=Budget)
     settings: Settings = field(default_factory=lambda: Settings(rate=Rate(1000, 1.0)))
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Stage:
 
     async def _interrupt(self, after: float) -> None:
         await self.clock.sleep(after)
-        self.spending.stop(Stop.INTERRUPTED, "Ctrl-C")
+        self.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
     def events(self, kind: type[Any]) -> list[Any]:
         return [t.event for t in self.journal.record().events if isinstance(t.event, kind)]
@@ -216,7 +216,7 @@ def test_what_is_not_uploaded_is_tried_again() -> None:
 def test_a_host_that_takes_nothing_ends_the_spending() -> None:
     stage = Stage(uploads=FakeUploads(*[BUSY] * 100))
     end = stage.go((CUP,), (JUG,), (CUP,))
-    assert (stage.spending.stopped, end.unsent, end.unready) == (Stop.UNREACHABLE, 3, 0)
+    assert (stage.spending.stopped, end.unsent, end.unready) == (StopReason.UNREACHABLE, 3, 0)
     assert "nothing could be uploaded for" in (stage.spending.why or "")
     assert stage.journal.types() == []
 
@@ -246,7 +246,7 @@ def test_an_address_that_another_content_has_is_not_bought_with(*, is_on_record:
         del jobs[0]
     end = stage.go(*jobs)
     assert stage.sent() == [url_of(CUP)] * (not is_on_record)
-    assert (stage.spending.stopped, end.unsent) == (Stop.UNREACHABLE, 1)
+    assert (stage.spending.stopped, end.unsent) == (StopReason.UNREACHABLE, 1)
     assert "the address of another file" in (stage.spending.why or "")
 
 
@@ -268,7 +268,7 @@ def test_a_miss_of_an_hour_ago_is_no_reason_to_stop() -> None:
 
 def test_what_can_not_be_sent_is_not_bought_and_the_others_are() -> None:
     changed = outcomes.Unusable("images/cup.png was changed")
-    stage = Stage(uploads=FakeUploads(changed), spending=Spending(most_failures=9))
+    stage = Stage(uploads=FakeUploads(changed), spending=Budget(most_failures=9))
     end = stage.go((CUP,), (CUP,), (JUG,), ())
     assert len(stage.events(Reserved)) == len(stage.api.bodies) == 2
     assert (end.unsent, end.unready) == (0, 2)
@@ -281,7 +281,7 @@ def test_what_can_not_be_sent_is_not_bought_and_the_others_are() -> None:
 def test_a_refused_key_stops_spending_before_anything_is_reserved() -> None:
     stage = Stage(uploads=FakeUploads(outcomes.Refused("401", "Authentication failed")))
     end = stage.go((CUP,), (CUP,))
-    assert (stage.spending.stopped, end.unsent) == (Stop.KEY, 2)
+    assert (stage.spending.stopped, end.unsent) == (StopReason.KEY, 2)
     assert stage.spending.why == "the upload host says 401: Authentication failed"
     assert stage.journal.types() == []
 
@@ -290,7 +290,7 @@ def test_where_the_journal_refuses_the_upload_nothing_is_bought_with_it() -> Non
     stage = Stage()
     stage.journal.fails = 1
     end = stage.go((CUP,), (CUP,))
-    assert (stage.spending.stopped, end.unsent) == (Stop.JOURNAL, 2)
+    assert (stage.spending.stopped, end.unsent) == (StopReason.JOURNAL, 2)
     assert stage.api.bodies == []
 
 
@@ -298,7 +298,7 @@ def test_where_the_journal_refuses_the_upload_nothing_is_bought_with_it() -> Non
 def test_an_interruption_ends_uploads_and_waits_for_them(outcomes: Any) -> None:
     stage = Stage(uploads=FakeUploads(*outcomes, takes=0.0 if outcomes else 500.0))
     end = stage.go((CUP,), (CUP,), (JUG,), until=10.0)
-    assert (stage.spending.stopped, end.unsent) == (Stop.INTERRUPTED, 3)
+    assert (stage.spending.stopped, end.unsent) == (StopReason.INTERRUPTED, 3)
     assert stage.clock.monotonic() < 13
     assert stage.journal.types() == []
 

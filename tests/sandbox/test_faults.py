@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
 from kiejobs.sandbox.faults.file import InvalidFaults, make_faults, read_faults
-from kiejobs.sandbox.faults.rules import Draws
+from kiejobs.sandbox.faults.rules import FaultScript
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
 from tests.support.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body
@@ -232,7 +232,7 @@ def test_polls_and_downloads_match_the_input_of_their_task(tmp_path: Path) -> No
 def test_chance_is_drawn_from_the_seed() -> None:
     def drawn(seed: int) -> list[bool]:
         faults = make_faults({"seed": seed, "rules": [rule({"code": 429}, when={"chance": 0.3})]})
-        draws = Draws(faults)
+        draws = FaultScript(faults)
         return [draws.draw("create", {}).twist is not None for _ in range(1000)]
 
     assert drawn(7) == drawn(7) != drawn(8)
@@ -695,7 +695,7 @@ rules:
     when: {nth: [2, 5]}
     do: {code: 429, retry_after: 3}
 """
-    draws = Draws(read_faults(Source("faults.yaml", text)))
+    draws = FaultScript(read_faults(Source("faults.yaml", text)))
     hits = [draws.draw("create", {}).twist is not None for _ in range(5)]
     assert hits == [False, True, False, False, True]
 

@@ -18,7 +18,7 @@ from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.plan.plan import Action, PlanTotals
-from kiejobs.reports.terminal import steers
+from kiejobs.reports.terminal import is_control
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ SIGNS = re.compile("\x1b\\[[0-9;]*m")
 
 def harmless(text: str) -> bool:
     """Nothing but line breaks that a terminal would obey, hide or choke on."""
-    return not any(steers(char) for char in text if char != "\n")
+    return not any(is_control(char) for char in text if char != "\n")
 
 
 def uncolored(text: str) -> str:

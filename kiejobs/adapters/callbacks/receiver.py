@@ -22,7 +22,13 @@ from starlette.responses import Response
 from kiejobs.adapters.callbacks.inbox import Inbox
 from kiejobs.adapters.callbacks.server import listening, spoken
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger.callbacks import LARGEST_BODY, TOO_LARGE, Heard, Turned, read_callback
+from kiejobs.core.ledger.callbacks import (
+    LARGEST_BODY,
+    TOO_LARGE,
+    RefusedCallback,
+    ValidCallback,
+    read_callback,
+)
 from kiejobs.core.ledger.outcomes import Claim
 
 if TYPE_CHECKING:
@@ -75,7 +81,7 @@ class Receiver:
         self._host, self._port, self._path = host, port, path
         self._limits = limits or Limits()
         self._inbox = Inbox(self._limits.waiting, self._limits.remembered)
-        self._desk = _Desk(path, key, clock, self._limits, self._inbox)
+        self._desk = _Requests(path, key, clock, self._limits, self._inbox)
         self._open = ExitStack()
         self._base = ""
 
@@ -117,7 +123,7 @@ class Receiver:
         self._open.close()
 
 
-class _Desk:
+class _Requests:
     """The ASGI app. Only the server's thread is in here."""
 
     def __init__(
@@ -138,28 +144,28 @@ class _Desk:
             return
         await self._answer(heard)(scope, receive, send)
 
-    async def _read(self, request: Request) -> Heard | Turned:
+    async def _read(self, request: Request) -> ValidCallback | RefusedCallback:
         """The body first, whatever it is for: a client that still writes would miss its answer."""
         body = await self._body(request)
-        if isinstance(body, Turned):
+        if isinstance(body, RefusedCallback):
             return body
         if request.scope["path"] != self._path:
-            return Turned(404, "nothing is here")
+            return RefusedCallback(404, "nothing is here")
         if request.method != "POST":
-            return Turned(405, "only POST is taken")
+            return RefusedCallback(405, "only POST is taken")
         query = request.scope["query_string"].decode("latin-1")
         now = self._clock.now().timestamp()
         return read_callback(query, request.headers.items(), body, self._key, now)
 
-    def _answer(self, heard: Heard | Turned) -> Response:
-        if isinstance(heard, Turned):
+    def _answer(self, heard: ValidCallback | RefusedCallback) -> Response:
+        if isinstance(heard, RefusedCallback):
             self.turned[heard.why] += 1
             return _response(heard.status, heard.why)
         if not self._inbox.put(Claim(heard.attempt_id, heard.task_id, heard.signed)):
             self.turned[FULL] += 1
         return _response(200, "success")
 
-    async def _body(self, request: Request) -> bytes | Turned:
+    async def _body(self, request: Request) -> bytes | RefusedCallback:
         """Whole. One that is too large is read on for a while and thrown away."""
         body = bytearray()
         size = 0
@@ -167,7 +173,7 @@ class _Desk:
             async for chunk in request.stream():
                 before, size = size, size + len(chunk)
                 if before <= _SMALL < size and not held.enter_context(self._room()):
-                    return Turned(503, "too many large requests at once")
+                    return RefusedCallback(503, "too many large requests at once")
                 if size <= LARGEST_BODY:
                     body += chunk
                 if size > _READ_ON:

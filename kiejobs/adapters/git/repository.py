@@ -89,7 +89,7 @@ class Repository:
             raise UsageProblem(f"git knows no commit `{revision}` here", hint=hint)
         return found
 
-    def parting(self, revision: str) -> str:
+    def merge_base(self, revision: str) -> str:
         """The commit where HEAD and `revision` parted. Raises UsageProblem."""
         base = self._asked("merge-base", self.commit(revision), "HEAD")
         if base is None:
@@ -102,7 +102,7 @@ class Repository:
 
         The work tree counts, not what is committed of it; what is ignored does not. Raises UsageProblem.
         """
-        base = self.parting(revision)
+        base = self.merge_base(revision)
         differ = self._paths("diff", *_DIFF, "--ignore-submodules=dirty", base, "--")
         new = self._paths("ls-files", "-z", "--others", "--exclude-standard", "--")
         return {self.top / name for name in (*differ, *new)}
@@ -132,7 +132,7 @@ class Repository:
     def is_in_head(self, commit: str) -> bool:
         return self._answer("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
 
-    def came_since(self, commit: str, folder: Path) -> list[str]:
+    def added_since(self, commit: str, folder: Path) -> list[str]:
         """Files below `folder` that `commit` has anew since HEAD and it parted."""
         base = self._asked("merge-base", commit, "HEAD")
         what = ("--diff-filter=d", base or "HEAD", commit, "--", self._inside(folder))

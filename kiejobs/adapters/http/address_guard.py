@@ -36,7 +36,7 @@ class HostRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class HostRule:
+class AddressRule:
     """`private_too` where the API's own base is at a private address.
 
     `only` are the hosts that the policy names, `*.example.com` for all below one; None for any.
@@ -46,7 +46,7 @@ class HostRule:
     only: tuple[str, ...] | None = None
 
     @classmethod
-    async def for_base(cls, base: str) -> HostRule:
+    async def for_base(cls, base: str) -> AddressRule:
         """The rule that goes with an API base."""
         host = urlsplit(base).hostname or ""
         return cls(any(not is_public(address) for address in await _addresses(host)))

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import anyio
 import httpx
 
-from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.system import read_source
@@ -68,7 +68,7 @@ def _client() -> httpx.AsyncClient:
 
 
 async def _get(client: httpx.AsyncClient, url: str, most: int) -> bytes:
-    rule = await HostRule.for_base(url)
+    rule = await AddressRule.for_base(url)
     for _ in range(_REDIRECTS + 1):
         await rule.check(url)
         request = client.build_request("GET", url, extensions={"trace": rule.trace})

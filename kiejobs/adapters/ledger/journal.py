@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.codec import EVENT_VERSION, from_json, to_json
-from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.event_validation import bad_field
 from kiejobs.core.ledger.fold import JournalRecord, Timed
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Ti
             raise damaged("its time is not UTC")
         datetime.fromisoformat(line["at"])
         event = from_json(line)
-        wrong = None if event is None else ill_formed(event)
+        wrong = None if event is None else bad_field(event)
         if wrong is not None:
             raise damaged(f"`{wrong}` is not what it should be")
         return None if event is None else Timed(line["at"], event)

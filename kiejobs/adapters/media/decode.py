@@ -25,7 +25,7 @@ _LINES = re.compile(r"([0-9]{3,4})[pP]")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MediaInfo:
     """A video as it decodes: pixels, and seconds (None where the container does not say)."""
 
     width: int
@@ -33,7 +33,7 @@ class Seen:
     seconds: float | None
 
 
-def look_at(path: Path) -> Seen | str:
+def look_at(path: Path) -> MediaInfo | str:
     """The first frame decoded, or what is wrong with the file."""
     try:
         with av.open(str(path)) as container:
@@ -42,7 +42,7 @@ def look_at(path: Path) -> Seen | str:
             frame = next(container.decode(video=0))
             length = container.duration
             seconds = None if length is None else length / av.time_base
-            return Seen(frame.width, frame.height, seconds)
+            return MediaInfo(frame.width, frame.height, seconds)
     except (av.error.FFmpegError, StopIteration, OSError, ValueError) as error:
         return f"it does not decode ({type(error).__name__})"
 
@@ -68,7 +68,7 @@ def value_of(path: Path) -> str | None:
     return None
 
 
-def differs(seen: Seen, request_input: Mapping[str, Json]) -> str | None:
+def differs(seen: MediaInfo, request_input: Mapping[str, Json]) -> str | None:
     """How it differs from a request that names `resolution` (`720p`) or `duration` in seconds."""
     lines = _LINES.fullmatch(str(request_input.get("resolution", "")))
     if lines is not None and min(seen.width, seen.height) != int(lines[1]):

@@ -11,16 +11,16 @@ import os
 from pathlib import Path
 
 
-def nearest(name: str) -> str | None:
+def find_up(name: str) -> str | None:
     """The nearest file or folder `name`, from the current folder up to the root of its git checkout.
 
     Outside of git only the current folder is looked at. A link that leads nowhere is found too: what
     somebody put there is never passed over in silence. As a path from the current folder.
     """
-    return next((place for place in places(name) if os.path.lexists(place)), None)
+    return next((place for place in candidates(name) if os.path.lexists(place)), None)
 
 
-def places(name: str) -> list[str]:
+def candidates(name: str) -> list[str]:
     """Wherever `nearest` looks for `name`, whether it is there or not. As paths from the current folder."""
     here = Path.cwd()
     return [os.path.relpath(folder / name, here) for folder in _up_to_root(here)]

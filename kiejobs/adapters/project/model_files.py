@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import is_shown, model_names, read_schema, read_source, schema_folder
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, UsageProblem
 from kiejobs.core.models.schema_check import CODE, MOST_BYTES, ModelReading, read_model
@@ -82,7 +82,7 @@ class UsableSchemas(Mapping[str, Mapping[str, Any]]):
 
 def _own_folder() -> str | None:
     """Raises UsageProblem where a link leads out of the project."""
-    found = nearest(FOLDER)
+    found = find_up(FOLDER)
     if found is None or _target(Path(found)) == _target(schema_folder() / "models"):
         return None  # in a checkout of kiejobs itself the bundled ones are found
     project = (Path.cwd() / found).parent.parent

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.find import nearest
+from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source, schema_folder
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.core.document.nodes import Source
@@ -43,7 +43,7 @@ def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
 
     Raises UsageProblem where the project's file can't be read.
     """
-    file = nearest(FILE)
+    file = find_up(FILE)
     if file is None:
         return Prices(bundled_prices())
     own = read_price_file(file, catalogue)

@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.media.pictures import look_at
@@ -46,7 +46,7 @@ class _Refused(Exception):
 
 async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
     """Look at all of them, some at a time. `base` is the API's: a private one allows private files."""
-    rule, found = await HostRule.for_base(base), dict[str, Asset | str]()
+    rule, found = await AddressRule.for_base(base), dict[str, Asset | str]()
     places = anyio.CapacityLimiter(_AT_ONCE)
     async with _client() as client, anyio.create_task_group() as group:
         look = _Look(client, rule, anyio.CapacityLimiter(1))
@@ -76,7 +76,7 @@ class _Look:
     """At one file after the other. `turn` lets one picture decode at a time: that takes memory."""
 
     def __init__(
-        self, client: httpx.AsyncClient, rule: HostRule, turn: anyio.CapacityLimiter
+        self, client: httpx.AsyncClient, rule: AddressRule, turn: anyio.CapacityLimiter
     ) -> None:
         self._client = client
         self._rule = rule

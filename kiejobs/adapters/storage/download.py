@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin
 import anyio
 import httpx
 
-from kiejobs.adapters.http.address_guard import HostRefused, HostRule, shown
+from kiejobs.adapters.http.address_guard import AddressRule, HostRefused, shown
 from kiejobs.adapters.http.client import USER_AGENT, tls
 from kiejobs.adapters.http.errors import in_words
 from kiejobs.adapters.ledger.journal import sync_folder
@@ -53,7 +53,7 @@ class FileArtifacts:
     def __init__(
         self,
         folder: OutputFolder,
-        rule: HostRule,
+        rule: AddressRule,
         transport: httpx.AsyncBaseTransport | None = None,
         boot: str | None = None,
     ) -> None:

@@ -1,6 +1,6 @@
 """What the YAML reader finds wrong, and when it gives up.
 
-In: codes, messages and spots. Out: `Findings.problems`, and `Stop` when reading on is pointless.
+In: codes, messages and spots. Out: `Findings.problems`, and `StopReading` when reading on is pointless.
 Touches nothing.
 """
 
@@ -18,7 +18,7 @@ MAX_PROBLEMS = 1_000
 """Where reading on tells nobody anything more."""
 
 
-class Stop(Exception):
+class StopReading(Exception):
     """Nothing further can be learnt from this file; what is wrong is in the findings."""
 
 
@@ -33,7 +33,7 @@ class Findings:
     def add(
         self, code: str, message: str, spot: Spot, hint: str | None = None, also: Spot | None = None
     ) -> None:
-        """Raises Stop when there are too many."""
+        """Raises StopReading when there are too many."""
         others = () if also is None else (Place(self._name, *also),)
         place = Place(self._name, *spot)
         self._add(Diagnostic(code, message, place, hint, also=others))
@@ -48,7 +48,7 @@ class Findings:
 
     def stop(self) -> NoReturn:
         self.usable = False
-        raise Stop
+        raise StopReading
 
     def _add(self, problem: Diagnostic) -> None:
         self.problems.append(problem)

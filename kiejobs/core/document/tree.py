@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from kiejobs.core.document.anchors import Anchored, Anchors, merge_into
-from kiejobs.core.document.errors import Findings, Stop
+from kiejobs.core.document.errors import Findings, StopReading
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
 from kiejobs.core.document.scalars import (
     TAG_PREFIX,
@@ -94,7 +94,7 @@ class Tree:
                     handler(event)
                 if count > MAX_EVENTS:
                     self._too_many(_spot(event))
-        except Stop:
+        except StopReading:
             return
 
     def _too_many(self, spot: Spot) -> None:

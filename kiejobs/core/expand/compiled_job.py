@@ -1,6 +1,6 @@
 """One job entry made ready for multiplying: its spec, its rows, its fields and their templates.
 
-In: a JobEntry, its Spec, the workshop that renders. Out: a `Recipe` that turns a row into an input, an
+In: a JobEntry, its Spec, the workshop that renders. Out: a `CompiledJob` that turns a row into an input, an
 output path and a callback URL. Touches nothing.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.address import axes_text, label
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
-from kiejobs.core.expand.field_template import Slip, SlipFound, Written
+from kiejobs.core.expand.field_template import FieldTemplate, RowProblem, RowProblemFound
 from kiejobs.core.jobfile.axes import Axis, Entry
 from kiejobs.core.matrix.axis_values import DataValues
 from kiejobs.core.matrix.matrix import Rows
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
-    from kiejobs.core.expand.field_template import Workshop
+    from kiejobs.core.expand.field_template import RenderCache
     from kiejobs.core.jobfile.jobfile import JobEntry
-    from kiejobs.core.matrix.matrix import Mark, Row
+    from kiejobs.core.matrix.matrix import Row, ValueRef
     from kiejobs.core.models.spec import Spec
     from kiejobs.core.models.validator import RequestChecker
     from kiejobs.core.template.references import Reads
@@ -37,14 +37,14 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 """A row's axes as (name, label), sorted by name."""
 
 
-class Recipe:
+class CompiledJob:
     """What is needed to turn each row of one job entry into jobs."""
 
     def __init__(
         self,
         entry: JobEntry,
         checker: RequestChecker,
-        workshop: Workshop,
+        workshop: RenderCache,
         shared: Mapping[str, Json],
     ) -> None:
         """`shared` is what every template may read, beside `job` and `matrix`."""
@@ -56,11 +56,11 @@ class Recipe:
         self._shared = {**shared, "job": entry.name}
         self._workshop = workshop
         self._fields = {
-            name: Written(value, entry.input.value_spots[name], name, workshop)
+            name: FieldTemplate(value, entry.input.value_spots[name], name, workshop)
             for name, value in entry.input.items()
         }
-        self._labels: dict[tuple[str, Mark], str] = {}
-        self._from_axes: dict[tuple[str, Mark], Written] = {}
+        self._labels: dict[tuple[str, ValueRef], str] = {}
+        self._from_axes: dict[tuple[str, ValueRef], FieldTemplate] = {}
         self._output = self._optional(entry.output, entry.output_spot, "output", always=True)
         self._callback = self._optional(entry.callback_url, entry.callback_spot, "callBackUrl")
 
@@ -97,7 +97,7 @@ class Recipe:
     def _names(self) -> list[str]:
         return sorted(self.rows.names)
 
-    def _label(self, name: str, mark: Mark) -> str:
+    def _label(self, name: str, mark: ValueRef) -> str:
         axis, position = mark
         data = self._data(axis)
         if data is not None:
@@ -107,7 +107,7 @@ class Recipe:
             known = self._labels[name, mark] = self.label_of(name, mark) or "?"
         return known
 
-    def label_of(self, name: str, mark: Mark) -> str | None:
+    def label_of(self, name: str, mark: ValueRef) -> str | None:
         """What names a value in an address, if anything does."""
         value = self.rows.value(name, mark)
         axis = self.rows.axis(name)
@@ -122,20 +122,20 @@ class Recipe:
 
     # --- one row ---------------------------------------------------------------------------------
 
-    def input_of(self, row: Row, slip: Callable[[Slip], None]) -> dict[str, Json]:
+    def input_of(self, row: Row, slip: Callable[[RowProblem], None]) -> dict[str, Json]:
         """The input as written for this row, before coercion; slips are handed over, not raised."""
         context = self._context(row)
         made: dict[str, Json] = {}
         for name, written in self._fields.items():
             try:
                 made[name] = written.render(row, context)
-            except SlipFound as found:
+            except RowProblemFound as found:
                 slip(found.slip)
         for name in row.marks:
             if name in self.spec.fields:
                 try:
                     self._fill(made, name, row, context)
-                except SlipFound as found:
+                except RowProblemFound as found:
                     slip(found.slip)
         return made
 
@@ -146,7 +146,7 @@ class Recipe:
             message = f"`{name}` is filled by the axis of that name and also set in `input`"
             hint = f"remove one of them; for a single value write `matrix: {{{name}: [value]}}`"
             spot = self.entry.input.value_spots[name]
-            raise SlipFound(Slip("field-set-twice", message, spot, hint))
+            raise RowProblemFound(RowProblem("field-set-twice", message, spot, hint))
         made[name] = filled
 
     def _from_axis(self, name: str, row: Row, context: Mapping[str, Any]) -> Json:
@@ -157,7 +157,7 @@ class Recipe:
         written = self._from_axes.get((name, mark))
         if written is None:
             spot = self._spots.get((name, mark), self.entry.spot)
-            written = Written(row.values[name], spot, f"matrix.{name}", self._workshop)
+            written = FieldTemplate(row.values[name], spot, f"matrix.{name}", self._workshop)
             self._from_axes[name, mark] = written
         return written.render(row, context)
 
@@ -174,13 +174,13 @@ class Recipe:
             return None
         return str(self._callback.render(row, self._context(row)))
 
-    def template_slips(self) -> Iterator[Slip]:
+    def template_slips(self) -> Iterator[RowProblem]:
         """What no row needs to be known for: templates that can't be compiled."""
         for written in (*self._fields.values(), self._output, self._callback):
             if written is not None:
                 try:
                     written.check()
-                except SlipFound as found:
+                except RowProblemFound as found:
                     yield found.slip
 
     @property
@@ -231,9 +231,9 @@ class Recipe:
         return None if data is None else data.cell(mark[1], column)
 
     @cached_property
-    def _spots(self) -> dict[tuple[str, Mark | None], Spot]:
+    def _spots(self) -> dict[tuple[str, ValueRef | None], Spot]:
         """Where each value that is listed in the matrix stood."""
-        spots: dict[tuple[str, Mark | None], Spot] = {
+        spots: dict[tuple[str, ValueRef | None], Spot] = {
             (name, (~number, 0)): entry.key_spots[name]
             for number, entry in enumerate(self._include)
             for name in entry.values
@@ -248,15 +248,15 @@ class Recipe:
         matrix = {name: self._as_read(name, mark, row) for name, mark in row.marks.items()}
         return {**self._shared, "matrix": matrix}
 
-    def _as_read(self, name: str, mark: Mark, row: Row) -> Json:
+    def _as_read(self, name: str, mark: ValueRef, row: Row) -> Json:
         if self._data(mark[0]) is not None:
             return self.entry.axes[mark[0]].values[mark[1]]
         return self._as_written.get((name, mark), row.values[name])
 
     @cached_property
-    def _as_written(self) -> dict[tuple[str, Mark], Json]:
+    def _as_written(self) -> dict[tuple[str, ValueRef], Json]:
         """The numbers that became texts, by the text that stands in rows; 5.0 counts as 5."""
-        pairs: list[tuple[str, Mark, Json, Json]] = []
+        pairs: list[tuple[str, ValueRef, Json, Json]] = []
         for number, (typed, entry) in enumerate(
             zip(self._include, self.entry.include, strict=True)
         ):
@@ -277,7 +277,7 @@ class Recipe:
 
     def _optional(
         self, text: str | None, spot: Spot, name: str, *, always: bool = False
-    ) -> Written | None:
+    ) -> FieldTemplate | None:
         if text is None:
             return None
-        return Written(text, spot, name, self._workshop, always=always)
+        return FieldTemplate(text, spot, name, self._workshop, always=always)

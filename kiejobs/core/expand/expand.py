@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.expand.compiled_job import Recipe
+from kiejobs.core.expand.compiled_job import CompiledJob
 from kiejobs.core.expand.expansion import Expansion
-from kiejobs.core.expand.field_template import Workshop
+from kiejobs.core.expand.field_template import RenderCache
 from kiejobs.core.expand.local_files import no_files
 from kiejobs.core.expand.matrix_check import check_matrix
-from kiejobs.core.expand.unused import tell_unread
+from kiejobs.core.expand.unused import report_unused
 from kiejobs.core.matrix.load_axes import NO_DATA, with_data
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
@@ -67,7 +67,7 @@ def expand(
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
     given = with_data(jobfile, data, limit, problems)
     jobfile = given.jobfile
-    recipes = list(_recipes(jobfile, catalogue, Workshop(templates), problems))
+    recipes = list(_recipes(jobfile, catalogue, RenderCache(templates), problems))
     walk = not _is_beyond_counting(jobfile, recipes, limit, problems)
     sound = []
     for recipe in recipes:
@@ -81,13 +81,13 @@ def expand(
     expansion = Expansion(jobfile, sound, catalogue.prices, files)
     expansion.survey(problems)
     if not problems.fatal:
-        tell_unread(jobfile.document, sound, templates.reads, problems)
+        report_unused(jobfile.document, sound, templates.reads, problems)
     return expansion
 
 
 def _recipes(
-    jobfile: JobFile, catalogue: Catalogue, workshop: Workshop, problems: Problems
-) -> Iterator[Recipe]:
+    jobfile: JobFile, catalogue: Catalogue, workshop: RenderCache, problems: Problems
+) -> Iterator[CompiledJob]:
     checkers: dict[str, RequestChecker] = {}
     shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
     for entry in jobfile.entries:
@@ -95,7 +95,7 @@ def _recipes(
         if spec is not None:
             if spec.model not in checkers:
                 checkers[spec.model] = RequestChecker(spec)
-            yield Recipe(entry, checkers[spec.model], workshop, shared)
+            yield CompiledJob(entry, checkers[spec.model], workshop, shared)
 
 
 def _spec(
@@ -115,7 +115,7 @@ def _spec(
     return spec
 
 
-def _tell_templates(jobfile: JobFile, recipe: Recipe, problems: Problems) -> None:
+def _tell_templates(jobfile: JobFile, recipe: CompiledJob, problems: Problems) -> None:
     """What can be said of a job whose rows can't be walked."""
     for slip in recipe.template_slips():
         message = f"job `{recipe.entry.name}`: {slip.message}"
@@ -126,7 +126,7 @@ def _tell_templates(jobfile: JobFile, recipe: Recipe, problems: Problems) -> Non
 
 
 def _is_beyond_counting(
-    jobfile: JobFile, recipes: list[Recipe], limit: int, problems: Problems
+    jobfile: JobFile, recipes: list[CompiledJob], limit: int, problems: Problems
 ) -> bool:
     """Says so where the rows are so many that even counting them would take long."""
     most = sum(
@@ -151,7 +151,9 @@ def _is_beyond_counting(
     return True
 
 
-def _are_too_many(jobfile: JobFile, recipes: list[Recipe], limit: int, problems: Problems) -> bool:
+def _are_too_many(
+    jobfile: JobFile, recipes: list[CompiledJob], limit: int, problems: Problems
+) -> bool:
     total = sum(len(recipe.rows) * recipe.entry.takes for recipe in recipes)
     if total > limit:
         _tell_too_many(jobfile, recipes, f"{total:,}", limit, problems)
@@ -159,7 +161,7 @@ def _are_too_many(jobfile: JobFile, recipes: list[Recipe], limit: int, problems:
 
 
 def _tell_too_many(
-    jobfile: JobFile, recipes: list[Recipe], wanted: str, limit: int, problems: Problems
+    jobfile: JobFile, recipes: list[CompiledJob], wanted: str, limit: int, problems: Problems
 ) -> None:
     largest = max(recipes, key=lambda recipe: recipe.rows.product_size * recipe.entry.takes)
     message = f"the file makes {wanted} jobs; at most {limit:,} are allowed"

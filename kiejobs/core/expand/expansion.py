@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address
-from kiejobs.core.expand.field_template import Slip
+from kiejobs.core.expand.field_template import RowProblem
 from kiejobs.core.expand.job import Job
 from kiejobs.core.expand.job_checks import (
-    Name,
-    Twins,
+    DuplicateJobs,
+    JobName,
     callback_of,
     check_request,
     output_of,
-    tell_files,
+    report_files,
 )
-from kiejobs.core.expand.length_warnings import NearLimits
+from kiejobs.core.expand.length_warnings import LengthWarnings
 from kiejobs.core.expand.local_files import FilePlacer, no_files
 from kiejobs.core.expand.problem_groups import RowProblems
 from kiejobs.core.fingerprint import fingerprint
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Problems
     from kiejobs.core.document.nodes import Json, Spot
-    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.expand.compiled_job import CompiledJob
     from kiejobs.core.expand.local_files import LocalFiles
     from kiejobs.core.jobfile.jobfile import JobFile
     from kiejobs.core.matrix.matrix import Row
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class JobSummary:
     """A job without its request: enough to plan by."""
 
     number: int
@@ -67,7 +67,7 @@ class Expansion:
     def __init__(
         self,
         jobfile: JobFile,
-        recipes: list[Recipe],
+        recipes: list[CompiledJob],
         prices: PriceTable,
         files: LocalFiles = no_files,
     ) -> None:
@@ -89,8 +89,8 @@ class Expansion:
     def survey(self, problems: Problems) -> None:
         """Render, check and identify every job once; keep its key and its price."""
         found = RowProblems(self.jobfile.document)
-        twins = Twins(self._name_of)
-        near = NearLimits(self.spec_of, self._spot_of)
+        twins = DuplicateJobs(self._name_of)
+        near = LengthWarnings(self.spec_of, self._spot_of)
         price_numbers: dict[Decimal | None, int] = {}
         for number in range(len(self)):
             job = self._make(number, found)
@@ -104,14 +104,14 @@ class Expansion:
         found.hand_over(problems)
         near.hand_over(self.jobfile.document, problems)
 
-    def outlines(self) -> Iterator[Outline]:
+    def outlines(self) -> Iterator[JobSummary]:
         """In the order of submission, without rendering anything."""
         return (self.outline(number) for number in range(len(self)))
 
-    def outline(self, number: int) -> Outline:
+    def outline(self, number: int) -> JobSummary:
         recipe, row, take = self._locate(number)
         name = self._name(recipe, row, take)
-        return Outline(
+        return JobSummary(
             number=number,
             address=name.address,
             fingerprint=self._keys[number * 32 : number * 32 + 32].hex(),
@@ -136,22 +136,22 @@ class Expansion:
     def spec_of(self) -> Mapping[str, Spec]:
         return {recipe.spec.model: recipe.spec for recipe in self._recipes}
 
-    def _locate(self, number: int) -> tuple[Recipe, Row, int]:
+    def _locate(self, number: int) -> tuple[CompiledJob, Row, int]:
         which = bisect_right(self._starts, number) - 1
         recipe = self._recipes[which]
         row, take = divmod(number - self._starts[which], recipe.entry.takes)
         return recipe, recipe.rows[row], take + 1
 
-    def _name_of(self, number: int) -> Name:
+    def _name_of(self, number: int) -> JobName:
         return self._name(*self._locate(number))
 
     def _spot_of(self, number: int, field: str) -> Spot:
         recipe, row, _ = self._locate(number)
         return recipe.spot_of(field, row)
 
-    def _name(self, recipe: Recipe, row: Row, take: int) -> Name:
+    def _name(self, recipe: CompiledJob, row: Row, take: int) -> JobName:
         campaign, labels = self.jobfile.campaign, recipe.labels(row)
-        return Name(campaign, labels, take, address(campaign, recipe.entry.name, labels, take))
+        return JobName(campaign, labels, take, address(campaign, recipe.entry.name, labels, take))
 
     def _make(self, number: int, found: RowProblems) -> Job:
         recipe, row, take = self._locate(number)
@@ -161,7 +161,7 @@ class Expansion:
         placed = self._placers[recipe.spec.model].place(completed)
         request = placed.input
         check_request(recipe, row, request, found)
-        tell_files(recipe, row, placed.wrong, found)
+        report_files(recipe, row, placed.wrong, found)
         return Job(
             number=number,
             address=name.address,
@@ -182,11 +182,11 @@ class Expansion:
         )
 
 
-def _fingerprint(recipe: Recipe, request: Mapping[str, Json], found: RowProblems) -> str:
+def _fingerprint(recipe: CompiledJob, request: Mapping[str, Json], found: RowProblems) -> str:
     try:
         return fingerprint(recipe.spec.model, request)
     except ValueError:
         message = "the request holds text or a number that JSON can't carry exactly"
         hint = "look for a broken \\u escape, or a number that is too large"
-        found.slip(Slip("invalid-text", message, recipe.entry.spot, hint))
+        found.slip(RowProblem("invalid-text", message, recipe.entry.spot, hint))
         return "0" * 64

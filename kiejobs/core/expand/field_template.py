@@ -1,6 +1,6 @@
 """A value as written in a job file, with templates anywhere inside, rendered row by row.
 
-In: a value, its spot, a template compiler. Out: the value for a row, or `SlipFound`. Touches nothing.
+In: a value, its spot, a template compiler. Out: the value for a row, or `RowProblemFound`. Touches nothing.
 
 A value is rendered once for each distinct tuple of the axes that it reads, which is worth a factor of
 six on a usual matrix. What is remembered is bounded for the whole job file, by characters.
@@ -33,7 +33,7 @@ _CELL = re.compile(r"\{\{-?\s*matrix\.(\w+)(?:\.(\w+)|\[\s*['\"]([^'\"\\]+)['\"]
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class RowProblem:
     """A problem of one row, before it has a place in the file: told once for all rows it hits.
 
     `inside` are lines of templates that the text at `spot` pulls in, by their names; the last one is to
@@ -50,15 +50,15 @@ class Slip:
     cell: Place | None = None
 
 
-class SlipFound(Exception):
+class RowProblemFound(Exception):
     """Carries a slip out of a nested value."""
 
-    def __init__(self, slip: Slip) -> None:
+    def __init__(self, slip: RowProblem) -> None:
         super().__init__(slip.message)
         self.slip = slip
 
 
-class Workshop:
+class RenderCache:
     """What all values of a job file share: the compiler, and what was rendered lately."""
 
     def __init__(self, templates: Templates) -> None:
@@ -78,7 +78,7 @@ class Workshop:
         self._rendered[key] = value
 
 
-class Written:
+class FieldTemplate:
     """A value as written, possibly with templates inside, and the spot to blame.
 
     With `always` it is rendered anew each time, since it reads more than axes. Compiled templates
@@ -87,7 +87,7 @@ class Written:
     """
 
     def __init__(
-        self, value: Json, spot: Spot, name: str, workshop: Workshop, *, always: bool = False
+        self, value: Json, spot: Spot, name: str, workshop: RenderCache, *, always: bool = False
     ) -> None:
         self._value = plain_json(value)
         self._spot = spot
@@ -98,7 +98,7 @@ class Written:
         self.reads = NOTHING
         self._axes: tuple[str, ...] | None = None
         self._checked = False
-        self._slip: Slip | None = None
+        self._slip: RowProblem | None = None
 
     @cached_property
     def cell(self) -> tuple[str, str | None] | None:
@@ -107,7 +107,7 @@ class Written:
         return None if found is None else (found[1], found[2] or found[3])
 
     def check(self) -> None:
-        """Compile every template in it, once. Raises SlipFound."""
+        """Compile every template in it, once. Raises RowProblemFound."""
         if not self._checked:
             self._checked = True
             try:
@@ -115,13 +115,13 @@ class Written:
                     self.reads |= self._compile(text).reads
                 axes = self.reads.axes
                 self._axes = None if axes is None else tuple(sorted(axes))
-            except SlipFound as found:
+            except RowProblemFound as found:
                 self._slip = found.slip
         if self._slip is not None:
-            raise SlipFound(self._slip)
+            raise RowProblemFound(self._slip)
 
     def render(self, row: Row, context: Mapping[str, Any]) -> Json:
-        """The value for one row. Raises SlipFound."""
+        """The value for one row. Raises RowProblemFound."""
         if self._is_fixed:
             return self._value
         self.check()
@@ -165,17 +165,17 @@ class _blaming:  # noqa: N801 - reads as a phrase: `with _blaming(...)`
 
     def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
         if isinstance(problem, TemplateProblem):
-            raise SlipFound(self._slip(problem)) from problem
+            raise RowProblemFound(self._slip(problem)) from problem
 
-    def _slip(self, problem: TemplateProblem) -> Slip:
+    def _slip(self, problem: TemplateProblem) -> RowProblem:
         if problem.name:
             lines = (*problem.users, (problem.name, problem.lineno or 1))
             inside = tuple((name, line) for name, line in lines if name is not None)
-            return Slip("template", problem.message, self._spot, problem.hint, inside)
+            return RowProblem("template", problem.message, self._spot, problem.hint, inside)
         where = f"`{self._name}`"
         if problem.lineno and problem.lineno > 1:
             where += f", its line {problem.lineno}"
-        return Slip("template", f"{problem.message} (in {where})", self._spot, problem.hint)
+        return RowProblem("template", f"{problem.message} (in {where})", self._spot, problem.hint)
 
 
 def texts(value: Json) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
 from kiejobs.core.document.wording import is_uri, shorten, show
-from kiejobs.core.expand.field_template import Slip, SlipFound
+from kiejobs.core.expand.field_template import RowProblem, RowProblemFound
 from kiejobs.core.expand.output_path import UnsafePath, safe_output
 from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.document.schema_errors import SchemaProblem
-    from kiejobs.core.expand.compiled_job import Labels, Recipe
+    from kiejobs.core.expand.compiled_job import CompiledJob, Labels
     from kiejobs.core.expand.job import Job
     from kiejobs.core.expand.local_files import WrongFile
     from kiejobs.core.expand.problem_groups import RowProblems
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class JobName:
     """What a job is called, whole and in parts."""
 
     campaign: str
@@ -54,7 +54,7 @@ _OF_ABSENCE = {"required", "needed", "conflict"}
 
 
 def check_request(
-    recipe: Recipe, row: Row, request: Mapping[str, Json], found: RowProblems
+    recipe: CompiledJob, row: Row, request: Mapping[str, Json], found: RowProblems
 ) -> None:
     """Against the model's schema. A field that failed to render is not told as missing as well."""
     failed_to_render = found.hit
@@ -75,12 +75,12 @@ def check_request(
         if value == "" and cell is not None:
             hint = _empty_cell_hint(recipe, field)
         fold = (field, problem.keyword, told)
-        found.slip(Slip(code, problem.message, spot, hint, cell=cell), fold=fold)
+        found.slip(RowProblem(code, problem.message, spot, hint, cell=cell), fold=fold)
 
 
 def _broken_rule(
-    recipe: Recipe, row: Row, problem: SchemaProblem, request: Mapping[str, Json]
-) -> Slip:
+    recipe: CompiledJob, row: Row, problem: SchemaProblem, request: Mapping[str, Json]
+) -> RowProblem:
     """At the first field that can be changed where it stands, with the places of the others."""
     named = (*map(str, problem.path), *problem.others)
     spots = {name: recipe.spot_if_written(name, row, key=problem.at_key) for name in named}
@@ -95,10 +95,12 @@ def _broken_rule(
     also = tuple(dict.fromkeys(spot for spot in written[1:] if spot != written[0]))
     blamed = next((name for name, spot in spots.items() if spot is not None), "")
     cell = recipe.cell_of(blamed, row)
-    return Slip(_CODES[problem.keyword], problem.message, written[0], hint, also=also, cell=cell)
+    return RowProblem(
+        _CODES[problem.keyword], problem.message, written[0], hint, also=also, cell=cell
+    )
 
 
-def _exclude_hint(recipe: Recipe, row: Row, names: Sequence[str]) -> str | None:
+def _exclude_hint(recipe: CompiledJob, row: Row, names: Sequence[str]) -> str | None:
     """Where several axes make the combination, it can be left out."""
     several = {axis.name for axis in recipe.rows.axes if len(axis.values) > 1}
     axes = [name for name in names if name in several and name in row.values]
@@ -116,14 +118,16 @@ def _as_written(value: Json, label: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def tell_files(recipe: Recipe, row: Row, wrong: Sequence[WrongFile], found: RowProblems) -> None:
+def report_files(
+    recipe: CompiledJob, row: Row, wrong: Sequence[WrongFile], found: RowProblems
+) -> None:
     """What is wrong with the local files of a request, each at its own place."""
     for one in wrong:
         spot, cell = recipe.spot_within(one.path, row), recipe.cell_of(str(one.path[0]), row)
-        found.slip(Slip(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell))
+        found.slip(RowProblem(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell))
 
 
-def _matrix_hint(recipe: Recipe, field: str, value: Json, cell: Place | None) -> str | None:
+def _matrix_hint(recipe: CompiledJob, field: str, value: Json, cell: Place | None) -> str | None:
     """What helps where a matrix was meant, or too much was asked of one."""
     kind = recipe.spec.fields.get(field, {}).get("type")
     if isinstance(value, list) and kind not in {None, "array"} and value:
@@ -136,7 +140,7 @@ def _matrix_hint(recipe: Recipe, field: str, value: Json, cell: Place | None) ->
     return None
 
 
-def _empty_cell_hint(recipe: Recipe, field: str) -> str:
+def _empty_cell_hint(recipe: CompiledJob, field: str) -> str:
     """An empty cell is no missing field, which is what most people mean by it."""
     if field not in recipe.entry.input:
         return "the cell is empty, which is an empty text: fill it"
@@ -144,7 +148,7 @@ def _empty_cell_hint(recipe: Recipe, field: str) -> str:
 
 
 def output_of(
-    recipe: Recipe, row: Row, request: Mapping[str, Json], name: Name, found: RowProblems
+    recipe: CompiledJob, row: Row, request: Mapping[str, Json], name: JobName, found: RowProblems
 ) -> str:
     """The file's path below the output folder, as `output` says or as it is by default."""
     extension, entry = extension_of(recipe.spec, request), recipe.entry
@@ -152,38 +156,38 @@ def output_of(
         written = recipe.output_of(row, name.labels, name.take, name.address)
         if written is not None:
             return safe_output(written, extension)
-    except SlipFound as problem:
+    except RowProblemFound as problem:
         found.slip(problem.slip)
     except UnsafePath as unsafe:
-        slip = Slip("output-path", str(unsafe), entry.output_spot, unsafe.hint)
+        slip = RowProblem("output-path", str(unsafe), entry.output_spot, unsafe.hint)
         found.slip(slip, fold=("path",))
     return default_output(name.campaign, entry.name, name.labels, name.take, extension)
 
 
-def callback_of(recipe: Recipe, row: Row, found: RowProblems) -> str | None:
+def callback_of(recipe: CompiledJob, row: Row, found: RowProblems) -> str | None:
     try:
         url = recipe.callback_of(row)
-    except SlipFound as problem:
+    except RowProblemFound as problem:
         found.slip(problem.slip)
         return None
     if url is not None and not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
         hint = "it must be reachable from outside: https://example.com/callback"
-        found.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
+        found.slip(RowProblem("invalid-field", message, recipe.entry.callback_spot, hint))
     elif url is not None and recipe.entry.correlate and has_attempt(url):
         message = "`callBackUrl` has an `attempt` of its own in its query"
         hint = "name it otherwise, or say `correlate: false` to have the address sent as it is"
-        found.slip(Slip("invalid-field", message, recipe.entry.callback_spot, hint))
+        found.slip(RowProblem("invalid-field", message, recipe.entry.callback_spot, hint))
     return url
 
 
-class Twins:
+class DuplicateJobs:
     """Finds jobs that would buy the same request, or write the same file, as an earlier one.
 
     `name_of` gives the name of a job by its number.
     """
 
-    def __init__(self, name_of: Callable[[int], Name]) -> None:
+    def __init__(self, name_of: Callable[[int], JobName]) -> None:
         self._name_of = name_of
         self._requests: dict[bytes, int] = {}
         self._files: dict[bytes, int] = {}
@@ -221,7 +225,7 @@ def _short(path: str) -> bytes:
     return hashlib.blake2b(path.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def _same_request(job: Job, first: Name) -> Slip:
+def _same_request(job: Job, first: JobName) -> RowProblem:
     axes = _differing(job, first)
     if len(axes) == 1 and not job.files:  # which may have two names for one content
         message = (
@@ -234,10 +238,10 @@ def _same_request(job: Job, first: Name) -> Slip:
         hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
     if job.files:
         hint += "; files of the same content are the same file, whatever their names"
-    return Slip("duplicate-request", message, _spot(job), hint)
+    return RowProblem("duplicate-request", message, _spot(job), hint)
 
 
-def _differing(job: Job, first: Name) -> list[str]:
+def _differing(job: Job, first: JobName) -> list[str]:
     """The axes in which two rows of the same job differ; none for those of different jobs."""
     if job.address.partition("[")[0] != first.address.partition("[")[0]:
         return []
@@ -245,9 +249,9 @@ def _differing(job: Job, first: Name) -> list[str]:
     return [name for name in {**one, **other} if one.get(name) != other.get(name)]
 
 
-def _same_file(job: Job, first: str) -> Slip:
+def _same_file(job: Job, first: str) -> RowProblem:
     message = f"`{first}` and `{job.address}` would write the same file `{job.output}`"
-    return Slip(
+    return RowProblem(
         "output-collision", message, _spot(job), "put an axis or `{{ take }}` into `output`"
     )
 

@@ -34,7 +34,7 @@ class _Text:
     count: int = 1
 
 
-class NearLimits:
+class LengthWarnings:
     """`look` at each job, then `hand_over`. `spot_of` is where a field of job `number` was written."""
 
     def __init__(self, specs: Mapping[str, Spec], spot_of: Callable[[int, str], Spot]) -> None:

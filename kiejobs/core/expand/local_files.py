@@ -70,7 +70,7 @@ class WrongFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedRequest:
     """A request whose paths have become references, with the files that they stand for."""
 
     input: dict[str, Json]
@@ -85,7 +85,7 @@ class FilePlacer:
         self._fields = {name: spec.fields[name] for name in file_fields(spec)}
         self._read = read
 
-    def place(self, request: dict[str, Json]) -> Placed:
+    def place(self, request: dict[str, Json]) -> PlacedRequest:
         """Handed back as it is where there is no path in it."""
         placed, files, wrong = request, dict[str, LocalFile](), list[WrongFile]()
         for name, field in self._fields.items():
@@ -102,7 +102,7 @@ class FilePlacer:
                 else:
                     files[found.path] = found
                     placed = put(placed, path, found.ref)
-        return Placed(placed, tuple(files.values()), tuple(wrong))
+        return PlacedRequest(placed, tuple(files.values()), tuple(wrong))
 
     def _file(self, text: str, rule: FileRule) -> LocalFile | NoFile | None:
         """None for what the API fetches by itself, or what the schema has to judge."""

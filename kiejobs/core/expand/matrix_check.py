@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Problems
     from kiejobs.core.document.nodes import Document, Json, Spot
-    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.expand.compiled_job import CompiledJob
     from kiejobs.core.jobfile.axes import Axis, Entry
     from kiejobs.core.matrix.matrix import Row
 
@@ -31,7 +31,9 @@ _ENOUGH = 100
 """Problems of one matrix; what is wrong with the next is the same again."""
 
 
-def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk: bool) -> bool:
+def check_matrix(
+    document: Document, recipe: CompiledJob, problems: Problems, *, walk: bool
+) -> bool:
     """Tells what is wrong with the matrix; True where its rows can be walked.
 
     Without `walk`, which a matrix that is far too large must not have, only what its text shows.
@@ -51,7 +53,7 @@ def check_matrix(document: Document, recipe: Recipe, problems: Problems, *, walk
 # --- what the text shows ---------------------------------------------------------------------------
 
 
-def _written(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+def _written(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
     job = recipe.entry.name
     for axis in recipe.rows.axes:
         known: dict[str, Json] = {}
@@ -96,7 +98,7 @@ def _twice(axis: str, name: str, one: Json, other: Json) -> tuple[str, str]:
 
 
 def _clash(
-    document: Document, recipe: Recipe, entry: Entry, axis: str, known: Mapping[str, Json]
+    document: Document, recipe: CompiledJob, entry: Entry, axis: str, known: Mapping[str, Json]
 ) -> Iterator[Diagnostic]:
     """An include's value may not share an axis value's name without being that value: 5 and "5"."""
     value = recipe.typed(axis, entry.values[axis])
@@ -110,7 +112,7 @@ def _clash(
         yield Diagnostic("duplicate-value", message, place, f"write it as {show(known[name])}")
 
 
-def _data_clashes(document: Document, recipe: Recipe, axis: Axis) -> Iterator[Diagnostic]:
+def _data_clashes(document: Document, recipe: CompiledJob, axis: Axis) -> Iterator[Diagnostic]:
     """Nothing is in data twice, but an include entry may give something else the name of a value."""
     for entry in recipe.entry.include:
         if axis.name in entry.values and isinstance(axis.values, DataValues):
@@ -125,7 +127,9 @@ def _data_clashes(document: Document, recipe: Recipe, axis: Axis) -> Iterator[Di
                 yield Diagnostic("duplicate-value", message, place, hint)
 
 
-def _exclude_problems(document: Document, recipe: Recipe, entry: Entry) -> Iterator[Diagnostic]:
+def _exclude_problems(
+    document: Document, recipe: CompiledJob, entry: Entry
+) -> Iterator[Diagnostic]:
     names = [axis.name for axis in recipe.rows.axes]
     for key in entry.values:
         if key not in names:
@@ -138,7 +142,7 @@ def _exclude_problems(document: Document, recipe: Recipe, entry: Entry) -> Itera
 # --- what walking the rows shows -------------------------------------------------------------------
 
 
-def _useless_excludes(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+def _useless_excludes(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
     for number in recipe.rows.useless_excludes:
         entry = recipe.entry.exclude[number]
         hint = _why_useless(recipe, entry)
@@ -148,7 +152,7 @@ def _useless_excludes(document: Document, recipe: Recipe) -> Iterator[Diagnostic
         yield Diagnostic("useless-exclude", message, document.at(entry.spot), hint)
 
 
-def _why_useless(recipe: Recipe, entry: Entry) -> str:
+def _why_useless(recipe: CompiledJob, entry: Entry) -> str:
     for axis in recipe.rows.axes:
         if axis.name not in entry.values:
             continue
@@ -203,14 +207,14 @@ def _is_inherited(document: Document, entry: Entry) -> bool:
     return excludes is not None and entry.spot in excludes.item_spots
 
 
-def _nothing_left(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+def _nothing_left(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
     if not len(recipe.rows):
         message = f"job `{recipe.entry.name}`: its excludes leave no combination"
         place = document.at(recipe.entry.spot)
         yield Diagnostic("empty-job", message, place, "drop an exclude, or the whole job")
 
 
-def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
+def _appended_rows(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
     """Rows of include's own must have an address, each another one."""
     seen: dict[str, Spot] = {}
     for row in recipe.rows.appended:
@@ -230,5 +234,5 @@ def _appended_rows(document: Document, recipe: Recipe) -> Iterator[Diagnostic]:
         seen.setdefault(name, entry.spot)
 
 
-def _is_nameless(recipe: Recipe, row: Row, key: str) -> bool:
+def _is_nameless(recipe: CompiledJob, row: Row, key: str) -> bool:
     return key in row.marks and recipe.label_of(key, row.marks[key]) is None

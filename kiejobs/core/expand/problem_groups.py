@@ -15,7 +15,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place
 if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Problems
     from kiejobs.core.document.nodes import Document, Spot
-    from kiejobs.core.expand.field_template import Slip
+    from kiejobs.core.expand.field_template import RowProblem
 
 _MOST_WORDINGS = 5
 """So many different messages at one place are told; the rows of all further ones are counted."""
@@ -54,7 +54,7 @@ class RowProblems:
         self._address = address
         self.hit = False
 
-    def slip(self, found: Slip, *, fold: tuple[object, ...] = ()) -> None:
+    def slip(self, found: RowProblem, *, fold: tuple[object, ...] = ()) -> None:
         """Slips of one job at one place with the same message, or the same `fold`, are one."""
         self.hit = True
         place = self._places.setdefault((found.code, found.spot, self._job), _Place({}))
@@ -63,7 +63,7 @@ class RowProblems:
         key = (*(fold or (found.message, found.inside)), found.cell)
         place.add(key, self._diagnostic(found), most)
 
-    def _diagnostic(self, found: Slip) -> Diagnostic:
+    def _diagnostic(self, found: RowProblem) -> Diagnostic:
         written = self._document.at(found.spot)
         if not found.inside:
             message = f"job `{self._job}`: {found.message}"

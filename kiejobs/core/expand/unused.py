@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place, Problems
     from kiejobs.core.document.nodes import Document
-    from kiejobs.core.expand.compiled_job import Recipe
+    from kiejobs.core.expand.compiled_job import CompiledJob
     from kiejobs.core.template.references import Reads
 
 _WHOLE_NAMES = frozenset({"axes", "address"})
 """What an `output` may read in the place of all axes."""
 
 
-def tell_unread(
-    document: Document, recipes: Sequence[Recipe], reads: Reads, problems: Problems
+def report_unused(
+    document: Document, recipes: Sequence[CompiledJob], reads: Reads, problems: Problems
 ) -> None:
     """`reads` is what all templates of the file may read; the rows must have been walked before."""
     problems.extend([*_unused_variables(document, reads), *_unused_axes(document, recipes)])
@@ -44,7 +44,7 @@ def _unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
             yield Diagnostic("unused-variable", message, place, hint, Severity.WARNING)
 
 
-def _unused_axes(document: Document, recipes: Sequence[Recipe]) -> Iterator[Diagnostic]:
+def _unused_axes(document: Document, recipes: Sequence[CompiledJob]) -> Iterator[Diagnostic]:
     """An axis in `defaults` counts as used where one job uses it."""
     used: set[Place] = set()
     idle: dict[Place, str] = {}
@@ -64,7 +64,7 @@ def _unused_axes(document: Document, recipes: Sequence[Recipe]) -> Iterator[Diag
             yield Diagnostic("unused-axis", message, place, hint, Severity.WARNING)
 
 
-def _is_used(recipe: Recipe, axis: str) -> bool:
+def _is_used(recipe: CompiledJob, axis: str) -> bool:
     reads = recipe.reads
     if reads.axes is None or reads.names is None or axis in reads.axes:
         return True
@@ -74,7 +74,7 @@ def _is_used(recipe: Recipe, axis: str) -> bool:
     return any(axis in entry.values for entry in (*recipe.entry.exclude, *recipe.entry.include))
 
 
-def _place_of(document: Document, recipe: Recipe, axis: str) -> Place:
+def _place_of(document: Document, recipe: CompiledJob, axis: str) -> Place:
     own = ("jobs", recipe.entry.name, "matrix")
     there = _at(document, own)
     path = own if isinstance(there, YamlMap) and axis in there else ("defaults", "matrix")

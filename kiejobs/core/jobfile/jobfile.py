@@ -30,7 +30,7 @@ _NO_AXES = frozenset({"include", "exclude", "zip"})
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class BudgetSetting:
     """Credits that may be spent. `per` is `campaign` (all runs of it together) or `run`."""
 
     credits: Decimal
@@ -69,7 +69,7 @@ class JobFile:
     document: Document
     campaign: str
     vars: Mapping[str, Json]
-    budget: Budget | None
+    budget: BudgetSetting | None
     max_jobs: int
     entries: tuple[JobEntry, ...]
 
@@ -131,10 +131,10 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
     )
 
 
-def _budget(written: Mapping[str, Json] | None) -> Budget | None:
+def _budget(written: Mapping[str, Json] | None) -> BudgetSetting | None:
     if written is None:
         return None
-    return Budget(Decimal(str(written["credits"])), written.get("per", "campaign"))
+    return BudgetSetting(Decimal(str(written["credits"])), written.get("per", "campaign"))
 
 
 def _entry(name: str, body: YamlMap, root: YamlMap, defaults: YamlMap) -> JobEntry:

@@ -1,7 +1,7 @@
 """What a callback says, and whether it may be believed so far.
 
 In: a request's query string, headers and body as they came, the key that callbacks are signed with,
-the time. Out: `Heard`, or `Turned` with an HTTP status and a reason. Touches nothing.
+the time. Out: `ValidCallback`, or `RefusedCallback` with an HTTP status and a reason. Touches nothing.
 
 A callback is a hint and no more: the signature covers a task id and a time, neither the body nor the
 attempt id in the query. So whoever hears one asks recordInfo for the truth. The reasons are fixed
@@ -35,7 +35,7 @@ _ODD_IN_URL = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ValidCallback:
     """Well-formed, fresh and rightly signed where a key is set. `signed`: there was one to check."""
 
     attempt_id: str
@@ -44,38 +44,38 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class RefusedCallback:
     """Turned away: `status` 400, 401, 404, 405, 413, 415 or 503, `why` in words."""
 
     status: int
     why: str
 
 
-TOO_LARGE = Turned(413, "the body is larger than 1 MB")
+TOO_LARGE = RefusedCallback(413, "the body is larger than 1 MB")
 
 
 def read_callback(
     query: str, headers: Sequence[tuple[str, str]], body: bytes, key: str | None, now: float
-) -> Heard | Turned:
+) -> ValidCallback | RefusedCallback:
     """Check one POST. `query` without its `?`; `now` in epoch seconds; `key` None where none is set.
 
     The task is `data.taskId`, or `data.task_id` in older families of models (vendor page); one that
     says both must say the same twice. The attempt is the query's only `attempt`, as submitted.
     """
     if not _says_json(headers):
-        return Turned(415, "the body must be application/json")
+        return RefusedCallback(415, "the body must be application/json")
     if len(body) > LARGEST_BODY:
         return TOO_LARGE
     task_id = _task_id(body)
-    if isinstance(task_id, Turned):
+    if isinstance(task_id, RefusedCallback):
         return task_id
     refusal = None if key is None else _unsigned(headers, task_id, key, now)
     if refusal is not None:
         return refusal
     attempt_id = _attempt_id(query)
-    if isinstance(attempt_id, Turned):
+    if isinstance(attempt_id, RefusedCallback):
         return attempt_id
-    return Heard(attempt_id, task_id.strip(), signed=key is not None)
+    return ValidCallback(attempt_id, task_id.strip(), signed=key is not None)
 
 
 def path_of(public_url: str) -> str | None:
@@ -98,28 +98,28 @@ def _says_json(headers: Sequence[tuple[str, str]]) -> bool:
     return media_type.strip().lower() == "application/json"
 
 
-def _attempt_id(query: str) -> str | Turned:
+def _attempt_id(query: str) -> str | RefusedCallback:
     found = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "attempt"]
     if len(found) == 1 and _ATTEMPT_ID.fullmatch(found[0]):
         return found[0]
-    return Turned(400, "the URL must name one attempt")
+    return RefusedCallback(400, "the URL must name one attempt")
 
 
 # --- the body ------------------------------------------------------------------------------------
 
 
-def _task_id(body: bytes) -> str | Turned:
+def _task_id(body: bytes) -> str | RefusedCallback:
     """As it was sent, since that is what was signed; blanks around it are cut off later."""
     decoded = _json(body)
     if not isinstance(decoded, dict):
-        return Turned(400, "the body must be a JSON object")
+        return RefusedCallback(400, "the body must be a JSON object")
     data = decoded.get("data")
     named = [data.get(name) for name in ("taskId", "task_id")] if isinstance(data, dict) else []
     said = [name for name in named if name is not None]
     if not said or not all(_is_task_id(name) for name in said):
-        return Turned(400, "the body must name a task in data.taskId")
+        return RefusedCallback(400, "the body must name a task in data.taskId")
     if said[0] != said[-1]:
-        return Turned(400, "the body names two tasks")
+        return RefusedCallback(400, "the body names two tasks")
     task_id: str = said[0]
     return task_id
 
@@ -154,7 +154,7 @@ def _too_deep(text: str) -> bool:
 
 def _unsigned(
     headers: Sequence[tuple[str, str]], task_id: str, key: str, now: float
-) -> Turned | None:
+) -> RefusedCallback | None:
     """None where the signature holds: base64(HMAC-SHA256(key, taskId + "." + timestamp)).
 
     That is the vendor's page. A public client writes hex instead; nothing else says so, and one
@@ -163,13 +163,13 @@ def _unsigned(
     stamp = _only(headers, "x-webhook-timestamp")
     signature = _only(headers, "x-webhook-signature")
     if stamp is None or signature is None or not _EPOCH_SECONDS.fullmatch(stamp):
-        return Turned(401, "it must be signed")
+        return RefusedCallback(401, "it must be signed")
     if abs(now - int(stamp)) > _FRESH:
-        return Turned(401, "its time is not within 5 minutes of ours")
+        return RefusedCallback(401, "its time is not within 5 minutes of ours")
     secret = key.encode("utf-8", "surrogateescape")  # an environment's bytes, whatever they are
     digest = hmac.digest(secret, f"{task_id}.{stamp}".encode(), hashlib.sha256)
     if not hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "replace")):
-        return Turned(401, "its signature is wrong")
+        return RefusedCallback(401, "its signature is wrong")
     return None
 
 

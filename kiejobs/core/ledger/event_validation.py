@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def ill_formed(event: Event | Failure | FileRecord) -> str | None:
+def bad_field(event: Event | Failure | FileRecord) -> str | None:
     """The first field whose value is not of its type; None where all are."""
     forms = _FORMS[type(event)]
     return next((name for name, fits in forms if not fits(getattr(event, name))), None)
@@ -54,8 +54,8 @@ _WRITTEN: dict[str, Callable[[Any], bool]] = {
     "Mapping[str, Json]": _is(dict),
     "Mapping[str, Json] | None": _is(dict, _NONE),
     "tuple[str, ...]": _each(_is(str)),
-    "tuple[FileRecord, ...]": _each(lambda file: ill_formed(file) is None),
-    "Failure": lambda failure: ill_formed(failure) is None,
+    "tuple[FileRecord, ...]": _each(lambda file: bad_field(file) is None),
+    "Failure": lambda failure: bad_field(failure) is None,
 }
 """By the annotation as it is written; one that is not here fails when kiejobs is imported."""
 

@@ -133,7 +133,7 @@ def _has_texts(row: Json, wanted: Json) -> bool:
     )
 
 
-class Range(DataValues):
+class NumberRange(DataValues):
     """`size` numbers from `first` on, exact: three steps of 0.1 are 0.3."""
 
     def __init__(self, first: Decimal, step: Decimal, size: int) -> None:

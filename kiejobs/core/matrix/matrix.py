@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _LONG_TO_COMPARE = 10_000_000
 
 
-Mark: TypeAlias = tuple[int, int]
+ValueRef: TypeAlias = tuple[int, int]
 """Which value it is, without holding it: an axis' number and a position; `(~entry, 0)` for what an
 include entry gives. Two rows share a value where they share its mark.
 """
@@ -45,8 +45,8 @@ class Row:
     `origin` is None for a row of the product, else the number of the include entry that made it.
     """
 
-    marks: Mapping[str, Mark]
-    look_up: Callable[[str, Mark], Json]
+    marks: Mapping[str, ValueRef]
+    look_up: Callable[[str, ValueRef], Json]
     origin: int | None = None
 
     @cached_property
@@ -168,7 +168,7 @@ class Rows:
                 marks.update(extras)
         return Row(marks, self.value)
 
-    def value(self, name: str, mark: Mark) -> Json:
+    def value(self, name: str, mark: ValueRef) -> Json:
         """The value that a mark stands for, under a row's `name`."""
         axis, position = mark
         if axis < 0:
@@ -209,7 +209,7 @@ class Rows:
         return any(row not in excluded for row in self._filter(entry).numbers(self._sizes))
 
     @cached_property
-    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, Mark]], ...]:
+    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, ValueRef]], ...]:
         appended = {row.origin for row in self.appended}
         found = []
         for number, entry in enumerate(self._include):
@@ -236,7 +236,7 @@ class Rows:
             if key in self._position
         )
 
-    def _whole(self, key: str, value: Json, entry: int) -> Mark:
+    def _whole(self, key: str, value: Json, entry: int) -> ValueRef:
         """An axis' own value where an entry names just one, by its name or by a part of it."""
         place = self._position.get(key)
         found = self._matchers[place].positions(value) if place is not None else ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.matrix.axis_values import Range
+from kiejobs.core.matrix.axis_values import NumberRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class BadRange(Exception):
         self.hint = hint
 
 
-def read_range(written: Json, most: int) -> Range:
+def read_range(written: Json, most: int) -> NumberRange:
     """At most one number more than `most`. Raises BadRange."""
     given = _by_name(written)
     first, last = _number(given["from"]), _number(given["to"])
@@ -42,7 +42,7 @@ def read_range(written: Json, most: int) -> Range:
         raise BadRange(
             f"leads from {first} to {last}, which a step of {step} never reaches", turned
         )
-    return Range(first, step, min(int((last - first) // step), most) + 1)
+    return NumberRange(first, step, min(int((last - first) // step), most) + 1)
 
 
 def _by_name(written: Json) -> Mapping[str, Json]:

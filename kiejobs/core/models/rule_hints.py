@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.models.rules import Rule
+    from kiejobs.core.models.rules import FieldRule
 
 _MOST_VALUES = 4
 _MOST_TRIED = 40
@@ -28,7 +28,7 @@ _LIMITS = {"maximum", "minimum"}
 class Broken:
     """A rule that doesn't hold. `rules` are those that must hold in the end, itself among them."""
 
-    rules: Sequence[Rule]
+    rules: Sequence[FieldRule]
     given: Mapping[str, Json]
     leaves: Sequence[ValidationError]
     fields: Mapping[str, Mapping[str, Json]]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.models.rules import Rule
+    from kiejobs.core.models.rules import FieldRule
 
 _MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
 _PLAIN = {
@@ -44,9 +44,9 @@ class _Parties:
 
 
 def broken_rule(
-    rule: Rule,
+    rule: FieldRule,
     given: Mapping[str, Json],
-    rules: Sequence[Rule],
+    rules: Sequence[FieldRule],
     fields: Mapping[str, Mapping[str, Json]],
 ) -> SchemaProblem:
     """The rule, which `given` breaks, in words. `rules` and `fields` are the model's."""
@@ -70,7 +70,9 @@ def broken_rule(
 # --- who is at odds ------------------------------------------------------------------------------
 
 
-def _parties(rule: Rule, given: Mapping[str, Json], leaves: Sequence[ValidationError]) -> _Parties:
+def _parties(
+    rule: FieldRule, given: Mapping[str, Json], leaves: Sequence[ValidationError]
+) -> _Parties:
     named = {str(leaf.absolute_path[0]) for leaf in leaves if leaf.absolute_path}
     missing = {name for leaf in leaves for name in _missing(leaf)}
     blamed = [name for name in rule.fields if name in named and name in given]

@@ -1,6 +1,6 @@
 """A schema's rules across fields, each with the fields that it looks at.
 
-In: the schema of a model's input. Out: `Rule`s, or None where the schema can't be taken apart. Touches
+In: the schema of a model's input. Out: `FieldRule`s, or None where the schema can't be taken apart. Touches
 nothing.
 
 A closed schema is its fields, one by one, and what stands beside `properties`: `allOf`, `if`, `not`,
@@ -42,7 +42,7 @@ _ELSEWHERE = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor", "$defs"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FieldRule:
     """One condition on several fields. `title` says it in our words, where the schema does."""
 
     fields: tuple[str, ...]
@@ -58,7 +58,7 @@ class Rule:
         return bool(self.validator.is_valid(given))
 
 
-def rules_of(schema: Mapping[str, Any]) -> tuple[Rule, ...] | None:
+def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
     """All rules of a closed schema; None where it must be asked as a whole."""
     if not _is_closed(schema) or _points_elsewhere(schema):
         return None
@@ -66,13 +66,13 @@ def rules_of(schema: Mapping[str, Any]) -> tuple[Rule, ...] | None:
     if parts is None:
         return None
     known = tuple(schema.get("properties", {}))
-    rules: list[Rule] = []
+    rules: list[FieldRule] = []
     for part in parts:
         named = fields_named(part)
         if named is not None and not named <= set(known):
             return None  # a field that only the rule knows is then no unknown one
         fields = known if named is None else tuple(name for name in known if name in named)
-        rules.append(Rule(fields, part, part.get("title"), validator(part)))
+        rules.append(FieldRule(fields, part, part.get("title"), validator(part)))
     return tuple(rules)
 
 

@@ -18,7 +18,7 @@ _PIECE = re.compile(f"{_ATOM}(?P<times>{_TIMES})")
 _MOST_WAYS = 100
 
 
-def untamed(pattern: str) -> str | None:
+def unsafe_reason(pattern: str) -> str | None:
     """What keeps it from being used, going on after its name; None where nothing does."""
     if not pattern.startswith("^"):
         return "must begin with `^`"

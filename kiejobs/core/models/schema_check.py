@@ -23,7 +23,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.schema_errors import dotted, in_words
 from kiejobs.core.document.wording import FORMATS, nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.models.safe_regex import untamed
+from kiejobs.core.models.safe_regex import unsafe_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -214,7 +214,7 @@ def _slips(schema: Mapping[str, Any], model: str) -> Iterator[Slip]:
 def _untamed(schema: Mapping[str, Any]) -> Iterator[Slip]:
     for path, value in _walk(schema):
         if path[-1:] == ("pattern",) and isinstance(value, str):
-            why = untamed(value)
+            why = unsafe_reason(value)
             if why is not None:
                 hint = "often `enum`, `format: uri` or `maxLength` will do"
                 yield path, f"`{dotted(path)}` {why}", hint

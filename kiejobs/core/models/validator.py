@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.models.rules import Rule
+    from kiejobs.core.models.rules import FieldRule
     from kiejobs.core.models.spec import Spec
 
 _REMEMBERED = 50_000
@@ -65,7 +65,7 @@ class RequestChecker:
         return [*found, *map(self._unknown, unknown)]
 
     def _rule_by_rule(
-        self, rules: Sequence[Rule], request_input: Mapping[str, Json], wrong: set[str]
+        self, rules: Sequence[FieldRule], request_input: Mapping[str, Json], wrong: set[str]
     ) -> Iterator[SchemaProblem]:
         """What a field does that is wrong by itself, or that was misspelt, says nothing of a rule."""
         for number, rule in enumerate(rules):

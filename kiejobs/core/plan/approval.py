@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PricedRow:
     """One purchase. `price` is decimal text in credits, None where unknown."""
 
     address: str
@@ -46,21 +46,21 @@ class Drift:
     now: str | None
 
 
-def row_of(change: Change) -> Row:
+def row_of(change: Change) -> PricedRow:
     price = None if change.price is None else money(change.price)
-    return Row(change.address, change.fingerprint, change.take, price)
+    return PricedRow(change.address, change.fingerprint, change.take, price)
 
 
-def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[Row]:
+def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[PricedRow]:
     """The purchases in a plan's document. Raises KeyError where it is none."""
     return [
-        Row(change["address"], change["fingerprint"], change["take"], change["credits"])
+        PricedRow(change["address"], change["fingerprint"], change["take"], change["credits"])
         for change in changes
         if change["action"] == Action.SUBMIT
     ]
 
 
-def digest_of(rows: Iterable[Row]) -> str:
+def digest_of(rows: Iterable[PricedRow]) -> str:
     """Lower-case hex; the same whatever the order and the addresses."""
     marks = (hashlib.sha256(canonical([r.fingerprint, r.take, r.price])).digest() for r in rows)
     return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
@@ -74,7 +74,7 @@ def is_approved(changes: Sequence[Change], digest: str) -> bool:
     return any(digest_of([*rows, *bought]) == digest for bought in _since_each_run(changes))
 
 
-def drift(approved: Sequence[Row], now: Sequence[Row]) -> Iterator[Drift]:
+def drift(approved: Sequence[PricedRow], now: Sequence[PricedRow]) -> Iterator[Drift]:
     """What differs, by address."""
     was, is_ = ({row.address: row for row in rows} for rows in (approved, now))
     for address in sorted({*was, *is_}):
@@ -87,21 +87,21 @@ def drift(approved: Sequence[Row], now: Sequence[Row]) -> Iterator[Drift]:
             yield from _changed(before, after)
 
 
-def _changed(before: Row, after: Row) -> Iterator[Drift]:
+def _changed(before: PricedRow, after: PricedRow) -> Iterator[Drift]:
     if (before.fingerprint, before.take) != (after.fingerprint, after.take):
         yield Drift("request", before.address, before.fingerprint, after.fingerprint)
     if before.price != after.price:
         yield Drift("price", before.address, before.price, after.price)
 
 
-def _since_each_run(changes: Sequence[Change]) -> Iterator[list[Row]]:
+def _since_each_run(changes: Sequence[Change]) -> Iterator[list[PricedRow]]:
     """What was bought of this plan's lines since a run began, for each run, the latest first."""
     known = [
         (change.attempt.run_id, row_of(change))
         for change in changes
         if change.attempt is not None and not change.spends and change.action is not Action.ORPHAN
     ]
-    bought: list[Row] = []
+    bought: list[PricedRow] = []
     latest_first = sorted(known, key=lambda pair: pair[0], reverse=True)
     for _, group in groupby(latest_first, key=lambda pair: pair[0]):
         bought += [row for _, row in group]

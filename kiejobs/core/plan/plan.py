@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Outline
+    from kiejobs.core.expand.expansion import JobSummary
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
@@ -99,7 +99,7 @@ class Plan:
 
     def __init__(
         self,
-        outlines: Iterable[Outline],
+        outlines: Iterable[JobSummary],
         ledger: Ledger,
         condition: Callable[[Attempt], str | None],
         *,
@@ -145,7 +145,7 @@ class Plan:
         digest = hashlib.sha256(b"".join(sorted(self._bought))).hexdigest()
         return PlanTotals(dict(self._counts), self._credits, self._unpriced, self._in_doubt, digest)
 
-    def _selectable(self, outline: Outline) -> Selectable:
+    def _selectable(self, outline: JobSummary) -> Selectable:
         """With where it stands, where the selection asks for that."""
         if not self._selection.asks_ledger:
             return selectable(outline)
@@ -156,7 +156,7 @@ class Plan:
         result = result_of(attempt, self._condition)
         return replace(selectable(outline), state=state_of(counts), result=result)
 
-    def _decide(self, outline: Outline) -> Change:
+    def _decide(self, outline: JobSummary) -> Change:
         attempt = self._ledger.bought(outline.fingerprint, outline.take)
         if attempt is not None and (attempt.is_open or attempt.state is State.SUCCEEDED):
             return self._bought_already(outline, attempt)
@@ -174,7 +174,7 @@ class Plan:
             return _line(outline, Action.SUBMIT, "±", "input_changed", before, coming)
         return _line(outline, Action.SUBMIT, "+", "new")
 
-    def _bought_already(self, outline: Outline, attempt: Attempt) -> Change:
+    def _bought_already(self, outline: JobSummary, attempt: Attempt) -> Change:
         action, sign, reason = self._still_to_do(attempt)
         doubt = self._ledger.in_doubt_at(outline.address) if action is Action.HOLD else None
         if doubt is not None:
@@ -198,19 +198,19 @@ class Plan:
             return Action.COLLECT, "v", damage
         return Action.KEEP, "=", "done"
 
-    def _doubt(self, outline: Outline, attempt: Attempt | None) -> Attempt | None:
+    def _doubt(self, outline: JobSummary, attempt: Attempt | None) -> Attempt | None:
         if attempt is not None and attempt.state is State.IN_DOUBT:
             return attempt
         return self._ledger.in_doubt_at(outline.address)
 
-    def _failed(self, outline: Outline, attempt: Attempt) -> Change:
+    def _failed(self, outline: JobSummary, attempt: Attempt) -> Change:
         failure = attempt.failure
         said = "" if failure is None else f"{failure.code or failure.kind}: {failure.message}"
         if "failed" in self._retry or str(attempt.state) in self._retry:
             return _line(outline, Action.SUBMIT, "+", "retry_failed", attempt, said)
         return _line(outline, Action.HOLD, "!", "failed", attempt, said)
 
-    def _before(self, outline: Outline) -> Attempt | None:
+    def _before(self, outline: JobSummary) -> Attempt | None:
         """What was last asked for under this address, if anything was."""
         known = [a for a in self._ledger.at(outline.address) if a.state is not None]
         known = [a for a in known if a.reserved.fingerprint != outline.fingerprint]
@@ -233,7 +233,7 @@ class Plan:
         return change
 
 
-def selectable(outline: Outline) -> Selectable:
+def selectable(outline: JobSummary) -> Selectable:
     return Selectable(outline.address, outline.job, outline.tags, outline.axes)
 
 
@@ -250,7 +250,7 @@ def difference(
 
 
 def _line(
-    outline: Outline,
+    outline: JobSummary,
     action: Action,
     sign: str,
     reason: str,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kiejobs.core.diagnostics import Place, Problems
-    from kiejobs.core.expand.expansion import Outline
+    from kiejobs.core.expand.expansion import JobSummary
     from kiejobs.core.jobfile.jobfile import JobFile
     from kiejobs.core.plan.policy import Policy
 
@@ -49,7 +49,7 @@ class JobRules:
         self._one_of = [wild(pattern) for pattern in policy.one_of_tags]
         self._known: dict[tuple[str, tuple[str, ...], Decimal | None], list[Words]] = {}
 
-    def broken_by(self, job: Outline) -> list[Words]:
+    def broken_by(self, job: JobSummary) -> list[Words]:
         key = (job.model, job.tags, job.credits)
         if key not in self._known:
             self._known[key] = list(self._judge(*key))
@@ -71,7 +71,7 @@ class JobRules:
             yield "credits_per_job", f"{money(price)} credits each; {_at_most(most)}"
 
 
-class Audit:
+class PolicyCheck:
     """Takes the jobs that a plan would buy, one by one; then knows which rules that would break."""
 
     def __init__(self, policy: Policy, campaign: str, *, jobs: int, committed: Decimal) -> None:
@@ -87,7 +87,7 @@ class Audit:
         self._unpriced = 0
         self._example: str | None = None
 
-    def add(self, job: Outline) -> None:
+    def add(self, job: JobSummary) -> None:
         self._bought += 1
         self._credits += job.credits or 0
         if job.credits is None:
@@ -128,7 +128,7 @@ class Audit:
 
 
 def check_file(
-    policy: Policy, jobfile: JobFile, outlines: Iterable[Outline], problems: Problems
+    policy: Policy, jobfile: JobFile, outlines: Iterable[JobSummary], problems: Problems
 ) -> None:
     """What can be said of a job file without looking at journals: all but totals of credits."""
     rules = JobRules(policy)

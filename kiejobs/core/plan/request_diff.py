@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Expansion, Outline
+    from kiejobs.core.expand.expansion import Expansion, JobSummary
     from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.selection import Selection
@@ -89,13 +89,13 @@ class RenderDiff:
             if is_gone and self._selection.takes(selectable(was)):
                 yield Edit(address, Kind.GONE, self._fields(was, None), was=was.fingerprint)
 
-    def _source(self, outline: Outline) -> str | None:
+    def _source(self, outline: JobSummary) -> str | None:
         """Where the same request stood, if that address is not wanted any more."""
         if outline.address in self._was or outline.address in self._broken:
             return None
         return self._left.pop((outline.fingerprint, outline.take), None)
 
-    def _edit(self, outline: Outline, source: str | None) -> Edit:
+    def _edit(self, outline: JobSummary, source: str | None) -> Edit:
         address, now = outline.address, outline.fingerprint
         was = self._was.get(address)
         if source is not None:
@@ -112,22 +112,22 @@ class RenderDiff:
         kind = Kind.CHANGED if fields else Kind.UNCHANGED
         return Edit(address, kind, fields, was=was.fingerprint, now=now)
 
-    def _fields(self, was: Outline | None, now: Outline | None) -> tuple[FieldChange, ...]:
+    def _fields(self, was: JobSummary | None, now: JobSummary | None) -> tuple[FieldChange, ...]:
         jobs = (self._job_then(was), self._job_now(now))
         files = {file.ref: file.path for job in jobs if job is not None for file in job.files}
         then, current = map(_said, jobs)
         return tuple(difference(then, current, files))
 
-    def _job_now(self, outline: Outline | None) -> Job | None:
+    def _job_now(self, outline: JobSummary | None) -> Job | None:
         return None if outline is None else self._now.job(outline.number)
 
-    def _job_then(self, outline: Outline | None) -> Job | None:
+    def _job_then(self, outline: JobSummary | None) -> Job | None:
         if outline is None or self._before.expansion is None:
             return None
         return self._before.expansion.job(outline.number)
 
     @cached_property
-    def _was(self) -> dict[str, Outline]:
+    def _was(self) -> dict[str, JobSummary]:
         """What could be rendered then, by address."""
         return {
             line.address: line for line in self._lines_then() if not self._is_broken(line.number)
@@ -157,7 +157,7 @@ class RenderDiff:
         entries = [entry for one in both if one is not None for entry in one.jobfile.entries]
         return any(entry.callback_url is not None for entry in entries)
 
-    def _lines_then(self) -> Iterator[Outline]:
+    def _lines_then(self) -> Iterator[JobSummary]:
         expansion = self._before.expansion
         return iter(()) if expansion is None else expansion.outlines()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.table.text import MAX_ROW, RowSlip, Spans, beginning
+from kiejobs.core.table.text import MAX_ROW, BadRow, Spans, beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ class CsvRecords:
             few = len(cells) < len(self.columns)
             message = f"the row has {len(cells)} cells, and the header {len(self.columns)}"
             hint = "an empty cell needs its delimiter, too" if few else _HELD
-            raise RowSlip(message, hint, 0 if few else starts[len(self.columns)])
+            raise BadRow(message, hint, 0 if few else starts[len(self.columns)])
         return dict(zip(self.columns, cells, strict=True))
 
     def _quickly(self, text: str) -> list[str]:
@@ -81,33 +81,33 @@ class CsvRecords:
             offset = starts[self.columns.index(column)]
         return self.spans.spot(number + 1, offset)
 
-    def heading_slips(self) -> Iterator[RowSlip]:
+    def heading_slips(self) -> Iterator[BadRow]:
         """What is wrong with the names of the columns."""
         starts = self._heading()[1]
         if len(self.columns) > MAX_COLUMNS:
-            yield RowSlip(f"more than {MAX_COLUMNS:,} columns", None, starts[MAX_COLUMNS])
+            yield BadRow(f"more than {MAX_COLUMNS:,} columns", None, starts[MAX_COLUMNS])
             return
         if self.columns[0].startswith("sep=") and not "".join(self.columns[1:]):
             hint = "delete the line, and save the table with commas, or with tabs as .tsv"
-            yield RowSlip("`sep=` is a note to Excel, and no header", hint)
+            yield BadRow("`sep=` is a note to Excel, and no header", hint)
             return
         for at, (column, start) in enumerate(zip(self.columns, starts, strict=True)):
             if not column.strip():
-                yield RowSlip(f"column {at + 1} has no name", "name it, or delete it", start)
+                yield BadRow(f"column {at + 1} has no name", "name it, or delete it", start)
             elif column != column.strip():
                 message = f"the column's name has blanks around it: `{column}`"
-                yield RowSlip(message, "delete the blanks: they belong to the name", start)
+                yield BadRow(message, "delete the blanks: they belong to the name", start)
             elif column in self.columns[:at]:
-                yield RowSlip(f"two columns have the name `{column}`", "rename one", start)
+                yield BadRow(f"two columns have the name `{column}`", "rename one", start)
 
-    def heading_spot(self, slip: RowSlip) -> Spot:
+    def heading_spot(self, slip: BadRow) -> Spot:
         return self.spans.spot(0, slip.offset)
 
     def _heading(self) -> tuple[list[str], list[int]]:
         """Raises RowSlip, counted from the beginning of the file."""
         try:
             return _cells(self.spans.text(0), self._delimiter)
-        except RowSlip as slip:
+        except BadRow as slip:
             slip.offset += self.spans.before(0)
             raise
 
@@ -136,7 +136,7 @@ def _cells(text: str, delimiter: str) -> tuple[list[str], list[int]]:
     """The cells of one row, and where each begins. Raises RowSlip."""
     if len(text) > MAX_ROW:
         hint = "is there a quote that is never closed?"
-        raise RowSlip(f"the row is longer than {MAX_ROW:,} characters", hint)
+        raise BadRow(f"the row is longer than {MAX_ROW:,} characters", hint)
     if '"' not in text:
         cells = text.split(delimiter)
         starts, at = [], 0
@@ -157,7 +157,7 @@ def _quoted_cells(text: str, delimiter: str) -> tuple[list[str], list[int]]:
         if stop >= len(text):
             return cells, starts
         if text[stop] != delimiter:
-            raise RowSlip("text behind a closing quote", _QUOTE, stop)
+            raise BadRow("text behind a closing quote", _QUOTE, stop)
         starts.append(stop + 1)
 
 
@@ -167,7 +167,7 @@ def _in_quotes(text: str, at: int) -> tuple[str, int]:
     while True:
         stop = text.find('"', stop)
         if stop < 0:
-            raise RowSlip("this quote is never closed", "close it, or write it twice", at)
+            raise BadRow("this quote is never closed", "close it, or write it twice", at)
         if text[stop + 1 : stop + 2] != '"':
             cell = text[at + 1 : stop].replace('""', '"')
             return cell.replace("\r\n", "\n"), stop + 1
@@ -179,5 +179,5 @@ def _bare(text: str, at: int, delimiter: str) -> tuple[str, int]:
     stop = stop if stop >= 0 else len(text)
     cell = text[at:stop]
     if '"' in cell:
-        raise RowSlip("a quote in the middle of a cell", _QUOTE, at + cell.index('"'))
+        raise BadRow("a quote in the middle of a cell", _QUOTE, at + cell.index('"'))
     return cell, stop

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kiejobs.core.document.scalars import BadScalar
 from kiejobs.core.document.scalars import plain as scalar
-from kiejobs.core.table.text import MAX_ROW, RowSlip, Spans, beginning
+from kiejobs.core.table.text import MAX_ROW, BadRow, Spans, beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class JsonRecords:
         text = self.spans.text(number)
         found = _read(text)
         if not isinstance(found, dict):
-            raise RowSlip("a row is a mapping", 'like {"id": "dawn", "mood": "calm"}')
+            raise BadRow("a row is a mapping", 'like {"id": "dawn", "mood": "calm"}')
         return found
 
     def spot(self, number: int, column: str | None = None, offset: int = 0) -> Spot:
@@ -56,10 +56,10 @@ class JsonRecords:
             offset = _offset_of(self.spans.text(number), column)
         return self.spans.spot(number, offset)
 
-    def heading_slips(self) -> Iterator[RowSlip]:
+    def heading_slips(self) -> Iterator[BadRow]:
         return iter(())
 
-    def heading_spot(self, slip: RowSlip) -> Spot:
+    def heading_spot(self, slip: BadRow) -> Spot:
         return 1, slip.offset + 1
 
 
@@ -93,7 +93,7 @@ def _items(text: str, most: int) -> Iterator[tuple[int, int]]:
     at = _after_blanks(text, 0)
     if text[at : at + 1] != "[":
         hint = 'like [{"id": "dawn"}, {"id": "dusk"}]; one mapping a line is a .jsonl file'
-        raise RowSlip("a table is a list of mappings", hint, at)
+        raise BadRow("a table is a list of mappings", hint, at)
     at = _after_blanks(text, at + 1)
     count = 0
     if text[at : at + 1] == "]":
@@ -110,7 +110,7 @@ def _items(text: str, most: int) -> Iterator[tuple[int, int]]:
             _nothing_follows(text, at + 1)
             return
         if text[at : at + 1] != ",":
-            raise RowSlip("a comma or a `]` is missing", None, at)
+            raise BadRow("a comma or a `]` is missing", None, at)
         at = _after_blanks(text, at + 1)
 
 
@@ -120,14 +120,14 @@ def _item_end(text: str, at: int) -> int:
     except json.JSONDecodeError as error:
         raise _no_json(error) from error
     except (RecursionError, ValueError) as error:
-        raise RowSlip(f"nested more than {MAX_DEPTH} levels deep", None, at) from error
+        raise BadRow(f"nested more than {MAX_DEPTH} levels deep", None, at) from error
     return end
 
 
 def _nothing_follows(text: str, at: int) -> None:
     at = _after_blanks(text, at)
     if at < len(text):
-        raise RowSlip("text behind the list's end", "a table is one list", at)
+        raise BadRow("text behind the list's end", "a table is one list", at)
 
 
 def _after_blanks(text: str, at: int) -> int:
@@ -155,9 +155,9 @@ def _in_bytes(data: bytes, text: str, spans: Spans) -> Spans:
 
 def _read(text: str) -> Json:
     if len(text) > MAX_ROW:
-        raise RowSlip(f"the row is longer than {MAX_ROW:,} characters")
+        raise BadRow(f"the row is longer than {MAX_ROW:,} characters")
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise RowSlip(f"nested more than {MAX_DEPTH} levels deep")
+        raise BadRow(f"nested more than {MAX_DEPTH} levels deep")
     try:
         found = _STRICT.decode(text)
         if "\\u" in text:
@@ -165,13 +165,13 @@ def _read(text: str) -> Json:
     except json.JSONDecodeError as error:
         raise _no_json(error) from error
     except UnicodeEncodeError as error:
-        raise RowSlip(
+        raise BadRow(
             "half a surrogate pair is no character", "write the character itself"
         ) from error
     except BadScalar as error:
-        raise RowSlip(error.message, error.hint) from error
+        raise BadRow(error.message, error.hint) from error
     except RecursionError as error:
-        raise RowSlip(f"nested more than {MAX_DEPTH} levels deep") from error
+        raise BadRow(f"nested more than {MAX_DEPTH} levels deep") from error
     return found
 
 
@@ -184,23 +184,23 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _no_json(error: json.JSONDecodeError) -> RowSlip:
+def _no_json(error: json.JSONDecodeError) -> BadRow:
     message = error.msg[:1].lower() + error.msg[1:].replace(
         " enclosed in double quotes", " in quotes"
     )
-    return RowSlip(f"this is not JSON: {message}", None, error.pos)
+    return BadRow(f"this is not JSON: {message}", None, error.pos)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise RowSlip(f"the key `{twice[:80]}` is here twice", "keep one of the two")
+        raise BadRow(f"the key `{twice[:80]}` is here twice", "keep one of the two")
     return made
 
 
 def _constant(text: str) -> Any:
-    raise RowSlip(f"JSON has no number `{text}`", "put it in quotes if it is meant as text")
+    raise BadRow(f"JSON has no number `{text}`", "put it in quotes if it is meant as text")
 
 
 _PLAIN = json.JSONDecoder(parse_int=len, parse_float=len)

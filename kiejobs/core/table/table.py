@@ -26,8 +26,8 @@ from kiejobs.core.table.jsonl import JsonRecords, json_records, jsonl_records
 from kiejobs.core.table.text import (
     MAX_BYTES,
     SYNTAX,
+    BadRow,
     Lines,
-    RowSlip,
     Spans,
     beginning,
     text_problem,
@@ -46,7 +46,7 @@ MOST_TOLD: Final = 100
 _KEPT_ROWS = 64
 
 
-class Records(Protocol):
+class TableRecords(Protocol):
     """Rows as one of the formats has them."""
 
     @property
@@ -54,8 +54,8 @@ class Records(Protocol):
     def __len__(self) -> int: ...
     def row(self, number: int) -> dict[str, Json]: ...
     def spot(self, number: int, column: str | None = None, offset: int = 0) -> Spot: ...
-    def heading_slips(self) -> Iterator[RowSlip]: ...
-    def heading_spot(self, slip: RowSlip) -> Spot: ...
+    def heading_slips(self) -> Iterator[BadRow]: ...
+    def heading_spot(self, slip: BadRow) -> Spot: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Table:
     """Rows by number, numbers by key. `is_text`: its cells have no types, as in CSV."""
 
     name: str
-    records: Records
+    records: TableRecords
     key: str
     hashes: array[int]
     order: array[int]
@@ -128,7 +128,7 @@ def read_table(
         return None, [odd]
     try:
         records, problems = _records(source, most)
-    except RowSlip as slip:
+    except BadRow as slip:
         spans = Spans(source.data)
         spans.add(beginning(source.data), len(source.data), 1)
         return None, [_told(slip, source.name, spans.spot(0, slip.offset))]
@@ -145,7 +145,7 @@ def read_table(
     return Table(source.name, records, key, checked.hashes, order, is_text, lines), []
 
 
-def _records(source: Source, most: int) -> tuple[Records | None, list[Diagnostic]]:
+def _records(source: Source, most: int) -> tuple[TableRecords | None, list[Diagnostic]]:
     kind = ending(source.name)
     if kind in {"yaml", "yml"}:
         return yaml_records(source)
@@ -157,14 +157,14 @@ def _records(source: Source, most: int) -> tuple[Records | None, list[Diagnostic
     return read.get(kind, lambda: jsonl_records(source.data, most))(), []
 
 
-def _told(slip: RowSlip, name: str, spot: Spot, code: str = SYNTAX) -> Diagnostic:
+def _told(slip: BadRow, name: str, spot: Spot, code: str = SYNTAX) -> Diagnostic:
     return Diagnostic(code, slip.message, Place(name, *spot), slip.hint)
 
 
 class _Checked:
     """Every row read once: is it a row, has it a key, has no other the same?"""
 
-    def __init__(self, name: str, records: Records, key: str, asked: Place) -> None:
+    def __init__(self, name: str, records: TableRecords, key: str, asked: Place) -> None:
         self._name = name
         self._asked = asked
         self._records = records
@@ -204,7 +204,7 @@ class _Checked:
         for number in range(len(self._records)):
             try:
                 self.hashes.append(hash(self._key_of(self._records.row(number))))
-            except RowSlip as slip:
+            except BadRow as slip:
                 self._bad.add(number)
                 has_key = isinstance(slip, _BadKey)
                 column = self._key if has_key else None
@@ -259,5 +259,5 @@ def _otherwise_told_apart(columns: Sequence[str]) -> str | None:
     return None
 
 
-class _BadKey(RowSlip):
+class _BadKey(BadRow):
     """A key that names nothing."""

@@ -33,7 +33,7 @@ _UNSEEN = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbf[\xbe\xbf]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class RowSlip(Exception):
+class BadRow(Exception):
     """One row can't be read. `offset`: how many characters into it the mistake is."""
 
     def __init__(self, message: str, hint: str | None = None, offset: int = 0) -> None:

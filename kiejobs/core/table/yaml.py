@@ -12,7 +12,7 @@ from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.wording import kind_of
-from kiejobs.core.table.text import SYNTAX, RowSlip
+from kiejobs.core.table.text import SYNTAX, BadRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,9 +37,7 @@ class YamlRecords:
         """Raises RowSlip."""
         found = self._rows[number]
         if not isinstance(found, YamlMap):
-            raise RowSlip(
-                f"a row is a mapping, not {kind_of(found)}", "like {id: dawn, mood: calm}"
-            )
+            raise BadRow(f"a row is a mapping, not {kind_of(found)}", "like {id: dawn, mood: calm}")
         return found
 
     def spot(self, number: int, column: str | None = None, offset: int = 0) -> Spot:
@@ -50,10 +48,10 @@ class YamlRecords:
             spot = found.value_spots.get(column, spot)
         return spot
 
-    def heading_slips(self) -> Iterator[RowSlip]:
+    def heading_slips(self) -> Iterator[BadRow]:
         return iter(())
 
-    def heading_spot(self, slip: RowSlip) -> Spot:
+    def heading_spot(self, slip: BadRow) -> Spot:
         return 1, slip.offset + 1
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kiejobs.core.models.rules import Rule
+    from kiejobs.core.models.rules import FieldRule
 
 TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
 """What a value that is still to be rendered looks like."""
@@ -34,15 +34,17 @@ Form: TypeAlias = Any
 """A schema; True and False among them."""
 
 
-def tolerant_rule(rule: Rule, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+def tolerant_rule(
+    rule: FieldRule, fields: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any] | None:
     """`fields` are the model's, for their types."""
-    form = _Tolerant(fields).possible(rule.schema)
+    form = _Relaxed(fields).possible(rule.schema)
     if isinstance(form, bool):
         return None
     return {"title": rule.title, **form} if rule.title else dict(form)
 
 
-class _Tolerant:
+class _Relaxed:
     def __init__(self, fields: Mapping[str, Mapping[str, Any]]) -> None:
         self._fields = fields
 

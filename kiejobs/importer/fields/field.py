@@ -34,7 +34,7 @@ _FORMATS = frozenset({"uri", "url", "uri-reference", "iri"})
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class FieldContext:
     """What goes with a schema: values that the page shows for it, its general words, who takes notes."""
 
     shown: Sequence[Any]
@@ -42,14 +42,14 @@ class Around:
     note: Callable[[str], None]
     depth: int = 0
 
-    def inside(self, shown: Sequence[Any], name: str = "") -> Around:
+    def inside(self, shown: Sequence[Any], name: str = "") -> FieldContext:
         """For what is within; notes there begin with `name`."""
         told = self.note
         note = (lambda text: told(f"{name[:80]}: {text}")) if name else told
         return replace(self, shown=shown, note=note, depth=self.depth + 1)
 
 
-def fields_of(node: Schema, around: Around) -> tuple[dict[str, Schema], list[str]]:
+def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], list[str]]:
     """The fields of an object in our form, and which are required."""
     given = node.get("properties")
     fields: dict[str, Schema] = {}
@@ -75,7 +75,7 @@ def fields_of(node: Schema, around: Around) -> tuple[dict[str, Schema], list[str
     return fields, [name for name in dict.fromkeys(required) if name in fields]
 
 
-def field_form(name: str, node: Any, around: Around) -> Schema:
+def field_form(name: str, node: Any, around: FieldContext) -> Schema:
     """The field with title, description, default and all."""
     if not isinstance(node, dict) or around.depth > MOST_DEPTH:
         around.note("nothing says what it takes, so anything is let through")
@@ -111,7 +111,7 @@ def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Callable[[str
     return True
 
 
-def _core(name: str, node: Schema, around: Around) -> Schema:
+def _core(name: str, node: Schema, around: FieldContext) -> Schema:
     """Type, values, limits, and what is within."""
     node, choices = choices_of(node, around.note)
     if choices:
@@ -134,7 +134,7 @@ def _core(name: str, node: Schema, around: Around) -> Schema:
     return form
 
 
-def _items(name: str, node: Schema, around: Around) -> Schema:
+def _items(name: str, node: Schema, around: FieldContext) -> Schema:
     if not isinstance(node.get("items"), dict):
         around.note("nothing says what its items are, so anything is let through")
         return {}
@@ -142,7 +142,7 @@ def _items(name: str, node: Schema, around: Around) -> Schema:
     return {"items": _without_words(field_form(name, node["items"], around.inside(shown)))}
 
 
-def _object(node: Schema, around: Around) -> Schema:
+def _object(node: Schema, around: FieldContext) -> Schema:
     fields, required = fields_of(node, around)
     open_ = node.get("additionalProperties")
     if fields:
@@ -157,7 +157,7 @@ def _object(node: Schema, around: Around) -> Schema:
     return {}
 
 
-def _without_sample(node: Schema, around: Around) -> Schema:
+def _without_sample(node: Schema, around: FieldContext) -> Schema:
     """A file that a page fills in is one to try it with: sent unasked, it would be paid for."""
     if node.get("default") in (None, "", []):
         return node

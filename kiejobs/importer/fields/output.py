@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.openapi import Request
+    from kiejobs.importer.reading.openapi import ApiRequest
 
 Schema = dict[str, Any]
 
@@ -62,7 +62,7 @@ _SHOWN = (
 _BLANKS = re.compile(r"[_\s]+")
 
 
-def output_of(request: Request, fields: Schema) -> tuple[Schema, str | None]:
+def output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
     """`x-kiejobs-output`, and a note where it is a guess."""
     texts = [_BLANKS.sub("-", text.lower()) for text in (request.model, request.words)]
     for tier in _TIERS:

@@ -17,7 +17,7 @@ from kiejobs.importer.fields.defaults import fits
 from kiejobs.importer.fields.types import multiple
 from kiejobs.importer.prose.choices import choices_told, default_told
 from kiejobs.importer.prose.limits import (
-    Range,
+    ValueRange,
     items_told,
     length_told,
     range_told,
@@ -92,7 +92,9 @@ def _limits(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) ->
     return []
 
 
-def _missing(form: Schema, told: Range, low: str, high: str, note: Callable[[str], None]) -> Schema:
+def _missing(
+    form: Schema, told: ValueRange, low: str, high: str, note: Callable[[str], None]
+) -> Schema:
     """Those ends that no keyword gives; where prose and keyword differ, the keyword counts."""
     limits: Schema = {}
     for key, value in ((low, told.least), (high, told.most)):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.scalars import MAX_EXACT_INT
-from kiejobs.core.models.safe_regex import untamed
+from kiejobs.core.models.safe_regex import unsafe_reason
 from kiejobs.core.models.spec import coerce
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _in_order(limits: Schema, low: str, high: str, note: Callable[[str], None]) 
 
 
 def _pattern(pattern: str, note: Callable[[str], None]) -> Schema:
-    why = untamed(pattern)
+    why = unsafe_reason(pattern)
     if why is None and len(pattern) <= 200:
         return {"pattern": pattern}
     note(f"its pattern is left out: one {why or 'may have 200 characters'}")

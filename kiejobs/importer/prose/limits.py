@@ -114,7 +114,7 @@ _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|;|(?<!\d)\s-\s|\s-\s(?!\d)|\u3002")
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class ValueRange:
     """Either end may be open."""
 
     least: float | None = None
@@ -125,7 +125,7 @@ class Range:
 
 
 @lru_cache(maxsize=_KEPT)
-def length_told(prose: str) -> Range:
+def length_told(prose: str) -> ValueRange:
     """How long a text may be, in characters."""
     pairs, least, most = [], [], []
     for sentence in sentences(prose):
@@ -136,7 +136,7 @@ def length_told(prose: str) -> Range:
 
 
 @lru_cache(maxsize=_KEPT)
-def range_told(prose: str) -> Range:
+def range_told(prose: str) -> ValueRange:
     """From where to where a number may go."""
     pairs, least, most = [], [], []
     for sentence in sentences(prose):
@@ -149,7 +149,7 @@ def range_told(prose: str) -> Range:
 
 
 @lru_cache(maxsize=_KEPT)
-def items_told(prose: str) -> Range:
+def items_told(prose: str) -> ValueRange:
     """How many items a list may have."""
     pairs, least, most = [], [], []
     for sentence in sentences(prose):
@@ -219,10 +219,10 @@ def _number(text: str) -> float:
     return float(text) if "." in text else int(text)
 
 
-def _widest(pairs: list[tuple[float, float]], least: list[float], most: list[float]) -> Range:
+def _widest(pairs: list[tuple[float, float]], least: list[float], most: list[float]) -> ValueRange:
     lows = least + [low for low, _ in pairs]
     highs = most + [high for _, high in pairs]
-    found = Range(min(lows, default=None), max(highs, default=None))
+    found = ValueRange(min(lows, default=None), max(highs, default=None))
     if found.least is not None and found.most is not None and found.least > found.most:
-        return Range()
+        return ValueRange()
     return found

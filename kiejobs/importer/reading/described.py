@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any
 
-from kiejobs.importer.reading.outline import Told, fields_told
+from kiejobs.importer.reading.outline import ProseField, fields_told
 
 Schema = dict[str, Any]
 
@@ -55,7 +55,7 @@ def described(text: str) -> Schema | None:
     return {"paths": {"/api/v1/jobs/createTask": {"post": post}}}
 
 
-def _put(root: Schema, path: tuple[str, ...], told: Told) -> None:
+def _put(root: Schema, path: tuple[str, ...], told: ProseField) -> None:
     """The field at its place; objects above it that nothing described are made."""
     node = root
     for name in path[:-1]:

@@ -28,7 +28,7 @@ _ODD = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ModelIds:
     models: tuple[str, ...]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
@@ -36,7 +36,7 @@ class Named:
 
 def model_ids(
     schema: Any, examples: list[Schema], operation: Schema, asked: str | None = None
-) -> Named:
+) -> ModelIds:
     """The models, with what is odd about their names. `asked` is what the discovery API was asked about."""
     shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
     listed = listed_models(schema) or shown or _told(schema, asked)
@@ -57,7 +57,7 @@ def model_ids(
     problems = [f"`{text[:80]}` is no name for a model" for text in odd]
     if not names:
         problems.append("nothing says which model `model` stands for")
-    return Named(tuple(text for text in names if text not in odd), tuple(notes), tuple(problems))
+    return ModelIds(tuple(text for text in names if text not in odd), tuple(notes), tuple(problems))
 
 
 def listed_models(schema: Any) -> list[str]:

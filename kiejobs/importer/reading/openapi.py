@@ -1,6 +1,6 @@
 """The requests that an OpenAPI document describes.
 
-In: the document as values. Out: a `Request` for each model that the body of a POST names, and problems.
+In: the document as values. Out: a `ApiRequest` for each model that the body of a POST names, and problems.
 Touches nothing.
 
 A model's id comes from the schema of `model`, never from a path: pages lie elsewhere than their ids say.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.importer.reading.model_id import listed_models, model_ids
-from kiejobs.importer.reading.refs import References, TooMuch, both
+from kiejobs.importer.reading.refs import References, TooManyReferences, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """One model's request.
 
     `input` is its schema with references written out, `examples` are whole inputs that the page shows,
@@ -42,16 +42,16 @@ class Request:
     notes: tuple[str, ...]
 
 
-def requests_of(name: str, document: ApiDocument) -> tuple[list[Request], list[str]]:
+def requests_of(name: str, document: ApiDocument) -> tuple[list[ApiRequest], list[str]]:
     """All requests of the document; problems only where one can't be taken in."""
-    found: list[Request] = []
+    found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
     for path, operation in _operations(document.root):
         place = f"{name}: POST {path[:200]}"
         try:
             requests, wrong, other = _requests(document, path, operation)
-        except (TooMuch, RecursionError):
+        except (TooManyReferences, RecursionError):
             problems.append(f"{place}: written out, its schema is too large or nested too deeply")
             continue
         found += requests
@@ -64,12 +64,12 @@ def requests_of(name: str, document: ApiDocument) -> tuple[list[Request], list[s
 
 def _requests(
     document: ApiDocument, path: str, operation: Schema
-) -> tuple[list[Request], list[str], list[str]]:
+) -> tuple[list[ApiRequest], list[str], list[str]]:
     """Requests; what is wrong; what is no request of ours."""
     references = References(document.root)
     media = _json_content(references, operation)
     body = references.written_out(media.get("schema", {}))
-    found: list[Request] = []
+    found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
     variants = _variants(body)
@@ -99,9 +99,9 @@ def _whole(
     input_: Schema,
     notes: tuple[str, ...],
     size: int,
-) -> Request:
+) -> ApiRequest:
     """The request without its model, which there may be several of."""
-    return Request(
+    return ApiRequest(
         model="",
         input=input_,
         examples=(),

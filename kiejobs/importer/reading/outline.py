@@ -49,7 +49,7 @@ _RULE = re.compile(r"^[\s|:-]+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProseField:
     """`path` is as written; `inside` tells that a heading above speaks of `input`. `facts` are by key;
     what has no key of ours is a line of `description`.
     """
@@ -65,9 +65,9 @@ class _Section:
     lines: list[str] = field(default_factory=list)
 
 
-def fields_told(text: str) -> list[Told]:
+def fields_told(text: str) -> list[ProseField]:
     """Every field, in the page's order."""
-    found: list[Told] = []
+    found: list[ProseField] = []
     for section in _sections(text):
         *above, own = section.headings or ("",)
         if any(_ANSWERS.search(one) for one in above):
@@ -76,7 +76,7 @@ def fields_told(text: str) -> list[Told]:
         facts = _facts(section.lines) if path else {}
         inside = any(_INPUT.search(one.lower()) for one in above)
         if "type" in facts:
-            found.append(Told(path, inside, _marked(own, facts)))
+            found.append(ProseField(path, inside, _marked(own, facts)))
         elif not _ANSWERS.search(own):
             inside = inside or _INPUT.search(own.lower()) is not None
             found += _rows(section.lines, inside=inside)
@@ -132,9 +132,9 @@ def _facts(lines: list[str]) -> dict[str, str]:
     return {name: "\n".join(told).strip()[:MOST_CHARACTERS] for name, told in facts.items()}
 
 
-def _rows(lines: list[str], *, inside: bool) -> list[Told]:
+def _rows(lines: list[str], *, inside: bool) -> list[ProseField]:
     """The fields of the section's tables."""
-    found: list[Told] = []
+    found: list[ProseField] = []
     head: list[str] = []
     for line in lines:
         cells = [cell.replace("\\|", "|").strip() for cell in _PIPE.split(line.strip().strip("|"))]
@@ -148,7 +148,7 @@ def _rows(lines: list[str], *, inside: bool) -> list[Told]:
     return found
 
 
-def _row(head: list[str], cells: list[str], *, inside: bool) -> list[Told]:
+def _row(head: list[str], cells: list[str], *, inside: bool) -> list[ProseField]:
     facts: dict[str, str] = {}
     for key, cell in zip(head, cells, strict=False):
         known = key if key in _KEYS else "description"
@@ -157,7 +157,7 @@ def _row(head: list[str], cells: list[str], *, inside: bool) -> list[Told]:
             facts[known] = f"{facts[known]}\n{words}" if known in facts else words
     name = facts.pop("name", "")
     path = _path(name)
-    return [Told(path, inside, _marked(name, facts))] if path and "type" in facts else []
+    return [ProseField(path, inside, _marked(name, facts))] if path and "type" in facts else []
 
 
 def _marked(name: str, facts: dict[str, str]) -> dict[str, str]:

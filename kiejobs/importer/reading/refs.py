@@ -23,7 +23,7 @@ _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "min
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 
 
-class TooMuch(Exception):
+class TooManyReferences(Exception):
     """Written out, the schema would be larger than any that means something."""
 
 
@@ -36,10 +36,10 @@ class References:
         self.notes: list[str] = []
 
     def written_out(self, node: Any, trail: tuple[str, ...] = (), depth: int = 0) -> Any:
-        """`node` without references. `trail` are those that led to it. Raises TooMuch."""
+        """`node` without references. `trail` are those that led to it. Raises TooManyReferences."""
         self.values += 1
         if self.values > MOST_VALUES or depth > MOST_DEPTH:
-            raise TooMuch
+            raise TooManyReferences
         if isinstance(node, list):
             return [self.written_out(item, trail, depth + 1) for item in node]
         if not isinstance(node, dict):

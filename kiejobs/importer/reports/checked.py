@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from kiejobs.importer.reports.change_messages import change_words
 from kiejobs.importer.schema.changes import ABSENT
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.markdown import LIMIT, Room, cell, code, left_out, marker, table
+from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, left_out, marker, table
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, columns, plural
+from kiejobs.reports.terminal import columns, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def check_text(
     """A paragraph for each model that changed, then the sum."""
     paint = Paint(color)
     blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]
-    told = [f"{paint.error('error')}: {clean(problem)}" for problem in problems]
+    told = [f"{paint.error('error')}: {sanitize(problem)}" for problem in problems]
     blocks += ["\n".join(told)] if told else []
     blocks += [textwrap.fill(_REBUYS, _WIDE)] if _rebuys(checked) else []
     return "\n\n".join([*blocks, _sum(checked, problems)])
@@ -75,10 +75,10 @@ def check_text(
 
 def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
     if not one.known:
-        yield f"{paint.bold(clean(one.model))}: there is no schema of it here"
-        yield f"  `kiejobs models import` makes one of {clean(one.page)}"
+        yield f"{paint.bold(sanitize(one.model))}: there is no schema of it here"
+        yield f"  `kiejobs models import` makes one of {sanitize(one.page)}"
         return
-    yield f"{paint.bold(clean(one.model))} ({clean(one.where)})"
+    yield f"{paint.bold(sanitize(one.model))} ({sanitize(one.where)})"
     rows = [
         (
             paint.error("breaking") if change.breaking else paint.good("harmless"),
@@ -91,7 +91,7 @@ def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
 
 
 def _subject(change: ModelChange) -> str:
-    return clean(change.field) or "it"
+    return sanitize(change.field) or "it"
 
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
@@ -129,7 +129,7 @@ def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
 def _markdown_block(one: CheckedModel, room: int) -> str:
     if not one.known:
         return f"### {code(one.model)}\n\nThere is no schema of it here yet ({code(one.page)})."
-    rows = Room(max(room - 500, 0))
+    rows = LimitedText(max(room - 500, 0))
     for change in _worst_first(one.changes):
         sign = "**breaking**" if change.breaking else "harmless"
         rows.add(f"| {sign} | {cell(change.field or 'the model')} | {cell(change_words(change))} |")
@@ -140,7 +140,7 @@ def _markdown_block(one: CheckedModel, room: int) -> str:
 def _problem_lines(problems: Sequence[str]) -> Iterator[str]:
     if not problems:
         return
-    rows = Room(2_000)
+    rows = LimitedText(2_000)
     for problem in problems:
         rows.add(f"- {code(problem)}")
     yield "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,13 +78,13 @@ def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
 
 
 def _page(page: ImportedPage, paint: Paint) -> Iterator[str]:
-    yield paint.bold(clean(page.name))
+    yield paint.bold(sanitize(page.name))
     for file in page.models:
         if file.outcome == "kept":
-            yield f"  {paint.error('kept')} {clean(file.path)}: it is there already; --force overwrites it"
+            yield f"  {paint.error('kept')} {sanitize(file.path)}: it is there already; --force overwrites it"
         else:
-            yield f"  {paint.good(file.outcome)} {clean(file.path)}"
+            yield f"  {paint.good(file.outcome)} {sanitize(file.path)}"
         for note in file.notes:
-            yield f"    note: {clean(note)}"
+            yield f"    note: {sanitize(note)}"
     for problem in page.problems:
-        yield f"  {paint.error('problem')}: {clean(problem)}"
+        yield f"  {paint.error('problem')}: {sanitize(problem)}"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.importer.fields.branches import one_shape
 from kiejobs.importer.fields.examples import against_examples
-from kiejobs.importer.fields.field import Around, fields_of
+from kiejobs.importer.fields.field import FieldContext, fields_of
 from kiejobs.importer.fields.output import output_of
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.openapi import Request
+    from kiejobs.importer.reading.openapi import ApiRequest
 
 Schema = dict[str, Any]
 
@@ -26,11 +26,11 @@ class NoModel(Exception):
     """The request can't be said in our form; the message says why."""
 
 
-def model_schema(request: Request, digest: str, imported: str) -> tuple[Schema, list[str]]:
+def model_schema(request: ApiRequest, digest: str, imported: str) -> tuple[Schema, list[str]]:
     """The schema, and notes. Raises NoModel."""
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
-    around = Around(request.examples, request.prose, notes.append)
+    around = FieldContext(request.examples, request.prose, notes.append)
     fields, required = fields_of(node, around)
     if not fields:
         raise NoModel("its `input` has no fields")
@@ -52,7 +52,7 @@ def _input(fields: Schema, required: list[str], rules: list[Schema]) -> Schema:
     return form
 
 
-def _whole(request: Request, form: Schema, output: Schema) -> Schema:
+def _whole(request: ApiRequest, form: Schema, output: Schema) -> Schema:
     model = request.model
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -83,7 +83,7 @@ def _whole(request: Request, form: Schema, output: Schema) -> Schema:
     }
 
 
-def _source(request: Request, digest: str, imported: str) -> Schema:
+def _source(request: ApiRequest, digest: str, imported: str) -> Schema:
     form = f"OpenAPI {request.version}" if request.version else "headings and tables"
     return {
         "facts": "fields, enums, defaults, limits, file types and sizes",

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Severity
 from kiejobs.reports.diagnostics.marks import end_of_mark, said_lines
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiejobs.core.diagnostics import Diagnostic
-    from kiejobs.reports.diagnostics.marks import Looked
+    from kiejobs.reports.diagnostics.marks import CheckedFile
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_DATA = str.maketrans(_DATA)
 _IN_PROPERTY = str.maketrans({**_DATA, ":": "%3A", ",": "%2C"})
 
 
-def github_words(looked: Looked, below_root: Callable[[str], str | None]) -> str:
+def github_words(looked: CheckedFile, below_root: Callable[[str], str | None]) -> str:
     """All annotations of a job file. Its own name stands where a problem has no place."""
     return "".join(f"{_command(each, looked, below_root)}\n" for each in looked.problems)
 
 
-def _command(problem: Diagnostic, at: Looked, below_root: Callable[[str], str | None]) -> str:
+def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], str | None]) -> str:
     place = problem.place
     name = place.file if place else at.file
     properties: dict[str, str | int] = {"file": below_root(name) or name}
@@ -46,7 +46,7 @@ def _command(problem: Diagnostic, at: Looked, below_root: Callable[[str], str | 
 
 
 def _property(value: str | int) -> str:
-    return clean(str(value)).translate(_IN_PROPERTY)
+    return sanitize(str(value)).translate(_IN_PROPERTY)
 
 
 def _data(text: str) -> str:

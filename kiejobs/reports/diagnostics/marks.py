@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.diagnostics.text import remarks
-from kiejobs.reports.terminal import clean, shortened
+from kiejobs.reports.terminal import sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _FAR = 1000  # characters that are looked at for the end of a mark
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class CheckedFile:
     """A job file that was looked at, its name as it was typed; `lines` of all files, by name.
 
     `jobs` is how many it makes, None where it is not valid.
@@ -53,6 +53,6 @@ def end_of_mark(place: Place, lines: Mapping[str, Sequence[str]]) -> int | None:
 
 def said_lines(problem: Diagnostic) -> Iterator[str]:
     """What is wrong, then what to do and where else to look, each on one harmless line."""
-    yield shortened(clean(problem.message), _LONGEST)
+    yield shortened(sanitize(problem.message), _LONGEST)
     for kind, text in remarks(problem):
-        yield f"{kind}: {shortened(clean(text), _LONGEST)}"
+        yield f"{kind}: {shortened(sanitize(text), _LONGEST)}"

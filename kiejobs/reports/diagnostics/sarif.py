@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
-    from kiejobs.reports.diagnostics.marks import Looked
+    from kiejobs.reports.diagnostics.marks import CheckedFile
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -31,7 +31,7 @@ _FINGERPRINT = "kiejobs/v1"
 
 
 def sarif_document(
-    looked: Iterable[Looked], below_root: Callable[[str], str | None]
+    looked: Iterable[CheckedFile], below_root: Callable[[str], str | None]
 ) -> dict[str, Json]:
     """One run over all files. Every code is a rule, whether something broke it or not."""
     found = [(at, problem) for at in looked for problem in at.problems]
@@ -78,7 +78,7 @@ class _Results:
         self._below_root = below_root
         self._seen: Counter[str] = Counter()
 
-    def of(self, problem: Diagnostic, at: Looked) -> dict[str, Json]:
+    def of(self, problem: Diagnostic, at: CheckedFile) -> dict[str, Json]:
         place = problem.place or Place(at.file, 1, 1)  # code scanning wants one
         result: dict[str, Json] = {
             "ruleId": problem.code,
@@ -95,7 +95,7 @@ class _Results:
             ]
         return result
 
-    def _location(self, place: Place, at: Looked) -> dict[str, Json]:
+    def _location(self, place: Place, at: CheckedFile) -> dict[str, Json]:
         region = {"startLine": place.line, "startColumn": place.column}
         end = end_of_mark(place, at.lines)
         if end is not None:
@@ -109,7 +109,7 @@ class _Results:
             return {"uri": _reference(place.file)}
         return {"uri": _reference(path), "uriBaseId": _ROOT}
 
-    def _fingerprint(self, problem: Diagnostic, place: Place, at: Looked) -> str:
+    def _fingerprint(self, problem: Diagnostic, place: Place, at: CheckedFile) -> str:
         """The same wherever the line moves to; equal ones in a file are numbered."""
         line = source_line(place, at.lines) or ""
         name = self._below_root(place.file) or place.file

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.diagnostics import Severity
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural, shortened, shortened_left, width
+from kiejobs.reports.terminal import plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -64,14 +64,14 @@ def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
 
 def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint) -> Iterator[str]:
     place = problem.place
-    label = _paint_of(problem, paint)(f"{problem.severity}[{clean(problem.code)}]")
-    where = "" if place is None else f" {clean(str(place))}"
-    yield f"{label}{where}: {paint.bold(shortened(clean(problem.message), _LONGEST))}"
+    label = _paint_of(problem, paint)(f"{problem.severity}[{sanitize(problem.code)}]")
+    where = "" if place is None else f" {sanitize(str(place))}"
+    yield f"{label}{where}: {paint.bold(shortened(sanitize(problem.message), _LONGEST))}"
     margin = " " * (len(str(place.line)) if place else 1)
     if place is not None:
         yield from _excerpt(place, lines.get(place.file, ()), margin, problem, paint)
     for kind, text in remarks(problem):
-        yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {clean(text)}"
+        yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {sanitize(text)}"
 
 
 def _excerpt(
@@ -96,7 +96,7 @@ def _around(line: str, at: int) -> tuple[str, str]:
 
 
 def _shown(text: str) -> str:
-    return clean(text.replace("\t", "    "))
+    return sanitize(text.replace("\t", "    "))
 
 
 def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.terminal import clean, shortened, shortened_left, width
+from kiejobs.reports.terminal import sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,7 +59,7 @@ def with_paths(value: Json, files: Mapping[str, str]) -> Json:
 
 def _line(change: FieldChange, paint: Paint) -> str:
     was, now = both_words(change)
-    return f"{clean(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
+    return f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
 
 
 def _common(was: str, now: str) -> int:
@@ -79,9 +79,9 @@ def _around(text: str, at: int) -> str:
 def _one(value: Json) -> str:
     if value is None:
         return "(absent)"
-    return shortened(clean(json.dumps(value, ensure_ascii=False)), _COLUMNS)
+    return shortened(sanitize(json.dumps(value, ensure_ascii=False)), _COLUMNS)
 
 
 def _spelled(text: str) -> str:
     """As JSON has it, so that a line break or a blank at the end can be seen."""
-    return clean(json.dumps(text, ensure_ascii=False)[1:-1])
+    return sanitize(json.dumps(text, ensure_ascii=False)[1:-1])

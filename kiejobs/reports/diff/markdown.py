@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING
 from kiejobs.reports.diff.fields import both_words
 from kiejobs.reports.diff.groups import EditGroups
 from kiejobs.reports.diff.text import SIGNS, counted, cut, remarks_on
-from kiejobs.reports.markdown import LONG, Room, cell, code, fenced, folded, left_out, marker, table
-from kiejobs.reports.terminal import clean, plural, shortened
+from kiejobs.reports.markdown import (
+    LONG,
+    LimitedText,
+    cell,
+    code,
+    fenced,
+    folded,
+    left_out,
+    marker,
+    table,
+)
+from kiejobs.reports.terminal import plural, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kiejobs.core.plan.request_diff import Edit, Kind
     from kiejobs.reports.diff.groups import FieldEdit, Group
-    from kiejobs.reports.diff.text import Held
+    from kiejobs.reports.diff.text import PolicyHold
 
 _DIFFS = 36_000  # characters for what differs
 _ROWS = 20_000  # for the table
@@ -31,7 +41,7 @@ _LINE = 2_000
 class DiffMarkdown:
     """`add` each edit, then ask for the `text`. `file` is the job file's name below the root."""
 
-    def __init__(self, held: Held, file: str) -> None:
+    def __init__(self, held: PolicyHold, file: str) -> None:
         self._held = held
         self._file = file
         self._groups = EditGroups()
@@ -52,7 +62,7 @@ class DiffMarkdown:
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _differences(self) -> Iterator[str]:
-        room = Room(_DIFFS)
+        room = LimitedText(_DIFFS)
         for group in self._groups.changed:
             room.add("\n".join(_lines(group)))
         room.cut += self._groups.cut
@@ -62,7 +72,7 @@ class DiffMarkdown:
             yield text if text.count("\n") <= LONG else folded(f"What differs: {edits}", text)
 
     def _table(self) -> Iterator[str]:
-        rows = Room(_ROWS)
+        rows = LimitedText(_ROWS)
         for kind in SIGNS:
             for edit in self._groups.of(kind):
                 source = f"<br>from {cell(edit.source, _ADDRESS)}" if edit.source else ""
@@ -73,13 +83,13 @@ class DiffMarkdown:
 
 def _lines(group: Group) -> Iterator[str]:
     for address in group.addresses[:_ADDRESSES]:
-        yield f"@@ {shortened(clean(address), _ADDRESS)} @@"
+        yield f"@@ {shortened(sanitize(address), _ADDRESS)} @@"
     more = len(group.addresses) - _ADDRESSES
     if more > 0:
         yield f"@@ and {more:,} more, in the same words @@"
     for one in group.told:
         was, now = _both(one)
-        name = shortened(clean(one.change.field), _ADDRESS)
+        name = shortened(sanitize(one.change.field), _ADDRESS)
         yield f"- {name}: {shortened(was, _LINE)}"
         yield f"+ {name}: {shortened(now, _LINE)}"
 

@@ -15,7 +15,7 @@ from kiejobs.reports.diff.fields import both_words
 from kiejobs.reports.diff.groups import EditGroups
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural, shortened, shortened_left
+from kiejobs.reports.terminal import plural, sanitize, shortened, shortened_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _ADDRESSES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PolicyHold:
     """What a job file is held against: its name, the revision as it was typed, its commit.
 
     `existed` is false where there was no such file; `problems` are what was wrong with it then.
@@ -48,13 +48,13 @@ class Held:
     @property
     def when(self) -> str:
         """`main (1a2b3c4d5e6f)`, cleaned."""
-        return f"{shortened(clean(self.revision), 60)} ({self.commit[:12]})"
+        return f"{shortened(sanitize(self.revision), 60)} ({self.commit[:12]})"
 
 
 class DiffText:
     """`add` each edit, then ask for the `text`."""
 
-    def __init__(self, held: Held, *, color: bool) -> None:
+    def __init__(self, held: PolicyHold, *, color: bool) -> None:
         self._held = held
         self._paint = Paint(color)
         self._groups = EditGroups()
@@ -68,20 +68,20 @@ class DiffText:
         if groups.cut:
             lines.append(f"     {plural(groups.cut, 'more changed job')}: `--format json` has all")
         for edit in sorted(groups.others, key=lambda edit: list(SIGNS).index(edit.kind)):
-            source = f"  moved from {clean(edit.source)}" if edit.source else ""
-            lines.append(f"  {paint.sign(SIGNS[edit.kind])}  {clean(edit.address)}{source}")
-        head = f"{clean(self._held.campaign)}: {counted(totals)} since {self._held.when}"
+            source = f"  moved from {sanitize(edit.source)}" if edit.source else ""
+            lines.append(f"  {paint.sign(SIGNS[edit.kind])}  {sanitize(edit.address)}{source}")
+        head = f"{sanitize(self._held.campaign)}: {counted(totals)} since {self._held.when}"
         notes = [f"  {line}" for line in remarks_on(self._held, totals)]
         return "\n".join([*lines, *([""] if lines else []), paint.bold(head), *notes]) + "\n"
 
     def _group(self, group: Group) -> Iterator[str]:
         sign = self._paint.sign(SIGNS[group.kind])
         for address in group.addresses[:_ADDRESSES]:
-            yield f"  {sign}  {clean(address)}"
+            yield f"  {sign}  {sanitize(address)}"
         if len(group.addresses) > _ADDRESSES:
             yield f"  {sign}  … and {len(group.addresses) - _ADDRESSES:,} more, in the same words"
         for one in group.told:
-            yield f"       {clean(one.change.field)}: {self._field(one)}"
+            yield f"       {sanitize(one.change.field)}: {self._field(one)}"
 
     def _field(self, one: FieldEdit) -> str:
         if one.pieces is None:
@@ -98,7 +98,7 @@ class DiffText:
 class DiffJson:
     """The document, one edit a line: `begin`, `line` for each edit, `end`."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: PolicyHold) -> None:
         self._held = held
         self._comma = ""
 
@@ -137,7 +137,7 @@ def counted(totals: Mapping[Kind, int]) -> str:
     return ", ".join(told) or "no jobs"
 
 
-def remarks_on(held: Held, totals: Mapping[Kind, int]) -> Iterator[str]:
+def remarks_on(held: PolicyHold, totals: Mapping[Kind, int]) -> Iterator[str]:
     """What a reader must know of the other side."""
     if not held.existed:
         yield "There was no such job file then."
@@ -150,7 +150,7 @@ def remarks_on(held: Held, totals: Mapping[Kind, int]) -> Iterator[str]:
 def cut(pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
     """Signs and cleaned texts; of what is the same only what stands around a change."""
     for at, piece in enumerate(pieces):
-        text = clean(piece.text)
+        text = sanitize(piece.text)
         if piece.sign == "=" and len(text) > 2 * _AROUND:
             before = "" if at == 0 else _beginning(text)
             behind = "" if at == len(pieces) - 1 else _end(text)

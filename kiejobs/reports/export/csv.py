@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.export.provenance import input_files, public
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,4 +85,4 @@ def _cell(value: Json) -> str:
     text = value if isinstance(value, str) else json_text(value, None)
     if text.startswith(_FORMULA):
         text = f"'{text}"
-    return "\n".join(map(clean, text.split("\n")))
+    return "\n".join(map(sanitize, text.split("\n")))

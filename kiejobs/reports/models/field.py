@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.reports.terminal import clean, shortened
+from kiejobs.reports.terminal import sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ _LONGEST = 60  # columns of one value
 
 def kind_words(kind: Json) -> str:
     """A JSON type as people call it."""
-    return _KINDS.get(str(kind), clean(str(kind)))
+    return _KINDS.get(str(kind), sanitize(str(kind)))
 
 
 def value_words(value: Json) -> str:
@@ -39,7 +39,7 @@ def value_words(value: Json) -> str:
     text = (
         value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False)
     )
-    return shortened(clean(text), _LONGEST)
+    return shortened(sanitize(text), _LONGEST)
 
 
 def values_words(values: Iterable[Json], most: int | None = _MANY) -> str:
@@ -104,7 +104,7 @@ def _limits(field: Field) -> Iterator[str]:
     if "multipleOf" in field:
         yield f"in steps of {_number(field['multipleOf'])}"
     if "pattern" in field:
-        yield f"like {clean(field['pattern'])}"
+        yield f"like {sanitize(field['pattern'])}"
 
 
 def _span(least: Any, most: Any, unit: str) -> str:

@@ -15,7 +15,7 @@ from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.models.field import field_words, value_words
 from kiejobs.reports.models.view import notes_of
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, columns, plural
+from kiejobs.reports.terminal import columns, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,9 +36,9 @@ def list_text(models: Sequence[ModelView], *, color: bool = False) -> str:
     rows = [("model", "makes", "as of", "from", "credits")]
     rows += [
         (
-            clean(one.spec.model),
-            clean(one.kind),
-            clean(one.dated or "-"),
+            sanitize(one.spec.model),
+            sanitize(one.kind),
+            sanitize(one.dated or "-"),
             one.origin,
             price_range(one.price),
         )
@@ -58,7 +58,7 @@ def price_range(price: ModelPrice | None) -> str:
         return "unknown"
     known = sorted(line.credits for line in price.lines)
     span = money(known[0]) if known[0] == known[-1] else f"{money(known[0])}-{money(known[-1])}"
-    return f"{span}/{clean(price.unit)}"
+    return f"{span}/{sanitize(price.unit)}"
 
 
 # --- show ------------------------------------------------------------------------------------------
@@ -79,12 +79,12 @@ def show_text(model: ModelView, *, color: bool = False) -> str:
 
 
 def _head(model: ModelView, paint: Paint) -> list[str]:
-    makes = f"{clean(model.kind)} ({clean(model.spec.media_type)}, {clean(model.spec.extension)})"
-    where = "bundled" if model.file is None else f"this project, {clean(model.file)}"
-    facts = [("makes", makes), ("from", where), ("as of", clean(model.dated or "unknown"))]
+    makes = f"{sanitize(model.kind)} ({sanitize(model.spec.media_type)}, {sanitize(model.spec.extension)})"
+    where = "bundled" if model.file is None else f"this project, {sanitize(model.file)}"
+    facts = [("makes", makes), ("from", where), ("as of", sanitize(model.dated or "unknown"))]
     return [
-        clean(model.spec.model),
-        clean(model.title),
+        sanitize(model.spec.model),
+        sanitize(model.title),
         *([""] if model.description else []),
         *_wrapped(model.description, ""),
         "",
@@ -103,7 +103,7 @@ def _field_lines(
     """The field, and those within it."""
     indent = "  " * depth
     gone = " (deprecated)" if field.get("deprecated") is True else ""
-    yield f"{indent}{paint.good(clean(name))}{' *' if needed else ''}{gone}"
+    yield f"{indent}{paint.good(sanitize(name))}{' *' if needed else ''}{gone}"
     default = f"; default {value_words(field['default'])}" if "default" in field else ""
     told = [f"{field_words(field, most=None)}{default}"]
     if field.get("description", "") != field_description(dict(field)):
@@ -132,9 +132,9 @@ def _price(price: ModelPrice | None) -> list[str]:
         [*(_condition(line, name) for name in names), money(line.credits)] for line in price.lines
     ]
     table = columns(rows, right=frozenset({len(names)}))
-    per = f"for each {clean(price.unit)}"
+    per = f"for each {sanitize(price.unit)}"
     if price.quantity is not None:
-        per += f", as many as `{clean(price.quantity)}` says"
+        per += f", as many as `{sanitize(price.quantity)}` says"
     if price.minimum is not None:
         per += f", at least {money(price.minimum)}"
     if price.usd_per_credit is not None:
@@ -149,7 +149,7 @@ def _price(price: ModelPrice | None) -> list[str]:
 def _condition(line: PriceLine, name: str) -> str:
     """What a price line wants of a field."""
     if name in line.when:
-        return clean(line.when[name])
+        return sanitize(line.when[name])
     if name in line.given:
         return "given" if line.given[name] else "not given"
     return "any"
@@ -163,7 +163,7 @@ def _source(source: object) -> str:
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
     """Lines that are as narrow as the deepest field leaves room for."""
     return textwrap.wrap(
-        clean(text),
+        sanitize(text),
         max(WIDE, len(indent) + 40),
         initial_indent=indent if first is None else first,
         subsequent_indent=indent,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural, price_text
+from kiejobs.reports.terminal import plural, price_text, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def drift_text(differences: Sequence[Drift], *, color: bool = False) -> str:
 
 
 def _lines(differences: Sequence[Drift]) -> Iterator[str]:
-    yield from (f"  {clean(one.address)}: {_words(one)}" for one in differences[:_MOST])
+    yield from (f"  {sanitize(one.address)}: {_words(one)}" for one in differences[:_MOST])
     if len(differences) > _MOST:
         yield f"  and {len(differences) - _MOST:,} more"
 

@@ -20,7 +20,7 @@ from kiejobs.reports.documents import (
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.plan.prices import price_entry, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
-from kiejobs.reports.terminal import clean, columns, moment, price_text, quoted, shortened
+from kiejobs.reports.terminal import columns, moment, price_text, quoted, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,14 +62,14 @@ _FREE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ExplainContext:
     """What is known beside the plan's line: the local files that the request points at, its price."""
 
     inputs: Sequence[LocalFile] = ()
     price: AgedPrice | None = None
 
 
-NOTHING = Beside()
+NOTHING = ExplainContext()
 
 
 def explain_text(
@@ -80,12 +80,12 @@ def explain_text(
     color: bool = False,
     file: str | None = None,
     flag: str = "",
-    beside: Beside = NOTHING,
+    beside: ExplainContext = NOTHING,
 ) -> str:
     """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
     paint = Paint(color)
     told, commands = _next(change, file, flag)
-    lines = [paint.bold(clean(change.address)), *_why(change, diff, paint), "", told]
+    lines = [paint.bold(sanitize(change.address)), *_why(change, diff, paint), "", told]
     lines += [f"    {command}" for command in commands]
     lines += [
         "",
@@ -104,7 +104,7 @@ def explain_document(
     *,
     file: str | None = None,
     flag: str = "",
-    beside: Beside = NOTHING,
+    beside: ExplainContext = NOTHING,
 ) -> dict[str, Json]:
     told, commands = _next(change, file, flag)
     return {
@@ -132,9 +132,9 @@ def _words(change: Change) -> str:
 
 
 def _why(change: Change, diff: Sequence[FieldChange], paint: Paint) -> Iterator[str]:
-    yield f"  {paint.sign(change.sign)} {clean(change.reason)}: {clean(_words(change))}"
+    yield f"  {paint.sign(change.sign)} {sanitize(change.reason)}: {sanitize(_words(change))}"
     if change.detail:
-        yield f"    {paint.dim(shortened(clean(change.detail), _LONGEST))}"
+        yield f"    {paint.dim(shortened(sanitize(change.detail), _LONGEST))}"
     yield from (f"    {line}" for line in diff_lines(diff, paint))
 
 
@@ -173,8 +173,8 @@ def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
 
 def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
     rows = [
-        ("fingerprint", clean(change.fingerprint)),
-        ("model", clean(change.model)),
+        ("fingerprint", sanitize(change.fingerprint)),
+        ("model", sanitize(change.model)),
         ("take", str(change.take)),
         *_price(change, aged),
     ]
@@ -185,12 +185,12 @@ def _price(change: Change, aged: AgedPrice | None) -> Iterator[tuple[str, str]]:
     if aged is not None:
         yield "price", f"{price_text(change.price)}; {prices_words([aged])}"
         if aged.price is not None and aged.price.note:
-            yield "", shortened(clean(aged.price.note), _LONGEST)
+            yield "", shortened(sanitize(aged.price.note), _LONGEST)
 
 
 def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:
     """What the request's local files are, by their bytes."""
-    rows = [(clean(file.path), f"{file.ref[:19]}  {_look(file)}") for file in files]
+    rows = [(sanitize(file.path), f"{file.ref[:19]}  {_look(file)}") for file in files]
     if rows:
         yield ""
         yield "  local files:"
@@ -199,7 +199,7 @@ def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:
 
 def _look(file: LocalFile) -> str:
     pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
-    return f"{clean(file.media_type)}, {pixels}{file.bytes:,} bytes"
+    return f"{sanitize(file.media_type)}, {pixels}{file.bytes:,} bytes"
 
 
 def _bought(change: Change, history: Sequence[Attempt]) -> list[Attempt]:
@@ -220,14 +220,14 @@ def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Itera
 def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     state = paint.state(state_words(attempt.state or "not made"))
     paid = "" if attempt.charged is None else f", {price_text(attempt.charged)}"
-    task = f", task {clean(attempt.task_id)}" if attempt.task_id else ""
+    task = f", task {sanitize(attempt.task_id)}" if attempt.task_id else ""
     yield f"{moment(attempt.times.get('reserved'))}  {state}{paid}{task}"
     same = ", the same as now" if attempt.key == (change.fingerprint, change.take) else ""
-    name = "" if attempt.address == change.address else f"; as {clean(attempt.address)}"
-    request = f"request {clean(attempt.reserved.fingerprint[:12])}{same}"
-    yield paint.dim(f"  {request}; run {clean(attempt.run_id)}{name}")
+    name = "" if attempt.address == change.address else f"; as {sanitize(attempt.address)}"
+    request = f"request {sanitize(attempt.reserved.fingerprint[:12])}{same}"
+    yield paint.dim(f"  {request}; run {sanitize(attempt.run_id)}{name}")
     if attempt.failure is not None:
         code = f"{attempt.failure.code}: " if attempt.failure.code else ""
-        said = clean(f"{code}{attempt.failure.message}")
+        said = sanitize(f"{code}{attempt.failure.message}")
         yield paint.dim(f"  {shortened(said, _LONGEST)}")
-    yield from (paint.dim(f"  {clean(file.path)}") for file in attempt.files)
+    yield from (paint.dim(f"  {sanitize(file.path)}") for file in attempt.files)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.urls import bare
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
 
 def locked_text(path: str, lock: Lock, *, written: bool) -> str:
     """What is in the lock, and what is not."""
-    said = f"{'wrote' if written else 'unchanged:'} {clean(path)}: {_content(lock)}"
+    said = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {_content(lock)}"
     open_ = [name for name, asset in lock.images.items() if asset is None]
     if open_:
         said += f"\n{plural(len(open_), 'image')} not fetched; --check-assets locks the bytes too"
@@ -53,7 +53,7 @@ def _content(lock: Lock) -> str:
 
 def _lines(lead: str, found: Sequence[str], *, color: bool) -> str:
     paint = Paint(color)
-    lines = [f"{paint.error(lead)}: {clean(line)}" for line in found[:_MOST]]
+    lines = [f"{paint.error(lead)}: {sanitize(line)}" for line in found[:_MOST]]
     if len(found) > _MOST:
         lines.append(f"... and {len(found) - _MOST:,} more")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff.fields import both_words
 from kiejobs.reports.markdown import (
     LONG,
-    Room,
+    LimitedText,
     cell,
     code,
     fenced,
@@ -26,7 +26,14 @@ from kiejobs.reports.markdown import (
 from kiejobs.reports.plan.policy import breaches_text
 from kiejobs.reports.plan.prices import needs_a_look, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
-from kiejobs.reports.terminal import REHEARSED, clean, credits_text, plural, price_text, shortened
+from kiejobs.reports.terminal import (
+    REHEARSED,
+    credits_text,
+    plural,
+    price_text,
+    sanitize,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,11 +75,11 @@ class PlanMarkdown:
         self._campaign = campaign
         self._file = file
         self._usd = usd_per_credit
-        self._flag = clean(flag)
+        self._flag = sanitize(flag)
         self._rehearsal = rehearsal
         self._reasons: Counter[str] = Counter()
-        self._rows = Room(_ROWS)
-        self._diffs = Room(_DIFFS)
+        self._rows = LimitedText(_ROWS)
+        self._diffs = LimitedText(_DIFFS)
         self._doubts: list[Attempt] = []
 
     def add(self, change: Change, diff: Sequence[FieldChange] = ()) -> None:
@@ -191,9 +198,9 @@ class PlanMarkdown:
     def _in_doubt(self, totals: PlanTotals) -> Iterator[str]:
         if not self._doubts:
             return
-        room = Room(_DOUBTS)
+        room = LimitedText(_DOUBTS)
         for step in doubt_steps(self._doubts, self._flag):
-            heading = shortened(f"# {clean(step.address or '')}: {step.message}", _ADDRESS * 2)
+            heading = shortened(f"# {sanitize(step.address or '')}: {step.message}", _ADDRESS * 2)
             room.add("\n".join([heading, *step.commands]))
         more = totals.in_doubt - len(room.kept)
         status = code(f"kiejobs status{self._flag}")
@@ -206,7 +213,7 @@ class PlanMarkdown:
 
 def _broken(breaches: Sequence[Breach]) -> Iterator[str]:
     if breaches:
-        room = Room(_BROKEN)
+        room = LimitedText(_BROKEN)
         for line in breaches_text(breaches).split("\n"):
             room.add(shortened(line, _ADDRESS * 2))
         told = fenced(room.kept, "text") + left_out(room, "rule")
@@ -221,9 +228,9 @@ def _row(change: Change, reason: str, source: str) -> str:
 
 
 def _diff_lines(change: Change, diff: Sequence[FieldChange]) -> Iterator[str]:
-    yield f"@@ {shortened(clean(change.address), _ADDRESS)} @@"
+    yield f"@@ {shortened(sanitize(change.address), _ADDRESS)} @@"
     for field in diff:
-        name = shortened(clean(field.field), _DETAIL)
+        name = shortened(sanitize(field.field), _DETAIL)
         was, now = both_words(field)
         yield f"- {name}: {was}"
         yield f"+ {name}: {now}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.markdown import code
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _MANY = 10
 
 def own_schemas_text(own: Mapping[str, bool]) -> str:
     """Empty where there are none."""
-    return f"schemas of this project: {_listed(own, clean)}\n" if own else ""
+    return f"schemas of this project: {_listed(own, sanitize)}\n" if own else ""
 
 
 def own_schemas_markdown(own: Mapping[str, bool]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, plural
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ def breaches_text(breaches: Sequence[Breach], *, color: bool = False) -> str:
     """One line for each rule that is broken, with the place where it stands."""
     paint = Paint(color)
     return "\n".join(
-        f"{paint.error('policy ' + breach.rule)} ({clean(str(breach.place))}): "
-        f"{clean(breach.message)}{_whom(breach)}"
+        f"{paint.error('policy ' + breach.rule)} ({sanitize(str(breach.place))}): "
+        f"{sanitize(breach.message)}{_whom(breach)}"
         for breach in breaches
     )
 
@@ -39,6 +39,6 @@ def policy_detail(policy: Policy) -> str:
 def _whom(breach: Breach) -> str:
     if not breach.count:
         return ""
-    example = clean(breach.example or "")
+    example = sanitize(breach.example or "")
     many = f"{plural(breach.count, 'job')}, e.g. " if breach.count > 1 else ""
     return f" ({many}{example})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.core.prices.age import OLD_AFTER
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,17 +53,17 @@ def _tables(aged: Sequence[AgedPrice]) -> Iterator[str]:
     for file, known in dates.items():
         first, last = min(known), max(known)
         told = first if first == last else f"{first} to {last}"
-        yield f"{clean(file)}, {clean(told)}"
+        yield f"{sanitize(file)}, {sanitize(told)}"
 
 
 def _old(aged: Sequence[AgedPrice]) -> Iterator[str]:
-    old = [f"{clean(one.model)} ({one.price.date})" for one in aged if one.old and one.price]
+    old = [f"{sanitize(one.model)} ({one.price.date})" for one in aged if one.old and one.price]
     if old:
         yield f"older than {OLD_AFTER} days: {_some(old)}"
 
 
 def _missing(aged: Sequence[AgedPrice]) -> Iterator[str]:
-    missing = [clean(one.model) for one in aged if one.price is None]
+    missing = [sanitize(one.model) for one in aged if one.price is None]
     if missing:
         yield f"none for {_some(missing)}"
 

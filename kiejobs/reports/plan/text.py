@@ -17,11 +17,11 @@ from kiejobs.reports.paint import Paint
 from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
 from kiejobs.reports.terminal import (
     REHEARSED,
-    clean,
     credits_text,
     pad,
     plural,
     price_text,
+    sanitize,
     shortened,
 )
 
@@ -74,8 +74,8 @@ class PlanText:
             self._held[change.reason] += 1
         reason, _, source = change.reason.partition(" ")
         first = (
-            f"  {self._paint.sign(change.sign)}  {pad(clean(change.address), self._width)}  "
-            f"{pad(clean(reason), _REASON)}  {self._credits(change)}"
+            f"  {self._paint.sign(change.sign)}  {pad(sanitize(change.address), self._width)}  "
+            f"{pad(sanitize(reason), _REASON)}  {self._credits(change)}"
         ).rstrip()
         below = [*diff_lines(diff, self._paint), *self._detail(change, source)]
         return "\n".join([first, *(f"       {line}" for line in below)])
@@ -86,7 +86,7 @@ class PlanText:
         """The sums in words, what to beware of, and the digest that names what would be bought."""
         counts = "; ".join(self._counts(totals)) or "no jobs"
         buys = totals.actions[Action.SUBMIT] > 0
-        headline = f"{clean(campaign)}: {counts}{self._and_so(buys=buys)}"
+        headline = f"{sanitize(campaign)}: {counts}{self._and_so(buys=buys)}"
         warnings = self._warnings(totals, budget_left)
         digest = [self._paint.dim(f"digest: {totals.digest}")] if buys else []
         prices = self._price_line() if buys else []
@@ -111,7 +111,7 @@ class PlanText:
 
     def _detail(self, change: Change, source: str) -> list[str]:
         words = ", ".join(filter(None, (source and f"from {source}", change.detail)))
-        return [self._paint.dim(shortened(clean(words), _DETAIL))] if words else []
+        return [self._paint.dim(shortened(sanitize(words), _DETAIL))] if words else []
 
     def _counts(self, totals: PlanTotals) -> Iterator[str]:
         count = totals.actions

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 from kiejobs.ports import Progress
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.progress.tally import QuietStream, Tally
-from kiejobs.reports.terminal import clean, pad, shortened
+from kiejobs.reports.terminal import pad, sanitize, shortened
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,20 +71,20 @@ class LineProgress:
     def job(self, address: str, state: str, note: str | None = None) -> None:
         self._tally.move(address, state)
         if note:
-            said = self._paint.dim(shortened(clean(note), _LONGEST))
+            said = self._paint.dim(shortened(sanitize(note), _LONGEST))
             self._tell(f"{self._line(address, state)}  {said}", (address, state, note))
         elif state not in _PASSING and not self._told[address, state]:
             self._tell(self._line(address, state), (address, state))
 
     def note(self, message: str) -> None:
-        self._tell(clean(message), (message,))
+        self._tell(sanitize(message), (message,))
 
     def _line(self, address: str, state: str) -> str:
-        words = state_words(clean(state))
+        words = state_words(sanitize(state))
         total = str(self._tally.total)
         done = f"[{self._tally.settled:{len(total)}}/{total}]"
         blanks = pad("", _STATE - len(words))
-        return f"{done} {self._paint.state(words)}{blanks}  {clean(address)}"
+        return f"{done} {self._paint.state(words)}{blanks}  {sanitize(address)}"
 
     def _tell(self, line: str, what: tuple[str, ...]) -> None:
         self._told[what] += 1

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kiejobs.reports.paint import state_words
 from kiejobs.reports.progress.tally import QuietStream, Tally
-from kiejobs.reports.terminal import clean, shortened
+from kiejobs.reports.terminal import sanitize, shortened
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -85,7 +85,7 @@ class LiveProgress:
     def note(self, message: str) -> None:
         if message not in self._notes:
             self._notes.add(message)
-            self._console.print(Text(clean(message), style="bold"))
+            self._console.print(Text(sanitize(message), style="bold"))
 
     def _tell(self, event: Text) -> None:
         if event not in self._events:
@@ -102,12 +102,12 @@ class LiveProgress:
 
 
 def _event(address: str, state: str, note: str) -> Text:
-    words = state_words(clean(state))
+    words = state_words(sanitize(state))
     event = Text(no_wrap=True, overflow="ellipsis")
     event.append(f"{words:13}", style=_STYLES.get(words, "cyan"))
-    event.append(f"  {clean(address)}")
+    event.append(f"  {sanitize(address)}")
     if note:
-        event.append(f"  {shortened(clean(note), _LONGEST)}", style="dim")
+        event.append(f"  {shortened(sanitize(note), _LONGEST)}", style="dim")
     return event
 
 
@@ -122,6 +122,6 @@ def _bar(done: int, total: int, seconds: float) -> Table:
 def _counts(counts: list[tuple[str, int]]) -> Text:
     parts = []
     for state, count in sorted(counts):
-        words = state_words(clean(state))
+        words = state_words(sanitize(state))
         parts.append(Text(f"{count:,} {words}", style=_STYLES.get(words, "cyan")))
     return Text(", ").join(parts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import clean, pad, plural, width
+from kiejobs.reports.terminal import pad, plural, sanitize, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,13 +51,15 @@ class Ruling:
 
 def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
     paint = Paint(color)
-    wide = max((width(clean(check.name)) for check in checks), default=0)
+    wide = max((width(sanitize(check.name)) for check in checks), default=0)
     lines = []
     for check in checks:
         sign = paint.good("ok  ") if check.ok else paint.error("FAIL")
-        lines.append(f"{sign}  {pad(clean(check.name), wide)}  {clean(check.detail)}".rstrip())
+        lines.append(
+            f"{sign}  {pad(sanitize(check.name), wide)}  {sanitize(check.detail)}".rstrip()
+        )
         if check.hint and not check.ok:
-            lines.append(f"      {paint.bold('help')}: {clean(check.hint)}")
+            lines.append(f"      {paint.bold('help')}: {sanitize(check.hint)}")
     failed = sum(not check.ok for check in checks)
     end = paint.error(f"{plural(failed, 'check')} failed") if failed else paint.good("all is well")
     return "\n".join([*lines, "", end])
@@ -77,7 +79,9 @@ def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bo
     lines = []
     for damage in found:
         line = "" if damage.line is None else f":{damage.line}"
-        lines.append(f"{paint.error('error')} {clean(damage.file)}{line}: {clean(damage.message)}")
+        lines.append(
+            f"{paint.error('error')} {sanitize(damage.file)}{line}: {sanitize(damage.message)}"
+        )
     seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
     if found:
         end = paint.error(f"{plural(len(found), 'problem')} in {seen}")
@@ -100,12 +104,12 @@ def ruling_text(ruling: Ruling, *, color: bool = False, flag: str = "") -> str:
     """What was ruled and why, and what follows; `flag` is added to commands that are shown."""
     paint = Paint(color)
     if ruling.ruling == "task":
-        ruled = f"is task {clean(ruling.task_id or '')}"
+        ruled = f"is task {sanitize(ruling.task_id or '')}"
         follows = f"bring its files home with `kiejobs collect{flag}`"
     else:
         ruled = "is lost: nothing was made of it"
         follows = "the next run buys it again"
-    return f"{paint.bold(clean(ruling.address))} {ruled}\n  {clean(ruling.evidence)}\n  {follows}"
+    return f"{paint.bold(sanitize(ruling.address))} {ruled}\n  {sanitize(ruling.evidence)}\n  {follows}"
 
 
 def ruling_document(ruling: Ruling) -> dict[str, Json]:

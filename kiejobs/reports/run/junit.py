@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 
 from kiejobs.reports.paint import state_words
 from kiejobs.reports.run.price_drift import drift_words
-from kiejobs.reports.run.view import Standing
-from kiejobs.reports.terminal import clean
+from kiejobs.reports.run.view import JobStatus
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 _FORBIDDEN = re.compile("[\ufffe\uffff]")
 
 _KINDS = {
-    Standing.FAILED: "failure",
-    Standing.REJECTED: "failure",
-    Standing.IN_DOUBT: "error",
-    Standing.NOT_COLLECTED: "error",
-    Standing.GONE: "error",
-    Standing.RUNNING: "skipped",
-    Standing.SUBMITTED: "skipped",
-    Standing.RESERVED: "skipped",
-    Standing.UNSENT: "skipped",
-    Standing.LOST: "skipped",
+    JobStatus.FAILED: "failure",
+    JobStatus.REJECTED: "failure",
+    JobStatus.IN_DOUBT: "error",
+    JobStatus.NOT_COLLECTED: "error",
+    JobStatus.GONE: "error",
+    JobStatus.RUNNING: "skipped",
+    JobStatus.SUBMITTED: "skipped",
+    JobStatus.RESERVED: "skipped",
+    JobStatus.UNSENT: "skipped",
+    JobStatus.LOST: "skipped",
 }
 
 
@@ -111,4 +111,4 @@ def _seconds(times: Mapping[str, Json]) -> float:
 
 def _xml(text: str) -> str:
     """Spelled out as on a terminal, since logs of CI servers end up on one; line breaks stay."""
-    return "\n".join(_FORBIDDEN.sub("\ufffd", clean(line)) for line in text.split("\n"))
+    return "\n".join(_FORBIDDEN.sub("\ufffd", sanitize(line)) for line in text.split("\n"))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.markdown import Room, cell, code, fenced, marker, table
+from kiejobs.reports.markdown import LimitedText, cell, code, fenced, marker, table
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.run.next_steps import step_lines, steps_after
 from kiejobs.reports.run.text import bought_words, totals_words
-from kiejobs.reports.run.view import Standing
+from kiejobs.reports.run.view import JobStatus
 from kiejobs.reports.terminal import REHEARSED, credits_text, shortened
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _CELL = 200
 _LINE = 400
 
 _SIGNS = {
-    Standing.SUCCEEDED: "\u2705",
-    Standing.FAILED: "\u274c",
-    Standing.REJECTED: "\u274c",
-    Standing.GONE: "\u274c",
-    Standing.IN_DOUBT: "\u2753",
+    JobStatus.SUCCEEDED: "\u2705",
+    JobStatus.FAILED: "\u274c",
+    JobStatus.REJECTED: "\u274c",
+    JobStatus.GONE: "\u274c",
+    JobStatus.IN_DOUBT: "\u2753",
 }
 _OTHER = "\u23f3"
 
@@ -52,10 +52,10 @@ def report_markdown(view: RunView) -> str:
 
 
 def _table(view: RunView) -> Iterator[str]:
-    jobs = sorted(view.jobs, key=lambda job: job.standing is Standing.SUCCEEDED)
+    jobs = sorted(view.jobs, key=lambda job: job.standing is JobStatus.SUCCEEDED)
     if not jobs:
         return
-    rows = Room(_ROWS)
+    rows = LimitedText(_ROWS)
     for job in jobs:
         rows.add(_row(job))
     head = (" ", "job", "state", "credits", "task, files")
@@ -73,7 +73,7 @@ def _row(job: JobView) -> str:
 
 def _steps(view: RunView) -> Iterator[str]:
     lines = list(step_lines(steps_after(view), Paint(color=False)))
-    room = Room(_STEPS)
+    room = LimitedText(_STEPS)
     for line in lines[1:]:  # the first is blank
         room.add(shortened(line, _LINE))
     if room.kept:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.paint import Paint
 from kiejobs.reports.run.price_drift import drift_cure
-from kiejobs.reports.run.view import Standing
-from kiejobs.reports.terminal import clean, moment, plural, price_text, quoted, shortened
+from kiejobs.reports.run.view import JobStatus
+from kiejobs.reports.terminal import moment, plural, price_text, quoted, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,7 +66,7 @@ class Step:
 def steps_after(view: RunView) -> list[Step]:
     """What a run leaves to do: doubts first, since they may have cost something."""
     jobs = view.jobs
-    doubts = [job for job in jobs if job.standing is Standing.IN_DOUBT]
+    doubts = [job for job in jobs if job.standing is JobStatus.IN_DOUBT]
     steps = [_doubt_of(job, view.flag) for job in doubts]
     counts = Counter(job.standing for job in jobs)
     if view.stopped is not None:
@@ -107,7 +107,7 @@ def doubt_step(
     flag: str,
 ) -> Step:
     """Both ways out of one doubt."""
-    why = shortened(clean(said or "the answer is unknown"), _LONGEST)
+    why = shortened(sanitize(said or "the answer is unknown"), _LONGEST)
     message = f"sent {moment(since)}, may have cost {price_text(credits_at_stake)}: {why}"
     command = f"kiejobs resolve {quoted(address)}"
     commands = (f"{command} --task TASK_ID{flag}", f"{command} --lost{flag}")
@@ -120,7 +120,7 @@ def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     if doubts:
         yield from ("", *_how_to_rule(paint))
         for step in doubts:
-            yield from (f"  {clean(step.address or '')}", f"    {step.message}")
+            yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
             yield from (f"    {command}" for command in step.commands)
     for step in steps:
         if step.reason != "in_doubt":
@@ -146,22 +146,22 @@ def _doubt_of(job: JobView, flag: str) -> Step:
     )
 
 
-def _stopped(stopped: tuple[str, str], counts: Counter[Standing], view: RunView) -> Step:
+def _stopped(stopped: tuple[str, str], counts: Counter[JobStatus], view: RunView) -> Step:
     reason, why = stopped
     if reason == "interrupted":
         return _interrupted(counts, view)
-    said = f": {shortened(clean(why), _LONGEST)}" if why else ""
-    unsent = counts[Standing.UNSENT]
+    said = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
+    unsent = counts[JobStatus.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
-    message = f"{clean(reason)}{said}.{left} {cure}"
+    message = f"{sanitize(reason)}{said}.{left} {cure}"
     return Step("stopped", message, (_again(view),), title="Stopped")
 
 
-def _interrupted(counts: Counter[Standing], view: RunView) -> Step:
+def _interrupted(counts: Counter[JobStatus], view: RunView) -> Step:
     """What is left. Doubts wait for rulings, which are told by themselves, and not for another run."""
     left = list(_left(counts))
-    doubts = [f"{_are(counts[Standing.IN_DOUBT])} in doubt"] if counts[Standing.IN_DOUBT] else []
+    doubts = [f"{_are(counts[JobStatus.IN_DOUBT])} in doubt"] if counts[JobStatus.IN_DOUBT] else []
     if not left and not doubts:
         return Step("stopped", "Interrupted; all that was bought is here.")
     message = f"Interrupted; {', '.join([*left, *doubts])}."
@@ -170,35 +170,35 @@ def _interrupted(counts: Counter[Standing], view: RunView) -> Step:
     return Step("stopped", f"{message} {_GO_ON}", (_again(view),))
 
 
-def _left(counts: Counter[Standing]) -> Iterator[str]:
-    if counts[Standing.UNSENT]:
-        yield f"{_were(counts[Standing.UNSENT])} not bought"
-    if at_api := counts[Standing.RUNNING] + counts[Standing.SUBMITTED]:
+def _left(counts: Counter[JobStatus]) -> Iterator[str]:
+    if counts[JobStatus.UNSENT]:
+        yield f"{_were(counts[JobStatus.UNSENT])} not bought"
+    if at_api := counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED]:
         yield f"{_are(at_api)} still at the API"
-    if counts[Standing.NOT_COLLECTED]:
-        yield f"{_are(counts[Standing.NOT_COLLECTED])} not collected"
+    if counts[JobStatus.NOT_COLLECTED]:
+        yield f"{_are(counts[JobStatus.NOT_COLLECTED])} not collected"
 
 
-def _by_standing(count: Counter[Standing], view: RunView) -> Iterator[Step]:
+def _by_standing(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     collect = (f"kiejobs collect{view.flag}",)
-    if at_api := count[Standing.RUNNING] + count[Standing.SUBMITTED]:
+    if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
         message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
         yield Step("running", message, collect, title="Not here yet")
-    if count[Standing.NOT_COLLECTED]:
-        jobs = _are(count[Standing.NOT_COLLECTED])
+    if count[JobStatus.NOT_COLLECTED]:
+        jobs = _are(count[JobStatus.NOT_COLLECTED])
         message = f"{jobs} bought and made, but the files are not here; try again with"
         yield Step("not_collected", message, collect, title="Not collected")
-    if count[Standing.GONE]:
-        jobs = _are(count[Standing.GONE])
+    if count[JobStatus.GONE]:
+        jobs = _are(count[JobStatus.GONE])
         message = f"{jobs} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
         again = f"{_run(view)} --retry gone"
         yield Step("gone", message, (*collect, again), title="Gone")
-    failed = count[Standing.FAILED] + count[Standing.REJECTED]
+    failed = count[JobStatus.FAILED] + count[JobStatus.REJECTED]
     if failed:
         message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
         yield Step("failed", message, (f"{_run(view)} --retry failed",), title="Failed")
-    if count[Standing.UNSENT] and view.stopped is None:
-        message = f"{_were(count[Standing.UNSENT])} not bought. {_GO_ON}"
+    if count[JobStatus.UNSENT] and view.stopped is None:
+        message = f"{_were(count[JobStatus.UNSENT])} not bought. {_GO_ON}"
         yield Step("not_submitted", message, (_run(view),), title="Not submitted")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
 from kiejobs.core.prices.table import FILE
-from kiejobs.reports.terminal import clean, credits_text, plural, price_text
+from kiejobs.reports.terminal import credits_text, plural, price_text, sanitize
 
 if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
@@ -21,7 +21,7 @@ def drift_words(drift: PriceDrift) -> str:
     charged, planned = price_text(drift.charged), credits_text(drift.planned)
     percent = "" if drift.percent is None else f" ({_signed(drift)} %)"
     jobs = f"{plural(drift.jobs, 'job')} of {drift.compared:,}"
-    return f"{clean(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
+    return f"{sanitize(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
 
 
 def drift_cure(drift: PriceDrift) -> str:

@@ -16,7 +16,15 @@ from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.run.next_steps import doubt_steps, drift_steps, step_lines
 from kiejobs.reports.run.price_drift import drift_entry
-from kiejobs.reports.terminal import REHEARSED, clean, columns, moment, plural, price_text, quoted
+from kiejobs.reports.terminal import (
+    REHEARSED,
+    columns,
+    moment,
+    plural,
+    price_text,
+    quoted,
+    sanitize,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -118,12 +126,14 @@ def status_document(view: StatusView) -> dict[str, Json]:
 
 
 def _title(view: StatusView) -> str:
-    of = f"{clean(view.campaign)}: " if view.campaign else ""
-    where = f" at {clean(view.origin)}"
+    of = f"{sanitize(view.campaign)}: " if view.campaign else ""
+    where = f" at {sanitize(view.origin)}"
     if not view.runs:
         return f"{of}no runs yet{where}: nothing was bought"
-    at_work = f"; {clean(view.live_run)} is at work now" if view.live_run else ""
-    return f"{of}{plural(len(view.runs), 'run')}{where}, the last {clean(view.runs[-1])}{at_work}"
+    at_work = f"; {sanitize(view.live_run)} is at work now" if view.live_run else ""
+    return (
+        f"{of}{plural(len(view.runs), 'run')}{where}, the last {sanitize(view.runs[-1])}{at_work}"
+    )
 
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
@@ -156,8 +166,8 @@ def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator
     yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
     rows = [
         (
-            clean(line.attempt.address),
-            clean(line.attempt.task_id or ""),
+            sanitize(line.attempt.address),
+            sanitize(line.attempt.task_id or ""),
             f"by {moment(f'{line.end:%Y-%m-%dT%H:%M:%SZ}')}",
             "may be gone by older pages of the vendor, which say 24 hours"
             if line.may_be_gone
@@ -186,10 +196,10 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     """Each claim that was not taken, and how to end it."""
     yield f"{paint.loud('Conflict')}: a callback claimed a task that was not taken; look at it, then rule."
     for attempt in view.conflicts:
-        yield f"  {clean(attempt.address)}"
+        yield f"  {sanitize(attempt.address)}"
         for conflict in attempt.conflicts:
-            yield f"    task {clean(conflict.task_id)}, {moment(conflict.at)}: {clean(conflict.why)}"
-        ruling = "--lost" if attempt.task_id is None else f"--task {clean(attempt.task_id)}"
+            yield f"    task {sanitize(conflict.task_id)}, {moment(conflict.at)}: {sanitize(conflict.why)}"
+        ruling = "--lost" if attempt.task_id is None else f"--task {sanitize(attempt.task_id)}"
         if attempt.state is not State.IN_DOUBT:  # whose two ways out are told below
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
@@ -202,7 +212,7 @@ def _not_collected(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
 
 def _tasks(attempts: Sequence[Attempt], since: str) -> Iterator[str]:
     rows = [
-        (clean(a.address), clean(a.task_id or ""), f"since {moment(a.times.get(since))}")
+        (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}")
         for a in attempts
     ]
     yield from (f"  {line}" for line in columns(rows))

@@ -14,14 +14,14 @@ from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.run.next_steps import step_lines, steps_after
 from kiejobs.reports.run.price_drift import drift_entry
-from kiejobs.reports.run.view import Standing, price_of
+from kiejobs.reports.run.view import JobStatus, price_of
 from kiejobs.reports.terminal import (
     REHEARSED,
-    clean,
     credits_text,
     pad,
     plural,
     price_text,
+    sanitize,
     shortened,
     width,
 )
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _STATE = 13  # columns: as wide as `not submitted`
 _CREDITS = 7
 _LONGEST = 160
-_HELD = frozenset({Standing.RUNNING, Standing.SUBMITTED, Standing.RESERVED})
+_HELD = frozenset({JobStatus.RUNNING, JobStatus.SUBMITTED, JobStatus.RESERVED})
 
 
 def report_text(view: RunView, *, color: bool = False) -> str:
@@ -68,10 +68,10 @@ def report_document(view: RunView) -> dict[str, Json]:
 def totals_words(jobs: Sequence[JobView]) -> str:
     """How many jobs stand how, and what is charged, held and in doubt."""
     counts = Counter(job.standing for job in jobs)
-    parts = [f"{counts[s]:,} {state_words(s)}" for s in Standing if counts[s]]
+    parts = [f"{counts[s]:,} {state_words(s)}" for s in JobStatus if counts[s]]
     money_ = [_charged(jobs)]
     open_ = [job.planned for job in jobs if job.standing in _HELD]
-    doubted = [job.planned for job in jobs if job.standing is Standing.IN_DOUBT]
+    doubted = [job.planned for job in jobs if job.standing is JobStatus.IN_DOUBT]
     if open_:
         money_.append(f"{_sum(open_)} held by what is at the API")
     if doubted:
@@ -96,21 +96,21 @@ def bought_words(view: RunView) -> Iterator[str]:
 
 def _title(view: RunView) -> str:
     campaign = view.manifest["campaign"]
-    of = f" of {clean(campaign)}" if campaign else ""
+    of = f" of {sanitize(campaign)}" if campaign else ""
     mark = REHEARSED if view.rehearsal else ""
-    return f"run {clean(view.manifest['run_id'])}{of}{mark}"
+    return f"run {sanitize(view.manifest['run_id'])}{of}{mark}"
 
 
 def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
     if not jobs:
         yield "  no jobs"
         return
-    wide = max(len("address"), *(width(clean(job.address)) for job in jobs))
+    wide = max(len("address"), *(width(sanitize(job.address)) for job in jobs))
     yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
     for job in jobs:
         state = state_words(job.standing)
         padding = " " * (_STATE - len(state))
-        address = pad(clean(job.address), wide)
+        address = pad(sanitize(job.address), wide)
         yield f"  {paint.state(state)}{padding}  {address}  {_credits(job)}".rstrip()
         yield from (f"{' ' * (_STATE + 4)}{paint.dim(line)}" for line in _below(job))
 
@@ -119,7 +119,7 @@ def _credits(job: JobView) -> str:
     """What was charged; in parentheses what it was to cost, where nothing is known to be charged."""
     if job.charged is not None:
         return pad(credits_text(job.charged), _CREDITS, right=True)
-    if job.standing in {Standing.UNSENT, Standing.REJECTED, Standing.LOST}:
+    if job.standing in {JobStatus.UNSENT, JobStatus.REJECTED, JobStatus.LOST}:
         return ""
     return pad(f"({credits_text(job.planned)})", _CREDITS + 1, right=True)
 
@@ -131,7 +131,7 @@ def _below(job: JobView) -> Iterator[str]:
     words = [job.job["task_id"] or "", *came[:1]]
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
-            yield shortened(clean(text), _LONGEST)
+            yield shortened(sanitize(text), _LONGEST)
 
 
 def _charged(jobs: Sequence[JobView]) -> str:
@@ -147,8 +147,8 @@ def _charged(jobs: Sequence[JobView]) -> str:
 def _places(view: RunView) -> Iterator[str]:
     """Where the videos are, and what to keep."""
     files = any(job.job["files"] for job in view.jobs)
-    parts = [f"files in {clean(view.outputs)}"] if files and view.outputs is not None else []
-    parts += [f"the record is {clean(view.record)}"] if view.record is not None else []
+    parts = [f"files in {sanitize(view.outputs)}"] if files and view.outputs is not None else []
+    parts += [f"the record is {sanitize(view.record)}"] if view.record is not None else []
     if parts:
         yield "; ".join(parts)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
 
 
-class Standing(StrEnum):
+class JobStatus(StrEnum):
     """How a job stands, for a person: its state, and whether its files are here.
 
     GONE was made, and can't be had any more; UNSENT was never taken by the API in this run; LOST was ruled never to have been made; RESERVED is
@@ -50,16 +50,16 @@ class JobView:
     note: str | None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> JobStatus:
         state = self.job["state"]
         if state is None:
             ruled = self.job["attempt_id"] is not None and self.job["error"] is None
-            return Standing.LOST if ruled else Standing.UNSENT
+            return JobStatus.LOST if ruled else JobStatus.UNSENT
         if state == State.SUCCEEDED and self.job["error"] is not None:
-            return Standing.GONE
+            return JobStatus.GONE
         if state == State.SUCCEEDED:
-            return Standing.SUCCEEDED if self.job["files"] else Standing.NOT_COLLECTED
-        return Standing(state)
+            return JobStatus.SUCCEEDED if self.job["files"] else JobStatus.NOT_COLLECTED
+        return JobStatus(state)
 
     @property
     def settled_well(self) -> bool:

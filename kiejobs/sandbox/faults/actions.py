@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.sandbox.asgi import Delivery
 from kiejobs.sandbox.faults.effects import (
     FOR_EVER,
-    Twist,
+    ResponseFault,
     says_code,
     says_elsewhere,
     says_garbage,
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class FaultAction:
     """One key of `do`. `twist` builds what happens to the answer, `fate` what happens to the task."""
 
     kinds: tuple[str, ...]
     wanted: Wanted
     beside: Mapping[str, Wanted] = field(default_factory=dict)
-    twist: Callable[[Mapping[str, Any]], Twist] | None = None
+    twist: Callable[[Mapping[str, Any]], ResponseFault] | None = None
     fate: Callable[[Mapping[str, Any]], Mapping[str, Json]] | None = None
 
 
 def effect_of(do: Mapping[str, Any]) -> Effect:
     """The effect of a `do` that was checked."""
-    twist: Twist | None = None
+    twist: ResponseFault | None = None
     fate: dict[str, Json] = {}
     for name, action in ACTIONS.items():
         if name in do:
@@ -78,49 +78,49 @@ _ACCEPT = {"accept": BOOL}
 _HANG = {"seconds": SECONDS}
 
 
-def _code(do: Mapping[str, Any]) -> Twist:
+def _code(do: Mapping[str, Any]) -> ResponseFault:
     said = says_code(do["code"], do.get("msg"), do.get("http_status", 200), do.get("retry_after"))
-    return Twist("code", accepts=do.get("accept", do["code"] == 200), answer=said)
+    return ResponseFault("code", accepts=do.get("accept", do["code"] == 200), answer=said)
 
 
-def _http(do: Mapping[str, Any]) -> Twist:
+def _http(do: Mapping[str, Any]) -> ResponseFault:
     said = says_status(do["http"], do.get("body", "html"))
-    return Twist("http", accepts=do.get("accept", False), answer=said)
+    return ResponseFault("http", accepts=do.get("accept", False), answer=said)
 
 
-def _lose_reply(do: Mapping[str, Any]) -> Twist:
+def _lose_reply(do: Mapping[str, Any]) -> ResponseFault:
     lost = Delivery(silent=True, drop=True)
-    return Twist("lose_reply", accepts=do["lose_reply"] == "after_accept", delivery=lost)
+    return ResponseFault("lose_reply", accepts=do["lose_reply"] == "after_accept", delivery=lost)
 
 
-def _hang(do: Mapping[str, Any]) -> Twist:
+def _hang(do: Mapping[str, Any]) -> ResponseFault:
     mute = Delivery(silent=True, hang=do.get("seconds", FOR_EVER), drop=True)
-    return Twist("hang", accepts=do["hang"] == "after", delivery=mute)
+    return ResponseFault("hang", accepts=do["hang"] == "after", delivery=mute)
 
 
-def _truncate(do: Mapping[str, Any]) -> Twist:
-    return Twist("truncate", delivery=Delivery(stop_after=do["truncate"], drop=True))
+def _truncate(do: Mapping[str, Any]) -> ResponseFault:
+    return ResponseFault("truncate", delivery=Delivery(stop_after=do["truncate"], drop=True))
 
 
-def _html(do: Mapping[str, Any]) -> Twist:
-    return Twist("html", accepts=do.get("accept", False), answer=says_status(200, "html"))
+def _html(do: Mapping[str, Any]) -> ResponseFault:
+    return ResponseFault("html", accepts=do.get("accept", False), answer=says_status(200, "html"))
 
 
-def _garbage(do: Mapping[str, Any]) -> Twist:
-    return Twist("garbage", accepts=do.get("accept", True), answer=says_garbage())
+def _garbage(do: Mapping[str, Any]) -> ResponseFault:
+    return ResponseFault("garbage", accepts=do.get("accept", True), answer=says_garbage())
 
 
-def _slow(name: str) -> Callable[[Mapping[str, Any]], Twist]:
-    return lambda do: Twist(name, delivery=Delivery(rate=do[name]))
+def _slow(name: str) -> Callable[[Mapping[str, Any]], ResponseFault]:
+    return lambda do: ResponseFault(name, delivery=Delivery(rate=do[name]))
 
 
-def _stall(do: Mapping[str, Any]) -> Twist:
+def _stall(do: Mapping[str, Any]) -> ResponseFault:
     mute = Delivery(hang=do.get("seconds", FOR_EVER), drop=True)
-    return Twist("stall", delivery=mute, half=True)
+    return ResponseFault("stall", delivery=mute, half=True)
 
 
-def _wrong_length(do: Mapping[str, Any]) -> Twist:
-    return Twist("wrong_length", longer=do["wrong_length"], delivery=Delivery(drop=True))
+def _wrong_length(do: Mapping[str, Any]) -> ResponseFault:
+    return ResponseFault("wrong_length", longer=do["wrong_length"], delivery=Delivery(drop=True))
 
 
 def _task(do: Mapping[str, Any]) -> dict[str, Json]:
@@ -142,39 +142,45 @@ def _charge(do: Mapping[str, Any]) -> dict[str, Json]:
     return {"charge": str(do["charge"])}
 
 
-ACTIONS: Mapping[str, Action] = {
-    "code": Action(
+ACTIONS: Mapping[str, FaultAction] = {
+    "code": FaultAction(
         _JSON,
         CODE,
         {"msg": TEXT, "http_status": STATUS, "retry_after": SECONDS, **_ACCEPT},
         twist=_code,
     ),
-    "http": Action(_JSON, STATUS, {"body": BODY, **_ACCEPT}, twist=_http),
-    "lose_reply": Action(_ALL, MOMENT, twist=_lose_reply),
-    "hang": Action(_ALL, SIDE, _HANG, twist=_hang),
-    "truncate": Action(_ALL, BYTES, twist=_truncate),
-    "html": Action(_ALL, YES, _ACCEPT, twist=_html),
-    "garbage": Action(_JSON, YES, _ACCEPT, twist=_garbage),
-    "slow_bytes": Action(_JSON, RATE, twist=_slow("slow_bytes")),
-    "status": Action(
-        _FILE, STATUS, twist=lambda do: Twist("status", answer=says_status(do["status"], "html"))
+    "http": FaultAction(_JSON, STATUS, {"body": BODY, **_ACCEPT}, twist=_http),
+    "lose_reply": FaultAction(_ALL, MOMENT, twist=_lose_reply),
+    "hang": FaultAction(_ALL, SIDE, _HANG, twist=_hang),
+    "truncate": FaultAction(_ALL, BYTES, twist=_truncate),
+    "html": FaultAction(_ALL, YES, _ACCEPT, twist=_html),
+    "garbage": FaultAction(_JSON, YES, _ACCEPT, twist=_garbage),
+    "slow_bytes": FaultAction(_JSON, RATE, twist=_slow("slow_bytes")),
+    "status": FaultAction(
+        _FILE,
+        STATUS,
+        twist=lambda do: ResponseFault("status", answer=says_status(do["status"], "html")),
     ),
-    "cut": Action(_FILE, BYTES, twist=lambda do: Twist("cut", keep=do["cut"])),
-    "wrong_length": Action(_FILE, COUNT, twist=_wrong_length),
-    "wrong_type": Action(
+    "cut": FaultAction(_FILE, BYTES, twist=lambda do: ResponseFault("cut", keep=do["cut"])),
+    "wrong_length": FaultAction(_FILE, COUNT, twist=_wrong_length),
+    "wrong_type": FaultAction(
         _FILE,
         ASCII,
-        twist=lambda do: Twist("wrong_type", headers={"content-type": do["wrong_type"]}),
+        twist=lambda do: ResponseFault("wrong_type", headers={"content-type": do["wrong_type"]}),
     ),
-    "stall": Action(_FILE, YES, _HANG, twist=_stall),
-    "slow": Action(_FILE, RATE, twist=_slow("slow")),
-    "redirect": Action(
+    "stall": FaultAction(_FILE, YES, _HANG, twist=_stall),
+    "slow": FaultAction(_FILE, RATE, twist=_slow("slow")),
+    "redirect": FaultAction(
         _FILE,
         ASCII,
-        twist=lambda do: Twist("redirect", answer=says_elsewhere(do["redirect"])),
+        twist=lambda do: ResponseFault("redirect", answer=says_elsewhere(do["redirect"])),
     ),
-    "no_ranges": Action(_FILE, YES, twist=lambda _do: Twist("no_ranges", no_ranges=True)),
-    "task": Action(_CREATE, TASK, {"fail_code": NAME, "fail_msg": TEXT, "state": TEXT}, fate=_task),
-    "charge": Action(_CREATE, AMOUNT, fate=_charge),
-    "callback": Action(_CREATE, CALLBACK, {"by": SECONDS}, fate=_callback),
+    "no_ranges": FaultAction(
+        _FILE, YES, twist=lambda _do: ResponseFault("no_ranges", no_ranges=True)
+    ),
+    "task": FaultAction(
+        _CREATE, TASK, {"fail_code": NAME, "fail_msg": TEXT, "state": TEXT}, fate=_task
+    ),
+    "charge": FaultAction(_CREATE, AMOUNT, fate=_charge),
+    "callback": FaultAction(_CREATE, CALLBACK, {"by": SECONDS}, fate=_callback),
 }

@@ -20,7 +20,7 @@ FOR_EVER = 3600.0  # simulated seconds that a hang lasts when the fault doesn't 
 
 
 @dataclass(frozen=True, slots=True)
-class Twist:
+class ResponseFault:
     """One fault of an answer.
 
     `accepts`: whether the request takes effect all the same, so that a create is charged. `answer`

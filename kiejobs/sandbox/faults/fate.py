@@ -1,6 +1,6 @@
 """What scripted faults have in store for a task.
 
-In: nothing. Out: `Fate`. Touches nothing.
+In: nothing. Out: `TaskOutcome`. Touches nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class TaskOutcome:
     """What was decided for a task when it was created; the defaults are a healthy task's.
 
     `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever).
@@ -35,4 +35,4 @@ class Fate:
         return {name: value for name, value in asdict(self).items() if value != healthy[name]}
 
 
-HEALTHY = Fate()
+HEALTHY = TaskOutcome()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems
 from kiejobs.core.document.reader import read_document
 from kiejobs.sandbox.faults.actions import ACTIONS, effect_of
-from kiejobs.sandbox.faults.rules import KINDS, Faults, Rule, When
+from kiejobs.sandbox.faults.rules import KINDS, FaultRule, Faults, When
 from kiejobs.sandbox.faults.words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
 
 if TYPE_CHECKING:
@@ -151,10 +151,10 @@ def _built(value: Json) -> Faults:
     return Faults(rules, seed=value.get("seed", 0))
 
 
-def _rule(rule: Json) -> Rule:
+def _rule(rule: Json) -> FaultRule:
     when = rule.get("when", {})
     nth = when.get("nth", ())
-    return Rule(
+    return FaultRule(
         on=rule["on"],
         effect=effect_of(rule["do"]),
         when=When(

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.faults.fate import HEALTHY, Fate
+from kiejobs.sandbox.faults.fate import HEALTHY, TaskOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.sandbox.faults.effects import Twist
+    from kiejobs.sandbox.faults.effects import ResponseFault
 
 KINDS = ("create", "poll", "download", "upload", "credit")
 
@@ -55,7 +55,7 @@ class When:
 class Effect:
     """What is done: to the answer, and to the task that a create makes (fields of its Fate)."""
 
-    twist: Twist | None = None
+    twist: ResponseFault | None = None
     fate: Mapping[str, Json] = field(default_factory=dict)
 
     def beneath(self, first: Effect) -> Effect:
@@ -63,12 +63,12 @@ class Effect:
         return Effect(first.twist or self.twist, {**self.fate, **first.fate})
 
     @property
-    def destiny(self) -> Fate:
+    def destiny(self) -> TaskOutcome:
         return replace(HEALTHY, **self.fate)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """`on` one of KINDS; `times` caps how often the rule fires."""
 
     on: str
@@ -81,14 +81,14 @@ class Rule:
 class Faults:
     """A script. All rules that fire work together; of two that want the same, the first wins."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
     seed: int = 0
 
 
 NO_FAULTS = Faults()
 
 
-class Draws:
+class FaultScript:
     """A script being played: it counts."""
 
     def __init__(self, faults: Faults) -> None:
@@ -104,7 +104,7 @@ class Draws:
                 effect = rule.effect.beneath(effect)
         return effect
 
-    def _fires(self, index: int, rule: Rule) -> bool:
+    def _fires(self, index: int, rule: FaultRule) -> bool:
         if rule.times is not None and self._fired[index] >= rule.times:
             return False
         self._seen[index] += 1

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
 from kiejobs.sandbox.answers import UNAUTHORISED, bare, plain
 from kiejobs.sandbox.asgi import deliver, read_request
-from kiejobs.sandbox.faults.rules import NO_FAULTS, Draws, Faults
-from kiejobs.sandbox.service.callbacks import Callbacks, SendCallback
+from kiejobs.sandbox.faults.rules import NO_FAULTS, Faults, FaultScript
+from kiejobs.sandbox.service.callbacks import CallbackSender, SendCallback
 from kiejobs.sandbox.service.charges import Charges, Requests
 from kiejobs.sandbox.service.clock import RealClock, SandboxClock, iso
 from kiejobs.sandbox.service.jobs import Jobs
-from kiejobs.sandbox.service.rate_limit import Pace
-from kiejobs.sandbox.service.routes import Desk
-from kiejobs.sandbox.service.uploads import Uploads
+from kiejobs.sandbox.service.rate_limit import AccountRate
+from kiejobs.sandbox.service.routes import Router
+from kiejobs.sandbox.service.uploads import UploadRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,14 +68,14 @@ class Sandbox:
             self.base_url,
             self.prices,
         )
-        self._callbacks = Callbacks(
+        self._callbacks = CallbackSender(
             self.clock, self.speed, self._sleep, self._jobs.describe, self.webhook_key
         )
         self._callbacks.send = self.send_callback
-        pace = Pace(self.speed, (task.at for task in self._charges.tasks.values()))
-        draws = Draws(self.faults)
-        uploads = Uploads(self.store)
-        self._desk = Desk(self._jobs, draws, pace, self._callbacks, self.clock, uploads)
+        pace = AccountRate(self.speed, (task.at for task in self._charges.tasks.values()))
+        draws = FaultScript(self.faults)
+        uploads = UploadRoutes(self.store)
+        self._desk = Router(self._jobs, draws, pace, self._callbacks, self.clock, uploads)
 
     def move_to(self, base_url: str, send_callback: SendCallback) -> None:
         """It is reached at `base_url` now: results are there, and callbacks can be sent."""

@@ -23,7 +23,7 @@ import httpx
 
 from kiejobs.sandbox.answers import compact
 from kiejobs.sandbox.service.records import callback_body, forged_body
-from kiejobs.sandbox.service.tasks import Standing, lifetime, standing
+from kiejobs.sandbox.service.tasks import TaskStatus, lifetime, standing
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Sleep
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
 """POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""
 
-Describe: TypeAlias = Callable[["Task", "Standing"], dict[str, Any]]
+Describe: TypeAlias = Callable[["Task", "TaskStatus"], dict[str, Any]]
 
 _ATTEMPTS = 4
 _CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
@@ -44,7 +44,7 @@ class NotDelivered(Exception):
     """Nobody took the callback."""
 
 
-class Callbacks:
+class CallbackSender:
     """Sends what is due. `sleep` waits simulated seconds; `describe` gives a task's record."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Callbacks:
             await self._tell(task, url)
 
     async def _tell(self, task: Task, url: str) -> None:
-        ended = Standing(known=True, state=task.fate.end, ended=self._end(task))
+        ended = TaskStatus(known=True, state=task.fate.end, ended=self._end(task))
         body = callback_body(self._describe(task, ended))
         headers = _signed(task, self._clock.now(), self._key) if self._key else {}
         await self._post(url, body, headers)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.sandbox.asgi import Response
-    from kiejobs.sandbox.faults.fate import Fate
+    from kiejobs.sandbox.faults.fate import TaskOutcome
     from kiejobs.sandbox.service.charges import Charges
     from kiejobs.sandbox.service.clock import SandboxClock
     from kiejobs.sandbox.service.content import Content
-    from kiejobs.sandbox.service.tasks import Standing
+    from kiejobs.sandbox.service.tasks import TaskStatus
 
 UNLISTED = Decimal(10)
 """What a task costs that the table of prices has no price for."""
@@ -44,7 +44,7 @@ class Jobs:
     base_url: str
     prices: PriceTable
 
-    def create(self, body: Json, fate: Fate) -> tuple[Response, Task | None]:
+    def create(self, body: Json, fate: TaskOutcome) -> tuple[Response, Task | None]:
         """Take it or refuse it. A task comes back only when it is charged, on disk."""
         refusal = self._refusal(body)
         if refusal is not None:
@@ -68,7 +68,7 @@ class Jobs:
         short = self._left() < self._price(model, body["input"])
         return error(402) if short else None
 
-    def _task(self, seq: int, body: dict[str, Any], fate: Fate) -> Task:
+    def _task(self, seq: int, body: dict[str, Any], fate: TaskOutcome) -> Task:
         callback = body.get("callBackUrl")
         price = self._price(self._model(body["model"]), body["input"])
         return Task(
@@ -105,10 +105,10 @@ class Jobs:
             return error(422, UNKNOWN_TASK, task_id=task_id)
         return success(self.describe(task, stands), task_id=task_id)
 
-    def standing(self, task: Task) -> Standing:
+    def standing(self, task: Task) -> TaskStatus:
         return standing(task, self.clock.now(), self.speed)
 
-    def describe(self, task: Task, stands: Standing) -> dict[str, Any]:
+    def describe(self, task: Task, stands: TaskStatus) -> dict[str, Any]:
         return record(task, self._model(task.model), stands, self.base_url)
 
     def balance(self) -> Response:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CALLS, SECONDS = 20, 10.0
 
 
-class Pace:
+class AccountRate:
     """A sliding window; `speed` is how much faster than real time it slides; `calls` are
     those that were let through before, oldest first.
     """

@@ -16,12 +16,12 @@ from kiejobs.sandbox.service.models import shuffled
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.service.models import Model
-    from kiejobs.sandbox.service.tasks import Standing, Task
+    from kiejobs.sandbox.service.tasks import Task, TaskStatus
 
 _ELSEWHERE = "https://forged.invalid/result.mp4"
 
 
-def record(task: Task, model: Model, stands: Standing, base_url: str) -> dict[str, Any]:
+def record(task: Task, model: Model, stands: TaskStatus, base_url: str) -> dict[str, Any]:
     """The `data` of recordInfo, keys in the recorded order."""
     done = stands.state == "success"
     failed = stands.state == "fail"

@@ -25,28 +25,28 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.asgi import Request
-    from kiejobs.sandbox.faults.fate import Fate
-    from kiejobs.sandbox.faults.rules import Draws, Effect
-    from kiejobs.sandbox.service.callbacks import Callbacks
+    from kiejobs.sandbox.faults.fate import TaskOutcome
+    from kiejobs.sandbox.faults.rules import Effect, FaultScript
+    from kiejobs.sandbox.service.callbacks import CallbackSender
     from kiejobs.sandbox.service.clock import SandboxClock
     from kiejobs.sandbox.service.jobs import Jobs
-    from kiejobs.sandbox.service.rate_limit import Pace
-    from kiejobs.sandbox.service.uploads import Uploads
+    from kiejobs.sandbox.service.rate_limit import AccountRate
+    from kiejobs.sandbox.service.uploads import UploadRoutes
 
 _NOTHING = Response(200, b"")
 _LINK_LIFE = 20 * 60
 
 
 @dataclass(slots=True)
-class Desk:
+class Router:
     """Routes by path, and files."""
 
     jobs: Jobs
-    draws: Draws
-    pace: Pace
-    callbacks: Callbacks
+    draws: FaultScript
+    pace: AccountRate
+    callbacks: CallbackSender
     clock: SandboxClock
-    uploads: Uploads
+    uploads: UploadRoutes
 
     def route(self, request: Request) -> Response:
         found = self._routes().get(request.path)
@@ -104,7 +104,7 @@ class Desk:
 
         return self._played("create", fields if isinstance(fields, dict) else {}, act)
 
-    def _destiny(self, effect: Effect, fields: Json) -> Fate:
+    def _destiny(self, effect: Effect, fields: Json) -> TaskOutcome:
         """A task fails in the end whose file can't be fetched, unless a fault wants it otherwise.
 
         That the service takes such a create is a guess: it is seen to fetch only later.

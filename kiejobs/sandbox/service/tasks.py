@@ -1,6 +1,6 @@
 """A task, and where it stands: a pure function of what was charged and of the time.
 
-In: a `Task` (as the charge log has it), a moment, the speed of time. Out: `Standing`. Touches
+In: a `Task` (as the charge log has it), a moment, the speed of time. Out: `TaskStatus`. Touches
 nothing: nothing moves a task but the clock, which is why tasks outlive the process.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.faults.fate import Fate
+from kiejobs.sandbox.faults.fate import TaskOutcome
 from kiejobs.sandbox.service.clock import from_iso, iso
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Task:
     callback_url: str | None
     credits: Decimal
     speed: float
-    fate: Fate
+    fate: TaskOutcome
 
     def as_json(self) -> dict[str, Json]:
         """The line of the charge log."""
@@ -54,7 +54,7 @@ class Task:
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Task:
         """Raises KeyError, TypeError or ValueError for what is no such line."""
-        known = {field.name for field in fields(Fate)}
+        known = {field.name for field in fields(TaskOutcome)}
         fate = {name: value for name, value in line["fate"].items() if name in known}
         return cls(
             seq=line["seq"],
@@ -65,12 +65,12 @@ class Task:
             callback_url=line["callBackUrl"],
             credits=Decimal(line["credits"]),
             speed=line["speed"],
-            fate=Fate(**fate),
+            fate=TaskOutcome(**fate),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TaskStatus:
     """Where a task stands. `ended` in epoch seconds, None while it runs."""
 
     known: bool
@@ -78,15 +78,15 @@ class Standing:
     ended: float | None
 
 
-def standing(task: Task, now: float, speed: float) -> Standing:
+def standing(task: Task, now: float, speed: float) -> TaskStatus:
     """Time goes at least as fast as it did where the task was made, so that no end is undone."""
     speed = max(speed, task.speed)
     lived = (now - task.at) * speed
     known = task.fate.end != "vanish" and lived >= task.fate.unknown_for
     if task.fate.end in ("success", "fail") and lived >= lifetime(task):
-        return Standing(known, task.fate.end, task.at + lifetime(task) / speed)
+        return TaskStatus(known, task.fate.end, task.at + lifetime(task) / speed)
     waits = lived < lifetime(task) * _WAITING
-    return Standing(known, "waiting" if waits else task.fate.word, None)
+    return TaskStatus(known, "waiting" if waits else task.fate.word, None)
 
 
 def lifetime(task: Task) -> float:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KEPT = 24 * 3600.0  # seconds (documented)
 
 
-class Shelf:
+class UploadStore:
     """Uploads by path. Born with the first of them."""
 
     def __init__(self, store: Path) -> None:

@@ -21,7 +21,7 @@ from kiejobs.sandbox.asgi import Response
 from kiejobs.sandbox.samples.stills import draw_png
 from kiejobs.sandbox.service.clock import iso
 from kiejobs.sandbox.service.content import Content
-from kiejobs.sandbox.service.upload_store import Shelf
+from kiejobs.sandbox.service.upload_store import UploadStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,11 @@ class _Upload:
     name: str
 
 
-class Uploads:
+class UploadRoutes:
     """What was uploaded, by its path on the imitated host."""
 
     def __init__(self, store: Path) -> None:
-        self._shelf = Shelf(store)
+        self._shelf = UploadStore(store)
 
     def find(self, path: str, now: float) -> Content | None:
         return self._shelf.get(path, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.address_guard import HostRefused, HostRule
+from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
@@ -22,7 +22,7 @@ MP4 = {"Content-Type": "video/mp4"}
 
 def refused(only: tuple[str, ...] | None, url: str) -> bool:
     try:
-        anyio.run(HostRule(private_too=True, only=only).check, url)
+        anyio.run(AddressRule(private_too=True, only=only).check, url)
     except HostRefused:
         return True
     return False
@@ -96,7 +96,7 @@ def test_a_redirect_is_held_to_the_same_names(
 
 
 async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
-    artifacts = FileArtifacts(OutputFolder(root), HostRule(private_too=True, only=only))
+    artifacts = FileArtifacts(OutputFolder(root), AddressRule(private_too=True, only=only))
     try:
         return await artifacts.collect(url, "tea/pour.mp4", key="k", media_type="video/mp4")
     finally:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.expand.output_path import safe_output
@@ -81,7 +81,7 @@ def collect(
     boot: str | None = None,
 ) -> CollectOutcome:
     async def go() -> CollectOutcome:
-        artifacts = FileArtifacts(OutputFolder(root), HostRule(private_too=private), boot=boot)
+        artifacts = FileArtifacts(OutputFolder(root), AddressRule(private_too=private), boot=boot)
         try:
             for _ in range(times):
                 outcome = await artifacts.collect(url, path, key="t1", media_type="video/mp4")
@@ -312,7 +312,7 @@ def test_the_address_that_was_connected_to_counts_and_not_what_its_name_said(
 ) -> None:
     """A name that is public when it is asked for first, and private when it is connected to."""
 
-    class Fickle(HostRule):
+    class Fickle(AddressRule):
         async def check(self, url: str) -> None:
             """The first answer was a public address."""
 

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kiejobs.core.ledger.callbacks import LARGEST_BODY, Heard, Turned, path_of, read_callback
+from kiejobs.core.ledger.callbacks import (
+    LARGEST_BODY,
+    RefusedCallback,
+    ValidCallback,
+    path_of,
+    read_callback,
+)
 
 ATTEMPT = "0123456789abcdef" * 2
 QUERY = f"attempt={ATTEMPT}"
@@ -45,30 +51,30 @@ def read(
     headers: Headers | None = None,
     content: bytes | None = None,
     key: str | None = None,
-) -> Heard | Turned:
+) -> ValidCallback | RefusedCallback:
     content = body(taskId="task-1") if content is None else content
     return read_callback(query, headers or [JSON_TYPE], content, key, NOW)
 
 
-def status(said: Heard | Turned) -> int:
-    return said.status if isinstance(said, Turned) else 200
+def status(said: ValidCallback | RefusedCallback) -> int:
+    return said.status if isinstance(said, RefusedCallback) else 200
 
 
 def test_a_callback_names_its_attempt_in_the_url_and_its_task_in_the_body() -> None:
-    assert read() == Heard(ATTEMPT, "task-1", signed=False)
-    assert read(f"a=1&{QUERY}&token=") == Heard(ATTEMPT, "task-1", signed=False)
+    assert read() == ValidCallback(ATTEMPT, "task-1", signed=False)
+    assert read(f"a=1&{QUERY}&token=") == ValidCallback(ATTEMPT, "task-1", signed=False)
 
 
 def test_older_families_spell_the_task_in_another_way() -> None:
-    assert read(content=body(task_id="task-1")) == Heard(ATTEMPT, "task-1", signed=False)
+    assert read(content=body(task_id="task-1")) == ValidCallback(ATTEMPT, "task-1", signed=False)
     both = body(task_id="task-1", taskId="task-1")
-    assert read(content=both) == Heard(ATTEMPT, "task-1", signed=False)
+    assert read(content=both) == ValidCallback(ATTEMPT, "task-1", signed=False)
     assert read(content=body(taskId=None, task_id="task-1")) == read()
 
 
 def test_blanks_around_a_task_id_are_cut_off_after_its_signature_was_checked() -> None:
     said = read(headers=signed(" task-1 "), content=body(taskId=" task-1 "), key=KEY)
-    assert said == Heard(ATTEMPT, "task-1", signed=True)
+    assert said == ValidCallback(ATTEMPT, "task-1", signed=True)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ def test_blanks_around_a_task_id_are_cut_off_after_its_signature_was_checked() -
     ],
 )
 def test_a_url_that_does_not_name_one_attempt_is_turned_away(query: str) -> None:
-    assert read(query) == Turned(400, "the URL must name one attempt")
+    assert read(query) == RefusedCallback(400, "the URL must name one attempt")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ def test_a_body_may_have_one_megabyte_and_no_more() -> None:
     ],
 )
 def test_a_body_that_is_no_json_object_is_turned_away(content: bytes) -> None:
-    assert read(content=content) == Turned(400, "the body must be a JSON object")
+    assert read(content=content) == RefusedCallback(400, "the body must be a JSON object")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,9 @@ def test_a_body_that_is_no_json_object_is_turned_away(content: bytes) -> None:
     ],
 )
 def test_a_body_that_names_no_task_is_turned_away(data: dict[str, Any]) -> None:
-    assert read(content=body(**data)) == Turned(400, "the body must name a task in data.taskId")
+    assert read(content=body(**data)) == RefusedCallback(
+        400, "the body must name a task in data.taskId"
+    )
 
 
 @pytest.mark.parametrize("data", [b"null", b"[]", b'"taskId"', b"7"])
@@ -172,7 +180,7 @@ def test_data_must_be_an_object(data: bytes) -> None:
 
 def test_a_body_that_names_two_tasks_is_turned_away() -> None:
     content = body(taskId="task-1", task_id="task-2")
-    assert read(content=content) == Turned(400, "the body names two tasks")
+    assert read(content=content) == RefusedCallback(400, "the body names two tasks")
 
 
 def test_nesting_is_bounded_and_brackets_in_texts_are_none() -> None:
@@ -189,9 +197,9 @@ def test_nesting_is_bounded_and_brackets_in_texts_are_none() -> None:
 
 
 def test_a_signed_callback_is_heard_as_such() -> None:
-    assert read(headers=signed("task-1"), key=KEY) == Heard(ATTEMPT, "task-1", signed=True)
+    assert read(headers=signed("task-1"), key=KEY) == ValidCallback(ATTEMPT, "task-1", signed=True)
     older = read(headers=signed("task-1"), content=body(task_id="task-1"), key=KEY)
-    assert older == Heard(ATTEMPT, "task-1", signed=True)
+    assert older == ValidCallback(ATTEMPT, "task-1", signed=True)
 
 
 def test_the_signature_is_the_documented_one() -> None:
@@ -202,7 +210,7 @@ def test_the_signature_is_the_documented_one() -> None:
 
 def test_without_a_key_a_signature_is_not_looked_at() -> None:
     said = read(headers=signed("task-2", "long ago", key="another"))
-    assert said == Heard(ATTEMPT, "task-1", signed=False)
+    assert said == ValidCallback(ATTEMPT, "task-1", signed=False)
 
 
 @pytest.mark.parametrize("off", [-299, -1, 0, 300])
@@ -213,7 +221,7 @@ def test_a_time_within_five_minutes_is_fresh(off: int) -> None:
 @pytest.mark.parametrize("off", [-86_400, -300, 301, 86_400, 10**11])
 def test_a_stale_or_future_time_is_turned_away(off: int) -> None:
     said = read(headers=signed("task-1", max(0, int(NOW) + off)), key=KEY)
-    assert said == Turned(401, "its time is not within 5 minutes of ours")
+    assert said == RefusedCallback(401, "its time is not within 5 minutes of ours")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +299,7 @@ def test_whatever_comes_is_told_as_a_value_that_repeats_nothing(
     query: str, headers: Headers, content: bytes, key: str | None
 ) -> None:
     said = read_callback(query, headers, content, key, NOW)
-    if isinstance(said, Turned):
+    if isinstance(said, RefusedCallback):
         assert said.status in {400, 401, 413, 415}
         assert said.why.isascii()
         assert said.why == said.why.strip("0123456789")
@@ -304,7 +312,7 @@ def test_whatever_comes_is_told_as_a_value_that_repeats_nothing(
 @given(task_ids, st.integers(-299, 299), st.text(min_size=1, max_size=40))
 def test_whatever_is_rightly_signed_is_heard(task_id: str, off: int, key: str) -> None:
     headers = signed(task_id, int(NOW) + off, key)
-    assert read(headers=headers, content=body(taskId=task_id), key=key) == Heard(
+    assert read(headers=headers, content=body(taskId=task_id), key=key) == ValidCallback(
         ATTEMPT, task_id, signed=True
     )
 

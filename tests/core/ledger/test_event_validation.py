@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.event_validation import bad_field
 from kiejobs.core.ledger.records import FileRecord
 from tests.support import histories as h
 
@@ -19,7 +19,7 @@ FILE = FileRecord("a.mp4", "ab" * 32, 9, "video/mp4", "https://files.example.com
 def test_what_runs_write_is_well_formed() -> None:
     told = (*h.bought("a"), h.failed("a"), e.Rejected("a", h.REFUSED), e.RunFinished(0, None))
     journal = h.journal(7, *told, e.Conflicted("a", "t", "two", may_be_paid=True))
-    assert [ill_formed(timed.event) for timed in journal.events] == [None] * len(journal.events)
+    assert [bad_field(timed.event) for timed in journal.events] == [None] * len(journal.events)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_what_runs_write_is_well_formed() -> None:
 )
 def test_a_value_of_another_type_is_told_by_its_field(event: Any, field: str, value: Any) -> None:
     changed = dataclasses.replace(event, **{field: value})
-    assert ill_formed(changed) == field
+    assert bad_field(changed) == field

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.expand.expansion import JobSummary
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
@@ -45,17 +45,17 @@ def wanted(
     *,
     price: str | None = "16",
     **more: Any,
-) -> Outline:
+) -> JobSummary:
     address = f"tea/{job}" + (f"#{take}" if take > 1 else "")
     credits_ = None if price is None else Decimal(price)
     given = {"number": 0, "job": job, "tags": (), "axes": (), **more}
-    return Outline(
+    return JobSummary(
         address=address, fingerprint=fingerprint, take=take, model=MODEL, credits=credits_, **given
     )
 
 
 def planned(
-    outlines: Iterable[Outline],
+    outlines: Iterable[JobSummary],
     *journals: JournalRecord,
     condition: str | None = None,
     select: tuple[str, ...] = (),
@@ -463,7 +463,7 @@ ENDS: dict[str, tuple[e.Event, ...]] = {
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[list[Outline], list[JournalRecord]]:
+def situations(draw: st.DrawFn) -> tuple[list[JobSummary], list[JournalRecord]]:
     """Some wanted jobs with requests of their own, and attempts at the same few addresses."""
     prints = draw(st.permutations(["f1", "f2", "f3", "f4"]))
     count = draw(st.integers(0, 3))
@@ -493,7 +493,7 @@ RETRIES = st.sampled_from([(), ("failed",), ("gone",), ("failed", "gone")])
 
 @given(situations(), RETRIES)
 def test_no_plan_buys_what_was_bought_or_may_have_been(
-    situation: tuple[list[Outline], list[JournalRecord]], retry: tuple[str, ...]
+    situation: tuple[list[JobSummary], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
     outlines, journals = situation
     ledger = fold(journals)
@@ -513,7 +513,7 @@ def may_be_bought(attempt: Attempt, change: Change, retry: tuple[str, ...]) -> b
 
 @given(situations())
 def test_each_wanted_job_has_one_line_and_each_purchase_is_somewhere(
-    situation: tuple[list[Outline], list[JournalRecord]],
+    situation: tuple[list[JobSummary], list[JournalRecord]],
 ) -> None:
     outlines, journals = situation
     changes, _ = planned(outlines, *journals)
@@ -525,7 +525,7 @@ def test_each_wanted_job_has_one_line_and_each_purchase_is_somewhere(
 
 @given(situations(), RETRIES)
 def test_a_plan_carried_out_leaves_nothing_to_buy(
-    situation: tuple[list[Outline], list[JournalRecord]], retry: tuple[str, ...]
+    situation: tuple[list[JobSummary], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
     outlines, journals = situation
     changes, _ = planned(outlines, *journals, retry=retry)

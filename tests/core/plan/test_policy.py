@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 from kiejobs.core.diagnostics import Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.expand.expansion import JobSummary
 from kiejobs.core.plan.policy import NO_POLICY, Policy, read_policy
-from kiejobs.core.plan.policy_rules import Audit
+from kiejobs.core.plan.policy_rules import PolicyCheck
 from tests.docs.reference.cli import commands
 from tests.docs.regenerate import SCHEMAS
 
@@ -212,14 +212,14 @@ def options() -> Iterator[click.Option]:
 
 def job(
     address: str = "tea/pour", *, model: str = "a/b", price: str | None = "16", tags: str = ""
-) -> Outline:
+) -> JobSummary:
     credits_ = None if price is None else Decimal(price)
-    return Outline(0, address, "f", 1, "pour", model, tuple(tags.split()), (), credits_)
+    return JobSummary(0, address, "f", 1, "pour", model, tuple(tags.split()), (), credits_)
 
 
-def broken(text: str, *jobs: Outline, in_file: int = 1, held: str = "0") -> list[str]:
+def broken(text: str, *jobs: JobSummary, in_file: int = 1, held: str = "0") -> list[str]:
     """The rules that these purchases break, with the jobs they concern."""
-    audit = Audit(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
+    audit = PolicyCheck(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
     for one in jobs:
         audit.add(one)
     return [f"{b.rule} {b.count}" for b in audit.breaches()]

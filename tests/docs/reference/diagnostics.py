@@ -14,7 +14,7 @@ import kiejobs
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import read_source
 from kiejobs.app.known_models import KnownModels
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics.codes import MEANINGS
@@ -70,7 +70,7 @@ def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
             prices = read_price_file(source.name, KnownModels(Problems()).catalogue())
             return prices.problems, prices.lines
         else:
-            loaded = load(Wanted(file=source.name))
+            loaded = load(JobFileOptions(file=source.name))
             return loaded.problems, loaded.lines
     except InvalidJobFile as invalid:
         return invalid.problems, invalid.lines

@@ -20,7 +20,7 @@ from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.codec import from_json, to_json
-from kiejobs.core.ledger.event_validation import ill_formed
+from kiejobs.core.ledger.event_validation import bad_field
 from kiejobs.core.ledger.records import Failure
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken
@@ -241,5 +241,5 @@ def _polled(outcome: Any, body: bytes) -> None:
 def _through_the_journal(event: Any) -> None:
     line = json.dumps(to_json(event), ensure_ascii=False).encode("utf-8", "surrogatepass")
     back = from_json(json.loads(line))
-    if back != event or back is None or ill_formed(back) or b"\n" in line:
+    if back != event or back is None or bad_field(back) or b"\n" in line:
         raise Broken(f"the journal keeps {back} of {event}")

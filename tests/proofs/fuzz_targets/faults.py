@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.load import Wanted
+from kiejobs.app.load import JobFileOptions
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.faults.actions import ACTIONS
 from kiejobs.sandbox.faults.file import InvalidFaults, read_faults
@@ -104,4 +104,4 @@ def check(data: bytes, room: Path) -> None:
     except InvalidFaults as wrong:
         no_canary(wrong.message)
     (room / "inside" / "case.yaml").write_bytes(data)
-    job_files.judged(Wanted(file="jobs.yaml", vars_files=("case.yaml",)))
+    job_files.judged(JobFileOptions(file="jobs.yaml", vars_files=("case.yaml",)))

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.load import Wanted
+from kiejobs.app.load import JobFileOptions
 from kiejobs.app.output import Screen
 from kiejobs.commands.render import render
 from kiejobs.commands.validate import validate
@@ -183,14 +183,14 @@ def _some_of(inner: Any) -> Any:
 def check(data: bytes, room: Path) -> None:
     file = room / "inside" / "case.yaml"
     file.write_bytes(data)
-    code = judged(Wanted(file=file.name, max_jobs=200))
+    code = judged(JobFileOptions(file=file.name, max_jobs=200))
     if code is ExitCode.DONE:
-        said, _ = _told(lambda screen: render(Wanted(file=file.name, max_jobs=200), screen))
+        said, _ = _told(lambda screen: render(JobFileOptions(file=file.name, max_jobs=200), screen))
         for line in said.splitlines():
             json.loads(line)
 
 
-def judged(wanted: Wanted) -> ExitCode:
+def judged(wanted: JobFileOptions) -> ExitCode:
     """What `validate` ends with, once as text and once as JSON; they must agree."""
     ends = []
     for form in ("text", "json"):

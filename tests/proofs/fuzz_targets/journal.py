@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.expand.expansion import Outline
+from kiejobs.core.expand.expansion import JobSummary
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.codec import to_json
 from kiejobs.core.ledger.fold import fold
@@ -167,7 +167,7 @@ def _whole_lines(data: bytes) -> list[Any]:
 
 def _planned(ledger: Ledger, folder: OutputFolder) -> dict[str, Any]:
     outlines = [
-        Outline(number, address, mark, 1, "pour", h.MODEL, (), (), Decimal(16))
+        JobSummary(number, address, mark, 1, "pour", h.MODEL, (), (), Decimal(16))
         for number, (address, mark) in enumerate(_PAIRS)
     ]
     plan = Plan(

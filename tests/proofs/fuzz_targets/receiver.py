@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.callbacks.receiver import Receiver
 from kiejobs.adapters.system import Secret, SystemClock
-from kiejobs.core.ledger.callbacks import Heard, Turned, read_callback
+from kiejobs.core.ledger.callbacks import RefusedCallback, ValidCallback, read_callback
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 
@@ -136,7 +136,7 @@ def _purely(data: bytes) -> None:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = [(name, value) for name, _, value in (line.partition(":") for line in lines)]
     found = read_callback(first.partition("?")[2].partition(" ")[0], headers, body, _KEY, _NOW)
-    if not isinstance(found, Heard | Turned):
+    if not isinstance(found, ValidCallback | RefusedCallback):
         raise Broken(f"neither heard nor turned away: {found}")
     no_canary(str(found))
 

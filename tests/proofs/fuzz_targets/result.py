@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from hypothesis import strategies as st
 
-from kiejobs.adapters.http.address_guard import HostRule
+from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.expand.output_path import UnsafePath, safe_output
@@ -247,7 +247,7 @@ class _Host(httpx.AsyncBaseTransport):
 
 
 async def _collect(host: _Host, url: str, path: str, outputs: Path) -> Any:
-    rule = HostRule(private_too=False)
+    rule = AddressRule(private_too=False)
     artifacts = FileArtifacts(OutputFolder(outputs), rule, host)
     try:
         return await artifacts.collect(url, path, key="task", media_type="video/mp4")

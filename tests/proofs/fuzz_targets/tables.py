@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.app.load import Wanted, load
+from kiejobs.app.load import JobFileOptions, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from tests.proofs.fuzz_bytes import mutated
@@ -69,7 +69,7 @@ def check(data: bytes, room: Path) -> None:
     (folder / f"scenes.{ending}").write_bytes(table)
     (folder / "tables.yaml").write_text(_JOBS.replace("ENDING", ending), encoding="utf-8")
     try:
-        loaded = load(Wanted(file="tables.yaml"))
+        loaded = load(JobFileOptions(file="tables.yaml"))
     except InvalidJobFile as invalid:
         if any(problem.place is None for problem in invalid.problems):
             raise Broken("a problem without a place") from invalid

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
 from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.terminal import clean, width
+from kiejobs.reports.terminal import sanitize, width
 from tests.support.results import HOSTILE, harmless, refused, uncolored
 
 NAME = "jobfiles/tea.yaml"
@@ -114,7 +114,7 @@ def test_hostile_text_is_told_harmlessly() -> None:
     problem = Diagnostic(HOSTILE, HOSTILE, place, HOSTILE, count=2, example=HOSTILE, also=(place,))
     said = diagnostics_text([problem], {HOSTILE: [HOSTILE]})
     assert harmless(said)
-    assert clean("[red]泡\u202e") in said
+    assert sanitize("[red]泡\u202e") in said
 
 
 def test_a_message_that_quotes_a_prompt_is_cut() -> None:
