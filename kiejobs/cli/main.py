@@ -44,9 +44,7 @@ def _says_its_last(stream: TextIO) -> bool:
 
 def _run() -> int:
     # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
-    from kiejobs.cli import job_commands as verbs  # noqa: F401, PLC0415
-    from kiejobs.cli import model_commands as model_verbs  # noqa: F401, PLC0415
-    from kiejobs.cli import record_commands as record_verbs  # noqa: F401, PLC0415
+    from kiejobs.cli import job_commands, model_commands, record_commands  # noqa: F401, PLC0415
     from kiejobs.cli.command_group import door  # noqa: PLC0415
 
     try:

@@ -20,8 +20,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
-from kiejobs.cli import job_commands as verbs  # noqa: F401 - they hang themselves onto the door
-from kiejobs.cli import record_commands as record_verbs  # noqa: F401 - they hang themselves onto the door
+from kiejobs.cli import (
+    job_commands,  # noqa: F401 - they hang themselves onto the door
+    record_commands,  # noqa: F401 - they hang themselves onto the door
+)
 from kiejobs.cli.command_group import door
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import fold

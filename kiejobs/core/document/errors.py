@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.syntax_errors import bare_template
+from kiejobs.core.document.syntax_errors import bare_template, depth_problem
 
 if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Spot
@@ -41,6 +41,10 @@ class Findings:
     def bare_template(self, spot: Spot) -> None:
         """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
         self._add(bare_template(Place(self._name, *spot)))
+
+    def too_deep(self, spot: Spot) -> NoReturn:
+        self._add(depth_problem(Place(self._name, *spot)))
+        self.stop()
 
     def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
         self.add(code, message, spot, hint)

@@ -19,7 +19,7 @@ import yaml
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.decode import decode
 from kiejobs.core.document.nodes import Document
-from kiejobs.core.document.syntax_errors import syntax_problem
+from kiejobs.core.document.syntax_errors import syntax_problem, too_deep
 from kiejobs.core.document.tree import Tree
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read_document(
             tree.build(yaml.parse(text, Loader=parser))
     except yaml.YAMLError as error:
         tree.findings.usable = False
-        problem = syntax_problem(source.name, lines, error)
+        problem = too_deep(source.name, text) or syntax_problem(source.name, lines, error)
         if problem not in tree.findings.problems:
             tree.findings.problems.append(problem)
     problems = tree.findings.problems

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 CODE = "yaml-syntax"
 
+MAX_DEPTH = 64
+"""Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
+
+_TOKENS = re.compile(
+    r""" "(?:\\.|[^"\\])*" | '(?:[^']|'')*' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
+    re.VERBOSE | re.MULTILINE,
+)
+"""Texts in quotes and comments, in which brackets open nothing; and brackets."""
+
 
 class _Words(NamedTuple):
     """`pattern` finds the parser's own text, its context behind a bar.
@@ -134,6 +143,27 @@ def syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Di
     if char == "\t":
         words = _KNOWN[0]
     return Diagnostic(CODE, words.message.format(char=char), Place(name, *spot), words.hint)
+
+
+def depth_problem(place: Place) -> Diagnostic:
+    message = f"nested more than {MAX_DEPTH} levels deep"
+    return Diagnostic("yaml-depth", message, place, "a job file needs about six")
+
+
+def too_deep(name: str, text: str) -> Diagnostic | None:
+    """The first bracket beyond the limit, where a text that the parser gave up on has so many.
+
+    Some parsers give up at a depth of their own, before they hand over a single bracket, and each says it
+    in words of its own.
+    """
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += (token[0] in {"[", "{"}) - (token[0] in {"]", "}"})
+        if depth > MAX_DEPTH:
+            before = text[: token.start()]
+            line = before.count("\n")
+            return depth_problem(Place(name, line + 1, len(before) - before.rfind("\n")))
+    return None
 
 
 def bare_template(place: Place) -> Diagnostic:

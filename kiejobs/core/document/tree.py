@@ -25,14 +25,12 @@ from kiejobs.core.document.scalars import (
     unknown_tag,
     words_only,
 )
+from kiejobs.core.document.syntax_errors import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kiejobs.core.document.nodes import Spot
-
-MAX_DEPTH = 64
-"""Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
 
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
@@ -128,8 +126,7 @@ class Tree:
 
     def _open(self, event: Any, node: YamlMap | YamlSeq, tag: str) -> None:
         if len(self._stack) > MAX_DEPTH:
-            message = f"nested more than {MAX_DEPTH} levels deep"
-            self.findings.fatal("yaml-depth", message, node.spot, "a job file needs about six")
+            self.findings.too_deep(node.spot)
         parent = self._stack[-1]
         if parent.is_map and parent.key is None:
             self._no_key(parent, node.spot, event.start_mark.index)

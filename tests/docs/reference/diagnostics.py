@@ -40,7 +40,7 @@ WITHOUT_EXAMPLE = {
 }
 """Why there is none."""
 
-_MAKERS = {"Diagnostic", "Slip", "NoFile", "BadScalar", "add", "fatal", "_tell"}
+_MAKERS = {"Diagnostic", "RowProblem", "NoFile", "BadScalar", "add", "fatal", "_tell"}
 _NAMES = {"code", "CODE", "KEY", "SYNTAX", "_CODES"}
 
 

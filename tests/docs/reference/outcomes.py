@@ -87,11 +87,11 @@ _ANSWERS = (
 
 _CLASSES = {
     "Accepted": "accepted",
-    "NotAccepted": "not accepted",
+    "CreateNotAccepted": "not accepted",
     "Refused": "refused",
     "NoMoney": "no money",
-    "Rejected": "rejected",
-    "InDoubt": "in doubt",
+    "CreateRejected": "rejected",
+    "CreateInDoubt": "in doubt",
 }
 
 
