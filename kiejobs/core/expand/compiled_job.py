@@ -18,7 +18,7 @@ from kiejobs.core.matrix.axis_values import DataValues
 from kiejobs.core.matrix.matrix import Rows
 from kiejobs.core.matrix.zip_axes import zip_groups
 from kiejobs.core.models.spec import coerce
-from kiejobs.core.template.references import NOTHING
+from kiejobs.core.template.renderer import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix.matrix import Row, ValueRef
     from kiejobs.core.models.spec import Spec
     from kiejobs.core.models.validator import RequestChecker
-    from kiejobs.core.template.references import Reads
+    from kiejobs.core.template.renderer import Reads
 
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]

@@ -14,8 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.nodes import plain_json, trimmed
-from kiejobs.core.template.references import NOTHING
-from kiejobs.core.template.template import TemplateProblem, is_template
+from kiejobs.core.template.renderer import NOTHING, TemplateProblem, is_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

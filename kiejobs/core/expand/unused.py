@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place, Problems
     from kiejobs.core.document.nodes import Document
     from kiejobs.core.expand.compiled_job import CompiledJob
-    from kiejobs.core.template.references import Reads
+    from kiejobs.core.template.renderer import Reads
 
 _WHOLE_NAMES = frozenset({"axes", "address"})
 """What an `output` may read in the place of all axes."""

@@ -22,11 +22,12 @@ from jinja2.utils import Namespace, missing, pass_environment
 
 from kiejobs.core.template import inheritance as forms
 from kiejobs.core.template import tree as trees
-from kiejobs.core.template.errors import TemplateProblem, fail, kind
+from kiejobs.core.template.errors import fail, kind
 from kiejobs.core.template.list_filters import LIST_FILTERS
 from kiejobs.core.template.loading import FreshTemplate, check_name, loader
 from kiejobs.core.template.methods import Method, attribute
 from kiejobs.core.template.operators import OPERATORS, calculate
+from kiejobs.core.template.renderer import TemplateProblem
 from kiejobs.core.template.tests import TESTS
 from kiejobs.core.template.text_filters import TEXT_FILTERS
 from kiejobs.core.template.values import WALKABLE, NoValue, Values

@@ -6,44 +6,20 @@ In: messages and values. Out: `TemplateProblem`, `NotDefined`, and words. Touche
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jinja2 import UndefinedError
 from jinja2.environment import TemplateModule
 from jinja2.runtime import LoopContext, Undefined
 from jinja2.utils import Namespace
 
+from kiejobs.core.template.renderer import TemplateProblem
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Line: TypeAlias = tuple[str | None, int]
-"""A line of a template, by its name; None for the text that was handed in."""
-
 TOO_DEEP: Final = "the template is nested too deeply"
 _MOST_NAMES: Final = 500
-
-
-class TemplateProblem(Exception):
-    """A template can't be compiled, or can't be rendered with this context.
-
-    `lineno` counts within the template from 1, None where no line is to blame. `name` is that of a
-    template that was pulled in, None for the text that was handed in. `users` are the places that led
-    there, each a template's name and a line, the outermost first.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        hint: str | None = None,
-        lineno: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.lineno = lineno
-        self.name = name
-        self.users: tuple[Line, ...] = ()
 
 
 class TooMuch(TemplateProblem):

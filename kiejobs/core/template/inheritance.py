@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
-from kiejobs.core.template.errors import TemplateProblem, did_you_mean
+from kiejobs.core.template.errors import did_you_mean
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template.errors import TemplateProblem
+from kiejobs.core.template.renderer import TemplateProblem
 from kiejobs.core.template.text_filters import small
 
 if TYPE_CHECKING:

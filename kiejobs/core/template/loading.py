@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from kiejobs.core.template.errors import TemplateProblem, kind
+from kiejobs.core.template.errors import kind
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

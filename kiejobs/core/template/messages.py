@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.template.errors import (
-    TOO_DEEP,
-    NotDefined,
-    TemplateProblem,
-    did_you_mean,
-    kind,
-)
+from kiejobs.core.template.errors import TOO_DEEP, NotDefined, did_you_mean, kind
+from kiejobs.core.template.renderer import TemplateProblem
 from kiejobs.core.template.traceback import cycle, passed_through, shortest
 
 if TYPE_CHECKING:

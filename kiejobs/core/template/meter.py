@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from kiejobs.core.template.errors import TOO_DEEP, TemplateProblem, TooMuch
+from kiejobs.core.template.errors import TOO_DEEP, TooMuch
+from kiejobs.core.template.renderer import TemplateProblem
 
 MAX_NESTING: Final = 100
 """Levels of lists in lists; a job file has at most 64."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template.errors import TemplateProblem, fail, kind
+from kiejobs.core.template.errors import fail, kind
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

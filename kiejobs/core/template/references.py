@@ -8,18 +8,17 @@ include whose name is worked out), it counts as reading everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import nodes
 
 from kiejobs.core.template.methods import MAPPING_METHODS
+from kiejobs.core.template.renderer import ANYTHING, Reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-Names: TypeAlias = frozenset[str] | None
-"""None stands for any."""
+    from kiejobs.core.template.renderer import Names
 
 _ELSEWHERE: Final[tuple[Any, ...]] = (
     nodes.Include,
@@ -29,31 +28,6 @@ _ELSEWHERE: Final[tuple[Any, ...]] = (
 )
 _MOST_TEMPLATES: Final = 200
 """So many are followed from one; a campaign has some dozens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """`axes` are keys of `matrix`, `vars` those of `vars`, `names` all that is asked for by its name.
-
-    `templates` are included, imported or extended.
-    """
-
-    axes: Names = frozenset()
-    vars: Names = frozenset()
-    names: Names = frozenset()
-    templates: Names = frozenset()
-
-    def __or__(self, other: Reads) -> Reads:
-        return Reads(
-            _both(self.axes, other.axes),
-            _both(self.vars, other.vars),
-            _both(self.names, other.names),
-            _both(self.templates, other.templates),
-        )
-
-
-NOTHING: Final = Reads()
-ANYTHING: Final = Reads(None, None, None, None)
 
 
 def reads_of(tree: nodes.Template) -> Reads:
@@ -78,10 +52,6 @@ def all_reads(own: Reads, reads_of_named: Callable[[str], Reads]) -> Reads:
         found |= more
         waiting += more.templates or ()
     return found if found.templates is not None else ANYTHING
-
-
-def _both(one: Names, other: Names) -> Names:
-    return None if one is None or other is None else one | other
 
 
 def _keys(tree: nodes.Template, name: str) -> Names:

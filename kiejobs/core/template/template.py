@@ -15,31 +15,24 @@ from jinja2 import TemplateSyntaxError
 from jinja2.runtime import Context
 
 from kiejobs.core.template.environment import INCLUDE_STEPS, PromptEnvironment
-from kiejobs.core.template.errors import TemplateProblem, TooMuch
+from kiejobs.core.template.errors import TooMuch
 from kiejobs.core.template.loading import check_name, check_source
 from kiejobs.core.template.messages import compile_problem, render_problem
 from kiejobs.core.template.meter import Meter
-from kiejobs.core.template.references import ANYTHING, NOTHING, Reads, all_reads, reads_of
+from kiejobs.core.template.references import all_reads, reads_of
+from kiejobs.core.template.renderer import ANYTHING, NOTHING, Reads, TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import jinja2
     from jinja2 import nodes
 
     from kiejobs.core.template.meter import Clock
-
-__all__ = ["Template", "TemplateProblem", "Templates", "is_template"]
+    from kiejobs.core.template.renderer import Wish
 
 CACHED: Final = 1_000
 """Compiled templates that are kept, 5 kB each; a job file may write one per scene."""
-
-_MARKS: Final = ("{{", "{%", "{#")
-
-
-def is_template(text: str) -> bool:
-    """Whether rendering could change `text` at all."""
-    return any(mark in text for mark in _MARKS)
 
 
 class Templates:
@@ -154,6 +147,38 @@ class Template:
                 "half a surrogate pair is no character", "write the character itself"
             )
         return text
+
+
+class LocalRenderer:
+    """A `Renderer` in this process. `shared` is what every template may read (`vars`, `campaign`)."""
+
+    def __init__(self, shared: Mapping[str, Any], templates: Templates) -> None:
+        self._shared = shared
+        self._templates = templates
+
+    def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
+        return [self._reads(text) for text in texts]
+
+    def render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
+        return [self._render(wish) for wish in wishes]
+
+    def _reads(self, text: str) -> Reads | TemplateProblem:
+        try:
+            return self._templates.compile(text).reads
+        except TemplateProblem as problem:
+            return _as_value(problem)
+
+    def _render(self, wish: Wish) -> str | TemplateProblem:
+        try:
+            return self._templates.compile(wish.text).render({**self._shared, **wish.names})
+        except TemplateProblem as problem:
+            return _as_value(problem)
+
+
+def _as_value(problem: TemplateProblem) -> TemplateProblem:
+    """Without the frames that it came through, which would keep their contents alive."""
+    problem.__cause__ = problem.__context__ = None
+    return problem.with_traceback(None)
 
 
 def _is_unicode(text: str) -> bool:

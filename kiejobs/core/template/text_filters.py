@@ -17,8 +17,8 @@ from urllib.parse import quote
 from jinja2 import filters as jinja
 from jinja2.runtime import Undefined
 
-from kiejobs.core.template.errors import TemplateProblem
 from kiejobs.core.template.operators import percent
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

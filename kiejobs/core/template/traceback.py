@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from kiejobs.core.template.errors import Line
+    from kiejobs.core.template.renderer import Line
 
 _MOST_TOLD: Final = 4
 _LAST_LOOKED_AT: Final = 200

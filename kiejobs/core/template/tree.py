@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from kiejobs.core.template.errors import TOO_DEEP, TemplateProblem, did_you_mean
+from kiejobs.core.template.errors import TOO_DEEP, did_you_mean
 from kiejobs.core.template.meter import MAX_NUMBER
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.utils import missing, pass_context
 
-from kiejobs.core.template.errors import NotDefined, TemplateProblem, fail, kind
+from kiejobs.core.template.errors import NotDefined, fail, kind
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

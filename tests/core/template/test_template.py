@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.template.template import TemplateProblem, Templates, is_template
+from kiejobs.core.template.renderer import TemplateProblem, is_template
+from kiejobs.core.template.template import Templates
 
 CONTEXT: dict[str, Any] = {
     "campaign": "espresso",

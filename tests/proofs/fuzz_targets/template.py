@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from kiejobs.adapters.system import IncludeFolder
-from kiejobs.core.template.template import TemplateProblem, Templates
+from kiejobs.core.template.renderer import TemplateProblem
+from kiejobs.core.template.template import Templates
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 from tests.proofs.fuzz_targets import template_grammar

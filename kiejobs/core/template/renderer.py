@@ -1,0 +1,102 @@
+"""What renders a job file's templates, seen from outside: texts in, texts or problems out.
+
+In: templates and what each may read. Out: `Renderer`, a port, and the values that pass through it.
+Touches nothing, and doesn't import jinja2: what implements the port may do that in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Line: TypeAlias = tuple[str | None, int]
+"""A line of a template, by its name; None for the text that was handed in."""
+
+Names: TypeAlias = frozenset[str] | None
+"""None stands for any."""
+
+_MARKS: Final = ("{{", "{%", "{#")
+
+
+def is_template(text: str) -> bool:
+    """Whether rendering could change `text` at all."""
+    return any(mark in text for mark in _MARKS)
+
+
+class Renderer(Protocol):
+    """Renders the templates of one job file. What is the same for all of them it already has."""
+
+    def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
+        """What each text may read, includes followed; or why it can't be compiled. In order."""
+        ...
+
+    def render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
+        """The text for each wish, or why there is none. In order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One rendering: a template's text, and what only this rendering reads (`matrix`, `job`, ...).
+
+    `names` holds plain mappings, lists and scalars, as JSON knows them.
+    """
+
+    text: str
+    names: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """`axes` are keys of `matrix`, `vars` those of `vars`, `names` all that is asked for by its name.
+
+    `templates` are included, imported or extended.
+    """
+
+    axes: Names = frozenset()
+    vars: Names = frozenset()
+    names: Names = frozenset()
+    templates: Names = frozenset()
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(
+            _both(self.axes, other.axes),
+            _both(self.vars, other.vars),
+            _both(self.names, other.names),
+            _both(self.templates, other.templates),
+        )
+
+
+def _both(one: Names, other: Names) -> Names:
+    return None if one is None or other is None else one | other
+
+
+NOTHING: Final = Reads()
+ANYTHING: Final = Reads(None, None, None, None)
+
+
+class TemplateProblem(Exception):
+    """A template can't be compiled, or can't be rendered with this context.
+
+    `lineno` counts within the template from 1, None where no line is to blame. `name` is that of a
+    template that was pulled in, None for the text that was handed in. `users` are the places that led
+    there, each a template's name and a line, the outermost first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        lineno: int | None = None,
+        name: str | None = None,
+        users: tuple[Line, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.lineno = lineno
+        self.name = name
+        self.users = users
