@@ -26,7 +26,7 @@ from kiejobs.core.plan.approval import (
     row_of,
     rows_of_document,
 )
-from kiejobs.reports.plan.drift import drift_text
+from kiejobs.reports.plan.notes import drift_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:

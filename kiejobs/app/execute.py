@@ -21,7 +21,7 @@ from kiejobs.app.plan import does_something
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.ports import World
-from kiejobs.reports.progress.lines import make_progress
+from kiejobs.reports.progress import make_progress
 from kiejobs.runner import Runner, StopReason
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Callbacks
-    from kiejobs.reports.progress.lines import RunProgress
+    from kiejobs.reports.progress import RunProgress
     from kiejobs.runner import Budget, RunEnd, Settings
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}

@@ -20,9 +20,8 @@ from kiejobs.core.plan.lock_changes import differences
 from kiejobs.core.plan.lock_file import Asset, Lock, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import difference
 from kiejobs.reports.diff.fields import diff_lines
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.plan.lock import assets_text, changes_text
-from kiejobs.reports.terminal import quoted
+from kiejobs.reports.plan.notes import assets_text, changes_text
+from kiejobs.reports.terminal import Paint, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

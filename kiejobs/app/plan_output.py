@@ -11,7 +11,7 @@ from kiejobs.adapters.git.checkout import below_root
 from kiejobs.app.approve import plan_file_keys
 from kiejobs.app.plan import prices_of, usd_per_credit, widest_address
 from kiejobs.reports.plan.markdown import PlanMarkdown
-from kiejobs.reports.plan.own_models import own_schemas_markdown, own_schemas_text
+from kiejobs.reports.plan.notes import own_schemas_markdown, own_schemas_text
 from kiejobs.reports.plan.text import PlanJson, PlanText
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, read_policy
 from kiejobs.core.plan.policy_rules import PolicyCheck, check_file
-from kiejobs.reports.plan.policy import breaches_text
+from kiejobs.reports.plan.notes import breaches_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:

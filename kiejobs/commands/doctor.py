@@ -29,7 +29,7 @@ from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.age import aged_prices
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.plan.policy import policy_detail
+from kiejobs.reports.plan.notes import policy_detail
 from kiejobs.reports.run.checks import Check, doctor_document, doctor_text
 
 if TYPE_CHECKING:

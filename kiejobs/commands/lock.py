@@ -14,7 +14,7 @@ from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.expand.web_files import wanted_files
 from kiejobs.core.plan.lock_file import to_bytes
-from kiejobs.reports.plan.lock import locked_text
+from kiejobs.reports.plan.notes import locked_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,9 +20,7 @@ from kiejobs.app.policy_check import check_against
 from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, StalePlan, UsageProblem
 from kiejobs.core.plan.policy import NO_POLICY, Policy
-from kiejobs.reports.diagnostics.github import github_words
-from kiejobs.reports.diagnostics.marks import CheckedFile
-from kiejobs.reports.diagnostics.sarif import sarif_document
+from kiejobs.reports.diagnostics.annotations import CheckedFile, github_words, sarif_document
 from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import plural

@@ -1,11 +1,12 @@
 """Text made fit for a terminal: harmless, aligned, coloured where wanted.
 
-In: text from anywhere. Out: text in which nothing from outside steers the terminal, padded by what it
-takes on the screen. Touches nothing.
+In: text from anywhere, whether colour is wanted. Out: text in which nothing from outside steers the
+terminal, padded by what it takes on the screen. Touches nothing.
 
 Job files and answers come from strangers: an escape sequence in a prompt or an error message could
-repaint what a person approves. Everything that is shown goes through `clean` once; colour is added
-after that, so that the only escapes on the screen are ours.
+repaint what a person approves. Everything that is shown goes through `sanitize` once; colour is added
+after that, so that the only escapes on the screen are ours. Colour only repeats what a sign or a word
+says already.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
 
 REHEARSED = " - a rehearsal, nothing is paid"
 """Added to headlines, so that nobody takes a rehearsal's credits for money."""
@@ -148,3 +150,89 @@ def moment(time: str | None) -> str:
     """A journal's time for people: `2026-11-22 07:36:12 UTC`."""
     found = _MOMENT.fullmatch(time or "")
     return f"{found[1]} {found[2]} UTC" if found else sanitize(time or "an unknown time")
+
+
+# --- colour ---------------------------------------------------------------------------------------
+
+
+_BOLD, _DIM = "1", "2"
+_RED, _GREEN, _YELLOW, _BLUE, _CYAN = "31", "32", "33", "34", "36"
+_LOUD = "1;35"
+
+_SIGNS = {
+    "+": _GREEN,
+    "±": _YELLOW,
+    "~": _CYAN,
+    "?": _LOUD,
+    "v": _BLUE,
+    "=": _DIM,
+    "!": _RED,
+    ">": _CYAN,
+    "-": _YELLOW,
+}
+
+_STATES = {
+    "reserved": _CYAN,
+    "submitted": _CYAN,
+    "running": _CYAN,
+    "downloading": _CYAN,
+    "waiting": _YELLOW,
+    "succeeded": _GREEN,
+    "collected": _GREEN,
+    "failed": _RED,
+    "rejected": _RED,
+    "in doubt": _LOUD,
+    "not accepted": _YELLOW,
+    "not collected": _YELLOW,
+    "gone": _RED,
+    "not submitted": _YELLOW,
+    "ruled lost": _DIM,
+}
+
+
+class Paint:
+    """Colours text where `color` says so. Give it cleaned text only."""
+
+    def __init__(self, color: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        self._color = color
+
+    def bold(self, text: str) -> str:
+        return self._with(_BOLD, text)
+
+    def dim(self, text: str) -> str:
+        return self._with(_DIM, text)
+
+    def good(self, text: str) -> str:
+        return self._with(_GREEN, text)
+
+    def bad(self, text: str) -> str:
+        return self._with(_RED, text)
+
+    def loud(self, text: str) -> str:
+        """For what costs money or may have: unknown prices, doubts."""
+        return self._with(_LOUD, text)
+
+    def error(self, text: str) -> str:
+        return self._with(f"{_BOLD};{_RED}", text)
+
+    def warning(self, text: str) -> str:
+        return self._with(f"{_BOLD};{_YELLOW}", text)
+
+    def gutter(self, text: str) -> str:
+        return self._with(f"{_BOLD};{_BLUE}", text)
+
+    def sign(self, sign: str) -> str:
+        """A sign of the plan."""
+        return self._with(_SIGNS.get(sign), sign)
+
+    def state(self, words: str) -> str:
+        """A state in words, as `state_words` has it."""
+        return self._with(_STATES.get(words), words)
+
+    def _with(self, code: str | None, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code and text else text
+
+
+def state_words(state: str | None) -> str:
+    """A state as people read it: `in doubt`; None is what was never submitted."""
+    return "not submitted" if state is None else state.replace("_", " ")

@@ -11,9 +11,8 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.core.models.spec import read_spec
-from kiejobs.reports.models.field import field_words
 from kiejobs.reports.models.text import price_range, show_text
-from kiejobs.reports.models.view import ModelView
+from kiejobs.reports.models.view import ModelView, field_words
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models
 from tests.support.bench import MODEL, Bench

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.reports.change_messages import change_words
+from kiejobs.importer.reports.checked import change_words
 from kiejobs.importer.schema.changes import model_changes
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models

@@ -20,10 +20,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
+from kiejobs.reports.diagnostics.annotations import CheckedFile, github_words, sarif_document
 from kiejobs.reports.diagnostics.codes import MEANINGS
-from kiejobs.reports.diagnostics.github import github_words
-from kiejobs.reports.diagnostics.marks import CheckedFile
-from kiejobs.reports.diagnostics.sarif import sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
 from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.terminal import (
+    Paint,
     columns,
     credits_text,
     moment,
@@ -24,6 +24,7 @@ from kiejobs.reports.terminal import (
     sanitize,
     shortened,
     shortened_left,
+    state_words,
     width,
 )
 from tests.support.results import HOSTILE, harmless, uncolored

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import plural, sanitize
+from kiejobs.reports.terminal import Paint, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Severity
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import plural, sanitize, shortened, shortened_left, width
+from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

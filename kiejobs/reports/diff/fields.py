@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.plan import FieldChange
-    from kiejobs.reports.paint import Paint
+    from kiejobs.reports.terminal import Paint
 
 _REF = re.compile(r"sha256:[0-9a-f]{64}")
 _SHORT = len("sha256:") + 12

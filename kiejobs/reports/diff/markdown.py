@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.diff.fields import both_words
-from kiejobs.reports.diff.groups import EditGroups
 from kiejobs.reports.diff.text import SIGNS, counted, cut, remarks_on
+from kiejobs.reports.diff.view import EditGroups
 from kiejobs.reports.markdown import (
     LONG,
     LimitedText,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kiejobs.core.plan.request_diff import Edit, Kind
-    from kiejobs.reports.diff.groups import FieldEdit, Group
     from kiejobs.reports.diff.text import PolicyHold
+    from kiejobs.reports.diff.view import FieldEdit, Group
 
 _DIFFS = 36_000  # characters for what differs
 _ROWS = 20_000  # for the table

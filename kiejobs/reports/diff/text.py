@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics.text import problem_document
 from kiejobs.reports.diff.fields import both_words
-from kiejobs.reports.diff.groups import EditGroups
+from kiejobs.reports.diff.view import EditGroups
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import plural, sanitize, shortened, shortened_left
+from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.request_diff import Edit
-    from kiejobs.reports.diff.groups import FieldEdit, Group
-    from kiejobs.reports.diff.words import Piece
+    from kiejobs.reports.diff.view import FieldEdit, Group, Piece
 
 SIGNS = {Kind.ADDED: "+", Kind.GONE: "-", Kind.CHANGED: "±", Kind.MOVED: ">", Kind.UNCLEAR: "?"}
 _AROUND = 36  # columns of what is the same, before and behind a change

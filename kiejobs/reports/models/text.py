@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
-from kiejobs.reports.models.field import field_words, value_words
-from kiejobs.reports.models.view import notes_of
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import columns, plural, sanitize
+from kiejobs.reports.models.view import field_words, notes_of, value_words
+from kiejobs.reports.terminal import Paint, columns, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

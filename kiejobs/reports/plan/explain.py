@@ -17,10 +17,18 @@ from kiejobs.reports.documents import (
     diff_document,
     money_or_null,
 )
-from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.plan.prices import price_entry, prices_words
+from kiejobs.reports.plan.notes import price_entry, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
-from kiejobs.reports.terminal import columns, moment, price_text, quoted, sanitize, shortened
+from kiejobs.reports.terminal import (
+    Paint,
+    columns,
+    moment,
+    price_text,
+    quoted,
+    sanitize,
+    shortened,
+    state_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

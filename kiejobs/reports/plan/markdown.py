@@ -23,8 +23,7 @@ from kiejobs.reports.markdown import (
     marker,
     table,
 )
-from kiejobs.reports.plan.policy import breaches_text
-from kiejobs.reports.plan.prices import needs_a_look, prices_words
+from kiejobs.reports.plan.notes import breaches_text, needs_a_look, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
 from kiejobs.reports.terminal import (
     REHEARSED,

@@ -13,10 +13,10 @@ from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_text, money_or_null
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
+from kiejobs.reports.plan.notes import needs_a_look, price_entry, prices_words
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Paint,
     credits_text,
     pad,
     plural,

@@ -1,7 +1,7 @@
 """What is happening, as it happens: a line for each change of state, for logs.
 
-In: states and notes from the runner, and a stream. Out: nothing. Touches: that stream only. The one
-on a terminal is in progress_live.py.
+In: states and notes from the runner, and a stream. Out: nothing. Touches: that stream only. The
+display on a terminal is in live.py; what both need is below.
 
 Both never raise: a full disk or a closed pipe under stderr must not come between a purchase and its
 record.
@@ -10,13 +10,10 @@ record.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self, TextIO
 
-from kiejobs.ports import Progress
-from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.progress.tally import QuietStream, Tally
-from kiejobs.reports.terminal import pad, sanitize, shortened
+from kiejobs.reports.terminal import Paint, pad, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,21 +24,6 @@ _PASSING = frozenset(
 )  # worth a glance on a terminal, not a line in a log
 _STATE = 13
 _LONGEST = 160
-
-
-class RunProgress(Progress, AbstractContextManager["RunProgress"], Protocol):
-    """Progress that is on the screen between `with` and its end."""
-
-
-def make_progress(
-    stream: TextIO, total: int, *, live: bool = False, color: bool = False
-) -> RunProgress:
-    """`live` where the stream is a terminal that can move its cursor; the caller decides."""
-    if live:
-        from kiejobs.reports.progress.live import LiveProgress  # noqa: PLC0415 - rich is slow
-
-        return LiveProgress(stream, total, color=color)
-    return LineProgress(stream, total, color=color)
 
 
 class LineProgress:
@@ -95,3 +77,64 @@ class LineProgress:
     def _say(self, line: str) -> None:
         self._stream.write(f"{line}\n")
         self._stream.flush()
+
+
+# --- what both displays need ----------------------------------------------------------------------
+
+
+SETTLED = frozenset({
+    "collected", "failed", "rejected", "in_doubt", "not collected", "not submitted",
+})  # fmt: skip
+"""The runner's words after which a job needs nothing more in this run."""
+
+
+class Tally:
+    """Which state each job is in, and how many have settled."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.states: Counter[str] = Counter()
+        self._state_of: dict[str, str] = {}
+
+    @property
+    def settled(self) -> int:
+        return sum(self.states[state] for state in SETTLED)
+
+    def move(self, address: str, state: str) -> bool:
+        """Note a job's state; is it another one than before?"""
+        before = self._state_of.get(address)
+        if before == state:
+            return False
+        if before is not None:
+            self.states[before] -= 1
+        self.states[state] += 1
+        self._state_of[address] = state
+        self.total = max(self.total, len(self._state_of))
+        return True
+
+
+class QuietStream:
+    """A stream whose failures are nobody's business; what it can't encode is spelled out."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
+            self._stream.write(fit)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()

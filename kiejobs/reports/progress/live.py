@@ -16,9 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kiejobs.reports.paint import state_words
-from kiejobs.reports.progress.tally import QuietStream, Tally
-from kiejobs.reports.terminal import sanitize, shortened
+from kiejobs.reports.progress.lines import QuietStream, Tally
+from kiejobs.reports.terminal import sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from types import TracebackType

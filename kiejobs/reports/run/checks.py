@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.terminal import pad, plural, sanitize, width
+from kiejobs.reports.terminal import Paint, pad, plural, sanitize, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

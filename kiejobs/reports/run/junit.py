@@ -12,10 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from kiejobs.reports.paint import state_words
-from kiejobs.reports.run.price_drift import drift_words
+from kiejobs.reports.run.next_steps import drift_words
 from kiejobs.reports.run.view import JobStatus
-from kiejobs.reports.terminal import sanitize
+from kiejobs.reports.terminal import sanitize, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.markdown import LimitedText, cell, code, fenced, marker, table
-from kiejobs.reports.paint import Paint, state_words
 from kiejobs.reports.run.next_steps import step_lines, steps_after
 from kiejobs.reports.run.text import bought_words, totals_words
 from kiejobs.reports.run.view import JobStatus
-from kiejobs.reports.terminal import REHEARSED, credits_text, shortened
+from kiejobs.reports.terminal import REHEARSED, Paint, credits_text, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import UNPRICED
-from kiejobs.reports.paint import Paint
-from kiejobs.reports.run.price_drift import drift_cure
+from kiejobs.core.money import UNPRICED, money
+from kiejobs.core.prices.table import FILE
 from kiejobs.reports.run.view import JobStatus
-from kiejobs.reports.terminal import moment, plural, price_text, quoted, sanitize, shortened
+from kiejobs.reports.terminal import (
+    Paint,
+    credits_text,
+    moment,
+    plural,
+    price_text,
+    quoted,
+    sanitize,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.price_drift import PriceDrift
     from kiejobs.reports.run.view import JobView, RunView
+
 
 _LONGEST = 160
 
@@ -217,3 +226,39 @@ def _again(view: RunView) -> str:
 
 def _run(view: RunView) -> str:
     return f"kiejobs run {quoted(view.file) if view.file else 'FILE'}{view.flag}"
+
+
+# --- charged otherwise than planned ---------------------------------------------------------------
+
+
+def drift_words(drift: PriceDrift) -> str:
+    """`a/b charged 20 credits, not 16 (+25 %), for 1 job of 4`."""
+    charged, planned = price_text(drift.charged), credits_text(drift.planned)
+    percent = "" if drift.percent is None else f" ({_signed(drift)} %)"
+    jobs = f"{plural(drift.jobs, 'job')} of {drift.compared:,}"
+    return f"{sanitize(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
+
+
+def drift_cure(drift: PriceDrift) -> str:
+    """What to do about it."""
+    return (
+        f"{drift_words(drift)}; put what it costs now into {FILE}, so that plans and budgets hold."
+    )
+
+
+def drift_entry(drift: PriceDrift) -> dict[str, Json]:
+    """For a document."""
+    percent = drift.percent
+    return {
+        "model": drift.model,
+        "jobs": drift.jobs,
+        "compared": drift.compared,
+        "planned": money(drift.planned),
+        "charged": money(drift.charged),
+        "percent": None if percent is None else money(percent),
+    }
+
+
+def _signed(drift: PriceDrift) -> str:
+    text = money(drift.percent or drift.charged * 0)
+    return text if text.startswith("-") else f"+{text}"

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
-from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.run.next_steps import doubt_steps, drift_steps, step_lines
-from kiejobs.reports.run.price_drift import drift_entry
+from kiejobs.reports.run.next_steps import doubt_steps, drift_entry, drift_steps, step_lines
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Paint,
     columns,
     moment,
     plural,
     price_text,
     quoted,
     sanitize,
+    state_words,
 )
 
 if TYPE_CHECKING:

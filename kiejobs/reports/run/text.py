@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.paint import Paint, state_words
-from kiejobs.reports.run.next_steps import step_lines, steps_after
-from kiejobs.reports.run.price_drift import drift_entry
+from kiejobs.reports.run.next_steps import drift_entry, step_lines, steps_after
 from kiejobs.reports.run.view import JobStatus, price_of
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Paint,
     credits_text,
     pad,
     plural,
     price_text,
     sanitize,
     shortened,
+    state_words,
     width,
 )
 

@@ -12,7 +12,7 @@ from kiejobs.core.models.file_fields import files_of
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.importer.editor_schema.relaxed import input_schema
-from kiejobs.importer.reports.change_messages import change_words
+from kiejobs.importer.reports.checked import change_words
 from kiejobs.importer.schema.changes import model_changes
 from kiejobs.importer.schema.merge import merged
 from kiejobs.reports.models.text import list_text, show_document, show_text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.reports.diff.words import TextDiff
+from kiejobs.reports.diff.view import TextDiff
 
 
 def said(was: str, now: str) -> str:

@@ -11,7 +11,7 @@ from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.age import AgedPrice, aged_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.reports.plan.markdown import PlanMarkdown
-from kiejobs.reports.plan.prices import needs_a_look, price_entry, prices_words
+from kiejobs.reports.plan.notes import needs_a_look, price_entry, prices_words
 from kiejobs.reports.plan.text import PlanJson, PlanText
 from tests.reports.plan.test_text import DIGEST, DONE, NEW
 from tests.support.results import totals_of

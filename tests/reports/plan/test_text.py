@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from kiejobs.core.plan.plan import Action, Change, FieldChange, PlanTotals
 from kiejobs.reports.diff.fields import diff_lines
-from kiejobs.reports.paint import Paint
 from kiejobs.reports.plan.text import PlanJson, PlanText
-from kiejobs.reports.terminal import width
+from kiejobs.reports.terminal import Paint, width
 from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:

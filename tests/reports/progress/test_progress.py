@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from kiejobs.reports.progress.lines import LineProgress, make_progress
+from kiejobs.reports.progress import make_progress
+from kiejobs.reports.progress.lines import LineProgress, QuietStream
 from kiejobs.reports.progress.live import LiveProgress
-from kiejobs.reports.progress.tally import QuietStream
 from tests.support.results import HOSTILE, harmless, uncolored
 
 
@@ -173,7 +173,7 @@ def test_the_cursor_comes_back_after_an_error() -> None:
 
 SCRIPT = """
 import sys
-from kiejobs.reports.progress.lines import make_progress
+from kiejobs.reports.progress import make_progress
 with make_progress(sys.stderr, 2, live=True, color=True) as progress:
     progress.job("tea/a", "collected")
     progress.job("tea/b", "failed", "boom")
@@ -203,7 +203,7 @@ def test_it_draws_on_a_real_terminal_and_leaves_only_notes_behind() -> None:
 def test_logs_are_written_without_loading_rich() -> None:
     code = (
         "import io, sys\n"
-        "from kiejobs.reports.progress.lines import make_progress\n"
+        "from kiejobs.reports.progress import make_progress\n"
         "with make_progress(io.StringIO(), 1) as p: p.job('a', 'running')\n"
         "print('rich' in sys.modules)"
     )

@@ -1,27 +1,30 @@
-"""Problems as a SARIF 2.1.0 log, which code scanning and editors show at their places.
+"""Problems as other tools show them at their places: a SARIF 2.1.0 log, GitHub's workflow commands.
 
 In: diagnostics of several files, the lines of those files, what files are called from the repository's
-root. Out: a JSON-ready document. Touches nothing.
+root. Out: a JSON-ready document; lines of text. Touches nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import kiejobs
 from kiejobs.core.diagnostics import Place, Severity
 from kiejobs.reports.diagnostics.codes import MEANINGS, WARNINGS
-from kiejobs.reports.diagnostics.marks import end_of_mark, said_lines, source_line
+from kiejobs.reports.diagnostics.text import remarks
+from kiejobs.reports.terminal import sanitize, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.diagnostics import Diagnostic, Problems
     from kiejobs.core.document.nodes import Json
-    from kiejobs.reports.diagnostics.marks import CheckedFile
+
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -127,3 +130,87 @@ def _reference(path: str) -> str:
 def _unlinked(text: str) -> str:
     """SARIF takes `[text](target)` for a link in any message."""
     return text.replace("](", "] (")
+
+
+# --- GitHub's workflow commands -------------------------------------------------------------------
+
+
+_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_IN_DATA = str.maketrans(_DATA)
+_IN_PROPERTY = str.maketrans({**_DATA, ":": "%3A", ",": "%2C"})
+
+
+def github_words(looked: CheckedFile, below_root: Callable[[str], str | None]) -> str:
+    """`::error file=...,line=...,col=...,endColumn=...,title=CODE::message`, a line for each problem.
+
+    The job file's own name is used where a problem has no place. The escapes are those of GitHub's
+    toolkit: `%`, CR and LF in the message, `:` and `,` in properties too.
+    """
+    return "".join(f"{_command(each, looked, below_root)}\n" for each in looked.problems)
+
+
+def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], str | None]) -> str:
+    place = problem.place
+    name = place.file if place else at.file
+    properties: dict[str, str | int] = {"file": below_root(name) or name}
+    if place is not None:
+        properties |= {"line": place.line, "col": place.column}
+        end = end_of_mark(place, at.lines)
+        if end is not None:
+            properties["endColumn"] = end - 1  # the last one that is marked
+    properties["title"] = problem.code
+    kind = "error" if problem.severity is Severity.ERROR else "warning"
+    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{kind} {told}::{_data(chr(10).join(said_lines(problem)))}"
+
+
+def _property(value: str | int) -> str:
+    return sanitize(str(value)).translate(_IN_PROPERTY)
+
+
+def _data(text: str) -> str:
+    return text.translate(_IN_DATA)
+
+
+# --- marks in the source --------------------------------------------------------------------------
+
+
+_WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,:\[\]{}\"']+")
+_LONGEST = 500  # columns of a message, which may quote what a stranger wrote
+_FAR = 1000  # characters that are looked at for the end of a mark
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A job file that was looked at, its name as it was typed; `lines` of all files, by name.
+
+    `jobs` is how many it makes, None where it is not valid.
+    """
+
+    file: str
+    jobs: int | None
+    problems: Problems
+    lines: Mapping[str, Sequence[str]]
+
+
+def source_line(place: Place, lines: Mapping[str, Sequence[str]]) -> str | None:
+    """The line that a problem stands in, where it is known."""
+    of_file = lines.get(place.file, ())
+    return of_file[place.line - 1] if 1 <= place.line <= len(of_file) else None
+
+
+def end_of_mark(place: Place, lines: Mapping[str, Sequence[str]]) -> int | None:
+    """The column behind the word or the quoted text at `place`; None where there is nothing to mark."""
+    line = source_line(place, lines)
+    start = place.column - 1
+    if line is None or not line[start : start + 1].strip():
+        return None
+    word = _WORD.match(line, start, start + _FAR)
+    return word.end() + 1 if word else place.column + 1
+
+
+def said_lines(problem: Diagnostic) -> Iterator[str]:
+    """What is wrong, then what to do and where else to look, each on one harmless line."""
+    yield shortened(sanitize(problem.message), _LONGEST)
+    for kind, text in remarks(problem):
+        yield f"{kind}: {shortened(sanitize(text), _LONGEST)}"
