@@ -115,8 +115,8 @@ def test_it_reserves_once_for_each_create(play: Play) -> None:
         async def reserve() -> None:
             times.append(1)
 
-        outcomes = [await api.create(BODY, reserve) for _ in range(2)]
-        ids = [outcome.task_id for outcome in outcomes if isinstance(outcome, outcomes.Accepted)]
+        answers = [await api.create(BODY, reserve) for _ in range(2)]
+        ids = [outcome.task_id for outcome in answers if isinstance(outcome, outcomes.Accepted)]
         assert len(set(ids)) == len(times) == 2
 
     play(scene)

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs.adapters.http.client import USER_AGENT, tls
-from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
 from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.adapters.system import origin_of

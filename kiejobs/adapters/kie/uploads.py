@@ -19,8 +19,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kiejobs.adapters.http.client import USER_AGENT, tls
-from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
 from kiejobs.adapters.kie.client import exchange, without_key
 from kiejobs.adapters.kie.create_response import read_envelope
 from kiejobs.core.expand.local_files import NoFile

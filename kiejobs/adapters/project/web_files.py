@@ -11,24 +11,22 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
-from urllib.parse import urljoin
 
 import anyio
 import anyio.to_thread
-import httpx
 
 from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
-from kiejobs.adapters.http.client import USER_AGENT, tls
-from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
 from kiejobs.adapters.media.pictures import look_at
 from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
 from kiejobs.core.plan.lock_file import Asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx
 
     from kiejobs.core.models.file_fields import FileRule
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 _LONGEST = 120.0  # seconds for one file
-_REDIRECTS = 5
 
 
 class _Refused(Exception):
@@ -48,8 +45,11 @@ async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
     """Look at all of them, some at a time. `base` is the API's: a private one allows private files."""
     rule, found = await AddressRule.for_base(base), dict[str, Asset | str]()
     places = anyio.CapacityLimiter(_AT_ONCE)
-    async with _client() as client, anyio.create_task_group() as group:
-        look = _Look(client, rule, anyio.CapacityLimiter(1))
+    async with (
+        GuardedClient(rule, connections=_AT_ONCE) as client,
+        anyio.create_task_group() as group,
+    ):
+        look = _Look(client, anyio.CapacityLimiter(1))
 
         async def one(url: str, takes: FileRule) -> None:
             async with places:
@@ -60,60 +60,27 @@ async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
     return {url: found[url] for url in wanted}
 
 
-def _client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0)
-    return httpx.AsyncClient(
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-        timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
-        transport=httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
 class _Look:
     """At one file after the other. `turn` lets one picture decode at a time: that takes memory."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, rule: AddressRule, turn: anyio.CapacityLimiter
-    ) -> None:
+    def __init__(self, client: GuardedClient, turn: anyio.CapacityLimiter) -> None:
         self._client = client
-        self._rule = rule
         self._turn = turn
 
     async def at(self, url: str, takes: FileRule) -> Asset | str:
         with TemporaryFile() as kept:
             try:
                 with anyio.fail_after(_LONGEST):
-                    asset = await self._get(url, takes, kept)
+                    async with self._client.get(url) as response:
+                        asset = await _read(response, takes, kept)
             except (_Refused, HostRefused) as refused:
                 return str(refused)
-            except (
-                httpx.HTTPError,
-                httpx.StreamError,
-                httpx.InvalidURL,
-                OSError,
-                ValueError,
-            ) as error:
+            except FETCH_ERRORS as error:
                 return in_words(error)
             kept.seek(0)
             decode = partial(look_at, kept, asset.media_type, decode=True)
             seen = await anyio.to_thread.run_sync(decode, limiter=self._turn)
         return seen if isinstance(seen, str) else asset
-
-    async def _get(self, url: str, takes: FileRule, kept: IO[bytes]) -> Asset:
-        for _ in range(_REDIRECTS + 1):
-            await self._rule.check(url)
-            request = self._client.build_request("GET", url, extensions={"trace": self._rule.trace})
-            response = await self._client.send(request, stream=True)
-            try:
-                if not response.is_redirect:
-                    return await _read(response, takes, kept)
-                url = urljoin(url, response.headers.get("location", ""))
-            finally:
-                await response.aclose()
-        raise _Refused("too many redirects")
 
 
 async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:

@@ -8,16 +8,14 @@ as collected outlives a power cut.
 
 from __future__ import annotations
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import anyio
 import httpx
 
 from kiejobs.adapters.http.address_guard import AddressRule, HostRefused, shown
-from kiejobs.adapters.http.client import USER_AGENT, tls
-from kiejobs.adapters.http.errors import in_words
+from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
 from kiejobs.adapters.ledger.journal import sync_folder
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.storage.part_file import Partial, opened, sweep
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
-_REDIRECTS = 5
 
 
 class _Refused(Exception):
@@ -58,22 +55,12 @@ class FileArtifacts:
         boot: str | None = None,
     ) -> None:
         self._folder = folder
-        self._rule = rule
         self._boot = boot or boot_id()
         self._swept: set[Path] = set()
-        limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
-            transport=transport
-            or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = GuardedClient(rule, transport)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
         async def receive(partial: Partial) -> None:
@@ -114,8 +101,7 @@ class FileArtifacts:
             return NotCollected(f"refused: {refused}")
         except OSError as error:
             return NotCollected(f"{path}: {error.strerror or type(error).__name__}")
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError) as error:
-            # ValueError: a URL that urllib can't take apart; it is somebody else's text.
+        except FETCH_ERRORS as error:
             return NotCollected(in_words(error))
         kind = nearer_type(media_type, media_type_of(partial.head))
         return FilesCollected(
@@ -135,21 +121,9 @@ class FileArtifacts:
             self._swept.add(folder)
 
     async def _receive(self, url: str, partial: Partial, media_type: str) -> None:
-        for _ in range(_REDIRECTS + 1):
-            await self._rule.check(url)
-            headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
-            request = self._client.build_request(
-                "GET", url, headers=headers, extensions={"trace": self._rule.trace}
-            )
-            response = await self._client.send(request, stream=True)
-            try:
-                if not response.is_redirect:
-                    await _take(response, partial, media_type)
-                    return
-                url = urljoin(url, response.headers.get("location", ""))
-            finally:
-                await response.aclose()
-        raise _Refused("too many redirects")
+        headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
+        async with self._client.get(url, headers) as response:
+            await _take(response, partial, media_type)
 
 
 async def _take(response: httpx.Response, partial: Partial, media_type: str) -> None:
