@@ -30,6 +30,14 @@ def test_the_schemas_come_along_with_the_package() -> None:
         assert read_schema(f"models/{model}.json")["type"] == "object"
 
 
+def test_the_samples_of_the_sandbox_come_along_too() -> None:
+    there = sorted((Path(kiejobs.__file__).parent / "sandbox" / "samples").iterdir())
+    ours = sorted((REPOSITORY / "kiejobs" / "sandbox" / "samples").iterdir())
+    assert [path.name for path in there] == [path.name for path in ours]
+    assert [path.read_bytes() for path in there] == [path.read_bytes() for path in ours]
+    assert len(there) == 6
+
+
 def test_it_says_that_it_is_typed() -> None:
     assert (Path(kiejobs.__file__).parent / "py.typed").is_file()
 

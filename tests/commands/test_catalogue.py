@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,9 @@ from PIL import Image
 from kiejobs.adapters.media import decode as media
 from kiejobs.adapters.media.decode import sound_of, value_of
 from kiejobs.importer.editor_schema.relaxed import input_schema
-from kiejobs.sandbox.samples.video import draw_video
-from kiejobs.sandbox.service.content import count_of
+from kiejobs.sandbox.service.content import make_content
 from kiejobs.sandbox.service.models import Model
+from kiejobs.sandbox.service.records import count_of
 from tests.docs.regenerate import JOBFILE, models
 from tests.support.bench import PACKAGE
 from tests.support.building import least, most
@@ -68,16 +67,19 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
         for job, fields in inputs_of(model).items()
     }
     (folder / "all.yaml").write_text(jobfile(jobs), encoding="utf-8")
-    done(folder, "run", "all.yaml", "--speed", "400", "--rate", "400/400ms", "--poll", "50ms")
+    done(folder, "run", "all.yaml", "--sandbox", *FAST)
     (manifest,) = folder.glob("rehearsal/runs/*/manifest.json")
     told = json.loads(manifest.read_text(encoding="utf-8"))["jobs"]
     return folder / "rehearsal" / "outputs", {a.partition("/")[2]: job for a, job in told.items()}
 
 
-def done(folder: Path, *words: str) -> str:
-    """What a rehearsal's command prints."""
+FAST = ("--speed", "400", "--rate", "400/400ms", "--poll", "50ms")
+
+
+def done(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """A command that has ended."""
     ran = subprocess.run(
-        [sys.executable, "-m", "kiejobs", *words, "--sandbox"],
+        [sys.executable, "-m", "kiejobs", *words],
         cwd=folder,
         env={"PYTHONPATH": PACKAGE, "PATH": ""},
         capture_output=True,
@@ -85,8 +87,8 @@ def done(folder: Path, *words: str) -> str:
         timeout=120,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return ran.stdout
+    assert ran.returncode == code, ran.stderr[-2000:]
+    return ran
 
 
 @each_model
@@ -127,8 +129,41 @@ def look_at(data: bytes, media_type: str) -> None:
 def test_all_of_them_decode(bought: tuple[Path, dict[str, Any]]) -> None:
     outputs, told = bought
     count = sum(len(job["files"]) for job in told.values())
-    said = done(outputs.parent.parent, "manifest", "verify", "--decode")
-    assert said == f"1 journal and {count} files: whole, and as the journals say\n"
+    said = done(outputs.parent.parent, "manifest", "verify", "--decode", "--sandbox")
+    assert said.stdout == f"1 journal and {count} files: whole, and as the journals say\n"
+    assert "sizes and lengths are not compared with the requests" in said.stderr
+
+
+def test_outside_a_rehearsal_size_and_length_are_held_against_the_request(
+    bought: tuple[Path, dict[str, Any]],
+) -> None:
+    outputs, _ = bought
+    room = outputs.parent
+    folders = ("--runs", str(room / "runs"), "--outputs", str(outputs))
+    said = done(room.parent, "manifest", "verify", "--decode", *folders, code=1)
+    assert "it is 640x360, 1080p was asked for" in said.stdout
+    assert "it lasts 5.0 s, 6 s were asked for" in said.stdout
+    assert "does not decode" not in said.stdout
+    assert "not compared" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, None),
+        ({"resolution": "720p", "duration": "5"}, None),
+        ({"resolution": "720P", "duration": 5}, None),
+        ({"resolution": "4K", "duration": "auto"}, None),
+        ({"resolution": "1080p"}, "it is 1280x720, 1080p was asked for"),
+        ({"duration": "10"}, "it lasts 5.2 s, 10 s were asked for"),
+        ({"duration": 4}, "it lasts 5.2 s, 4 s were asked for"),
+    ],
+)
+def test_a_video_is_what_was_asked_for_or_it_is_said(
+    fields: dict[str, Any], words: str | None
+) -> None:
+    assert media.differs(media.MediaInfo(1280, 720, 5.2), fields) == words
+    assert media.differs(media.MediaInfo(720, 1280, None), {**fields, "resolution": ""}) is None
 
 
 @pytest.mark.parametrize("look", [sound_of, value_of, media.look_at])
@@ -141,7 +176,7 @@ def test_what_does_not_decode_is_said(look: Callable[[Path], Any], tmp_path: Pat
 
 def test_a_video_without_sound_is_no_recording(tmp_path: Path) -> None:
     path = tmp_path / "silent.mp4"
-    path.write_bytes(draw_video(64, 32, Fraction(1), "a"))
+    path.write_bytes(make_content("video/mp4", "a").data)
     assert sound_of(path) == "it holds no sound"
 
 

@@ -16,7 +16,7 @@ import pytest
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.samples.stills import draw_png
+from kiejobs.sandbox.service.content import make_content
 from tests.support.bench import FAST, MODEL, Bench, ended
 from tests.support.judge_server import KEY, Judge
 from tests.support.judge_uploads import UPLOAD
@@ -32,7 +32,7 @@ Set = tuple[Bench, Judge]
 
 def picture(bench: Bench, path: str, seed: str = "") -> str:
     """A picture of its own for each path, or for each seed; the SHA-256 of its content."""
-    data = draw_png(64, 36, seed or path)
+    data = make_content("image/png", seed or path).data
     (bench.folder / path).parent.mkdir(exist_ok=True)
     (bench.folder / path).write_bytes(data)
     return hashlib.sha256(data).hexdigest()

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.sandbox.samples.stills import draw_png
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.charges import read_charges
+from kiejobs.sandbox.service.content import make_content
 from kiejobs.sandbox.service.serve import serving
 from tests.proofs.syscalls import calls, watching
 from tests.support.bench import MODEL, Bench, Ran, ended
@@ -119,7 +119,7 @@ class Campaign(Bench):
         path = self.folder / "jobs.yaml"
         document = json.loads(path.read_text())
         for job, name in zip(JOBS, ("cup", "cup", "jug"), strict=True):
-            data = draw_png(64, 36, f"{self.name} {name}")
+            data = make_content("image/png", f"{self.name} {name}").data
             (self.folder / f"images/{name}.png").write_bytes(data)
             self.pictures.add(hashlib.sha256(data).hexdigest())
             document["jobs"][job]["input"]["image_url"] = f"images/{name}.png"

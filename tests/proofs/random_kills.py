@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiejobs.sandbox.samples.stills import draw_png
+from kiejobs.sandbox.service.content import make_content
 from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words
 from tests.proofs.random_faults import RULES
@@ -131,7 +131,7 @@ class Session:
         for number, size in enumerate(sizes):
             for shot in range(size):
                 name = f"b{number:03}-{shot}.png"
-                (folder / name).write_bytes(draw_png(16, 9, name))
+                (folder / name).write_bytes(make_content("image/png", name).data)
 
     # --- being killed ----------------------------------------------------------------------------
 

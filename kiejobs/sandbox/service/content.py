@@ -1,36 +1,27 @@
-"""What a task produces: the file that fits its request, in the kind that its model's schema names.
+"""What a task produces: a small sample of its media type that carries the task's id.
 
-In: a request's input, the media type and extension of the model's schema, the task id. Out: name,
-media type and bytes. Touches nothing.
+In: a media type, and what the file is to be told apart by. Out: media type and bytes. Touches: the
+samples in kiejobs/sandbox/samples, by reading.
 
-Size, length and number are read from fields as the API spells them in all its families: `resolution`
-(`720p`, `768P`, `2K`), `aspect_ratio` (`16:9`), `duration` (`5`, `"5"`), `num_images` and their like.
+Any size and length that a request asks for is met by the same few samples (tests/support/draw_samples.py
+drew them). The note makes each file another one, in a place of its format that decoders pass over.
 """
 
 from __future__ import annotations
 
-import re
+import struct
+import zlib
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.samples.sounds import play_mp3, play_wav
-from kiejobs.sandbox.samples.stills import draw_jpeg, draw_png, draw_webp
-from kiejobs.sandbox.samples.video import draw_video
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from kiejobs.core.document.nodes import Json
-
-_WIDE = Fraction(16, 9)
-_SECONDS = Fraction(5)
-_LONGEST = Fraction(60)
-_MOST_FILES = 12
-_SHAPES = ("aspect_ratio", "ratio", "image_size")
-_LENGTHS = ("duration", "n_frames")  # the latter in seconds, for all its name
-_DRAWN = {"image/png": draw_png, "image/jpeg": draw_jpeg, "image/webp": draw_webp}
-_K_LINES = {"1k": 1024, "2k": 1440, "4k": 2160, "8k": 4320}
+_FOLDER = Path(__file__).parents[1] / "samples"
+_END_OF_PNG = 12  # bytes of the IEND chunk
+_JFIF = 20  # bytes of a JPEG's start and its first segment, which must come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,58 +32,70 @@ class Content:
     data: bytes
 
 
-def make_content(media_type: str, request_input: Mapping[str, Json], seed: str) -> Content:
+def make_content(media_type: str, seed: str) -> Content:
     """The file. A picture of an unknown type is a PNG, any sound but MP3 a WAV, all else a video."""
-    width, height = size_of(request_input)
-    if media_type.startswith("image/"):
-        known = media_type if media_type in _DRAWN else "image/png"
-        return Content(known, _DRAWN[known](width, height, seed))
-    if media_type == "audio/mpeg":
-        return Content(media_type, play_mp3(seconds_of(request_input), seed))
-    if media_type.startswith("audio/"):
-        return Content("audio/wav", play_wav(seconds_of(request_input), seed))
-    return Content(media_type, draw_video(width, height, seconds_of(request_input), seed))
+    kind = media_type.partition("/")[0]
+    known = media_type if media_type in _SAMPLES else _INSTEAD.get(kind, "video/mp4")
+    name, noted = _SAMPLES[known]
+    note = f"kiejobs sandbox {seed}".encode("ascii", "backslashreplace")
+    return Content(known if kind in _INSTEAD else media_type, noted(_sample(name), note))
 
 
-def count_of(request_input: Mapping[str, Json]) -> int:
-    """How many files a task gives: one, unless pictures are asked for by number."""
-    wanted = str(request_input.get("num_images", request_input.get("n", "")))
-    return min(int(wanted), _MOST_FILES) if re.fullmatch(r"[1-9][0-9]?", wanted) else 1
+@cache
+def _sample(name: str) -> bytes:
+    return (_FOLDER / name).read_bytes()
 
 
-def size_of(request_input: Mapping[str, Json]) -> tuple[int, int]:
-    """Width and height in pixels, even, the shorter side being what `resolution` says."""
-    short = _lines(str(request_input.get("resolution", "")))
-    ratio = _ratio(
-        next((str(request_input[name]) for name in _SHAPES if name in request_input), "")
-    )
-    if ratio >= 1:
-        return _even(short * ratio), _even(Fraction(short))
-    return _even(Fraction(short)), _even(short / ratio)
+def _in_mp4(data: bytes, note: bytes) -> bytes:
+    """A `free` box at the end."""
+    return data + struct.pack(">I", 8 + len(note)) + b"free" + note
 
 
-def _lines(resolution: str) -> int:
-    named = _K_LINES.get(resolution.lower())
-    lines = re.fullmatch(r"([0-9]{3,4})[pP]", resolution)
-    return named or (int(lines[1]) if lines else 720)
+def _in_png(data: bytes, note: bytes) -> bytes:
+    """A `tEXt` chunk before the last one."""
+    chunk = b"tEXtComment\0" + note
+    framed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:-_END_OF_PNG] + framed + data[-_END_OF_PNG:]
 
 
-def _ratio(text: str) -> Fraction:
-    """`16:9`, `portrait`, `landscape_4_3`, `square_hd`; wide where it says nothing of the kind."""
-    sides = re.search(r"([1-9][0-9]?)[:_]([1-9][0-9]?)$", text)
-    wide = Fraction(int(sides[1]), int(sides[2])) if sides else _WIDE
-    if text.startswith("square"):
-        return Fraction(1)
-    return min(wide, 1 / wide) if text.startswith("portrait") else wide
+def _in_jpeg(data: bytes, note: bytes) -> bytes:
+    """A comment segment."""
+    return data[:_JFIF] + b"\xff\xfe" + struct.pack(">H", 2 + len(note)) + note + data[_JFIF:]
 
 
-def _even(number: Fraction) -> int:
-    return 2 * round(number / 2)
+def _in_mp3(data: bytes, note: bytes) -> bytes:
+    """An ID3v2.3 tag with one text of our own; the tag's length is written in groups of seven bits."""
+    text = b"\0kiejobs\0" + note
+    frame = b"TXXX" + struct.pack(">IH", len(text), 0) + text
+    length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\0\0" + length + frame + data
 
 
-def seconds_of(request_input: Mapping[str, Json]) -> Fraction:
-    """The wanted length; 5 where the request doesn't say, and a minute at most."""
-    text = next((str(request_input[name]) for name in _LENGTHS if name in request_input), "")
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text):
-        return _SECONDS
-    return min(Fraction(text), _LONGEST) or _SECONDS
+def _in_wav(data: bytes, note: bytes) -> bytes:
+    """A `LIST` chunk with a comment."""
+    return _in_riff(data, b"LIST", b"INFO" + _chunk(b"ICMT", note + b"\0"))
+
+
+def _in_webp(data: bytes, note: bytes) -> bytes:
+    """A chunk that nobody knows, which the extended format allows."""
+    return _in_riff(data, b"NOTE", note)
+
+
+def _in_riff(data: bytes, name: bytes, body: bytes) -> bytes:
+    longer = data[8:] + _chunk(name, body)
+    return data[:4] + struct.pack("<I", len(longer)) + longer
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+_SAMPLES: dict[str, tuple[str, Callable[[bytes, bytes], bytes]]] = {
+    "video/mp4": ("sample.mp4", _in_mp4),
+    "image/png": ("sample.png", _in_png),
+    "image/jpeg": ("sample.jpg", _in_jpeg),
+    "image/webp": ("sample.webp", _in_webp),
+    "audio/mpeg": ("sample.mp3", _in_mp3),
+    "audio/wav": ("sample.wav", _in_wav),
+}
+_INSTEAD = {"image": "image/png", "audio": "audio/wav"}

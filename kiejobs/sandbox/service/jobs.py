@@ -128,10 +128,9 @@ class Jobs:
         model = self._model(task.model)
         names = file_names(task, model)
         if name in frame_names(task, model).values():
-            return make_content("image/png", model.filled(task.input), f"{task.task_id}-{name}")
+            return make_content("image/png", f"{task.task_id}-{name}")
         if name not in names:
             return None
         number = names.index(name)
         seed = f"{task.task_id}-{number + 1}" if number else task.task_id
-        media_type = model.output(task.input).media_type
-        return make_content(media_type, model.filled(task.input), seed)
+        return make_content(model.output(task.input).media_type, seed)

@@ -8,16 +8,20 @@ Touches nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.answers import compact
-from kiejobs.sandbox.service.content import count_of
 from kiejobs.sandbox.service.models import shuffled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.service.models import Model
     from kiejobs.sandbox.service.tasks import Task, TaskStatus
 
+_MOST_FILES = 12
 _ELSEWHERE = "https://forged.invalid/result.mp4"
 
 
@@ -74,6 +78,12 @@ def file_names(task: Task, model: Model) -> list[str]:
         for number in range(count_of(model.filled(task.input)))
     )
     return [stem + extension for stem in stems]
+
+
+def count_of(request_input: Mapping[str, Json]) -> int:
+    """How many files a task gives: one, unless pictures are asked for by number."""
+    wanted = str(request_input.get("num_images", request_input.get("n", "")))
+    return min(int(wanted), _MOST_FILES) if re.fullmatch(r"[1-9][0-9]?", wanted) else 1
 
 
 def callback_body(data: dict[str, Any]) -> dict[str, Any]:

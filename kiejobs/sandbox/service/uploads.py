@@ -18,9 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
 from kiejobs.sandbox.asgi import Response
-from kiejobs.sandbox.samples.stills import draw_png
 from kiejobs.sandbox.service.clock import iso
-from kiejobs.sandbox.service.content import Content
+from kiejobs.sandbox.service.content import Content, make_content
 from kiejobs.sandbox.service.upload_store import UploadStore
 
 if TYPE_CHECKING:
@@ -115,7 +114,8 @@ def _read_url(request: Request) -> _Upload | str:
     if url.scheme not in ("http", "https") or not url.netloc:
         return "Invalid parameter: fileUrl"
     name = fields.get("fileName") or url.path.rpartition("/")[2] or _random_name()
-    return _Upload(draw_png(64, 36, fields["fileUrl"]), fields["uploadPath"], name)
+    data = make_content("image/png", fields["fileUrl"]).data
+    return _Upload(data, fields["uploadPath"], name)
 
 
 def _json_fields(request: Request, wanted: str) -> dict[str, str] | str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kiejobs.core.ledger.file_checks import media_type_fits, nearer_type, what_is_wrong_with
-from kiejobs.sandbox.samples.sounds import play_wav
-from kiejobs.sandbox.samples.stills import draw_jpeg, draw_png, draw_webp
+from kiejobs.sandbox.service.content import make_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +22,9 @@ def reader(data: bytes) -> Callable[[int, int], bytes]:
 
 
 LARGE_BOX = b"\0\0\0\1mdat" + (100).to_bytes(8, "big") + bytes(84)
-PNG = draw_png(9, 9, "a")
+PNG, JPEG, WEBP, WAV = (
+    make_content(kind, "a").data for kind in ("image/png", "image/jpeg", "image/webp", "audio/wav")
+)
 WHOLE = box(b"ftyp", 24) + box(b"moov", 40) + box(b"mdat", 100)
 
 
@@ -56,9 +56,9 @@ def test_what_a_host_calls_a_file_must_go_with_what_was_promised(
         (box(b"ftyp", 24) + box(b"moov", 9) + bytes(4) + b"mdat" + bytes(50), 91, "video/mp4"),
         (box(b"ftyp", 24) + LARGE_BOX + box(b"moov", 40), 164, "video/mp4"),
         (PNG, len(PNG), "image/png"),
-        (draw_jpeg(9, 9, "a"), len(draw_jpeg(9, 9, "a")), "image/jpeg"),
-        (draw_webp(9, 9, "a"), len(draw_webp(9, 9, "a")), "image/webp"),
-        (play_wav(Fraction(1), "a"), len(play_wav(Fraction(1), "a")), "audio/wav"),
+        (JPEG, len(JPEG), "image/jpeg"),
+        (WEBP, len(WEBP), "image/webp"),
+        (WAV, len(WAV), "audio/wav"),
         (b"RIFF\0\0\0\0WEBPVP8 ", 16, "image/webp"),
         (b"anything", 8, "application/x-new"),
         (b"an odd container", 16, "video/mp4"),
@@ -96,9 +96,9 @@ def test_a_video_that_ends_anywhere_too_early_is_cut_off(whole: bytes) -> None:
     ("data", "media_type"),
     [
         (PNG, "image/png"),
-        (draw_jpeg(99, 99, "a"), "image/jpeg"),
-        (draw_webp(9, 9, "a"), "image/webp"),
-        (play_wav(Fraction(1), "a"), "audio/wav"),
+        (JPEG, "image/jpeg"),
+        (WEBP, "image/webp"),
+        (WAV, "audio/wav"),
     ],
 )
 def test_a_picture_or_a_sound_that_ends_too_early_is_cut_off(data: bytes, media_type: str) -> None:
