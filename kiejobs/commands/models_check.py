@@ -21,7 +21,7 @@ from kiejobs.importer.reports.checked import (
     check_text,
 )
 from kiejobs.importer.schema.changes import model_changes
-from kiejobs.importer.schema.merge import merged
+from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:

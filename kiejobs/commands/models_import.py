@@ -26,7 +26,7 @@ from kiejobs.importer.reports.imported import (
     import_document,
     import_text,
 )
-from kiejobs.importer.schema.merge import merged
+from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.page import ImportedModel, read_page
 from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.text import documents_of
-from kiejobs.importer.schema.merge import merged
+from kiejobs.importer.schema.schema import merged
 from tests.docs.regenerate import SCHEMAS, models
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api" / "openapi"

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.descriptions import field_description, field_title
-from kiejobs.importer.fields.defaults import default_of
 from kiejobs.importer.fields.files import file_rule, points_at_file
-from kiejobs.importer.fields.kinds import choices_of
 from kiejobs.importer.fields.stated import add_told
-from kiejobs.importer.fields.types import limits_of, type_of, values_of
-from kiejobs.importer.prose.related import related
+from kiejobs.importer.fields.types import choices_of, default_of, limits_of, type_of, values_of
+from kiejobs.importer.prose.choices import related
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

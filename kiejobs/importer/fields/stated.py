@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import IN_SECONDS
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.fields.defaults import fits
-from kiejobs.importer.fields.types import multiple
+from kiejobs.importer.fields.types import fits, multiple
 from kiejobs.importer.prose.choices import choices_told, default_told
 from kiejobs.importer.prose.limits import (
     ValueRange,

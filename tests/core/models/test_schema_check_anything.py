@@ -14,7 +14,7 @@ from kiejobs.core.models.validator import RequestChecker
 from kiejobs.importer.editor_schema.relaxed import input_schema
 from kiejobs.importer.reports.checked import change_words
 from kiejobs.importer.schema.changes import model_changes
-from kiejobs.importer.schema.merge import merged
+from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.models.text import list_text, show_document, show_text
 from kiejobs.reports.models.view import ModelView
 from kiejobs.sandbox.service.models import Model
