@@ -18,14 +18,8 @@ from kiejobs.adapters.ledger.journal import utc_text
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
-from kiejobs.core.plan.approval import (
-    PricedRow,
-    digest_of,
-    drift,
-    is_approved,
-    row_of,
-    rows_of_document,
-)
+from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
+from kiejobs.core.plan.plan import digest_of, row_of
 from kiejobs.reports.plan.notes import drift_text
 from kiejobs.reports.terminal import sanitize
 
@@ -37,7 +31,7 @@ if TYPE_CHECKING:
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.plan import Change
+    from kiejobs.core.plan.plan import Change, PricedRow
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"

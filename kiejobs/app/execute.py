@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
@@ -89,7 +88,6 @@ def carry_out(
     space: Workspace,
     key: Secret,
     screen: Screen,
-    job_of: Callable[[int], Job],
     all_reserved: Callable[[], None],
 ) -> RunEnd:
     """Run it to its end. The first Ctrl-C stops spending, the second leaves at once."""
@@ -121,7 +119,7 @@ def carry_out(
                 )
                 on_signal = _on_signals(errand, space, screen, progress.note)
                 group.start_soon(on_signal)
-                end = await runner.carry_out(errand.changes, job_of, all_reserved)
+                end = await runner.carry_out(errand.changes, all_reserved)
                 group.cancel_scope.cancel()
         return end
 

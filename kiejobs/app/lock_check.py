@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.project.web_files import Found
     from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.core.expand.job import LocalFile
+    from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.models.file_fields import FileRule
     from kiejobs.core.plan.lock_changes import Explain
@@ -132,15 +132,15 @@ def _beside(file: str, name: str) -> str:
 
 def _explainer(loaded: LoadedJobFile, ledger: Ledger | None) -> Explain:
     """Says what changed in a request, where the locked one was bought."""
-    numbers: dict[str, int] = {}
+    jobs: dict[str, Job] = {}
 
     def explain(address: str, locked: LockedJob) -> str | None:
         attempt = ledger.bought(locked.fingerprint, locked.take) if ledger is not None else None
         if attempt is None:
             return None
-        if not numbers:
-            numbers.update((line.address, line.number) for line in loaded.expansion.outlines())
-        job = loaded.expansion.job(numbers[address])
+        if not jobs:
+            jobs.update((job.address, job) for job in loaded.expansion.jobs)
+        job = jobs[address]
         fields = difference(
             {"model": attempt.reserved.model, **attempt.reserved.input},
             {"model": job.model, **job.input},

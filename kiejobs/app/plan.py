@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.expand.local_files import refs_in
-from kiejobs.core.plan.plan import Action, Plan, difference, selectable
+from kiejobs.core.plan.plan import Action, difference, plan, selectable
 from kiejobs.core.prices.age import aged_prices
 from kiejobs.reports.terminal import width
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.plan import Change, FieldChange
+    from kiejobs.core.plan.plan import Change, FieldChange, Plan
     from kiejobs.core.prices.age import AgedPrice
 
 
@@ -32,7 +32,7 @@ def has_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> bool:
     """Could `--select` take any of the file's jobs, whatever becomes of them?"""
     selection = selection_of(wanted).without_ledger()
     return not selection.terms or any(
-        selection.takes(selectable(line)) for line in loaded.expansion.outlines()
+        selection.takes(selectable(job)) for job in loaded.expansion.jobs
     )
 
 
@@ -53,8 +53,8 @@ def make_plan(
     ledger: Ledger,
     retry: Sequence[str],
 ) -> Plan:
-    return Plan(
-        loaded.expansion.outlines(),
+    return plan(
+        loaded.expansion.jobs,
         ledger,
         space.condition,
         campaign=loaded.jobfile.campaign,
@@ -65,9 +65,9 @@ def make_plan(
 
 def diff_of(loaded: LoadedJobFile, change: Change, ledger: Ledger) -> list[FieldChange] | None:
     """The fields that differ from what was bought under this address; None where that is no matter."""
-    if change.reason != "input_changed" or change.attempt is None or change.number is None:
+    if change.reason != "input_changed" or change.attempt is None or change.job is None:
         return None
-    job = loaded.expansion.job(change.number)
+    job = change.job
     was = dict(change.attempt.reserved.input)
     files = ChainMap(loaded.files.paths, dict(_paths_then(was, ledger)))
     if change.attempt.reserved.model != job.model:
@@ -113,8 +113,8 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 
 
 def widest_address(loaded: LoadedJobFile) -> int:
-    """How wide the address column must be, walked without rendering anything."""
-    return max((width(outline.address) for outline in loaded.expansion.outlines()), default=7)
+    """How wide the address column must be."""
+    return max((width(job.address) for job in loaded.expansion.jobs), default=7)
 
 
 def does_something(change: Change) -> bool:

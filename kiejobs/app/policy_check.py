@@ -64,16 +64,15 @@ class PolicyGate:
 
     def __init__(self, policy: Policy, loaded: LoadedJobFile, ledger: Ledger) -> None:
         self._policy = policy
-        self._expansion = loaded.expansion
         campaign = loaded.jobfile.campaign
-        jobs, held = len(loaded.expansion), ledger.committed(campaign)
+        jobs, held = len(loaded.expansion.jobs), ledger.committed(campaign)
         self._audit = PolicyCheck(policy, campaign, jobs=jobs, committed=held)
 
     def watch(self, changes: Iterable[Change]) -> Iterator[Change]:
         """The same lines, noted."""
         for change in changes:
-            if change.spends and change.number is not None and self._policy.places:
-                self._audit.add(self._expansion.outline(change.number))
+            if change.spends and change.job is not None and self._policy.places:
+                self._audit.add(change.job)
             yield change
 
     def breaches(self) -> Sequence[Breach]:
@@ -107,5 +106,5 @@ def check_against(policy: Policy, loaded: LoadedJobFile) -> bool:
     """Adds what the policy has against a job file to its problems; is there nothing?"""
     if not policy.places:
         return True
-    check_file(policy, loaded.jobfile, loaded.expansion.outlines(), loaded.problems)
+    check_file(policy, loaded.jobfile, loaded.expansion.jobs, loaded.problems)
     return not loaded.problems.fatal

@@ -1,6 +1,6 @@
-"""What a run is about to buy: whole jobs, the plan on record, uploads to go on with, the pace so far.
+"""What a run is about to buy: lines with their jobs aimed, the plan on record, uploads to go on with, the pace so far.
 
-In: a loaded file, the ledger, the plan's lines. Out: jobs by number, events, uploads, ages of creates.
+In: the ledger, the plan's lines. Out: lines, events, uploads, ages of creates.
 Touches the clock.
 """
 
@@ -16,9 +16,8 @@ from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
@@ -28,18 +27,17 @@ if TYPE_CHECKING:
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
 
-def job_by_number(
-    loaded: LoadedJobFile, ledger: Ledger, elsewhere: Ledger, callback_url: str | None
-) -> Callable[[int], Job]:
-    """Whole jobs by number, none of them aimed at a file that another purchase has.
+def aimed(
+    lines: Sequence[Change], ledger: Ledger, elsewhere: Ledger, callback_url: str | None
+) -> list[Change]:
+    """The lines as they are carried out: no job goes to a file that another purchase has.
 
     What was bought from another API into the same folder is another purchase, whatever it shows.
     `callback_url` is for jobs that name none themselves.
     """
     taken, foreign = ledger.paths(), elsewhere.paths()
 
-    def job_of(number: int) -> Job:
-        job = loaded.expansion.job(number)
+    def aim(job: Job) -> Job:
         if job.callback_url is None and callback_url is not None:
             job = replace(job, callback_url=callback_url, correlate=True)
         ours = taken.get(job.output, job.fingerprint) == job.fingerprint
@@ -47,7 +45,10 @@ def job_by_number(
             return job
         return replace(job, output=sibling_path(job.output, job.fingerprint))
 
-    return job_of
+    return [
+        replace(line, job=aim(line.job)) if line.spends and line.job is not None else line
+        for line in lines
+    ]
 
 
 def intentions(lines: Sequence[Change]) -> list[e.Event]:

@@ -13,7 +13,7 @@ from kiejobs.adapters.git.checkout import below_root
 from kiejobs.app.at_revision import as_it_was
 from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.core.plan.request_diff import RenderDiff
+from kiejobs.core.plan.request_diff import request_diff
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.reports.diff.markdown import DiffMarkdown
 from kiejobs.reports.diff.text import DiffJson, DiffText, PolicyHold
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.load import JobFileOptions, LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.core.plan.request_diff import Edit, Kind
+    from kiejobs.core.plan.request_diff import Edit, Kind, RequestDiff
     from kiejobs.core.plan.selection import Selection
 
 FORMS = ("text", "json", "markdown")
@@ -59,7 +59,7 @@ def render_diff(
         if earlier.problems:
             told = diagnostics_text(earlier.problems, earlier.lines, color=screen.color_err)
             screen.say(f"{told}\nin {wanted.file} as it was at {held.when}")
-        diff = RenderDiff(loaded.expansion, earlier.before, selection)
+        diff = request_diff(loaded.expansion, earlier.before, selection)
         kept: list[list[str]] = [[] for _ in files]
         shown = _words(form, held, color=screen.color_out)
         others = [
@@ -73,13 +73,13 @@ def render_diff(
 
 
 def _told(
-    diff: RenderDiff, shown: DiffFormat, others: Sequence[tuple[DiffFormat, list[str]]]
+    diff: RequestDiff, shown: DiffFormat, others: Sequence[tuple[DiffFormat, list[str]]]
 ) -> Iterator[str]:
     """What goes to stdout, as it comes; the same goes into the texts of the others."""
     for words, text in others:
         text.append(words.begin())
     yield shown.begin()
-    for edit in diff.edits():
+    for edit in diff.edits:
         for words, text in others:
             text.append(words.line(edit))
         yield shown.line(edit)

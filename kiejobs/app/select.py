@@ -112,9 +112,9 @@ def _tags_of(file: str | None) -> TagsOf:
             "`--select tag:…` needs the job file: tags stand nowhere else",
             hint="name the job file too, or select by job:, axis:, state:, file: or address",
         )
-    outlines = list(load(JobFileOptions(file)).expansion.outlines())
-    by_key = {(line.fingerprint, line.take): line.tags for line in outlines}
-    by_address = {line.address: line.tags for line in outlines}
+    jobs = load(JobFileOptions(file)).expansion.jobs
+    by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
+    by_address = {job.address: job.tags for job in jobs}
     return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kiejobs.app.load import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Locations, Workspace
-    from kiejobs.core.expand.job import Job
     from kiejobs.runner import Settings
 
 
@@ -44,13 +43,8 @@ def collect(
         return _nothing_to_do(errand, space, form, screen)
     key = require_key(space)
     errand = Execution(journal, header, lines, settings, Budget())
-    end = carry_out(errand, space, key, screen, no_job, lambda: None)
+    end = carry_out(errand, space, key, screen, lambda: None)
     return conclude(errand, end, space, screen, form)
-
-
-def no_job(number: int) -> Job:
-    """For verbs whose lines never spend."""
-    raise LookupError(number)
 
 
 def _nothing_to_do(errand: Execution, space: Workspace, form: str, screen: Screen) -> ExitCode:

@@ -39,7 +39,7 @@ def explain(
     change = _line_of(address, loaded, wanted, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     history = ledger.at(address)
-    inputs = loaded.expansion.job(change.number).files if change.number is not None else ()
+    inputs = change.job.files if change.job is not None else ()
     beside = ExplainContext(inputs, _price_of(change, loaded, space))
     if form == "json":
         screen.show(json_text(explain_document(change, diff, history, beside=beside)))
@@ -59,7 +59,7 @@ def explain(
 
 def _price_of(change: Change, loaded: LoadedJobFile, space: Workspace) -> AgedPrice | None:
     """None for what is no longer wanted."""
-    prices = prices_of(loaded, space) if change.number is not None else ()
+    prices = prices_of(loaded, space) if change.job is not None else ()
     return next((one for one in prices if one.model == change.model), None)
 
 
@@ -67,7 +67,7 @@ def _line_of(
     address: str, loaded: LoadedJobFile, wanted: JobFileOptions, space: Workspace, ledger: Ledger
 ) -> Change:
     known = []
-    for change in make_plan(loaded, wanted, space, ledger, ()).changes():
+    for change in make_plan(loaded, wanted, space, ledger, ()).changes:
         if change.address == address:
             return change
         known.append(change.address)

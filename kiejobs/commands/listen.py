@@ -17,7 +17,6 @@ from kiejobs.app.finish import conclude
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.workspace import open_workspace
-from kiejobs.commands.collect import no_job
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
@@ -41,7 +40,7 @@ def listen(
     with listening(ear, ear.public_url, space, screen) as line:
         settings = replace(settings, stay=True, callback_url=line.url)
         errand = Execution(journal, header, lines, settings, Budget(), line.callbacks)
-        end = carry_out(errand, space, key, screen, no_job, lambda: None)
+        end = carry_out(errand, space, key, screen, lambda: None)
     if form == "text" and not errand.journal.is_born:
         screen.say("Nothing came in.")
         return ExitCode.DONE

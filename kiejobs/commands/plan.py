@@ -59,7 +59,7 @@ def plan(  # noqa: PLR0913 - the verb's flags
     left = budget_left(loaded, ledger, budget)
     formats = PlanFormats(loaded, wanted, space, left, gate.breaches)
     kept = [(path, formats.file_words(kind, retry), StringIO()) for path, kind in files]
-    lines = ((change, diff_of(loaded, change, ledger)) for change in gate.watch(made.changes()))
+    lines = ((change, diff_of(loaded, change, ledger)) for change in gate.watch(made.changes))
     shown = formats.words(form, color=screen.color_out)
     texts = [(words, text) for _, words, text in kept]
     screen.stream(told_at_once(shown, texts, lines, lambda: made.totals))

@@ -47,9 +47,8 @@ def render(
 
 
 def _lines(loaded: LoadedJobFile, selection: Selection) -> Iterator[str]:
-    for outline in loaded.expansion.outlines():
-        if selection.takes(selectable(outline)):
-            job = loaded.expansion.job(outline.number)
+    for job in loaded.expansion.jobs:
+        if selection.takes(selectable(job)):
             line = {
                 "address": job.address,
                 "fingerprint": job.fingerprint,

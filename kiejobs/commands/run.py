@@ -31,7 +31,7 @@ from kiejobs.app.plan import (
     widest_address,
 )
 from kiejobs.app.policy_check import require_allowed
-from kiejobs.app.purchases import intentions, job_by_number, recent_create_ages, reusable_uploads
+from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.upstream_check import require_fresh
 from kiejobs.app.workspace import open_workspace
@@ -113,16 +113,16 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
             _confirm(totals, how, screen)
         with listening(how.ear, how.callback_url, space, screen) as line:
             journal.append(*intentions(lines), *([approval.event] if approval else []))
-            job_of = job_by_number(loaded, ledger, elsewhere, line.url)
             settings = replace(settings, callback_url=line.url)
             errand = replace(
                 errand,
+                changes=aimed(lines, ledger, elsewhere, line.url),
                 settings=settings,
                 callbacks=line.callbacks,
                 folder=Path(wanted.file).parent,
                 uploads=reusable_uploads(ledger),
             )
-            end = carry_out(errand, space, key, screen, job_of, lock.release)
+            end = carry_out(errand, space, key, screen, lock.release)
         code = conclude(errand, end, space, screen, how.form)
         tell_others(errand, space, screen)
         return code
@@ -139,7 +139,7 @@ def _planned(
     """The plan's lines, shown and within the policy; their totals; what is left of the budget."""
     made = make_plan(loaded, wanted, space, ledger, how.retry)
     left = budget_left(loaded, ledger, how.budget)
-    lines = list(made.changes())
+    lines = list(made.changes)
     told = ((line, diff_of(loaded, line, ledger) or ()) for line in lines)
     _show(loaded, told, made.totals, left, how, space, screen)
     require_allowed(space.policy, loaded, ledger, lines, screen)

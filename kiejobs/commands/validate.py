@@ -96,7 +96,7 @@ def _look(
         return CheckedFile(wanted.file, None, invalid.problems, invalid.lines), None
     if not has_selected(loaded, wanted):
         return None, None
-    jobs = len(loaded.expansion) if check_against(policy, loaded) else None
+    jobs = len(loaded.expansion.jobs) if check_against(policy, loaded) else None
     _say_unseen(loaded, screen)
     looked = CheckedFile(wanted.file, jobs, loaded.problems, loaded.lines)
     try:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
@@ -101,7 +100,6 @@ class Runner:
     async def carry_out(
         self,
         changes: Iterable[Change],
-        job_of: Callable[[int], Job],
         all_reserved: Callable[[], None],
     ) -> RunEnd:
         """Carry out what the changes ask for; everything else in them is passed over.
@@ -113,9 +111,9 @@ class Runner:
             if self._listens:
                 listening.start_soon(self._desk.serve, listening)
             if self._settings.stay:
-                listening.start_soon(self._in_waves, lines, job_of, all_reserved)
+                listening.start_soon(self._in_waves, lines, all_reserved)
             else:
-                await self._in_waves(lines, job_of, all_reserved)
+                await self._in_waves(lines, all_reserved)
             if self._listens:
                 await self._desk.until_quiet()
             listening.cancel_scope.cancel()
@@ -128,7 +126,6 @@ class Runner:
     async def _in_waves(
         self,
         lines: Sequence[Change],
-        job_of: Callable[[int], Job],
         all_reserved: Callable[[], None],
     ) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
@@ -143,9 +140,9 @@ class Runner:
                 chosen = set(first.values())
                 ahead = [line for line in spending if line.address in chosen]
                 async with anyio.create_task_group() as canaries_:
-                    await self._start(ahead, job_of, slots, starts, canaries_)
+                    await self._start(ahead, slots, starts, canaries_)
                 spending = list(self._approved(spending, first))
-            await self._start(spending, job_of, slots, starts, group)
+            await self._start(spending, slots, starts, group)
             all_reserved()
 
     async def _resume(self, tasks: Iterable[FollowedTask], group: TaskGroup) -> None:
@@ -165,7 +162,6 @@ class Runner:
     async def _start(
         self,
         lines: Iterable[Change],
-        job_of: Callable[[int], Job],
         slots: anyio.Semaphore,
         starts: anyio.Semaphore,
         group: TaskGroup,
@@ -174,7 +170,7 @@ class Runner:
         for line in lines:
             await slots.acquire()
             await starts.acquire()
-            group.start_soon(self._guarded, self._job(line, job_of, slots, starts))
+            group.start_soon(self._guarded, self._job(line, slots, starts))
         for _ in range(self._at_once):
             await starts.acquire()
         for _ in range(self._at_once):
@@ -200,14 +196,13 @@ class Runner:
     async def _job(
         self,
         line: Change,
-        job_of: Callable[[int], Job],
         slots: anyio.Semaphore,
         starts: anyio.Semaphore,
     ) -> None:
         """One job from its line in the plan to its files."""
         try:
             try:
-                task = await self._submit(line, job_of)
+                task = await self._submit(line)
             finally:
                 starts.release()
             if task is not None and not self._settings.detach:
@@ -215,12 +210,11 @@ class Runner:
         finally:
             slots.release()
 
-    async def _submit(self, line: Change, job_of: Callable[[int], Job]) -> FollowedTask | None:
-        if self._spending.stopped is not None or line.number is None:
+    async def _submit(self, line: Change) -> FollowedTask | None:
+        if self._spending.stopped is not None or line.job is None:
             self._unsent += 1
             return None
-        job = job_of(line.number)
-        outcome = await self._submitter.submit(job)
+        outcome = await self._submitter.submit(line.job)
         if outcome is None:
             self._unsent += 1
             return None

@@ -62,7 +62,7 @@ def test_a_drift_says_what_differs_and_where() -> None:
 def to_buy(row: PricedRow) -> Change:
     price = None if row.price is None else Decimal(row.price)
     return Change(row.address, Action.SUBMIT, "+", "new", row.fingerprint, row.take, "m", price,
-                  number=0, price=price)  # fmt: skip
+                  price=price)  # fmt: skip
 
 
 def test_what_was_approved_is_approved_and_nothing_more_is() -> None:

@@ -133,7 +133,7 @@ def _expand(folder: Path) -> Iterator[str]:
         expansion = load(JobFileOptions(file=str(folder / "tea.yaml"))).expansion
     except InvalidJobFile as invalid:
         raise AssertionError([str(problem) for problem in invalid.problems]) from invalid
-    return (f"{line.address} {line.fingerprint}" for line in expansion.outlines())
+    return (f"{line.address} {line.fingerprint}" for line in expansion.jobs)
 
 
 def _expand_plainly(folder: Path) -> Iterator[str]:

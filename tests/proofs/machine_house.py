@@ -26,9 +26,8 @@ from kiejobs.app.load import JobFileOptions, load
 from kiejobs.app.output import Screen
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.plan import budget_left, does_something, make_plan
-from kiejobs.app.purchases import intentions, job_by_number, recent_create_ages
+from kiejobs.app.purchases import aimed, intentions, recent_create_ages
 from kiejobs.app.records import RunDocuments, manifest_path, refresh_manifests
-from kiejobs.commands.collect import no_job
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
@@ -104,7 +102,7 @@ class House:
 
     def _changes(self, place: Place, ledger: Ledger, retry: Collection[str]) -> list[Change]:
         wanted = JobFileOptions(str(self.jobfile))
-        return list(make_plan(self._loaded, wanted, place, ledger, tuple(retry)).changes())
+        return list(make_plan(self._loaded, wanted, place, ledger, tuple(retry)).changes)
 
     @property
     def _loaded(self) -> LoadedJobFile:
@@ -136,8 +134,9 @@ class House:
             if not any(map(does_something, lines)):
                 return ExitCode.DONE
             errand.journal.append(*intentions(lines))
-            job_of = job_by_number(loaded, ledger, place.elsewhere(journals), how.callback_url)
-            end = await self._carry_out(errand, place, how, job_of, lock.release)
+            changes = aimed(lines, ledger, place.elsewhere(journals), how.callback_url)
+            errand = replace(errand, changes=changes)
+            end = await self._carry_out(errand, place, how, lock.release)
             return conclude(errand, end, place, screen(), "text")
 
     async def collect(self, how: How, life: Life) -> ExitCode:
@@ -152,7 +151,7 @@ class House:
             errand = replace(errand, settings=replace(how.settings, stay=True, until_done=True))
         elif not lines:
             return ExitCode.DONE
-        end = await self._carry_out(errand, place, how, no_job, lambda: None)
+        end = await self._carry_out(errand, place, how, lambda: None)
         return conclude(errand, end, place, screen(), "text")
 
     async def resolve(self, address: str, task_id: str | None, life: Life) -> bool:
@@ -206,7 +205,6 @@ class House:
         errand: Execution,
         place: Place,
         how: How,
-        job_of: Callable[[int], Job],
         all_reserved: Callable[[], None],
     ) -> RunEnd:
         """As in commands/carrying.py."""
@@ -228,7 +226,7 @@ class House:
                 media_type=lambda _: "video/mp4",
                 reread=reread,
             )
-            end = await runner.carry_out(errand.changes, job_of, all_reserved)
+            end = await runner.carry_out(errand.changes, all_reserved)
             group.cancel_scope.cancel()
         return end
 

@@ -121,16 +121,16 @@ def _write_what_was_bought(folder: Path, loaded: LoadedJobFile, server: Served) 
         fingerprint_version=FINGERPRINT_VERSION,
     )
     journal = FileJournal(folder / "runs", header, SystemClock())
-    jobs = [loaded.expansion.job(line.number) for line in loaded.expansion.outlines()]
-    journal.append(*(event for job in jobs for event in _bought(job)))
+    jobs = loaded.expansion.jobs
+    journal.append(*(event for number, job in enumerate(jobs) for event in _bought(number, job)))
     journal.close()
-    lines = (json.dumps(_task(job).as_json()) for job in jobs)
+    lines = (json.dumps(_task(number, job).as_json()) for number, job in enumerate(jobs))
     (server.store / "charges.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
 
-def _bought(job: Job) -> Iterator[e.Event]:
+def _bought(number: int, job: Job) -> Iterator[e.Event]:
     yield e.Planned(job.address, job.fingerprint, job.take, job.model, "submit", "new", job.credits)
-    attempt_id = f"{job.number:032x}"
+    attempt_id = f"{number:032x}"
     yield e.Reserved(
         attempt_id=attempt_id,
         address=job.address,
@@ -142,15 +142,15 @@ def _bought(job: Job) -> Iterator[e.Event]:
         credits=job.credits,
         output=job.output,
     )
-    yield e.Submitted(attempt_id, _task_id(job))
+    yield e.Submitted(attempt_id, _task_id(number))
 
 
-def _task(job: Job) -> Task:
+def _task(number: int, job: Job) -> Task:
     """It was made an hour ago, so it has ended well."""
     return Task(
-        seq=job.number + 1,
+        seq=number + 1,
         at=round(time.time() - 3600, 3),
-        task_id=_task_id(job),
+        task_id=_task_id(number),
         model=job.model,
         input=job.input,
         callback_url=None,
@@ -160,8 +160,8 @@ def _task(job: Job) -> Task:
     )
 
 
-def _task_id(job: Job) -> str:
-    return f"{job.number + 0xABC0000:032x}"
+def _task_id(number: int) -> str:
+    return f"{number + 0xABC0000:032x}"
 
 
 def _measured(bench: Bench, *typed: str) -> Verb:

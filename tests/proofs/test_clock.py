@@ -22,7 +22,7 @@ from kiejobs.app.load import JobFileOptions, load
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
-from kiejobs.core.plan.plan import Plan
+from kiejobs.core.plan.plan import plan
 from kiejobs.core.plan.selection import read_selection
 from kiejobs.runner import Budget, Runner, Settings
 from kiejobs.sandbox.service.app import Sandbox
@@ -70,15 +70,15 @@ class Stage:
         self.loaded = load(JobFileOptions(str(self.folder / "jobs.yaml")))
 
     def plan(self) -> list[Change]:
-        plan = Plan(
-            self.loaded.expansion.outlines(),
+        made = plan(
+            self.loaded.expansion.jobs,
             fold(read_journals(self.folder / "runs"), BASE),
             self._condition,
             campaign="clock",
             selection=read_selection(()),
             retry=frozenset(),
         )
-        return list(plan.changes())
+        return list(made.changes)
 
     def _condition(self, attempt: Attempt) -> str | None:
         folder = OutputFolder(self.folder / "outputs")
@@ -95,7 +95,7 @@ class Stage:
         runner = Runner(
             world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4"
         )
-        await runner.carry_out(self.plan(), self.loaded.expansion.job, lambda: None)
+        await runner.carry_out(self.plan(), lambda: None)
         journal.close()
         await api.close()
         await files.close()

@@ -80,7 +80,7 @@ async def one_run(
     world = ports.World(api, journal, MemoryArtifacts(), clock, Told())
     settings = Settings(lately=lately, detach=True)
     runner = Runner(world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4")
-    end = await runner.carry_out(map(submit, numbers), job, lambda: None)
+    end = await runner.carry_out(map(submit, numbers), lambda: None)
     await api.close()
     assert end.unsent == 0
     return [
@@ -93,7 +93,7 @@ async def one_run(
 def job(number: int) -> Job:
     name = f"j{number}"
     return Job(
-        number=number, address=f"pace/{name}", fingerprint=f"f{number}", take=1, campaign="pace",
+        address=f"pace/{name}", fingerprint=f"f{number}", take=1, campaign="pace",
         name=name, model=MODEL, input={"prompt": name, "image_url": "https://example.com/a.webp"},
         axes=(), tags=(), credits=Decimal(16), output=f"pace/{name}.mp4", callback_url=None,
         place=Place("f", 1, 1),
@@ -104,7 +104,7 @@ def submit(number: int) -> Change:
     j = job(number)
     return Change(
         address=j.address, action=Action.SUBMIT, sign="+", reason="new", fingerprint=j.fingerprint,
-        take=1, model=j.model, credits=j.credits, number=number,
+        take=1, model=j.model, credits=j.credits, job=j,
     )  # fmt: skip
 
 

@@ -124,9 +124,11 @@ class Stage:
             async with anyio.create_task_group() as group:
                 if script is not None:
                     group.start_soon(script)
-                end = await runner.carry_out(
-                    lines, lambda number: job_of(number, **job), lambda: None
-                )
+                changed = [
+                    replace(line, job=replace(line.job, **job)) if line.job else line
+                    for line in lines
+                ]
+                end = await runner.carry_out(changed, lambda: None)
                 group.cancel_scope.cancel()
             return end
 
@@ -169,7 +171,7 @@ class Stage:
 def job_of(number: int, **more: Any) -> Job:
     name = f"j{number}"
     return replace(Job(
-        number=number, address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
+        address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
         name=name, model="example/one", input={"prompt": name}, axes=(), tags=(),
         credits=Decimal(16), output=f"tea/{name}.mp4", callback_url=HOOK, place=Place("f", 1, 1),
     ), **more)  # fmt: skip
@@ -179,7 +181,7 @@ def submit(number: int) -> Change:
     j = job_of(number)
     return Change(
         address=j.address, action=Action.SUBMIT, sign="+", reason="new", fingerprint=j.fingerprint,
-        take=1, model=j.model, credits=j.credits, number=number,
+        take=1, model=j.model, credits=j.credits, job=j,
     )  # fmt: skip
 
 

@@ -23,7 +23,9 @@ from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kiejobs.core.document.nodes import Json
 
 HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
 WHOLE = outcomes.FilesCollected(
@@ -48,7 +50,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.journal = MemoryJournal(HEADER, self.clock)
 
-    def go(self, count: int = 1, job_of: Callable[[int], Job] | None = None) -> RunEnd:
+    def go(self, count: int = 1) -> RunEnd:
         world = ports.World(self.api, self.journal, self.artifacts, self.clock, self.told)
         runner = Runner(
             world,
@@ -61,7 +63,7 @@ class Stage:
         def all_reserved() -> None:
             self.released.append(self.journal.types().count("reserved"))
 
-        return anyio.run(runner.carry_out, lines, job_of or job, all_reserved)
+        return anyio.run(runner.carry_out, lines, all_reserved)
 
     def states(self) -> dict[str, State | None]:
         ledger = fold([self.journal.record()])
@@ -71,7 +73,7 @@ class Stage:
 def job(number: int) -> Job:
     name = f"j{number}"
     return Job(
-        number=number, address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
+        address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
         name=name, model="example/one", input={"prompt": name}, axes=(), tags=(),
         credits=Decimal(16), output=f"tea/{name}.mp4", callback_url=None, place=Place("f", 1, 1),
     )  # fmt: skip
@@ -81,7 +83,7 @@ def submit(number: int) -> Change:
     j = job(number)
     return Change(
         address=j.address, action=Action.SUBMIT, sign="+", reason="new", fingerprint=j.fingerprint,
-        take=1, model=j.model, credits=j.credits, number=number,
+        take=1, model=j.model, credits=j.credits, job=j,
     )  # fmt: skip
 
 
@@ -235,15 +237,17 @@ def test_a_failed_task_gives_its_credits_to_the_next() -> None:
 
 
 def test_a_bug_in_one_job_does_not_tear_down_the_others() -> None:
-    stage = Stage()
+    class Buggy(FakeApi):
+        async def create(
+            self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
+        ) -> outcomes.CreateOutcome:
+            if body["input"]["prompt"] == "j2":
+                raise ZeroDivisionError("a bug")
+            return await super().create(body, reserve)
 
-    def job_of(number: int) -> Job:
-        if number == 2:
-            raise ZeroDivisionError("a bug")
-        return job(number)
-
+    stage = Stage(api=Buggy())
     with pytest.raises(ZeroDivisionError):
-        stage.go(3, job_of)
+        stage.go(3)
     assert stage.states() == {"tea/j0": State.SUCCEEDED, "tea/j1": State.SUCCEEDED}
     assert stage.spending.stopped is StopReason.BUG
 

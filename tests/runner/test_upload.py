@@ -70,9 +70,11 @@ class Stage:
             async with anyio.create_task_group() as group:
                 if until is not None:
                     group.start_soon(self._interrupt, until)
-                return await runner.carry_out(
-                    map(submit, range(len(files))), lambda n: with_files(n, *files[n]), list
-                )
+                lines = [
+                    replace(submit(number), job=with_files(number, *files[number]))
+                    for number in range(len(files))
+                ]
+                return await runner.carry_out(lines, list)
 
         return anyio.run(scene)
 

@@ -46,10 +46,10 @@ class Expanded:
 
     @property
     def jobs(self) -> list[Job]:
-        """Every job, rendered. Asked only of files without problems."""
+        """Every job. Asked only of files without problems."""
         assert not self.problems.fatal, self.told
         assert self.expansion is not None
-        return [self.expansion.job(number) for number in range(len(self.expansion))]
+        return list(self.expansion.jobs)
 
     @property
     def told(self) -> list[str]:

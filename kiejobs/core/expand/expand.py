@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.expand.compiled_job import CompiledJob
-from kiejobs.core.expand.expansion import Expansion
+from kiejobs.core.expand.expansion import Expansion, multiply
 from kiejobs.core.expand.field_template import RenderCache
 from kiejobs.core.expand.local_files import no_files
 from kiejobs.core.expand.matrix_check import check_matrix
@@ -77,9 +77,8 @@ def expand(
         else:
             _tell_templates(jobfile, recipe, problems)
     if not walk or _are_too_many(jobfile, sound, limit, problems):
-        return Expansion(jobfile, [], catalogue.prices)
-    expansion = Expansion(jobfile, sound, catalogue.prices, files)
-    expansion.survey(problems)
+        return Expansion(jobfile, catalogue.prices)
+    expansion = multiply(jobfile, sound, catalogue.prices, files, problems)
     if not problems.fatal:
         report_unused(jobfile.document, sound, templates.reads, problems)
     return expansion

@@ -1,15 +1,12 @@
-"""All jobs of one job file, each known by its number, none of them kept.
+"""All jobs of one job file, each made once.
 
-In: recipes, a table of prices. Out: outlines (address, fingerprint, price) in a stream, and whole jobs on demand. Only a
-job's 32-byte key and the number of its price are held, so that 100,000 combinations don't become
-100,000 prompts in memory. Touches nothing.
+In: compiled job entries, a table of prices. Out: an `Expansion` with its `Job`s. Touches nothing.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address
@@ -24,17 +21,16 @@ from kiejobs.core.expand.job_checks import (
     report_files,
 )
 from kiejobs.core.expand.length_warnings import LengthWarnings
-from kiejobs.core.expand.local_files import FilePlacer, no_files
+from kiejobs.core.expand.local_files import FilePlacer
 from kiejobs.core.expand.problem_groups import RowProblems
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from decimal import Decimal
 
     from kiejobs.core.diagnostics import Problems
-    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.compiled_job import CompiledJob
     from kiejobs.core.expand.local_files import LocalFiles
     from kiejobs.core.jobfile.jobfile import JobFile
@@ -44,140 +40,101 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSummary:
-    """A job without its request: enough to plan by."""
-
-    number: int
-    address: str
-    fingerprint: str
-    take: int
-    job: str
-    model: str
-    tags: tuple[str, ...]
-    axes: tuple[tuple[str, str], ...]
-    credits: Decimal | None
-
-
 class Expansion:
-    """All jobs of one job file. `survey` must have been walked before outlines are asked for.
+    """All jobs of one job file, in the order of submission, each made once.
 
-    `broken` are the numbers of jobs that could not be made as they are written.
+    `broken` are the addresses of jobs that could not be made as they are written; `job_names` those of
+    entries that could be multiplied, `spec_of` the models that these use.
     """
+
+    jobfile: JobFile
+    prices: PriceTable
+    jobs: tuple[Job, ...] = ()
+    broken: frozenset[str] = frozenset()
+    job_names: frozenset[str] = frozenset()
+    spec_of: Mapping[str, Spec] = field(default_factory=dict)
+
+
+def multiply(
+    jobfile: JobFile,
+    recipes: list[CompiledJob],
+    prices: PriceTable,
+    files: LocalFiles,
+    problems: Problems,
+) -> Expansion:
+    """Render, check and identify every job."""
+    specs = {recipe.spec.model: recipe.spec for recipe in recipes}
+    placers = {model: FilePlacer(spec, files) for model, spec in specs.items()}
+    found = RowProblems(jobfile.document)
+    twins, near = DuplicateJobs(), LengthWarnings(specs)
+    jobs: list[Job] = []
+    broken: set[str] = set()
+    for recipe in recipes:
+        maker = _Maker(jobfile, recipe, prices, placers[recipe.spec.model], found)
+        for row in recipe.rows:
+            for job in maker.jobs(row):
+                twins.check(job, found)
+                near.look(job, partial(recipe.spot_of, row=row))
+                jobs.append(job)
+                if maker.failed:
+                    broken.add(job.address)
+    found.hand_over(problems)
+    near.hand_over(jobfile.document, problems)
+    names = frozenset(recipe.entry.name for recipe in recipes)
+    return Expansion(jobfile, prices, tuple(jobs), frozenset(broken), names, specs)
+
+
+class _Maker:
+    """Makes the jobs of one entry, row by row; `failed` tells of the last one."""
 
     def __init__(
         self,
         jobfile: JobFile,
-        recipes: list[CompiledJob],
+        recipe: CompiledJob,
         prices: PriceTable,
-        files: LocalFiles = no_files,
+        placer: FilePlacer,
+        found: RowProblems,
     ) -> None:
-        self.jobfile = jobfile
-        self.prices = prices
-        self._recipes = recipes
-        self._placers = {model: FilePlacer(spec, files) for model, spec in self.spec_of.items()}
-        self._starts = [0]
-        for recipe in recipes:
-            self._starts.append(self._starts[-1] + len(recipe.rows) * recipe.entry.takes)
-        self.broken: set[int] = set()
-        self._keys = bytearray()
-        self._price_of = array("I")
-        self._prices: list[Decimal | None] = []
+        self._jobfile = jobfile
+        self._recipe = recipe
+        self._prices = prices
+        self._placer = placer
+        self._found = found
+        self._place = jobfile.document.at(recipe.entry.spot)
+        self.failed = False
 
-    def __len__(self) -> int:
-        return self._starts[-1]
+    def jobs(self, row: Row) -> Iterator[Job]:
+        for take in range(1, self._recipe.entry.takes + 1):
+            job = self._make(row, take)
+            self.failed = self._found.hit
+            yield job
 
-    def survey(self, problems: Problems) -> None:
-        """Render, check and identify every job once; keep its key and its price."""
-        found = RowProblems(self.jobfile.document)
-        twins = DuplicateJobs(self._name_of)
-        near = LengthWarnings(self.spec_of, self._spot_of)
-        price_numbers: dict[Decimal | None, int] = {}
-        for number in range(len(self)):
-            job = self._make(number, found)
-            self._keys += bytes.fromhex(job.fingerprint)
-            self._price_of.append(price_numbers.setdefault(job.credits, len(price_numbers)))
-            if found.hit:
-                self.broken.add(number)
-            twins.check(job, found)
-            near.look(job)
-        self._prices = list(price_numbers)
-        found.hand_over(problems)
-        near.hand_over(self.jobfile.document, problems)
-
-    def outlines(self) -> Iterator[JobSummary]:
-        """In the order of submission, without rendering anything."""
-        return (self.outline(number) for number in range(len(self)))
-
-    def outline(self, number: int) -> JobSummary:
-        recipe, row, take = self._locate(number)
-        name = self._name(recipe, row, take)
-        return JobSummary(
-            number=number,
-            address=name.address,
-            fingerprint=self._keys[number * 32 : number * 32 + 32].hex(),
-            take=take,
-            job=recipe.entry.name,
-            model=recipe.spec.model,
-            tags=recipe.entry.tags,
-            axes=name.labels,
-            credits=self._prices[self._price_of[number]],
-        )
-
-    def job(self, number: int) -> Job:
-        """One whole job, rendered now. Its problems were told by the survey."""
-        return self._make(number, RowProblems(self.jobfile.document))
-
-    @property
-    def job_names(self) -> set[str]:
-        """Those that there are jobs of."""
-        return {recipe.entry.name for recipe in self._recipes}
-
-    @property
-    def spec_of(self) -> Mapping[str, Spec]:
-        return {recipe.spec.model: recipe.spec for recipe in self._recipes}
-
-    def _locate(self, number: int) -> tuple[CompiledJob, Row, int]:
-        which = bisect_right(self._starts, number) - 1
-        recipe = self._recipes[which]
-        row, take = divmod(number - self._starts[which], recipe.entry.takes)
-        return recipe, recipe.rows[row], take + 1
-
-    def _name_of(self, number: int) -> JobName:
-        return self._name(*self._locate(number))
-
-    def _spot_of(self, number: int, field: str) -> Spot:
-        recipe, row, _ = self._locate(number)
-        return recipe.spot_of(field, row)
-
-    def _name(self, recipe: CompiledJob, row: Row, take: int) -> JobName:
-        campaign, labels = self.jobfile.campaign, recipe.labels(row)
-        return JobName(campaign, labels, take, address(campaign, recipe.entry.name, labels, take))
-
-    def _make(self, number: int, found: RowProblems) -> Job:
-        recipe, row, take = self._locate(number)
-        name = self._name(recipe, row, take)
+    def _make(self, row: Row, take: int) -> Job:
+        recipe, found = self._recipe, self._found
+        campaign, labels = self._jobfile.campaign, recipe.labels(row)
+        named = address(campaign, recipe.entry.name, labels, take)
+        name = JobName(campaign, labels, take, named)
         found.start(recipe.entry.name, name.address)
         completed = complete(recipe.spec, recipe.input_of(row, found.slip))
-        placed = self._placers[recipe.spec.model].place(completed)
+        placed = self._placer.place(completed)
         request = placed.input
         check_request(recipe, row, request, found)
         report_files(recipe, row, placed.wrong, found)
         return Job(
-            number=number,
             address=name.address,
             fingerprint=_fingerprint(recipe, request, found),
             take=take,
-            campaign=self.jobfile.campaign,
+            campaign=campaign,
             name=recipe.entry.name,
             model=recipe.spec.model,
             input=request,
             axes=name.labels,
             tags=recipe.entry.tags,
-            credits=self.prices.price(recipe.spec.model, request),
+            credits=self._prices.price(recipe.spec.model, request),
             output=output_of(recipe, row, request, name, found),
             callback_url=callback_of(recipe, row, found),
             correlate=recipe.entry.correlate,
-            place=self.jobfile.document.at(recipe.entry.spot),
+            place=self._place,
             files=placed.files,
         )
 

@@ -48,7 +48,6 @@ class Job:
     `input` by their `ref` until they are uploaded.
     """
 
-    number: int
     address: str
     fingerprint: str
     take: int

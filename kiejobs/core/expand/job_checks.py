@@ -6,10 +6,10 @@ they are made: its output path and its callback URL. Touches nothing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
@@ -20,7 +20,7 @@ from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json
@@ -182,50 +182,39 @@ def callback_of(recipe: CompiledJob, row: Row, found: RowProblems) -> str | None
 
 
 class DuplicateJobs:
-    """Finds jobs that would buy the same request, or write the same file, as an earlier one.
+    """Finds jobs that would buy the same request, or write the same file, as an earlier one."""
 
-    `name_of` gives the name of a job by its number.
-    """
-
-    def __init__(self, name_of: Callable[[int], JobName]) -> None:
-        self._name_of = name_of
-        self._requests: dict[bytes, int] = {}
-        self._files: dict[bytes, int] = {}
-        self._folders: dict[bytes, int] = {}
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, int], Job] = {}
+        self._files: dict[str, tuple[int, Job]] = {}
+        self._folders: dict[str, tuple[int, Job]] = {}
 
     def check(self, job: Job, found: RowProblems) -> None:
         """What a broken row would do doesn't count."""
         if found.hit:
             return
-        key = bytes.fromhex(job.fingerprint) + job.take.to_bytes(2, "big")
-        first = self._requests.setdefault(key, job.number)
-        if first != job.number:
-            found.slip(_same_request(job, self._name_of(first)), fold=("twin",))
+        first = self._requests.setdefault((job.fingerprint, job.take), job)
+        if first is not job:
+            found.slip(_same_request(job, first), fold=("twin",))
             return
         first = self._same_file(job)
-        if first != job.number:
-            found.slip(_same_file(job, self._name_of(first).address), fold=("twin",))
+        if first is not job:
+            found.slip(_same_file(job, first.address), fold=("twin",))
 
-    def _same_file(self, job: Job) -> int:
+    def _same_file(self, job: Job) -> Job:
         """The first job that is in the way of this one's file; the job itself where none is."""
         # Some file systems take `Cup.mp4` and `cup.mp4` for the same file.
         parts = job.output.casefold().split("/")
-        path = _short("/".join(parts))
-        folders = [_short("/".join(parts[:depth])) for depth in range(1, len(parts))]
-        first = self._files.setdefault(path, job.number)
-        in_the_way = [self._folders.get(path, job.number)]
-        in_the_way += [self._files.get(folder, job.number) for folder in folders]
+        path, own = "/".join(parts), (len(self._requests), job)
+        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+        in_the_way = [self._files.setdefault(path, own), self._folders.get(path, own)]
+        in_the_way += [self._files.get(folder, own) for folder in folders]
         for folder in folders:
-            self._folders.setdefault(folder, job.number)
-        return min(first, *in_the_way)
+            self._folders.setdefault(folder, own)
+        return min(in_the_way, key=itemgetter(0))[1]
 
 
-def _short(path: str) -> bytes:
-    """A path's stand-in: 100,000 of them take less memory than as many paths."""
-    return hashlib.blake2b(path.encode(errors="surrogatepass"), digest_size=16).digest()
-
-
-def _same_request(job: Job, first: JobName) -> RowProblem:
+def _same_request(job: Job, first: Job) -> RowProblem:
     axes = _differing(job, first)
     if len(axes) == 1 and not job.files:  # which may have two names for one content
         message = (
@@ -241,11 +230,11 @@ def _same_request(job: Job, first: JobName) -> RowProblem:
     return RowProblem("duplicate-request", message, _spot(job), hint)
 
 
-def _differing(job: Job, first: JobName) -> list[str]:
+def _differing(job: Job, first: Job) -> list[str]:
     """The axes in which two rows of the same job differ; none for those of different jobs."""
     if job.address.partition("[")[0] != first.address.partition("[")[0]:
         return []
-    one, other = dict(job.axes), dict(first.labels)
+    one, other = dict(job.axes), dict(first.axes)
     return [name for name in {**one, **other} if one.get(name) != other.get(name)]
 
 

@@ -35,18 +35,18 @@ class _Text:
 
 
 class LengthWarnings:
-    """`look` at each job, then `hand_over`. `spot_of` is where a field of job `number` was written."""
+    """`look` at each job, then `hand_over`."""
 
-    def __init__(self, specs: Mapping[str, Spec], spot_of: Callable[[int, str], Spot]) -> None:
+    def __init__(self, specs: Mapping[str, Spec]) -> None:
         self._limits = {model: dict(_limits(spec)) for model, spec in specs.items()}
-        self._spot_of = spot_of
         self._found: dict[tuple[Spot, str], _Text] = {}
 
-    def look(self, job: Job) -> None:
+    def look(self, job: Job, spot_of: Callable[[str], Spot]) -> None:
+        """`spot_of` is where a field of the job was written."""
         for field, most in self._limits[job.model].items():
             text = job.input.get(field)
             if isinstance(text, str) and _NEAR * most <= len(text) <= most:
-                self._keep(job, field, _Text(len(text), most, job.address))
+                self._keep(spot_of(field), field, _Text(len(text), most, job.address))
 
     def hand_over(self, document: Document, problems: Problems) -> None:
         for (spot, field), text in self._found.items():
@@ -64,8 +64,8 @@ class LengthWarnings:
                 )
             )
 
-    def _keep(self, job: Job, field: str, text: _Text) -> None:
-        key = (self._spot_of(job.number, field), field)
+    def _keep(self, spot: Spot, field: str, text: _Text) -> None:
+        key = (spot, field)
         known = self._found.get(key)
         if known is None:
             self._found[key] = text

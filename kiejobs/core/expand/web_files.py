@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
     """Each file on the web that any request of the campaign points at, in the order of the jobs."""
     specs, found = expansion.spec_of, dict[str, FileRule]()
-    for number in range(len(expansion)):
-        job = expansion.job(number)
+    for job in expansion.jobs:
         for url, rule in files_of(specs[job.model], job.input):
             if url.lower().startswith(("http://", "https://")):
                 found[url] = found[url] & rule if url in found else rule

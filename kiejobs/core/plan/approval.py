@@ -10,30 +10,17 @@ have bought of it, so the same digest still holds, and nothing else does.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from kiejobs.core.fingerprint import canonical
-from kiejobs.core.money import money
-from kiejobs.core.plan.plan import Action
+from kiejobs.core.plan.plan import Action, PricedRow, digest_of, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.plan import Change
-
-
-@dataclass(frozen=True, slots=True)
-class PricedRow:
-    """One purchase. `price` is decimal text in credits, None where unknown."""
-
-    address: str
-    fingerprint: str
-    take: int
-    price: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +33,6 @@ class Drift:
     now: str | None
 
 
-def row_of(change: Change) -> PricedRow:
-    price = None if change.price is None else money(change.price)
-    return PricedRow(change.address, change.fingerprint, change.take, price)
-
-
 def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[PricedRow]:
     """The purchases in a plan's document. Raises KeyError where it is none."""
     return [
@@ -58,12 +40,6 @@ def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[PricedRow]:
         for change in changes
         if change["action"] == Action.SUBMIT
     ]
-
-
-def digest_of(rows: Iterable[PricedRow]) -> str:
-    """Lower-case hex; the same whatever the order and the addresses."""
-    marks = (hashlib.sha256(canonical([r.fingerprint, r.take, r.price])).digest() for r in rows)
-    return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
 
 
 def is_approved(changes: Sequence[Change], digest: str) -> bool:

@@ -92,11 +92,10 @@ def make_lock(
 ) -> Lock:
     """`images` by their names (`image_name`); the digests by names below the job file's folder."""
     specs = expansion.spec_of
-    outlines = expansion.outlines()
     return Lock(
         campaign=expansion.jobfile.campaign,
         fingerprint_version=FINGERPRINT_VERSION,
-        jobs={line.address: LockedJob(line.fingerprint, line.take) for line in outlines},
+        jobs={line.address: LockedJob(line.fingerprint, line.take) for line in expansion.jobs},
         models={model: spec.digest for model, spec in specs.items()},
         prices=_prices(expansion),
         templates=templates,
@@ -109,7 +108,7 @@ def make_lock(
 
 def _prices(expansion: Expansion) -> LockedPrices:
     """Only what a job can cost, not where that is from or since when."""
-    known = [line.credits for line in expansion.outlines()]
+    known = [line.credits for line in expansion.jobs]
     priced = [credits_ for credits_ in known if credits_ is not None]
     prices = {model: expansion.prices.of(model) for model in expansion.spec_of}
     digest = _sha256({model: _UNKNOWN if p is None else p.as_data() for model, p in prices.items()})

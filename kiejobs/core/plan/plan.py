@@ -1,12 +1,13 @@
 """The plan: what would be done, line by line, and why. A pure table over the ledger.
 
-In: outlines of the wanted jobs, the ledger, the condition of files. Out: `Change`s in a stream, then
-`PlanTotals`. Only `submit` spends. Touches nothing.
+In: the wanted jobs, the ledger, the condition of files. Out: a `Plan`: its `Change`s, its totals and the
+digest of what it would buy. Only `submit` spends. Touches nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -19,11 +20,15 @@ from kiejobs.core.money import money
 from kiejobs.core.plan.selection import Selectable, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import JobSummary
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+
+
+_KEPT = frozenset({State.SUCCEEDED, State.IN_DOUBT})
+"""What an attempt stands for that was paid for, or may have been."""
 
 
 class Action(StrEnum):
@@ -53,7 +58,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the plan. `number` is the job's, None for an orphan. `credits` is what it costs.
+    """One line of the plan. `job` is None for what nobody wants any more. `credits` is what it costs.
 
     `price` is what its request costs, bought now or not; None where unknown. `then` is what follows an adoption: resume, collect or keep.
     """
@@ -66,7 +71,7 @@ class Change:
     take: int
     model: str
     credits: Decimal | None
-    number: int | None = None
+    job: Job | None = None
     detail: str | None = None
     attempt: Attempt | None = None
     then: Action | None = None
@@ -94,99 +99,139 @@ class PlanTotals:
         return any(count for action, count in self.actions.items() if action not in quiet)
 
 
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Walk `changes` once, then read `totals`."""
+    """What would be done: one line for each address, and their totals."""
+
+    changes: tuple[Change, ...]
+    totals: PlanTotals
+
+
+@dataclass(frozen=True, slots=True)
+class PricedRow:
+    """One purchase, as an approval knows it. `price` is decimal text in credits, None where unknown."""
+
+    address: str
+    fingerprint: str
+    take: int
+    price: str | None
+
+
+def plan(
+    jobs: Iterable[Job],
+    ledger: Ledger,
+    condition: Callable[[Attempt], str | None],
+    *,
+    campaign: str,
+    selection: Selection | None = None,
+    retry: frozenset[str] = frozenset(),
+) -> Plan:
+    """In the order of submission; what is bought but no longer wanted comes last.
+
+    What an edit replaced under an address that is still wanted is no orphan: its own line says
+    `input_changed`, and there is one line for each address. `condition` says what is wrong with an
+    attempt's files, if anything is.
+    """
+    wanted, chosen = tuple(jobs), selection or Selection(())
+    decider = _Decider(ledger, condition, retry)
+    lines = [decider.line(job) for job in wanted if chosen.takes(decider.selectable(job, chosen))]
+    if not chosen.terms:
+        lines += map(_orphan, _orphans(wanted, ledger, campaign))
+    return Plan(tuple(lines), _totals(lines))
+
+
+def row_of(change: Change) -> PricedRow:
+    price = None if change.price is None else money(change.price)
+    return PricedRow(change.address, change.fingerprint, change.take, price)
+
+
+def digest_of(rows: Iterable[PricedRow]) -> str:
+    """Lower-case hex over what is bought; the same whatever the order and the addresses."""
+    marks = (hashlib.sha256(canonical([r.fingerprint, r.take, r.price])).digest() for r in rows)
+    return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
+
+
+def _totals(changes: Sequence[Change]) -> PlanTotals:
+    bought = [change for change in changes if change.spends]
+    counts = Counter(change.action for change in changes)
+    return PlanTotals(
+        actions={action.value: counts[action] for action in Action},
+        credits=sum((change.credits or Decimal(0) for change in bought), Decimal(0)),
+        unpriced=sum(change.credits is None for change in bought),
+        in_doubt=sum(
+            change.attempt is not None and change.attempt.state is State.IN_DOUBT
+            for change in changes
+        ),
+        digest=digest_of(map(row_of, bought)),
+    )
+
+
+def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Attempt]:
+    """What was bought for the campaign, and neither the request nor the address is wanted any more."""
+    requests = {(job.fingerprint, job.take) for job in jobs}
+    addresses = {job.address for job in jobs}
+    for attempt in ledger.current():
+        known = attempt.key in requests or attempt.address in addresses
+        ours = attempt.address.startswith(f"{campaign}/")
+        if ours and not known and (attempt.is_open or attempt.state in _KEPT):
+            yield attempt
+
+
+class _Decider:
+    """Decides on one job at a time what is to be done about it."""
 
     def __init__(
         self,
-        outlines: Iterable[JobSummary],
         ledger: Ledger,
         condition: Callable[[Attempt], str | None],
-        *,
-        campaign: str,
-        selection: Selection | None = None,
-        retry: frozenset[str] = frozenset(),
+        retry: frozenset[str],
     ) -> None:
-        self._outlines = outlines
         self._ledger = ledger
         self._condition = condition
-        self._campaign = campaign
-        self._selection = selection or Selection(())
         self._retry = retry
-        self._counts: dict[str, int] = {action.value: 0 for action in Action}
-        self._credits = Decimal(0)
-        self._unpriced = 0
-        self._in_doubt = 0
-        self._bought: list[bytes] = []
 
-    def changes(self) -> Iterator[Change]:
-        """In the order of submission; what is bought but no longer wanted comes last.
-
-        What an edit replaced under an address that is still wanted is no orphan: its own line says
-        `input_changed`, and there is one line for each address.
-        """
-        wanted: set[tuple[str, int]] = set()
-        addresses: set[str] = set()
-        for outline in self._outlines:
-            if self._ledger.bought(outline.fingerprint, outline.take) is not None:
-                wanted.add((outline.fingerprint, outline.take))
-            if self._ledger.knows(outline.address):
-                addresses.add(outline.address)
-            if self._selection.takes(self._selectable(outline)):
-                yield self._counted(self._decide(outline))
-        if not self._selection.terms:
-            for attempt in self._ledger.current():
-                known = attempt.key in wanted or attempt.address in addresses
-                if not known and self._is_orphan(attempt):
-                    yield self._counted(_orphan(attempt))
-
-    @property
-    def totals(self) -> PlanTotals:
-        digest = hashlib.sha256(b"".join(sorted(self._bought))).hexdigest()
-        return PlanTotals(dict(self._counts), self._credits, self._unpriced, self._in_doubt, digest)
-
-    def _selectable(self, outline: JobSummary) -> Selectable:
+    def selectable(self, job: Job, selection: Selection) -> Selectable:
         """With where it stands, where the selection asks for that."""
-        if not self._selection.asks_ledger:
-            return selectable(outline)
-        attempt = self._ledger.bought(outline.fingerprint, outline.take)
+        if not selection.asks_ledger:
+            return selectable(job)
+        attempt = self._ledger.bought(job.fingerprint, job.take)
         counts = attempt
         if attempt is None or not (attempt.is_open or attempt.state is State.SUCCEEDED):
-            counts = self._doubt(outline, attempt) or attempt
+            counts = self._doubt(job, attempt) or attempt
         result = result_of(attempt, self._condition)
-        return replace(selectable(outline), state=state_of(counts), result=result)
+        return replace(selectable(job), state=state_of(counts), result=result)
 
-    def _decide(self, outline: JobSummary) -> Change:
-        attempt = self._ledger.bought(outline.fingerprint, outline.take)
+    def line(self, job: Job) -> Change:
+        attempt = self._ledger.bought(job.fingerprint, job.take)
         if attempt is not None and (attempt.is_open or attempt.state is State.SUCCEEDED):
-            return self._bought_already(outline, attempt)
-        doubt = self._doubt(outline, attempt)
+            return self._bought_already(job, attempt)
+        doubt = self._doubt(job, attempt)
         if doubt is not None:
-            return _line(outline, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
+            return _line(job, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
         if attempt is not None and attempt.state is State.RESERVED:
             detail = f"run {attempt.run_id} is submitting it now"
-            return _line(outline, Action.HOLD, "~", "in_flight", attempt, detail)
+            return _line(job, Action.HOLD, "~", "in_flight", attempt, detail)
         if attempt is not None and attempt.state in {State.FAILED, State.REJECTED}:
-            return self._failed(outline, attempt)
-        before = self._before(outline)
+            return self._failed(job, attempt)
+        before = self._before(job)
         if before is not None:
             coming = f"what was bought before is still {before.state}" if before.is_open else None
-            return _line(outline, Action.SUBMIT, "±", "input_changed", before, coming)
-        return _line(outline, Action.SUBMIT, "+", "new")
+            return _line(job, Action.SUBMIT, "±", "input_changed", before, coming)
+        return _line(job, Action.SUBMIT, "+", "new")
 
-    def _bought_already(self, outline: JobSummary, attempt: Attempt) -> Change:
+    def _bought_already(self, job: Job, attempt: Attempt) -> Change:
         action, sign, reason = self._still_to_do(attempt)
-        doubt = self._ledger.in_doubt_at(outline.address) if action is Action.HOLD else None
+        doubt = self._ledger.in_doubt_at(job.address) if action is Action.HOLD else None
         if doubt is not None:
-            return _line(outline, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
+            return _line(job, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
         if action is Action.HOLD and "gone" in self._retry:
-            return _line(outline, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
+            return _line(job, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
         if action is Action.HOLD:
-            return _line(outline, action, sign, reason, attempt, attempt.gone)
-        if attempt.address == outline.address:
-            return _line(outline, action, sign, reason, attempt)
+            return _line(job, action, sign, reason, attempt, attempt.gone)
+        if attempt.address == job.address:
+            return _line(job, action, sign, reason, attempt)
         moved = f"moved_from {attempt.address}"
-        return _line(outline, Action.ADOPT, ">", moved, attempt, f"then {action}", then=action)
+        return _line(job, Action.ADOPT, ">", moved, attempt, f"then {action}", then=action)
 
     def _still_to_do(self, attempt: Attempt) -> tuple[Action, str, str]:
         if attempt.is_open:
@@ -198,43 +243,27 @@ class Plan:
             return Action.COLLECT, "v", damage
         return Action.KEEP, "=", "done"
 
-    def _doubt(self, outline: JobSummary, attempt: Attempt | None) -> Attempt | None:
+    def _doubt(self, job: Job, attempt: Attempt | None) -> Attempt | None:
         if attempt is not None and attempt.state is State.IN_DOUBT:
             return attempt
-        return self._ledger.in_doubt_at(outline.address)
+        return self._ledger.in_doubt_at(job.address)
 
-    def _failed(self, outline: JobSummary, attempt: Attempt) -> Change:
+    def _failed(self, job: Job, attempt: Attempt) -> Change:
         failure = attempt.failure
         said = "" if failure is None else f"{failure.code or failure.kind}: {failure.message}"
         if "failed" in self._retry or str(attempt.state) in self._retry:
-            return _line(outline, Action.SUBMIT, "+", "retry_failed", attempt, said)
-        return _line(outline, Action.HOLD, "!", "failed", attempt, said)
+            return _line(job, Action.SUBMIT, "+", "retry_failed", attempt, said)
+        return _line(job, Action.HOLD, "!", "failed", attempt, said)
 
-    def _before(self, outline: JobSummary) -> Attempt | None:
+    def _before(self, job: Job) -> Attempt | None:
         """What was last asked for under this address, if anything was."""
-        known = [a for a in self._ledger.at(outline.address) if a.state is not None]
-        known = [a for a in known if a.reserved.fingerprint != outline.fingerprint]
+        known = [a for a in self._ledger.at(job.address) if a.state is not None]
+        known = [a for a in known if a.reserved.fingerprint != job.fingerprint]
         return known[-1] if known else None
 
-    def _is_orphan(self, attempt: Attempt) -> bool:
-        ours = attempt.address.startswith(f"{self._campaign}/")
-        return ours and (attempt.is_open or attempt.state in {State.SUCCEEDED, State.IN_DOUBT})
 
-    def _counted(self, change: Change) -> Change:
-        self._counts[change.action] += 1
-        if change.attempt is not None and change.attempt.state is State.IN_DOUBT:
-            self._in_doubt += 1
-        if change.spends:
-            self._unpriced += change.credits is None
-            self._credits += change.credits or 0
-            price = None if change.credits is None else money(change.credits)
-            row = [change.fingerprint, change.take, price]
-            self._bought.append(hashlib.sha256(canonical(row)).digest())
-        return change
-
-
-def selectable(outline: JobSummary) -> Selectable:
-    return Selectable(outline.address, outline.job, outline.tags, outline.axes)
+def selectable(job: Job) -> Selectable:
+    return Selectable(job.address, job.name, job.tags, job.axes)
 
 
 def difference(
@@ -250,7 +279,7 @@ def difference(
 
 
 def _line(
-    outline: JobSummary,
+    job: Job,
     action: Action,
     sign: str,
     reason: str,
@@ -259,19 +288,19 @@ def _line(
     then: Action | None = None,
 ) -> Change:
     return Change(
-        address=outline.address,
+        address=job.address,
         action=action,
         sign=sign,
         reason=reason,
-        fingerprint=outline.fingerprint,
-        take=outline.take,
-        model=outline.model,
-        credits=outline.credits if action is Action.SUBMIT else Decimal(0),
-        number=outline.number,
+        fingerprint=job.fingerprint,
+        take=job.take,
+        model=job.model,
+        credits=job.credits if action is Action.SUBMIT else Decimal(0),
+        job=job,
         detail=detail,
         attempt=attempt,
         then=then,
-        price=outline.credits,
+        price=job.credits,
     )
 
 

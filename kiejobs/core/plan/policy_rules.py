@@ -1,6 +1,6 @@
 """What a policy's rules say of jobs that would be bought, and of a job file as such.
 
-In: a `Policy`, outlines of jobs, credits that a campaign holds. Out: `Breach`es, all of them; or
+In: a `Policy`, jobs, credits that a campaign holds. Out: `Breach`es, all of them; or
 diagnostics at the jobs' places. Touches nothing.
 
 Only what would be bought is looked at: a rule that came later takes nothing away that is paid for.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kiejobs.core.diagnostics import Place, Problems
-    from kiejobs.core.expand.expansion import JobSummary
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.jobfile.jobfile import JobFile
     from kiejobs.core.plan.policy import Policy
 
@@ -49,7 +49,7 @@ class JobRules:
         self._one_of = [wild(pattern) for pattern in policy.one_of_tags]
         self._known: dict[tuple[str, tuple[str, ...], Decimal | None], list[Words]] = {}
 
-    def broken_by(self, job: JobSummary) -> list[Words]:
+    def broken_by(self, job: Job) -> list[Words]:
         key = (job.model, job.tags, job.credits)
         if key not in self._known:
             self._known[key] = list(self._judge(*key))
@@ -87,7 +87,7 @@ class PolicyCheck:
         self._unpriced = 0
         self._example: str | None = None
 
-    def add(self, job: JobSummary) -> None:
+    def add(self, job: Job) -> None:
         self._bought += 1
         self._credits += job.credits or 0
         if job.credits is None:
@@ -127,16 +127,14 @@ class PolicyCheck:
                     )
 
 
-def check_file(
-    policy: Policy, jobfile: JobFile, outlines: Iterable[JobSummary], problems: Problems
-) -> None:
+def check_file(policy: Policy, jobfile: JobFile, jobs: Iterable[Job], problems: Problems) -> None:
     """What can be said of a job file without looking at journals: all but totals of credits."""
     rules = JobRules(policy)
     entries = {entry.name: entry for entry in jobfile.entries}
     total = 0
-    for job in outlines:
+    for job in jobs:
         total += 1
-        entry = entries[job.job]
+        entry = entries[job.name]
         for rule, message in rules.broken_by(job):
             spot = entry.model_spot if rule == "models" else entry.spot
             at = jobfile.document.at(spot)

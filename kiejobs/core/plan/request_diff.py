@@ -1,7 +1,7 @@
 """What an edit did to each request: added, gone, changed, moved, or the same.
 
-In: a job file's jobs as they are now and as they were. Out: `Edit`s in the order of the jobs, one by
-one, and their totals. Touches nothing. Jobs are rendered again only where they differ.
+In: a job file's jobs as they are now and as they were. Out: `Edit`s in the order of the jobs, and their
+totals. Touches nothing.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan.plan import difference, selectable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Expansion, JobSummary
+    from kiejobs.core.expand.expansion import Expansion
     from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.selection import Selection
@@ -61,109 +60,66 @@ class Before:
         return self.unclear is None or job in self.unclear
 
 
-class RenderDiff:
-    """Walk `edits` to their end, then ask for `totals`."""
+@dataclass(frozen=True, slots=True)
+class RequestDiff:
+    """All edits but of what is unchanged, which is only counted; what is gone comes last."""
 
-    def __init__(self, now: Expansion, before: Before, selection: Selection) -> None:
-        self._now = now
-        self._before = before
-        self._selection = selection
-        self.totals: Counter[Kind] = Counter()
+    edits: tuple[Edit, ...]
+    totals: Mapping[Kind, int]
 
-    def edits(self) -> Iterator[Edit]:
-        """All but what is unchanged, which is only counted; what is gone comes last."""
-        for edit in self._all():
-            self.totals[edit.kind] += 1
-            if edit.kind is not Kind.UNCHANGED:
-                yield edit
 
-    def _all(self) -> Iterator[Edit]:
-        moved = set()
-        for outline in self._now.outlines():
-            source = self._source(outline)
-            moved.add(source)
-            if self._selection.takes(selectable(outline)):
-                yield self._edit(outline, source)
-        for address, was in self._was.items():
-            is_gone = address not in self._addresses and address not in moved
-            if is_gone and self._selection.takes(selectable(was)):
-                yield Edit(address, Kind.GONE, self._fields(was, None), was=was.fingerprint)
+def request_diff(now: Expansion, before: Before, selection: Selection) -> RequestDiff:
+    """What became of each job that the selection takes."""
+    edits = list(_edits(now, before, selection))
+    totals = Counter(edit.kind for edit in edits)
+    return RequestDiff(tuple(e for e in edits if e.kind is not Kind.UNCHANGED), totals)
 
-    def _source(self, outline: JobSummary) -> str | None:
-        """Where the same request stood, if that address is not wanted any more."""
-        if outline.address in self._was or outline.address in self._broken:
-            return None
-        return self._left.pop((outline.fingerprint, outline.take), None)
 
-    def _edit(self, outline: JobSummary, source: str | None) -> Edit:
-        address, now = outline.address, outline.fingerprint
-        was = self._was.get(address)
-        if source is not None:
-            return Edit(address, Kind.MOVED, source=source, was=now, now=now)
-        if was is None:
-            unclear = address in self._broken or self._before.is_unclear(outline.job)
-            if unclear:
-                return Edit(address, Kind.UNCLEAR, now=now)
-            return Edit(address, Kind.ADDED, self._fields(None, outline), now=now)
-        same = was.fingerprint == now
-        if same and not self._has_callbacks:
-            return Edit(address, Kind.UNCHANGED, was=now, now=now)
-        fields = self._fields(was, outline)
-        kind = Kind.CHANGED if fields else Kind.UNCHANGED
-        return Edit(address, kind, fields, was=was.fingerprint, now=now)
+def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edit]:
+    then = () if before.expansion is None else before.expansion.jobs
+    broken = frozenset[str]() if before.expansion is None else before.expansion.broken
+    was = {job.address: job for job in then if job.address not in broken}
+    wanted = {job.address for job in now.jobs}
+    left = {
+        (job.fingerprint, job.take): address
+        for address, job in was.items()
+        if address not in wanted
+    }
+    moved = set()
+    for job in now.jobs:
+        source = None
+        if job.address not in was and job.address not in broken:
+            source = left.pop((job.fingerprint, job.take), None)
+        moved.add(source)
+        if selection.takes(selectable(job)):
+            unclear = job.address in broken or before.is_unclear(job.name)
+            yield _edit(job, was.get(job.address), source, unclear=unclear)
+    for address, job in was.items():
+        if address not in wanted and address not in moved and selection.takes(selectable(job)):
+            yield Edit(address, Kind.GONE, _fields(job, None), was=job.fingerprint)
 
-    def _fields(self, was: JobSummary | None, now: JobSummary | None) -> tuple[FieldChange, ...]:
-        jobs = (self._job_then(was), self._job_now(now))
-        files = {file.ref: file.path for job in jobs if job is not None for file in job.files}
-        then, current = map(_said, jobs)
-        return tuple(difference(then, current, files))
 
-    def _job_now(self, outline: JobSummary | None) -> Job | None:
-        return None if outline is None else self._now.job(outline.number)
+def _edit(job: Job, was: Job | None, source: str | None, *, unclear: bool) -> Edit:
+    """`source` is where the same request stood, if that address is not wanted any more."""
+    address, now = job.address, job.fingerprint
+    if source is not None:
+        return Edit(address, Kind.MOVED, source=source, was=now, now=now)
+    if was is None and unclear:
+        return Edit(address, Kind.UNCLEAR, now=now)
+    if was is None:
+        return Edit(address, Kind.ADDED, _fields(None, job), now=now)
+    fields = _fields(was, job)
+    kind = Kind.CHANGED if fields else Kind.UNCHANGED
+    return Edit(address, kind, fields, was=was.fingerprint, now=now)
 
-    def _job_then(self, outline: JobSummary | None) -> Job | None:
-        if outline is None or self._before.expansion is None:
-            return None
-        return self._before.expansion.job(outline.number)
 
-    @cached_property
-    def _was(self) -> dict[str, JobSummary]:
-        """What could be rendered then, by address."""
-        return {
-            line.address: line for line in self._lines_then() if not self._is_broken(line.number)
-        }
-
-    @cached_property
-    def _broken(self) -> set[str]:
-        return {line.address for line in self._lines_then() if self._is_broken(line.number)}
-
-    @cached_property
-    def _addresses(self) -> set[str]:
-        return {line.address for line in self._now.outlines()}
-
-    @cached_property
-    def _left(self) -> dict[tuple[str, int], str]:
-        """Addresses that nothing has any more, by what stood there."""
-        return {
-            (line.fingerprint, line.take): address
-            for address, line in self._was.items()
-            if address not in self._addresses
-        }
-
-    @cached_property
-    def _has_callbacks(self) -> bool:
-        """Where some job has one, all are compared whole: it is in no fingerprint."""
-        both = (self._now, self._before.expansion)
-        entries = [entry for one in both if one is not None for entry in one.jobfile.entries]
-        return any(entry.callback_url is not None for entry in entries)
-
-    def _lines_then(self) -> Iterator[JobSummary]:
-        expansion = self._before.expansion
-        return iter(()) if expansion is None else expansion.outlines()
-
-    def _is_broken(self, number: int) -> bool:
-        expansion = self._before.expansion
-        return expansion is not None and number in expansion.broken
+def _fields(was: Job | None, now: Job | None) -> tuple[FieldChange, ...]:
+    if was is not None and now is not None and was.fingerprint == now.fingerprint:
+        # The callback's address is in no fingerprint.
+        was_called, now_called = ({"callBackUrl": job.callback_url} for job in (was, now))
+        return tuple(difference(was_called, now_called))
+    files = {file.ref: file.path for job in (was, now) if job is not None for file in job.files}
+    return tuple(difference(_said(was), _said(now), files))
 
 
 def _said(job: Job | None) -> dict[str, Json]:

@@ -605,7 +605,7 @@ def test_the_limit_on_jobs_holds_and_nothing_is_rendered_beyond_it() -> None:
         )
     ]
     assert made.expansion is not None
-    assert len(made.expansion) == 0
+    assert len(made.expansion.jobs) == 0
 
 
 def test_a_thousand_jobs_are_the_limit_where_none_is_said_and_a_flag_overrules() -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.expand.expansion import JobSummary
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.status import RESULTS, STATES
-from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, PlanTotals, difference
+from kiejobs.core.plan.plan import Action, Change, FieldChange, PlanTotals, difference, plan
 from kiejobs.core.plan.selection import read_selection
 from tests.support.histories import (
     BROKEN,
@@ -45,33 +46,33 @@ def wanted(
     *,
     price: str | None = "16",
     **more: Any,
-) -> JobSummary:
+) -> Job:
     address = f"tea/{job}" + (f"#{take}" if take > 1 else "")
     credits_ = None if price is None else Decimal(price)
-    given = {"number": 0, "job": job, "tags": (), "axes": (), **more}
-    return JobSummary(
-        address=address, fingerprint=fingerprint, take=take, model=MODEL, credits=credits_, **given
-    )
+    given = {"name": job, "tags": (), "axes": (), **more}
+    return Job(
+        address=address, fingerprint=fingerprint, take=take, campaign="tea", model=MODEL, input={},
+        credits=credits_, output=f"{address}.mp4", callback_url=None, place=Place("f", 1, 1), **given,
+    )  # fmt: skip
 
 
 def planned(
-    outlines: Iterable[JobSummary],
+    jobs: Iterable[Job],
     *journals: JournalRecord,
     condition: str | None = None,
     select: tuple[str, ...] = (),
     retry: tuple[str, ...] = (),
 ) -> tuple[list[Change], PlanTotals]:
     """`condition` is what is found of every file that was ever collected."""
-    plan = Plan(
-        outlines,
+    made = plan(
+        jobs,
         fold(journals),
         lambda _attempt: condition,
         campaign="tea",
         selection=read_selection(select),
         retry=frozenset(retry),
     )
-    changes = list(plan.changes())
-    return changes, plan.totals
+    return list(made.changes), made.totals
 
 
 def lines(*given: Any, **how: Any) -> list[str]:
@@ -371,10 +372,8 @@ def test_a_retry_that_went_well_is_not_retried_again() -> None:
 
 
 def test_a_selection_is_planned_alone_and_reports_no_orphans() -> None:
-    outlines = [wanted(), wanted("steam", "f2", tags=("hero",))]
-    changes, totals = planned(
-        outlines, journal(1, *bought("a", "tea/old", "f3")), select=("tag:hero",)
-    )
+    jobs = [wanted(), wanted("steam", "f2", tags=("hero",))]
+    changes, totals = planned(jobs, journal(1, *bought("a", "tea/old", "f3")), select=("tag:hero",))
     assert [c.address for c in changes] == ["tea/steam"]
     assert totals.credits == 16
 
@@ -410,8 +409,8 @@ def test_a_selection_sees_where_a_wanted_job_stands(told: Any, words: str) -> No
 
 
 def test_totals_add_up_what_would_be_spent_and_say_what_has_no_price() -> None:
-    outlines = [wanted(), wanted("steam", "f2", price="36.5"), wanted("foam", "f3", price=None)]
-    _, totals = planned(outlines, journal(1, *bought("a")))
+    jobs = [wanted(), wanted("steam", "f2", price="36.5"), wanted("foam", "f3", price=None)]
+    _, totals = planned(jobs, journal(1, *bought("a")))
     assert totals.credits == Decimal("36.5")
     assert totals.unpriced == 1
     assert totals.actions == {
@@ -463,11 +462,11 @@ ENDS: dict[str, tuple[e.Event, ...]] = {
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[list[JobSummary], list[JournalRecord]]:
+def situations(draw: st.DrawFn) -> tuple[list[Job], list[JournalRecord]]:
     """Some wanted jobs with requests of their own, and attempts at the same few addresses."""
     prints = draw(st.permutations(["f1", "f2", "f3", "f4"]))
     count = draw(st.integers(0, 3))
-    outlines = [wanted(job, prints[n], number=n) for n, job in enumerate("xyz"[:count])]
+    jobs = [wanted(job, prints[n]) for n, job in enumerate("xyz"[:count])]
     attempts = st.tuples(
         st.sampled_from("xyz"),
         st.sampled_from(prints),
@@ -480,7 +479,7 @@ def situations(draw: st.DrawFn) -> tuple[list[JobSummary], list[JournalRecord]]:
         told = [renamed(event, name) for event in ENDS[end]]
         first = reserved(name, f"tea/{job}", fingerprint)
         journals.append(journal(hour, first, *told, live=live))
-    return outlines, journals
+    return jobs, journals
 
 
 def renamed(event: Any, attempt: str) -> e.Event:
@@ -493,11 +492,11 @@ RETRIES = st.sampled_from([(), ("failed",), ("gone",), ("failed", "gone")])
 
 @given(situations(), RETRIES)
 def test_no_plan_buys_what_was_bought_or_may_have_been(
-    situation: tuple[list[JobSummary], list[JournalRecord]], retry: tuple[str, ...]
+    situation: tuple[list[Job], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
-    outlines, journals = situation
+    jobs, journals = situation
     ledger = fold(journals)
-    changes, totals = planned(outlines, *journals, retry=retry)
+    changes, totals = planned(jobs, *journals, retry=retry)
     for change in (change for change in changes if change.spends):
         assert all(may_be_bought(attempt, change, retry) for attempt in ledger.attempts())
     assert totals.credits == sum(change.credits or 0 for change in changes)
@@ -513,29 +512,29 @@ def may_be_bought(attempt: Attempt, change: Change, retry: tuple[str, ...]) -> b
 
 @given(situations())
 def test_each_wanted_job_has_one_line_and_each_purchase_is_somewhere(
-    situation: tuple[list[JobSummary], list[JournalRecord]],
+    situation: tuple[list[Job], list[JournalRecord]],
 ) -> None:
-    outlines, journals = situation
-    changes, _ = planned(outlines, *journals)
+    jobs, journals = situation
+    changes, _ = planned(jobs, *journals)
     addresses = [c.address for c in changes if c.action is not Action.ORPHAN]
-    assert addresses == [outline.address for outline in outlines]
+    assert addresses == [job.address for job in jobs]
     orphans = {c.address for c in changes if c.action is Action.ORPHAN}
     assert not orphans & set(addresses)
 
 
 @given(situations(), RETRIES)
 def test_a_plan_carried_out_leaves_nothing_to_buy(
-    situation: tuple[list[JobSummary], list[JournalRecord]], retry: tuple[str, ...]
+    situation: tuple[list[Job], list[JournalRecord]], retry: tuple[str, ...]
 ) -> None:
-    outlines, journals = situation
-    changes, _ = planned(outlines, *journals, retry=retry)
+    jobs, journals = situation
+    changes, _ = planned(jobs, *journals, retry=retry)
     told = [
         event
         for change in changes
         if change.spends
-        for event in bought(f"new-{change.number}", change.address, change.fingerprint)
+        for event in bought(f"new-{change.address}", change.address, change.fingerprint)
     ]
-    again, totals = planned(outlines, *journals, journal(23, *told), retry=retry)
+    again, totals = planned(jobs, *journals, journal(23, *told), retry=retry)
     assert not totals.credits
     assert not any(change.spends for change in again)
 

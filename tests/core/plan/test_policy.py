@@ -11,10 +11,10 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.diagnostics import Problems
+from kiejobs.core.diagnostics import Place, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.expand.expansion import JobSummary
+from kiejobs.core.expand.job import Job
 from kiejobs.core.plan.policy import NO_POLICY, Policy, read_policy
 from kiejobs.core.plan.policy_rules import PolicyCheck
 from tests.docs.reference.cli import commands
@@ -212,12 +212,16 @@ def options() -> Iterator[click.Option]:
 
 def job(
     address: str = "tea/pour", *, model: str = "a/b", price: str | None = "16", tags: str = ""
-) -> JobSummary:
+) -> Job:
     credits_ = None if price is None else Decimal(price)
-    return JobSummary(0, address, "f", 1, "pour", model, tuple(tags.split()), (), credits_)
+    return Job(
+        address=address, fingerprint="f", take=1, campaign="tea", name="pour", model=model, input={},
+        axes=(), tags=tuple(tags.split()), credits=credits_, output="tea/pour.mp4",
+        callback_url=None, place=Place("f", 1, 1),
+    )  # fmt: skip
 
 
-def broken(text: str, *jobs: JobSummary, in_file: int = 1, held: str = "0") -> list[str]:
+def broken(text: str, *jobs: Job, in_file: int = 1, held: str = "0") -> list[str]:
     """The rules that these purchases break, with the jobs they concern."""
     audit = PolicyCheck(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
     for one in jobs:

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
-from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.expand.expansion import JobSummary
+from kiejobs.core.diagnostics import JournalProblem, Place
+from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.codec import to_json
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
-from kiejobs.core.plan.plan import Plan
+from kiejobs.core.plan.plan import plan
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 from tests.support import histories as h
@@ -166,17 +166,21 @@ def _whole_lines(data: bytes) -> list[Any]:
 
 
 def _planned(ledger: Ledger, folder: OutputFolder) -> dict[str, Any]:
-    outlines = [
-        JobSummary(number, address, mark, 1, "pour", h.MODEL, (), (), Decimal(16))
-        for number, (address, mark) in enumerate(_PAIRS)
-    ]
-    plan = Plan(
-        outlines,
+    made = plan(
+        [_job(address, mark) for address, mark in _PAIRS],
         ledger,
         lambda attempt: folder.condition(attempt.files, attempt.times["collected"]),
         campaign="tea",
     )
-    return {change.fingerprint: change for change in plan.changes()}
+    return {change.fingerprint: change for change in made.changes}
+
+
+def _job(address: str, mark: str) -> Job:
+    return Job(
+        address=address, fingerprint=mark, take=1, campaign="tea", name="pour", model=h.MODEL,
+        input={}, axes=(), tags=(), credits=Decimal(16), output=f"{address}.mp4",
+        callback_url=None, place=Place("tea.yaml", 1, 1),
+    )  # fmt: skip
 
 
 def _nothing_is_lost(kept: list[Any], ledger: Ledger, document: bytes, changes: Any) -> None:

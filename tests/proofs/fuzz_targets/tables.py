@@ -77,7 +77,7 @@ def check(data: bytes, room: Path) -> None:
         return
     except UsageProblem:
         return
-    jobs = [loaded.expansion.job(number) for number in range(len(loaded.expansion))]
+    jobs = loaded.expansion.jobs
     if len({job.address for job in jobs}) != len(jobs):
         raise Broken("two rows with one address")
     if any("rendered-all-the-same" in str(job.input) for job in jobs):
