@@ -13,7 +13,7 @@ from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
 from kiejobs.adapters.project.price_files import required_prices
 from kiejobs.adapters.system import read_source
 from kiejobs.sandbox.faults.file import read_faults
-from kiejobs.sandbox.faults.rules import NO_FAULTS
+from kiejobs.sandbox.faults.script import NO_FAULTS
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import post_callback
 

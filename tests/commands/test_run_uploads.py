@@ -16,7 +16,7 @@ import pytest
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.service.content import make_content
+from kiejobs.sandbox.service.files import make_content
 from tests.support.bench import FAST, MODEL, Bench, ended
 from tests.support.judge_server import KEY, Judge
 from tests.support.judge_uploads import UPLOAD

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.charges import read_charges
-from kiejobs.sandbox.service.content import make_content
+from kiejobs.sandbox.service.files import make_content
 from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.service.tasks import read_charges
 from tests.proofs.syscalls import calls, watching
 from tests.support.bench import MODEL, Bench, Ran, ended
 

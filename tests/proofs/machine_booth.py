@@ -21,9 +21,8 @@ from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import NotDelivered
-from kiejobs.sandbox.service.charges import Charges
-from kiejobs.sandbox.service.content import make_content
-from kiejobs.sandbox.service.tasks import standing
+from kiejobs.sandbox.service.files import make_content
+from kiejobs.sandbox.service.tasks import Charges, standing
 from tests.proofs.machine_life import SENDING, Epoch
 from tests.support.bench import MODEL
 

@@ -26,7 +26,7 @@ from kiejobs.adapters.system import SystemClock, origin_of
 from kiejobs.app.load import JobFileOptions, LoadedJobFile, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.faults.fate import HEALTHY
+from kiejobs.sandbox.faults.script import HEALTHY
 from kiejobs.sandbox.service.tasks import Task
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served

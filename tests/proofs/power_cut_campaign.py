@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.service.tasks import read_charges
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Recorder
 from tests.support.bench import FAST, Bench

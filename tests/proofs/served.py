@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.service.charges import read_charges
 from kiejobs.sandbox.service.serve import serve
+from kiejobs.sandbox.service.tasks import read_charges
 from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
 from kiejobs.sandbox.faults.file import InvalidFaults, make_faults, read_faults
-from kiejobs.sandbox.faults.rules import FaultScript
+from kiejobs.sandbox.faults.script import FaultScript
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
 from tests.support.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body

@@ -20,11 +20,15 @@ from typing import Any
 import httpx
 import pytest
 
+from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.service.callbacks import NotDelivered, is_loopback
-from kiejobs.sandbox.service.charges import Charges, read_charges
 from kiejobs.sandbox.service.clock import RealClock
+from kiejobs.sandbox.service.models import UNLISTED, Model, credits_for
 from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.service.tasks import Charges, read_charges
+from tests.docs.regenerate import models
+from tests.support.building import least, most
 from tests.support.sandbox_stage import (
     CREATE,
     HEADERS,
@@ -162,6 +166,44 @@ def test_a_price_by_the_second_is_multiplied(tmp_path: Path) -> None:
 def test_what_has_no_price_costs_ten(stage: Stage) -> None:
     stage.made(resolution="1080p", duration="10")
     assert [line["credits"] for line in stage.charges()] == ["10"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "cost"),
+    [
+        ("second", "10", "28"),
+        ("second", 10.0, "28"),
+        ("second", 2.5, "11.2"),
+        ("second", "1", "11.2"),
+        ("second", "auto", "10"),
+        ("second", None, "10"),
+        ("second", True, "10"),
+        ("1000 characters", "x" * 5000, "14"),
+        ("1000 characters", "x", "11.2"),
+        ("1000 characters", 5, "10"),
+    ],
+)
+def test_at_least_the_minimum_is_paid_for(unit: str, value: Any, cost: str) -> None:
+    lines = (PriceLine({"sound": "true"}, Decimal("2.8"), {"image": False}),)
+    price = ModelPrice(
+        MODEL, unit, lines, "made up", "2026-10", quantity="much", minimum=Decimal(4)
+    )
+    assert credits_for(price, {"much": value, "sound": True, "image": []}) == Decimal(cost)
+    assert credits_for(price, {"much": value, "sound": True, "image": ["x"]}) == UNLISTED
+    assert credits_for(price, {"much": value}) == UNLISTED
+
+
+def test_its_prices_are_those_that_a_plan_comes_to() -> None:
+    """Two readings of one table, which share nothing but the table."""
+    priced = 0
+    for name, schema in models().items():
+        for request_input in (least(schema), most(schema)):
+            kept = Model(name, schema).filled(request_input)
+            planned = bundled_prices().price(name, kept)
+            priced += planned is not None
+            expected = UNLISTED if planned is None else planned
+            assert credits_for(bundled_prices().of(name), kept) == expected
+    assert priced > 30
 
 
 # --- the gate ------------------------------------------------------------------------------------

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.sandbox.asgi import Delivery
 from kiejobs.sandbox.faults.effects import (
     FOR_EVER,
-    ResponseFault,
     says_code,
     says_elsewhere,
     says_garbage,
     says_status,
 )
-from kiejobs.sandbox.faults.rules import Effect
+from kiejobs.sandbox.faults.script import Effect, ResponseFault
 from kiejobs.sandbox.faults.words import (
     AMOUNT,
     ASCII,

@@ -5,54 +5,13 @@ In: the answer that would have been given. Out: the one that is. Touches nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from kiejobs.sandbox.answers import MESSAGES, compact, envelope, plain
-from kiejobs.sandbox.asgi import WHOLE, Delivery, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from kiejobs.sandbox.asgi import MESSAGES, Response, compact, envelope, plain
 
 HTML = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 BODIES = ("html", "text", "empty", "json")
 FOR_EVER = 3600.0  # simulated seconds that a hang lasts when the fault doesn't say
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFault:
-    """One fault of an answer.
-
-    `accepts`: whether the request takes effect all the same, so that a create is charged. `answer`
-    is said instead of the true one, `headers` are laid over. `half`: stop in the middle of the body.
-    `longer`: bytes that Content-Length promises and that never come. `keep` and `no_ranges` are for
-    files: only so many bytes of it exist, ranges are not known.
-    """
-
-    name: str
-    accepts: bool = True
-    answer: Response | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delivery: Delivery = WHOLE
-    half: bool = False
-    longer: int = 0
-    keep: int | None = None
-    no_ranges: bool = False
-
-    def apply(self, true: Response) -> Response:
-        said = self.answer or true
-        way = self.delivery
-        if self.half:
-            way = replace(way, stop_after=len(said.body) // 2)
-        length = len(said.body) if said.length is None else said.length
-        return replace(
-            said,
-            headers={**said.headers, **self.headers},
-            task_id=true.task_id,
-            length=length + self.longer,
-            fault=self.name,
-            delivery=way,
-        )
 
 
 def says_code(code: int, msg: str | None, status: int, retry_after: float | None) -> Response:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems
 from kiejobs.core.document.reader import read_document
 from kiejobs.sandbox.faults.actions import ACTIONS, effect_of
-from kiejobs.sandbox.faults.rules import KINDS, FaultRule, Faults, When
+from kiejobs.sandbox.faults.script import FaultRule, Faults
 from kiejobs.sandbox.faults.words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Document, Json, Source
 
+KINDS = ("create", "poll", "download", "upload", "credit")
 _ABOUT_TASKS = ("create", "poll", "download")
 _WHEN = {"nth": COUNTS, "every": COUNT, "chance": CHANCE, "match": PATTERNS}
 _KIND = Wanted(f"one of {', '.join(KINDS)}", lambda value: value in KINDS)
@@ -157,11 +158,9 @@ def _rule(rule: Json) -> FaultRule:
     return FaultRule(
         on=rule["on"],
         effect=effect_of(rule["do"]),
-        when=When(
-            nth=frozenset([nth] if isinstance(nth, int) else nth),
-            every=when.get("every"),
-            chance=when.get("chance"),
-            match={str(name): str(glob) for name, glob in when.get("match", {}).items()},
-        ),
+        nth=frozenset([nth] if isinstance(nth, int) else nth),
+        every=when.get("every"),
+        chance=when.get("chance"),
+        match={str(name): str(glob) for name, glob in when.get("match", {}).items()},
         times=rule.get("times"),
     )

@@ -21,8 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kiejobs.sandbox.answers import compact
-from kiejobs.sandbox.service.records import callback_body, forged_body
+from kiejobs.sandbox.asgi import compact
 from kiejobs.sandbox.service.tasks import TaskStatus, lifetime, standing
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]
 
 Describe: TypeAlias = Callable[["Task", "TaskStatus"], dict[str, Any]]
 
+_ELSEWHERE = "https://forged.invalid/result.mp4"
 _ATTEMPTS = 4
 _CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
 _PAUSE = 5.0  # simulated seconds between attempts
@@ -73,7 +73,7 @@ class CallbackSender:
         if fate.callback == "forged":
             await self._sleep(early)
             claim = self._describe(task, standing(task, self._clock.now(), self._speed))
-            await self._post(url, forged_body(claim), _signed(task, self._clock.now(), "forged"))
+            await self._post(url, _forged_body(claim), _signed(task, self._clock.now(), "forged"))
         await self._sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
         await self._tell(task, url)
         if fate.callback == "doubled":
@@ -82,7 +82,7 @@ class CallbackSender:
 
     async def _tell(self, task: Task, url: str) -> None:
         ended = TaskStatus(known=True, state=task.fate.end, ended=self._end(task))
-        body = callback_body(self._describe(task, ended))
+        body = _body(self._describe(task, ended))
         headers = _signed(task, self._clock.now(), self._key) if self._key else {}
         await self._post(url, body, headers)
 
@@ -101,6 +101,25 @@ class CallbackSender:
                     await self._sleep(_PAUSE)
             else:
                 return
+
+
+def _body(data: dict[str, Any]) -> dict[str, Any]:
+    """The callback around a record, in the newer documented shape."""
+    failed = data["state"] == "fail"
+    result = {"resultJson": None} if failed else {}
+    word = "failed" if failed else "completed successfully"
+    return {
+        "code": 501 if failed else 200,
+        "msg": f"Playground task {word}.",
+        "data": {**data, **result, "updateTime": data["completeTime"]},
+    }
+
+
+def _forged_body(data: dict[str, Any]) -> dict[str, Any]:
+    """A callback that claims success too early and names a result on a foreign host."""
+    result = compact({"resultUrls": [_ELSEWHERE]})
+    claim = {**data, "state": "success", "resultJson": result, "completeTime": data["createTime"]}
+    return _body(claim)
 
 
 def _signed(task: Task, now: float, key: str) -> dict[str, str]:

@@ -1,19 +1,22 @@
 """The jobs API itself: take a create, tell a task, tell the balance, hand out a result.
 
-In: request bodies and ids, already past the gate. Out: `Response`s. Touches the charge log.
+In: request bodies and ids, already past the gate. Out: `Response`s, records in the observed shapes:
+`param` encoded twice, `resultJson` empty until success, nulls until the end, costTime in seconds,
+credits as float. Touches the charge log.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.answers import UNKNOWN_TASK, error, success
-from kiejobs.sandbox.service.content import make_content
-from kiejobs.sandbox.service.models import Model
-from kiejobs.sandbox.service.records import file_names, frame_names, record
+from kiejobs.sandbox.asgi import UNKNOWN_TASK, compact, error, success
+from kiejobs.sandbox.service.files import make_content
+from kiejobs.sandbox.service.models import Model, credits_for, shuffled
 from kiejobs.sandbox.service.tasks import Task, standing
 
 if TYPE_CHECKING:
@@ -22,14 +25,12 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.sandbox.asgi import Response
-    from kiejobs.sandbox.faults.fate import TaskOutcome
-    from kiejobs.sandbox.service.charges import Charges
+    from kiejobs.sandbox.faults.script import TaskOutcome
     from kiejobs.sandbox.service.clock import SandboxClock
-    from kiejobs.sandbox.service.content import Content
-    from kiejobs.sandbox.service.tasks import TaskStatus
+    from kiejobs.sandbox.service.files import Content
+    from kiejobs.sandbox.service.tasks import Charges, TaskStatus
 
-UNLISTED = Decimal(10)
-"""What a task costs that the table of prices has no price for."""
+_MOST_FILES = 12
 
 
 @dataclass(slots=True)
@@ -84,9 +85,7 @@ class Jobs:
         )
 
     def _price(self, model: Model, request_input: Mapping[str, Json]) -> Decimal:
-        """In credits, of the request as the service keeps it."""
-        price = self.prices.price(model.name, model.filled(request_input))
-        return UNLISTED if price is None else price
+        return credits_for(self.prices.of(model.name), model.filled(request_input))
 
     def _model(self, name: str) -> Model:
         """A model that is no longer on offer still has tasks; it is then one without fields."""
@@ -117,8 +116,11 @@ class Jobs:
 
     def _left(self) -> Decimal:
         """What a failed task cost is given back (documented)."""
-        failed = (t for t in self.charges.failing if self.standing(t).state == "fail")
-        return self.credits - self.charges.total + sum((t.credits for t in failed), Decimal(0))
+        left = self.credits - self.charges.total
+        for task in self.charges.failing:
+            if self.standing(task).state == "fail":
+                left += task.credits
+        return left
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""
@@ -134,3 +136,67 @@ class Jobs:
         number = names.index(name)
         seed = f"{task.task_id}-{number + 1}" if number else task.task_id
         return make_content(model.output(task.input).media_type, seed)
+
+
+# --- a task as recordInfo has it -------------------------------------------------------------------
+
+
+def record(task: Task, model: Model, stands: TaskStatus, base_url: str) -> dict[str, Any]:
+    """The `data` of recordInfo, keys in the recorded order."""
+    done = stands.state == "success"
+    failed = stands.state == "fail"
+    return {
+        "taskId": task.task_id,
+        "model": task.model,
+        "state": stands.state,
+        "param": _param(task, model),
+        "resultJson": _result(task, model, base_url) if done else "",
+        "failCode": task.fate.fail_code if failed else None,
+        "failMsg": task.fate.fail_msg if failed else None,
+        "costTime": None if stands.ended is None else round(stands.ended - task.at),
+        "completeTime": None if stands.ended is None else round(stands.ended * 1000),
+        "createTime": round(task.at * 1000),
+        "creditsConsumed": float(task.credits) if done else 0.0,
+    }
+
+
+def _param(task: Task, model: Model) -> str:
+    """The create request as JSON text in which `input` is JSON text again."""
+    kept: dict[str, Any] = {"model": task.model}
+    if task.callback_url is not None:
+        kept["callBackUrl"] = task.callback_url
+    kept["input"] = compact(shuffled(model.filled(task.input)))
+    return compact(shuffled(kept))
+
+
+def _result(task: Task, model: Model, base_url: str) -> str:
+    if model.output(task.input).media_type == "application/json":
+        return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
+    at = f"{base_url}/files/{task.task_id}"
+    frames = {key: [f"{at}/{name}"] for key, name in frame_names(task, model).items()}
+    urls = [f"{at}/{name}" for name in file_names(task, model)]
+    return compact({"resultUrls": urls, **frames})
+
+
+def frame_names(task: Task, model: Model) -> dict[str, str]:
+    """The first and the last frame of a video, where they are asked for (documented)."""
+    if model.filled(task.input).get("return_last_frame") is not True:
+        return {}
+    stem = file_names(task, model)[0].partition(".")[0]
+    return {"firstFrameUrl": f"{stem}-first.png", "lastFrameUrl": f"{stem}-last.png"}
+
+
+def file_names(task: Task, model: Model) -> list[str]:
+    """Names that can't be guessed from the task id alone, as on the service's hosts."""
+    extension = model.output(task.input).extension
+    return [
+        hashlib.sha256(f"{task.task_id}:{task.at}{number or ''}".encode()).hexdigest()[:16]
+        + extension
+        for number in range(count_of(model.filled(task.input)))
+    ]
+
+
+def count_of(request_input: Mapping[str, Json]) -> int:
+    """How many files a task gives: one, unless pictures are asked for by number."""
+    wanted = str(request_input.get("num_images", request_input.get("n", "")))
+    return min(int(wanted), _MOST_FILES) if re.fullmatch(r"[1-9][0-9]?", wanted) else 1

@@ -1,9 +1,10 @@
-"""What the imitated service knows of a model: what it refuses, fills in and produces.
+"""What the imitated service knows of a model: what it refuses, fills in, produces and charges.
 
-In: a model's JSON Schema (`{model, callBackUrl, input}`), as data. Out: `Model`. Touches nothing.
+In: a model's JSON Schema (`{model, callBackUrl, input}`) and the table of prices, as data. Out: `Model`,
+credits. Touches nothing.
 
-This is the service's side on purpose: it reads the schema on its own, with nothing shared with what
-kiejobs checks before it sends, so that the two can disagree and a test can see it.
+This is the service's side on purpose: it reads schema and prices on its own, with nothing shared with
+what kiejobs checks and prices before it sends, so that the two can disagree and a test can see it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.prices.table import ModelPrice, PriceLine
+
+UNLISTED = Decimal(10)
+"""What a task costs that the table of prices has no price for."""
 
 _TOO_LONG = "The text length cannot exceed the maximum limit"
 _OUT_OF_RANGE = "Value must be within the specified range"
@@ -35,6 +41,7 @@ _TEXTS = {
     "minItems": _EMPTY,
 }
 _MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _CLOSING = ("unevaluatedProperties", "additionalProperties")
 
 
@@ -88,7 +95,8 @@ class Model:
             return _EMPTY if required else None
         validator: Any = Draft202012Validator(self.schema)
         validator = validator.evolve(schema=self._fields[name])
-        return _said(name, next(iter(validator.iter_errors(known[name])), None))
+        error = next(iter(validator.iter_errors(known[name])), None)
+        return None if error is None else _said(name, error)
 
     def _whole_problem(self, known: Mapping[str, Json]) -> str | None:
         """What only several fields together get wrong (conditionals, dependencies).
@@ -101,7 +109,8 @@ class Model:
         fields |= {name: value for name, value in known.items() if value not in (None, "")}
         request = {"model": self.name, "input": fields}
         errors = Draft202012Validator(self.schema).iter_errors(request)
-        return _of_several(next((e for e in errors if e.validator not in _CLOSING), None))
+        error = next((e for e in errors if e.validator not in _CLOSING), None)
+        return None if error is None else _of_several(error)
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """The input as the service keeps it: known fields, and defaults where they were left out.
@@ -117,12 +126,10 @@ class Model:
         return kept
 
 
-def _of_several(error: ValidationError | None) -> str | None:
+def _of_several(error: ValidationError) -> str:
     """Which field the service would name is not known; here it is the one that is to blame."""
-    while error is not None and error.context:
+    while error.context:
         error = error.context[0]
-    if error is None:
-        return None
     missing = _MISSING.fullmatch(error.message)
     if missing is not None:
         return f"{missing[1] or missing[2]} is required"
@@ -130,10 +137,44 @@ def _of_several(error: ValidationError | None) -> str | None:
     return _said(path[1] if len(path) > 1 else "input", error)
 
 
-def _said(name: str, error: ValidationError | None) -> str | None:
-    if error is None:
-        return None
+def _said(name: str, error: ValidationError) -> str:
     return _TEXTS.get(str(error.validator), _OUT_OF_RANGE).format(name)
+
+
+def credits_for(price: ModelPrice | None, kept: Mapping[str, Json]) -> Decimal:
+    """What a request costs whose input the service keeps like this."""
+    lines = () if price is None else price.lines
+    line = next((line for line in lines if _is_about(line, kept)), None)
+    if price is None or line is None:
+        return UNLISTED
+    if price.quantity is None:
+        return line.credits
+    units = _units(kept.get(price.quantity), price.unit)
+    return UNLISTED if units is None else line.credits * max(units, price.minimum or units)
+
+
+def _is_about(line: PriceLine, kept: Mapping[str, Json]) -> bool:
+    same = all(_listed(kept.get(name)) == wanted for name, wanted in line.when.items())
+    return same and all(
+        there == (kept.get(name) not in (None, "", [], {})) for name, there in line.given.items()
+    )
+
+
+def _units(value: Json, unit: str) -> Decimal | None:
+    if unit == "1000 characters":
+        return Decimal(len(value)) / 1000 if isinstance(value, str) else None
+    written = _listed(value)
+    is_number = written is not None and _NUMBER.fullmatch(written)
+    return Decimal(written) if is_number and written is not None else None
+
+
+def _listed(value: Json) -> str | None:
+    """A value as the list of prices writes it, which has no quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def shuffled(fields: Mapping[str, Json]) -> dict[str, Json]:

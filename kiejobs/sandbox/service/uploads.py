@@ -1,14 +1,20 @@
-"""The three upload routes, and the addresses that they hand out.
+"""The three upload routes, the addresses that they hand out, and what is kept of an upload for a day.
 
-In: requests. Out: answers in the recorded shape, and the uploaded bytes for a day. Touches the shelf in
-the store; a URL to be fetched isn't, since the sandbox calls out to nobody: a small picture stands for
-what it holds.
+In: requests. Out: answers in the recorded shape, and the uploaded bytes again, until they have expired;
+`uploads.jsonl`, a line for each upload. Touches that log and `uploads/` in the store: the bytes of each
+upload under their own hash, and a note for each path. A URL to be fetched isn't, since the sandbox
+calls out to nobody: a small picture stands for what it holds.
+
+A later upload to a path takes its place. Processes may share a store: a note is renamed into place
+after its bytes, so it is whole.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import mimetypes
 import re
 import uuid
@@ -16,11 +22,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from kiejobs.sandbox.answers import JSON_TYPE, bare, compact
-from kiejobs.sandbox.asgi import Response
+from kiejobs.sandbox.asgi import JSON_TYPE, Response, bare, compact
 from kiejobs.sandbox.service.clock import iso
-from kiejobs.sandbox.service.content import Content, make_content
-from kiejobs.sandbox.service.upload_store import UploadStore
+from kiejobs.sandbox.service.files import Content, make_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.asgi import Request
 
+KEPT = 24 * 3600.0  # seconds (documented)
 _USER = "100000"
 
 
@@ -39,21 +44,31 @@ class _Upload:
     name: str
 
 
-class UploadRoutes:
-    """What was uploaded, by its path on the imitated host."""
+class Uploads:
+    """What was uploaded, by its path on the imitated host. The folder is born with the first of them."""
 
     def __init__(self, store: Path) -> None:
-        self._shelf = UploadStore(store)
+        self._folder = store / "uploads"
+        self._log = store / "uploads.jsonl"
 
     def find(self, path: str, now: float) -> Content | None:
-        return self._shelf.get(path, now)
+        """None for what never was, or is there no more."""
+        try:
+            note = json.loads((self._folder / _note_name(path)).read_bytes())
+        except FileNotFoundError:
+            return None
+        if now >= note["at"] + KEPT:
+            return None
+        return Content(note["media_type"], (self._folder / note["sha256"]).read_bytes())
 
     def lacks_any(self, request_input: Json, base_url: str, now: float) -> bool:
         """Does a request point at an upload of ours that isn't there, or not any more?"""
-        start = f"{base_url}/uploads/"
-        own = (text for text in _texts(request_input) if text.startswith(start))
-        paths = (unquote(urlsplit(url).path).partition("/uploads/")[2] for url in own)
-        return any(self.find(path, now) is None for path in paths)
+        for text in _texts(request_input):
+            if text.startswith(f"{base_url}/uploads/"):
+                path = unquote(urlsplit(text).path).partition("/uploads/")[2]
+                if self.find(path, now) is None:
+                    return True
+        return False
 
     def answer(self, request: Request, base_url: str, now: float) -> Response:
         """One of the three routes; errors with the status that is documented for them."""
@@ -62,7 +77,7 @@ class UploadRoutes:
             return bare(400, {"success": False, "msg": upload})
         path = f"kieai/{_USER}/{upload.path.strip('/')}/{upload.name}"
         media_type = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
-        self._shelf.put(path, Content(media_type, upload.data), now)
+        self._put(path, Content(media_type, upload.data), now)
         return _uploaded(
             {
                 "success": True,
@@ -74,6 +89,25 @@ class UploadRoutes:
                 "uploadedAt": iso(now),
             }
         )
+
+    def _put(self, path: str, content: Content, now: float) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(content.data).hexdigest()
+        note = {"path": path, "at": now, "media_type": content.media_type, "sha256": digest}
+        self._write(digest, content.data)
+        self._write(_note_name(path), json.dumps(note).encode())
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(note) + "\n")
+
+    def _write(self, name: str, data: bytes) -> None:
+        partial = self._folder / f"{uuid.uuid4().hex}.part"
+        partial.write_bytes(data)
+        partial.replace(self._folder / name)
+
+
+def _note_name(path: str) -> str:
+    """Paths are whatever a client says; their hashes are names that lead nowhere else."""
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
 
 
 def _texts(value: Json) -> Iterator[str]:
