@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kiejobs.adapters.git.checkout import below_root
+from kiejobs.adapters.git.repository import below_root
 from kiejobs.app.approve import plan_file_keys
 from kiejobs.app.plan import prices_of, usd_per_credit, widest_address
 from kiejobs.reports.plan.markdown import PlanMarkdown
