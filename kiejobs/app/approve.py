@@ -26,7 +26,8 @@ from kiejobs.reports.terminal import sanitize
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.git.repository import GitFailed, repository_of
 from kiejobs.adapters.git.tree import lay_out
 from kiejobs.app.load import JobFolder, try_to_load
-from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Severity, UsageProblem
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Severity, UsageProblem
 from kiejobs.core.plan.request_diff import Before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.adapters.git.repository import Repository
-    from kiejobs.app.load import JobFileOptions, LoadResult
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.core.diagnostics import Place
 
 _PARTED = "..."
@@ -96,19 +97,15 @@ def _below(repository: Repository, name: str) -> str | None:
 
 
 def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earlier:
-    """Places below `folder` are told with `prefix` in its place."""
+    """Places below `folder` get `prefix` in its place."""
+    loaded = None
     try:
-        tried = try_to_load(then, JobFolder(then.file, decode=then.check_assets))
+        loaded, problems = try_to_load(then, JobFolder(then.file, decode=then.check_assets))
     except InvalidJobFile as invalid:
-        problems, lines, before = invalid.problems, invalid.lines, Before(None, None)
-        errors = [each for each in problems if each.severity is Severity.ERROR]
+        problems = invalid.problems
     except UsageProblem as problem:
-        told = problem.message.replace(folder, prefix)
-        errors, lines = [Diagnostic("file-unreadable", told, hint=problem.hint)], {}
-        before = Before(None, None)
-    else:
-        errors = [each for each in tried.problems if each.severity is Severity.ERROR]
-        lines, before = tried.lines, _before(tried)
+        message = problem.message.replace(folder, prefix)
+        problems = Problems([Diagnostic("file-unreadable", message, hint=problem.hint)])
 
     def named(name: str) -> str:
         return name.replace(folder, prefix)
@@ -118,20 +115,16 @@ def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earli
 
     problems_then = [
         replace(each, place=each.place and place(each.place), also=tuple(map(place, each.also)))
-        for each in errors
+        for each in problems
+        if each.severity is Severity.ERROR
     ]
-    return Earlier(
-        commit,
-        before,
-        problems=problems_then,
-        lines={named(name): text for name, text in lines.items()},
-    )
+    lines = {named(name): text for name, text in problems.lines.items()}
+    return Earlier(commit, _before(loaded), problems=problems_then, lines=lines)
 
 
-def _before(tried: LoadResult) -> Before:
+def _before(loaded: LoadedJobFile | None) -> Before:
     """Jobs that could not even be multiplied are unclear, as is all of a file that is no job file."""
-    root = tried.document.root if tried.document is not None else None
-    jobs = root.get("jobs") if isinstance(root, dict) else None
-    if tried.expansion is None or not isinstance(jobs, dict):
+    if loaded is None:
         return Before(None, None)
-    return Before(tried.expansion, set(jobs) - tried.expansion.job_names)
+    jobs = loaded.jobfile.document.root["jobs"]
+    return Before(loaded.expansion, set(jobs) - loaded.expansion.job_names)

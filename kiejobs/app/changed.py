@@ -25,7 +25,7 @@ from kiejobs.core.prices import table as prices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)

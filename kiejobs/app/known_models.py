@@ -16,29 +16,33 @@ from kiejobs.core.expand.expand import Catalogue
 from kiejobs.core.models.spec import Spec, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 
 class KnownModels:
-    """The models that there are schemas for, each read when it is first asked for.
+    """The models that there are schemas for, each read when it is first asked for."""
 
-    What is wrong with one of the project's own, or with its prices, is told among `problems`, with the
-    `lines` of its file.
-    """
-
-    def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-        self.lines: dict[str, Sequence[str]] = {}
+    def __init__(self) -> None:
         self._files = ModelFiles()
         self._known: dict[str, Spec | None] = {}
+        self._of_prices = Problems()
 
-    def catalogue(self) -> Catalogue:
-        """With the prices in force. Raises UsageProblem where the project's can't be read."""
+    def catalogue(self, models: Iterable[str | None] = ()) -> Catalogue:
+        """With the prices in force; those of `models` are read at once, so that `problems` knows of them.
+
+        Raises UsageProblem where the project's prices can't be read.
+        """
+        for model in filter(None, models):
+            self.spec(model)
         known = Catalogue(self._files.names, self.spec)
-        prices = prices_in_force(known)
-        self.problems.extend(list(prices.problems))
-        self.lines.update(prices.lines)
-        return replace(known, prices=prices.table)
+        prices, self._of_prices = prices_in_force(known)
+        return replace(known, prices=prices)
+
+    def problems(self) -> Problems:
+        """What is wrong with the project's own prices, and with those of its schemas that were asked for."""
+        of_schemas = self._files.problems()
+        lines = {**of_schemas.lines, **self._of_prices.lines}
+        return Problems([*of_schemas, *self._of_prices], lines)
 
     def spec(self, model: str) -> Spec | None:
         """None for a model that is not known, or whose schema is broken."""
@@ -57,12 +61,7 @@ class KnownModels:
 
     def _read(self, model: str) -> Spec | None:
         reading = self._files.reading(model)
-        if reading is None:
-            return None
-        self.problems.extend(reading.problems)
-        if reading.file is not None:
-            self.lines[reading.file] = reading.lines
-        return None if reading.schema is None else read_spec(reading.schema)
+        return None if reading is None or reading.schema is None else read_spec(reading.schema)
 
 
 def media_type_of(model: str) -> str:
@@ -71,7 +70,7 @@ def media_type_of(model: str) -> str:
     Raises nothing: what was paid for is brought home whatever became of the schemas.
     """
     try:
-        spec = KnownModels(Problems()).spec(model)
+        spec = KnownModels().spec(model)
     except UsageProblem:
         spec = None
     return spec.media_type if spec else "application/octet-stream"

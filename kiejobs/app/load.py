@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
+from kiejobs.app.job_file import variables_of
 from kiejobs.app.known_models import KnownModels
-from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Expansion, expand
 from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
@@ -25,7 +26,9 @@ from kiejobs.core.template.template import Templates
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.core.document.nodes import Document, Json
+    from kiejobs.core.expand.expand import Catalogue
 
 
 _ENDS = re.compile(r"\r\n?|\n")
@@ -33,48 +36,36 @@ _ENDS = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class JobFileOptions:
-    """Which job file, what the command line changes in it, and what it is held against first.
-
-    `locked`: against its lock; `check_assets`: its files are looked at, too.
-    """
-
-    file: str
-    select: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    vars_files: tuple[str, ...] = ()
-    max_jobs: int | None = None
-    locked: bool = False
-    check_assets: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class LoadedJobFile:
-    """A job file that is free of errors; `problems` may hold warnings, `lines` those that they stand in.
+    """A job file that could be expanded; from `load` it is free of errors, and `problems` are warnings.
 
-    `templates`, `vars_files` and `data_files` are what was read beside it: names as written, with their
-    SHA-256; `files` has read the local files that its requests point at. `own_schemas` are models whose
-    schema is the project's own, each with whether there is a bundled one too.
+    `folder` has read the files next to it. `vars_files` are named as written, with their SHA-256.
+    `own_schemas` are models whose schema is the project's own, each with whether there is a bundled one
+    too.
     """
 
-    document: Document
-    jobfile: JobFile
     expansion: Expansion
     problems: Problems
-    lines: Mapping[str, Sequence[str]]
-    templates: Mapping[str, str]
+    folder: JobFolder
     vars_files: Mapping[str, str]
-    data_files: Mapping[str, str]
-    files: LocalFolder
     own_schemas: Mapping[str, bool]
+
+    @property
+    def jobfile(self) -> JobFile:
+        return self.expansion.jobfile
+
+    @property
+    def files(self) -> LocalFolder:
+        """The local files that its requests point at."""
+        return self.folder.files
 
     @property
     def source(self) -> dict[str, Json]:
         """Where the jobs come from, for the journal: no absolute path."""
-        path = Path(self.document.name)
+        document = self.jobfile.document
+        path = Path(document.name)
         name = path.name if path.is_absolute() else path.as_posix()
-        commit = git_commit(path.parent)
-        return {"file": name, "sha256": self.document.sha256, "git_commit": commit}
+        return {"file": name, "sha256": document.sha256, "git_commit": git_commit(path.parent)}
 
 
 class JobFolder:
@@ -93,132 +84,85 @@ class JobFolder:
         return self.includes.asked | self.files.asked | self.data.asked
 
 
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """What became of a job file, errors or not. `expansion` is None where it could not be multiplied."""
-
-    document: Document | None
-    expansion: Expansion | None
-    problems: Problems
-    lines: Mapping[str, Sequence[str]]
-    vars_files: Mapping[str, str]
-    own_schemas: Mapping[str, bool]
-
-
-def load(wanted: JobFileOptions, beside: JobFolder | None = None) -> LoadedJobFile:
+def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFile:
     """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
 
-    `beside` is for those who want to know what was asked of it, whatever is raised.
+    `folder` is for those who want to know what was asked of it, whatever is raised.
     """
-    beside = beside or JobFolder(wanted.file, decode=wanted.check_assets)
-    tried = try_to_load(wanted, beside)
-    if tried.document is None or tried.expansion is None or tried.problems.fatal:
-        raise InvalidJobFile(tried.problems, tried.lines)
-    return LoadedJobFile(
-        document=tried.document,
-        jobfile=tried.expansion.jobfile,
-        expansion=tried.expansion,
-        problems=tried.problems,
-        lines=tried.lines,
-        templates=beside.includes.read,
-        vars_files=tried.vars_files,
-        data_files=beside.data.digests,
-        files=beside.files,
-        own_schemas=tried.own_schemas,
+    loaded, problems = try_to_load(
+        wanted, folder or JobFolder(wanted.file, decode=wanted.check_assets)
     )
+    if loaded is None or problems.fatal:
+        raise InvalidJobFile(problems)
+    return loaded
 
 
-def try_to_load(wanted: JobFileOptions, beside: JobFolder) -> LoadResult:
-    """Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML."""
-    problems = Problems()
+def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFile | None, Problems]:
+    """All problems, and what there is in spite of them: None where it could not be multiplied.
+
+    Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML.
+    """
     source = read_source(wanted.file)
     document, found = read_document(source)
-    problems.extend(found)
     if document is None:
-        text = source.data.decode("utf-8", "replace")
-        return LoadResult(None, None, problems, {source.name: text.splitlines()}, {}, {})
+        return None, Problems(found, {source.name: source.lines})
     given = [_vars_file(name) for name in wanted.vars_files]
-    models = KnownModels(problems)
-    expansion = _expand(document, wanted, given, beside, models)
-    lines = _lines((document, *given), models.lines, beside.includes, problems)
-    digests = dict(zip(wanted.vars_files, (one.sha256 for one in given), strict=True))
-    own = models.own_of(expansion.spec_of) if expansion is not None else {}
-    return LoadResult(document, expansion, problems, lines, digests, own)
+    jobfile, refused = read_jobfile(document, read_schema("jobfile.structure.json"))
+    if jobfile is None:
+        return None, _with_lines(Problems([*found, *refused]), (document, *given), folder)
+    variables, unknown = given_variables(jobfile.vars, given, variables_of(wanted))
+    jobfile = replace(jobfile, vars={**jobfile.vars, **variables})
+    models = KnownModels()
+    catalogue = models.catalogue(entry.model for entry in jobfile.entries)
+    of_models = models.problems()
+    problems = Problems([*found, *refused, *unknown, *of_models], of_models.lines)
+    expansion = _expand(jobfile, catalogue, wanted.max_jobs, folder, problems)
+    loaded = LoadedJobFile(
+        expansion,
+        _with_lines(problems, (document, *given), folder),
+        folder,
+        vars_files={file.name: file.sha256 for file in given},
+        own_schemas=models.own_of(expansion.spec_of),
+    )
+    return loaded, problems
 
 
 def _expand(
-    document: Document,
-    wanted: JobFileOptions,
-    given: Sequence[Document],
-    beside: JobFolder,
-    models: KnownModels,
-) -> Expansion | None:
-    problems = models.problems
-    structure = read_schema("jobfile.structure.json")
-    jobfile = read_jobfile(document, structure, problems)
-    if jobfile is None:
-        return None
-    variables = given_variables(jobfile.vars, given, variables_of(wanted), problems)
-    jobfile = replace(jobfile, vars={**jobfile.vars, **variables})
-    includes = beside.includes
+    jobfile: JobFile,
+    catalogue: Catalogue,
+    max_jobs: int | None,
+    folder: JobFolder,
+    problems: Problems,
+) -> Expansion:
+    includes = folder.includes
     # By the work that is done: a machine that is busy with other things makes no template slow.
     templates = Templates(includes, peek=includes.peek, clock=time.thread_time)
     return expand(
         jobfile,
-        models.catalogue(),
+        catalogue,
         templates,
         problems,
-        max_jobs=wanted.max_jobs,
-        files=beside.files,
-        data=beside.data,
+        max_jobs=max_jobs,
+        files=folder.files,
+        data=folder.data,
     )
 
 
-def _lines(
-    read: Sequence[Document],
-    schemas: Mapping[str, Sequence[str]],
-    includes: IncludeFolder,
-    problems: Problems,
-) -> dict[str, Sequence[str]]:
-    """Of the job file, which was read first, and of whatever else problems stand in."""
-    lines = {**schemas, **problems.lines, **{one.name: one.lines for one in read}}
-    folder = read[0].beside("")
+def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder) -> Problems:
+    """With the lines of the job file, which was read first, and of the templates that they are in."""
+    lines = problems.lines
+    lines |= {document.name: document.lines for document in read}
+    below = read[0].beside("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:
-            lines[name] = _ENDS.split(includes.peek(name.removeprefix(folder)) or "")
-    return lines
-
-
-def campaign_of(file: str) -> str:
-    """A job file's campaign, without expanding it. Raises as `load` does."""
-    document, found = read_document(read_source(file))
-    campaign = document.root.get("campaign") if document and isinstance(document.root, dict) else 0
-    if not isinstance(campaign, str):
-        problems = Problems()
-        problems.extend(found)
-        if not problems:
-            raise UsageProblem(f"{file} has no `campaign:`")
-        raise InvalidJobFile(problems, {file: document.lines if document else []})
-    return campaign
-
-
-def variables_of(wanted: JobFileOptions) -> dict[str, str]:
-    """`--var`s by name; of two with one name the later one. Raises UsageProblem."""
-    given: dict[str, str] = {}
-    for text in wanted.variables:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageProblem(f"--var {text}: write it as name=value")
-        given[key] = value
-    return given
+            lines[name] = _ENDS.split(folder.includes.peek(name.removeprefix(below)) or "")
+    return problems
 
 
 def _vars_file(name: str) -> Document:
-    document, found = read_document(read_source(name))
+    source = read_source(name)
+    document, found = read_document(source)
     if document is None or found:
-        problems = Problems()
-        problems.extend(found)
-        lines: Sequence[str] = document.lines if document else []
-        raise InvalidJobFile(problems, {name: lines})
+        raise InvalidJobFile(Problems(found, {name: source.lines}))
     return document

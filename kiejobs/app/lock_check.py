@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs.adapters.system import api_base, read_source
-from kiejobs.app.load import variables_of
+from kiejobs.app.job_file import variables_of
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.expand.web_files import wanted_files
 from kiejobs.core.plan.lock_changes import differences
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.adapters.project.web_files import Found
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.ledger import Ledger
@@ -89,12 +90,12 @@ def lock_of(
             **{image_name(url): asset for url, asset in images.items()},
             **{path: _asset_of(file) for path, file in loaded.files.read.items()},
         },
-        templates=loaded.templates,
+        templates=loaded.folder.includes.read,
         vars_files={
             _beside(wanted.file, name): digest for name, digest in loaded.vars_files.items()
         },
         variables=variables_of(wanted),
-        data_files=loaded.data_files,
+        data_files=loaded.folder.data.digests,
     )
 
 

@@ -20,7 +20,8 @@ from kiejobs.reports.terminal import width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.workspace import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger

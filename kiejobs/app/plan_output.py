@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from io import StringIO
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.workspace import Workspace
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.plan.policy_rules import Breach
 
 FORMS = ("text", "json", "markdown")
 
@@ -44,7 +45,7 @@ class PlanFormats:
         wanted: JobFileOptions,
         space: Workspace,
         left: Decimal | None,
-        broken: Callable[[], Sequence[Breach]],
+        broken: Callable[[], Sequence[Diagnostic]],
     ) -> None:
         self._loaded = loaded
         self._wanted = wanted
@@ -123,7 +124,7 @@ class _Markdown:
         comment: PlanMarkdown,
         own: Mapping[str, bool],
         left: Decimal | None,
-        broken: Callable[[], Sequence[Breach]],
+        broken: Callable[[], Sequence[Diagnostic]],
     ) -> None:
         self._comment = comment
         self._own = own_schemas_markdown(own)

@@ -12,8 +12,7 @@ from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, read_policy
-from kiejobs.core.plan.policy_rules import PolicyCheck, check_file
+from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, PolicyCheck, read_policy
 from kiejobs.reports.plan.notes import breaches_text
 from kiejobs.reports.terminal import plural
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
-    from kiejobs.core.plan.policy_rules import Breach
 
 _LARGEST = 2**20  # bytes
 
@@ -39,15 +38,13 @@ def policy_in_force(named: str | None) -> Policy:
         return NO_POLICY
     source = read_source(file, most=_LARGEST)
     document, found = read_document(source)
-    problems = Problems()
-    problems.extend(found)
     policy = None
     if document is not None:
         schema = read_schema("policy.schema.json")
-        policy = read_policy(document, schema, problems, named=named is not None)
-    if policy is None or problems.fatal:
-        lines = source.data.decode("utf-8", "replace").splitlines()
-        raise InvalidJobFile(problems, {file: lines})
+        policy, refused = read_policy(document, schema, named=named is not None)
+        found += refused
+    if policy is None or found:
+        raise InvalidJobFile(Problems(found, {file: source.lines}))
     return policy
 
 
@@ -75,7 +72,7 @@ class PolicyGate:
                 self._audit.add(change.job)
             yield change
 
-    def breaches(self) -> Sequence[Breach]:
+    def breaches(self) -> Sequence[Diagnostic]:
         """What the lines that passed by broke."""
         return self._audit.breaches()
 
@@ -85,7 +82,7 @@ class PolicyGate:
         if not breaches:
             return
         screen.say(breaches_text(breaches, color=screen.color_err))
-        rules = plural(len({breach.rule for breach in breaches}), "rule")
+        rules = plural(len({breach.code for breach in breaches}), "rule")
         raise SpendingStopped(
             f"the plan breaks {rules} of {self._policy.file}: nothing is bought",
             hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
@@ -100,11 +97,3 @@ def require_allowed(
     for _ in gate.watch(lines):
         pass
     gate.require_open(screen)
-
-
-def check_against(policy: Policy, loaded: LoadedJobFile) -> bool:
-    """Adds what the policy has against a job file to its problems; is there nothing?"""
-    if not policy.places:
-        return True
-    check_file(policy, loaded.jobfile, loaded.expansion.jobs, loaded.problems)
-    return not loaded.problems.fatal

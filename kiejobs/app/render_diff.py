@@ -21,7 +21,8 @@ from kiejobs.reports.diff.text import DiffJson, DiffText, PolicyHold
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.request_diff import Edit, Kind, RequestDiff
     from kiejobs.core.plan.selection import Selection

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.status import result_of, state_of

@@ -14,7 +14,7 @@ import click
 from kiejobs import __version__
 
 if TYPE_CHECKING:
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.workspace import Locations
 
 FILE = click.argument("file", metavar="JOBFILE")
@@ -35,7 +35,7 @@ def door() -> None:
 
 def wanted(file: str, choice: dict[str, Any]) -> JobFileOptions:
     """Which job file, and what the command line changes in it."""
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
 
     return JobFileOptions(
         file=file,

@@ -72,7 +72,7 @@ def _expected(error: KiejobsError) -> int:
 
     screen = make_screen()
     if isinstance(error, InvalidJobFile):
-        screen.say(diagnostics_text(error.problems, error.lines, color=screen.color_err))
+        screen.say(diagnostics_text(error.problems, error.problems.lines, color=screen.color_err))
         return error.exit_code
     screen.say(f"error: {sanitize(error.message)}")
     if error.hint:

@@ -12,7 +12,7 @@ from kiejobs.adapters.ledger.journal import new_run_id
 from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import NOTHING_DONE, conclude
-from kiejobs.app.load import campaign_of
+from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import doubts, lines_to_follow
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.select import chosen
@@ -21,7 +21,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.runner import Settings

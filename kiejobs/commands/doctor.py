@@ -24,7 +24,7 @@ from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened
 from kiejobs.app.known_models import KnownModels
 from kiejobs.app.workspace import open_workspace
-from kiejobs.core.diagnostics import ExitCode, JournalProblem, Problems, Severity, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.age import aged_prices
 from kiejobs.core.prices.table import FILE as PRICES
@@ -96,7 +96,7 @@ def _models() -> Check:
     detail = f"{len(files.names) - own} bundled"
     if files.folder is not None:
         detail += f", {own} of the project's own in {files.folder}"
-    found, _ = files.problems()
+    found = files.check_all()
     if found:
         first = next(iter(found))
         return Check("models", ok=False, detail=f"{first.place}: {first.message}", hint=hint)
@@ -105,12 +105,12 @@ def _models() -> Check:
 
 def _prices(space: Workspace) -> Check:
     try:
-        known = KnownModels(Problems())
+        known = KnownModels()
         table = known.catalogue().prices
     except UsageProblem as problem:
         return Check("prices", ok=False, detail=problem.message, hint=problem.hint)
     own_file = find_up(PRICES)
-    for one in known.problems:
+    for one in known.problems():
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` tells all that is wrong with it"
             return Check("prices", ok=False, detail=f"{one.place}: {one.message}", hint=hint)

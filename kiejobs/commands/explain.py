@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.load import campaign_of, load
+from kiejobs.app.job_file import campaign_of
+from kiejobs.app.load import load
 from kiejobs.app.plan import diff_of, make_plan, prices_of
 from kiejobs.app.workspace import open_workspace
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
@@ -21,7 +22,8 @@ from kiejobs.reports.plan.explain import ExplainContext, explain_document, expla
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
@@ -72,7 +74,7 @@ def _line_of(
             return change
         known.append(change.address)
     hint = suggest(address, known) or "`kiejobs plan` lists the addresses"
-    raise UsageProblem(f"{loaded.document.name} has no job `{address}`", hint=hint)
+    raise UsageProblem(f"{loaded.jobfile.document.name} has no job `{address}`", hint=hint)
 
 
 def _address_and_file(words: Sequence[str], ledger: Ledger) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from kiejobs.reports.plan.notes import locked_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.lock_file import Asset
 

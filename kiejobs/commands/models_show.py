@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.known_models import KnownModels
-from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.reports.documents import json_text
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.app.output import Screen
+    from kiejobs.core.diagnostics import Problems
 
 _ALL = "`kiejobs models list` shows all"
 
@@ -29,37 +30,33 @@ def models_list(words: Sequence[str], form: str, screen: Screen) -> ExitCode:
     A model is shown where each word is a part of its id, or says what it makes or where it is from.
     Raises UsageProblem where none is.
     """
-    known = KnownModels(Problems())
+    known = KnownModels()
     models = [one for one in _views(known) if all(_fits(one, word) for word in words)]
-    if words and not models and not known.problems:
+    if words and not models and not known.problems():
         raise UsageProblem(f"no model fits `{shorten(' '.join(words))}`", hint=_ALL)
     if form == "json":
         screen.show(json_text(list_document(models)))
     else:
         screen.show(list_text(models, color=screen.color_out))
-    if known.problems:
-        screen.say(diagnostics_text(known.problems, known.lines, color=screen.color_err))
-    return ExitCode.INVALID if known.problems.fatal else ExitCode.DONE
+    return _concluded(known.problems(), screen)
 
 
 def models_show(model: str, form: str, screen: Screen) -> ExitCode:
     """Raises UsageProblem for a model that is not known, InvalidJobFile where its schema is broken."""
-    known = KnownModels(Problems())
+    known = KnownModels()
     catalogue = known.catalogue()
     spec = catalogue.spec(model)
     if spec is None and model not in catalogue.models:
         hint = suggest(model, catalogue.models) or _ALL
         raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
     if spec is None:
-        raise InvalidJobFile(known.problems, known.lines)
+        raise InvalidJobFile(known.problems())
     view = ModelView(spec, known.own_file(model), catalogue.prices.of(model))
     if form == "json":
         screen.show(json_text(show_document(view)))
     else:
         screen.show(show_text(view, color=screen.color_out))
-    if known.problems:
-        screen.say(diagnostics_text(known.problems, known.lines, color=screen.color_err))
-    return ExitCode.INVALID if known.problems.fatal else ExitCode.DONE
+    return _concluded(known.problems(), screen)
 
 
 def _views(known: KnownModels) -> Iterator[ModelView]:
@@ -68,6 +65,12 @@ def _views(known: KnownModels) -> Iterator[ModelView]:
         spec = catalogue.spec(model)
         if spec is not None:
             yield ModelView(spec, known.own_file(model), catalogue.prices.of(model))
+
+
+def _concluded(problems: Problems, screen: Screen) -> ExitCode:
+    if problems:
+        screen.say(diagnostics_text(problems, problems.lines, color=screen.color_err))
+    return ExitCode.INVALID if problems.fatal else ExitCode.DONE
 
 
 def _fits(model: ModelView, word: str) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from kiejobs.app.load import JobFileOptions
+    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Locations
 

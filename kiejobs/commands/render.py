@@ -20,7 +20,8 @@ from kiejobs.reports.documents import json_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.plan.selection import Selection
 

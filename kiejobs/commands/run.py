@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.app.callbacks import ListenAddress
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.workspace import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger

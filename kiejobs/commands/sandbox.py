@@ -44,6 +44,6 @@ def sandbox(
 
 def _require_sound(models: ModelFiles) -> None:
     """Whoever knocks later could only be told that a model is not known. Raises InvalidJobFile."""
-    problems, lines = models.problems()
+    problems = models.check_all()
     if problems:
-        raise InvalidJobFile(problems, lines)
+        raise InvalidJobFile(problems)

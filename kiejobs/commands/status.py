@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.run_lock import live_run
-from kiejobs.app.load import campaign_of
+from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import of_campaign
 from kiejobs.app.select import chosen
 from kiejobs.app.workspace import open_workspace

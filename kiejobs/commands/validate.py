@@ -16,10 +16,9 @@ from kiejobs.app.load import JobFolder, load
 from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.app.plan import has_selected
-from kiejobs.app.policy_check import check_against
 from kiejobs.app.select import selection_of_file
-from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, StalePlan, UsageProblem
-from kiejobs.core.plan.policy import NO_POLICY, Policy
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
+from kiejobs.core.plan.policy import NO_POLICY, Policy, check_file
 from kiejobs.reports.diagnostics.annotations import CheckedFile, github_words, sarif_document
 from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
@@ -28,7 +27,8 @@ from kiejobs.reports.terminal import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.load import JobFileOptions, LoadedJobFile
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.core.diagnostics import KiejobsError
 
@@ -93,12 +93,14 @@ def _look(
     try:
         loaded = load(wanted, JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
-        return CheckedFile(wanted.file, None, invalid.problems, invalid.lines), None
+        return CheckedFile(wanted.file, None, invalid.problems, invalid.problems.lines), None
     if not has_selected(loaded, wanted):
         return None, None
-    jobs = len(loaded.expansion.jobs) if check_against(policy, loaded) else None
+    against = check_file(policy, loaded.jobfile, loaded.expansion.jobs)
+    problems = Problems([*loaded.problems, *against], loaded.problems.lines)
+    jobs = None if problems.fatal else len(loaded.expansion.jobs)
     _say_unseen(loaded, screen)
-    looked = CheckedFile(wanted.file, jobs, loaded.problems, loaded.lines)
+    looked = CheckedFile(wanted.file, jobs, problems, problems.lines)
     try:
         require_locked(loaded, wanted, screen)
     except (StalePlan, UsageProblem) as refusal:

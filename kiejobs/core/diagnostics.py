@@ -1,7 +1,8 @@
 """Problems as data, and the few exceptions that cross floors.
 
-In: nothing. Out: `Diagnostic` (a problem in something a person wrote, with its place) collected by
-`Problems`, and the exception tree whose branches mean an exit code to the door. Touches nothing.
+In: nothing. Out: `Diagnostic` (a problem in something a person wrote, with its place), `Problems` (all
+of a command's, as they are read), and the exception tree whose branches mean an exit code to the door.
+Touches nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class ExitCode(IntEnum):
@@ -70,14 +71,19 @@ class Diagnostic:
 
 
 class Problems:
-    """Collects diagnostics, folding equal ones (same code, message and place) into one count.
+    """Diagnostics as a person reads them: by place, equal ones (same code, message, place) in one count.
 
-    `lines` are those of data files that they may stand in, by name.
+    `lines` are those of the files that they are in, by name.
     """
 
-    def __init__(self) -> None:
-        self.lines: dict[str, Sequence[str]] = {}
+    def __init__(
+        self,
+        diagnostics: Iterable[Diagnostic] = (),
+        lines: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.lines: dict[str, Sequence[str]] = dict(lines or {})
         self._seen: dict[tuple[str, str, Place | None], Diagnostic] = {}
+        self.extend(diagnostics)
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.code, diagnostic.message, diagnostic.place)
@@ -87,7 +93,7 @@ class Problems:
         else:
             self._seen[key] = replace(known, count=known.count + diagnostic.count)
 
-    def extend(self, diagnostics: list[Diagnostic] | tuple[Diagnostic, ...]) -> None:
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:
             self.add(diagnostic)
 
@@ -100,9 +106,7 @@ class Problems:
 
     def as_errors(self) -> Problems:
         """The same, with every warning an error."""
-        strict = Problems()
-        strict.extend([replace(each, severity=Severity.ERROR) for each in self])
-        return strict
+        return Problems([replace(one, severity=Severity.ERROR) for one in self], self.lines)
 
     @property
     def fatal(self) -> bool:
@@ -133,12 +137,11 @@ class UsageProblem(KiejobsError):
 
 
 class InvalidJobFile(KiejobsError):
-    """The job file has problems; all are carried along, with the lines of the files they stand in."""
+    """A file has problems; all are carried along, with the lines of the files that they are in."""
 
-    def __init__(self, problems: Problems, lines: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, problems: Problems) -> None:
         super().__init__(f"{len(problems)} problem(s)")
         self.problems = problems
-        self.lines = lines
 
 
 class JournalProblem(KiejobsError):

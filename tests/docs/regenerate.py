@@ -27,7 +27,8 @@ def main() -> None:
 
 
 def regenerated() -> str:
-    schema = editor_schema(json.loads(STRUCTURE.read_text(encoding="utf-8")), models())
+    structure = json.loads(STRUCTURE.read_text(encoding="utf-8"))
+    schema = editor_schema(structure | {"$id": "urn:kiejobs:schema:jobfile"}, models())
     lines: dict[str, str] = {}
     text = json.dumps(_folded(schema, lines), indent=2, ensure_ascii=False) + "\n"
     return re.sub(r'"@line [0-9]+@"', lambda mark: lines[mark[0]], text)

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import Source
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import plain_json
@@ -240,7 +241,7 @@ def test_every_diagnostic_code_is_explained_and_none_is_made_up() -> None:
     "code", sorted(set(diagnostics.MEANINGS) - set(diagnostics.WITHOUT_EXAMPLE))
 )
 def test_the_example_of_a_code_provokes_it_and_no_other(code: str) -> None:
-    problems, _ = diagnostics.problems_of(code)
+    problems = diagnostics.problems_of(code)
     assert {problem.code for problem in problems} == {code}
 
 

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.core.diagnostics import InvalidJobFile, Place
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.table.table import read_table

@@ -22,7 +22,8 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, new_journal
 from kiejobs.app.finish import conclude
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.app.output import Screen
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.plan import budget_left, does_something, make_plan

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import FileJournal, new_run_id
 from kiejobs.adapters.system import SystemClock, origin_of
-from kiejobs.app.load import JobFileOptions, LoadedJobFile, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import LoadedJobFile, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.faults.script import HEALTHY

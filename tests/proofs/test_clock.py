@@ -18,7 +18,8 @@ from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret, read_schema
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes

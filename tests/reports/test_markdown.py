@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kiejobs.core.diagnostics import Place
+from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.plan.plan import Action, Change, FieldChange
-from kiejobs.core.plan.policy_rules import Breach
 from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, fenced, marker
 from kiejobs.reports.plan.markdown import PlanMarkdown
 from kiejobs.reports.run.markdown import report_markdown
@@ -98,7 +97,7 @@ def plan(
     changes: Sequence[Change],
     *,
     left: int | None = None,
-    broken: Sequence[Breach] = (),
+    broken: Sequence[Diagnostic] = (),
     diff: Sequence[FieldChange] = DIFF,
     rehearsal: bool = False,
     flag: str = "",
@@ -212,8 +211,12 @@ def test_a_first_plan_has_nothing_to_compare_itself_with() -> None:
     assert "\n1 job, none of them known from an earlier run.\n" in plan([new("tea/a")])
 
 
+def _breach(rule: str, place: Place, message: str, example: str | None = None) -> Diagnostic:
+    return Diagnostic(rule, message, place, count=2, example=example)
+
+
 def test_a_broken_policy_is_told_before_the_lines() -> None:
-    breach = Breach("max_jobs", Place("kiejobs.yaml", 3, 1), "at most 2 jobs", 3, "tea/a")
+    breach = _breach("max_jobs", Place("kiejobs.yaml", 3, 1), "at most 2 jobs", "tea/a")
     said = plan([new("tea/a")], broken=[breach])
     assert "a run would refuse this plan and buy nothing.\n\n```text\npolicy max_jobs" in said
     assert said.index("max_jobs") < said.index("| + |")
@@ -241,7 +244,7 @@ def test_everything_at_its_longest_still_fits_into_a_comment() -> None:
     doubt = replace(DOUBT, address=said, attempt=in_doubt(said))
     long = [replace(CHANGED, address=said, detail=said) for _ in range(300)]
     diff = [FieldChange(said, said, "@" * 9000)] * 3
-    broken = [Breach("rule", Place(said, 1, 1), said)] * 300
+    broken = [_breach("rule", Place(said, 1, 1), said)] * 300
     whole = plan([*long, *[doubt] * 300], left=1, broken=broken, diff=diff)
     assert len(whole) <= LIMIT
     assert contained(whole)
@@ -275,7 +278,7 @@ def test_nothing_in_a_plan_gets_out_of_its_place(a: str, b: str, c: str, d: str)
     words = PlanMarkdown(a, b, USD, f" --runs {c}")
     for line in rows:
         words.add(line, [FieldChange(c, a, b), FieldChange(d, None, {a: [b]})])
-    said = words.text(totals_of(rows, DIGEST), None, [Breach("rule", Place(a, 1, 1), b, 2, c)])
+    said = words.text(totals_of(rows, DIGEST), None, [_breach("rule", Place(a, 1, 1), b, c)])
     assert contained(said)
     assert cells(said) == [4] * 5
 

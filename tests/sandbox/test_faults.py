@@ -707,7 +707,7 @@ def test_each_problem_of_a_fault_file_is_told_at_its_place() -> None:
     places = [str(problem.place) for problem in caught.value.problems]
     assert places == ["faults.yaml:3:16", "faults.yaml:4:5", "faults.yaml:5:5"]
     assert str(caught.value).startswith("faults.yaml:3:16: `code` must be")
-    assert caught.value.lines["faults.yaml"][2] == "    do: {code: 9}"
+    assert caught.value.problems.lines["faults.yaml"][2] == "    do: {code: 9}"
 
 
 @pytest.mark.parametrize("text", [b"", b"rules: [", b"\xff"])

@@ -79,13 +79,12 @@ def expanded(
 
     `data` is what the axes may read.
     """
-    problems = Problems()
     written = text if isinstance(text, bytes) else text.encode()
     document, found = read_document(Source(name, written))
-    problems.extend(found)
     if document is None:
-        return Expanded(None, None, problems)
-    jobfile = read_jobfile(document, structure(), problems)
+        return Expanded(None, None, Problems(found))
+    jobfile, refused = read_jobfile(document, structure())
+    problems = Problems([*found, *refused])
     if jobfile is None:
         return Expanded(None, None, problems)
     known, templates = catalogue(*models, prices=prices), Templates(load)

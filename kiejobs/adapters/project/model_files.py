@@ -20,7 +20,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place, Problems, UsageProblem
 from kiejobs.core.models.schema_check import CODE, MOST_BYTES, ModelReading, read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 FOLDER = "schemas/models"
 _MOST_FILES = 10_000
@@ -49,16 +49,19 @@ class ModelFiles:
                 self._known[model] = ModelReading(read_schema(f"models/{model}.json"))
         return self._known.get(model)
 
-    def problems(self) -> tuple[Problems, dict[str, Sequence[str]]]:
-        """What is wrong with any of the project's own, and the lines of their files."""
-        found = Problems()
-        lines: dict[str, Sequence[str]] = {}
+    def check_all(self) -> Problems:
+        """What is wrong with any of the project's own."""
         for model in self.own:
-            reading = self.reading(model)
-            if reading is not None and reading.file is not None:
-                found.extend(reading.problems)
-                lines[reading.file] = reading.lines
-        return found, lines
+            self.reading(model)
+        return self.problems()
+
+    def problems(self) -> Problems:
+        """What is wrong with those that were read until now."""
+        read = self._known.values()
+        return Problems(
+            [problem for reading in read for problem in reading.problems],
+            {reading.file: reading.lines for reading in read if reading.file is not None},
+        )
 
 
 class UsableSchemas(Mapping[str, Mapping[str, Any]]):
@@ -96,8 +99,8 @@ def _own(file: str, model: str) -> ModelReading:
     try:
         source = read_source(file, most=MOST_BYTES)
     except UsageProblem as problem:
-        told = Diagnostic(CODE, problem.message, Place(file, 1, 1), problem.hint)
-        return ModelReading(None, file, (told,))
+        unreadable = Diagnostic(CODE, problem.message, Place(file, 1, 1), problem.hint)
+        return ModelReading(None, file, (unreadable,))
     return read_model(source, model, read_schema("model.schema.json"))
 
 

@@ -5,37 +5,31 @@ In: the models that there are. Out: a `PriceTable`; problems. Touches: disk, by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source, schema_folder
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.prices.checks import check_prices
-from kiejobs.core.prices.file import read_prices
+from kiejobs.core.prices.file import check_prices, read_prices
 from kiejobs.core.prices.table import FILE, NO_PRICES, PriceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from kiejobs.core.expand.expand import Catalogue
 
 _LARGEST = 2**18  # bytes; ours has a tenth of that
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """The table in force; what is wrong in the project's own file, and that file's lines.
+class Prices(NamedTuple):
+    """The table in force, and what is wrong in the project's own file.
 
     Where a problem is fatal, the table is the bundled one alone, to go on looking for others with.
     """
 
     table: PriceTable
-    problems: Problems = field(default_factory=Problems)
-    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problems: Problems
 
 
 def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
@@ -45,16 +39,16 @@ def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
     """
     file = find_up(FILE)
     if file is None:
-        return Prices(bundled_prices())
+        return Prices(bundled_prices(), Problems())
     own = read_price_file(file, catalogue)
-    return Prices(own.table.over(bundled_prices()), own.problems, own.lines)
+    return Prices(own.table.over(bundled_prices()), own.problems)
 
 
 def required_prices() -> PriceTable:
     """The table in force. Raises InvalidJobFile with all that is wrong with the project's file."""
     prices = prices_in_force()
     if prices.problems.fatal:
-        raise InvalidJobFile(prices.problems, prices.lines)
+        raise InvalidJobFile(prices.problems)
     return prices.table
 
 
@@ -65,21 +59,19 @@ def bundled_prices() -> PriceTable:
     document, problems = read_document(Source(FILE, data), exact=True)
     if document is None:
         raise ValueError(f"schemas/{FILE} is damaged: {problems}")
-    return read_prices(document, None, Problems(), own=False) or NO_PRICES
+    table, _ = read_prices(document, None, own=False)
+    return table or NO_PRICES
 
 
 def read_price_file(file: str, catalogue: Catalogue | None) -> Prices:
     """A project's own table, and nothing beneath it."""
     source = read_source(file, most=_LARGEST)
     document, found = read_document(source, exact=True)
-    problems = Problems()
-    problems.extend(found)
-    lines = {file: source.data.decode("utf-8", "replace").splitlines()}
     table = None
     if document is not None:
-        table = read_prices(document, read_schema("prices.schema.json"), problems, own=True)
+        table, refused = read_prices(document, read_schema("prices.schema.json"), own=True)
+        found += refused
         if table is not None and catalogue is not None:
-            problems.extend(list(check_prices(document, catalogue.models, catalogue.spec)))
-    if table is None or problems.fatal:
-        table = NO_PRICES
-    return Prices(table, problems, lines)
+            found += check_prices(document, catalogue.models, catalogue.spec)
+    problems = Problems(found, {file: source.lines})
+    return Prices(NO_PRICES if table is None or problems.fatal else table, problems)

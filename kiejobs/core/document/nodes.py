@@ -1,7 +1,7 @@
-"""The nouns that floors hand to one another, frozen.
+"""A file as bytes, and as values that know their places.
 
-In: nothing. Out: the values of the chain Source -> Document -> JobFile -> Job -> Plan ->
-Submission -> Task -> Artifact -> Result. Each has one maker, named in its docstring. Touches nothing.
+In: nothing. Out: `Source`, `Document`, `YamlMap`, `YamlSeq`. Each has one maker, named in its docstring.
+Touches nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ class Source:
 
     name: str
     data: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        """For showing where something is wrong, whatever is in them."""
+        return self.data.decode("utf-8", "replace").splitlines()
 
 
 class YamlMap(dict[str, Any]):

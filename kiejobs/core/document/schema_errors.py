@@ -56,18 +56,21 @@ class SchemaProblem:
     others: tuple[str, ...] = ()
 
 
-def in_words(error: ValidationError) -> Iterator[SchemaProblem]:
-    """One problem for each thing that is wrong; an unknown-key error may hold several."""
+def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[SchemaProblem]:
+    """One problem for each thing that is wrong; an unknown-key error may hold several.
+
+    `noun` is what a message calls the file.
+    """
     keyword = str(error.validator)
     path = tuple(error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
         yield _bad_key(error, path, keyword)
     elif keyword in {"additionalProperties", "unevaluatedProperties"}:
-        yield from _unknown_keys(error, path)
+        yield from _unknown_keys(error, path, noun)
     elif keyword in {"required", "dependentRequired"}:
         yield _missing_key(error, path)
     elif keyword in {"anyOf", "oneOf"} and error.context:
-        yield from in_words(_likeliest(error))
+        yield from in_words(_likeliest(error), noun)
     else:
         message, hint = _words(error, keyword)
         name = f"`{dotted(path)}`" if path else "this value"
@@ -96,11 +99,13 @@ def _own_hint(error: ValidationError) -> str | None:
 # --- keys ------------------------------------------------------------------------------------------
 
 
-def _unknown_keys(error: ValidationError, path: tuple[str | int, ...]) -> Iterator[SchemaProblem]:
+def _unknown_keys(
+    error: ValidationError, path: tuple[str | int, ...], noun: str
+) -> Iterator[SchemaProblem]:
     schema = cast("Mapping[str, Any]", error.schema)
     known = set(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))
-    where = f"of `{dotted(path)}`" if path else "of a job file"
+    where = f"of `{dotted(path)}`" if path else f"of {noun}"
     for key in cast("Mapping[str, Any]", error.instance):
         if key not in known and not any(re.search(pattern, key) for pattern in patterns):
             hint = suggest(key, known) or _known_keys(schema, known)

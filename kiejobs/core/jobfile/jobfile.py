@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-
-from kiejobs.core.diagnostics import Diagnostic, Problems
+from kiejobs.core.document.checked import Form, problem_at, refused_by
 from kiejobs.core.document.nodes import Document, YamlMap, YamlSeq, plain_json
-from kiejobs.core.document.schema_errors import SchemaProblem, in_words
-from kiejobs.core.document.wording import FORMATS, kind_of
 from kiejobs.core.jobfile.axes import Axis, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.document.schema_errors import SchemaProblem
 
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""
 
+_START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
 _NO_AXES = frozenset({"include", "exclude", "zip"})
 
 
@@ -75,42 +74,26 @@ class JobFile:
 
 
 def read_jobfile(
-    document: Document, structure: Mapping[str, Any], problems: Problems
-) -> JobFile | None:
-    """The job file, or None where its structure is too broken to go on.
+    document: Document, structure: Mapping[str, Any]
+) -> tuple[JobFile | None, list[Diagnostic]]:
+    """The job file, None where its structure is too broken to go on; and what the schema refuses.
 
     What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
     """
-    if not isinstance(document.root, YamlMap):
-        message = f"a job file is a mapping, not {kind_of(document.root)}"
-        hint = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
-        problems.add(Diagnostic("jobfile-structure", message, document.place(()), hint))
-        return None
-    broken = _check_structure(document, structure, problems)
-    jobs = document.root.get("jobs")
-    if not isinstance(jobs, YamlMap) or ("defaults",) in broken or ("jobs",) in broken:
-        return None
-    return _assemble(document, broken)
+    form = Form(structure, "a job file", code="jobfile-structure", start=_START)
+    refused = list(refused_by(form, document.root))
+    broken = set(map(_part, refused))
+    found = [problem_at(document, problem, form) for problem in refused]
+    jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
+    if not isinstance(jobs, YamlMap) or not broken.isdisjoint({("defaults",), ("jobs",)}):
+        return None, found
+    return _assemble(document, broken), found
 
 
-def _check_structure(
-    document: Document, structure: Mapping[str, Any], problems: Problems
-) -> set[tuple[str, ...]]:
-    """Reports what the schema refuses; answers with the broken parts: `(key,)`, `("jobs", name)`."""
-    broken: set[tuple[str, ...]] = set()
-    validator = Draft202012Validator(structure, format_checker=FORMATS)
-    for error in validator.iter_errors(document.root):
-        for problem in in_words(error):
-            problems.add(_diagnostic(document, problem))
-            inside_a_job = len(problem.path) > 1 and problem.path[0] == "jobs"
-            broken.add(tuple(map(str, problem.path[: 2 if inside_a_job else 1])))
-    return broken
-
-
-def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
-    place = document.place(problem.path, key=problem.at_key)
-    code = "unknown-key" if problem.keyword == "unknown" else "jobfile-structure"
-    return Diagnostic(code, problem.message, place, problem.hint)
+def _part(problem: SchemaProblem) -> tuple[str, ...]:
+    """What is broken by it: `(key,)`, or `("jobs", name)`; `()` of the file itself."""
+    inside_a_job = len(problem.path) > 1 and problem.path[0] == "jobs"
+    return tuple(map(str, problem.path[: 2 if inside_a_job else 1]))
 
 
 def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:

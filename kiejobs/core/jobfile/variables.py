@@ -19,53 +19,47 @@ from kiejobs.core.document.scalars import plain as scalar
 from kiejobs.core.document.wording import kind_of, show, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json
 
 _DECLARE = "declare it under `vars:` in the job file"
 
 
 def given_variables(
-    declared: Mapping[str, Json],
-    files: Sequence[Document],
-    words: Mapping[str, str],
-    problems: Problems,
-) -> dict[str, Json]:
+    declared: Mapping[str, Json], files: Sequence[Document], words: Mapping[str, str]
+) -> tuple[dict[str, Json], list[Diagnostic]]:
     """The files in order, a later one over an earlier one; then the words, which win.
 
     Raises UsageProblem for a word that is no value of its variable's kind.
     """
     given: dict[str, Json] = {}
+    found: list[Diagnostic] = []
     for file in files:
-        given.update(_of_file(file, declared, problems))
-    for name, word in words.items():
-        if name in declared:
-            given[name] = _value(name, word, declared[name])
-        else:
-            problems.add(_unknown(name, declared, None))
-    return given
+        found += _problems(file, declared)
+        given |= plain_json(file.root) if isinstance(file.root, dict) else {}
+    given |= {
+        name: _value(name, word, declared[name]) for name, word in words.items() if name in declared
+    }
+    found += [_unknown(name, declared, None) for name in words if name not in declared]
+    return given, found
+
+
+def _problems(file: Document, declared: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    if not isinstance(file.root, dict):
+        message = f"variables are a mapping, not {kind_of(file.root)}"
+        hint = "write one on each line: `brand: Aurora`"
+        yield Diagnostic("variables-structure", message, file.place(()), hint)
+        return
+    for name in file.root:
+        if name not in declared:
+            yield _unknown(name, declared, file.place((name,), key=True))
 
 
 def _unknown(name: str, declared: Mapping[str, Json], place: Place | None) -> Diagnostic:
     message = f"the job file has no variable `{name}`"
     return Diagnostic("unknown-variable", message, place, suggest(name, declared) or _DECLARE)
-
-
-def _of_file(
-    file: Document, declared: Mapping[str, Json], problems: Problems
-) -> Mapping[str, Json]:
-    if not isinstance(file.root, dict):
-        message = f"variables are a mapping, not {kind_of(file.root)}"
-        place, hint = file.place(()), "write one on each line: `brand: Aurora`"
-        problems.add(Diagnostic("variables-structure", message, place, hint))
-        return {}
-    for name in file.root:
-        if name not in declared:
-            problems.add(_unknown(name, declared, file.place((name,), key=True)))
-    known: Mapping[str, Json] = plain_json(file.root)
-    return known
 
 
 def _value(name: str, word: str, declared: Json) -> Json:

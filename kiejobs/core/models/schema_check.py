@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.checked import Form, problem_at, refused_by
 from kiejobs.core.document.decode import decode
 from kiejobs.core.document.nodes import Document, Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.document.schema_errors import dotted, in_words
+from kiejobs.core.document.schema_errors import SchemaProblem, dotted
 from kiejobs.core.document.wording import FORMATS, nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.safe_regex import unsafe_reason
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.document.schema_errors import SchemaProblem
 
 CODE = "model-schema"
 
@@ -46,11 +46,10 @@ MOST_PROBLEMS = 100
 _FROM_YAML = {"yaml-duplicate-key", "yaml-number"}
 _REFERENCES = {"$ref", "$defs", "definitions", "$dynamicRef", "$dynamicAnchor", "$anchor", "$id"}
 _PRICE = "x-kiejobs-price"
+_ID = ("properties", "model", "enum", 0)
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 Path: TypeAlias = tuple[str | int, ...]
-Slip: TypeAlias = tuple[Path, str, str | None]
-"""Where it is, a message, a hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,41 +73,27 @@ class _Unreadable(Exception):
         self.diagnostic = Diagnostic(CODE, message, place, hint)
 
 
-def read_model(source: Source, model: str, form: Mapping[str, Any]) -> ModelReading:
+def read_model(source: Source, model: str, schema_of_models: Mapping[str, Any]) -> ModelReading:
     """All problems at once; `model` is the id that the file's path stands for."""
-    lines = source.data.decode("utf-8", "replace").splitlines()
     try:
         schema, document, found = _read(source)
     except _Unreadable as unreadable:
-        return ModelReading(None, source.name, (unreadable.diagnostic,), lines)
-    found += _problems(schema, document, model, form)
-    return ModelReading(None if found else schema, source.name, tuple(found), lines)
+        return ModelReading(None, source.name, (unreadable.diagnostic,), source.lines)
+    found += _problems(schema, document, model, Form(schema_of_models, "a model's schema", CODE))
+    return ModelReading(None if found else schema, source.name, tuple(found), source.lines)
 
 
-def _problems(
-    schema: Json, document: Document, model: str, form: Mapping[str, Any]
-) -> list[Diagnostic]:
-    errors = Draft202012Validator(form, format_checker=FORMATS).iter_errors(schema)
-    told = (_diagnostic(document, problem) for error in errors for problem in in_words(error))
-    found = list(dict.fromkeys(told))
-    if not found:
-        found = [
-            Diagnostic(CODE, message, document.place(path), hint)
-            for path, message, hint in _slips(schema, model)
-        ]
-    return _at_most(found, document)
+def _problems(schema: Json, document: Document, model: str, form: Form) -> list[Diagnostic]:
+    refused = [*refused_by(form, schema)] or [*_beyond_form(schema, model)]
+    found = [_diagnostic(document, problem, form) for problem in refused]
+    return _at_most(list(dict.fromkeys(found)), document)
 
 
-def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
-    place = document.place(problem.path, key=problem.at_key)
-    if problem.keyword != "unknown":
-        return Diagnostic(CODE, problem.message, place, problem.hint)
-    key = problem.path[-1]
-    message = problem.message if problem.path[1:] else f"`{key}` is no key of a model's schema"
+def _diagnostic(document: Document, problem: SchemaProblem, form: Form) -> Diagnostic:
     hint = problem.hint
-    if key in _REFERENCES:
+    if problem.keyword == "unknown" and problem.path[-1] in _REFERENCES:
         hint = "a model's schema has no references: write out what it refers to"
-    return Diagnostic(CODE, message, place, hint)
+    return replace(problem_at(document, problem, form), code=CODE, hint=hint)
 
 
 def _at_most(found: list[Diagnostic], document: Document) -> list[Diagnostic]:
@@ -192,44 +177,46 @@ def _walk(schema: Json) -> Iterator[tuple[Path, Json]]:
 # --- what the form can't say -----------------------------------------------------------------------
 
 
-def _slips(schema: Mapping[str, Any], model: str) -> Iterator[Slip]:
+def _beyond_form(schema: Mapping[str, Any], model: str) -> Iterator[SchemaProblem]:
     """The schema has our form."""
     named = schema["properties"]["model"]["enum"][0]
     if named != model:
         hint = f"a model's file is named like its id: schemas/models/{shorten(named)}.json"
-        told = f"this is the schema of `{shorten(named)}`, and its path says `{shorten(model)}`"
-        yield ("properties", "model", "enum", 0), told, hint
+        message = f"this is the schema of `{shorten(named)}`, and its path says `{shorten(model)}`"
+        yield SchemaProblem(_ID, "enum", message, hint)
     elif not IS_ID.fullmatch(model):
         hint = "letters, digits, `.`, `_`, `-` and up to three `/`"
-        yield ("properties", "model", "enum", 0), f"`{shorten(model)}` is no model's id", hint
+        yield SchemaProblem(_ID, "enum", f"`{shorten(model)}` is no model's id", hint)
     if _PRICE in schema:
         hint = "write it into `prices.yaml`, at the root of the project"
-        yield (_PRICE,), "prices are not read from a model's schema", hint
+        message = "prices are not read from a model's schema"
+        yield SchemaProblem((_PRICE,), "properties", message, hint)
     input_ = schema["properties"]["input"]
     yield from _missing_fields(input_)
-    wild = list(_untamed(schema))
-    yield from wild or _bad_defaults(input_["properties"])
+    unsafe = list(_unsafe_patterns(schema))
+    yield from unsafe or _bad_defaults(input_["properties"])
 
 
-def _untamed(schema: Mapping[str, Any]) -> Iterator[Slip]:
+def _unsafe_patterns(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for path, value in _walk(schema):
         if path[-1:] == ("pattern",) and isinstance(value, str):
             why = unsafe_reason(value)
             if why is not None:
                 hint = "often `enum`, `format: uri` or `maxLength` will do"
-                yield path, f"`{dotted(path)}` {why}", hint
+                yield SchemaProblem(path, "pattern", f"`{dotted(path)}` {why}", hint)
 
 
-def _missing_fields(input_: Mapping[str, Any]) -> Iterator[Slip]:
+def _missing_fields(input_: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for number, name in enumerate(input_.get("required", ())):
         if name not in input_["properties"]:
             near = nearest(name, input_["properties"])
             hint = f"did you mean `{near}`?" if near else None
             path = ("properties", "input", "required", number)
-            yield path, f"`{shorten(name)}` is required, and is no field", hint
+            message = f"`{shorten(name)}` is required, and is no field"
+            yield SchemaProblem(path, "required", message, hint)
 
 
-def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[Slip]:
+def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     """Defaults are sent with every request that is silent, so they must be what the field takes."""
     for name, field in fields.items():
         if "default" not in field:
@@ -237,4 +224,5 @@ def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[Slip]:
         default = field["default"]
         if not Draft202012Validator(field, format_checker=FORMATS).is_valid(default):
             path = ("properties", "input", "properties", name, "default")
-            yield path, f"the default of `{name}` is {show(default)}, which the field refuses", None
+            message = f"the default of `{name}` is {show(default)}, which the field refuses"
+            yield SchemaProblem(path, "default", message)

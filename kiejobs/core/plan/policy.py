@@ -1,30 +1,35 @@
 """The policy of a checkout, `kiejobs.yaml`: what may be bought, and how kiejobs works here.
 
-In: a Document and the policy's schema. Out: a `Policy`, or all that is wrong with the file, each
-problem at its place. Touches nothing. What the rules say of a plan is in core/policy_rules.py.
+In: a Document and the policy's schema; jobs, credits that a campaign holds. Out: a `Policy`;
+what is wrong with the file, and which of its rules a plan or a job file breaks. Touches nothing.
+
+Only what would be bought is looked at: a rule that came later takes nothing away that is paid for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.nodes import YamlMap, plain_json
-from kiejobs.core.document.schema_errors import in_words
-from kiejobs.core.document.wording import FORMATS, kind_of
+from kiejobs.core.document.checked import Form, check
+from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.money import money
+from kiejobs.core.plan.selection import wild
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.diagnostics import Place, Problems
+    from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json
-    from kiejobs.core.document.schema_errors import SchemaProblem
+    from kiejobs.core.expand.job import Job
+    from kiejobs.core.jobfile.jobfile import JobFile
 
 FILE = "kiejobs.yaml"
+
+Words: TypeAlias = tuple[str, str]
+"""A rule's name, and in what way it is broken."""
 
 _RULES = {
     "models": ("models", "allow"),
@@ -70,53 +75,175 @@ NO_POLICY = Policy()
 
 
 def read_policy(
-    document: Document, schema: Mapping[str, Any], problems: Problems, *, named: bool = False
-) -> Policy | None:
-    """The policy, or None with problems told: a rule that can't be read is never passed over."""
-    found = list(_refused(document, schema))
-    problems.extend(found)
-    return None if found else _built(document, named=named)
+    document: Document, schema: Mapping[str, Any], *, named: bool = False
+) -> tuple[Policy | None, list[Diagnostic]]:
+    """The policy, or None and what is wrong: a rule that can't be read is never passed over."""
+    form = Form(schema, "a policy", code="policy-structure", start="begin with `version: 1`")
+    found = check(document, form)
+    return (None if found else _built(document, named=named)), found
 
 
-def _refused(document: Document, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    if not isinstance(document.root, YamlMap):
-        message = f"a policy is a mapping, not {kind_of(document.root)}"
-        yield Diagnostic("policy-structure", message, document.place(()), "begin with `version: 1`")
+def check_file(policy: Policy, jobfile: JobFile, jobs: Iterable[Job]) -> Iterator[Diagnostic]:
+    """What can be said of a job file without looking at journals: all but totals of credits."""
+    if not policy.places:
         return
-    validator = Draft202012Validator(schema, format_checker=FORMATS)
-    for error in validator.iter_errors(document.root):
-        for problem in in_words(error):
-            yield _diagnostic(document, problem)
+    rules = JobRules(policy)
+    entries = {entry.name: entry for entry in jobfile.entries}
+    total = 0
+    for job in jobs:
+        total += 1
+        entry = entries[job.name]
+        for rule, message in rules.broken_by(job):
+            at = jobfile.document.at(entry.model_spot if rule == "models" else entry.spot)
+            yield _at_file(policy, (rule, message), at, job.address)
+    too_many = _too_many(policy, total)
+    if too_many is not None:
+        at = jobfile.document.place(("jobs",), key=True)
+        yield _at_file(policy, ("jobs", too_many), at)
 
 
-def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
-    place = document.place(problem.path, key=problem.at_key)
-    if problem.keyword != "unknown":
-        return Diagnostic("policy-structure", problem.message, place, problem.hint)
-    at_top = len(problem.path) == 1
-    message = f"`{problem.path[0]}` is no key of a policy" if at_top else problem.message
-    return Diagnostic("unknown-key", message, place, problem.hint)
+def _at_file(policy: Policy, words: Words, at: Place, example: str | None = None) -> Diagnostic:
+    message = f"policy {words[0]}: {words[1]}"
+    also = (policy.places[words[0]],)
+    return Diagnostic("policy-rule", message, at, example=example, also=also)
+
+
+class JobRules:
+    """The rules that look at one job alone. Jobs that are alike are judged once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._models = [wild(pattern) for pattern in policy.models or ()]
+        self._tags = [(pattern, wild(pattern)) for pattern in policy.tags]
+        self._one_of = [wild(pattern) for pattern in policy.one_of_tags]
+        self._known: dict[tuple[str, tuple[str, ...], Decimal | None], list[Words]] = {}
+
+    def broken_by(self, job: Job) -> list[Words]:
+        key = (job.model, job.tags, job.credits)
+        if key not in self._known:
+            self._known[key] = list(self._judge(*key))
+        return self._known[key]
+
+    def _judge(self, model: str, tags: tuple[str, ...], price: Decimal | None) -> Iterator[Words]:
+        policy = self._policy
+        if policy.models is not None and not any(fits(model) for fits in self._models):
+            yield "models", f"the model `{model}` is not allowed; {_allowed(policy.models)}"
+        lacks = [pattern for pattern, fits in self._tags if not any(map(fits, tags))]
+        if lacks:
+            yield "tags", f"no tag {' and no tag '.join(f'`{pattern}`' for pattern in lacks)}"
+        if self._one_of and not any(fits(tag) for fits in self._one_of for tag in tags):
+            yield "one_of_tags", f"no tag of {_listed(policy.one_of_tags)}"
+        most = policy.credits_per_job
+        if most is not None and price is None:
+            yield "credits_per_job", "the price is not known"
+        elif most is not None and price is not None and price > most:
+            yield "credits_per_job", f"{money(price)} credits each; {_at_most(most)}"
+
+
+class PolicyCheck:
+    """Takes the jobs that a plan would buy, one by one; then knows which rules that would break."""
+
+    def __init__(self, policy: Policy, campaign: str, *, jobs: int, committed: Decimal) -> None:
+        """`jobs` is how many the file makes, `committed` the credits that the campaign holds."""
+        self._policy = policy
+        self._campaign = campaign
+        self._jobs = jobs
+        self._committed = committed
+        self._rules = JobRules(policy)
+        self._broken: dict[Words, Diagnostic] = {}
+        self._bought = 0
+        self._credits = Decimal(0)
+        self._unpriced = 0
+        self._example: str | None = None
+
+    def add(self, job: Job) -> None:
+        self._bought += 1
+        self._credits += job.credits or 0
+        if job.credits is None:
+            self._unpriced += 1
+            self._example = self._example or job.address
+        for rule, message in self._rules.broken_by(job):
+            known = self._broken.get((rule, message))
+            if known is None:
+                self._broken[rule, message] = self._breach(rule, message, example=job.address)
+            else:
+                self._broken[rule, message] = replace(known, count=known.count + 1)
+
+    def breaches(self) -> Sequence[Diagnostic]:
+        """In the order of the policy file; none where nothing would be bought.
+
+        Their codes are the names of the rules, and only those that are about jobs have an example.
+        """
+        if not self._bought:
+            return ()
+        found = [*self._broken.values(), *self._of_all()]
+        return sorted(found, key=lambda breach: self._policy.places[breach.code])
+
+    def _of_all(self) -> Iterator[Diagnostic]:
+        too_many = _too_many(self._policy, self._jobs)
+        if too_many is not None:
+            yield self._breach("jobs", too_many)
+        run, campaign = self._policy.credits_per_run, self._policy.credits_per_campaign
+        price = f"{money(self._credits)} credits"
+        if run is not None and self._credits > run:
+            message = f"the plan buys for {price}; {_at_most(run)}"
+            yield self._breach("credits_per_run", message)
+        if campaign is not None and self._committed + self._credits > campaign:
+            held = f"{self._campaign} holds {money(self._committed)} credits"
+            message = f"{held} and the plan buys for {price} more; {_at_most(campaign)}"
+            yield self._breach("credits_per_campaign", message)
+        for rule in ("credits_per_run", "credits_per_campaign"):
+            if self._unpriced and rule in self._policy.places:
+                message = "the price is not known"
+                yield self._breach(rule, message, self._unpriced, self._example)
+
+    def _breach(
+        self, rule: str, message: str, count: int = 1, example: str | None = None
+    ) -> Diagnostic:
+        place = self._policy.places[rule]
+        return Diagnostic(rule, message, place, count=count, example=example)
+
+
+def _too_many(policy: Policy, jobs: int) -> str | None:
+    if policy.jobs is None or jobs <= policy.jobs:
+        return None
+    return f"the file makes {jobs:,} jobs; at most {policy.jobs:,} are allowed"
+
+
+def _allowed(models: tuple[str, ...]) -> str:
+    return f"allowed: {_listed(models)}" if models else "none is"
+
+
+def _at_most(most: Decimal) -> str:
+    return f"at most {money(most)} are allowed"
+
+
+def _listed(patterns: Iterable[str]) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in patterns)
+
+
+# --- from text to rules --------------------------------------------------------------------------
 
 
 def _built(document: Document, *, named: bool) -> Policy:
     root: Mapping[str, Any] = plain_json(document.root)
-    told = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
+    stated = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
     return Policy(
         file=document.name,
         named=named,
         runs=root.get("folders", {}).get("runs"),
         outputs=root.get("folders", {}).get("outputs"),
-        models=_texts(told["models"]),
-        credits_per_run=_amount(told["credits_per_run"]),
-        credits_per_job=_amount(told["credits_per_job"]),
-        credits_per_campaign=_amount(told["credits_per_campaign"]),
-        jobs=None if told["jobs"] is None else int(told["jobs"]),
-        tags=_texts(told["tags"]) or (),
-        one_of_tags=_texts(told["one_of_tags"]) or (),
-        hosts=_texts(told["hosts"]),
+        models=_texts(stated["models"]),
+        credits_per_run=_amount(stated["credits_per_run"]),
+        credits_per_job=_amount(stated["credits_per_job"]),
+        credits_per_campaign=_amount(stated["credits_per_campaign"]),
+        jobs=None if stated["jobs"] is None else int(stated["jobs"]),
+        tags=_texts(stated["tags"]) or (),
+        one_of_tags=_texts(stated["one_of_tags"]) or (),
+        hosts=_texts(stated["hosts"]),
         callback_url=root.get("callback_url"),
         defaults={flag: _as_typed(value) for flag, value in root.get("defaults", {}).items()},
-        places={n: document.place(_RULES[n]) for n, value in told.items() if value is not None},
+        places={n: document.place(_RULES[n]) for n, value in stated.items() if value is not None},
     )
 
 

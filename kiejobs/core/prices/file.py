@@ -1,113 +1,116 @@
-"""A price file, `prices.yaml`, as a table of prices.
+"""A price file, `prices.yaml`, as a table of prices; and whether it speaks of what there is.
 
-In: a Document whose numbers are text, and the file's schema. Out: a `PriceTable`, and all that is wrong
-with the file, each problem at its place. Touches nothing.
+In: a Document whose numbers are text, the file's schema, the models' specs. Out: a `PriceTable`, and all
+that is wrong with the file, each problem at its place. Touches nothing.
 
-The file may be hostile: how many lines it comes to is bounded before they are compared.
+The file may be hostile: how many lines it comes to is bounded before they are compared. A model that is
+not known is only a warning: a table may be ahead of the schemas.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-
-from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.nodes import YamlMap, plain_json
-from kiejobs.core.document.schema_errors import in_words
-from kiejobs.core.document.wording import kind_of, show
-from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable, as_text, day_of
+from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.document.checked import Form, check
+from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.document.wording import show, suggest
+from kiejobs.core.prices.table import (
+    PER_1000_CHARACTERS,
+    ModelPrice,
+    PriceLine,
+    PriceTable,
+    as_text,
+    day_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from kiejobs.core.diagnostics import Problems
+    from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json
-    from kiejobs.core.document.schema_errors import SchemaProblem
+    from kiejobs.core.models.spec import Spec
 
 MOST_OF_A_MODEL = 100
 MOST_LINES = 5_000
 """Price lines, lists of values multiplied out: of one model, and of a whole file."""
 
+CODE = "price-structure"
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_COUNTED = frozenset({"integer", "number", "string"})
+
 
 def read_prices(
-    document: Document, schema: Mapping[str, Any] | None, problems: Problems, *, own: bool
-) -> PriceTable | None:
-    """The table, or None where the file has not the form of one; its problems are told either way.
+    document: Document, schema: Mapping[str, Any] | None, *, own: bool
+) -> tuple[PriceTable | None, list[Diagnostic]]:
+    """The table, or None where the file has not the form of one; and what is wrong with it.
 
     `own`: the project's, not the one that kiejobs brings. Without a schema the file is trusted to be
     right: ours is, tests see to that.
     """
-    found = [] if schema is None else list(_refused(document, schema))
-    problems.extend(found)
-    if found:
-        return None
-    root: Mapping[str, Any] = plain_json(document.root)
+    found: list[Diagnostic] = []
     if schema is not None:
-        found = [*_too_many(document, root["models"]), *_bad_dates(document, root["models"])]
-        found += [] if found else _overlaps(document, root["models"])
-        problems.extend(found)
-    if any(problem.code == "price-structure" for problem in found):
-        return None
-    usd = root.get("usd_per_credit")
-    file = document.name if own else None
-    prices = (_price(model, said, usd, file) for model, said in root["models"].items())
-    return PriceTable({price.model: price for price in prices})
+        found = check(document, Form(schema, "a price file", CODE, "begin with `version: 1`"))
+        if found:
+            return None, found
+        models = plain_json(document.root)["models"]
+        found = [*_too_many(document, models), *_bad_dates(document, models)]
+        if found:
+            return None, found
+        found = list(_overlaps(document, models))
+    return _table(document, own=own), found
 
 
-def _refused(document: Document, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    if not isinstance(document.root, YamlMap):
-        message = f"a price file is a mapping, not {kind_of(document.root)}"
-        yield Diagnostic("price-structure", message, document.place(()), "begin with `version: 1`")
-        return
-    for error in Draft202012Validator(schema).iter_errors(document.root):
-        for problem in in_words(error):
-            yield _diagnostic(document, problem)
+def check_prices(
+    document: Document, models: Collection[str], spec_of: Callable[[str], Spec | None]
+) -> Iterator[Diagnostic]:
+    """All that no request of these models can have. A known model without a spec is a broken one."""
+    for model, stated in plain_json(document.root)["models"].items():
+        spec = spec_of(model)
+        if spec is not None:
+            yield from _of_model(document, spec, stated)
+        elif model not in models:
+            yield _unknown_model(document, model, models)
 
 
-def _diagnostic(document: Document, problem: SchemaProblem) -> Diagnostic:
-    place = document.place(problem.path, key=problem.at_key)
-    if problem.keyword != "unknown":
-        return Diagnostic("price-structure", problem.message, place, problem.hint)
-    at_top = len(problem.path) == 1
-    message = f"`{problem.path[0]}` is no key of a price file" if at_top else problem.message
-    return Diagnostic("unknown-key", message, place, problem.hint)
+# --- what the schema can't say -------------------------------------------------------------------
 
 
 def _too_many(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """More lines than anybody would read, found without multiplying all of them out."""
     left = MOST_LINES
     hint = "a rate by `quantity` needs fewer lines"
-    for model, said in models.items():
+    for model, stated in models.items():
         place = document.place(("models", model, "credits"))
-        count = sum(1 for _ in islice(_numbered(said["credits"]), MOST_OF_A_MODEL + 1))
+        count = sum(1 for _ in islice(_numbered(stated["credits"]), MOST_OF_A_MODEL + 1))
         left -= count
         if left < 0:
             message = f"the file has more than {MOST_LINES:,} price lines, lists multiplied out"
-            yield Diagnostic("price-structure", message, place, hint)
+            yield Diagnostic(CODE, message, place, hint)
             return
         if count > MOST_OF_A_MODEL:
             message = f"more than {MOST_OF_A_MODEL} price lines for `{model}`, lists multiplied out"
-            yield Diagnostic("price-structure", message, place, hint)
+            yield Diagnostic(CODE, message, place, hint)
 
 
 def _bad_dates(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for model, said in models.items():
+    for model, stated in models.items():
         try:
-            day_of(said["date"])
+            day_of(stated["date"])
         except ValueError:
-            message = f"there is no {show(said['date'])} in the calendar"
+            message = f"there is no {show(stated['date'])} in the calendar"
             place = document.place(("models", model, "date"))
             hint = "write a day or a month: 2026-11-03, 2026-11"
-            yield Diagnostic("price-structure", message, place, hint)
+            yield Diagnostic(CODE, message, place, hint)
 
 
 def _overlaps(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """Lines of which two fit one request."""
-    for model, said in models.items():
-        lines = list(_numbered(said["credits"]))
+    for model, stated in models.items():
+        lines = list(_numbered(stated["credits"]))
         for count, (line, number) in enumerate(lines):
             other = next((n for before, n in lines[:count] if line.meets(before)), None)
             if other is not None:
@@ -124,17 +127,28 @@ def _overlap(document: Document, model: str, number: int, other: int) -> Diagnos
     )
 
 
-def _price(model: str, said: Mapping[str, Any], usd: str | None, file: str | None) -> ModelPrice:
+# --- from text to prices -------------------------------------------------------------------------
+
+
+def _table(document: Document, *, own: bool) -> PriceTable:
+    root: Mapping[str, Any] = plain_json(document.root)
+    usd = root.get("usd_per_credit")
+    file = document.name if own else None
+    prices = (_price(model, stated, usd, file) for model, stated in root["models"].items())
+    return PriceTable({price.model: price for price in prices})
+
+
+def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | None) -> ModelPrice:
     return ModelPrice(
         model=model,
-        unit=said["per"],
-        lines=tuple(line for line, _ in _numbered(said["credits"])),
-        source=said["source"],
-        date=said["date"],
-        quantity=said.get("quantity"),
-        minimum=_amount(said.get("minimum")),
-        usd_per_credit=_amount(said.get("usd_per_credit", usd)),
-        note=said.get("note"),
+        unit=stated["per"],
+        lines=tuple(line for line, _ in _numbered(stated["credits"])),
+        source=stated["source"],
+        date=stated["date"],
+        quantity=stated.get("quantity"),
+        minimum=_amount(stated.get("minimum")),
+        usd_per_credit=_amount(stated.get("usd_per_credit", usd)),
+        note=stated.get("note"),
         file=file,
     )
 
@@ -144,12 +158,12 @@ def _numbered(credits_: str | list[Any]) -> Iterator[tuple[PriceLine, int]]:
     if isinstance(credits_, str):
         yield PriceLine({}, Decimal(credits_)), 0
         return
-    for number, said in enumerate(credits_):
-        choices = [_choices(name, wanted) for name, wanted in said.get("when", {}).items()]
+    for number, stated in enumerate(credits_):
+        choices = [_choices(name, wanted) for name, wanted in stated.get("when", {}).items()]
         for chosen in product(*choices):
             when = {name: wanted for name, wanted in chosen if isinstance(wanted, str)}
             given = {name: wanted for name, wanted in chosen if isinstance(wanted, bool)}
-            yield PriceLine(when, Decimal(said["credits"]), given), number
+            yield PriceLine(when, Decimal(stated["credits"]), given), number
 
 
 def _choices(name: str, wanted: Json) -> list[tuple[str, str | bool]]:
@@ -162,3 +176,94 @@ def _choices(name: str, wanted: Json) -> list[tuple[str, str | bool]]:
 
 def _amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+# --- models, fields and values that there are ----------------------------------------------------
+
+
+def _unknown_model(document: Document, model: str, models: Collection[str]) -> Diagnostic:
+    message = f"a price for `{model}`, which is no model that is known here"
+    hint = suggest(model, models) or "`kiejobs models import` makes models known"
+    place = document.place(("models", model), key=True)
+    return Diagnostic("price-model", message, place, hint, Severity.WARNING)
+
+
+def _of_model(document: Document, spec: Spec, stated: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    path = ("models", spec.model)
+    quantity = stated.get("quantity")
+    if quantity is not None:
+        place = document.place((*path, "quantity"))
+        if quantity not in spec.fields:
+            yield _unknown_field(spec, quantity, place)
+        elif not _can_count(stated["per"], spec.fields[quantity]):
+            message = f"`{quantity}` of {spec.model} can't say how many: {stated['per']}"
+            yield Diagnostic("price-value", message, place, "name a field that holds a number")
+    lines = stated["credits"] if isinstance(stated["credits"], list) else []
+    for number, line in enumerate(lines):
+        for name, wanted in line.get("when", {}).items():
+            at = (*path, "credits", number, "when", name)
+            if name not in spec.fields:
+                yield _unknown_field(spec, name, document.place(at, key=True))
+            else:
+                yield from _values(document, spec, wanted, at)
+
+
+def _unknown_field(spec: Spec, name: str, place: Place) -> Diagnostic:
+    message = f"`{name}` is not a field of {spec.model}"
+    hint = suggest(name, spec.fields) or f"its fields: {', '.join(spec.fields)}"
+    return Diagnostic("price-field", message, place, hint)
+
+
+def _values(
+    document: Document, spec: Spec, wanted: Json, at: tuple[str | int, ...]
+) -> Iterator[Diagnostic]:
+    """Each value that the field can never have; whether it is given can be asked of any field."""
+    if isinstance(wanted, dict):
+        return
+    name, field = str(at[-1]), spec.fields[str(at[-1])]
+    several = isinstance(wanted, list)
+    for number, value in enumerate(wanted if several else [wanted]):
+        text = as_text(value) or ""
+        if _can_be(text, field):
+            continue
+        choices = [as_text(choice) or "" for choice in field.get("enum", ())]
+        message = f"`{name}` of {spec.model} is never {show(text)}"
+        hint = suggest(text, choices) or _wanted(field, choices)
+        yield Diagnostic(
+            "price-value", message, document.place((*at, number) if several else at), hint
+        )
+
+
+def _can_be(text: str, field: Mapping[str, Any]) -> bool:
+    if "enum" in field:
+        return text in {as_text(choice) for choice in field["enum"]}
+    match field.get("type"):
+        case "boolean":
+            return text in {"true", "false"}
+        case "integer" | "number":
+            return _NUMBER.fullmatch(text) is not None and _is_within(float(text), field)
+        case "array" | "object":
+            return False
+    return True
+
+
+def _is_within(number: float, field: Mapping[str, Any]) -> bool:
+    least, most = field.get("minimum"), field.get("maximum")
+    return (least is None or number >= least) and (most is None or number <= most)
+
+
+def _wanted(field: Mapping[str, Any], choices: list[str]) -> str:
+    if choices:
+        return f"its values: {', '.join(choices)}"
+    kind = field.get("type")
+    if kind in {"array", "object"}:
+        return "ask whether it is there: `{given: true}`"
+    return "true or false" if kind == "boolean" else "a number that the model takes"
+
+
+def _can_count(unit: str, field: Mapping[str, Any]) -> bool:
+    if unit == PER_1000_CHARACTERS:
+        return bool(field.get("type") == "string" and "enum" not in field)
+    if "enum" in field:
+        return all(_NUMBER.fullmatch(as_text(choice) or "") for choice in field["enum"])
+    return field.get("type") in _COUNTED or "type" not in field

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.plan.policy_rules import Breach
     from kiejobs.core.prices.age import AgedPrice
 
 _ROWS = 28_000  # characters for the table
@@ -96,7 +96,7 @@ class PlanMarkdown:
         self,
         totals: PlanTotals,
         budget_left: Decimal | None = None,
-        broken: Sequence[Breach] = (),
+        broken: Sequence[Diagnostic] = (),
     ) -> str:
         """`broken` are rules of a policy, for which a run would buy nothing."""
         mark = REHEARSED if self._rehearsal else ""
@@ -210,7 +210,7 @@ class PlanMarkdown:
         )
 
 
-def _broken(breaches: Sequence[Breach]) -> Iterator[str]:
+def _broken(breaches: Sequence[Diagnostic]) -> Iterator[str]:
     if breaches:
         room = LimitedText(_BROKEN)
         for line in breaches_text(breaches).split("\n"):

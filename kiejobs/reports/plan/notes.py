@@ -17,11 +17,11 @@ from kiejobs.reports.terminal import Paint, plural, price_text, sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.approval import Drift
     from kiejobs.core.plan.lock_file import Lock
     from kiejobs.core.plan.policy import Policy
-    from kiejobs.core.plan.policy_rules import Breach
     from kiejobs.core.prices.age import AgedPrice
 
 
@@ -111,11 +111,11 @@ def _listed(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
 # --- the policy -----------------------------------------------------------------------------------
 
 
-def breaches_text(breaches: Sequence[Breach], *, color: bool = False) -> str:
+def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str:
     """One line for each rule that is broken, with the place where it stands."""
     paint = Paint(color)
     return "\n".join(
-        f"{paint.error('policy ' + breach.rule)} ({sanitize(str(breach.place))}): "
+        f"{paint.error('policy ' + breach.code)} ({sanitize(str(breach.place))}): "
         f"{sanitize(breach.message)}{_whom(breach)}"
         for breach in breaches
     )
@@ -130,10 +130,10 @@ def policy_detail(policy: Policy) -> str:
     return f"{policy.file}: {rules}" + (f"; defaults for {flags}" if flags else "")
 
 
-def _whom(breach: Breach) -> str:
-    if not breach.count:
+def _whom(breach: Diagnostic) -> str:
+    if breach.example is None:
         return ""
-    example = sanitize(breach.example or "")
+    example = sanitize(breach.example)
     many = f"{plural(breach.count, 'job')}, e.g. " if breach.count > 1 else ""
     return f" ({many}{example})"
 

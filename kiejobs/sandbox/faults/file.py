@@ -25,7 +25,7 @@ from kiejobs.sandbox.faults.script import FaultRule, Faults
 from kiejobs.sandbox.faults.words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from kiejobs.core.document.nodes import Document, Json, Source
 
@@ -38,8 +38,8 @@ _KIND = Wanted(f"one of {', '.join(KINDS)}", lambda value: value in KINDS)
 class InvalidFaults(InvalidJobFile):
     """The fault file has problems; all of them are carried along, and told in the message."""
 
-    def __init__(self, problems: Problems, lines: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(problems, lines)
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(problems)
         told = (f"{d.place}: {d.message}" if d.place else d.message for d in problems)
         self.message = "\n".join(told)
         self.args = (self.message,)
@@ -53,8 +53,7 @@ def read_faults(source: Source) -> Faults:
     if document is not None:
         problems.extend([_diagnostic(slip, document) for slip in _slips(document.root)])
     if document is None or problems.fatal:
-        lines = source.data.decode("utf-8", "replace").splitlines()
-        raise InvalidFaults(problems, {source.name: lines})
+        raise InvalidFaults(Problems(problems, {source.name: source.lines}))
     return _built(document.root)
 
 
@@ -63,7 +62,7 @@ def make_faults(value: Json) -> Faults:
     problems = Problems()
     problems.extend([_diagnostic(slip, None) for slip in _slips(value)])
     if problems.fatal:
-        raise InvalidFaults(problems, {})
+        raise InvalidFaults(problems)
     return _built(value)
 
 

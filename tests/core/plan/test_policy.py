@@ -15,8 +15,7 @@ from kiejobs.core.diagnostics import Place, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.job import Job
-from kiejobs.core.plan.policy import NO_POLICY, Policy, read_policy
-from kiejobs.core.plan.policy_rules import PolicyCheck
+from kiejobs.core.plan.policy import NO_POLICY, Policy, PolicyCheck, read_policy
 from tests.docs.reference.cli import commands
 from tests.docs.regenerate import SCHEMAS
 
@@ -56,10 +55,9 @@ defaults:
 def read(text: str) -> tuple[Policy | None, list[str]]:
     """The policy, and its problems as `line:column code`."""
     document, found = read_document(Source("kiejobs.yaml", text.encode()))
-    problems = Problems()
-    problems.extend(found)
     assert document is not None
-    policy = read_policy(document, SCHEMA, problems)
+    policy, refused = read_policy(document, SCHEMA)
+    problems = Problems([*found, *refused])
     return policy, [f"{p.place.line}:{p.place.column} {p.code}" for p in problems if p.place]
 
 
@@ -226,7 +224,7 @@ def broken(text: str, *jobs: Job, in_file: int = 1, held: str = "0") -> list[str
     audit = PolicyCheck(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
     for one in jobs:
         audit.add(one)
-    return [f"{b.rule} {b.count}" for b in audit.breaches()]
+    return [f"{b.code} {b.count if b.example else 0}" for b in audit.breaches()]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.project.price_files import Prices, prices_in_force, read_price_file
 from kiejobs.app.known_models import KnownModels
-from kiejobs.core.diagnostics import Problems, UsageProblem
+from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.prices.table import PriceLine, PriceTable
 from tests.support.expanding import line as told
 
@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read(text: str | bytes, name: str = "prices.yaml") -> Prices:
     Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_price_file(name, KnownModels(Problems()).catalogue())
+    return read_price_file(name, KnownModels().catalogue())
 
 
 def table(text: str) -> PriceTable:
@@ -214,13 +214,13 @@ def test_many_models_with_many_lines_are_refused() -> None:
 def test_a_file_that_is_too_large_is_not_read(here: Path) -> None:
     (here / "prices.yaml").write_bytes(b"#" * (2**18 + 1))
     with pytest.raises(UsageProblem, match="larger"):
-        prices_in_force(KnownModels(Problems()).catalogue())
+        prices_in_force(KnownModels().catalogue())
 
 
 def test_a_link_that_leads_out_is_not_followed(here: Path) -> None:
     (here / "prices.yaml").symlink_to("/proc/self/environ")
     with pytest.raises(UsageProblem, match="leads out"):
-        prices_in_force(KnownModels(Problems()).catalogue())
+        prices_in_force(KnownModels().catalogue())
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))

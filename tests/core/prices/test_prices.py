@@ -12,11 +12,9 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import schema_folder
 from kiejobs.app.known_models import KnownModels
-from kiejobs.core.diagnostics import Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.prices.checks import check_prices
-from kiejobs.core.prices.file import read_prices
+from kiejobs.core.prices.file import check_prices, read_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from tests.support.expanding import line as told
 
@@ -98,9 +96,9 @@ def test_the_bundled_table_is_in_order() -> None:
     document, found = read_document(Source("prices.yaml", data), exact=True)
     assert (found, document is None) == ([], False)
     assert document is not None
-    problems = Problems()
-    assert read_prices(document, schema, problems, own=False) == bundled_prices()
-    known = KnownModels(Problems()).catalogue()
+    prices, problems = read_prices(document, schema, own=False)
+    assert prices == bundled_prices()
+    known = KnownModels().catalogue()
     wrong = check_prices(document, known.models, known.spec)
     assert [told(problem) for problem in [*problems, *wrong] if problem.severity == "error"] == []
 

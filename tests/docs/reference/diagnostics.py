@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import kiejobs
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.system import read_source
+from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.known_models import KnownModels
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.load import load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics.codes import MEANINGS
@@ -22,7 +23,7 @@ from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.sandbox.faults.file import read_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "diagnostics"
 
@@ -58,8 +59,8 @@ def used_codes() -> set[str]:
     return found
 
 
-def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
-    """What kiejobs says to the example of a code, and the lines it stands in."""
+def problems_of(name: str) -> Problems:
+    """What kiejobs says to the example of a code."""
     source = read_source(str(EXAMPLES / f"{name}.yaml"))
     try:
         if name == "fault":
@@ -67,14 +68,12 @@ def problems_of(name: str) -> tuple[Problems, Mapping[str, Sequence[str]]]:
         elif name == "policy-structure":
             policy_in_force(source.name)
         elif name.startswith("price-"):
-            prices = read_price_file(source.name, KnownModels(Problems()).catalogue())
-            return prices.problems, prices.lines
+            return read_price_file(source.name, KnownModels().catalogue()).problems
         else:
-            loaded = load(JobFileOptions(file=source.name))
-            return loaded.problems, loaded.lines
+            return load(JobFileOptions(file=source.name)).problems
     except InvalidJobFile as invalid:
-        return invalid.problems, invalid.lines
-    return Problems(), {}
+        return invalid.problems
+    return Problems()
 
 
 def _chapter(name: str) -> Iterator[str]:
@@ -83,15 +82,17 @@ def _chapter(name: str) -> Iterator[str]:
         yield f"No example: {WITHOUT_EXAMPLE[name]}.\n"
         return
     text = (EXAMPLES / f"{name}.yaml").read_bytes().decode("utf-8", "replace")
-    problems, lines = problems_of(name)
-    told = diagnostics_text(problems, lines).replace(f"{EXAMPLES}/{name}.yaml", "tea.yaml")
+    problems = problems_of(name)
+    told = diagnostics_text(problems, problems.lines).replace(f"{EXAMPLES}/{name}.yaml", "tea.yaml")
     told = told.replace(f"{EXAMPLES}/", "")
     yield f"```yaml\n{text}```\n\n```text\n{told}\n```\n"
 
 
 def _codes_in(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
+        if isinstance(node, ast.keyword) and node.arg == "code":
+            yield from _literals(node.value)
+        elif isinstance(node, ast.Call) and node.args:
             if _name(node.func) in _MAKERS:
                 yield from _literals(node.args[0])
             elif _is_lookup(node.func):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.load import JobFileOptions
+from kiejobs.app.job_file import JobFileOptions
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.faults.actions import ACTIONS
 from kiejobs.sandbox.faults.file import InvalidFaults, read_faults

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.load import JobFileOptions
+from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.output import Screen
 from kiejobs.commands.render import render
 from kiejobs.commands.validate import validate

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.app.load import JobFileOptions, load
+from kiejobs.app.job_file import JobFileOptions
+from kiejobs.app.load import load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from tests.proofs.fuzz_bytes import mutated
@@ -73,7 +74,7 @@ def check(data: bytes, room: Path) -> None:
     except InvalidJobFile as invalid:
         if any(problem.place is None for problem in invalid.problems):
             raise Broken("a problem without a place") from invalid
-        no_canary(diagnostics_text(invalid.problems, invalid.lines))
+        no_canary(diagnostics_text(invalid.problems, invalid.problems.lines))
         return
     except UsageProblem:
         return
