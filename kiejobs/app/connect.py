@@ -17,7 +17,7 @@ from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, api_key, webhook_key
-from kiejobs.app.workspace import REHEARSAL, SANDBOX_BASE
+from kiejobs.app.project import REHEARSAL, SANDBOX_BASE
 from kiejobs.core.diagnostics import SpendingStopped
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
 
 
 @dataclass(frozen=True, slots=True)

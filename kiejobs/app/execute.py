@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads

@@ -15,7 +15,7 @@ from kiejobs.reports.terminal import moment, sanitize
 if TYPE_CHECKING:
     from kiejobs.app.execute import Execution
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.plan.plan import Change
 

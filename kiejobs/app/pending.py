@@ -16,7 +16,7 @@ from kiejobs.core.plan.plan import Action, Change
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, FieldChange, Plan

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
 

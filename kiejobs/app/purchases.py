@@ -18,7 +18,7 @@ from kiejobs.core.plan.plan import Action
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
 

@@ -17,7 +17,7 @@ from kiejobs.reports.run.view import RunView
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt, Ledger

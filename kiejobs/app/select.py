@@ -20,7 +20,7 @@ from kiejobs.core.plan.selection import OF_LEDGER, Selectable, read_selection
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.selection import Selection

@@ -15,7 +15,7 @@ from kiejobs import __version__
 
 if TYPE_CHECKING:
     from kiejobs.app.job_file import JobFileOptions
-    from kiejobs.app.workspace import Locations
+    from kiejobs.app.project import Locations
 
 FILE = click.argument("file", metavar="JOBFILE")
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", required=False)
@@ -50,7 +50,7 @@ def wanted(file: str, choice: dict[str, Any]) -> JobFileOptions:
 
 def where(rest: dict[str, Any]) -> Locations:
     """Which folders and which API."""
-    from kiejobs.app.workspace import Locations
+    from kiejobs.app.project import Locations
 
     names = (
         "runs",

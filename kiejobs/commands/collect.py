@@ -16,14 +16,14 @@ from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import doubts, lines_to_follow
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.select import chosen
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.runner import Settings
 
 

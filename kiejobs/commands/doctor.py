@@ -23,7 +23,7 @@ from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened
 from kiejobs.app.known_models import KnownModels
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.age import aged_prices
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
 
 _PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
 _CLOCK_SLACK = 300  # seconds

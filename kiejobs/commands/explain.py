@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.job_file import campaign_of
 from kiejobs.app.load import load
 from kiejobs.app.plan import diff_of, make_plan, prices_of
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.prices.age import AgedPrice

@@ -16,14 +16,14 @@ from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import conclude
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.records import refresh_manifests
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
     from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations
+    from kiejobs.app.project import Locations
     from kiejobs.runner import Settings
 
 

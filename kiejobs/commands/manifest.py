@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.ledger.journal import JOURNAL, read_journal
 from kiejobs.adapters.ledger.run_lock import live_run
 from kiejobs.app.records import RunDocuments, find_run, manifest_path, rebuild_manifests
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import write_atomically
 from kiejobs.app.records import RunDocuments, find_run
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.export.csv import export_csv
 from kiejobs.reports.export.in_toto import export_in_toto
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
 
 _NAMES = {"csv": "provenance.csv", "ro-crate": METADATA, "in-toto": "provenance.intoto.jsonl"}
 """What the file is called where only a folder is named."""

@@ -17,7 +17,7 @@ from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.app.plan import budget_left, diff_of, make_plan, require_selected
 from kiejobs.app.plan_output import FORMS, PlanFormats, told_at_once
 from kiejobs.app.policy_check import PolicyGate
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations
+    from kiejobs.app.project import Locations
 
 
 def plan(  # noqa: PLR0913 - the verb's flags

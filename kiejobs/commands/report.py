@@ -12,7 +12,7 @@ from kiejobs.app.output_files import files_by_ending, write
 from kiejobs.app.records import find_run
 from kiejobs.app.run_view import Ending, view_of
 from kiejobs.app.select import narrowed
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations
+    from kiejobs.app.project import Locations
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.reports.run.view import RunView
 

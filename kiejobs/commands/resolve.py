@@ -15,7 +15,7 @@ from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.app.connect import opened, require_key
 from kiejobs.app.execute import new_journal
 from kiejobs.app.records import refresh_manifests
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
@@ -28,7 +28,7 @@ from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 

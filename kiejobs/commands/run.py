@@ -34,7 +34,7 @@ from kiejobs.app.policy_check import require_allowed
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
 from kiejobs.app.records import refresh_manifests
 from kiejobs.app.upstream_check import require_fresh
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
     from kiejobs.runner import FailureLimit, Settings

@@ -13,7 +13,7 @@ from kiejobs.adapters.ledger.run_lock import live_run
 from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import of_campaign
 from kiejobs.app.select import chosen
-from kiejobs.app.workspace import open_workspace
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Locations, Workspace
+    from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Attempt
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journal
 from kiejobs.app.pending import lines_to_follow
-from kiejobs.app.workspace import Locations, open_workspace
+from kiejobs.app.project import Locations, open_workspace
 from kiejobs.cli.options import FAILURES
 from tests.contracts.fakes import FakeClock
 from tests.support.bench import MODEL, Bench, ended, judged

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.app.workspace import Workspace
+from kiejobs.app.project import Workspace
 from kiejobs.runner import Settings
 from tests.proofs.machine_life import MortalClock
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kiejobs.adapters.git.repository import Repository, Upstream
     from kiejobs.app.output import Screen
-    from kiejobs.app.workspace import Workspace
+    from kiejobs.app.project import Workspace
 
 _HINT = "`git pull`, then run again; --allow-behind buys without knowing what was bought there"
 
