@@ -1,7 +1,7 @@
 """The protocols between the runner and the world.
 
-In: nothing. Out: what the runner asks of an API, an upload host, a journal, an artifact store and a clock;
-and by the same name the values that they answer with (`core/outcomes.py`). Touches nothing.
+In: nothing. Out: what commands ask of the ledger's home, and the runner of an API, an upload host, a
+journal, an artifact store and a clock. Touches nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
+    from types import TracebackType
+    from typing import Self
 
+    from kiejobs.core.diagnostics import JournalProblem
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
-    from kiejobs.core.ledger.events import Event
+    from kiejobs.core.ledger.events import Event, RunStarted
+    from kiejobs.core.ledger.history import History
     from kiejobs.core.ledger.outcomes import (
         Claim,
         CollectOutcome,
@@ -72,6 +76,85 @@ class Journal(Protocol):
 
     def append(self, *events: Event) -> str:
         """Write, sync, and tell the time given; JournalProblem if that failed."""
+
+
+class RunJournal(Journal, Protocol):
+    """A run's journal in its home. It is there from its first event on, not before."""
+
+    @property
+    def header(self) -> RunStarted: ...
+
+    @property
+    def is_born(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class LedgerClaim(Protocol):
+    """Nobody else buys what this ledger stands for. A context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def release(self) -> None:
+        """Before the end of the context: the last reservation has its answer."""
+
+
+class LedgerStore(Protocol):
+    """The home of the ledger: the journals of all runs, and their manifests, which are made from them.
+
+    All methods but those of a claim raise JournalProblem where the home can't be read or written.
+    """
+
+    @property
+    def name(self) -> str:
+        """As people know it: the folder `runs`, say."""
+
+    def read(self) -> History:
+        """All journals as they are now. What has not changed since the last time isn't read again."""
+
+    def check(self) -> tuple[History, Sequence[tuple[str, JournalProblem]]]:
+        """Each journal on its own, so that one that is damaged hides no other: those, by place."""
+
+    def claim(self, run_id: str, since: str) -> LedgerClaim:
+        """Entering it raises JournalProblem that names the holder, where somebody else has it."""
+
+    def require_current(self) -> Sequence[str]:
+        """Raises StalePlan where others have published journals that are not here.
+
+        Answers with what could not be found out, in words: who is offline may still buy.
+        """
+
+    def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
+        """A run's journal, to be written. What it writes is known to `read`."""
+
+    def publish(self, run_id: str | None = None, *, every: bool = False) -> Sequence[str]:
+        """Write the manifests that differ from their journals; the places of those that were written.
+
+        Looked at are those of this run, of runs that could not write theirs, and of earlier runs with
+        the same purchases; with `every` all of them.
+        """
+
+    def manifest(self, run_id: str) -> bytes | None:
+        """As it was published last."""
+
+    def place(self, run_id: str) -> str:
+        """Where a run's journal is, for people."""
+
+    def manifest_place(self, run_id: str) -> str:
+        """Where its manifest is, or would be."""
+
+    def document(self, run_id: str) -> str | None:
+        """What shows a run: its manifest, else its journal; None where it has left nothing."""
+
+    def unwritable(self) -> str | None:
+        """Why nothing can be written here, in words; None where it can."""
 
 
 class Artifacts(Protocol):

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.ledger.journal import utc_text
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
+from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
 from kiejobs.core.plan.plan import digest_of, row_of
 from kiejobs.reports.plan.notes import drift_text

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.http.address_guard import AddressRule
@@ -17,11 +16,12 @@ from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, api_key, webhook_key
-from kiejobs.app.project import REHEARSAL, SANDBOX_BASE
+from kiejobs.app.project import SANDBOX_BASE
 from kiejobs.core.diagnostics import SpendingStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx
 
@@ -92,9 +92,8 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
     from kiejobs.adapters.http.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
     from kiejobs.adapters.sandbox import make_sandbox  # noqa: PLC0415 - as above
 
-    store = space.runs.parent if space.runs.parent != Path() else REHEARSAL
     app = make_sandbox(
-        store / "sandbox",
+        space.sandbox_folder,
         space.speed,
         space.faults,
         base_url=SANDBOX_BASE,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.ledger.journal import FileJournal
+from kiejobs.adapters.system import new_run_id
 from kiejobs.app.connect import opened
 from kiejobs.app.known_models import media_type_of
 from kiejobs.app.plan import does_something
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
-    from kiejobs.ports import Callbacks
+    from kiejobs.ports import Callbacks, RunJournal
     from kiejobs.reports.progress import RunProgress
     from kiejobs.runner import Budget, RunEnd, Settings
 
@@ -52,8 +52,7 @@ class Execution:
     `folder` is the job file's, whose local files may be uploaded; `uploads` are those on record.
     """
 
-    journal: FileJournal
-    header: e.RunStarted
+    journal: RunJournal
     changes: Sequence[Change]
     settings: Settings
     spending: Budget
@@ -64,15 +63,14 @@ class Execution:
 
 def new_journal(
     space: Workspace,
-    run_id: str,
     command: str,
     *,
     campaign: str | None = None,
     source: Mapping[str, Json] | None = None,
-) -> tuple[FileJournal, e.RunStarted]:
+) -> RunJournal:
     """A journal that will be born with its first event."""
     header = e.RunStarted(
-        run_id=run_id,
+        run_id=new_run_id(space.clock().now()),
         command=command,
         campaign=campaign,
         origin=space.origin,
@@ -80,7 +78,7 @@ def new_journal(
         created_with=f"kiejobs {__version__}",
         fingerprint_version=FINGERPRINT_VERSION,
     )
-    return FileJournal(space.runs, header, space.clock()), header
+    return space.store.journal(header, space.clock())
 
 
 def carry_out(
@@ -170,8 +168,5 @@ class LedgerReader:
                     age = self._clock.monotonic() - self._read_at
                     await self._clock.sleep(max(_BETWEEN_READINGS - age, 0))
                 self._read_at = self._clock.monotonic()
-                self._ledger = await anyio.to_thread.run_sync(self._read)
+                self._ledger = await anyio.to_thread.run_sync(self._space.ledger)
             return self._ledger
-
-    def _read(self) -> Ledger:
-        return self._space.ledger(self._space.journals())

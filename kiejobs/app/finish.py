@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import read_journal
-from kiejobs.app.records import refresh_manifests
 from kiejobs.app.run_view import Ending, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.ledger import events as e
@@ -44,7 +42,7 @@ def conclude(
     if errand.journal.is_born:
         _finish(errand, code, screen)
     errand.journal.close()
-    refresh_manifests(space, errand.journal.run_id)
+    space.store.publish(errand.journal.run_id)
     told = None if stopped is None else (str(stopped), errand.spending.why or "")
     view = view_of(space, record, ledger, document, Ending(int(code), told, end.notes))
     if any(attempt.conflicts for attempt in view.attempts):
@@ -70,12 +68,10 @@ def _outcome(
     errand: Execution, end: RunEnd, space: Workspace
 ) -> tuple[ExitCode, dict[str, Json], JournalRecord, Ledger]:
     """The exit code and the run's manifest, from what the journals say now, which comes along."""
-    journals = space.journals()
-    ledger = space.ledger(journals)
-    if errand.journal.is_born:
-        record = read_journal(errand.journal.path)
-    else:
-        record = JournalRecord(errand.header.run_id, [Timed("", errand.header)])
+    history = space.store.read()
+    ledger = history.ledger(space.origin)
+    header = errand.journal.header
+    record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
     document = manifest(record, ledger, also=followed)
     jobs = document["jobs"].values()

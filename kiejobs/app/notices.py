@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.history import History
     from kiejobs.core.plan.plan import Change
 
 _RECENT = timedelta(hours=1)
 
 
-def tell_unfinished(journals: list[JournalRecord], space: Workspace, screen: Screen) -> None:
+def tell_unfinished(history: History, space: Workspace, screen: Screen) -> None:
     """The lock is ours, so nobody else buys from this folder; but this may be a copy of another.
 
     What a run on the other copy buys from now on can't be known here: only git brings it together.
     """
     now = space.clock().now()
-    for record in journals:
+    for record in history.records:
         if _may_be_elsewhere(record, space.origin, now):
             screen.say(
                 f"note: run {sanitize(record.run_id)} was last heard of at {moment(record.events[-1].at)} "
@@ -50,12 +51,13 @@ def _may_be_elsewhere(record: JournalRecord, origin: str, now: datetime) -> bool
 def tell_others(errand: Execution, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     ours = {line.attempt.attempt_id for line in errand.changes if line.attempt and _follows(line)}
+    header = errand.journal.header
     others = [
         attempt
-        for attempt in space.ledger(space.journals()).attempts()
+        for attempt in space.ledger().attempts()
         if attempt.is_open
-        and attempt.address.startswith(f"{errand.header.campaign}/")
-        and attempt.run_id != errand.header.run_id
+        and attempt.address.startswith(f"{header.campaign}/")
+        and attempt.run_id != header.run_id
         and attempt.attempt_id not in ours
     ]
     if others:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import write_atomically
+from kiejobs.adapters.storage.durable import write_atomically
 from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Where a command works: folders, API, whether it is a rehearsal.
 
-In: the flags that say so. Out: a `Workspace`, which opens what verbs have in common. Touches: the
-environment through the system adapter, journals by reading.
+In: the flags that say so. Out: a `Workspace`, which has what verbs have in common. Touches: the
+environment through the system adapter; the ledger and the output folder through their adapters. Only
+here is the ledger's home chosen: everybody else has it from the workspace.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import read_journals
-from kiejobs.adapters.ledger.run_lock import live_run
+from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of, upload_base
-from kiejobs.core.ledger.fold import fold
+from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.policy import NO_POLICY, Policy
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
 
 SANDBOX_BASE = "http://sandbox.invalid"
 REHEARSAL = Path("rehearsal")
@@ -42,10 +42,12 @@ class Locations:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A runs folder, an output folder, and the API whose purchases count here."""
+    """The ledger's home, an output folder, and the API whose purchases count here."""
 
-    runs: Path
+    store: LedgerStore
     outputs: Path
+    sandbox_folder: Path
+    """Where a rehearsal's API keeps its memory: next to the journals."""
     base: str
     upload_base: str
     origin: str
@@ -65,18 +67,13 @@ class Workspace:
     def clock(self) -> SystemClock:
         return FastClock(self.speed) if self.sandbox else SystemClock()
 
-    def journals(self, *, alone: bool = False) -> list[JournalRecord]:
-        """All journals; with `alone` (the lock is ours) no other run can be at work."""
-        return read_journals(self.runs, None if alone else live_run(self.runs))
+    def ledger(self) -> Ledger:
+        """The ledger of those journals that spoke to this API, as they are now."""
+        return self.store.read().ledger(self.origin)
 
-    def ledger(self, journals: list[JournalRecord]) -> Ledger:
-        """The ledger of those journals that spoke to this API."""
-        return fold(journals, self.origin)
-
-    def elsewhere(self, journals: list[JournalRecord]) -> Ledger:
-        """The ledger of the other journals: other APIs, the same folders."""
-        others = (j for j in journals if j.header is not None and j.header.origin != self.origin)
-        return fold(others)
+    def claim(self, journal: RunJournal) -> LedgerClaim:
+        """Nobody else buys while this run may."""
+        return self.store.claim(journal.run_id, utc_text(self.clock().now()))
 
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
@@ -87,9 +84,11 @@ class Workspace:
 def open_workspace(where: Locations) -> Workspace:
     """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
     base = SANDBOX_BASE if where.sandbox else api_base(where.base_url)
+    runs = _folder("runs", where.runs, where.policy.runs, where)
     return Workspace(
-        runs=_folder("runs", where.runs, where.policy.runs, where),
+        store=FolderStore(runs),
         outputs=_folder("outputs", where.outputs, where.policy.outputs, where),
+        sandbox_folder=(runs.parent if runs.parent != Path() else REHEARSAL) / "sandbox",
         base=base,
         upload_base=base if where.sandbox else upload_base(base),
         origin=origin_of(base),

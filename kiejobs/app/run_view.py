@@ -1,7 +1,7 @@
 """A run as its report is to show it, for `run`, `collect` and `report`.
 
-In: a workspace, a run's manifest, the ledger, how the run ended. Out: a `RunView`. Touches: disk, by
-looking whether the run's document is there.
+In: a workspace, a run's manifest, the ledger, how the run ended. Out: a `RunView`. Touches: the ledger's
+home, by looking whether the run's document is there.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL
-from kiejobs.app.records import manifest_path
 from kiejobs.core.ledger import events as e
 from kiejobs.reports.run.view import RunView
 
@@ -66,13 +64,5 @@ def view_of(
         flag=space.flag,
         rehearsal=space.sandbox,
         outputs=space.outputs.as_posix(),
-        record=_record(space, run_id),
+        record=space.store.document(run_id),
     )
-
-
-def _record(space: Workspace, run_id: str) -> str | None:
-    """The manifest; the journal, where a run was killed before it could write one."""
-    manifest = manifest_path(space, run_id)
-    there = (path for path in (manifest, manifest.with_name(JOURNAL)) if path.exists())
-    found = next(there, None)
-    return None if found is None else found.as_posix()

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import new_run_id
 from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import NOTHING_DONE, conclude
 from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import doubts, lines_to_follow
-from kiejobs.app.records import refresh_manifests
-from kiejobs.app.select import chosen
 from kiejobs.app.project import open_workspace
+from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
@@ -32,17 +30,16 @@ def collect(
 ) -> ExitCode:
     space = open_workspace(where)
     campaign = campaign_of(wanted.file) if wanted.file else None
-    ledger = space.ledger(space.journals())
-    refresh_manifests(space)
+    space.store.publish()
+    ledger = space.ledger()
     takes = chosen(wanted.select, wanted.file, space, ledger)
     lines = lines_to_follow(space, ledger, campaign, takes)
-    run_id = new_run_id(space.clock().now())
-    journal, header = new_journal(space, run_id, "collect", campaign=campaign)
+    journal = new_journal(space, "collect", campaign=campaign)
     if not lines:
-        errand = Execution(journal, header, doubts(ledger, campaign), settings, Budget())
+        errand = Execution(journal, doubts(ledger, campaign), settings, Budget())
         return _nothing_to_do(errand, space, form, screen)
     key = require_key(space)
-    errand = Execution(journal, header, lines, settings, Budget())
+    errand = Execution(journal, lines, settings, Budget())
     end = carry_out(errand, space, key, screen, lambda: None)
     return conclude(errand, end, space, screen, form)
 

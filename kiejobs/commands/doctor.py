@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.ledger.journal import sync_folder
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.storage.durable import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened
 from kiejobs.app.known_models import KnownModels
@@ -34,7 +33,6 @@ from kiejobs.reports.run.checks import Check, doctor_document, doctor_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
@@ -166,31 +164,22 @@ def _clock(date: str) -> Check:
 
 
 def _folders(space: Workspace) -> Iterator[Check]:
-    for name, folder in (("runs", space.runs), ("outputs", space.outputs)):
-        place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-        problem = _unwritable(place)
+    homes = (
+        ("runs", space.store.name, space.store.unwritable()),
+        ("outputs", space.outputs, unwritable(space.outputs)),
+    )
+    for name, folder, problem in homes:
         detail = f"{folder} can be written" if problem is None else f"{folder}: {problem}"
         yield Check(name, problem is None, detail, "fix the permissions or name another folder")
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(nearest(space.outputs)).free
     room = f"{free / 2**30:.1f} GB free for outputs"
     yield Check("disk", free > _LITTLE_ROOM, room, "a video takes 2 to 50 MB")
 
 
-def _unwritable(folder: Path) -> str | None:
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".kiejobs-") as probe:
-            probe.write(b"x")
-            probe.flush()
-        sync_folder(folder)
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
-
-
 def _journals(space: Workspace) -> Iterator[Check]:
     try:
-        count = len(space.journals())
+        count = len(space.store.read().records)
     except JournalProblem as problem:
         yield Check("journals", ok=False, detail=problem.message, hint=problem.hint)
         return
-    yield Check("journals", ok=True, detail=f"{count} in {space.runs}, unbroken")
+    yield Check("journals", ok=True, detail=f"{count} in {space.store.name}, unbroken")

@@ -35,7 +35,7 @@ def explain(
     words: Sequence[str], wanted: JobFileOptions, where: Locations, form: str, screen: Screen
 ) -> ExitCode:
     space = open_workspace(where)
-    ledger = space.ledger(space.journals())
+    ledger = space.ledger()
     address, file = _address_and_file(words, ledger)
     loaded = load(replace(wanted, file=file, select=()))
     change = _line_of(address, loaded, wanted, space, ledger)

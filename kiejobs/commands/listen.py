@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import new_run_id
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, carry_out, new_journal
 from kiejobs.app.finish import conclude
 from kiejobs.app.pending import lines_to_follow
-from kiejobs.app.records import refresh_manifests
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
@@ -33,13 +31,12 @@ def listen(
     """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
     space = open_workspace(where)
     key = require_key(space)
-    refresh_manifests(space)
-    lines = lines_to_follow(space, space.ledger(space.journals()), None)
-    run_id = new_run_id(space.clock().now())
-    journal, header = new_journal(space, run_id, "listen")
+    space.store.publish()
+    lines = lines_to_follow(space, space.ledger(), None)
+    journal = new_journal(space, "listen")
     with listening(ear, ear.public_url, space, screen) as line:
         settings = replace(settings, stay=True, callback_url=line.url)
-        errand = Execution(journal, header, lines, settings, Budget(), line.callbacks)
+        errand = Execution(journal, lines, settings, Budget(), line.callbacks)
         end = carry_out(errand, space, key, screen, lambda: None)
     if form == "text" and not errand.journal.is_born:
         screen.say("Nothing came in.")

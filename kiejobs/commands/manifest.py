@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL, read_journal
-from kiejobs.adapters.ledger.run_lock import live_run
-from kiejobs.app.records import RunDocuments, find_run, manifest_path, rebuild_manifests
 from kiejobs.app.project import open_workspace
+from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
-from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import json_text
@@ -22,11 +19,10 @@ from kiejobs.reports.terminal import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from decimal import Decimal
-    from pathlib import Path
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.history import History
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
 
@@ -40,17 +36,16 @@ _NOT_COMPARED = (
 def show(name: str | None, where: Locations, screen: Screen) -> ExitCode:
     """The manifest as the journals have it now, whatever lies on disk."""
     space = open_workspace(where)
-    journals = space.journals()
-    record = find_run(space, journals, name)
-    screen.show(RunDocuments(journals).expected(record).decode())
+    history = space.store.read()
+    screen.show(history.manifest(find_run(space, history, name)).decode())
     return ExitCode.DONE
 
 
 def rebuild(where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
-    changed = rebuild_manifests(space)
-    for path in changed:
-        screen.show(f"rebuilt {path}")
+    changed = space.store.publish(every=True)
+    for place in changed:
+        screen.show(f"rebuilt {place}")
     if not changed:
         screen.show("Every manifest is as its journals say.")
     return ExitCode.DONE
@@ -64,13 +59,14 @@ def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> Exit
     """
     space = open_workspace(where)
     look = _decoder(space) if decode else None
-    journals, damaged = _journals(space)
-    found = list(damaged)
+    history, damaged = space.store.check()
+    found = [_damage(place, problem) for place, problem in damaged]
+    journals = history.records
     files = 0
     if not damaged:
-        found += _stale_manifests(space, journals)
-        found += _bought_twice(space, journals)
-        for finding in _files(space, journals, look):
+        found += _stale_manifests(space, history)
+        found += _bought_twice(space, history)
+        for finding in _files(space, history, look):
             files += 1
             found += [finding] if finding is not None else []
     if form == "json":
@@ -85,53 +81,36 @@ def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> Exit
     return ExitCode.SOME_FAILED if found else ExitCode.DONE
 
 
-def _journals(space: Workspace) -> tuple[list[JournalRecord], list[Damage]]:
-    """Every journal on its own, so that one that is damaged does not hide another."""
-    records, found = [], []
-    live = live_run(space.runs)
-    for path in sorted(space.runs.glob(f"*/{JOURNAL}")):
-        try:
-            records.append(read_journal(path, live=path.parent.name == live))
-        except JournalProblem as problem:
-            found.append(_damage(path, problem))
-    return records, found
-
-
-def _damage(path: Path, problem: JournalProblem) -> Damage:
+def _damage(place: str, problem: JournalProblem) -> Damage:
     """The problem's own place, `FILE:LINE: what`, taken apart."""
-    line, colon, what = problem.message.removeprefix(f"{path}:").partition(": ")
+    line, colon, what = problem.message.removeprefix(f"{place}:").partition(": ")
     known = bool(colon) and line.isdecimal()
-    return Damage(str(path), int(line) if known else None, what if known else problem.message)
+    return Damage(place, int(line) if known else None, what if known else problem.message)
 
 
-def _stale_manifests(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
-    records = RunDocuments(journals)
-    for record in journals:
-        path = manifest_path(space, record.run_id)
+def _stale_manifests(space: Workspace, history: History) -> Iterator[Damage]:
+    for record in history.records:
         if record.header is None or record.live:
             continue  # a run writes its manifest at its end
-        if not path.exists():
-            yield Damage(str(path), None, "missing; `kiejobs manifest rebuild` writes it")
-        elif path.read_bytes() != records.expected(record):
-            yield Damage(str(path), None, "differs from its journals; `kiejobs manifest rebuild`")
+        place, data = space.store.manifest_place(record.run_id), space.store.manifest(record.run_id)
+        if data is None:
+            yield Damage(place, None, "missing; `kiejobs manifest rebuild` writes it")
+        elif data != history.manifest(record):
+            yield Damage(place, None, "differs from its journals; `kiejobs manifest rebuild`")
 
 
-def _bought_twice(space: Workspace, journals: list[JournalRecord]) -> Iterator[Damage]:
+def _bought_twice(space: Workspace, history: History) -> Iterator[Damage]:
     """What two folders bought that were apart, two branches say, and one create with several tasks.
 
     Until a person rules which one to keep: `resolve ADDRESS --task ID`.
     """
-    for origin in sorted({journal.header.origin for journal in journals if journal.header}):
-        ledger = fold(journals, origin)
+    for origin in sorted({record.header.origin for record in history.records if record.header}):
+        ledger = history.ledger(origin)
         for attempts in ledger.bought_twice():
-            yield Damage(_place(space, attempts[0]), None, _pair(attempts, space))
+            yield Damage(space.store.place(attempts[0].run_id), None, _pair(attempts, space))
         for attempt in ledger.attempts():
             if attempt.conflicts and attempt.other_task_ids:
-                yield Damage(_place(space, attempt), None, _several(attempt, space))
-
-
-def _place(space: Workspace, attempt: Attempt) -> str:
-    return (space.runs / attempt.run_id / JOURNAL).as_posix()
+                yield Damage(space.store.place(attempt.run_id), None, _several(attempt, space))
 
 
 def _pair(attempts: Sequence[Attempt], space: Workspace) -> str:
@@ -161,11 +140,9 @@ def _ruling(attempt: Attempt, space: Workspace) -> str:
     return f"`{command}` says that you know"
 
 
-def _files(
-    space: Workspace, journals: list[JournalRecord], look: Look | None
-) -> Iterator[Damage | None]:
+def _files(space: Workspace, history: History, look: Look | None) -> Iterator[Damage | None]:
     """One finding or None for each collected file, all of them hashed."""
-    for attempt in fold(journals).current():
+    for attempt in history.ledger(None).current():
         if attempt.state is not State.SUCCEEDED:
             continue
         for file in attempt.files:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import write_atomically
-from kiejobs.app.records import RunDocuments, find_run
+from kiejobs.adapters.storage.durable import write_atomically
 from kiejobs.app.project import open_workspace
+from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.export.csv import export_csv
 from kiejobs.reports.export.in_toto import export_in_toto
@@ -57,20 +57,18 @@ def export(
 
 def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> Provenance:
     """The named runs' attempts, else the purchases from this API. Raises UsageProblem for none."""
-    journals = space.journals()
+    history = space.store.read()
     if runs:
-        records = RunDocuments(journals)
-        named = {
-            record.run_id: record for record in (find_run(space, journals, one) for one in runs)
-        }
-        ledgers = {run_id: records.ledger(record) for run_id, record in named.items()}
+        found = (find_run(space, history, one) for one in runs)
+        named = {record.run_id: record for record in found}
+        ledgers = {run_id: history.ledger_of(record) for run_id, record in named.items()}
         attempts = [
             a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id
         ]
         headers = {name: head for ledger in ledgers.values() for name, head in ledger.runs.items()}
         uploads = {key: told for ledger in ledgers.values() for key, told in ledger.uploads.items()}
     else:
-        ledger = space.ledger(journals)
+        ledger = history.ledger(space.origin)
         attempts, headers = list(ledger.current()), dict(ledger.runs)
         uploads = dict(ledger.uploads)
     if campaign is not None:
@@ -80,7 +78,7 @@ def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> 
             "was ever bought" if campaign is None else f"was ever bought for `{sanitize(campaign)}`"
         )
         raise UsageProblem(
-            f"nothing {what} in {space.runs}", hint="`kiejobs status` lists the runs"
+            f"nothing {what} in {space.store.name}", hint="`kiejobs status` lists the runs"
         )
     return Provenance(attempts, headers, uploads)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.pages import is_url, page_text
-from kiejobs.adapters.ledger.journal import write_atomically
 from kiejobs.adapters.project.find import find_up
+from kiejobs.adapters.storage.durable import write_atomically
 from kiejobs.adapters.system import model_names, read_schema, read_source
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source

@@ -52,7 +52,7 @@ def plan(  # noqa: PLR0913 - the verb's flags
     space = open_workspace(where)
     loaded = load(wanted)
     require_selected(loaded, wanted)
-    ledger = space.ledger(space.journals())
+    ledger = space.ledger()
     require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, wanted, space, ledger, retry)
     gate = PolicyGate(space.policy, loaded, ledger)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.app.run_view import Ending, view_of
 from kiejobs.app.select import narrowed
-from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit
@@ -41,10 +40,9 @@ def report(
 ) -> ExitCode:
     targets = files_by_ending(files, ("text", "json", "junit", "markdown"))
     space = open_workspace(where)
-    journals = space.journals()
-    record = find_run(space, journals, name)
-    origin = record.header.origin if record.header else None
-    ledger = fold(journals, origin)
+    history = space.store.read()
+    record = find_run(space, history, name)
+    ledger = history.ledger_of(record)
     view = view_of(space, record, ledger, manifest(record, ledger), _ending(record))
     if select:
         view = narrowed(view, select, space, ledger)

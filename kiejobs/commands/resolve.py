@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.ledger.journal import new_run_id, utc_text
-from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.app.connect import opened, require_key
 from kiejobs.app.execute import new_journal
-from kiejobs.app.records import refresh_manifests
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
 from kiejobs.core.document.wording import suggest
@@ -37,20 +34,18 @@ def resolve(
 ) -> ExitCode:
     """`task_id` None is the ruling `--lost`: nothing was made, so the job may be bought again."""
     space = open_workspace(where)
-    clock = space.clock()
-    run_id = new_run_id(clock.now())
-    with RunsLock(space.runs, run_id, utc_text(clock.now())):
-        ledger = space.ledger(space.journals(alone=True))
+    journal = new_journal(space, "resolve", campaign=address.partition("/")[0])
+    with space.claim(journal):
+        ledger = space.ledger()
         attempt = _disputed(address, ledger, task_id)
         if attempt.task_id is None:
             evidence = _evidence(space, ledger, attempt, task_id)
         else:
             evidence = _seen(attempt, task_id)
-        journal, _ = new_journal(space, run_id, "resolve", campaign=address.partition("/")[0])
         word = "lost" if task_id is None else "task"
         journal.append(e.Resolved(attempt.attempt_id, word, task_id, evidence))
         journal.close()
-    refresh_manifests(space, run_id)
+    space.store.publish(journal.run_id)
     ruling = Ruling(address, word, task_id, attempt.attempt_id, evidence)
     if form == "json":
         screen.show(json_text(ruling_document(ruling)))

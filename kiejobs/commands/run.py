@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import new_run_id, utc_text
-from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.app.approve import expected, open_plan, require_approved
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
@@ -31,10 +29,8 @@ from kiejobs.app.plan import (
     widest_address,
 )
 from kiejobs.app.policy_check import require_allowed
-from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
-from kiejobs.app.records import refresh_manifests
-from kiejobs.app.upstream_check import require_fresh
 from kiejobs.app.project import open_workspace
+from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
@@ -85,25 +81,20 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
         how = replace(how, retry=retry)
     loaded = load(wanted)
     require_selected(loaded, wanted)
-    clock = space.clock()
-    run_id = new_run_id(clock.now())
-    with RunsLock(space.runs, run_id, utc_text(clock.now())) as lock:
-        refresh_manifests(space)
-        journals = space.journals(alone=True)
-        tell_unfinished(journals, space, screen)
-        ledger, elsewhere = space.ledger(journals), space.elsewhere(journals)
+    journal = new_journal(space, "run", campaign=loaded.jobfile.campaign, source=loaded.source)
+    with space.claim(journal) as lock:
+        space.store.publish()
+        history = space.store.read()
+        tell_unfinished(history, space, screen)
+        ledger, elsewhere = history.ledger(space.origin), history.elsewhere(space.origin)
         require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
-        del journals  # a large part of what a large campaign holds in memory
         lines, totals, left = _planned(loaded, wanted, how, space, ledger, screen)
-        journal, header = new_journal(
-            space, run_id, "run", campaign=loaded.jobfile.campaign, source=loaded.source
-        )
         settings = replace(how.settings, lately=recent_create_ages(ledger, space))
         limit = how.most_failures
         most = limit.of(totals.actions[Action.SUBMIT]) if limit is not None else None
-        errand = Execution(journal, header, lines, settings, Budget(left, most_failures=most))
+        errand = Execution(journal, lines, settings, Budget(left, most_failures=most))
         if totals.actions[Action.SUBMIT] and not how.allow_behind:
-            require_fresh(space, screen)
+            _require_current(space, screen)
         if approval is not None:
             require_approved(approval, lines, ledger, space, screen)
         if not any(map(does_something, lines)):
@@ -127,6 +118,12 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
         code = conclude(errand, end, space, screen, how.form)
         tell_others(errand, space, screen)
         return code
+
+
+def _require_current(space: Workspace, screen: Screen) -> None:
+    """A rehearsal buys nothing that others could have bought."""
+    for unknown in () if space.sandbox else space.store.require_current():
+        screen.say(unknown)
 
 
 def _planned(

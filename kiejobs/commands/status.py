@@ -9,11 +9,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.run_lock import live_run
 from kiejobs.app.job_file import campaign_of
 from kiejobs.app.pending import of_campaign
-from kiejobs.app.select import chosen
 from kiejobs.app.project import open_workspace
+from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
@@ -58,7 +57,8 @@ def _view(
     space: Workspace, file: str | None, select: Sequence[str], expiring: float | None
 ) -> StatusView:
     campaign = campaign_of(file) if file else None
-    ledger = space.ledger(space.journals())
+    history = space.store.read()
+    ledger = history.ledger(space.origin)
     takes = chosen(select, file, space, ledger)
     everywhere = [attempt for attempt in of_campaign(ledger, campaign) if takes(attempt)]
     counting = {attempt.attempt_id for attempt in ledger.current()}
@@ -82,7 +82,7 @@ def _view(
         now=space.clock().now(),
         committed=_committed(everywhere) if select else ledger.committed(campaign),
         runs=sorted(ledger.runs),
-        live_run=live_run(space.runs),
+        live_run=history.live_run,
     )
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journal
+from kiejobs.adapters.ledger.journal import FileJournal, read_journal
+from kiejobs.adapters.system import new_run_id
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.project import Locations, open_workspace
 from kiejobs.cli.options import FAILURES
@@ -344,7 +345,7 @@ def test_what_was_made_first_is_fetched_first(tmp_path: Path) -> None:
             shutil.copytree(alone.folder / "runs", bench.folder / "runs", dirs_exist_ok=True)
         folders = (str(bench.folder / "runs"), str(bench.folder / "outputs"))
         space = open_workspace(Locations(*folders, base_url=bench.url))
-        lines = lines_to_follow(space, space.ledger(space.journals()), "judged")
+        lines = lines_to_follow(space, space.ledger(), "judged")
         assert [line.address for line in lines] == ["judged/old", "judged/middle", "judged/young"]
         assert bench.do("collect", "--once").code in {0, 8}
         assert len(judge.sent(RECORD)) >= 3

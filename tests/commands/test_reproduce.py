@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.ledger.journal import utc_text
+from kiejobs.core.ledger.records import utc_text
 from tests.support.bench import FAST, Bench
 from tests.support.clones import WHO, Clone, Origin
 

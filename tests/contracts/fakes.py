@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
@@ -19,7 +19,8 @@ import anyio.lowlevel
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.fold import JournalRecord, Timed
-from kiejobs.core.ledger.records import FileRecord
+from kiejobs.core.ledger.history import History
+from kiejobs.core.ledger.records import FileRecord, utc_text
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
@@ -72,22 +73,28 @@ class MemoryJournal:
     """A journal in a list. `fails` that many appends to come."""
 
     def __init__(self, header: RunStarted, clock: ports.Clock) -> None:
-        self._header = header
+        self.header = header
         self._clock = clock
         self._events: list[Timed] = []
         self.fails = 0
 
     @property
     def run_id(self) -> str:
-        return self._header.run_id
+        return self.header.run_id
+
+    @property
+    def is_born(self) -> bool:
+        return bool(self._events)
+
+    def close(self) -> None:
+        pass
 
     def append(self, *events: Event) -> str:
         if self.fails:
             self.fails -= 1
             raise JournalProblem("can't write: the disk is full")
-        now = self._clock.now()
-        at = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-        first = () if self._events else (self._header,)
+        at = utc_text(self._clock.now())
+        first = () if self._events else (self.header,)
         self._events += [Timed(at, event) for event in (*first, *events)]
         return at
 
@@ -96,6 +103,96 @@ class MemoryJournal:
 
     def types(self) -> list[str]:
         return [timed.event.type for timed in self._events]
+
+
+class MemoryHome:
+    """What outlives a process: journals, manifests, who holds the claim, what others have pushed."""
+
+    def __init__(self) -> None:
+        self.journals: dict[str, MemoryJournal] = {}
+        self.manifests: dict[str, bytes] = {}
+        self.holder: str | None = None
+
+
+class MemoryStore:
+    """The port `LedgerStore` as one process has it, in a home that several may share."""
+
+    name = "memory"
+
+    def __init__(self, home: MemoryHome) -> None:
+        self._home = home
+        self._history = History(())
+
+    def read(self) -> History:
+        live = self._home.holder
+        born = (one.record() for one in self._home.journals.values() if one.is_born)
+        marked = [replace(one, live=one.run_id == live) for one in born]
+        records = sorted(marked, key=lambda one: one.run_id)
+        self._history = self._history.updated(records, live)
+        return self._history
+
+    def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        return self.read(), []
+
+    def claim(self, run_id: str, since: str) -> MemoryClaim:
+        del since
+        return MemoryClaim(self._home, run_id)
+
+    def require_current(self) -> list[str]:
+        return []
+
+    def journal(self, header: RunStarted, clock: ports.Clock) -> MemoryJournal:
+        made = MemoryJournal(header, clock)
+        self._home.journals[header.run_id] = made
+        return made
+
+    def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
+        history = self.read()
+        due = history.with_stale_manifests(
+            lambda one: every or run_id == one.run_id or one.run_id not in self._home.manifests
+        )
+        made = {one.run_id: history.manifest(one) for one in due}
+        changed = [name for name, data in made.items() if self._home.manifests.get(name) != data]
+        self._home.manifests.update(made)
+        return [self.manifest_place(name) for name in changed]
+
+    def manifest(self, run_id: str) -> bytes | None:
+        return self._home.manifests.get(run_id)
+
+    def place(self, run_id: str) -> str:
+        return f"memory:{run_id}"
+
+    def manifest_place(self, run_id: str) -> str:
+        return f"memory:{run_id}:manifest"
+
+    def document(self, run_id: str) -> str | None:
+        if run_id in self._home.manifests:
+            return self.manifest_place(run_id)
+        return self.place(run_id) if self.read().record(run_id) else None
+
+    def unwritable(self) -> str | None:
+        return None
+
+
+class MemoryClaim:
+    """The claim on a `MemoryHome`."""
+
+    def __init__(self, home: MemoryHome, run_id: str) -> None:
+        self._home = home
+        self._run_id = run_id
+
+    def __enter__(self) -> Self:
+        if self._home.holder is not None:
+            raise JournalProblem(f"memory is in use by run {self._home.holder}")
+        self._home.holder = self._run_id
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        if self._home.holder == self._run_id:
+            self._home.holder = None
 
 
 @dataclass

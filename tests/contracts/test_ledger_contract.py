@@ -1,52 +1,51 @@
-"""What a journal promises to the runner, in a file or in memory."""
+"""What the ledger's home promises to commands, and a journal to the runner: in a folder, in memory."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from kiejobs.adapters.ledger.journal import FileJournal, read_journal, read_journals
+from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.ledger.events import RunStarted
+from kiejobs.core.ledger.events import Planned, RunFinished, RunStarted
 from kiejobs.core.ledger.fold import JournalRecord, fold
 from kiejobs.core.ledger.records import State
-from tests.contracts.fakes import FakeClock, MemoryJournal
-from tests.support.histories import bought, reserved, submitted
+from tests.contracts.fakes import FakeClock, MemoryHome, MemoryStore
+from tests.support.histories import bought, reserved, submitted, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.ports import Journal
+    from kiejobs.ports import LedgerStore, RunJournal
 
-HEADER = RunStarted("run-1", "run", "tea", "https://api.example.com", None, "kiejobs 0", 1)
+ORIGIN = "https://api.example.com"
+HEADER = RunStarted("run-1", "run", "tea", ORIGIN, None, "kiejobs 0", 1)
+LATER = replace(HEADER, run_id="run-2")
+SINCE = "2026-11-22T08:00:00.000Z"
 
 
-class Stage(Protocol):
-    """A journal, what is in it, and a disk that can be made to refuse."""
+class Home(Protocol):
+    """Where a ledger lives, and a disk that can be made to refuse."""
 
-    journal: Journal
-    clock: FakeClock
-
-    def record(self) -> JournalRecord | None: ...
+    def store(self) -> LedgerStore:
+        """As another process sees it."""
 
     def break_disk(self) -> None: ...
 
     def mend_disk(self) -> None: ...
 
 
-class OnDisk:
+class Folder:
     """A file stands where the runs folder is to be, as long as the disk is broken."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = FakeClock()
         self._runs = folder / "runs"
-        self.journal = FileJournal(self._runs, HEADER, self.clock)
 
-    def record(self) -> JournalRecord | None:
-        found = read_journals(self._runs)
-        return found[0] if found else None
+    def store(self) -> LedgerStore:
+        return FolderStore(self._runs)
 
     def break_disk(self) -> None:
         self._runs.write_text("in the way")
@@ -57,24 +56,40 @@ class OnDisk:
 
 class InMemory:
     def __init__(self, _folder: Path) -> None:
-        self.clock = FakeClock()
-        self.journal = MemoryJournal(HEADER, self.clock)
+        self._home = MemoryHome()
 
-    def record(self) -> JournalRecord | None:
-        made = self.journal.record()
-        return made if made.events else None
+    def store(self) -> LedgerStore:
+        return MemoryStore(self._home)
 
     def break_disk(self) -> None:
-        self.journal.fails = 1
+        for journal in self._home.journals.values():
+            journal.fails = 1
 
     def mend_disk(self) -> None:
-        self.journal.fails = 0
+        for journal in self._home.journals.values():
+            journal.fails = 0
 
 
-@pytest.fixture(params=[OnDisk, InMemory])
+class Stage:
+    """One process with a run, and another that only looks."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.clock = FakeClock()
+        self.store = home.store()
+        self.journal: RunJournal = self.store.journal(HEADER, self.clock)
+        self.break_disk, self.mend_disk = home.break_disk, home.mend_disk
+
+    def record(self) -> JournalRecord | None:
+        """What others read, which is what the run itself knows."""
+        others = self.home.store().read().record("run-1")
+        assert others == self.store.read().record("run-1")
+        return others
+
+
+@pytest.fixture(params=[Folder, InMemory])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
-    made: Stage = request.param(tmp_path)
-    return made
+    return Stage(request.param(tmp_path))
 
 
 def test_nothing_is_there_before_the_first_event(stage: Stage) -> None:
@@ -127,7 +142,99 @@ def test_an_append_that_fails_leaves_nothing_and_the_next_one_works(stage: Stage
     assert (attempt.attempt_id, attempt.state) == ("a1", State.SUBMITTED)
 
 
-def test_what_is_in_the_file_is_what_is_read_by_its_name(tmp_path: Path) -> None:
-    stage = OnDisk(tmp_path)
+# --- the home ------------------------------------------------------------------------------------
+
+
+def test_an_empty_home_has_no_runs_and_no_documents(stage: Stage) -> None:
+    history = stage.store.read()
+    assert (list(history.records), history.live_run) == ([], None)
+    assert list(history.ledger(ORIGIN).attempts()) == []
+    assert (stage.store.manifest("run-1"), stage.store.document("run-1")) == (None, None)
+    assert list(stage.store.publish()) == []
+    assert stage.store.check()[1] == []
+    assert stage.store.unwritable() is None
+
+
+def test_runs_come_in_the_order_of_their_ids(stage: Stage) -> None:
+    later = stage.home.store().journal(LATER, stage.clock)
+    later.append(reserved("a2", fingerprint="f2"))
     stage.journal.append(reserved("a1"))
-    assert read_journal(tmp_path / "runs/run-1/journal.jsonl") == stage.record()
+    assert [one.run_id for one in stage.store.read().records] == ["run-1", "run-2"]
+
+
+def test_what_others_write_is_seen_by_the_next_reading(stage: Stage) -> None:
+    other = stage.home.store()
+    stage.journal.append(reserved("a1"))
+    before = other.read().ledger(ORIGIN)
+    stage.journal.append(submitted("a1"))
+    stage.journal.append(succeeded("a1"))
+    after = other.read().ledger(ORIGIN)
+    assert [attempt.state for attempt in before.attempts()] == [State.IN_DOUBT]
+    assert [attempt.state for attempt in after.attempts()] == [State.SUCCEEDED]
+
+
+def test_what_nobody_wrote_to_is_not_folded_again(stage: Stage) -> None:
+    for event in bought("a1"):
+        stage.journal.append(event)
+    ledger = stage.store.read().ledger(ORIGIN)
+    stage.journal.append(RunFinished(0, None))
+    history = stage.store.read()
+    assert len(history.records[0].events) == 7, "the end is there"
+    assert history.ledger(ORIGIN) is ledger
+
+
+def test_only_one_may_hold_the_claim(stage: Stage) -> None:
+    with stage.store.claim("run-1", SINCE) as claim:
+        with pytest.raises(JournalProblem, match="in use by run run-1"):
+            stage.home.store().claim("run-2", SINCE).__enter__()
+        claim.release()
+        with stage.home.store().claim("run-2", SINCE):
+            pass
+    with stage.store.claim("run-3", SINCE):
+        pass
+
+
+def test_what_a_run_at_work_has_reserved_is_no_doubt_until_it_lets_go(stage: Stage) -> None:
+    with stage.store.claim("run-1", SINCE):
+        stage.journal.append(reserved("a1"))
+        for store in (stage.store, stage.home.store()):
+            history = store.read()
+            (attempt,) = history.ledger(ORIGIN).attempts()
+            assert (history.live_run, attempt.state) == ("run-1", State.RESERVED)
+    for store in (stage.store, stage.home.store()):
+        history = store.read()
+        (attempt,) = history.ledger(ORIGIN).attempts()
+        assert (history.live_run, attempt.state) == (None, State.IN_DOUBT)
+
+
+def test_manifests_are_as_the_journals_have_it(stage: Stage) -> None:
+    for event in bought("a1"):
+        stage.journal.append(event)
+    assert stage.store.document("run-1") == stage.store.place("run-1")
+    assert list(stage.store.publish("run-1")) == [stage.store.manifest_place("run-1")]
+    history = stage.home.store().read()
+    assert stage.home.store().manifest("run-1") == history.manifest(history.records[0])
+    assert stage.store.document("run-1") == stage.store.manifest_place("run-1")
+    assert list(stage.home.store().publish("run-1")) == [], "nothing has happened since"
+    assert list(stage.home.store().publish(every=True)) == []
+
+
+def test_a_later_run_brings_the_earlier_ones_manifest_up_to_date(stage: Stage) -> None:
+    stage.journal.append(Planned("tea/pour", "f1", 1, "example/one", "submit", "new", None))
+    stage.journal.append(reserved("a1"))
+    stage.journal.append(submitted("a1"))
+    stage.store.publish("run-1")
+    collecting = stage.home.store()
+    journal = collecting.journal(replace(LATER, command="collect"), stage.clock)
+    journal.append(succeeded("a1"))
+    journal.close()
+    places = [collecting.manifest_place(name) for name in ("run-1", "run-2")]
+    assert list(collecting.publish("run-2")) == places
+    assert b'"state": "succeeded"' in (stage.store.manifest("run-1") or b"")
+
+
+def test_a_run_at_work_writes_its_manifest_at_its_end(stage: Stage) -> None:
+    with stage.store.claim("run-1", SINCE):
+        stage.journal.append(reserved("a1"))
+        assert list(stage.home.store().publish(every=True)) == []
+    assert list(stage.home.store().publish()) == [stage.store.manifest_place("run-1")]

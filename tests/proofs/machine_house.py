@@ -16,8 +16,6 @@ import anyio
 
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi
-from kiejobs.adapters.ledger.journal import new_run_id, utc_text
-from kiejobs.adapters.ledger.run_lock import RunsLock
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, new_journal
@@ -28,7 +26,6 @@ from kiejobs.app.output import Screen
 from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.plan import budget_left, does_something, make_plan
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages
-from kiejobs.app.records import RunDocuments, manifest_path, refresh_manifests
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
@@ -42,17 +39,17 @@ from tests.proofs.machine_life import (
     MortalArtifacts,
     MortalClock,
     MortalJournal,
+    MortalStore,
     Wire,
 )
 from tests.proofs.machine_model import Line
 from tests.proofs.machine_place import BASE, How, Place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection
     from pathlib import Path
 
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner import RunEnd
@@ -78,9 +75,11 @@ class House:
         self.loaded: LoadedJobFile | None = None
 
     def place(self, life: Life | None = None) -> Place:
+        life = life or Life()
         return Place(
-            runs=self.folder / "runs",
+            store=MortalStore(self.folder / "runs", life, self._journal),
             outputs=self.outputs,
+            sandbox_folder=self.folder / "sandbox",
             base=BASE,
             upload_base=BASE,
             origin=BASE,
@@ -89,8 +88,11 @@ class House:
             faults=None,
             flag="",
             moment=self.moment,
-            life=life or Life(),
+            life=life,
         )
+
+    def _journal(self, header: e.RunStarted, life: Life) -> MortalJournal:
+        return self.journal_of(self.folder / "runs", header, self.moment, life, self.saw)
 
     def write(self, text: str) -> None:
         self.jobfile.write_text(text)
@@ -99,7 +101,7 @@ class House:
     def plan(self, retry: Collection[str] = ()) -> list[Line]:
         """`kiejobs plan`."""
         place = self.place()
-        return list(map(_foretold, self._changes(place, place.ledger(place.journals()), retry)))
+        return list(map(_foretold, self._changes(place, place.ledger(), retry)))
 
     def _changes(self, place: Place, ledger: Ledger, retry: Collection[str]) -> list[Change]:
         wanted = JobFileOptions(str(self.jobfile))
@@ -113,17 +115,16 @@ class House:
     async def run(self, how: How, life: Life) -> ExitCode:
         """As in commands/run.py."""
         place, loaded = self.place(life), self._loaded
-        run_id = new_run_id(self.moment.now())
-        with RunsLock(place.runs, run_id, utc_text(self.moment.now())) as lock:
+        journal = new_journal(place, "run", campaign=loaded.jobfile.campaign)
+        with place.claim(journal) as lock:
             life.at_death.append(lock.release)
-            journals = place.journals(alone=True)
-            ledger = place.ledger(journals)
-            refresh_manifests(place)
+            history = place.store.read()
+            ledger = history.ledger(BASE)
+            place.store.publish()
             lines = self._changes(place, ledger, how.retry)
-            self.planned(list(map(_foretold, lines)), how, run_id)
+            self.planned(list(map(_foretold, lines)), how, journal.run_id)
             left = budget_left(loaded, ledger, how.budget)
-            campaign = loaded.jobfile.campaign
-            errand = self._errand(place, run_id, "run", lines, how, campaign=campaign)
+            errand = Execution(journal, lines, how.settings, Budget(), how.hears)
             settings = replace(errand.settings, lately=recent_create_ages(ledger, place))
             most = (
                 how.most_failures.of(sum(line.spends for line in lines))
@@ -135,7 +136,7 @@ class House:
             if not any(map(does_something, lines)):
                 return ExitCode.DONE
             errand.journal.append(*intentions(lines))
-            changes = aimed(lines, ledger, place.elsewhere(journals), how.callback_url)
+            changes = aimed(lines, ledger, history.elsewhere(BASE), how.callback_url)
             errand = replace(errand, changes=changes)
             end = await self._carry_out(errand, place, how, lock.release)
             return conclude(errand, end, place, screen(), "text")
@@ -143,11 +144,11 @@ class House:
     async def collect(self, how: How, life: Life) -> ExitCode:
         """As in commands/collect.py; with something to hear, as in commands/listen.py."""
         place = self.place(life)
-        ledger = place.ledger(place.journals())
-        refresh_manifests(place)
+        ledger = place.ledger()
+        place.store.publish()
         lines = lines_to_follow(place, ledger, None)
-        command = "listen" if how.hears else "collect"
-        errand = self._errand(place, new_run_id(self.moment.now()), command, lines, how)
+        journal = new_journal(place, "listen" if how.hears else "collect")
+        errand = Execution(journal, lines, how.settings, Budget(), how.hears)
         if how.hears:
             errand = replace(errand, settings=replace(how.settings, stay=True, until_done=True))
         elif not lines:
@@ -158,10 +159,10 @@ class House:
     async def resolve(self, address: str, task_id: str | None, life: Life) -> bool:
         """As in commands/resolve.py, where the address is in doubt. False where it stays in doubt."""
         place = self.place(life)
-        run_id = new_run_id(self.moment.now())
-        with RunsLock(place.runs, run_id, utc_text(self.moment.now())) as lock:
+        journal = new_journal(place, "resolve")
+        with place.claim(journal) as lock:
             life.at_death.append(lock.release)
-            ledger = place.ledger(place.journals(alone=True))
+            ledger = place.ledger()
             attempt = ledger.in_doubt_at(address)
             assert attempt is not None
             if task_id is not None:
@@ -172,11 +173,10 @@ class House:
                     attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads
                 ):
                     return False
-            errand = self._errand(place, run_id, "resolve", [], How())
             word = "lost" if task_id is None else "task"
-            errand.journal.append(e.Resolved(attempt.attempt_id, word, task_id, "a person"))
-            errand.journal.close()
-        refresh_manifests(place, run_id)
+            journal.append(e.Resolved(attempt.attempt_id, word, task_id, "a person"))
+            journal.close()
+        place.store.publish(journal.run_id)
         return True
 
     async def _record(self, task_id: str, life: Life) -> TaskRecord | None:
@@ -186,20 +186,6 @@ class House:
         finally:
             await api.close()
         return record if isinstance(record, TaskRecord) else None
-
-    def _errand(
-        self,
-        place: Place,
-        run_id: str,
-        command: str,
-        lines: Sequence[Change],
-        how: How,
-        **header: Any,
-    ) -> Execution:
-        _, started = new_journal(place, run_id, command, **header)
-        journal = self.journal_of(place.runs, started, self.moment, place.life, self.saw)
-        place.life.at_death.append(journal.close)
-        return Execution(journal, started, lines, how.settings, Budget(), how.hears)
 
     async def _carry_out(
         self,
@@ -216,7 +202,7 @@ class House:
                 errand.spending.stop(StopReason.INTERRUPTED, "Ctrl-C")
 
         async def reread() -> Ledger:
-            return place.ledger(place.journals())
+            return place.ledger()
 
         async with self._world(errand, place) as world, anyio.create_task_group() as group:
             group.start_soon(interrupt)
@@ -257,13 +243,11 @@ class House:
     def stale_manifests(self) -> list[str]:
         """Those that differ from what the journals call for."""
         place = self.place()
-        records = RunDocuments(place.journals())
-        found: Iterable[JournalRecord] = (one for one in records.all if one.header is not None)
-        paths = {manifest_path(place, one.run_id): records.expected(one) for one in found}
+        history = place.store.read()
         return [
-            path.as_posix()
-            for path, expected in paths.items()
-            if not path.exists() or path.read_bytes() != expected
+            place.store.manifest_place(one.run_id)
+            for one in history.records
+            if one.header and place.store.manifest(one.run_id) != history.manifest(one)
         ]
 
 

@@ -16,6 +16,7 @@ import anyio
 import httpx
 
 from kiejobs.adapters.http.in_process import InProcess
+from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.core.ledger import events as e
 from tests.proofs.virtual_time import Time
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kiejobs import ports
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger import outcomes
+    from kiejobs.core.ledger.history import History
     from kiejobs.core.ledger.records import FileRecord
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -147,6 +149,27 @@ class MortalJournal(FileJournal):
         os.truncate(self.path, keep)
         lines = data[before:keep].count(b"\n") - (before == 0)  # the first line is the header
         return events[: max(0, lines)]
+
+
+class MortalStore(FolderStore):
+    """Reading is a touch, and the journals that it makes are mortal."""
+
+    def __init__(
+        self, runs: Path, life: Life, make_journal: Callable[[e.RunStarted, Life], MortalJournal]
+    ) -> None:
+        super().__init__(runs)
+        self._life = life
+        self._make_journal = make_journal
+
+    def read(self) -> History:
+        self._life.touch()
+        return super().read()
+
+    def journal(self, header: e.RunStarted, clock: ports.Clock) -> MortalJournal:
+        del clock
+        self._own = self._make_journal(header, self._life)
+        self._life.at_death.append(self._own.close)
+        return self._own
 
 
 class MortalApi:

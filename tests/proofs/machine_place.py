@@ -1,7 +1,6 @@
 """How a command of the state machine is called, and what it sees of the world.
 
-In: flags. Out: the runner's settings; a workspace that dies with its process. Touches: journals, by
-reading.
+In: flags. Out: the runner's settings; a workspace that dies with its process. Touches nothing itself.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from tests.proofs.machine_life import MortalClock
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.runner import FailureLimit
     from tests.contracts.fakes import FakeCallbacks
     from tests.proofs.machine_life import Life, Moment
@@ -66,7 +64,3 @@ class Place(Workspace):
 
     def clock(self) -> Any:
         return MortalClock(self.moment, self.life)
-
-    def journals(self, *, alone: bool = False) -> list[JournalRecord]:
-        self.life.touch()
-        return Workspace.journals(self, alone=alone)

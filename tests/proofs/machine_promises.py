@@ -154,7 +154,7 @@ class Promises:
     def lost(self, house: House) -> list[str]:
         """Tasks that no journal knows, more than there are doubts at the same request."""
         place = house.place()
-        ledger = place.ledger(place.journals())
+        ledger = place.ledger()
         known = {task for one in ledger.attempts() for task in (one.task_id, *one.other_task_ids)}
         in_doubt = Counter(
             a.reserved.fingerprint for a in ledger.attempts() if a.state == "in_doubt"

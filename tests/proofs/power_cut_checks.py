@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
+from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.ledger.journal import JOURNAL
 from kiejobs.cli import (
     job_commands,  # noqa: F401 - they hang themselves onto the door
     record_commands,  # noqa: F401 - they hang themselves onto the door
@@ -64,7 +65,8 @@ class Promises:
         self._operations = recording.operations
         self._charges = recording.charges
         self.journals = {
-            record.run_id: record for record in read_journals(recording.folder / "runs")
+            record.run_id: record
+            for record in FolderStore(recording.folder / "runs").read().records
         }
         self.served = {path: digest for path, (_, _, digest) in recording.served.items()}
         self.events = sum(count for _, _, count in self._lines)
@@ -148,7 +150,7 @@ class Checker:
         self.lay_out(tree)
         files = self._torn(tree)
         try:
-            journals = read_journals(self.folder / "runs")
+            journals = FolderStore(self.folder / "runs").read().records
         except JournalProblem:
             lost = self._lines_lost(tree, done)
             return Losses(lost, 0, 0, *files, refused=1)

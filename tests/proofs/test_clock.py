@@ -13,11 +13,12 @@ from kiejobs import ports
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
-from kiejobs.adapters.ledger.journal import FileJournal, new_run_id, read_journals
+from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.adapters.system import Secret, read_schema
+from kiejobs.adapters.system import Secret, new_run_id, read_schema
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.core.ledger.events import RunStarted
@@ -73,7 +74,7 @@ class Stage:
     def plan(self) -> list[Change]:
         made = plan(
             self.loaded.expansion.jobs,
-            fold(read_journals(self.folder / "runs"), BASE),
+            fold(FolderStore(self.folder / "runs").read().records, BASE),
             self._condition,
             campaign="clock",
             selection=read_selection(()),
@@ -102,7 +103,7 @@ class Stage:
         await files.close()
 
     def manifests(self) -> list[bytes]:
-        journals = read_journals(self.folder / "runs")
+        journals = FolderStore(self.folder / "runs").read().records
         return [to_bytes(manifest(record, fold(journals, BASE))) for record in journals]
 
 

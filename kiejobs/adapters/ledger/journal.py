@@ -1,10 +1,11 @@
-"""The file journal: JSON lines, append, fsync, read, lock.
+"""The file journal: JSON lines, append, fsync, read.
 
-In: events of one run. Out: `runs/<run-id>/journal.jsonl`, and all journals of a folder as records.
-Touches: the runs folder. Promises that an event is on disk before `append` returns, and that a
-journal is only ever appended to.
+In: events of one run. Out: `runs/<run-id>/journal.jsonl`, and a journal as a record. Touches: the runs
+folder. Promises that an event is on disk before `append` returns, and that a journal is only ever
+appended to.
 
-An intention that is written but not synced can be lost by a power cut, and is then paid for twice. So the file is synced at each append, and its folders when it is born.
+An intention that is written but not synced can be lost by a power cut, and is then paid for twice. So
+the file is synced at each append, and its folders when it is born.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.storage.durable import sync_folder
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.codec import EVENT_VERSION, from_json, to_json
 from kiejobs.core.ledger.event_validation import bad_field
 from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,16 +36,6 @@ JOURNAL = "journal.jsonl"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
-def new_run_id(now: datetime) -> str:
-    """An id that sorts by time and that no two machines make alike."""
-    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
-
-
-def utc_text(now: datetime) -> str:
-    """UTC with milliseconds and `Z`."""
-    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-
-
 class FileJournal:
     """Appends to one run's journal. The file is born with its first event, not before.
 
@@ -52,8 +44,9 @@ class FileJournal:
 
     def __init__(self, runs: Path, header: RunStarted, clock: Clock) -> None:
         self.path = runs / header.run_id / JOURNAL
-        self._header = header
+        self.header = header
         self._clock = clock
+        self._events: list[Timed] = []
         self._fd: int | None = None
         self._seq = 0
         self._size = 0
@@ -62,7 +55,7 @@ class FileJournal:
 
     @property
     def run_id(self) -> str:
-        return self._header.run_id
+        return self.header.run_id
 
     @property
     def is_born(self) -> bool:
@@ -80,7 +73,7 @@ class FileJournal:
             if self._fd is None:
                 self._be_born()
             if self._seq == 0:
-                events = (self._header, *events)
+                events = (self.header, *events)
             self._write(b"".join(self._lines(at, events)))
         except OSError as error:
             self._seq, self._previous = before
@@ -89,7 +82,16 @@ class FileJournal:
                 f"can't write {self.path}: {error.strerror or error}",
                 hint="make room or fix the permissions, then run the same command again",
             ) from error
+        self._events += (Timed(at, event) for event in events)
         return at
+
+    def record(self) -> JournalRecord | None:
+        """What is in the file, without reading it; None where another hand changed its size."""
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            return None
+        return JournalRecord(self.run_id, tuple(self._events)) if size == self._size else None
 
     def close(self) -> None:
         if self._fd is not None:
@@ -156,28 +158,7 @@ def _sync_with_names(folder: Path) -> None:
             sync_folder(place)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a name in `folder` durable. Folders can't be synced on every system; then it is a no-op."""
-    with contextlib.suppress(PermissionError):
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def read_journals(runs: Path, live_run: str | None = None) -> list[JournalRecord]:
-    """All journals below `runs`, in the order of their ids. Raises JournalProblem on damage."""
-    if not runs.is_dir():
-        return []
-    try:
-        found = sorted(entry for entry in runs.iterdir() if (entry / JOURNAL).is_file())
-        return [read_journal(entry / JOURNAL, live=entry.name == live_run) for entry in found]
-    except OSError as error:
-        raise JournalProblem(f"can't read {runs}: {error.strerror or error}") from error
-
-
-def read_journal(path: Path, *, live: bool = False) -> JournalRecord:
+def read_journal(path: Path) -> JournalRecord:
     """One journal. A torn last line is expected and ignored; any other damage is an error."""
     lines = path.read_bytes().split(b"\n")
     events: list[Timed] = []
@@ -191,7 +172,7 @@ def read_journal(path: Path, *, live: bool = False) -> JournalRecord:
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
-    return JournalRecord(path.parent.name, events, live)
+    return JournalRecord(path.parent.name, tuple(events))
 
 
 def _is_torn_here(number: int, rest: list[bytes]) -> bool:
@@ -235,23 +216,3 @@ def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Ti
         return None if event is None else Timed(line["at"], event)
     except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise damaged(f"not a journal line ({type(error).__name__})") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """`data` under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        partial.replace(path)
-        sync_folder(path.parent)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise

@@ -32,6 +32,7 @@ class RunsLock:
     """A context manager; `release` may be called before its end, once the last reserve is done."""
 
     def __init__(self, runs: Path, run_id: str, since: str) -> None:
+        self.run_id = run_id
         self._runs = runs
         self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
         self._lock = FileLock(runs / ".lock")
@@ -54,6 +55,10 @@ class RunsLock:
                 hint="nothing can be bought where it can't be written down",
             ) from error
         return self
+
+    @property
+    def is_held(self) -> bool:
+        return self._lock.is_locked
 
     def release(self) -> None:
         if self._lock.is_locked:

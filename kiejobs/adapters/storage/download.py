@@ -16,7 +16,7 @@ import httpx
 
 from kiejobs.adapters.http.address_guard import AddressRule, HostRefused, shown
 from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
-from kiejobs.adapters.ledger.journal import sync_folder
+from kiejobs.adapters.storage.durable import sync_folder
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.adapters.storage.part_file import Partial, opened, sweep
 from kiejobs.adapters.system import boot_id

@@ -12,7 +12,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import sync_folder
+from kiejobs.adapters.storage.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,12 +1,16 @@
-"""What a ledger holds of a purchase: its state, its files, why it went no further.
+"""What a ledger holds of a purchase: its state, its files, why it went no further, when.
 
-In: nothing. Out: `State`, `FileRecord`, `Failure`. Touches nothing.
+In: nothing. Out: `State`, `FileRecord`, `Failure`, moments as text. Touches nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class State(StrEnum):
@@ -53,3 +57,8 @@ def sibling_path(path: str, mark: str) -> str:
     folder, slash, name = path.rpartition("/")
     stem, dot, extension = name.rpartition(".")
     return f"{folder}{slash}{stem}~{mark[:8]}{dot}{extension}"
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC with milliseconds and `Z`."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ _REF = "sha256:"
 
 def expiry(begun: datetime) -> str:
     """When an upload that began then is gone at the latest, as UTC text."""
-    at = (begun + KEPT).astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return utc_text((begun + KEPT).astimezone(UTC))
 
 
 def is_fresh(expires: str | None, now: datetime) -> bool:

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import (
     FileJournal,
-    new_run_id,
     read_journal,
-    read_journals,
-    write_atomically,
 )
+from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.adapters.system import new_run_id
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import Planned, RunFinished
 from tests.contracts.fakes import FakeClock
-from tests.contracts.test_journal_contract import HEADER
+from tests.contracts.test_ledger_contract import HEADER
 from tests.support.bench import PACKAGE
 from tests.support.histories import bought, reserved
 
@@ -74,7 +74,7 @@ def test_an_event_is_on_disk_when_append_returns_and_survives_a_kill(tmp_path: P
         [sys.executable, "-c", script, str(tmp_path)], env=environment, check=False
     )
     assert done.returncode == -9
-    (record,) = read_journals(tmp_path)
+    (record,) = FolderStore(tmp_path).read().records
     assert [timed.event.type for timed in record.events] == ["run_started", "run_finished"]
 
 
@@ -130,7 +130,7 @@ def test_a_journal_torn_in_its_first_line_says_nothing(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:10])
     assert read_journal(path).header is None
     path.write_bytes(b"")
-    assert read_journal(path).events == []
+    assert read_journal(path).events == ()
 
 
 @given(st.data())
@@ -209,7 +209,8 @@ def test_a_disk_that_is_full_takes_nothing_and_later_goes_on(tmp_path: Path) -> 
     """A limit on the size of files stands in for the full disk; what fits of a line is taken back."""
     script = (
         "import pathlib, resource, sys\n"
-        "from kiejobs.adapters.ledger.journal import FileJournal, read_journals\n"
+        "from kiejobs.adapters.ledger.folder import FolderStore\n"
+        "from kiejobs.adapters.ledger.journal import FileJournal\n"
         "from kiejobs.adapters.system import SystemClock\n"
         "from kiejobs.core.diagnostics import JournalProblem\n"
         "from kiejobs.core.ledger.events import RunFinished, RunStarted\n"
@@ -226,10 +227,10 @@ def test_a_disk_that_is_full_takes_nothing_and_later_goes_on(tmp_path: Path) -> 
         "            written += 1\n"
         "    except JournalProblem as problem:\n"
         "        assert 'File too large' in problem.message, problem.message\n"
-        "    print(written, sum(len(r.events) for r in read_journals(runs)))\n"
+        "    print(written, sum(len(r.events) for r in FolderStore(runs).read().records))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
         "journal.append(RunFinished(99, None))\n"
-        "print(read_journals(runs)[0].events[-1].event.exit_code)\n"
+        "print(FolderStore(runs).read().records[0].events[-1].event.exit_code)\n"
     )
     environment = {**os.environ, "PYTHONPATH": PACKAGE}
     done = subprocess.run(
@@ -248,7 +249,7 @@ def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
     FileJournal(tmp_path, HEADER, FakeClock()).append(reserved("a1"))
     with pytest.raises(JournalProblem):
         FileJournal(tmp_path, HEADER, FakeClock()).append(reserved("a2"))
-    (record,) = read_journals(tmp_path)
+    (record,) = FolderStore(tmp_path).read().records
     assert len(record.events) == 2
 
 
@@ -267,8 +268,8 @@ def test_other_things_in_the_runs_folder_are_passed_over(path: Path) -> None:
     runs = path.parent.parent
     (runs / ".lock").write_text("")
     (runs / "notes").mkdir()
-    assert len(read_journals(runs)) == 1
-    assert read_journals(runs / "nowhere") == []
+    assert len(FolderStore(runs).read().records) == 1
+    assert FolderStore(runs / "nowhere").read().records == []
 
 
 def test_a_document_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.ledger.journal import JOURNAL, read_journals
+from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.ledger.journal import JOURNAL
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.diagnostics import JournalProblem, Place
 from kiejobs.core.expand.job import Job
@@ -132,7 +133,7 @@ def _change(body: dict[str, Any], name: str, kind: str, inner: int, value: Any) 
 def check(data: bytes, room: Path) -> None:
     (room / "runs" / _RUN / JOURNAL).write_bytes(data)
     try:
-        journals = read_journals(room / "runs")
+        journals = FolderStore(room / "runs").read().records
     except JournalProblem as problem:
         no_canary(problem.message)
         if not _SPOT.search(problem.message):

@@ -1,0 +1,160 @@
+"""The ledger in a folder: each run's journal and manifest below it, one lock on all of it.
+
+In: a runs folder. Out: the port `LedgerStore`. Touches: `RUN/journal.jsonl`, `RUN/manifest.json` and the
+locks in that folder; git, where it is asked whether journals are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
+from kiejobs.adapters.ledger.run_lock import RunsLock, live_run, manifests_lock
+from kiejobs.adapters.ledger.upstream import require_current
+from kiejobs.adapters.storage.durable import unwritable, write_atomically
+from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger.history import History
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiejobs.core.ledger.events import RunStarted
+    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.ports import Clock, LedgerClaim, RunJournal
+
+MANIFEST = "manifest.json"
+
+
+class _Read(NamedTuple):
+    """A journal, and how its file looked right before it was read."""
+
+    file: tuple[int, int, int]
+    record: JournalRecord
+
+
+class FolderStore:
+    """One process's view of a runs folder."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self._claim: RunsLock | None = None
+        self._own: FileJournal | None = None
+        self._read: dict[str, _Read] = {}
+        self._history = History(())
+
+    @property
+    def name(self) -> str:
+        return str(self._runs)
+
+    def read(self) -> History:
+        live = self._live_run()
+        return self._remember([self._record(run_id) for run_id in self._run_ids()], live)
+
+    def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        live = self._live_run()
+        records, damaged = [], []
+        for run_id in self._run_ids():
+            try:
+                records.append(self._record(run_id))
+            except JournalProblem as problem:
+                damaged.append((self.place(run_id), problem))
+        return self._remember(records, live), damaged
+
+    def claim(self, run_id: str, since: str) -> LedgerClaim:
+        self._claim = RunsLock(self._runs, run_id, since)
+        return self._claim
+
+    def require_current(self) -> list[str]:
+        return require_current(self._runs)
+
+    def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
+        self._own = FileJournal(self._runs, header, clock)
+        return self._own
+
+    def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
+        """One process at a time, each with the journals as they are then: the last to write knows most."""
+        with manifests_lock(self._runs):
+            history = self.read()
+            due = history.with_stale_manifests(
+                lambda one: every or one.run_id == run_id or self._is_behind(one.run_id)
+            )
+            written = [self._write_manifest(one.run_id, history.manifest(one)) for one in due]
+        return [place for place in written if place is not None]
+
+    def manifest(self, run_id: str) -> bytes | None:
+        path = self._runs / run_id / MANIFEST
+        return path.read_bytes() if path.exists() else None
+
+    def place(self, run_id: str) -> str:
+        return (self._runs / run_id / JOURNAL).as_posix()
+
+    def manifest_place(self, run_id: str) -> str:
+        return (self._runs / run_id / MANIFEST).as_posix()
+
+    def document(self, run_id: str) -> str | None:
+        places = (self._runs / run_id / name for name in (MANIFEST, JOURNAL))
+        return next((place.as_posix() for place in places if place.exists()), None)
+
+    def unwritable(self) -> str | None:
+        return unwritable(self._runs)
+
+    def _live_run(self) -> str | None:
+        if self._claim is not None and self._claim.is_held:
+            return self._claim.run_id  # nobody else can be at work
+        return live_run(self._runs)
+
+    def _run_ids(self) -> list[str]:
+        try:
+            if not self._runs.is_dir():
+                return []
+            return sorted(one.name for one in self._runs.iterdir() if (one / JOURNAL).is_file())
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _record(self, run_id: str) -> JournalRecord:
+        """From memory, where its file is as it was: journals are only ever appended to."""
+        own = self._own.record() if self._own is not None and run_id == self._own.run_id else None
+        if own is not None:
+            return own
+        path = self._runs / run_id / JOURNAL
+        try:
+            found = path.stat()
+            file = (found.st_ino, found.st_size, found.st_mtime_ns)
+            known = self._read.get(run_id)
+            if known is None or known.file != file:
+                known = self._read[run_id] = _Read(file, read_journal(path))
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return known.record
+
+    def _unreadable(self, error: OSError) -> JournalProblem:
+        return JournalProblem(f"can't read {self._runs}: {error.strerror or error}")
+
+    def _remember(self, records: list[JournalRecord], live: str | None) -> History:
+        marked = [replace(one, live=True) if one.run_id == live else one for one in records]
+        self._history = self._history.updated(marked, live)
+        return self._history
+
+    def _is_behind(self, run_id: str) -> bool:
+        """Was something written to its journal since, or was its manifest never written?"""
+        journal, manifest = self._runs / run_id / JOURNAL, self._runs / run_id / MANIFEST
+        try:
+            return journal.stat().st_mtime_ns >= manifest.stat().st_mtime_ns
+        except OSError:
+            return True
+
+    def _write_manifest(self, run_id: str, data: bytes) -> str | None:
+        path = self._runs / run_id / MANIFEST
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == data:
+                return None
+        try:
+            write_atomically(path, data)
+        except OSError as error:
+            raise JournalProblem(
+                f"can't write {path}: {error.strerror or error}",
+                hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
+            ) from error
+        return path.as_posix()
