@@ -17,7 +17,7 @@ from kiejobs.reports.plan.notes import breaches_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
@@ -57,23 +57,21 @@ def flags_of(policy: Policy) -> dict[str, str | bool]:
 
 
 class PolicyGate:
-    """Looks at a plan as it passes by, and says at its end whether the policy lets it through."""
+    """Holds a plan's lines against the policy, and says whether it lets them through."""
 
-    def __init__(self, policy: Policy, loaded: LoadedJobFile, ledger: Ledger) -> None:
+    def __init__(
+        self, policy: Policy, loaded: LoadedJobFile, ledger: Ledger, lines: Iterable[Change]
+    ) -> None:
         self._policy = policy
         campaign = loaded.jobfile.campaign
         jobs, held = len(loaded.expansion.jobs), ledger.committed(campaign)
         self._audit = PolicyCheck(policy, campaign, jobs=jobs, committed=held)
-
-    def watch(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """The same lines, noted."""
-        for change in changes:
-            if change.spends and change.job is not None and self._policy.places:
+        for change in lines:
+            if change.spends and change.job is not None and policy.places:
                 self._audit.add(change.job)
-            yield change
 
     def breaches(self) -> Sequence[Diagnostic]:
-        """What the lines that passed by broke."""
+        """The rules that the lines break."""
         return self._audit.breaches()
 
     def require_open(self, screen: Screen) -> None:
@@ -93,7 +91,4 @@ def require_allowed(
     policy: Policy, loaded: LoadedJobFile, ledger: Ledger, lines: Sequence[Change], screen: Screen
 ) -> None:
     """The whole plan at once. Raises SpendingStopped."""
-    gate = PolicyGate(policy, loaded, ledger)
-    for _ in gate.watch(lines):
-        pass
-    gate.require_open(screen)
+    PolicyGate(policy, loaded, ledger, lines).require_open(screen)

@@ -1,24 +1,26 @@
 """`kiejobs plan FILE`: what would be bought, line by line, and for how much. No key, no network.
 
 In: a job file, the journals. Out: a table, the document of schemas/plan.schema.json, or Markdown for a
-pull request, streamed; the same in files, where a plan's document is a plan file. Touches: disk, by
+pull request; the same in files, where a plan's document is a plan file. Touches: disk, by
 reading, and the files that were asked for.
 """
 
 from __future__ import annotations
 
-from io import StringIO
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kiejobs.app.approve import plan_file_keys
 from kiejobs.app.changed import Changes
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output_files import files_by_ending, write
-from kiejobs.app.plan import budget_left, diff_of, make_plan, require_selected
-from kiejobs.app.plan_output import FORMS, PlanFormats, told_at_once
+from kiejobs.app.plan import budget_left, make_plan, require_selected
+from kiejobs.app.plan_output import FORMS, plan_in, plan_view
 from kiejobs.app.policy_check import PolicyGate
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.reports.plan.view import plan_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,16 +57,16 @@ def plan(  # noqa: PLR0913 - the verb's flags
     ledger = space.ledger()
     require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, wanted, space, ledger, retry)
-    gate = PolicyGate(space.policy, loaded, ledger)
+    gate = PolicyGate(space.policy, loaded, ledger, made.changes)
     left = budget_left(loaded, ledger, budget)
-    formats = PlanFormats(loaded, wanted, space, left, gate.breaches)
-    kept = [(path, formats.file_words(kind, retry), StringIO()) for path, kind in files]
-    lines = ((change, diff_of(loaded, change, ledger)) for change in gate.watch(made.changes))
-    shown = formats.words(form, color=screen.color_out)
-    texts = [(words, text) for _, words, text in kept]
-    screen.stream(told_at_once(shown, texts, lines, lambda: made.totals))
-    for path, _, text in kept:
-        write(path, text.getvalue())
+    view = plan_view(loaded, wanted, space, ledger, made, left)
+    view = replace(view, own_schemas=loaded.own_schemas, broken=gate.breaches())
+    screen.show(plan_in(form, view, color=screen.color_out))
+    for path, kind in files:
+        if kind == "json":
+            write(path, plan_json(view, plan_file_keys(loaded, wanted, retry, space)))
+        else:
+            write(path, plan_in(kind, view))
     gate.require_open(screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING

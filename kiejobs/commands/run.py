@@ -20,26 +20,23 @@ from kiejobs.app.lock_check import require_locked
 from kiejobs.app.notices import tell_others, tell_unfinished
 from kiejobs.app.plan import (
     budget_left,
-    diff_of,
     does_something,
     make_plan,
-    prices_of,
     require_selected,
-    usd_per_credit,
-    widest_address,
 )
+from kiejobs.app.plan_output import plan_view
 from kiejobs.app.policy_check import require_allowed
 from kiejobs.app.project import open_workspace
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.plan.text import PlanText
+from kiejobs.reports.plan.text import plan_text
 from kiejobs.reports.run.next_steps import doubts_text
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
     from decimal import Decimal
 
     from kiejobs.app.callbacks import ListenAddress
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.plan.plan import Change, PlanTotals
     from kiejobs.runner import FailureLimit, Settings
 
 
@@ -138,34 +135,11 @@ def _planned(
     made = make_plan(loaded, wanted, space, ledger, how.retry)
     left = budget_left(loaded, ledger, how.budget)
     lines = list(made.changes)
-    told = ((line, diff_of(loaded, line, ledger) or ()) for line in lines)
-    _show(loaded, told, made.totals, left, how, space, screen)
+    tell, color = _teller(how, screen)
+    view = plan_view(loaded, wanted, space, ledger, made, left)
+    tell(plan_text(view, color=color))
     require_allowed(space.policy, loaded, ledger, lines, screen)
     return lines, made.totals, left
-
-
-def _show(
-    loaded: LoadedJobFile,
-    lines: Iterable[tuple[Change, Sequence[FieldChange]]],
-    totals: PlanTotals,
-    left: Decimal | None,
-    how: RunOptions,
-    space: Workspace,
-    screen: Screen,
-) -> None:
-    tell, color = _teller(how, screen)
-    text = PlanText(
-        color,
-        widest_address(loaded),
-        usd_per_credit(loaded),
-        space.flag,
-        rehearsal=space.sandbox,
-        prices=prices_of(loaded, space),
-    )
-    tell(text.header())
-    for line, diff in lines:
-        tell(text.line(line, diff))
-    tell(text.footer(totals, campaign=loaded.jobfile.campaign, budget_left=left))
 
 
 def _nothing_to_do(

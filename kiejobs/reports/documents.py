@@ -32,6 +32,20 @@ def json_text(value: Json, indent: int | None = 2) -> str:
     return "".join(json.dumps(c)[1:-1] if c != "\n" and is_control(c) else c for c in text)
 
 
+def json_rows(document: Mapping[str, Json], rows: str) -> str:
+    """A document on one line, but for the list `rows`: that has a line for each entry."""
+    parts = [
+        f"{json_text(key, None)}: {_one_a_line(value) if key == rows else json_text(value, None)}"
+        for key, value in document.items()
+    ]
+    return f"{{{', '.join(parts)}}}\n"
+
+
+def _one_a_line(entries: Json) -> str:
+    lines = ",".join(f"\n{json_text(entry, None)}" for entry in entries)
+    return f"[{lines}\n]"
+
+
 def money_or_null(value: Decimal | None) -> str | None:
     """Credits as a decimal in text; null where unknown."""
     return None if value is None else money(value)

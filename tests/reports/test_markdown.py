@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, fenced, marker
-from kiejobs.reports.plan.markdown import PlanMarkdown
+from kiejobs.reports.plan.markdown import plan_markdown
+from kiejobs.reports.plan.view import PlanRow, PlanView
 from kiejobs.reports.run.markdown import report_markdown
 from kiejobs.reports.run.view import RunView
 from tests.support.results import (
@@ -102,10 +103,18 @@ def plan(
     rehearsal: bool = False,
     flag: str = "",
 ) -> str:
-    words = PlanMarkdown("tea", "jobs/tea.yaml", USD, flag, rehearsal=rehearsal)
-    for line in changes:
-        words.add(line, diff if line.reason == "input_changed" else ())
-    return words.text(totals_of(changes, DIGEST), None if left is None else Decimal(left), broken)
+    view = PlanView(
+        "tea",
+        [PlanRow(line, diff if line.reason == "input_changed" else None) for line in changes],
+        totals_of(changes, DIGEST),
+        file="jobs/tea.yaml",
+        budget_left=None if left is None else Decimal(left),
+        usd_per_credit=USD,
+        broken=broken,
+        flag=flag,
+        rehearsal=rehearsal,
+    )
+    return plan_markdown(view)
 
 
 def report(said: str = "the model broke", **more: object) -> str:
@@ -157,15 +166,15 @@ def test_a_plan_of_every_kind_says_what_a_merge_would_buy() -> None:
 <!-- kiejobs plan: tea jobs/tea.yaml -->
 ### kiejobs plan: `tea` - a rehearsal, nothing is paid
 
-**+3 jobs, 1,016 credits ($5.08) and 1 at an unknown price; 1 unchanged; 1 moved; 1 failed; \
+**+3 jobs, 1,016 credits ($5.08) and 1 at an unknown price; 1 moved; 1 done; 1 failed; \
 1 in doubt; 1 no longer wanted**
 
 7 jobs now, 6 before: 2 new, 1 changed, 1 moved, 1 no longer wanted.
 
-- ⚠️ **Over budget**: 900 left; a run stops buying when it is used up.
 - ⚠️ **Price unknown** for 1 job, left out of the sum: no budget can hold that, so a run stops \
 before it.
-- ⚠️ **In doubt**: nothing is bought there until somebody rules on it, see below.
+- ⚠️ **Over budget**: 900 left; a run stops buying when it is used up.
+- ⚠️ **In doubt**: nothing is bought there until ruled on, see below.
 - **Failed**: held, and not bought again without `--retry failed`.
 
 |   | job | reason | credits |
@@ -203,7 +212,7 @@ Digest: `{DIGEST}`
 def test_a_plan_with_nothing_to_buy_is_short() -> None:
     assert plan([DONE, DONE]) == (
         "<!-- kiejobs plan: tea jobs/tea.yaml -->\n### kiejobs plan: `tea`\n\n"
-        "**Nothing to buy; 2 unchanged**\n\n2 jobs now, 2 before: the same.\n"
+        "**Nothing to buy; 2 done**\n\n2 jobs now, 2 before: the same.\n"
     )
 
 
@@ -275,10 +284,18 @@ def test_nothing_in_a_plan_gets_out_of_its_place(a: str, b: str, c: str, d: str)
         change(c, Action.HOLD, "?", "in_doubt", 0, d, replace(attempt)),
         change(d, Action.ADOPT, ">", f"moved_from {a}", 0, c),
     ]
-    words = PlanMarkdown(a, b, USD, f" --runs {c}")
-    for line in rows:
-        words.add(line, [FieldChange(c, a, b), FieldChange(d, None, {a: [b]})])
-    said = words.text(totals_of(rows, DIGEST), None, [_breach("rule", Place(a, 1, 1), b, c)])
+    diff = [FieldChange(c, a, b), FieldChange(d, None, {a: [b]})]
+    view = PlanView(
+        a,
+        [PlanRow(line, diff) for line in rows],
+        totals_of(rows, DIGEST),
+        file=b,
+        usd_per_credit=USD,
+        broken=[_breach("rule", Place(a, 1, 1), b, c)],
+        flag=f" --runs {c}",
+        own_schemas={a: True, d: False},
+    )
+    said = plan_markdown(view)
     assert contained(said)
     assert cells(said) == [4] * 5
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.prices.age import OLD_AFTER
 from kiejobs.core.urls import bare
-from kiejobs.reports.markdown import code
 from kiejobs.reports.terminal import Paint, plural, price_text, sanitize
 
 if TYPE_CHECKING:
@@ -89,17 +88,8 @@ def _some(names: Sequence[str]) -> str:
 _MANY = 10
 
 
-def own_schemas_text(own: Mapping[str, bool]) -> str:
-    """Empty where there are none."""
-    return f"schemas of this project: {_listed(own, sanitize)}\n" if own else ""
-
-
-def own_schemas_markdown(own: Mapping[str, bool]) -> str:
-    """A paragraph; empty where there are none."""
-    return f"\nSchemas of this project's own: {_listed(own, code)}.\n" if own else ""
-
-
-def _listed(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
+def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
+    """The models that follow a schema of the project's own: whoever approves a plan should know."""
     told = [
         f"{name(model)}{' (in place of the bundled one)' if instead else ''}"
         for model, instead in sorted(own.items())

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.age import AgedPrice, aged_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.reports.plan.markdown import PlanMarkdown
+from kiejobs.reports.plan.markdown import plan_markdown
 from kiejobs.reports.plan.notes import needs_a_look, price_entry, prices_words
-from kiejobs.reports.plan.text import PlanJson, PlanText
-from tests.reports.plan.test_text import DIGEST, DONE, NEW
-from tests.support.results import totals_of
+from kiejobs.reports.plan.text import plan_text
+from kiejobs.reports.plan.view import plan_json
+from tests.reports.plan.test_text import DIGEST, DONE, NEW, view_of
 
 TODAY = date(2026, 11, 22)
 
@@ -79,12 +79,11 @@ def test_what_a_file_says_of_its_prices_steers_no_terminal() -> None:
 def test_plans_tell_the_prices_of_what_they_buy() -> None:
     prices = aged(price("a/b", "2026-10"), "a/c")
     told = "bundled, 2026-10; none for a/c"
-    text = PlanText(False, 9, prices=prices)  # noqa: FBT003 - as the other texts take it
-    assert f"\nprices: {told}\n" in text.footer(totals_of([NEW], DIGEST), campaign="tea")
-    assert "prices:" not in text.footer(totals_of([DONE], DIGEST), campaign="tea")
-    comment = PlanMarkdown("tea", "tea.yaml", prices=prices)
-    assert f"\u26a0\ufe0f Prices: `{told}`." in comment.text(totals_of([NEW], DIGEST))
-    assert "Prices:" not in comment.text(totals_of([DONE], DIGEST))
+    buys, rests = view_of([NEW], prices=prices), view_of([DONE], prices=prices)
+    assert f"\nprices: {told}\n" in plan_text(buys)
+    assert "prices:" not in plan_text(rests)
+    assert f"\u26a0\ufe0f Prices: `{told}`." in plan_markdown(buys)
+    assert "Prices:" not in plan_markdown(rests)
 
 
 def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
@@ -98,15 +97,12 @@ def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
         "old": True,
     }
     assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False}
-    assert '"prices": [{"date": "2026-02"' in PlanJson("tea", aged(price("a/b", "2026-02"))).footer(
-        totals_of([NEW], DIGEST)
-    )
+    view = view_of([NEW], prices=aged(price("a/b", "2026-02")))
+    assert '"prices": [{"date": "2026-02"' in plan_json(view)
 
 
 def test_the_digest_knows_no_date() -> None:
-    young, old = (PlanJson("tea", aged(price("a/b", when))) for when in ("2026-11", "2026-01"))
-    first, second = (words.footer(totals_of([NEW], DIGEST)) for words in (young, old))
+    views = [view_of([NEW], prices=aged(price("a/b", when))) for when in ("2026-11", "2026-01")]
+    first, second = map(plan_json, views)
     assert first != second
-    assert '"digest"' in first
-    assert first.partition('"digest"')[2][:70] == second.partition('"digest"')[2][:70]
-    assert NEW.action is Action.SUBMIT
+    assert json.loads(first)["digest"] == json.loads(second)["digest"] == DIGEST

@@ -1,4 +1,4 @@
-"""The plan as a table and as a document in a stream."""
+"""The plan as a table and as a document."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.plan.plan import Action, Change, FieldChange, PlanTotals
+from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.diff.fields import diff_lines
-from kiejobs.reports.plan.text import PlanJson, PlanText
+from kiejobs.reports.plan.text import plan_text
+from kiejobs.reports.plan.view import PlanRow, PlanView, plan_json
 from kiejobs.reports.terminal import Paint, width
 from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
 DIGEST = hash_of(7)
 USD = Decimal("0.005")
-PLAIN = False
 DIFF = [FieldChange("prompt", f"{LONG}slow", f"{LONG}fast"), FieldChange("seed", None, 7)]
 
 
@@ -50,40 +50,21 @@ GONE = change("gone", Action.ORPHAN, "-", "no_longer_wanted", detail="succeeded;
 ALL = [NEW, CHANGED, UNPRICED, DOUBT, FAILED, BUSY, FLYING, MISSING, DONE, MOVED, GONE]
 
 
+def view_of(changes: Sequence[Change], **more: Any) -> PlanView:
+    rows = [PlanRow(line, DIFF if line.reason == "input_changed" else None) for line in changes]
+    return PlanView("tea", rows, totals_of(changes, DIGEST), usd_per_credit=USD, **more)
+
+
 def table(
-    changes: Sequence[Change],
-    *,
-    left: int | None = None,
-    color: bool = False,
-    flag: str = "",
-    rehearsal: bool = False,
+    changes: Sequence[Change], *, left: int | None = None, color: bool = False, **more: Any
 ) -> str:
-    text = PlanText(color, 12, USD, flag, rehearsal=rehearsal)
-    lines = [text.header()]
-    lines += [text.line(line, DIFF if line is CHANGED else ()) for line in changes]
     budget = None if left is None else Decimal(left)
-    return "\n".join(
-        [*lines, text.footer(totals_of(changes, DIGEST), campaign="tea", budget_left=budget)]
-    )
-
-
-def plan_json(
-    changes: Iterable[Change],
-    diff_of: Callable[[Change], Sequence[FieldChange] | None],
-    campaign: str,
-    end: Callable[[], PlanTotals],
-) -> Iterator[str]:
-    words = PlanJson(campaign)
-    yield words.header()
-    yield from (words.line(change, diff_of(change)) for change in changes)
-    yield words.footer(end())
+    view = view_of(changes, budget_left=budget, address_width=12, **more)
+    return plan_text(view, color=color)
 
 
 def document(changes: Sequence[Change]) -> dict[str, Any]:
-    pieces = plan_json(
-        changes, lambda c: DIFF if c is CHANGED else None, "tea", lambda: totals_of(changes, DIGEST)
-    )
-    whole: dict[str, Any] = json.loads("".join(pieces))
+    whole: dict[str, Any] = json.loads(plan_json(view_of(changes)))
     return whole
 
 
@@ -145,8 +126,8 @@ def test_a_rehearsal_says_beside_its_price_that_nothing_is_paid() -> None:
 
 def test_a_changed_job_may_have_more_to_say_than_what_differs() -> None:
     line = change("a", Action.SUBMIT, "±", "input_changed", 16, "what was bought is still running")
-    below = PlanText(PLAIN, 5).line(line, DIFF).split("\n")[1:]
-    assert below[1:] == ["       seed: (absent) -> 7", "       what was bought is still running"]
+    below = table([line]).split("\n")[3:5]
+    assert below == ["       seed: (absent) -> 7", "       what was bought is still running"]
 
 
 def test_an_unknown_price_is_said_loudly() -> None:
@@ -170,13 +151,10 @@ def test_a_wide_address_pushes_only_its_own_line() -> None:
     header, line, *_ = table([NEW, DONE]).split("\n")
     assert header.index("reason") == 19
     assert line.index("new") == 20
-    text = PlanText(PLAIN, width("tea/浓缩[d=5]"))
-    cells = [text.header(), text.line(CHANGED), text.line(DONE)]
-    starts = [
-        width(c[: c.index(w)])
-        for c, w in zip(cells, ("reason", "input", "done  "[:4]), strict=True)
-    ]
-    assert starts[0] == starts[1]
+    view = view_of([NEW, CHANGED, DONE], address_width=width("tea/浓缩[d=5]"))
+    wide = plan_text(view).split("\n")
+    cells = [(wide[0], "reason"), (wide[1], "new"), (wide[2], "input"), (wide[5], "done")]
+    assert {width(line[: line.rindex(word)]) for line, word in cells} == {20}
 
 
 def test_colour_changes_nothing_but_colour() -> None:
@@ -186,29 +164,23 @@ def test_colour_changes_nothing_but_colour() -> None:
 
 
 def test_hostile_text_is_told_harmlessly() -> None:
-    text = PlanText(PLAIN, 10)
     held = change(HOSTILE, Action.HOLD, "!", HOSTILE, detail=HOSTILE)
     differs = change(HOSTILE, Action.SUBMIT, "±", "input_changed", 1)
     diff = [FieldChange(HOSTILE, HOSTILE, {HOSTILE: [HOSTILE]}), FieldChange("p", "", HOSTILE)]
-    said = [
-        text.line(held),
-        text.line(differs, diff),
-        text.footer(totals_of([held], DIGEST), campaign=HOSTILE),
-    ]
-    assert harmless("\n".join(said))
-    assert len(said[1].split("\n")) == 3
-    found = json.loads(
-        "".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals_of([], DIGEST)))
-    )
+    rows = [PlanRow(held), PlanRow(differs, diff)]
+    view = PlanView(HOSTILE, rows, totals_of([held, differs], DIGEST))
+    said = plan_text(view)
+    assert harmless(said)
+    assert len(said.split("\n")) == 9
+    told = plan_json(view)
+    found = json.loads(told)
     assert found["campaign"] == HOSTILE
-    assert found["changes"][0]["diff"][0] == {
+    assert found["changes"][1]["diff"][0] == {
         "field": HOSTILE,
         "was": HOSTILE,
         "now": {HOSTILE: [HOSTILE]},
     }
-    assert harmless(
-        "".join(plan_json([differs], lambda _: diff, HOSTILE, lambda: totals_of([], DIGEST)))
-    )
+    assert harmless(told)
 
 
 # --- fields that differ --------------------------------------------------------------------------
@@ -291,24 +263,18 @@ def test_an_empty_plan_is_a_document_too() -> None:
     assert refused("plan", document([])) == []
 
 
-def test_the_document_is_a_stream_that_asks_for_the_totals_last() -> None:
-    taken: list[str] = []
+def test_each_change_has_a_line_of_the_document() -> None:
+    lines = plan_json(view_of([NEW, DONE])).split("\n")
+    assert lines[0] == '{"campaign": "tea", "changes": ['
+    assert [json.loads(line.rstrip(","))["address"] for line in lines[1:3]] == [
+        "tea/pour[d=5]", "tea/done",
+    ]  # fmt: skip
+    assert lines[3].startswith('], "digest": ')
+    assert lines[4:] == [""]
 
-    def walked() -> Iterator[Change]:
-        for line in ALL:
-            taken.append(line.address)
-            yield line
 
-    asked: list[int] = []
-
-    def asks() -> PlanTotals:
-        asked.append(len(taken))
-        return totals_of(ALL, DIGEST)
-
-    pieces = plan_json(walked(), lambda _: None, "tea", asks)
-    head, first = next(pieces), next(pieces)
-    assert "tea/pour" not in head
-    assert "tea/pour" in first
-    assert (len(taken), asked) == (1, [])
-    assert "".join(pieces).endswith("}\n")
-    assert asked == [len(ALL)]
+def test_a_plan_file_has_more_keys_in_the_same_order() -> None:
+    found = plan_json(view_of([NEW]), {"plan_id": "x", "made": "now"})
+    keys = list(json.loads(found))
+    assert keys == sorted(keys)
+    assert {"plan_id", "made"} < set(keys)

@@ -1,0 +1,182 @@
+"""A plan as data, which text, Markdown and JSON render: rows, counts, what to beware of, prices.
+
+In: a plan's changes with what differs, its totals, what is left of a budget. Out: `PlanView`; the
+document of schemas/plan.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kiejobs.core.ledger.records import State
+from kiejobs.core.money import money
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, money_or_null
+from kiejobs.reports.plan.notes import price_entry
+from kiejobs.reports.terminal import credits_text, plural, price_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from decimal import Decimal
+
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
+    from kiejobs.core.prices.age import AgedPrice
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One change; `diff` are the fields that differ from what was bought, None where that is no matter."""
+
+    change: Change
+    diff: Sequence[FieldChange] | None = None
+
+    @property
+    def reason(self) -> str:
+        return self.change.reason.partition(" ")[0]
+
+    @property
+    def remark(self) -> str:
+        """More words on the reason, not cleaned; may be empty."""
+        source = self.change.reason.partition(" ")[2]
+        return ", ".join(filter(None, (source and f"from {source}", self.change.detail)))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What to beware of. `message` goes on behind the title, without a full stop.
+
+    `is_loud` where it is about money; `command` shows what to do.
+    """
+
+    title: str
+    message: str
+    is_loud: bool = False
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """`file` is the job file's name below the repository's root.
+
+    `flag` is added to commands that are shown, e.g. ` --sandbox`. `prices` are those that it reckons with,
+    `own_schemas` the models that follow a schema of the project's own, each with whether it replaces a
+    bundled one; for `broken` rules of a policy a run would buy nothing. `address_width` is that of the job
+    file's widest address, so that the table of a selection is laid out like that of all.
+    """
+
+    campaign: str
+    rows: Sequence[PlanRow]
+    totals: PlanTotals
+    file: str = ""
+    budget_left: Decimal | None = None
+    usd_per_credit: Decimal | None = None
+    prices: Sequence[AgedPrice] = ()
+    own_schemas: Mapping[str, bool] = field(default_factory=dict)
+    broken: Sequence[Diagnostic] = ()
+    flag: str = ""
+    rehearsal: bool = False
+    address_width: int = 0
+
+    @property
+    def submits(self) -> int:
+        """How many jobs would be bought."""
+        return self.totals.actions[Action.SUBMIT]
+
+    @property
+    def price(self) -> str:
+        """What they cost together, in words."""
+        totals = self.totals
+        if totals.unpriced == self.submits:
+            return price_text(None)
+        more = f" and {totals.unpriced:,} at an unknown price" if totals.unpriced else ""
+        return f"{price_text(totals.credits, self.usd_per_credit)}{more}"
+
+    @cached_property
+    def reasons(self) -> Counter[tuple[Action, str]]:
+        """How many rows have an action for a reason."""
+        return Counter((row.change.action, row.reason) for row in self.rows)
+
+    @property
+    def counts(self) -> list[str]:
+        """All but what would be bought: `1 in flight`, `2 done`; nothing that is nought."""
+        count = self.totals.actions
+        counted = (
+            (count[Action.RESUME], "in flight"),
+            (count[Action.COLLECT], "to collect"),
+            (count[Action.ADOPT], "moved"),
+            (count[Action.KEEP], "done"),
+            (self.reasons[Action.HOLD, "failed"], "failed"),
+            (self.reasons[Action.HOLD, "result_gone"], "gone at the vendor"),
+            (self.reasons[Action.HOLD, "in_flight"], "being submitted by another run"),
+            (self.totals.in_doubt, "in doubt"),
+            (count[Action.ORPHAN], "no longer wanted"),
+        )
+        return [f"{number:,} {words}" for number, words in counted if number]
+
+    @property
+    def notices(self) -> Iterator[Notice]:
+        if unpriced := self.totals.unpriced:
+            consequence = "each costs the vendor's price of the day"
+            if self.budget_left is not None:
+                consequence = "no budget can hold that, so a run stops before it"
+            jobs = plural(unpriced, "job")
+            message = f" for {jobs}, left out of the sum: {consequence}"
+            yield Notice("Price unknown", message, is_loud=True)
+        if self.budget_left is not None and self.totals.credits > self.budget_left:
+            left = credits_text(self.budget_left)
+            message = f": {left} left; a run stops buying when it is used up"
+            yield Notice("Over budget", message, is_loud=True)
+        if self.totals.in_doubt:
+            message = ": nothing is bought there until ruled on"
+            yield Notice("In doubt", message, command=f"kiejobs status{self.flag}")
+        if self.reasons[Action.HOLD, "failed"]:
+            yield Notice("Failed", ": held, and not bought again without `--retry failed`")
+        if self.reasons[Action.HOLD, "result_gone"]:
+            again = "`--retry gone` buys it again"
+            yield Notice("Gone", f": made and paid for, but the vendor has it no more; {again}")
+
+    @property
+    def doubts(self) -> list[Attempt]:
+        attempts = [row.change.attempt for row in self.rows]
+        return [one for one in attempts if one is not None and one.state is State.IN_DOUBT]
+
+
+def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
+    """The document, keys sorted, one change a line. `more` is what a plan file has besides."""
+    totals = view.totals
+    document = {
+        **(more or {}),
+        "campaign": view.campaign,
+        "changes": [_change(row) for row in view.rows],
+        "digest": totals.digest,
+        "format_version": FORMAT_VERSION,
+        "prices": [price_entry(one) for one in view.prices],
+        "totals": {
+            "actions": {str(action): count for action, count in totals.actions.items()},
+            "credits": money(totals.credits),
+            "unpriced": totals.unpriced,
+            "in_doubt": totals.in_doubt,
+        },
+    }
+    return json_rows(dict(sorted(document.items())), "changes")
+
+
+def _change(row: PlanRow) -> dict[str, Json]:
+    change = row.change
+    return {
+        "action": change.action.value,
+        "address": change.address,
+        "credits": money_or_null(change.credits),
+        "detail": change.detail,
+        "diff": None if row.diff is None else diff_document(row.diff),
+        "fingerprint": change.fingerprint,
+        "model": change.model,
+        "reason": change.reason,
+        "take": change.take,
+    }
