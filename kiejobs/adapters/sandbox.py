@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
 from kiejobs.adapters.project.price_files import required_prices
-from kiejobs.adapters.system import read_source
-from kiejobs.sandbox.faults.file import read_faults
+from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.faults.script import NO_FAULTS
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.callbacks import post_callback
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
+    from kiejobs.sandbox.faults.script import Faults
 
 
 def make_sandbox(
@@ -40,15 +41,25 @@ def make_sandbox(
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
     """
-    faults = NO_FAULTS if fault_file is None else read_faults(read_source(fault_file))
     return Sandbox(
         UsableSchemas(ModelFiles()),
         store,
         speed=speed,
-        faults=faults,
+        faults=NO_FAULTS if fault_file is None else required_faults(fault_file),
         base_url=base_url,
         credits=credits_,
         prices=required_prices(),
         webhook_key=webhook_key.value if webhook_key else None,
         send_callback=post_callback if calls_back else None,
     )
+
+
+def required_faults(file: str) -> Faults:
+    """Raises InvalidJobFile with all that is wrong with it, UsageProblem where it can't be read."""
+    from kiejobs.sandbox.faults.file import read_faults  # noqa: PLC0415 - only where there are faults
+
+    source = read_source(file)
+    faults, problems = read_faults(source, read_schema("faults.schema.json"))
+    if faults is None:
+        raise InvalidJobFile(Problems(problems, {file: source.lines}))
+    return faults

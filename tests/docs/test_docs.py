@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import read_price_file
+from kiejobs.adapters.sandbox import required_faults
 from kiejobs.adapters.system import Source
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
@@ -22,7 +23,6 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
-from kiejobs.sandbox.faults.file import read_faults
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.docs.reference import diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
@@ -130,7 +130,7 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
     if block.words[:1] == ("fragment",):
         file.write_text(json.dumps(laid_over(BASE, values(block))), encoding="utf-8")
     if "faults" in (block.file or ""):
-        read_faults(Source(str(file), file.read_bytes()))
+        assert required_faults(str(file)).rules
         assert not list(Draft202012Validator(faults_schema()).iter_errors(values(block)))
     elif "invalid" in block.words:
         with pytest.raises(InvalidJobFile) as refused:

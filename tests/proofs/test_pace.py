@@ -19,12 +19,12 @@ from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Budget, Runner, Settings
-from kiejobs.sandbox.faults.file import make_faults
 from kiejobs.sandbox.service.app import Sandbox
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing
 from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
 from tests.support.bench import MODEL
+from tests.support.sandbox_stage import make_faults
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,25 +8,35 @@ import hashlib
 import hmac
 import json
 import socket
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from kiejobs.adapters.sandbox import required_faults
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
-from kiejobs.sandbox.faults.file import InvalidFaults, make_faults, read_faults
+from kiejobs.sandbox.faults.file import read_faults
 from kiejobs.sandbox.faults.script import FaultScript
 from kiejobs.sandbox.service.clock import RealClock
 from kiejobs.sandbox.service.serve import serving
-from tests.support.sandbox_stage import CREATE, HEADERS, RECORD, START, Stage, create_body
-
-SCHEMA = json.loads(
-    (Path(__file__).resolve().parents[2] / "schemas/faults.schema.json").read_text()
+from tests.support.sandbox_stage import (
+    CREATE,
+    FAULTS,
+    HEADERS,
+    RECORD,
+    START,
+    Stage,
+    create_body,
+    make_faults,
 )
-EDITOR = Draft202012Validator(SCHEMA)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EDITOR = Draft202012Validator(FAULTS)
 CODES = [400, 401, 402, 404, 422, 429, 433, 455, 500, 501, 505]
 
 
@@ -625,48 +635,57 @@ GOOD: list[Any] = [
 ]
 
 BAD: list[tuple[Any, str]] = [
-    ([], "a fault file is a mapping"),
-    ({}, "rules: `rules` must be a list"),
-    ({"rules": {}}, "rules: `rules` must be a list"),
-    ({"rules": [], "sed": 1}, "sed: `sed` is not known here"),
-    ({"rules": [], "seed": "x"}, "seed: `seed` must be a whole number"),
-    ({"rules": ["x"]}, "rules[0]: a rule is a mapping"),
-    ({"rules": [{"do": {"code": 500}}]}, "rules[0].on: `on` must be one of create, poll"),
-    ({"rules": [rule({"code": 500}, "creat")]}, "rules[0].on: `on` must be one of create, poll"),
-    ({"rules": [{"on": "create"}]}, "rules[0].do: `do` must say what is to happen on create"),
-    ({"rules": [rule({})]}, "rules[0].do: `do` must say"),
-    ({"rules": [rule({"status": 404})]}, "rules[0].do: `do` must say"),
-    ({"rules": [rule({"code": 404}, "download")]}, "rules[0].do: `do` must say"),
-    ({"rules": [rule({"task": "fail"}, "poll")]}, "rules[0].do: `do` must say"),
-    ({"rules": [rule({"code": "500"})]}, "rules[0].do.code: `code` must be a code from 200"),
-    ({"rules": [rule({"code": True})]}, "rules[0].do.code: `code` must be a code from 200"),
-    ({"rules": [rule({"code": 100})]}, "rules[0].do.code: `code` must be a code from 200"),
-    ({"rules": [rule({"code": 500, "http": 502})]}, "can't be both `code` and `http`"),
-    ({"rules": [rule({"code": 500, "seconds": 2})]}, "`seconds` is not known here"),
-    ({"rules": [rule({"hang": "after", "accept": True})]}, "`accept` is not known here"),
-    ({"rules": [rule({"truncate": 1, "cut": 1}, "download")]}, "can't be both"),
-    ({"rules": [rule({"http": 502, "body": "pdf"})]}, "`body` must be one of html, text"),
-    ({"rules": [rule({"html": False})]}, "`html` must be true"),
-    ({"rules": [rule({"hang": "after", "seconds": -1})]}, "`seconds` must be a number of seconds"),
-    ({"rules": [rule({"truncate": -1})]}, "`truncate` must be a number of bytes"),
-    ({"rules": [rule({"task": "die"})]}, "`task` must be one of fail, stall"),
-    ({"rules": [rule({"task": {"takes": 1, "unknown_for": 2}})]}, "`task` must be one of fail"),
-    ({"rules": [rule({"task": {}})]}, "`task` must be one of fail, stall"),
-    ({"rules": [rule({"callback": "late", "by": "soon"})]}, "`by` must be a number of seconds"),
-    ({"rules": [rule({"redirect": "http://exämple"}, "download")]}, "must be printable ASCII"),
-    ({"rules": [rule({"code": 500}, time=1)]}, "rules[0].time: `time` is not known here"),
-    ({"rules": [rule({"code": 500}, times=0)]}, "`times` must be a whole number from 1"),
-    ({"rules": [rule({"code": 500}, when=2)]}, "`when` must be a mapping"),
-    ({"rules": [rule({"code": 500}, when={"nht": 1})]}, "rules[0].when.nht: `nht` is not known"),
-    ({"rules": [rule({"code": 500}, when={"nth": 0})]}, "`nth` must be a whole number from 1, or"),
-    ({"rules": [rule({"code": 500}, when={"nth": []})]}, "`nth` must be a whole number from 1, or"),
-    ({"rules": [rule({"code": 500}, when={"chance": 5})]}, "`chance` must be a number from 0 to 1"),
-    ({"rules": [rule({"code": 500}, when={"match": {}})]}, "`match` must be a mapping of input"),
+    ([], "a mapping, not a list"),
+    ({}, "`rules` is missing"),
+    ({"rules": {}}, "`rules` must be a list"),
+    ({"rules": [], "sed": 1}, "`sed` is no key of a fault file"),
+    ({"rules": [], "seed": "x"}, "`seed` must be a whole number"),
+    ({"rules": ["x"]}, "`rules[0]` must be a mapping"),
+    ({"rules": [{"do": {"code": 500}}]}, "`on` is missing in `rules[0]`"),
+    ({"rules": [rule({"code": 500}, "creat")]}, "`rules[0].on` must be one of create, poll"),
+    ({"rules": [{"on": "create"}]}, "`do` is missing in `rules[0]`"),
+    ({"rules": [rule({})]}, "say what is to happen"),
+    ({"rules": [{"on": "create", "do": 5}]}, "`rules[0].do` must be a mapping"),
+    ({"rules": [rule({"status": 404})]}, "`status` in `rules[0].do` must be one of code, http"),
+    ({"rules": [rule({"code": 404}, "download")]}, "must be one of status, truncate"),
+    ({"rules": [rule({"task": "fail"}, "poll")]}, "`task` in `rules[0].do` must be one of code"),
+    ({"rules": [rule({"code": "500"})]}, "`rules[0].do.code` must be a whole number"),
+    ({"rules": [rule({"code": True})]}, "`rules[0].do.code` must be a whole number"),
+    ({"rules": [rule({"code": 500.5})]}, "`rules[0].do.code` must be a whole number"),
+    ({"rules": [rule({"code": 100})]}, "`rules[0].do.code` is 100; at least 200 is needed"),
+    ({"rules": [rule({"code": 500, "http": 502})]}, "to the answer one of code, http"),
+    ({"rules": [rule({"code": 500, "seconds": 2})]}, "`seconds` stands beside hang or stall"),
+    ({"rules": [rule({"hang": "after", "accept": True})]}, "`accept` stands beside code, http"),
+    ({"rules": [rule({"http": 502, "msg": "x"})]}, "`msg` needs it"),
+    ({"rules": [rule({"truncate": 1, "cut": 1}, "download")]}, "one of status, truncate, cut"),
+    ({"rules": [rule({"http": 502, "body": "pdf"})]}, "must be one of html, text"),
+    ({"rules": [rule({"html": False})]}, "`rules[0].do.html` must be true"),
+    ({"rules": [rule({"hang": "after", "seconds": -1})]}, "is -1; at least 0 is needed"),
+    ({"rules": [rule({"truncate": -1})]}, "`rules[0].do.truncate` is -1; at least 0 is needed"),
+    ({"rules": [rule({"task": "die"})]}, "must be one of fail, stall"),
+    ({"rules": [rule({"task": {"takes": 1, "unknown_for": 2}})]}, "at most 1 are allowed"),
+    ({"rules": [rule({"task": {}})]}, "`rules[0].do.task` is empty"),
+    ({"rules": [rule({"callback": "late", "by": "soon"})]}, "`rules[0].do.by` must be a number"),
+    ({"rules": [rule({"redirect": "http://exämple"}, "download")]}, "printable ASCII only"),
+    ({"rules": [rule({"code": 500}, time=1)]}, "`time` is no key of `rules[0]`"),
+    ({"rules": [rule({"code": 500}, times=0)]}, "`rules[0].times` is 0; at least 1 is needed"),
+    ({"rules": [rule({"code": 500}, when=2)]}, "`rules[0].when` must be a mapping"),
+    ({"rules": [rule({"code": 500}, when={"nht": 1})]}, "`nht` is no key of `rules[0].when`"),
+    ({"rules": [rule({"code": 500}, when={"nth": 0})]}, "`rules[0].when.nth` is 0"),
+    ({"rules": [rule({"code": 500}, when={"nth": []})]}, "`rules[0].when.nth` is empty"),
+    ({"rules": [rule({"code": 500}, when={"chance": 5})]}, "is 5; at most 1 is allowed"),
+    ({"rules": [rule({"code": 500}, when={"match": {}})]}, "`rules[0].when.match` is empty"),
     (
         {"rules": [rule({"code": 500}, "credit", when={"match": {"prompt": "*"}})]},
-        "`credit` is about no task",
+        "the balance are about no task",
     ),
 ]
+
+
+def refused(text: str) -> list[Diagnostic]:
+    faults, problems = read_faults(Source("faults.yaml", text.encode()), FAULTS)
+    assert faults is None
+    return problems
 
 
 @pytest.mark.parametrize("value", GOOD, ids=json.dumps)
@@ -676,15 +695,15 @@ def test_a_good_script_is_taken_and_the_editor_agrees(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), BAD, ids=lambda part: json.dumps(part)[:60])
-def test_a_bad_script_is_refused_and_the_editor_agrees(value: Any, text: str) -> None:
-    with pytest.raises(InvalidFaults) as caught:
-        make_faults(value)
-    assert text in str(caught.value)
+def test_a_bad_script_is_refused_in_one_word_and_the_editor_agrees(value: Any, text: str) -> None:
+    (problem,) = refused(json.dumps(value, ensure_ascii=False))
+    assert problem.code == "fault"
+    assert text in f"{problem.message}; {problem.hint}"
     assert not EDITOR.is_valid(value)
 
 
 def test_the_editors_schema_is_one() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator.check_schema(FAULTS)
 
 
 def test_a_fault_file_is_yaml_in_which_on_is_a_word() -> None:
@@ -695,22 +714,69 @@ rules:
     when: {nth: [2, 5]}
     do: {code: 429, retry_after: 3}
 """
-    draws = FaultScript(read_faults(Source("faults.yaml", text)))
+    faults, _ = read_faults(Source("faults.yaml", text), FAULTS)
+    assert faults is not None
+    draws = FaultScript(faults)
     hits = [draws.draw("create", {}).twist is not None for _ in range(5)]
     assert hits == [False, True, False, False, True]
 
 
+def test_a_number_without_a_fraction_is_a_whole_one(tmp_path: Path) -> None:
+    do = {"code": 429.0, "http_status": 429.0, "retry_after": 3.0}
+    stage = Stage(tmp_path, rule(do, when={"nth": 2.0}), rule({"cut": 5.0}, "download"))
+    assert _codes(stage, 2) == [200, 429]
+    assert len(stage.request("GET", stage.result_url()).content) == 5
+
+
 def test_each_problem_of_a_fault_file_is_told_at_its_place() -> None:
-    text = b"rules:\n  - on: create\n    do: {code: 9}\n  - on: poll\n    doo: {code: 500}\n"
-    with pytest.raises(InvalidFaults) as caught:
-        read_faults(Source("faults.yaml", text))
-    places = [str(problem.place) for problem in caught.value.problems]
-    assert places == ["faults.yaml:3:16", "faults.yaml:4:5", "faults.yaml:5:5"]
-    assert str(caught.value).startswith("faults.yaml:3:16: `code` must be")
-    assert caught.value.problems.lines["faults.yaml"][2] == "    do: {code: 9}"
+    problems = refused(
+        """
+rules:
+  - on: create
+    do: {code: 9}
+  - on: poll
+    doo: {code: 500}
+  - on: upload
+    when: {match: {prompt: x}}
+    do: {loose_reply: after_accept}
+"""
+    )
+    assert sorted((str(problem.place), problem.message[:40]) for problem in problems) == [
+        ("faults.yaml:4:16", "`rules[0].do.code` is 9; at least 200 is"),
+        ("faults.yaml:5:5", "`do` is missing in `rules[1]`"),
+        ("faults.yaml:6:5", "`doo` is no key of `rules[1]`"),
+        ("faults.yaml:8:12", "the name `match` in `rules[2].when` has "),
+        ("faults.yaml:9:10", "the name `loose_reply` in `rules[2].do` "),
+    ]
+    assert [p.hint for p in problems if "loose_reply" in p.message] == [
+        "did you mean `lose_reply`?"
+    ]
 
 
-@pytest.mark.parametrize("text", [b"", b"rules: [", b"\xff"])
-def test_a_file_that_is_no_yaml_is_refused(text: bytes) -> None:
-    with pytest.raises(InvalidFaults):
-        read_faults(Source("faults.yaml", text))
+def test_what_only_goes_with_something_else_is_no_fault() -> None:
+    problems = refused(json.dumps({"rules": [rule({"accept": True})]}))
+    assert [problem.hint for problem in problems] == [
+        "`accept` stands beside code, http, html or garbage",
+        (
+            "say what is to happen: to the answer one of code, http, lose_reply, hang, truncate, html, "
+            "garbage, slow_bytes; to the task task, charge, callback"
+        ),
+    ]
+
+
+def test_what_is_wrong_with_the_named_file_ends_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("rules: [{on: create, do: {code: 9}}]")
+    with pytest.raises(InvalidJobFile) as caught:
+        required_faults(str(file))
+    assert [problem.code for problem in caught.value.problems] == ["fault"]
+    assert caught.value.problems.lines[str(file)] == [file.read_text()]
+    file.write_text("rules: [{on: create, do: {code: 500}}]")
+    assert len(required_faults(str(file)).rules) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rules: [", "\0", "rules: [{on: create, do: {seconds: .nan}}]"]
+)
+def test_a_file_that_is_no_yaml_is_refused(text: str) -> None:
+    assert refused(text)

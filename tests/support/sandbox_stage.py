@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from kiejobs.core.document.nodes import Source
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.faults.file import make_faults
+from kiejobs.sandbox.faults.file import read_faults
 from kiejobs.sandbox.service.app import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
+
+    from kiejobs.sandbox.faults.script import Faults
 
 MODEL = "acme/dream-image-to-video"
 SCHEMA: dict[str, Any] = {
@@ -58,6 +61,9 @@ PRICES = PriceTable(
         )
     }
 )
+FAULTS = json.loads(
+    (Path(__file__).resolve().parents[2] / "schemas" / "faults.schema.json").read_text()
+)
 INPUT = {"prompt": "A kettle sings", "image_url": "https://example.com/kettle.webp"}
 HEADERS = {"authorization": "Bearer test-key", "user-agent": "tests"}
 START = 1_800_000_000.0
@@ -78,6 +84,14 @@ class FakeClock:
 
     def passes(self, seconds: float) -> None:
         self.time += seconds
+
+
+def make_faults(value: Any) -> Faults:
+    """A script from what its file would hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    faults, problems = read_faults(Source("faults.yaml", text.encode()), FAULTS)
+    assert faults is not None, problems
+    return faults
 
 
 class Stage:

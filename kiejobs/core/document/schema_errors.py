@@ -138,10 +138,10 @@ def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> SchemaP
 
 def _bad_key(error: ValidationError, path: tuple[str | int, ...], keyword: str) -> SchemaProblem:
     key = str(error.instance)
-    is_form = keyword == "pattern"
-    message = "has a form that is not allowed" if is_form else _words(error, keyword)[0]
+    message, hint = _words(error, keyword)
+    if keyword == "pattern":
+        message, hint = "has a form that is not allowed", _own_hint(error)
     name = f"the name `{shorten(key)}`" + (f" in `{dotted(path)}`" if path else "")
-    hint = _own_hint(error) if is_form else None
     return SchemaProblem((*path, key), keyword, f"{name} {message}", hint, at_key=True)
 
 

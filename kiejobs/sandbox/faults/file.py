@@ -1,6 +1,6 @@
-"""The fault file, read and checked.
+"""The fault file: read, checked against its schema, and built by one table of what `do` may hold.
 
-In: its bytes, or the same thing as Python values. Out: `Faults`, or all that is wrong with it, each
+In: its bytes, the schema (schemas/faults.schema.json). Out: `Faults`, or all that is wrong with it, each
 problem at its place. Touches nothing.
 
     seed: 7
@@ -10,156 +10,181 @@ problem at its place. Touches nothing.
         times: 1
         do: {code: 429, retry_after: 3}
 
-What `do` may hold is the table in fault_actions.py. All seconds are simulated ones. The editor's
-schema of the same file is schemas/faults.schema.json; a test keeps the two in step.
+All seconds are simulated ones. Beside most actions stands `accept`: whether the request takes effect all
+the same (a create is charged, and its task goes on). What it is when left out is in the table.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems
-from kiejobs.core.document.reader import read_document
-from kiejobs.sandbox.faults.actions import ACTIONS, effect_of
-from kiejobs.sandbox.faults.script import FaultRule, Faults
-from kiejobs.sandbox.faults.words import CHANCE, COUNT, COUNTS, INTEGER, PATTERNS, Slip, Wanted
+from kiejobs.core.document.checked import Form, read_checked
+from kiejobs.sandbox.asgi import JSON_TYPE, MESSAGES, Delivery, Response, compact, envelope, plain
+from kiejobs.sandbox.faults.script import Effect, FaultRule, Faults, ResponseFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
 
-    from kiejobs.core.document.nodes import Document, Json, Source
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.document.nodes import Json, Source
 
-KINDS = ("create", "poll", "download", "upload", "credit")
-_ABOUT_TASKS = ("create", "poll", "download")
-_WHEN = {"nth": COUNTS, "every": COUNT, "chance": CHANCE, "match": PATTERNS}
-_KIND = Wanted(f"one of {', '.join(KINDS)}", lambda value: value in KINDS)
+    Do: TypeAlias = Mapping[str, Any]
 
-
-class InvalidFaults(InvalidJobFile):
-    """The fault file has problems; all of them are carried along, and told in the message."""
-
-    def __init__(self, problems: Problems) -> None:
-        super().__init__(problems)
-        told = (f"{d.place}: {d.message}" if d.place else d.message for d in problems)
-        self.message = "\n".join(told)
-        self.args = (self.message,)
+HTML = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+FOR_EVER = 3600.0  # simulated seconds that a hang lasts when the fault doesn't say
 
 
-def read_faults(source: Source) -> Faults:
-    """A fault file. Raises InvalidFaults."""
-    document, said = read_document(source)
-    problems = Problems()
-    problems.extend(said)
-    if document is not None:
-        problems.extend([_diagnostic(slip, document) for slip in _slips(document.root)])
-    if document is None or problems.fatal:
-        raise InvalidFaults(Problems(problems, {source.name: source.lines}))
-    return _built(document.root)
+def read_faults(
+    source: Source, schema: Mapping[str, Any]
+) -> tuple[Faults | None, list[Diagnostic]]:
+    """The script, None where the file has problems."""
+    form = Form(schema, "a fault file", "fault", "start with `rules:`, a list of what goes wrong")
+    document, problems = read_checked(source, form)
+    if document is None or problems:
+        return None, [_as_fault(problem) for problem in problems]
+    root = _whole(document.root)
+    return Faults(tuple(map(_rule, root["rules"])), seed=root.get("seed", 0)), []
 
 
-def make_faults(value: Json) -> Faults:
-    """The same from Python values: `{"rules": [...]}`. Raises InvalidFaults."""
-    problems = Problems()
-    problems.extend([_diagnostic(slip, None) for slip in _slips(value)])
-    if problems.fatal:
-        raise InvalidFaults(problems)
-    return _built(value)
+def _as_fault(problem: Diagnostic) -> Diagnostic:
+    return replace(problem, code="fault") if problem.code == "unknown-key" else problem
 
 
-def _diagnostic(slip: Slip, document: Document | None) -> Diagnostic:
-    if document is None:
-        where = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in slip.path).lstrip(".")
-        return Diagnostic("fault", f"{where or 'faults'}: {slip.message}", hint=slip.hint)
-    place = document.place(slip.path, key=slip.at_key)
-    return Diagnostic("fault", slip.message, place, slip.hint)
+def _whole(value: Json) -> Json:
+    """Numbers without a fraction as whole ones: to a schema `2.0` is an integer, to a slice it isn't."""
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _slips(value: Json) -> Iterator[Slip]:
-    if not isinstance(value, dict):
-        yield Slip((), "a fault file is a mapping with `rules`")
-        return
-    yield from _unknown((), value, ("seed", "rules"))
-    if "seed" in value:
-        yield from INTEGER.slip(("seed",), value["seed"])
-    rules = value.get("rules")
-    if not isinstance(rules, list):
-        yield Slip(("rules",), "`rules` must be a list of rules")
-        return
-    for index, rule in enumerate(rules):
-        yield from _rule_slips(("rules", index), rule)
-
-
-def _unknown(path: tuple[str | int, ...], value: dict[str, Any], known: Any) -> Iterator[Slip]:
-    for name in value:
-        if name not in known and not (path == () and str(name).startswith("x-")):
-            yield Slip((*path, name), f"`{name}` is not known here", _one_of(known), at_key=True)
-
-
-def _one_of(names: Any) -> str:
-    return "known are " + ", ".join(names)
-
-
-def _rule_slips(path: tuple[str | int, ...], rule: Json) -> Iterator[Slip]:
-    if not isinstance(rule, dict):
-        yield Slip(path, "a rule is a mapping with `on` and `do`")
-        return
-    yield from _unknown(path, rule, ("on", "when", "times", "do"))
-    kind = rule.get("on")
-    yield from _KIND.slip((*path, "on"), kind)
-    if "times" in rule:
-        yield from COUNT.slip((*path, "times"), rule["times"])
-    yield from _when_slips((*path, "when"), rule.get("when", {}), str(kind))
-    if kind in KINDS:
-        yield from _do_slips((*path, "do"), rule.get("do"), str(kind))
-
-
-def _when_slips(path: tuple[str | int, ...], when: Json, kind: str) -> Iterator[Slip]:
-    if not isinstance(when, dict):
-        yield Slip(path, "`when` must be a mapping", _one_of(_WHEN))
-        return
-    yield from _unknown(path, when, _WHEN)
-    for name, wanted in _WHEN.items():
-        if name in when:
-            yield from wanted.slip((*path, name), when[name])
-    if "match" in when and kind not in _ABOUT_TASKS:
-        message = f"`match` looks at a task's input, and `{kind}` is about no task"
-        yield Slip((*path, "match"), message, at_key=True)
-
-
-def _do_slips(path: tuple[str | int, ...], do: Json, kind: str) -> Iterator[Slip]:
-    actions = {name: action for name, action in ACTIONS.items() if kind in action.kinds}
-    if not isinstance(do, dict) or not any(name in actions for name in do):
-        yield Slip(path, f"`do` must say what is to happen on {kind}", _one_of(actions))
-        return
-    chosen = [name for name in do if name in actions]
-    beside = {name: w for action in chosen for name, w in actions[action].beside.items()}
-    yield from _unknown(path, do, [*actions, *beside])
-    for name in chosen:
-        yield from actions[name].wanted.slip((*path, name), do[name])
-    for name, wanted in beside.items():
-        if name in do and name not in actions:
-            yield from wanted.slip((*path, name), do[name])
-    answers = [name for name in chosen if actions[name].twist is not None]
-    if len(answers) > 1:
-        yield Slip(
-            (*path, answers[1]), f"one answer can't be both `{answers[0]}` and `{answers[1]}`"
-        )
-
-
-def _built(value: Json) -> Faults:
-    rules = tuple(_rule(rule) for rule in value["rules"])
-    return Faults(rules, seed=value.get("seed", 0))
-
-
-def _rule(rule: Json) -> FaultRule:
+def _rule(rule: Mapping[str, Any]) -> FaultRule:
     when = rule.get("when", {})
-    nth = when.get("nth", ())
+    nth = when.get("nth", [])
     return FaultRule(
         on=rule["on"],
-        effect=effect_of(rule["do"]),
-        nth=frozenset([nth] if isinstance(nth, int) else nth),
+        effect=_effect(rule["do"]),
+        nth=frozenset(nth if isinstance(nth, list) else [nth]),
         every=when.get("every"),
         chance=when.get("chance"),
-        match={str(name): str(glob) for name, glob in when.get("match", {}).items()},
+        match=when.get("match", {}),
         times=rule.get("times"),
     )
+
+
+def _effect(do: Do) -> Effect:
+    """At most one twist of the answer, and what is in store for the task."""
+    twists = (make(do) for name, make in _TWISTS.items() if name in do)
+    fate = {
+        name: value for key, make in _FATES.items() if key in do for name, value in make(do).items()
+    }
+    return Effect(next(twists, None), fate)
+
+
+# --- the answer ------------------------------------------------------------------------------------
+
+
+def _code(do: Do) -> ResponseFault:
+    """An envelope with this code. 200 is the answer without an id: `data` is there, and empty."""
+    code, well = do["code"], do["code"] == 200
+    text = do.get("msg") or ("success" if well else MESSAGES.get(code, "error"))
+    said = envelope(code, text, {} if well else None)
+    delay = {"retry-after": f"{do['retry_after']:g}"} if "retry_after" in do else {}
+    said = replace(said, status=do.get("http_status", 200), headers={**said.headers, **delay})
+    return ResponseFault("code", accepts=do.get("accept", well), answer=said)
+
+
+def _http(do: Do) -> ResponseFault:
+    said = _bare(do["http"], do.get("body", "html"))
+    return ResponseFault("http", accepts=do.get("accept", False), answer=said)
+
+
+def _bare(status: int, body: str = "html") -> Response:
+    """A bare HTTP answer, as from something that stands before the service."""
+    title = f"{status} {MESSAGES.get(status, 'Error')}"
+    if body == "html":
+        return plain(status, HTML.format(title), "text/html; charset=UTF-8")
+    if body == "json":
+        return plain(status, compact({"status": status, "error": title}), "application/json")
+    return plain(status, title if body == "text" else "")
+
+
+def _lose_reply(do: Do) -> ResponseFault:
+    lost = Delivery(silent=True, drop=True)
+    return ResponseFault("lose_reply", accepts=do["lose_reply"] == "after_accept", delivery=lost)
+
+
+def _hang(do: Do) -> ResponseFault:
+    mute = Delivery(silent=True, hang=do.get("seconds", FOR_EVER), drop=True)
+    return ResponseFault("hang", accepts=do["hang"] == "after", delivery=mute)
+
+
+def _garbage(do: Do) -> ResponseFault:
+    """Bytes that are called JSON and are not even text."""
+    body = b'{"code":200,"msg":"succ\xff\xfe\x00\x01'
+    said = Response(200, body, {"content-type": JSON_TYPE})
+    return ResponseFault("garbage", accepts=do.get("accept", True), answer=said)
+
+
+def _stall(do: Do) -> ResponseFault:
+    mute = Delivery(hang=do.get("seconds", FOR_EVER), drop=True)
+    return ResponseFault("stall", delivery=mute, half=True)
+
+
+def _redirect(do: Do) -> ResponseFault:
+    said = plain(302, "")
+    said = replace(said, headers={**said.headers, "location": do["redirect"]})
+    return ResponseFault("redirect", answer=said)
+
+
+_TWISTS: dict[str, Callable[[Do], ResponseFault]] = {
+    "code": _code,
+    "http": _http,
+    "lose_reply": _lose_reply,
+    "hang": _hang,
+    "truncate": lambda do: ResponseFault(
+        "truncate", delivery=Delivery(stop_after=do["truncate"], drop=True)
+    ),
+    "html": lambda do: ResponseFault("html", accepts=do.get("accept", False), answer=_bare(200)),
+    "garbage": _garbage,
+    "slow_bytes": lambda do: ResponseFault("slow_bytes", delivery=Delivery(rate=do["slow_bytes"])),
+    "status": lambda do: ResponseFault("status", answer=_bare(do["status"])),
+    "cut": lambda do: ResponseFault("cut", keep=do["cut"]),
+    "wrong_length": lambda do: ResponseFault(
+        "wrong_length", longer=do["wrong_length"], delivery=Delivery(drop=True)
+    ),
+    "wrong_type": lambda do: ResponseFault(
+        "wrong_type", headers={"content-type": do["wrong_type"]}
+    ),
+    "stall": _stall,
+    "slow": lambda do: ResponseFault("slow", delivery=Delivery(rate=do["slow"])),
+    "redirect": _redirect,
+    "no_ranges": lambda _do: ResponseFault("no_ranges", no_ranges=True),
+}
+
+
+# --- the task --------------------------------------------------------------------------------------
+
+
+def _task(do: Do) -> dict[str, Json]:
+    task = do["task"]
+    if isinstance(task, dict):
+        return task
+    if task == "unknown_state":
+        return {"word": do.get("state", "archived")}
+    said = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
+    return {"end": task, **said}
+
+
+def _callback(do: Do) -> dict[str, Json]:
+    by = {"callback_by": do["by"]} if "by" in do else {}
+    return {"callback": do["callback"], **by}
+
+
+_FATES: dict[str, Callable[[Do], dict[str, Json]]] = {
+    "task": _task,
+    "charge": lambda do: {"charge": str(do["charge"])},
+    "callback": _callback,
+}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import kiejobs
 from kiejobs.adapters.project.price_files import read_price_file
+from kiejobs.adapters.sandbox import required_faults
 from kiejobs.adapters.system import read_source
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.known_models import KnownModels
@@ -20,7 +21,6 @@ from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics.codes import MEANINGS
 from kiejobs.reports.diagnostics.text import diagnostics_text
-from kiejobs.sandbox.faults.file import read_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def problems_of(name: str) -> Problems:
     source = read_source(str(EXAMPLES / f"{name}.yaml"))
     try:
         if name == "fault":
-            read_faults(source)
+            required_faults(source.name)
         elif name == "policy-structure":
             policy_in_force(source.name)
         elif name.startswith("price-"):

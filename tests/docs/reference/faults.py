@@ -1,6 +1,6 @@
-"""The fault file's reference, from its schema and from the table of what faults can do.
+"""The fault file's reference, from its schema.
 
-In: schemas/faults.schema.json, the sandbox's actions. Out: Markdown. Touches schemas/, by reading.
+In: schemas/faults.schema.json. Out: Markdown. Touches schemas/, by reading.
 """
 
 from __future__ import annotations
@@ -8,19 +8,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.faults.actions import ACTIONS
-from tests.docs.reference.markdown import Schema, code, codes, fields_table, table
+from tests.docs.reference.markdown import Schema, code, codes, fields_table, kind, table
 from tests.docs.regenerate import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_KINDS = {
+    "create": "onCreate",
+    "poll": "onAnswer",
+    "upload": "onAnswer",
+    "credit": "onAnswer",
+    "download": "onDownload",
+}
 
 
 def rules() -> str:
     """A rule's keys, and those of its `when`."""
     schema = _schema()
     rule = schema["$defs"]["rule"]
-    return fields_table({**rule, "required": ["on", "do"]}, schema)
+    do = {"description": schema["$defs"]["do"]["description"], "type": "object"}
+    return fields_table({**rule, "properties": {**rule["properties"], "do": do}}, schema)
 
 
 def actions() -> str:
@@ -29,12 +37,26 @@ def actions() -> str:
 
 
 def _rows(schema: Schema) -> Iterator[tuple[str, str, str, str, str]]:
-    parts = ("answer", "onCreate", "onDownload")
-    told = [schema["$defs"][part]["properties"] for part in parts]
-    for name, action in ACTIONS.items():
-        said = next(fields[name]["description"] for fields in told if name in fields)
-        beside = codes(action.beside)
-        yield code(name), ", ".join(action.kinds), action.wanted.words, beside, said
+    do = schema["$defs"]["do"]
+    beside = dict(do["dependentRequired"])
+    for name, needed in do["dependentSchemas"].items():
+        beside[name] = needed["not"]["propertyNames"]["not"]["enum"]
+    for name, field in do["properties"].items():
+        if name not in beside:
+            kinds = [one for one, form in _KINDS.items() if name in _allowed(schema, form)]
+            others = [other for other, actions in beside.items() if name in actions]
+            yield (
+                code(name),
+                ", ".join(kinds),
+                kind(field, schema),
+                codes(others),
+                field["description"],
+            )
+
+
+def _allowed(schema: Schema, form: str) -> list[str]:
+    names: list[str] = schema["$defs"][form]["propertyNames"]["enum"]
+    return names
 
 
 def _schema() -> Schema:

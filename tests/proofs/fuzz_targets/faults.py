@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.core.document.nodes import Source
-from kiejobs.sandbox.faults.actions import ACTIONS
-from kiejobs.sandbox.faults.file import InvalidFaults, read_faults
+from kiejobs.sandbox.faults.file import read_faults
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import no_canary
 from tests.proofs.fuzz_targets import job_files
+from tests.support.sandbox_stage import FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ rules:
     do: {code: 429, retry_after: 3}
   - {on: poll, when: {chance: 0.05}, do: {status: 502, body: html}}
 """
+_ACTIONS = list(FAULTS["$defs"]["do"]["properties"])
 _JOBS = b"""version: 1
 campaign: tea
 vars: {brand: Aurora, a: 1, b: 2}
@@ -50,7 +51,7 @@ def prepare(room: Path) -> None:
 
 def inputs() -> Any:
     seeds = [EXAMPLE, b"brand: Cup\na: {b: [1, 2]}\n", *_JOBS.splitlines()]
-    tokens = [*job_files.TOKENS, *(name.encode() for name in ACTIONS)]
+    tokens = [*job_files.TOKENS, *(name.encode() for name in _ACTIONS)]
     return mutated(seeds, tokens) | _rules().map(_dumped) | _variables().map(_dumped)
 
 
@@ -71,7 +72,7 @@ def _rules() -> Any:
         ),
         max_leaves=3,
     )
-    words = st.sampled_from([*ACTIONS, "retry_after", "message", "x"])
+    words = st.sampled_from([*_ACTIONS, "message", "x"])
     rule = st.fixed_dictionaries(
         {
             "on": st.sampled_from(("create", "poll", "download", "upload", "credit")) | value,
@@ -99,9 +100,7 @@ def _variables() -> Any:
 
 
 def check(data: bytes, room: Path) -> None:
-    try:
-        read_faults(Source("case.yaml", data))
-    except InvalidFaults as wrong:
-        no_canary(wrong.message)
+    _, problems = read_faults(Source("case.yaml", data), FAULTS)
+    no_canary("\n".join(problem.message for problem in problems))
     (room / "inside" / "case.yaml").write_bytes(data)
     job_files.judged(JobFileOptions(file="jobs.yaml", vars_files=("case.yaml",)))
