@@ -1,8 +1,8 @@
 """The vendor's API imitated, as one ASGI 3 app.
 
 In: HTTP requests through ASGI. Out: answers as the service was observed to give them, and scripted
-faults. Touches the two logs and the uploads in its store, and the network only through the callback sender that it
-was handed.
+faults. Touches the two logs and the uploads in its store, and the network only through the callback
+sender that it was handed.
 
 What it does before it answers, in this order: notes what other processes have sold; turns away
 clients without a User-Agent (403) and without a key (401); paces creates (429); draws faults;
@@ -58,8 +58,9 @@ class Sandbox:
     """The app. `schemas` maps model ids to JSON Schemas of the request; `store` is its memory.
 
     `speed`: simulated seconds in a real one. `base_url`: where result URLs point. `credits`: what
-    the account has at the very beginning of the store. `prices`: what tasks cost. `api_key`: the only key that is taken; None
-    takes any. `webhook_key`: callbacks are signed with it. `send_callback`: None sends none.
+    the account has at the very beginning of the store. `prices`: what tasks cost. `api_key`: the
+    only key that is taken; None takes any. `webhook_key`: callbacks are signed with it.
+    `send_callback`: None sends none.
     """
 
     schemas: Mapping[str, Mapping[str, Any]]
