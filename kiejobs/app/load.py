@@ -21,7 +21,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Expansion, expand
 from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
 from kiejobs.core.jobfile.variables import given_variables
-from kiejobs.core.template.template import Templates
+from kiejobs.core.template.template import LocalRenderer, Templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,7 +116,11 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     catalogue = models.catalogue(entry.model for entry in jobfile.entries)
     of_models = models.problems()
     problems = Problems([*found, *refused, *unknown, *of_models], of_models.lines)
-    expansion = _expand(jobfile, catalogue, wanted.max_jobs, folder, problems)
+    expansion, of_jobs = _expand(
+        jobfile, catalogue, wanted.max_jobs, folder, sound=not problems.fatal
+    )
+    problems.extend(of_jobs)
+    problems.lines.update(of_jobs.lines)
     loaded = LoadedJobFile(
         expansion,
         _with_lines(problems, (document, *given), folder),
@@ -132,16 +136,18 @@ def _expand(
     catalogue: Catalogue,
     max_jobs: int | None,
     folder: JobFolder,
-    problems: Problems,
-) -> Expansion:
+    *,
+    sound: bool,
+) -> tuple[Expansion, Problems]:
     includes = folder.includes
     # By the work that is done: a machine that is busy with other things makes no template slow.
     templates = Templates(includes, peek=includes.peek, clock=time.thread_time)
+    shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
     return expand(
         jobfile,
         catalogue,
-        templates,
-        problems,
+        LocalRenderer(shared, templates),
+        sound=sound,
         max_jobs=max_jobs,
         files=folder.files,
         data=folder.data,

@@ -15,7 +15,7 @@ import anyio
 from kiejobs.adapters.system import api_base, read_source
 from kiejobs.app.job_file import variables_of
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
-from kiejobs.core.expand.web_files import wanted_files
+from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock_changes import differences
 from kiejobs.core.plan.lock_file import Asset, Lock, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import difference

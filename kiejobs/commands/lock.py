@@ -12,7 +12,7 @@ from kiejobs.adapters.storage.durable import write_atomically
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.core.expand.web_files import wanted_files
+from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock_file import to_bytes
 from kiejobs.reports.plan.notes import locked_text
 

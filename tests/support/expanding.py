@@ -22,7 +22,7 @@ from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
 from kiejobs.core.matrix.load_axes import NO_DATA
 from kiejobs.core.models.spec import Spec, read_spec
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
-from kiejobs.core.template.template import Templates
+from kiejobs.core.template.template import LocalRenderer, Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,10 +87,17 @@ def expanded(
     problems = Problems([*found, *refused])
     if jobfile is None:
         return Expanded(None, None, problems)
-    known, templates = catalogue(*models, prices=prices), Templates(load)
-    expansion = expand(
-        jobfile, known, templates, problems, max_jobs=max_jobs, files=files, data=data
+    shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
+    expansion, more = expand(
+        jobfile,
+        catalogue(*models, prices=prices),
+        LocalRenderer(shared, Templates(load)),
+        sound=not problems.fatal,
+        max_jobs=max_jobs,
+        files=files,
+        data=data,
     )
+    problems.extend(more)
     return Expanded(jobfile, expansion, problems)
 
 

@@ -1,46 +1,41 @@
 """Is one row's job a job that may be bought?
 
-In: a recipe, a row, the request made of them. Out: slips, and the parts of a job that are checked as
-they are made: its output path and its callback URL. Touches nothing.
+In: a compiled job, a row's values, the request made of them. Out: problems, and the parts of a job that
+are checked as they are made: its output path, always below the output folder, and its callback URL.
+Touches nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+import unicodedata
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
 from kiejobs.core.document.wording import is_uri, shorten, show
-from kiejobs.core.expand.field_template import RowProblem, RowProblemFound
-from kiejobs.core.expand.output_path import UnsafePath, safe_output
+from kiejobs.core.expand.compiled_job import rendered
 from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.document.schema_errors import SchemaProblem
-    from kiejobs.core.expand.compiled_job import CompiledJob, Labels
+    from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Rendering
     from kiejobs.core.expand.job import Job
     from kiejobs.core.expand.local_files import WrongFile
-    from kiejobs.core.expand.problem_groups import RowProblems
-    from kiejobs.core.matrix.matrix import Row
+    from kiejobs.core.expand.row_problems import Places, RowProblem
+    from kiejobs.core.expand.typed_matrix import AxisValue, Values
 
-
-@dataclass(frozen=True, slots=True)
-class JobName:
-    """What a job is called, whole and in parts."""
-
-    campaign: str
-    labels: Labels
-    take: int
-    address: str
-
+_LONGEST_PART = 220  # bytes: 255 less what an extension, `beside` and a partial file's ending take
+_LONGEST_PATH = 1_000
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+_UNFIT = frozenset('<>"|?*')  # what Windows takes in no name
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{n}{d}" for n in ("COM", "LPT") for d in range(1, 10))}
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CODES = {
@@ -53,83 +48,80 @@ _OF_ABSENCE = {"required", "needed", "conflict"}
 """Kinds of problems that a field which failed to render may only seem to have."""
 
 
+# --- the request -----------------------------------------------------------------------------------
+
+
 def check_request(
-    recipe: CompiledJob, row: Row, request: Mapping[str, Json], found: RowProblems
-) -> None:
-    """Against the model's schema. A field that failed to render is not told as missing as well."""
-    failed_to_render = found.hit
-    for problem in recipe.checker.problems(request):
+    job: CompiledJob, values: Values, request: Mapping[str, Json], *, failed_to_render: bool
+) -> Iterator[RowProblem]:
+    """Against the model's schema. A field that failed to render is not reported as missing as well."""
+    for problem in job.checker.problems(request):
         if failed_to_render and problem.keyword in _OF_ABSENCE:
             continue
         if problem.keyword in {"needed", "conflict"}:
-            found.slip(_broken_rule(recipe, row, problem, request))
-            continue
-        field = str(problem.path[0]) if problem.path else ""
-        spot = recipe.spot_of(field, row, key=problem.at_key)
-        code = _CODES.get(problem.keyword, "invalid-field")
-        # The message may tell a value that differs from row to row.
-        told = problem.message if problem.keyword == "required" else ""
-        cell = None if problem.at_key else recipe.cell_of(field, row)
-        value = request.get(field)
-        hint = _matrix_hint(recipe, field, value, cell) or problem.hint
-        if value == "" and cell is not None:
-            hint = _empty_cell_hint(recipe, field)
-        fold = (field, problem.keyword, told)
-        found.slip(RowProblem(code, problem.message, spot, hint, cell=cell), fold=fold)
+            yield _broken_rule(job, values, problem, request)
+        else:
+            yield _wrong_field(job, values, problem, request)
+
+
+def _wrong_field(
+    job: CompiledJob, values: Values, problem: SchemaProblem, request: Mapping[str, Json]
+) -> RowProblem:
+    field = str(problem.path[0]) if problem.path else ""
+    spot = job.places.spot_of(field, values, key=problem.at_key)
+    code = _CODES.get(problem.keyword, "invalid-field")
+    cell = None if problem.at_key else job.cell_of(field, values)
+    value = request.get(field)
+    hint = _matrix_hint(job, field, value, cell) or problem.hint
+    if value == "" and cell is not None:
+        hint = _empty_cell_hint(job, field)
+    # The message may state a value that differs from row to row.
+    stated = problem.message if problem.keyword == "required" else ""
+    fold = (field, problem.keyword, stated)
+    return job.places.problem(code, problem.message, spot, hint, cell=cell, fold=fold)
 
 
 def _broken_rule(
-    recipe: CompiledJob, row: Row, problem: SchemaProblem, request: Mapping[str, Json]
+    job: CompiledJob, values: Values, problem: SchemaProblem, request: Mapping[str, Json]
 ) -> RowProblem:
     """At the first field that can be changed where it stands, with the places of the others."""
     named = (*map(str, problem.path), *problem.others)
-    spots = {name: recipe.spot_if_written(name, row, key=problem.at_key) for name in named}
-    written = [spot for spot in spots.values() if spot is not None] or [recipe.entry.spot]
-    hints = [problem.hint, _exclude_hint(recipe, row, named)]
+    spots = {name: job.places.spot_if_written(name, values, key=problem.at_key) for name in named}
+    written = [spot for spot in spots.values() if spot is not None] or [job.matrix.entry.spot]
+    hints = [problem.hint, _exclude_hint(job, values, named)]
     hints += [
         f"`{name}` is {show(request[name])} where the job file is silent"
         for name, spot in spots.items()
-        if spot is None and name in recipe.spec.defaults
+        if spot is None and name in job.matrix.spec.defaults
     ]
     hint = "; ".join(filter(None, hints)) or None
     also = tuple(dict.fromkeys(spot for spot in written[1:] if spot != written[0]))
     blamed = next((name for name, spot in spots.items() if spot is not None), "")
-    cell = recipe.cell_of(blamed, row)
-    return RowProblem(
-        _CODES[problem.keyword], problem.message, written[0], hint, also=also, cell=cell
-    )
+    cell = job.cell_of(blamed, values)
+    code = _CODES[problem.keyword]
+    return job.places.problem(code, problem.message, written[0], hint, also=also, cell=cell)
 
 
-def _exclude_hint(recipe: CompiledJob, row: Row, names: Sequence[str]) -> str | None:
+def _exclude_hint(job: CompiledJob, values: Values, names: Sequence[str]) -> str | None:
     """Where several axes make the combination, it can be left out."""
-    several = {axis.name for axis in recipe.rows.axes if len(axis.values) > 1}
-    axes = [name for name in names if name in several and name in row.values]
+    several = {axis.name for axis in job.matrix.rows.axes if len(axis.values) > 1}
+    axes = [name for name in names if name in several and name in values]
     if len(axes) < 2:
         return None
-    labels = dict(recipe.labels(row))
-    entry = ", ".join(f"{name}: {_as_written(row.values[name], labels[name])}" for name in axes)
+    entry = ", ".join(f"{name}: {_as_written(values[name])}" for name in axes)
     return f"or leave the combination out with `exclude: [{{{entry}}}]`"
 
 
-def _as_written(value: Json, label: str) -> str:
+def _as_written(given: AxisValue) -> str:
     """As it can be copied into a job file: a label has its odd characters escaped, for addresses."""
-    if not isinstance(value, str) or _BARE.fullmatch(value):
-        return label
-    return json.dumps(value, ensure_ascii=False)
+    if not isinstance(given.value, str) or _BARE.fullmatch(given.value):
+        return given.part[1]
+    return json.dumps(given.value, ensure_ascii=False)
 
 
-def report_files(
-    recipe: CompiledJob, row: Row, wrong: Sequence[WrongFile], found: RowProblems
-) -> None:
-    """What is wrong with the local files of a request, each at its own place."""
-    for one in wrong:
-        spot, cell = recipe.spot_within(one.path, row), recipe.cell_of(str(one.path[0]), row)
-        found.slip(RowProblem(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell))
-
-
-def _matrix_hint(recipe: CompiledJob, field: str, value: Json, cell: Place | None) -> str | None:
+def _matrix_hint(job: CompiledJob, field: str, value: Json, cell: Place | None) -> str | None:
     """What helps where a matrix was meant, or too much was asked of one."""
-    kind = recipe.spec.fields.get(field, {}).get("type")
+    kind = job.matrix.spec.fields.get(field, {}).get("type")
     if isinstance(value, list) and kind not in {None, "array"} and value:
         return f"for a job with each of them, write it as an axis: `matrix: {{{field}: {show(value)}}}`"
     if isinstance(value, dict) and kind not in {None, "object"} and value:
@@ -140,45 +132,109 @@ def _matrix_hint(recipe: CompiledJob, field: str, value: Json, cell: Place | Non
     return None
 
 
-def _empty_cell_hint(recipe: CompiledJob, field: str) -> str:
+def _empty_cell_hint(job: CompiledJob, field: str) -> str:
     """An empty cell is no missing field, which is what most people mean by it."""
-    if field not in recipe.entry.input:
+    if field not in job.matrix.entry.input:
         return "the cell is empty, which is an empty text: fill it"
     return "the cell is empty, which is an empty text: fill it, or write `| default('…', true)` behind its name"
 
 
-def output_of(
-    recipe: CompiledJob, row: Row, request: Mapping[str, Json], name: JobName, found: RowProblems
-) -> str:
-    """The file's path below the output folder, as `output` says or as it is by default."""
-    extension, entry = extension_of(recipe.spec, request), recipe.entry
-    try:
-        written = recipe.output_of(row, name.labels, name.take, name.address)
-        if written is not None:
-            return safe_output(written, extension)
-    except RowProblemFound as problem:
-        found.slip(problem.slip)
-    except UnsafePath as unsafe:
-        slip = RowProblem("output-path", str(unsafe), entry.output_spot, unsafe.hint)
-        found.slip(slip, fold=("path",))
-    return default_output(name.campaign, entry.name, name.labels, name.take, extension)
+def check_files(
+    job: CompiledJob, values: Values, wrong: Sequence[WrongFile]
+) -> Iterator[RowProblem]:
+    """What is wrong with the local files of a request, each at its own place."""
+    for one in wrong:
+        spot, cell = job.places.spot_within(one.path, values), job.cell_of(str(one.path[0]), values)
+        yield job.places.problem(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell)
 
 
-def callback_of(recipe: CompiledJob, row: Row, found: RowProblems) -> str | None:
-    try:
-        url = recipe.callback_of(row)
-    except RowProblemFound as problem:
-        found.slip(problem.slip)
-        return None
+def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
+    """The rendered `callBackUrl`, if there is one."""
+    job, entry = made.job, made.job.matrix.entry
+    url, problems = rendered(job, job.callback, made.callback)
     if url is not None and not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
         hint = "it must be reachable from outside: https://example.com/callback"
-        found.slip(RowProblem("invalid-field", message, recipe.entry.callback_spot, hint))
-    elif url is not None and recipe.entry.correlate and has_attempt(url):
+        problems = [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
+    elif url is not None and entry.correlate and has_attempt(url):
         message = "`callBackUrl` has an `attempt` of its own in its query"
         hint = "name it otherwise, or say `correlate: false` to have the address sent as it is"
-        found.slip(RowProblem("invalid-field", message, recipe.entry.callback_spot, hint))
-    return url
+        problems = [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
+    return url, problems
+
+
+# --- the output path -------------------------------------------------------------------------------
+
+
+def output_of(
+    made: Draft, campaign: str, take: int, written: Rendering | None, request: Mapping[str, Json]
+) -> tuple[str, list[RowProblem]]:
+    """The file's path below the output folder, as `output` says or as it is by default."""
+    job, entry = made.job, made.job.matrix.entry
+    extension = extension_of(job.matrix.spec, request)
+    text, problems = rendered(job, job.output, written)
+    if text is not None:
+        try:
+            return safe_output(text, extension), problems
+        except UnsafePath as unsafe:
+            spot, hint = entry.output_spot, unsafe.hint
+            problems = [job.places.problem("output-path", str(unsafe), spot, hint, fold=("path",))]
+    return default_output(campaign, entry.name, made.labels, take, extension), problems
+
+
+class UnsafePath(ValueError):
+    """The path would leave the output folder or can't be a file's name everywhere."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def safe_output(text: str, extension: str) -> str:
+    """The path below the output folder; a leading `outputs/` is taken as that folder itself.
+
+    `extension` (with its dot) is added where the text has none. Raises UnsafePath.
+    """
+    path = unicodedata.normalize("NFC", text.strip())
+    parts = path.split("/")
+    if parts[0] == "outputs" and len(parts) > 1:
+        parts = parts[1:]
+    if path.startswith(("/", "~")) or "\\" in path or ":" in path:
+        hint = "write a path with `/` below the output folder, like `{{ job }}/{{ axes }}`"
+        raise UnsafePath(f"`output` must be a relative path: {path[:80]!r}", hint)
+    for part in parts:
+        _check_part(part, path)
+    if len(path.encode(errors="surrogatepass")) > _LONGEST_PATH:
+        raise UnsafePath("`output` gives a path of more than 1,000 bytes")
+    stem, dot, ending = parts[-1].rpartition(".")
+    if not (stem and _EXTENSION.fullmatch(dot + ending)):
+        parts[-1] += extension  # `v1.5` and `.hidden` end in no extension
+    if parts[-1].endswith(".part"):
+        raise UnsafePath("`output` ends in .part, which is kept for files that are not whole yet")
+    return "/".join(parts)
+
+
+def _check_part(part: str, path: str) -> None:
+    if part in {"", ".", ".."}:
+        hint = "`..` and empty parts are not allowed; the file stays below the output folder"
+        raise UnsafePath(f"`output` has a part {part!r} in {path[:80]!r}", hint)
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Cf"} for char in part):
+        raise UnsafePath(f"`output` has a control character in {path[:80]!r}")
+    if part != part.strip() or part.endswith("."):
+        raise UnsafePath(
+            f"`output` has a part that begins or ends in a blank, or ends in a dot: {part!r}"
+        )
+    unfit = sorted(_UNFIT.intersection(part))
+    if unfit:
+        shown = f"`{unfit[0]}`"
+        raise UnsafePath(f"`output` has a {shown}, which some systems take in no name: {part!r}")
+    if part.partition(".")[0].upper() in _RESERVED:
+        raise UnsafePath(f"`output` has a part that some systems reserve: {part!r}")
+    if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:
+        raise UnsafePath(f"`output` has a part of more than {_LONGEST_PART} bytes: {part[:40]!r}…")
+
+
+# --- no two jobs alike -----------------------------------------------------------------------------
 
 
 class DuplicateJobs:
@@ -189,17 +245,13 @@ class DuplicateJobs:
         self._files: dict[str, tuple[int, Job]] = {}
         self._folders: dict[str, tuple[int, Job]] = {}
 
-    def check(self, job: Job, found: RowProblems) -> None:
-        """What a broken row would do doesn't count."""
-        if found.hit:
-            return
+    def check(self, job: Job, places: Places) -> list[RowProblem]:
+        """Asked of jobs without problems only: what a broken row would do doesn't count."""
         first = self._requests.setdefault((job.fingerprint, job.take), job)
         if first is not job:
-            found.slip(_same_request(job, first), fold=("twin",))
-            return
+            return [_same_request(job, first, places)]
         first = self._same_file(job)
-        if first is not job:
-            found.slip(_same_file(job, first.address), fold=("twin",))
+        return [] if first is job else [_same_file(job, first, places)]
 
     def _same_file(self, job: Job) -> Job:
         """The first job that is in the way of this one's file; the job itself where none is."""
@@ -214,7 +266,7 @@ class DuplicateJobs:
         return min(in_the_way, key=itemgetter(0))[1]
 
 
-def _same_request(job: Job, first: Job) -> RowProblem:
+def _same_request(job: Job, first: Job, places: Places) -> RowProblem:
     axes = _differing(job, first)
     if len(axes) == 1 and not job.files:  # which may have two names for one content
         message = (
@@ -227,7 +279,8 @@ def _same_request(job: Job, first: Job) -> RowProblem:
         hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
     if job.files:
         hint += "; files of the same content are the same file, whatever their names"
-    return RowProblem("duplicate-request", message, _spot(job), hint)
+    spot = places.entry.spot
+    return places.problem("duplicate-request", message, spot, hint, fold=("duplicate",))
 
 
 def _differing(job: Job, first: Job) -> list[str]:
@@ -238,12 +291,7 @@ def _differing(job: Job, first: Job) -> list[str]:
     return [name for name in {**one, **other} if one.get(name) != other.get(name)]
 
 
-def _same_file(job: Job, first: str) -> RowProblem:
-    message = f"`{first}` and `{job.address}` would write the same file `{job.output}`"
-    return RowProblem(
-        "output-collision", message, _spot(job), "put an axis or `{{ take }}` into `output`"
-    )
-
-
-def _spot(job: Job) -> tuple[int, int]:
-    return (job.place.line, job.place.column)
+def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
+    message = f"`{first.address}` and `{job.address}` would write the same file `{job.output}`"
+    hint, spot = "put an axis or `{{ take }}` into `output`", places.entry.spot
+    return places.problem("output-collision", message, spot, hint, fold=("duplicate",))

@@ -1,6 +1,6 @@
 """What a matrix may not be: the strict half of the GitHub Actions algorithm.
 
-In: a recipe with its typed rows. Out: problems with their places. Errors, not silence: an empty axis,
+In: a matrix with its typed rows. Out: problems with their places. Errors, not silence: an empty axis,
 a duplicate value, an exclude that removes nothing, a key that is no axis. Touches nothing.
 """
 
@@ -20,52 +20,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.diagnostics import Problems
     from kiejobs.core.document.nodes import Document, Json, Spot
-    from kiejobs.core.expand.compiled_job import CompiledJob
+    from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
     from kiejobs.core.jobfile.axes import Axis, Entry
-    from kiejobs.core.matrix.matrix import Row
 
 _MOST_VALUES_SHOWN = 12
 _ENOUGH = 100
 """Problems of one matrix; what is wrong with the next is the same again."""
 
 
-def check_matrix(
-    document: Document, recipe: CompiledJob, problems: Problems, *, walk: bool
-) -> bool:
-    """Tells what is wrong with the matrix; True where its rows can be walked.
+def check_matrix(document: Document, matrix: TypedMatrix, *, walk: bool) -> list[Diagnostic]:
+    """What is wrong with the matrix; its rows can be walked where nothing is.
 
     Without `walk`, which a matrix that is far too large must not have, only what its text shows.
     """
-    found = list(islice(_written(document, recipe), _ENOUGH))
+    found = list(islice(_written(document, matrix), _ENOUGH))
     if walk and not found:
         walked = chain(
-            _useless_excludes(document, recipe),
-            _appended_rows(document, recipe),
-            _nothing_left(document, recipe),
+            _useless_excludes(document, matrix),
+            _appended_rows(document, matrix),
+            _nothing_left(document, matrix),
         )
         found = list(islice(walked, _ENOUGH))
-    problems.extend(found)
-    return not found
+    return found
 
 
 # --- what the text shows ---------------------------------------------------------------------------
 
 
-def _written(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
-    job = recipe.entry.name
-    for axis in recipe.rows.axes:
+def _written(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:
+    job = matrix.entry.name
+    for axis in matrix.rows.axes:
         known: dict[str, Json] = {}
         if isinstance(axis.values, DataValues):
-            yield from _data_clashes(document, recipe, axis)
+            yield from _data_clashes(document, matrix, axis)
             continue
         yield from _axis_problems(document, axis, job, known)
-        for entry in recipe.entry.include:
+        for entry in matrix.entry.include:
             if axis.name in entry.values:
-                yield from _clash(document, recipe, entry, axis.name, known)
-    for entry in recipe.entry.exclude:
-        yield from _exclude_problems(document, recipe, entry)
+                yield from _clash(document, matrix, entry, axis.name, known)
+    for entry in matrix.entry.exclude:
+        yield from _exclude_problems(document, matrix, entry)
 
 
 def _axis_problems(
@@ -98,28 +93,28 @@ def _twice(axis: str, name: str, one: Json, other: Json) -> tuple[str, str]:
 
 
 def _clash(
-    document: Document, recipe: CompiledJob, entry: Entry, axis: str, known: Mapping[str, Json]
+    document: Document, matrix: TypedMatrix, entry: Entry, axis: str, known: Mapping[str, Json]
 ) -> Iterator[Diagnostic]:
     """An include's value may not share an axis value's name without being that value: 5 and "5"."""
-    value = recipe.typed(axis, entry.values[axis])
+    value = matrix.typed(axis, entry.values[axis])
     name = label(value)
     if name is not None and name in known and not equals(known[name], value):
         message = (
-            f"job `{recipe.entry.name}`: include gives axis `{axis}` {_shown(value)}, "
+            f"job `{matrix.entry.name}`: include gives axis `{axis}` {_shown(value)}, "
             "which has the same name as another value of that axis"
         )
         place = document.at(entry.key_spots[axis])
         yield Diagnostic("duplicate-value", message, place, f"write it as {show(known[name])}")
 
 
-def _data_clashes(document: Document, recipe: CompiledJob, axis: Axis) -> Iterator[Diagnostic]:
+def _data_clashes(document: Document, matrix: TypedMatrix, axis: Axis) -> Iterator[Diagnostic]:
     """Nothing is in data twice, but an include entry may give something else the name of a value."""
-    for entry in recipe.entry.include:
+    for entry in matrix.entry.include:
         if axis.name in entry.values and isinstance(axis.values, DataValues):
-            value = recipe.typed(axis.name, entry.values[axis.name])
+            value = matrix.typed(axis.name, entry.values[axis.name])
             if axis.values.clashes(value):
                 message = (
-                    f"job `{recipe.entry.name}`: include gives axis `{axis.name}` {_shown(value)}, "
+                    f"job `{matrix.entry.name}`: include gives axis `{axis.name}` {_shown(value)}, "
                     "which has the same name as another value of that axis"
                 )
                 place = document.at(entry.key_spots[axis.name])
@@ -128,12 +123,12 @@ def _data_clashes(document: Document, recipe: CompiledJob, axis: Axis) -> Iterat
 
 
 def _exclude_problems(
-    document: Document, recipe: CompiledJob, entry: Entry
+    document: Document, matrix: TypedMatrix, entry: Entry
 ) -> Iterator[Diagnostic]:
-    names = [axis.name for axis in recipe.rows.axes]
+    names = [axis.name for axis in matrix.rows.axes]
     for key in entry.values:
         if key not in names:
-            message = f"job `{recipe.entry.name}`: exclude names `{key}`, which is not an axis"
+            message = f"job `{matrix.entry.name}`: exclude names `{key}`, which is not an axis"
             hint = suggest(key, names) or f"its axes: {', '.join(names)}" if names else None
             place = document.at(entry.key_spots[key])
             yield Diagnostic("exclude-key", message, place, hint)
@@ -142,21 +137,21 @@ def _exclude_problems(
 # --- what walking the rows shows -------------------------------------------------------------------
 
 
-def _useless_excludes(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
-    for number in recipe.rows.useless_excludes:
-        entry = recipe.entry.exclude[number]
-        hint = _why_useless(recipe, entry)
+def _useless_excludes(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:
+    for number in matrix.rows.useless_excludes:
+        entry = matrix.entry.exclude[number]
+        hint = _why_useless(matrix, entry)
         if _is_inherited(document, entry):
             hint = f"it comes from `defaults`: {hint}; the job can drop it with `exclude: []`"
-        message = f"job `{recipe.entry.name}`: this exclude removes nothing"
+        message = f"job `{matrix.entry.name}`: this exclude removes nothing"
         yield Diagnostic("useless-exclude", message, document.at(entry.spot), hint)
 
 
-def _why_useless(recipe: CompiledJob, entry: Entry) -> str:
-    for axis in recipe.rows.axes:
+def _why_useless(matrix: TypedMatrix, entry: Entry) -> str:
+    for axis in matrix.rows.axes:
         if axis.name not in entry.values:
             continue
-        wanted = recipe.typed(axis.name, entry.values[axis.name])
+        wanted = matrix.typed(axis.name, entry.values[axis.name])
         if not _positions(axis, wanted):
             quoted = _in_quotes(axis, wanted)
             if quoted is not None:
@@ -207,32 +202,33 @@ def _is_inherited(document: Document, entry: Entry) -> bool:
     return excludes is not None and entry.spot in excludes.item_spots
 
 
-def _nothing_left(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
-    if not len(recipe.rows):
-        message = f"job `{recipe.entry.name}`: its excludes leave no combination"
-        place = document.at(recipe.entry.spot)
+def _nothing_left(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:
+    if not len(matrix.rows):
+        message = f"job `{matrix.entry.name}`: its excludes leave no combination"
+        place = document.at(matrix.entry.spot)
         yield Diagnostic("empty-job", message, place, "drop an exclude, or the whole job")
 
 
-def _appended_rows(document: Document, recipe: CompiledJob) -> Iterator[Diagnostic]:
+def _appended_rows(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:
     """Rows of include's own must have an address, each another one."""
     seen: dict[str, Spot] = {}
-    for row in recipe.rows.appended:
-        entry = recipe.entry.include[row.origin or 0]
-        nameless = [key for key in recipe.rows.names if _is_nameless(recipe, row, key)]
+    for row in matrix.rows.appended:
+        entry = matrix.entry.include[row.origin or 0]
+        values = matrix.row(row)
+        nameless = [key for key in matrix.rows.names if _is_nameless(values, key)]
         for key in nameless:
-            message = f"job `{recipe.entry.name}`: include gives axis `{key}` no name"
+            message = f"job `{matrix.entry.name}`: include gives axis `{key}` no name"
             place = document.at(entry.key_spots[key])
             hint = "write a plain value, or give the mapping `id: some-name`"
             yield Diagnostic("axis-value", message, place, hint)
-        name = axes_text(recipe.labels(row))
+        name = axes_text(matrix.labels(values))
         if name in seen and not nameless:
-            message = f"job `{recipe.entry.name}`: include makes the combination `{name}` twice"
+            message = f"job `{matrix.entry.name}`: include makes the combination `{name}` twice"
             hint = "drop one of the two entries, or tell them apart by an axis"
             also = (document.at(seen[name]),)
             yield Diagnostic("duplicate-row", message, document.at(entry.spot), hint, also=also)
         seen.setdefault(name, entry.spot)
 
 
-def _is_nameless(recipe: CompiledJob, row: Row, key: str) -> bool:
-    return key in row.marks and recipe.label_of(key, row.marks[key]) is None
+def _is_nameless(values: Values, key: str) -> bool:
+    return key in values and not values[key].named

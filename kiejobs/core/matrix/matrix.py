@@ -1,7 +1,7 @@
 """The combinations of a job: axes, exclude, include. GitHub Actions' algorithm, made strict.
 
-In: axes with their values (coerced already), exclude and include entries. Out: `Rows`, in which a
-combination is a number; nothing but the numbers of excluded rows is held. Touches nothing.
+In: axes with their values (coerced already), exclude and include entries. Out: `Rows`, which walks its
+combinations one by one. Touches nothing.
 
 Axes in file order, the last varies fastest. `exclude` first: an entry drops the rows that equal every
 leaf it names. Then `include`, entry by entry: keys that are axes filter, other keys are added to the
@@ -14,16 +14,16 @@ Axes that are zipped are walked together, as one dimension that stands where the
 from __future__ import annotations
 
 import math
-from array import array
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from kiejobs.core.matrix.axis_values import DataValues
 from kiejobs.core.matrix.include_exclude import Filter, Matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
@@ -33,29 +33,25 @@ _LONG_TO_COMPARE = 10_000_000
 
 
 ValueRef: TypeAlias = tuple[int, int]
-"""Which value it is, without holding it: an axis' number and a position; `(~entry, 0)` for what an
-include entry gives. Two rows share a value where they share its mark.
+"""Which value it is: an axis' number and a position; `(~entry, 0)` for what an include entry gives.
+
+Two rows share a value where they share its reference.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One combination: `marks` and `values` hold axes and extras alike, by name.
+    """One combination: `refs` holds axes and extras alike, by name.
 
     `origin` is None for a row of the product, else the number of the include entry that made it.
     """
 
-    marks: Mapping[str, ValueRef]
-    look_up: Callable[[str, ValueRef], Json]
+    refs: Mapping[str, ValueRef]
     origin: int | None = None
-
-    @cached_property
-    def values(self) -> Mapping[str, Json]:
-        return {name: self.look_up(name, mark) for name, mark in self.marks.items()}
 
 
 class Rows:
-    """The rows of one matrix, each known by its number. A matrix without axes or include has one.
+    """The rows of one matrix. A matrix without axes or include has one.
 
     `names` are the keys that make a row's address: the axes, or, where a matrix has only `include`,
     all keys of its entries. `work` and `product_size` are known at once; everything else may take
@@ -130,14 +126,37 @@ class Rows:
         return self.product_size - len(self._excluded) + len(self.appended)
 
     def __iter__(self) -> Iterator[Row]:
-        return (self[number] for number in range(len(self)))
+        """The rows of the product that survive, the last axis varying fastest; then the appended ones."""
+        excluded, enriching = self._excluded, self._enriching
+        refs = [
+            [(number, position) for position in range(len(axis.values))]
+            for number, axis in enumerate(self.axes)
+        ]
+        columns = [
+            (axis.name, of_axis, dimension)
+            for axis, of_axis, dimension in zip(self.axes, refs, self._dimensions, strict=True)
+        ]
+        combinations = product(*map(range, self._sizes)) if self.product_size else ()
+        for number, positions in enumerate(combinations):
+            if number in excluded:
+                continue
+            row = {name: of_axis[positions[dimension]] for name, of_axis, dimension in columns}
+            for entry, extras in enriching:
+                if entry.matches(positions):
+                    row.update(extras)
+            yield Row(row)
+        yield from self.appended
 
-    def __getitem__(self, number: int) -> Row:
-        """Row `number`, counted over the surviving product rows, then the appended ones."""
-        surviving = self.product_size - len(self._excluded)
-        if number < surviving:
-            return self._product_row(self._survivors[number] if self._excluded else number)
-        return self.appended[number - surviving]
+    def values(self, row: Row) -> dict[str, Json]:
+        """The values of a row, by name."""
+        return {name: self.value(name, ref) for name, ref in row.refs.items()}
+
+    def value(self, name: str, ref: ValueRef) -> Json:
+        """The value that a reference stands for, under a row's `name`."""
+        axis, position = ref
+        if axis < 0:
+            return self._include[~axis].values[name]
+        return self.axes[axis].values[position]
 
     @property
     def useless_excludes(self) -> tuple[int, ...]:
@@ -148,38 +167,10 @@ class Rows:
     def appended(self) -> tuple[Row, ...]:
         """The include entries that match no surviving row: each becomes a row of its own."""
         return tuple(
-            Row(
-                {key: self._whole(key, value, number) for key, value in entry.values.items()},
-                self.value,
-                number,
-            )
+            Row({key: self._ref(key, value, number) for key, value in entry.values.items()}, number)
             for number, entry in enumerate(self._include)
             if not self._matches_any(entry)
         )
-
-    def _product_row(self, number: int) -> Row:
-        positions = self._positions(number)
-        marks = {
-            axis.name: (at, positions[dimension])
-            for at, (axis, dimension) in enumerate(zip(self.axes, self._dimensions, strict=True))
-        }
-        for filtered, extras in self._enriching:
-            if filtered.matches(positions):
-                marks.update(extras)
-        return Row(marks, self.value)
-
-    def value(self, name: str, mark: ValueRef) -> Json:
-        """The value that a mark stands for, under a row's `name`."""
-        axis, position = mark
-        if axis < 0:
-            return self._include[~axis].values[name]
-        return self.axes[axis].values[position]
-
-    def _positions(self, number: int) -> list[int]:
-        positions = [0] * len(self._sizes)
-        for place in range(len(self._sizes) - 1, -1, -1):
-            number, positions[place] = divmod(number, self._sizes[place])
-        return positions
 
     @property
     def _excluded(self) -> frozenset[int]:
@@ -196,11 +187,6 @@ class Rows:
             if len(gone) == before:
                 useless.append(number)
         return frozenset(gone), tuple(useless)
-
-    @cached_property
-    def _survivors(self) -> array[int]:
-        excluded = self._excluded
-        return array("Q", (n for n in range(self.product_size) if n not in excluded))
 
     def _matches_any(self, entry: Entry) -> bool:
         if not self.axes:
@@ -236,7 +222,7 @@ class Rows:
             if key in self._position
         )
 
-    def _whole(self, key: str, value: Json, entry: int) -> ValueRef:
+    def _ref(self, key: str, value: Json, entry: int) -> ValueRef:
         """An axis' own value where an entry names just one, by its name or by a part of it."""
         place = self._position.get(key)
         found = self._matchers[place].positions(value) if place is not None else ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Expansion
+    from kiejobs.core.expand.expand import Expansion
     from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.selection import Selection

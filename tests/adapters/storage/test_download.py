@@ -18,7 +18,7 @@ import pytest
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
-from kiejobs.core.expand.output_path import safe_output
+from kiejobs.core.expand.job_checks import safe_output
 from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
 from kiejobs.core.ledger.records import FileRecord, sibling_path
 from tests.support.judge_replies import video

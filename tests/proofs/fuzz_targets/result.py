@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.core.expand.output_path import UnsafePath, safe_output
+from kiejobs.core.expand.job_checks import UnsafePath, safe_output
 from kiejobs.core.ledger.file_checks import what_is_wrong_with
 from kiejobs.core.ledger.outcomes import FilesCollected
 from tests.proofs.fuzz_bytes import mutated

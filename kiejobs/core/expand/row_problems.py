@@ -1,0 +1,143 @@
+"""What goes wrong with rows: placed at once, then folded, with a count and one example address.
+
+In: what is wrong with a row, and where in the job file. Out: diagnostics. Touches nothing.
+
+A mistake in one prompt hits thousands of combinations; it is one problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.nodes import YamlMap, YamlSeq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.core.document.nodes import Document, Spot
+    from kiejobs.core.expand.typed_matrix import Values
+    from kiejobs.core.jobfile.jobfile import JobEntry
+    from kiejobs.core.template.renderer import TemplateProblem
+
+_MOST_WORDINGS = 5
+"""So many different messages at one place are reported; the rows of all further ones are counted."""
+
+_MOST_CELLS = 20
+"""So many cells of a data file, or local files, of those that one place in the job file points to."""
+
+_OF_FILES = frozenset({"missing-file", "unfit-file", "file-path"})
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A diagnostic of one row; those of one job `at` one place, of one code and `fold`, are one problem."""
+
+    diagnostic: Diagnostic
+    at: Place
+    fold: tuple[object, ...]
+    most: int = _MOST_WORDINGS
+
+
+class RowProblems:
+    """Problems of all rows, folded."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, Place, str], dict[tuple[object, ...], Diagnostic]] = {}
+
+    def add(self, problem: RowProblem, job: str, address: str) -> None:
+        """`address` is an example of the rows that it hits."""
+        made = problem.diagnostic
+        group = self._groups.setdefault((made.code, problem.at, job), {})
+        fold = problem.fold
+        if fold not in group and len(group) >= problem.most:
+            fold = next(reversed(group))
+        known = group.get(fold)
+        group[fold] = (
+            replace(made, example=address)
+            if known is None
+            else replace(known, count=known.count + 1)
+        )
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return (made for group in self._groups.values() for made in group.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of one job's requests are written, and problems at these places."""
+
+    document: Document
+    entry: JobEntry
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        spot: Spot,
+        hint: str | None = None,
+        *,
+        also: Sequence[Spot] = (),
+        cell: Place | None = None,
+        fold: tuple[object, ...] = (),
+    ) -> RowProblem:
+        """`cell` is where in a data file the value stands, if `spot` only points there."""
+        written = self.document.at(spot)
+        others = tuple(map(self.document.at, also))
+        made = Diagnostic(
+            code,
+            f"job `{self.entry.name}`: {message}",
+            cell or written,
+            hint,
+            also=others if cell is None else (written, *others),
+        )
+        is_one_of_many = cell is not None or code in _OF_FILES
+        most = _MOST_CELLS if is_one_of_many else _MOST_WORDINGS
+        return RowProblem(made, written, (*(fold or (message,)), cell), most)
+
+    def template_problem(self, problem: TemplateProblem, name: str, spot: Spot) -> RowProblem:
+        """In the value `name`, or in a template that it pulls in."""
+        if not problem.name:
+            where = f"`{name}`"
+            if problem.lineno and problem.lineno > 1:
+                where += f", its line {problem.lineno}"
+            return self.problem("template", f"{problem.message} (in {where})", spot, problem.hint)
+        lines = (*problem.users, (problem.name, problem.lineno or 1))
+        # Other jobs may use the same template, so it's one problem, and not the job's.
+        *users, place = (
+            Place(self.document.beside(file), line, 1) for file, line in lines if file is not None
+        )
+        written = self.document.at(spot)
+        made = Diagnostic(
+            code="template",
+            message=problem.message,
+            place=place,
+            hint=problem.hint,
+            also=(written, *users),
+            also_words="used by",
+        )
+        return RowProblem(made, written, (problem.message, *users, place))
+
+    def spot_of(self, name: str, values: Values, *, key: bool = False) -> Spot:
+        """Where the value of an input field was written, for this row; its key with `key`."""
+        return self.spot_if_written(name, values, key=key) or self.entry.spot
+
+    def spot_if_written(self, name: str, values: Values, *, key: bool = False) -> Spot | None:
+        """None where the job file is silent, so that a default is sent, or nothing."""
+        written = self.entry.input
+        if name in written:
+            return (written.key_spots if key else written.value_spots)[name]
+        return values[name].spot if name in values else None
+
+    def spot_within(self, path: Sequence[str | int], values: Values) -> Spot:
+        """Where a value inside of an input field was written, as near as is known."""
+        spot, node = self.spot_of(str(path[0]), values), self.entry.input.get(str(path[0]))
+        for step in path[1:]:
+            if isinstance(node, YamlMap) and step in node:
+                spot, node = node.value_spots[str(step)], node[str(step)]
+            elif isinstance(node, YamlSeq) and isinstance(step, int):
+                spot, node = node.item_spots[step], node[step]
+            else:
+                break
+        return spot
