@@ -1,11 +1,12 @@
 """Edits of requests as reports show them: the same edit of many jobs once, texts word by word.
 
-In: edits, one by one. Out: groups of jobs whose fields differ in the same words; `Piece`s of texts, from
-which either text can be put together again. Touches nothing, and keeps no more groups than anybody reads.
+In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words, and
+`Piece`s of texts, from which either text can be put together again; the document of
+schemas/documents/render-diff.schema.json. Touches nothing.
 
 Texts come from strangers, and comparing two can take time by the product of their lengths. So what both
-begin and end with is set aside first, and what is left is compared by words, by sentences, or not at all,
-as its size allows; all comparisons of one report have one measure together.
+begin and end with is set aside first, and what is left is compared by words, or not at all where it is
+too much; all comparisons of one report have one measure together.
 """
 
 from __future__ import annotations
@@ -13,27 +14,41 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
-from kiejobs.reports.terminal import width
+from kiejobs.reports.diagnostics.text import problem_document
+from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
+from kiejobs.reports.terminal import plural, sanitize, shortened, width
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.request_diff import Edit
 
 
-_MOST_GROUPS: Final = 500
 _SHORT: Final = 56
 """Columns up to which a text is shown whole, as it was and as it is."""
 
 
+SIGNS: Final = {
+    Kind.ADDED: "+",
+    Kind.GONE: "-",
+    Kind.CHANGED: "±",
+    Kind.MOVED: ">",
+    Kind.UNCLEAR: "?",
+}
+_COUNTED: Final = (Kind.CHANGED, Kind.ADDED, Kind.GONE, Kind.MOVED, Kind.UNCLEAR, Kind.UNCHANGED)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldEdit:
-    """One field; `pieces` of a text, None where the two values are told as they are."""
+    """One field; `pieces` of a text, None where the two values are shown as they are."""
 
     change: FieldChange
     pieces: tuple[Piece, ...] | None = None
@@ -49,54 +64,107 @@ class Group:
     addresses: list[str] = field(default_factory=list)
 
     @property
-    def told(self) -> Iterator[FieldEdit]:
+    def shown(self) -> Iterator[FieldEdit]:
         """Of several jobs the words that all have in common, of a single one a short text whole."""
         is_single = len(self.addresses) == 1
         return (FieldEdit(one.change) if is_single and one.is_short else one for one in self.fields)
 
 
-class EditGroups:
-    """`add` each edit, then ask. `cut` counts changed jobs that there was no room for."""
+@dataclass(frozen=True)
+class DiffView:
+    """A job file's edits since a revision: as that was typed, and its commit.
 
-    def __init__(self) -> None:
-        self._diff = TextDiff()
-        self._changed: dict[Hashable, Group] = {}
-        self.others: list[Edit] = []
-        self.cut = 0
+    `existed` is false where there was no such file; `problems` are what was wrong with it then.
+    """
+
+    campaign: str
+    file: str
+    revision: str
+    commit: str
+    existed: bool = True
+    problems: Sequence[Diagnostic] = ()
+    edits: Sequence[Edit] = ()
+    totals: Mapping[Kind, int] = field(default_factory=dict)
 
     @property
-    def changed(self) -> Sequence[Group]:
-        return list(self._changed.values())
+    def when(self) -> str:
+        """`main (1a2b3c4d5e6f)`, cleaned."""
+        return f"{shortened(sanitize(self.revision), 60)} ({self.commit[:12]})"
 
-    def of(self, kind: Kind) -> Iterator[Edit]:
-        return (edit for edit in self.others if edit.kind is kind)
+    @property
+    def counts(self) -> str:
+        """`2 changed, 1 added, 5 unchanged`."""
+        counted = ((self.totals.get(kind, 0), kind) for kind in _COUNTED)
+        return ", ".join(f"{count:,} {kind}" for count, kind in counted if count) or "no jobs"
 
-    def add(self, edit: Edit) -> None:
-        if edit.kind is not Kind.CHANGED:
-            self.others.append(_bare(edit))
-            return
-        fields = tuple(map(self._field, edit.fields))
-        key = tuple(map(_words_of, fields))
-        if key not in self._changed and len(self._changed) >= _MOST_GROUPS:
-            self.cut += 1
-        else:
-            self._changed.setdefault(key, Group(edit.kind, fields)).addresses.append(edit.address)
+    @property
+    def remarks(self) -> Iterator[str]:
+        """What a reader must know of the other side."""
+        if not self.existed:
+            yield "There was no such job file then."
+        if self.problems:
+            yield f"It was not valid then: {plural(len(self.problems), 'problem')}."
+        if unclear := self.totals.get(Kind.UNCLEAR, 0):
+            yield f"{plural(unclear, 'job')} can't be compared with what could not be rendered."
 
-    def _field(self, change: FieldChange) -> FieldEdit:
-        was, now = change.was, change.now
-        is_file = any(text in (change.files or {}) for text in (was, now) if isinstance(text, str))
-        if is_file or not (isinstance(was, str) and isinstance(now, str)):
-            return FieldEdit(change)
-        pieces = tuple(self._diff.pieces(was, now))
-        is_short = max(width(was), width(now)) <= _SHORT
-        if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
-            return FieldEdit(change)
-        return FieldEdit(change, pieces, is_short)
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The same edit of many jobs once, in the order of the first of them."""
+        texts = TextDiff()
+        groups: dict[Hashable, Group] = {}
+        for edit in self.edits:
+            if edit.kind is Kind.CHANGED:
+                fields = tuple(_field_edit(change, texts) for change in edit.fields)
+                group = Group(edit.kind, fields)
+                groups.setdefault(tuple(map(_words_of, fields)), group).addresses.append(
+                    edit.address
+                )
+        return list(groups.values())
+
+    @property
+    def others(self) -> list[Edit]:
+        """What is not changed, but added, gone, moved or unclear, by kind."""
+        order = list(SIGNS)
+        others = (edit for edit in self.edits if edit.kind is not Kind.CHANGED)
+        return sorted(others, key=lambda edit: order.index(edit.kind))
 
 
-def _bare(edit: Edit) -> Edit:
-    """Without its fields, which nobody lists."""
-    return type(edit)(edit.address, edit.kind, source=edit.source, was=edit.was, now=edit.now)
+def diff_json(view: DiffView) -> str:
+    """The document, one edit a line."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "campaign": view.campaign,
+        "file": view.file,
+        "revision": view.revision,
+        "commit": view.commit,
+        "existed": view.existed,
+        "problems": [problem_document(problem) for problem in view.problems],
+        "edits": [_document(edit) for edit in view.edits],
+        "totals": {kind.value: view.totals.get(kind, 0) for kind in Kind},
+    }
+    return json_rows(document, "edits")
+
+
+def _document(edit: Edit) -> dict[str, Json]:
+    return {
+        "address": edit.address,
+        "edit": edit.kind.value,
+        "moved_from": edit.source,
+        "fingerprint": {"was": edit.was, "now": edit.now},
+        "fields": diff_document(edit.fields),
+    }
+
+
+def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
+    was, now = change.was, change.now
+    is_file = any(text in (change.files or {}) for text in (was, now) if isinstance(text, str))
+    if is_file or not (isinstance(was, str) and isinstance(now, str)):
+        return FieldEdit(change)
+    pieces = tuple(texts.pieces(was, now))
+    is_short = max(width(was), width(now)) <= _SHORT
+    if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
+        return FieldEdit(change)
+    return FieldEdit(change, pieces, is_short)
 
 
 def _words_of(one: FieldEdit) -> Hashable:
@@ -114,8 +182,6 @@ _WORDS = re.compile(
     r"[^\W\u0e00-\u0eff\u2e80-\U0010ffff](?:[^\W\u0e00-\u0eff\u2e80-\U0010ffff]|['\u2019])*\s*|.\s*",
     re.DOTALL,
 )
-_ENDS = r".,;:!?\n\u3002\uff01\uff0c\uff1a\uff1b\uff1f"
-_SENTENCES = re.compile(rf"[^{_ENDS}]+[{_ENDS}]*\s*|.", re.DOTALL)
 _LARGEST: Final = 1_000_000
 _MOST: Final = 30_000_000
 
@@ -147,8 +213,6 @@ class TextDiff:
         return list(_joined(found))
 
     def _compared(self, one: Sequence[str], other: Sequence[str]) -> Iterator[Piece]:
-        if len(one) * len(other) > _LARGEST:
-            one, other = (_SENTENCES.findall("".join(words)) for words in (one, other))
         work = len(one) * len(other)
         if work > min(_LARGEST, self._left):
             yield from (Piece("-", "".join(one)), Piece("+", "".join(other)))

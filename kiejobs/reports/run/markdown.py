@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.markdown import LimitedText, cell, code, fenced, marker, table
-from kiejobs.reports.run.next_steps import step_lines, steps_after
-from kiejobs.reports.run.text import bought_words, totals_words
-from kiejobs.reports.run.view import JobStatus
+from kiejobs.reports.run.next_steps import step_lines
+from kiejobs.reports.run.view import JobStatus, steps_after
 from kiejobs.reports.terminal import REHEARSED, Paint, credits_text, shortened, state_words
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ def report_markdown(view: RunView) -> str:
     mark = REHEARSED if view.rehearsal else ""
     parts = [
         f"{marker('report', campaign, view.file)}\n### kiejobs run{of}{mark}",
-        f"**{totals_words(view.jobs)}**",
-        *bought_words(view),
+        f"**{view.summary}**",
+        *view.bought_summary,
         *_table(view),
         *_steps(view),
         f"Run {code(view.manifest['run_id'])}",

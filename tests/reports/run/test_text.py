@@ -16,8 +16,8 @@ from kiejobs.core.ledger.records import Failure
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.text import report_document, report_text
-from kiejobs.reports.run.view import RunView
+from kiejobs.reports.run.text import report_text
+from kiejobs.reports.run.view import RunView, report_document
 from tests.support.results import (
     HOSTILE,
     RUN,
