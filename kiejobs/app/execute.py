@@ -1,7 +1,6 @@
-"""What `run`, `collect` and `listen` have in common: carrying changes out.
+"""The step that acts: changes carried out, for `run`, `collect` and `listen`.
 
-In: changes, a workspace, a journal. Out: how it ended. Touches: the world through the adapters;
-signals.
+In: an `Execution`. Out: how it ended. Touches: the world through the adapters; signals.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -25,7 +24,7 @@ from kiejobs.reports.progress import make_progress
 from kiejobs.runner import Runner, StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
@@ -47,7 +46,7 @@ _BETWEEN_READINGS = 2.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One carrying-out: what is to be done, under which run, within which limits.
+    """What is to be done, under which run, within which limits.
 
     `folder` is the job file's, whose local files may be uploaded; `uploads` are those on record.
     """
@@ -81,69 +80,73 @@ def new_journal(
     return space.store.journal(header, space.clock())
 
 
-def carry_out(
-    errand: Execution,
+def execute(
+    execution: Execution,
+    space: Workspace,
+    key: Secret,
+    screen: Screen,
+    all_reserved: Callable[[], None] = lambda: None,
+) -> RunEnd:
+    """Run it to its end. The first Ctrl-C stops spending, the second leaves at once.
+
+    `all_reserved` is called once nothing more can be bought.
+    """
+    return anyio.run(_execute, execution, space, key, screen, all_reserved)
+
+
+async def _execute(
+    execution: Execution,
     space: Workspace,
     key: Secret,
     screen: Screen,
     all_reserved: Callable[[], None],
 ) -> RunEnd:
-    """Run it to its end. The first Ctrl-C stops spending, the second leaves at once."""
-
-    async def main() -> RunEnd:
-        with _progress(errand, screen) as progress:
-            called_back = errand.settings.callback_url is not None
-            async with (
-                opened(space, key, calls_back=called_back, folder=errand.folder) as doors,
-                anyio.create_task_group() as group,
-            ):
-                clock = space.clock()
-                world = World(
-                    doors.api,
-                    errand.journal,
-                    doors.artifacts,
-                    clock,
-                    progress,
-                    errand.callbacks,
-                    doors.uploads,
-                )
-                runner = Runner(
-                    world,
-                    settings=errand.settings,
-                    spending=errand.spending,
-                    media_type=media_type_of,
-                    reread=LedgerReader(space),
-                    uploads=errand.uploads,
-                )
-                on_signal = _on_signals(errand, space, screen, progress.note)
-                group.start_soon(on_signal)
-                end = await runner.carry_out(errand.changes, all_reserved)
-                group.cancel_scope.cancel()
-        return end
-
-    return anyio.run(main)
+    called_back = execution.settings.callback_url is not None
+    with _progress(execution, screen) as progress:
+        async with (
+            opened(space, key, calls_back=called_back, folder=execution.folder) as doors,
+            anyio.create_task_group() as group,
+        ):
+            world = World(
+                doors.api,
+                execution.journal,
+                doors.artifacts,
+                space.clock(),
+                progress,
+                execution.callbacks,
+                doors.uploads,
+            )
+            runner = Runner(
+                world,
+                settings=execution.settings,
+                spending=execution.spending,
+                media_type=media_type_of,
+                reread=LedgerReader(space),
+                uploads=execution.uploads,
+            )
+            group.start_soon(_heed_signals, execution, space, screen, progress.note)
+            end = await runner.carry_out(execution.changes, all_reserved)
+            group.cancel_scope.cancel()
+    return end
 
 
-def _progress(errand: Execution, screen: Screen) -> RunProgress:
-    total = sum(1 for change in errand.changes if does_something(change))
+def _progress(execution: Execution, screen: Screen) -> RunProgress:
+    total = sum(1 for change in execution.changes if does_something(change))
     return make_progress(screen.err, total, live=screen.live, color=screen.color_err)
 
 
-def _on_signals(
-    errand: Execution, space: Workspace, screen: Screen, note: Callable[[str], None]
-) -> Callable[[], Coroutine[Any, Any, None]]:
-    async def listen() -> None:
-        if sys.platform == "win32":
-            return  # there Ctrl-C ends the process, which the journal survives like any death
-        with anyio.open_signal_receiver(*_SIGNALS) as signals:
-            async for signum in signals:
-                if errand.spending.stopped is StopReason.INTERRUPTED:
-                    screen.leave(f"left; go on with: kiejobs collect{space.flag}")
-                errand.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
-                if not errand.settings.stay:
-                    note("no more spending; still collecting. Press Ctrl-C again to leave at once")
-
-    return listen
+async def _heed_signals(
+    execution: Execution, space: Workspace, screen: Screen, note: Callable[[str], None]
+) -> None:
+    if sys.platform == "win32":
+        return  # there Ctrl-C ends the process, which the journal survives like any death
+    with anyio.open_signal_receiver(*_SIGNALS) as signals:
+        async for signum in signals:
+            if execution.spending.stopped is StopReason.INTERRUPTED:
+                screen.leave(f"left; go on with: kiejobs collect{space.flag}")
+            execution.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
+            if not execution.settings.stay:
+                note("no more spending; still collecting. Press Ctrl-C again to leave at once")
 
 
 class LedgerReader:

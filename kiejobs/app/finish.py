@@ -1,14 +1,14 @@
-"""How a run ended: its manifests, its report, its exit code.
+"""The last step of `run`, `collect` and `listen`: manifests, report, exit code.
 
-In: an errand that was carried out. Out: manifests on disk, a report, an exit code. Touches: the runs
-folder; the screen.
+In: what was executed, and how it ended. Out: manifests in the ledger's home, a report, an exit code.
+Touches: the ledger's home; the screen.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.app.run_view import Ending, view_of
+from kiejobs.app.records import Ending, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import JournalRecord, Timed
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.history import History
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.plan import Change
 
 NOTHING_DONE = RunEnd({}, 0)
 """The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
 
 
-def conclude(
-    errand: Execution, end: RunEnd, space: Workspace, screen: Screen, form: str
+def finish(
+    execution: Execution, end: RunEnd, space: Workspace, screen: Screen, form: str
 ) -> ExitCode:
-    """Write the manifests, tell the report, and say how it ended."""
-    code, document, record, ledger = _outcome(errand, end, space)
-    stopped = errand.spending.stopped
-    if errand.journal.is_born:
-        _finish(errand, code, screen)
-    errand.journal.close()
-    space.store.publish(errand.journal.run_id)
-    told = None if stopped is None else (str(stopped), errand.spending.why or "")
-    view = view_of(space, record, ledger, document, Ending(int(code), told, end.notes))
+    """Publish the manifests, report, and say how it ended."""
+    history = space.store.read()
+    ledger, record = history.ledger(space.origin), _record(execution, history)
+    document = manifest(record, ledger, also=_followed(execution))
+    states = [_verdict(job, ledger) for job in document["jobs"].values()]
+    code = _exit_code(states, end, execution)
+    _end_journal(execution, code, screen)
+    space.store.publish(record.run_id)
+    view = view_of(space, record, ledger, document, _ending(execution, end, code))
     if any(attempt.conflicts for attempt in view.attempts):
         screen.say(
             f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
@@ -57,27 +57,64 @@ def conclude(
     return code
 
 
-def _finish(errand: Execution, code: ExitCode, screen: Screen) -> None:
-    stopped = errand.spending.stopped
-    try:
-        errand.journal.append(e.RunFinished(int(code), None if stopped is None else str(stopped)))
-    except JournalProblem as problem:
-        screen.say(f"warning: {problem.message}")
+def tell_others(execution: Execution, space: Workspace, screen: Screen) -> None:
+    """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
+    header = execution.journal.header
+    ours = {
+        change.attempt.attempt_id
+        for change in execution.changes
+        if change.attempt and change.action in {Action.RESUME, Action.ADOPT}
+    }
+    others = [
+        attempt
+        for attempt in space.ledger().attempts()
+        if attempt.is_open
+        and attempt.address.startswith(f"{header.campaign}/")
+        and attempt.run_id != header.run_id
+        and attempt.attempt_id not in ours
+    ]
+    if others:
+        screen.say(
+            f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
+            f"bring them home with `kiejobs collect{space.flag}`"
+        )
 
 
-def _outcome(
-    errand: Execution, end: RunEnd, space: Workspace
-) -> tuple[ExitCode, dict[str, Json], JournalRecord, Ledger]:
-    """The exit code and the run's manifest, from what the journals say now, which comes along."""
-    history = space.store.read()
-    ledger = history.ledger(space.origin)
-    header = errand.journal.header
-    record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
-    followed = [c.attempt.attempt_id for c in errand.changes if c.attempt and _counts(c)]
-    document = manifest(record, ledger, also=followed)
-    jobs = document["jobs"].values()
-    states = [_verdict(job, ledger) for job in jobs]
-    return _exit_code(states, end, errand), document, record, ledger
+def _record(execution: Execution, history: History) -> JournalRecord:
+    """As it was written; of a run that had nothing to write down its header alone."""
+    header = execution.journal.header
+    return history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
+
+
+def _end_journal(execution: Execution, code: ExitCode, screen: Screen) -> None:
+    stopped = execution.spending.stopped
+    if execution.journal.is_born:
+        try:
+            end = e.RunFinished(int(code), None if stopped is None else str(stopped))
+            execution.journal.append(end)
+        except JournalProblem as problem:
+            screen.say(f"warning: {problem.message}")
+    execution.journal.close()
+
+
+def _ending(execution: Execution, end: RunEnd, code: ExitCode) -> Ending:
+    stopped = execution.spending.stopped
+    why = None if stopped is None else (str(stopped), execution.spending.why or "")
+    return Ending(int(code), why, end.notes)
+
+
+def _followed(execution: Execution) -> list[str]:
+    """The attempts of earlier runs that are this run's business.
+
+    Of what nobody wants any more only a doubt is.
+    """
+    return [
+        change.attempt.attempt_id
+        for change in execution.changes
+        if change.attempt is not None
+        and not change.spends
+        and (change.action is not Action.ORPHAN or change.attempt.state is State.IN_DOUBT)
+    ]
 
 
 def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
@@ -92,30 +129,23 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
     return State.FAILED if is_gone else job["state"]
 
 
-def _counts(change: Change) -> bool:
-    """Is its attempt this run's business? Of what nobody wants any more only a doubt is."""
-    if change.action is Action.ORPHAN:
-        return change.attempt is not None and change.attempt.state is State.IN_DOUBT
-    return not change.spends
-
-
-def _exit_code(states: Sequence[str | None], end: RunEnd, errand: Execution) -> ExitCode:
+def _exit_code(states: Sequence[str | None], end: RunEnd, execution: Execution) -> ExitCode:
     """The first that holds; what needs a person comes before what only takes time."""
-    stopped = errand.spending.stopped
+    stopped = execution.spending.stopped
     is_open = bool({State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states))
     verdicts = (
         (stopped is StopReason.JOURNAL, ExitCode.JOURNAL),
         (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
-        (stopped is StopReason.INTERRUPTED, _interrupted(errand)),
+        (stopped is StopReason.INTERRUPTED, _interrupted(execution)),
         (stopped is not None, ExitCode.STOPPED),
         (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
         (end.unready > 0, ExitCode.SOME_FAILED),
-        (is_open and not errand.settings.detach, ExitCode.STILL_RUNNING),
+        (is_open and not execution.settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
     return next((code for holds, code in verdicts if holds), ExitCode.DONE)
 
 
-def _interrupted(errand: Execution) -> ExitCode:
+def _interrupted(execution: Execution) -> ExitCode:
     """What listens until it is told to stop has then done what it was asked for."""
-    return ExitCode.DONE if errand.settings.stay else ExitCode.INTERRUPTED
+    return ExitCode.DONE if execution.settings.stay else ExitCode.INTERRUPTED

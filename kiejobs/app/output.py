@@ -1,19 +1,29 @@
-"""How a verb speaks: documents on stdout, everything else for people on stderr.
+"""How a verb speaks: documents on stdout and in files, everything else for people on stderr.
 
-In: the streams and the few powers that only the door has (ask, leave). Out: lines. Touches: the
-streams that it is handed.
+In: the streams and the few powers that only the door has (ask, leave); names of files. Out: lines; files
+that are complete or not there. Touches: the streams that it is handed, disk.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.core.diagnostics import JournalProblem, UsageProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+_BY_ENDING = {
+    ".json": "json",
+    ".sarif": "sarif",
+    ".md": "markdown",
+    ".xml": "junit",
+    ".txt": "text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +61,32 @@ class Screen:
             with suppress(OSError):
                 stream.write(words)
                 stream.flush()
+
+
+def files_by_ending(
+    names: Sequence[str], forms: Collection[str], read: Collection[str] = ()
+) -> list[tuple[Path, str]]:
+    """`-o FILE`, as often as wanted: each file with the format of its ending. Raises UsageProblem.
+
+    `forms` are those that the verb knows, `read` the files that it reads and must not write over.
+    """
+    kept = {Path(name).resolve() for name in read}
+    found = []
+    for name in names:
+        form = _BY_ENDING.get(Path(name).suffix, "")
+        if form not in forms:
+            endings = [ending for ending, known in _BY_ENDING.items() if known in forms]
+            known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+            raise UsageProblem(f"--out {name}: the ending must be {known}")
+        if Path(name).resolve() in kept:
+            raise UsageProblem(f"--out {name}: that is the job file, and would be written over")
+        found.append((Path(name), form))
+    return found
+
+
+def write(path: Path, text: str) -> None:
+    """Raises UsageProblem where the disk refuses."""
+    try:
+        write_atomically(path, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error

@@ -1,18 +1,33 @@
-"""The runs on record, as verbs ask for them.
+"""What is on record, as verbs ask for it: runs, what there is to follow, what goes on elsewhere.
 
-In: what was read of the ledger's home. Out: runs by name. Touches nothing.
+In: a workspace, what was read of the ledger. Out: runs by name and as a report is to show them; lines as a
+plan has them, those that expire first ahead. Touches: the output folder, by reading.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State
+from kiejobs.core.ledger.retention import submitted_at
+from kiejobs.core.plan.plan import Action, Change
+from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from kiejobs.app.project import Workspace
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.fold import JournalRecord
     from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
+
+_RECENT = timedelta(hours=1)
 
 
 def find_run(space: Workspace, history: History, name: str | None) -> JournalRecord:
@@ -30,3 +45,134 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
         names = ", ".join(record.run_id for record in known)
         raise UsageProblem(f"`{name}` could be any of {names}")
     return known[-1]
+
+
+# --- a run, for its report ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: its exit code (None where it has no end on record) and why spending stopped.
+
+    `notes` are what went wrong on the way home, by address; nobody remembers them after the run.
+    """
+
+    exit_code: int | None
+    stopped: tuple[str, str] | None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def attempts_of(run_id: str, ledger: Ledger) -> list[Attempt]:
+    """What a run reserved itself."""
+    return [attempt for attempt in ledger.attempts() if attempt.run_id == run_id]
+
+
+def settled_by(record: JournalRecord, ledger: Ledger) -> list[Attempt]:
+    """What a run reserved or saw the end of: a detached run's jobs end in a later `collect`."""
+    ends = (timed.event for timed in record.events)
+    seen = {event.attempt_id for event in ends if isinstance(event, e.Succeeded)}
+    own = record.run_id
+    return [a for a in ledger.attempts() if a.run_id == own or a.attempt_id in seen]
+
+
+def view_of(
+    space: Workspace,
+    record: JournalRecord,
+    ledger: Ledger,
+    document: Mapping[str, Json],
+    ending: Ending,
+) -> RunView:
+    """A run as its report is to show it."""
+    run_id = document["run_id"]
+    return RunView(
+        document,
+        notes=ending.notes,
+        stopped=ending.stopped,
+        exit_code=ending.exit_code,
+        attempts=attempts_of(run_id, ledger),
+        settled=settled_by(record, ledger),
+        flag=space.flag,
+        rehearsal=space.sandbox,
+        outputs=space.outputs.as_posix(),
+        record=space.store.document(run_id),
+    )
+
+
+# --- what there is to follow -----------------------------------------------------------------------
+
+
+def lines_to_follow(
+    space: Workspace,
+    ledger: Ledger,
+    campaign: str | None,
+    takes: Callable[[Attempt], bool] = lambda _: True,
+) -> list[Change]:
+    """What is at the API, or done there and not whole here; what was made first is fetched first."""
+    attempts = filter(takes, of_campaign(ledger, campaign))
+    lines = (_line(space, attempt) for attempt in sorted(attempts, key=submitted_at))
+    return [line for line in lines if line is not None]
+
+
+def doubts(ledger: Ledger, campaign: str | None) -> list[Change]:
+    """What is in doubt and keeps an address from being bought."""
+    return [
+        _change(attempt, Action.HOLD, "?", "in_doubt")
+        for attempt in ledger.current()
+        if attempt.state is State.IN_DOUBT and _is_of(attempt, campaign)
+    ]
+
+
+def of_campaign(ledger: Ledger, campaign: str | None) -> Iterator[Attempt]:
+    """All attempts of one campaign, or of all."""
+    return (attempt for attempt in ledger.attempts() if _is_of(attempt, campaign))
+
+
+def _is_of(attempt: Attempt, campaign: str | None) -> bool:
+    return campaign is None or attempt.address.startswith(f"{campaign}/")
+
+
+def _line(space: Workspace, attempt: Attempt) -> Change | None:
+    if attempt.is_open:
+        return _change(attempt, Action.RESUME, "~", "in_flight")
+    if attempt.state is not State.SUCCEEDED:
+        return None
+    collected = "collected" in attempt.times
+    damage = space.condition(attempt) if collected else "file_missing"
+    return None if damage is None else _change(attempt, Action.COLLECT, "v", damage)
+
+
+def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
+    return Change(
+        address=attempt.address,
+        action=action,
+        sign=sign,
+        reason=reason,
+        fingerprint=attempt.reserved.fingerprint,
+        take=attempt.reserved.take,
+        model=attempt.reserved.model,
+        credits=Decimal(0),
+        attempt=attempt,
+    )
+
+
+# --- what goes on elsewhere ------------------------------------------------------------------------
+
+
+def unfinished_runs(history: History, space: Workspace) -> list[JournalRecord]:
+    """Runs without an end on record that were heard of lately, from this API.
+
+    The claim is ours, so nobody else buys from this folder; but this may be a copy of another. What a run
+    on the other copy buys from now on can't be known here: only git brings it together.
+    """
+    now = space.clock().now()
+    return [one for one in history.records if _may_be_elsewhere(one, space.origin, now)]
+
+
+def _may_be_elsewhere(record: JournalRecord, origin: str, now: datetime) -> bool:
+    header = record.header
+    if header is None or header.command != "run" or header.origin != origin:
+        return False
+    last = record.events[-1]
+    if isinstance(last.event, e.RunFinished):
+        return False
+    return abs(now - datetime.fromisoformat(last.at)) < _RECENT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.repository import below_root
 from kiejobs.app.at_revision import as_it_was
-from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
 from kiejobs.reports.diagnostics.text import diagnostics_text

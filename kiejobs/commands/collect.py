@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Execution, carry_out, new_journal
-from kiejobs.app.finish import NOTHING_DONE, conclude
+from kiejobs.app.execute import Execution, execute, new_journal
+from kiejobs.app.finish import NOTHING_DONE, finish
 from kiejobs.app.job_file import campaign_of
-from kiejobs.app.pending import doubts, lines_to_follow
 from kiejobs.app.project import open_workspace
+from kiejobs.app.records import doubts, lines_to_follow
 from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
@@ -36,20 +36,20 @@ def collect(
     lines = lines_to_follow(space, ledger, campaign, takes)
     journal = new_journal(space, "collect", campaign=campaign)
     if not lines:
-        errand = Execution(journal, doubts(ledger, campaign), settings, Budget())
-        return _nothing_to_do(errand, space, form, screen)
+        execution = Execution(journal, doubts(ledger, campaign), settings, Budget())
+        return _nothing_to_do(execution, space, form, screen)
     key = require_key(space)
-    errand = Execution(journal, lines, settings, Budget())
-    end = carry_out(errand, space, key, screen, lambda: None)
-    return conclude(errand, end, space, screen, form)
+    execution = Execution(journal, lines, settings, Budget())
+    end = execute(execution, space, key, screen)
+    return finish(execution, end, space, screen, form)
 
 
-def _nothing_to_do(errand: Execution, space: Workspace, form: str, screen: Screen) -> ExitCode:
+def _nothing_to_do(execution: Execution, space: Workspace, form: str, screen: Screen) -> ExitCode:
     if form == "json":
-        return conclude(errand, NOTHING_DONE, space, screen, form)
+        return finish(execution, NOTHING_DONE, space, screen, form)
     screen.say("Nothing to collect.")
-    if not errand.changes:
+    if not execution.changes:
         return ExitCode.DONE
-    count = len(errand.changes)
+    count = len(execution.changes)
     screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
     return ExitCode.IN_DOUBT

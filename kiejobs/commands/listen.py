@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Execution, carry_out, new_journal
-from kiejobs.app.finish import conclude
-from kiejobs.app.pending import lines_to_follow
+from kiejobs.app.execute import Execution, execute, new_journal
+from kiejobs.app.finish import finish
 from kiejobs.app.project import open_workspace
+from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
@@ -36,9 +36,9 @@ def listen(
     journal = new_journal(space, "listen")
     with listening(ear, ear.public_url, space, screen) as line:
         settings = replace(settings, stay=True, callback_url=line.url)
-        errand = Execution(journal, lines, settings, Budget(), line.callbacks)
-        end = carry_out(errand, space, key, screen, lambda: None)
-    if form == "text" and not errand.journal.is_born:
+        execution = Execution(journal, lines, settings, Budget(), line.callbacks)
+        end = execute(execution, space, key, screen)
+    if form == "text" and not execution.journal.is_born:
         screen.say("Nothing came in.")
         return ExitCode.DONE
-    return conclude(errand, end, space, screen, form)
+    return finish(execution, end, space, screen, form)

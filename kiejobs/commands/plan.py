@@ -14,7 +14,7 @@ from kiejobs.app.approve import plan_file_keys
 from kiejobs.app.changed import Changes
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import require_locked
-from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import budget_left, make_plan, require_selected
 from kiejobs.app.plan_output import FORMS, plan_in, plan_view
 from kiejobs.app.policy_check import PolicyGate

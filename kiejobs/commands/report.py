@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import open_workspace
-from kiejobs.app.records import find_run
-from kiejobs.app.run_view import Ending, view_of
+from kiejobs.app.records import Ending, find_run, view_of
 from kiejobs.app.select import narrowed
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.app.job_file import campaign_of
-from kiejobs.app.pending import of_campaign
 from kiejobs.app.project import open_workspace
+from kiejobs.app.records import of_campaign
 from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.price_drift import latest_price_drifts

@@ -14,7 +14,7 @@ from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.app.changed import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.lock_check import require_locked
-from kiejobs.app.output_files import files_by_ending, write
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import has_selected
 from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem

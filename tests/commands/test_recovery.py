@@ -19,8 +19,8 @@ import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, read_journal
 from kiejobs.adapters.system import new_run_id
-from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.project import Locations, open_workspace
+from kiejobs.app.records import lines_to_follow
 from kiejobs.cli.options import FAILURES
 from tests.contracts.fakes import FakeClock
 from tests.support.bench import MODEL, Bench, ended, judged

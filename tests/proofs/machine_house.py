@@ -19,13 +19,13 @@ from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, new_journal
-from kiejobs.app.finish import conclude
+from kiejobs.app.finish import finish
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.app.output import Screen
-from kiejobs.app.pending import lines_to_follow
 from kiejobs.app.plan import budget_left, does_something, make_plan
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages
+from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
@@ -139,7 +139,7 @@ class House:
             changes = aimed(lines, ledger, history.elsewhere(BASE), how.callback_url)
             errand = replace(errand, changes=changes)
             end = await self._carry_out(errand, place, how, lock.release)
-            return conclude(errand, end, place, screen(), "text")
+            return finish(errand, end, place, screen(), "text")
 
     async def collect(self, how: How, life: Life) -> ExitCode:
         """As in commands/collect.py; with something to hear, as in commands/listen.py."""
@@ -154,7 +154,7 @@ class House:
         elif not lines:
             return ExitCode.DONE
         end = await self._carry_out(errand, place, how, lambda: None)
-        return conclude(errand, end, place, screen(), "text")
+        return finish(errand, end, place, screen(), "text")
 
     async def resolve(self, address: str, task_id: str | None, life: Life) -> bool:
         """As in commands/resolve.py, where the address is in doubt. False where it stays in doubt."""

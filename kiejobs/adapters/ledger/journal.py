@@ -74,7 +74,8 @@ class FileJournal:
                 self._be_born()
             if self._seq == 0:
                 events = (self.header, *events)
-            self._write(b"".join(self._lines(at, events)))
+            data = b"".join(self._lines(at, events))
+            self._write(data)
         except OSError as error:
             self._seq, self._previous = before
             self._take_back()
@@ -82,7 +83,9 @@ class FileJournal:
                 f"can't write {self.path}: {error.strerror or error}",
                 hint="make room or fix the permissions, then run the same command again",
             ) from error
-        self._events += (Timed(at, event) for event in events)
+        # Events first: another thread that reads meanwhile may know more than the size says, not less.
+        self._events += [Timed(at, event) for event in events]
+        self._size += len(data)
         return at
 
     def record(self) -> JournalRecord | None:
@@ -129,7 +132,6 @@ class FileJournal:
         while view:
             view = view[os.write(fd, view) :]
         os.fsync(fd)
-        self._size += len(data)
 
     def _open_fd(self) -> int:
         if self._fd is None:
