@@ -51,7 +51,7 @@ class DataFolder:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return f"can't read `{shown}`: {why}"
         if len(data) > most:
-            return f"`{shown}` is larger than {most // 2**20} MB"
+            return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
         below = path.relative_to(self._folder).as_posix()
         self.digests[below] = hashlib.sha256(data).hexdigest()
         return Source(shown, data)

@@ -102,7 +102,9 @@ def expand(
     """
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
     problems = Problems()
-    given = with_data(jobfile, data, limit, problems)
+    given = with_data(jobfile, data, limit)
+    problems.extend(given.problems)
+    problems.lines.update(given.lines)
     jobfile, document = given.jobfile, given.jobfile.document
     matrices, unknown = _matrices(jobfile, catalogue)
     far_too_many = _beyond_counting(jobfile, matrices, limit)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from kiejobs.core.address import label
 from kiejobs.core.jobfile.axes import Axis, Entry
 from kiejobs.core.matrix.axis_values import DataValues
+from kiejobs.core.matrix.load_axes import zip_groups
 from kiejobs.core.matrix.matrix import Rows
-from kiejobs.core.matrix.zip_axes import zip_groups
 from kiejobs.core.models.spec import coerce
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Values(Protocol):
-    """An axis' values by position: a tuple, or `DataValues` that make each when it is asked for."""
+    """An axis' values by position: a tuple, or `DataValues`, which have names too."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, position: int, /) -> Json: ...

@@ -1,7 +1,7 @@
 """Values of an axis that come from data: rows of a table, a range of numbers, names of files.
 
-In: a table, bounds, names. Out: `DataValues`, which make each value when it is asked for and know what
-it is called in an address. Touches nothing.
+In: a table, what a job file says of a range, names. Out: `DataValues`, which know what each is called in
+an address, and which of them an entry means; or what is wrong with a range. Touches nothing.
 
 Data is data: none of these values is rendered as a template, whatever it looks like.
 """
@@ -9,17 +9,16 @@ Data is data: none of these values is rendered as a template, whatever it looks 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from bisect import bisect_left
-from copy import copy
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.address import label
 from kiejobs.core.matrix.include_exclude import equals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from typing import Self
 
@@ -27,35 +26,47 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.table.table import Table
 
+MOST_DIGITS: Final = 12
+"""Of a number of a range, before the point, and behind it; what a JSON number keeps exactly."""
+
 _SHORT_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 
 
-class DataValues(ABC):
-    """Values by position. A position never enters a name."""
+@dataclass(frozen=True, eq=False)
+class DataValues:
+    """Values by position, which never enters a name; `names` are what an entry calls them."""
 
-    read: Callable[[Json], Json] | None = None
-    """What makes of a value as it stands in the data what the axis has."""
+    values: tuple[Json, ...]
+    names: tuple[Json, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
 
     def __getitem__(self, position: int, /) -> Json:
-        value = self._value(position)
-        return value if self.read is None else self.read(value)
+        return self.values[position]
 
     def __iter__(self) -> Iterator[Json]:
-        return map(self.__getitem__, range(len(self)))
+        return iter(self.values)
 
     def typed(self, read: Callable[[Json], Json]) -> Self:
         """The same values, each as `read` makes it."""
-        made = copy(self)
-        made.read = read
-        return made
+        return replace(self, values=tuple(map(read, self.values)))
 
     def label(self, position: int) -> str:
         """What the value is called in an address."""
-        return label(self._value(position)) or "?"
+        return self.labels[position]
 
     def name(self, position: int) -> Json:
-        """What an exclude or include entry calls the value."""
-        return self._value(position)
+        return self.names[position]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(label(name) or "?" for name in self.names)
+
+    def positions(self, wanted: Json) -> AbstractSet[int]:
+        """Where the values stand that an exclude or include entry means by `wanted`."""
+        found = self._by_name.get(wanted) if isinstance(wanted, str) else None
+        return frozenset() if found is None else {found}
 
     def label_of(self, given: Json) -> str | None:
         """What a value that an include entry gives to this axis is called; None where nothing names it."""
@@ -63,66 +74,64 @@ class DataValues(ABC):
 
     def clashes(self, given: Json) -> bool:
         """Has what an include entry gives the name of one of these values, without being it?"""
-        del given
-        return False
+        return not self.positions(given) and self.label_of(given) in self.labels
 
     def cell(self, position: int, column: str | None) -> Place | None:
         """Where in a data file the value stands, or what a mapping has under `column`."""
         del position, column
         return None
 
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def positions(self, wanted: Json) -> AbstractSet[int]:
-        """Where the values stand that an exclude or include entry means by `wanted`."""
-
-    @abstractmethod
-    def _value(self, position: int) -> Json:
-        """As it stands in the data."""
+    @cached_property
+    def _by_name(self) -> Mapping[str, int]:
+        return {name: position for position, name in enumerate(self.names)}
 
 
+def file_names(names: list[str]) -> DataValues:
+    """Files below the job file's folder. Each is called as it is named."""
+    return DataValues(tuple(names), tuple(names))
+
+
+# --- tables ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
 class TableRows(DataValues):
-    """The rows of a table as mappings, or with `column` what each has there. Their keys name them."""
+    """The rows of a table, or what each has in `column`. Their keys name them."""
 
-    def __init__(self, table: Table, column: str | None = None) -> None:
-        self._table = table
-        self._column = column
+    table: Table
+    column: str | None = None
 
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def _value(self, position: int) -> Json:
-        row = self._table.row(position)
-        return row if self._column is None else row.get(self._column)
-
-    def label(self, position: int) -> str:
-        return self._table.label(position)
-
-    def name(self, position: int) -> Json:
-        return self._table.row(position)[self._table.key]
-
-    def label_of(self, given: Json) -> str | None:
-        return label(given.get(self._table.key)) if isinstance(given, dict) else label(given)
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.table.numbers)
 
     def positions(self, wanted: Json) -> AbstractSet[int]:
         """A plain value means the row with that key, a mapping all rows that equal what it names."""
         if isinstance(wanted, dict):
-            rows = map(self._table.row, range(len(self)))
-            same = _has_texts if self._table.is_text else equals
-            return {number for number, row in enumerate(rows) if same(row, wanted)}
-        found = self._table.find(label(wanted) or "")
-        return frozenset() if found is None else {found}
+            same = _has_texts if self.table.is_text else equals
+            rows = enumerate(self.table.rows)
+            return {number for number, row in rows if same(row.values, wanted)}
+        number = self.table.numbers.get(label(wanted) or "")
+        return frozenset() if number is None else {number}
+
+    def label_of(self, given: Json) -> str | None:
+        return label(given.get(self.table.key)) if isinstance(given, dict) else label(given)
 
     def clashes(self, given: Json) -> bool:
         if not isinstance(given, dict):
             return False
-        number = self._table.find(self.label_of(given) or "")
+        number = self.table.numbers.get(self.label_of(given) or "")
         return number is not None and number not in self.positions(given)
 
     def cell(self, position: int, column: str | None) -> Place | None:
-        return self._table.place(position, column or self._column)
+        return self.table.place(self.table.rows[position], column or self.column)
+
+
+def table_rows(table: Table, column: str | None) -> TableRows:
+    """The rows as mappings, or with `column` what each has there, which may be nothing."""
+    rows = [row.values for row in table.rows]
+    values = tuple(row if column is None else row.get(column) for row in rows)
+    return TableRows(values, tuple(row[table.key] for row in rows), table, column)
 
 
 def _has_texts(row: Json, wanted: Json) -> bool:
@@ -133,46 +142,84 @@ def _has_texts(row: Json, wanted: Json) -> bool:
     )
 
 
+# --- ranges: `range: {from: 1, to: 10, step: 2}`, or `range: [1, 10]` ---------------------------------
+
+
+class BadRange(Exception):
+    """`message` goes on after the name of the axis."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 class NumberRange(DataValues):
-    """`size` numbers from `first` on, exact: three steps of 0.1 are 0.3."""
-
-    def __init__(self, first: Decimal, step: Decimal, size: int) -> None:
-        self._first = first
-        self._step = step
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def _value(self, position: int) -> Json:
-        number = self._first + position * self._step
-        return int(number) if number == int(number) else float(number)
+    """Numbers: an entry may write one as text, and with zeros at its end."""
 
     def positions(self, wanted: Json) -> AbstractSet[int]:
-        text = str(wanted)
-        if isinstance(wanted, bool) or not _SHORT_NUMBER.fullmatch(text):
+        if isinstance(wanted, bool) or not _SHORT_NUMBER.fullmatch(str(wanted)):
             return frozenset()
-        at, rest = divmod(Decimal(text) - self._first, self._step)
-        return {int(at)} if not rest and 0 <= at < self._size else frozenset()
-
-
-class FileNames(DataValues):
-    """Names of files below the job file's folder, sorted. Each is called as it is named."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def _value(self, position: int) -> Json:
-        return self._names[position]
-
-    def positions(self, wanted: Json) -> AbstractSet[int]:
-        if not isinstance(wanted, str):
-            return frozenset()
-        at = bisect_left(self._names, wanted)
-        return {at} if self._names[at : at + 1] == [wanted] else frozenset()
+        found = self._by_number.get(Decimal(str(wanted)))
+        return frozenset() if found is None else {found}
 
     def clashes(self, given: Json) -> bool:
-        return not self.positions(given) and label(given) in map(label, self._names)
+        del given
+        return False
+
+    @cached_property
+    def _by_number(self) -> Mapping[Decimal, int]:
+        return {Decimal(str(number)): position for position, number in enumerate(self.names)}
+
+
+def read_range(written: Json, most: int) -> NumberRange:
+    """Both ends count. At most one number more than `most`. Raises BadRange.
+
+    Numbers are decimals, so that a step of 0.1 never ends at 0.30000000000000004.
+    """
+    given = _by_name(written)
+    first, last = _number(given["from"]), _number(given["to"])
+    step = _number(given.get("step", 1))
+    if not step:
+        raise BadRange("has a step of 0", "drop it, or say how far one number is from the next")
+    if (last - first) * step < 0:
+        turned = f"write `step: {-step.normalize():f}`, or the smaller number first"
+        raise BadRange(
+            f"leads from {first} to {last}, which a step of {step} never reaches", turned
+        )
+    size = min(int((last - first) // step), most) + 1
+    values = tuple(_json_number(first + position * step) for position in range(size))
+    return NumberRange(values, values)
+
+
+def _json_number(number: Decimal) -> Json:
+    return int(number) if number == int(number) else float(number)
+
+
+def _by_name(written: Json) -> Mapping[str, Json]:
+    if isinstance(written, dict):
+        return written
+    return dict(zip(("from", "to", "step"), written, strict=False))
+
+
+def _number(written: Json) -> Decimal:
+    try:
+        number = Decimal(str(written))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise BadRange(f"has `{str(written)[:40]}` for a number", "write one like 5 or 0.25")
+    if not _is_short(number):
+        hint = f"at most {MOST_DIGITS} digits before the point, and behind it"
+        raise BadRange(f"has a number that is too long: {str(written)[:40]}", hint)
+    return number
+
+
+def _is_short(number: Decimal) -> bool:
+    """Told by its exponent first: written out, `1e999999` has a million digits."""
+    if not number:
+        return True
+    if not -MOST_DIGITS <= number.adjusted() < MOST_DIGITS:
+        return False
+    exponent = number.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_DIGITS

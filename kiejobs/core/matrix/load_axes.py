@@ -1,7 +1,7 @@
-"""Axes that come from data, given their values: tables, ranges, names of files.
+"""Axes that come from data, given their values: tables, ranges, names of files; then walked together.
 
-In: a JobFile as it was read, and `DataFiles` to read what lies beside it. Out: the same with values, and
-problems with their places, in the job file or in a table. Touches nothing itself.
+In: a JobFile as it was read, and `DataFiles` to read what lies below its folder. Out: the same with
+values, and problems with their places, in the job file or in a table. Touches nothing itself.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import YamlSeq
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.matrix.axis_values import DataValues, FileNames, TableRows
+from kiejobs.core.matrix.axis_values import BadRange, DataValues, file_names, read_range, table_rows
 from kiejobs.core.matrix.glob_axis import BadGlob, glob_names
-from kiejobs.core.matrix.range_axis import BadRange, read_range
-from kiejobs.core.matrix.zip_axes import zip_problems
-from kiejobs.core.table.table import KEY, ending, most_bytes, read_table
-from kiejobs.core.table.text import Lines
+from kiejobs.core.table.table import KEY, ending, is_table, read_table
+from kiejobs.core.table.text import MAX_BYTES, MAX_ROWS, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from kiejobs.core.diagnostics import Place, Problems
-    from kiejobs.core.document.nodes import Source, YamlMap
+    from kiejobs.core.document.nodes import Document, Source, Spot, YamlMap
     from kiejobs.core.jobfile.axes import Axis
     from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
     from kiejobs.core.table.table import Table
 
-ALWAYS_READ: Final = 100_000
-"""So many values of an axis are read whatever `max_jobs` says: excludes may leave a few of them."""
+CODE = "axis-zip"
+
+ALWAYS_MADE: Final = MAX_ROWS
+"""So many numbers of a range are made whatever `max_jobs` says: excludes may leave a few of them."""
 
 _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 
@@ -63,137 +62,184 @@ NO_DATA: Final[DataFiles] = _NoData()
 
 @dataclass(frozen=True, slots=True)
 class WithData:
-    """A job file whose axes have their values; `broken` are the jobs that lack some."""
+    """A job file whose axes have their values; `broken` are the jobs that lack some.
+
+    `lines` are those of data files that problems may stand in, by name.
+    """
 
     jobfile: JobFile
     broken: frozenset[str]
+    problems: list[Diagnostic]
+    lines: dict[str, Sequence[str]]
 
 
-def with_data(jobfile: JobFile, files: DataFiles, limit: int, problems: Problems) -> WithData:
-    """Reads no more of any data than a file of `limit` jobs could be made of."""
-    reader = _Reader(jobfile, files, limit, problems)
-    entries = [reader.entry(entry) for entry in jobfile.entries]
-    return WithData(replace(jobfile, entries=tuple(entries)), frozenset(reader.broken))
+def with_data(jobfile: JobFile, files: DataFiles, limit: int) -> WithData:
+    """Makes no more of a range than a file of `limit` jobs could be made of."""
+    reader = _Reader(jobfile, files, limit)
+    entries = tuple(reader.entry(entry) for entry in jobfile.entries)
+    made = replace(jobfile, entries=entries)
+    return WithData(made, frozenset(reader.broken), reader.problems, reader.lines)
 
 
 class _Reader:
     """Reads each source once, however many jobs have it from `defaults`."""
 
-    def __init__(self, jobfile: JobFile, files: DataFiles, limit: int, problems: Problems) -> None:
+    def __init__(self, jobfile: JobFile, files: DataFiles, limit: int) -> None:
         self._document = jobfile.document
         self._files = files
         self._limit = limit
-        self._most = max(ALWAYS_READ, 100 * limit)
-        self._problems = problems
         self._tables: dict[tuple[str, str], Table | None] = {}
         self._values: dict[int, DataValues | None] = {}
         self.broken: set[str] = set()
+        self.problems: list[Diagnostic] = []
+        self.lines: dict[str, Sequence[str]] = {}
 
     def entry(self, entry: JobEntry) -> JobEntry:
         found = [self._axis(axis) for axis in entry.axes]
         made = replace(entry, axes=tuple(axis for axis in found if axis is not None))
         if None not in found:
-            zips = list(zip_problems(self._document, made))
-            self._problems.extend(zips)
-            if not zips:
+            problems = list(_zip_problems(self._document, made))
+            if not problems:
                 return made
+            self.problems += problems
         self.broken.add(entry.name)
         return replace(made, zipped=YamlSeq())
 
     def _axis(self, axis: Axis) -> Axis | None:
-        """The axis with its values; None, and problems told, where its source is no good."""
+        """The axis with its values; None, and problems kept, where its source is no good."""
         source = axis.source
         if source is None:
             return axis
         if id(source) not in self._values:  # the document holds it for as long as this is asked
-            self._values[id(source)] = self._read(axis, source)
+            found = self._read(axis, source)
+            if isinstance(found, Diagnostic):
+                self.problems.append(found)
+            self._values[id(source)] = None if isinstance(found, Diagnostic) else found
         values = self._values[id(source)]
         return None if values is None else replace(axis, values=values)
 
-    def _read(self, axis: Axis, source: YamlMap) -> DataValues | None:
+    def _read(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic | None:
+        """None where its table is no good, which is reported once for all axes."""
         kinds = [kind for kind in ("from", "range", "glob") if kind in source]
         if len(kinds) != 1:
             message = f"axis `{axis.name}` must say one of `from`, `range` and `glob`"
             hint = "a table: `{from: scenes.csv, key: id}`; numbers: `{range: [1, 10]}`"
-            self._tell("axis-source", message, self._document.at(source.spot), hint)
-            return None
+            return self._diagnostic("axis-source", message, source.spot, hint)
         read = {"from": self._rows, "range": self._range, "glob": self._names}
-        values = read[kinds[0]](axis, source)
-        if values is not None and len(values) > self._most:
-            self._too_many(axis, source)
-            return None
-        return values
+        return read[kinds[0]](axis, source)
 
-    def _too_many(self, axis: Axis, source: YamlMap) -> None:
-        message = (
-            f"axis `{axis.name}` has more than {self._most:,} values; "
-            f"at most {self._limit:,} jobs are allowed"
-        )
-        hint = "take fewer, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
-        self._tell("too-many-jobs", message, self._document.at(source.spot), hint)
-
-    def _tell(self, code: str, message: str, place: Place, hint: str | None) -> None:
-        self._problems.add(Diagnostic(code, message, place, hint))
+    def _diagnostic(self, code: str, message: str, spot: Spot, hint: str | None) -> Diagnostic:
+        return Diagnostic(code, message, self._document.at(spot), hint)
 
     # --- the three kinds -------------------------------------------------------------------------
 
-    def _range(self, axis: Axis, source: YamlMap) -> DataValues | None:
+    def _range(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
+        most = max(ALWAYS_MADE, self._limit)
         try:
-            return read_range(source["range"], self._most)
+            values = read_range(source["range"], most)
         except BadRange as bad:
-            place = self._document.at(source.value_spots["range"])
-            self._tell(
-                "axis-range", f"the range of axis `{axis.name}` {bad.message}", place, bad.hint
-            )
-            return None
+            message = f"the range of axis `{axis.name}` {bad.message}"
+            return self._diagnostic("axis-range", message, source.value_spots["range"], bad.hint)
+        if len(values) <= most:
+            return values
+        message = (
+            f"axis `{axis.name}` has more than {most:,} values; "
+            f"at most {self._limit:,} jobs are allowed"
+        )
+        hint = "take fewer, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
+        return self._diagnostic("too-many-jobs", message, source.spot, hint)
 
-    def _names(self, axis: Axis, source: YamlMap) -> DataValues | None:
+    def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
         pattern = source["glob"]
         try:
-            return FileNames(glob_names(pattern, lambda at: self._files.entries(at, pattern)))
+            return file_names(glob_names(pattern, lambda at: self._files.entries(at, pattern)))
         except BadGlob as bad:
-            place = self._document.at(source.value_spots["glob"])
-            self._tell("axis-glob", f"axis `{axis.name}`: {bad.message}", place, bad.hint)
-            return None
+            message = f"axis `{axis.name}`: {bad.message}"
+            return self._diagnostic("axis-glob", message, source.value_spots["glob"], bad.hint)
 
-    def _rows(self, axis: Axis, source: YamlMap) -> DataValues | None:
+    def _rows(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic | None:
         name, key = source["from"], source["key"]
         if (name, key) not in self._tables:
-            self._tables[name, key] = self._table(source)
+            self._tables[name, key], problems = self._table(source)
+            self.problems += problems
         table = self._tables[name, key]
         column = source.get("column")
         if table is None:
             return None
-        columns = table.records.columns
+        columns = table.columns
         if column is not None and columns and column not in columns:
             message = f"`{name}` has no column `{column}`, which axis `{axis.name}` takes"
             hint = suggest(column, columns) or f"its columns: {', '.join(columns[:20])}"
-            self._tell(KEY, message, self._document.at(source.value_spots["column"]), hint)
-            return None
-        return TableRows(table, column)
+            return self._diagnostic(KEY, message, source.value_spots["column"], hint)
+        return table_rows(table, column)
 
-    def _table(self, source: YamlMap) -> Table | None:
-        name = source["from"]
-        place = self._document.at(source.value_spots["from"])
-        most = most_bytes(name)
-        if most is None:
-            self._tell(
-                "data-file",
-                f"`{name}` is no table: it ends in `{ending(name)[:20]}`",
-                place,
-                _KINDS,
-            )
-            return None
-        found = self._files.read(name, most)
+    def _table(self, source: YamlMap) -> tuple[Table | None, list[Diagnostic]]:
+        name, spot = source["from"], source.value_spots["from"]
+        if not is_table(name):
+            message = f"`{name}` is no table: it ends in `{ending(name)[:20]}`"
+            return None, [self._diagnostic("data-file", message, spot, _KINDS)]
+        found = self._files.read(name, MAX_BYTES)
         if isinstance(found, str):
-            self._tell("data-file", found, place, "data lies below the job file's folder")
-            return None
-        table, problems = read_table(
-            found, source["key"], self._most, self._document.at(source.value_spots["key"])
-        )
-        if table is not None:
-            self._problems.lines[found.name] = table.lines
-        elif problems:
-            self._problems.lines[found.name] = Lines(found.data)
-            self._problems.extend(problems)
-        return table
+            hint = "data lies below the job file's folder"
+            return None, [self._diagnostic("data-file", found, spot, hint)]
+        self.lines[found.name] = lines_of(found)
+        return read_table(found, source["key"], self._document.at(source.value_spots["key"]))
+
+
+# --- axes that are walked together: `zip: [scene, mood]`, or several groups of them ------------------
+
+
+def zip_groups(entry: JobEntry) -> list[YamlSeq]:
+    """The names that each group walks together."""
+    written = entry.zipped
+    return [written] if any(isinstance(item, str) for item in written) else list(written)
+
+
+def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
+    """What keeps the axes from being walked together."""
+    written = entry.zipped
+    if len({isinstance(item, str) for item in written}) > 1:
+        hint = "several groups are all lists: `zip: [[a, b], [c, d]]`"
+        message = "`zip` has both names and lists of them"
+        yield _zip_problem(document, entry, message, written.spot, hint)
+        return
+    sizes = {axis.name: len(axis.values) for axis in entry.axes}
+    first: dict[str, Spot] = {}
+    for names in zip_groups(entry):
+        yield from _name_problems(document, entry, names, first)
+        known = [(name, sizes[name]) for name in names if name in sizes]
+        if len(names) < 2:
+            message, hint = (
+                "`zip` walks two axes or more together",
+                "for example `zip: [scene, mood]`",
+            )
+            yield _zip_problem(document, entry, message, names.item_spots[0], hint)
+        elif len({size for _, size in known}) > 1:
+            told = ", ".join(f"`{name}` has {size:,}" for name, size in known)
+            message = f"`zip` walks axes of equal length together, but {told}"
+            hint = "give each as many values as the others, or take it out of `zip`"
+            yield _zip_problem(document, entry, message, names.item_spots[0], hint)
+
+
+def _name_problems(
+    document: Document, entry: JobEntry, names: YamlSeq, first: dict[str, Spot]
+) -> Iterator[Diagnostic]:
+    """Fills `first` with where each name was met."""
+    known = [axis.name for axis in entry.axes]
+    for name, spot in zip(names, names.item_spots, strict=True):
+        if name in first:
+            message = f"`zip` names the axis `{name}` twice"
+            twice = _zip_problem(document, entry, message, spot, "an axis is in one group")
+            yield replace(twice, also=(document.at(first[name]),))
+        elif name not in known:
+            axes = f"its axes: {', '.join(known)}; " if known else ""
+            drop = f"{axes}a job drops a `zip` of `defaults` with `zip: []`"
+            message = f"`zip` names `{name}`, which is not an axis"
+            yield _zip_problem(document, entry, message, spot, suggest(name, known) or drop)
+        first.setdefault(name, spot)
+
+
+def _zip_problem(
+    document: Document, entry: JobEntry, message: str, spot: Spot, hint: str
+) -> Diagnostic:
+    return Diagnostic(CODE, f"job `{entry.name}`: {message}", document.at(spot), hint)

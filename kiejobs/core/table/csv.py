@@ -1,183 +1,164 @@
 """CSV and TSV as RFC 4180 has them: cells in quotes may hold delimiters, line breaks and `""`.
 
-In: a file's bytes. Out: its rows, each read when it is asked for, and its columns. Touches nothing.
+In: a table's text. Out: `Contents`. Touches how long a cell may be for the standard library's reader.
 
-Strict, since a table that is read otherwise than it was meant buys the wrong thing: a quote in the
-middle of a cell and a row with a cell too many are mistakes. Blank lines are none. A line break within
-a cell is LF, whatever it was: git may change it from one checkout to the next.
+That one reads the cells, as strictly as it can; where they begin is found again for the one row that a
+problem is about. Strict, since a table that is read otherwise than it was meant buys the wrong thing: a
+quote in the middle of a cell and a row with a cell too many are mistakes. Blank lines are none.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kiejobs.core.table.text import MAX_ROW, BadRow, Spans, beginning
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.table.text import MAX_ROW, Contents, Row, collected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.table.text import Text
 
 MAX_COLUMNS: Final = 1_000
-_ENDS = b"\r\n"
-_BLANK = re.compile(rb"\n++|(?:\r\n)++")
-"""Lines that are passed over at once: a file may hold nothing else, a hundred megabytes of it."""
+csv.field_size_limit(MAX_ROW)
 
 _HELD = 'a cell that holds a delimiter needs quotes around it: "calm, then wild"'
 _QUOTE = 'put the whole cell in quotes, and write a quote in it twice: "5"" wide"'
+_QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 
-class CsvRecords:
-    """The rows below the header. Its `columns` are checked by `heading_slips`."""
+class _Record(NamedTuple):
+    cells: list[str]
+    start: int
 
-    def __init__(self, data: bytes, delimiter: str, most: int) -> None:
-        """Reads on until there are more than `most` rows."""
-        self.spans = Spans(data)
-        self._delimiter = delimiter
-        cell = rf'(?:"([^"]*+(?:""[^"]*+)*+)"|([^"{delimiter}]*+))'
-        self._cell = re.compile(rf"{cell}({delimiter}|\Z)")
-        self._well_formed = re.compile(rf"(?:{cell}{delimiter})*+{cell}")
-        for start, end, line in _rows(data):
-            self.spans.add(start, end, line)
-            if len(self.spans) > most + 1:
-                break
-        self.columns = tuple(self._heading()[0]) if len(self.spans) else ()
 
-    def __len__(self) -> int:
-        return max(len(self.spans) - 1, 0)
+def read_csv(text: Text, delimiter: str) -> Contents:
+    """The rows below the header."""
+    records = _records(text, delimiter)
+    header = next(records, None)
+    columns = header.cells if isinstance(header, _Record) else []
 
-    def row(self, number: int) -> dict[str, Json]:
-        """Raises RowSlip."""
-        text = self.spans.text(number + 1)
-        cells = self._quickly(text)
-        if len(cells) != len(self.columns):
-            cells, starts = _cells(text, self._delimiter)
-            few = len(cells) < len(self.columns)
-            message = f"the row has {len(cells)} cells, and the header {len(self.columns)}"
-            hint = "an empty cell needs its delimiter, too" if few else _HELD
-            raise BadRow(message, hint, 0 if few else starts[len(self.columns)])
-        return dict(zip(self.columns, cells, strict=True))
+    def place(row: Row, column: str | None) -> Place:
+        if column not in columns:
+            return text.place(row.start)
+        starts, _ = _split(text, row.start, delimiter)
+        return text.place(starts[columns.index(column)])
 
-    def _quickly(self, text: str) -> list[str]:
-        """The cells where all is well, in a fraction of the time; `_cells` tells what isn't. Raises RowSlip."""
-        if len(text) > MAX_ROW:
-            return _cells(text, self._delimiter)[0]
-        if '"' not in text:
-            return text.split(self._delimiter)
-        if not self._well_formed.fullmatch(text):
-            return _cells(text, self._delimiter)[0]
-        cells = []
-        for quoted, bare, end in self._cell.findall(text):
-            cells.append(quoted.replace('""', '"') or bare)
-            if not end:  # the last one; behind it the expression finds an empty one more
-                break
-        return [cell.replace("\r\n", "\n") for cell in cells] if "\r" in text else cells
+    if not isinstance(header, _Record):
+        return Contents([], [] if header is None else [header], place)
+    rows, problems = collected(_rows(text, delimiter, columns, records), place)
+    heading = tuple(_heading_problems(text, delimiter, header)) if rows or problems else ()
+    return Contents(rows, problems, place, tuple(columns), heading)
 
-    def spot(self, number: int, column: str | None = None, offset: int = 0) -> Spot:
-        """Where a row begins, or its cell in a column."""
-        if column is not None:
-            starts = _cells(self.spans.text(number + 1), self._delimiter)[1]
-            offset = starts[self.columns.index(column)]
-        return self.spans.spot(number + 1, offset)
 
-    def heading_slips(self) -> Iterator[BadRow]:
-        """What is wrong with the names of the columns."""
-        starts = self._heading()[1]
-        if len(self.columns) > MAX_COLUMNS:
-            yield BadRow(f"more than {MAX_COLUMNS:,} columns", None, starts[MAX_COLUMNS])
-            return
-        if self.columns[0].startswith("sep=") and not "".join(self.columns[1:]):
-            hint = "delete the line, and save the table with commas, or with tabs as .tsv"
-            yield BadRow("`sep=` is a note to Excel, and no header", hint)
-            return
-        for at, (column, start) in enumerate(zip(self.columns, starts, strict=True)):
-            if not column.strip():
-                yield BadRow(f"column {at + 1} has no name", "name it, or delete it", start)
-            elif column != column.strip():
-                message = f"the column's name has blanks around it: `{column}`"
-                yield BadRow(message, "delete the blanks: they belong to the name", start)
-            elif column in self.columns[:at]:
-                yield BadRow(f"two columns have the name `{column}`", "rename one", start)
-
-    def heading_spot(self, slip: BadRow) -> Spot:
-        return self.spans.spot(0, slip.offset)
-
-    def _heading(self) -> tuple[list[str], list[int]]:
-        """Raises RowSlip, counted from the beginning of the file."""
+def _records(text: Text, delimiter: str) -> Iterator[_Record | Diagnostic]:
+    stream = io.StringIO(text.text, newline="\n")
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    while True:
+        start, broken = stream.tell(), False
         try:
-            return _cells(self.spans.text(0), self._delimiter)
-        except BadRow as slip:
-            slip.offset += self.spans.before(0)
-            raise
+            cells = next(reader, None)
+        except csv.Error:
+            cells, broken = [], True
+        problem = _problem(text, start, stream.tell(), delimiter, broken=broken)
+        if problem is not None:
+            _skip_row(stream, start)
+            yield problem
+        elif cells:
+            yield _Record(cells, start)
+        elif cells is None:
+            return
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(start, end, line) of every row: a line break within quotes ends none."""
-    at, line = beginning(data), 1
-    while at < len(data):
-        if data[at] in _ENDS and (blank := _BLANK.match(data, at)):
-            at, line = blank.end(), line + data.count(b"\n", at, blank.end())
-            continue
-        start, first, is_open = at, line, False
-        while True:
-            stop = data.find(b"\n", at)
-            stop = stop if stop >= 0 else len(data)
-            is_open ^= data.count(b'"', at, stop) % 2 == 1
-            at, line = stop + 1, line + 1
-            if not is_open or at >= len(data) or at - start > MAX_ROW:
-                break
-        end = stop - 1 if data[start:stop].endswith(b"\r") else stop
-        if end > start:
-            yield start, end, first
+def _skip_row(stream: io.StringIO, start: int) -> None:
+    """To the end of the line by which each quote of a broken row has a partner."""
+    stream.seek(start)
+    quotes = 0
+    while line := stream.readline():
+        quotes += line.count('"')
+        if quotes % 2 == 0 or stream.tell() - start > MAX_ROW:
+            return
 
 
-def _cells(text: str, delimiter: str) -> tuple[list[str], list[int]]:
-    """The cells of one row, and where each begins. Raises RowSlip."""
-    if len(text) > MAX_ROW:
-        hint = "is there a quote that is never closed?"
-        raise BadRow(f"the row is longer than {MAX_ROW:,} characters", hint)
-    if '"' not in text:
-        cells = text.split(delimiter)
-        starts, at = [], 0
-        for cell in cells:
-            starts.append(at)
-            at += len(cell) + 1
-        return cells, starts
-    return _quoted_cells(text, delimiter)
+def _rows(
+    text: Text, delimiter: str, columns: list[str], records: Iterator[_Record | Diagnostic]
+) -> Iterator[Row | Diagnostic]:
+    """Each record as a mapping, where it has as many cells as there are columns."""
+    for each in records:
+        if isinstance(each, Diagnostic):
+            yield each
+        elif len(each.cells) == len(columns):
+            yield Row(plain_json(dict(zip(columns, each.cells, strict=True))), each.start)
+        else:
+            few = len(each.cells) < len(columns)
+            message = f"the row has {len(each.cells)} cells, and the header {len(columns)}"
+            hint = "an empty cell needs its delimiter, too" if few else _HELD
+            at = each.start if few else _split(text, each.start, delimiter)[0][len(columns)]
+            yield text.problem(at, message, hint)
 
 
-def _quoted_cells(text: str, delimiter: str) -> tuple[list[str], list[int]]:
-    cells, starts = [], [0]
+def _heading_problems(text: Text, delimiter: str, header: _Record) -> Iterator[Diagnostic]:
+    """What is wrong with the names of the columns."""
+    columns, starts = header.cells, _split(text, header.start, delimiter)[0]
+    if len(columns) > MAX_COLUMNS:
+        yield text.problem(starts[MAX_COLUMNS], f"more than {MAX_COLUMNS:,} columns")
+        return
+    if columns[0].startswith("sep=") and not "".join(columns[1:]):
+        hint = "delete the line, and save the table with commas, or with tabs as .tsv"
+        yield text.problem(header.start, "`sep=` is a note to Excel, and no header", hint)
+        return
+    for number, (column, at) in enumerate(zip(columns, starts, strict=True)):
+        if not column.strip():
+            yield text.problem(at, f"column {number + 1} has no name", "name it, or delete it")
+        elif column != column.strip():
+            message = f"the column's name has blanks around it: `{column}`"
+            yield text.problem(at, message, "delete the blanks: they belong to the name")
+        elif column in columns[:number]:
+            yield text.problem(at, f"two columns have the name `{column}`", "rename one")
+
+
+# --- one row again -----------------------------------------------------------------------------------
+
+
+def _problem(
+    text: Text, start: int, end: int, delimiter: str, *, broken: bool
+) -> Diagnostic | None:
+    """What keeps a row from being cells; the standard library's reader lets some of it pass."""
+    if end - start > MAX_ROW:
+        message = f"the row is longer than {MAX_ROW:,} characters"
+        return text.problem(start, message, "is there a quote that is never closed?")
+    if text.text.find('"', start, end) >= 0:
+        problem = _split(text, start, delimiter)[1]
+        if problem is not None:
+            return problem
+    if broken:
+        hint = "save the table with the line breaks of Windows or Unix"
+        return text.problem(text.text.find("\r", start), "a line ends in CR alone", hint)
+    return None
+
+
+def _split(text: Text, at: int, delimiter: str) -> tuple[list[int], Diagnostic | None]:
+    """Where each cell of the row begins, up to the first mistake with quotes."""
+    bare = re.compile(rf"[^{delimiter}\n]*+")
+    starts: list[int] = []
     while True:
-        at = starts[-1]
-        is_quoted = text[at : at + 1] == '"'
-        cell, stop = _in_quotes(text, at) if is_quoted else _bare(text, at, delimiter)
-        cells.append(cell)
-        if stop >= len(text):
-            return cells, starts
-        if text[stop] != delimiter:
-            raise BadRow("text behind a closing quote", _QUOTE, stop)
-        starts.append(stop + 1)
-
-
-def _in_quotes(text: str, at: int) -> tuple[str, int]:
-    """The cell that begins with the quote at `at`, and where it ends."""
-    stop = at + 1
-    while True:
-        stop = text.find('"', stop)
-        if stop < 0:
-            raise BadRow("this quote is never closed", "close it, or write it twice", at)
-        if text[stop + 1 : stop + 2] != '"':
-            cell = text[at + 1 : stop].replace('""', '"')
-            return cell.replace("\r\n", "\n"), stop + 1
-        stop += 2
-
-
-def _bare(text: str, at: int, delimiter: str) -> tuple[str, int]:
-    stop = text.find(delimiter, at)
-    stop = stop if stop >= 0 else len(text)
-    cell = text[at:stop]
-    if '"' in cell:
-        raise BadRow("a quote in the middle of a cell", _QUOTE, at + cell.index('"'))
-    return cell, stop
+        starts.append(at)
+        quoted = text.text.startswith('"', at)
+        found = (_QUOTED if quoted else bare).match(text.text, at)
+        if found is None:
+            hint = "close it, or write it twice"
+            return starts, text.problem(at, "this quote is never closed", hint)
+        if not quoted and '"' in found[0]:
+            at += found[0].index('"')
+            return starts, text.problem(at, "a quote in the middle of a cell", _QUOTE)
+        at = found.end()
+        if text.text[at : at + 1] in {"", "\r", "\n"}:
+            return starts, None
+        if text.text[at] != delimiter:
+            return starts, text.problem(at, "text behind a closing quote", _QUOTE)
+        at += 1

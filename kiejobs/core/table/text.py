@@ -1,162 +1,120 @@
-"""The bytes of a data file: whether they are text, where its rows lie, what its lines are.
+"""A data file's text, in which every character has a place, and what a format makes of it.
 
-In: a `Source`. Out: a `Diagnostic` for what is no text, `Spans` of rows, `Lines` for excerpts. Touches
-nothing. A table of a million rows is never split into a million texts: a row is two offsets.
+In: a `Source`. Out: a `Text`, and a `Diagnostic` where it is none; `Contents`. Touches nothing.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_right
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
-    from kiejobs.core.document.nodes import Source, Spot
+    from collections.abc import Callable, Iterable
+
+    from kiejobs.core.document.nodes import Json, Source
 
 SYNTAX = "table-syntax"
-MAX_BYTES = 256 * 2**20
-"""Of a CSV, TSV or JSONL file, which is held as it is: its rows are read from it when they are asked for."""
+MAX_BYTES: Final = 16 * 2**20
+MAX_ROWS: Final = 100_000
+"""It takes half a day to submit as many jobs."""
 
-MAX_ROW = 2**20
-"""Bytes of one row; the longest prompt that the API takes has 10,000 characters."""
+MAX_ROW: Final = 2**20
+"""Characters of one row; the longest prompt that the API takes has 10,000."""
 
-_BOM = b"\xef\xbb\xbf"
-_STEP = 2**20
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
-# As in YAML: what nobody can see, and the line breaks that only some programs take for one.
-_UNSEEN = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbf[\xbe\xbf]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MOST_REPORTED: Final = 100
+"""Problems of one table; what is wrong with the next row is the same again."""
 
-
-class BadRow(Exception):
-    """One row can't be read. `offset`: how many characters into it the mistake is."""
-
-    def __init__(self, message: str, hint: str | None = None, offset: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.offset = offset
+# What nobody can see, as in YAML; and what stands for bytes that are not UTF-8.
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\udc80-\udcff]")
 
 
-def text_problem(source: Source) -> Diagnostic | None:
-    """What keeps the bytes from being read as text, if anything does."""
-    data = source.data
-    if data.startswith(_UTF16) or data[1:200:2].count(0) > 3:
-        hint = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
-        return Diagnostic(SYNTAX, "the file looks like UTF-16", Place(source.name, 1, 1), hint)
-    for start in range(0, len(data), _STEP):
-        step = data[start : start + _STEP]
-        if step.isascii() and len(step.translate(None, _CONTROLS)) == len(step):
-            continue
-        found = _odd_byte(data, start, start + _STEP)
-        if found is not None:
-            at, message, hint = found
-            return Diagnostic(SYNTAX, message, Place(source.name, *_spot(data, at)), hint)
-    return None
+@dataclass(frozen=True)
+class Text:
+    """A file's text without byte order mark. Line breaks are LF: git may change them with a checkout."""
 
+    name: str
+    text: str
 
-def beginning(data: bytes) -> int:
-    """Where the text begins: behind the byte order mark, if there is one."""
-    return len(_BOM) if data.startswith(_BOM) else 0
+    def place(self, at: int) -> Place:
+        """The line and column behind which `at` characters stand."""
+        line = bisect_right(self._line_starts, at)
+        return Place(self.name, line, at - self._line_starts[line - 1] + 1)
 
-
-class Spans:
-    """Where each row of a file lies: from which byte to which, and in which line it begins."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._starts = array("I")
-        self._ends = array("I")
-        self._lines = array("I")
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def add(self, start: int, end: int, line: int) -> None:
-        self._starts.append(start)
-        self._ends.append(end)
-        self._lines.append(line)
-
-    def bounds(self, number: int) -> tuple[int, int]:
-        return self._starts[number], self._ends[number]
-
-    def text(self, number: int) -> str:
-        return self._data[self._starts[number] : self._ends[number]].decode()
-
-    def before(self, number: int) -> int:
-        """How many characters of the file stand before a row."""
-        return len(self._data[beginning(self._data) : self._starts[number]].decode())
-
-    def spot(self, number: int, offset: int = 0) -> Spot:
-        """The line and column that lie `offset` characters into a row."""
-        before = self.text(number)[:offset]
-        line = self._lines[number] + before.count("\n")
-        if "\n" in before:
-            return line, len(before) - before.rindex("\n")
-        start = self._starts[number]
-        margin = max(self._data.rfind(b"\n", 0, start) + 1, beginning(self._data))
-        return line, len(self._data[margin:start].decode()) + offset + 1
-
-
-class Lines(Sequence[str]):
-    """A file's lines, found when one is first asked for: only problems quote them."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, number: int) -> str: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[str]: ...
-    def __getitem__(self, number: int | slice) -> str | Sequence[str]:
-        if isinstance(number, slice):
-            return [self[at] for at in range(*number.indices(len(self)))]
-        start = self._starts[number]
-        end = self._data.find(b"\n", start)
-        line = self._data[start : end if end >= 0 else len(self._data)]
-        return line.decode("utf-8", "replace").rstrip("\r")
+    def problem(self, at: int, message: str, hint: str | None = None) -> Diagnostic:
+        return Diagnostic(SYNTAX, message, self.place(at), hint)
 
     @cached_property
-    def _starts(self) -> array[int]:
-        starts = array("I", [beginning(self._data)])
-        at = self._data.find(b"\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self._data.find(b"\n", at + 1)
-        return starts
+    def _line_starts(self) -> array[int]:
+        return array("I", [0, *(found.end() for found in re.finditer("\n", self.text))])
 
 
-# --- what is no text -------------------------------------------------------------------------------
+class Row(NamedTuple):
+    """`start` is where it begins: a character of the text, or an item of a YAML list."""
+
+    values: dict[str, Json]
+    start: int
 
 
-def _odd_byte(data: bytes, start: int, end: int) -> tuple[int, str, str] | None:
-    """The first byte in a part of the file that is not UTF-8, or that nobody can see."""
-    while start and start < len(data) and data[start] & 0xC0 == 0x80 and end - start < _STEP + 3:
-        start -= 1  # a character that began before this part
-    while end < len(data) and data[end] & 0xC0 == 0x80 and end - start < _STEP + 6:
-        end += 1
-    part = data[start:end]
-    try:
-        part.decode()
-    except UnicodeDecodeError as error:
-        at = start + error.start
-        return at, f"byte 0x{data[at]:02x} is not UTF-8", "save the file as UTF-8"
-    found = _CONTROL.search(part) or _UNSEEN.search(part)
-    if found is None:
-        return None
-    char = ord(found[0].decode())
-    message = f"an invisible character, U+{char:04X}, is not allowed here"
-    return start + found.start(), message, "delete it"
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Rows, and what is wrong with some of them; `place` is that of a row, or of its value of a column.
+
+    `columns` are there in CSV only, and `heading` is what is wrong with their names.
+    """
+
+    rows: list[Row]
+    problems: list[Diagnostic]
+    place: Callable[[Row, str | None], Place]
+    columns: tuple[str, ...] = ()
+    heading: tuple[Diagnostic, ...] = ()
 
 
-def _spot(data: bytes, at: int) -> Spot:
-    margin = max(data.rfind(b"\n", 0, at) + 1, beginning(data))
-    return data.count(b"\n", 0, at) + 1, len(data[margin:at].decode("utf-8", "replace")) + 1
+def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
+    """The text, and what keeps the bytes from being one."""
+    data = source.data
+    whole = data.decode(errors="surrogateescape").removeprefix("\ufeff").replace("\r\n", "\n")
+    text = Text(source.name, whole)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[1:200:2].count(0) > 3:
+        hint = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
+        return text, text.problem(0, "the file looks like UTF-16", hint)
+    odd = _ODD.search(whole)
+    if odd is None:
+        return text, None
+    if odd[0] >= "\udc80" and odd[0] <= "\udcff":
+        message = f"byte 0x{ord(odd[0]) - 0xDC00:02x} is not UTF-8"
+        return text, text.problem(odd.start(), message, "save the file as UTF-8")
+    message = f"an invisible character, U+{ord(odd[0]):04X}, is not allowed here"
+    return text, text.problem(odd.start(), message, "delete it")
+
+
+def lines_of(source: Source) -> list[str]:
+    """For excerpts: the lines, whatever the bytes are."""
+    text = source.data.decode(errors="replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def collected(
+    found: Iterable[Row | Diagnostic], place: Callable[[Row, str | None], Place]
+) -> tuple[list[Row], list[Diagnostic]]:
+    """Rows and problems apart; nothing is read behind one of them too many."""
+    rows: list[Row] = []
+    problems: list[Diagnostic] = []
+    for each in found:
+        if isinstance(each, Diagnostic):
+            problems.append(each)
+            if len(problems) == MOST_REPORTED:
+                break
+        elif len(rows) == MAX_ROWS:
+            message = f"the table has more than {MAX_ROWS:,} rows"
+            hint = "split it into several tables, for several job files"
+            problems.append(Diagnostic(SYNTAX, message, place(each, None), hint))
+            break
+        else:
+            rows.append(each)
+    return rows, problems

@@ -306,4 +306,5 @@ def test_a_pipe_is_no_table_and_nobody_waits_for_it(tmp_path: Path) -> None:
 
 def test_a_table_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x" * 101)
-    assert DataFolder(tmp_path).read("t.csv", 100) == f"`{tmp_path}/t.csv` is larger than 0 MB"
+    told = f"`{tmp_path}/t.csv` is larger than 0 MB: split it into several tables"
+    assert DataFolder(tmp_path).read("t.csv", 100) == told

@@ -41,7 +41,16 @@ WITHOUT_EXAMPLE = {
 }
 """Why there is none."""
 
-_MAKERS = {"Diagnostic", "RowProblem", "NoFile", "BadScalar", "add", "fatal", "_tell"}
+_MAKERS = {
+    "Diagnostic",
+    "RowProblem",
+    "NoFile",
+    "BadScalar",
+    "add",
+    "fatal",
+    "_tell",
+    "_diagnostic",
+}
 _NAMES = {"code", "CODE", "KEY", "SYNTAX", "_CODES"}
 
 
