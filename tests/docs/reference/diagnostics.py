@@ -50,6 +50,7 @@ _MAKERS = {
     "fatal",
     "_tell",
     "_diagnostic",
+    "problem",
 }
 _NAMES = {"code", "CODE", "KEY", "SYNTAX", "_CODES"}
 
