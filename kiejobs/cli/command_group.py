@@ -1,21 +1,36 @@
-"""The group that all verbs hang from, and what their options are made into.
+"""The group that all verbs hang from, and the values that their flags are made into.
 
-In: parsed options. Out: the values that commands take. Touches nothing.
+In: parsed flags. Out: the values that commands take. Touches nothing.
+
+Click hands a command one keyword for each flag. `given` gathers those that belong together: the flags that a
+maker below has parameters for reach the command as the one typed value that it makes.
 """
 
 # ruff: noqa: PLC0415 - imports inside a function keep `--help` light
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from kiejobs import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations
+    from kiejobs.commands.run import RunOptions
+    from kiejobs.core.plan.policy import Policy
+    from kiejobs.runner import FailureLimit, Settings
+
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 FILE = click.argument("file", metavar="JOBFILE")
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", required=False)
@@ -33,33 +48,159 @@ def door() -> None:
     """
 
 
-def wanted(file: str, choice: dict[str, Any]) -> JobFileOptions:
+def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command]:
+    """The flags that `make` has parameters for reach the command as one value, called `name`."""
+    taken = tuple(inspect.signature(make).parameters)
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def called(**flags: object) -> object:
+            mine = {flag: flags.pop(flag) for flag in taken if flag in flags}
+            return command(**flags, **{name: make(**mine)})
+
+        return cast("Command", called)  # click calls it by keywords, as parsed
+
+    return decorate
+
+
+# --- the values ----------------------------------------------------------------------------------
+
+
+def _screen() -> Screen:
+    from kiejobs.cli.terminal import make_screen
+
+    return make_screen()
+
+
+def _job_file(
+    *,
+    file: str | None = None,
+    select: tuple[str, ...] = (),
+    variables: tuple[str, ...] = (),
+    vars_files: tuple[str, ...] = (),
+    max_jobs: int | None = None,
+    locked: bool = False,
+    check_assets: bool = False,
+) -> JobFileOptions:
     """Which job file, and what the command line changes in it."""
     from kiejobs.app.job_file import JobFileOptions
 
     return JobFileOptions(
-        file=file,
-        select=choice.get("select", ()),
-        variables=choice.get("variables", ()),
-        vars_files=choice.get("vars_files", ()),
-        max_jobs=choice.get("max_jobs"),
-        locked=choice.get("locked", False),
-        check_assets=choice.get("check_assets", False),
+        file=file or "",
+        select=select,
+        variables=variables,
+        vars_files=vars_files,
+        max_jobs=max_jobs,
+        locked=locked,
+        check_assets=check_assets,
     )
 
 
-def where(rest: dict[str, Any]) -> Locations:
+def _locations(  # noqa: PLR0913 - one for each flag
+    *,
+    policy: Policy,
+    runs: str | None,
+    outputs: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    files_elsewhere: bool,
+    speed: float = 20.0,
+    faults: str | None = None,
+) -> Locations:
     """Which folders and which API."""
     from kiejobs.app.project import Locations
 
-    names = (
-        "runs",
-        "outputs",
-        "base_url",
-        "sandbox",
-        "speed",
-        "faults",
-        "policy",
-        "files_elsewhere",
+    return Locations(
+        runs=runs,
+        outputs=outputs,
+        base_url=base_url,
+        sandbox=sandbox,
+        speed=speed,
+        faults=faults,
+        policy=policy,
+        files_elsewhere=files_elsewhere,
     )
-    return Locations(**{name: rest[name] for name in names if name in rest})
+
+
+def _settings(
+    *, poll: float, wait: float, once: bool = False, until_done: bool = False
+) -> Settings:
+    """How to follow tasks."""
+    from kiejobs.runner import Settings
+
+    return Settings(first_poll=poll, wait=wait, once=once, until_done=until_done)
+
+
+def _listen_address(*, host: str, port: int, public_url: str | None) -> ListenAddress:
+    from kiejobs.app.callbacks import ListenAddress
+
+    return ListenAddress(host, port, public_url)
+
+
+def _run_options(  # noqa: PLR0913 - one for each flag
+    *,
+    rate: tuple[int, float],
+    poll: float,
+    wait: float,
+    in_flight: int,
+    detach: bool,
+    canary: bool,
+    yes: bool,
+    budget: Decimal | None,
+    retry: tuple[str, ...],
+    form: str,
+    listen: bool,
+    host: str,
+    port: int,
+    public_url: str | None,
+    max_failures: tuple[Decimal, bool] | None,
+    plan_file: str | None,
+    expect: str | None,
+    allow_behind: bool,
+) -> RunOptions:
+    """How to run. Raises UsageError for flags that don't go together."""
+    from kiejobs.commands.run import RunOptions
+    from kiejobs.runner import Rate, Settings
+
+    if plan_file is not None and (expect is not None or retry):
+        raise click.UsageError("--plan says it all: leave --expect and --retry out")
+    if detach and (canary or listen):
+        other = "--canary" if canary else "--listen"
+        raise click.UsageError(f"{other} waits for results, which --detach does not")
+    return RunOptions(
+        settings=Settings(
+            rate=Rate(*rate),
+            first_poll=poll,
+            wait=wait,
+            in_flight=in_flight,
+            detach=detach,
+            canary=canary,
+        ),
+        yes=yes,
+        budget=budget,
+        retry=retry,
+        form=form,
+        ear=_listen_address(host=host, port=port, public_url=public_url) if listen else None,
+        callback_url=public_url,
+        most_failures=_failure_limit(max_failures),
+        plan_file=plan_file,
+        expect=expect,
+        allow_behind=allow_behind,
+    )
+
+
+def _failure_limit(limit: tuple[Decimal, bool] | None) -> FailureLimit | None:
+    from kiejobs.runner import FailureLimit
+
+    if limit is None:
+        return None
+    number, is_share = limit
+    return FailureLimit(percent=number) if is_share else FailureLimit(number=int(number))
+
+
+SCREEN = given("screen", _screen)
+JOB_FILE = given("wanted", _job_file)
+LOCATIONS = given("where", _locations)
+SETTINGS = given("settings", _settings)
+LISTEN_ADDRESS = given("ear", _listen_address)
+RUN_OPTIONS = given("how", _run_options)

@@ -1,6 +1,6 @@
 """The verbs about models: which there are, what they take, and taking in new ones.
 
-In: parsed options. Out: an exit code. Touches nothing itself.
+In: parsed flags. Out: an exit code. Touches nothing itself.
 """
 
 # ruff: noqa: PLC0415 - imports inside a command keep `--help` light
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.command_group import door
+from kiejobs.cli.command_group import SCREEN, door
 from kiejobs.cli.options import flag, format_flag
 
 if TYPE_CHECKING:
+    from kiejobs.app.output import Screen
     from kiejobs.core.diagnostics import ExitCode
 
 
@@ -26,27 +27,27 @@ def models() -> None:
 @models.command(name="list")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @format_flag()
-def models_list(words: tuple[str, ...], form: str) -> ExitCode:
+@SCREEN
+def models_list(words: tuple[str, ...], form: str, *, screen: Screen) -> ExitCode:
     """List the models: what each makes, when its facts were read, what it costs.
 
     A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
     words fit are listed.
     """
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_show as verb
 
-    return verb.models_list(words, form, make_screen())
+    return verb.models_list(words, form, screen)
 
 
 @models.command(name="show")
 @click.argument("model")
 @format_flag()
-def models_show(model: str, form: str) -> ExitCode:
+@SCREEN
+def models_show(model: str, form: str, *, screen: Screen) -> ExitCode:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_show as verb
 
-    return verb.models_show(model, form, make_screen())
+    return verb.models_show(model, form, screen)
 
 
 @models.command(name="import")
@@ -54,28 +55,30 @@ def models_show(model: str, form: str) -> ExitCode:
 @flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
 @flag("--force", is_flag=True, help="Overwrite a model that is there already.")
 @format_flag()
-def models_import(pages: tuple[str, ...], into: str | None, form: str, *, force: bool) -> ExitCode:
+@SCREEN
+def models_import(
+    pages: tuple[str, ...], into: str | None, form: str, *, force: bool, screen: Screen
+) -> ExitCode:
     """Turn the vendor's pages into model schemas of this project.
 
     PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
     can't be imported is told with its place (exit 2); the other pages are imported all the same.
     """
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_import as verb
 
-    return verb.models_import(pages, into, form, make_screen(), force=force)
+    return verb.models_import(pages, into, form, screen, force=force)
 
 
 @models.command(name="check")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @format_flag("markdown")
-def models_check(pages: tuple[str, ...], form: str) -> ExitCode:
+@SCREEN
+def models_check(pages: tuple[str, ...], form: str, *, screen: Screen) -> ExitCode:
     """Tell what newer pages of the vendor's change about the models in use; write nothing.
 
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
     breaks job files, 2 where a page can't be read.
     """
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import models_check as verb
 
-    return verb.models_check(pages, form, make_screen())
+    return verb.models_check(pages, form, screen)

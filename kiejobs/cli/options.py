@@ -165,13 +165,16 @@ def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Po
     return policy
 
 
-POLICY = flag(
-    "--policy",
-    metavar="FILE",
-    is_eager=True,  # before the flags that it has defaults for
-    callback=_policy,
-    help="The policy that holds.  [default: kiejobs.yaml, here or above]",
-)
+_POLICY: dict[str, Any] = {
+    "metavar": "FILE",
+    "is_eager": True,  # before the flags that it has defaults for
+    "callback": _policy,
+    "help": "The policy that holds.  [default: kiejobs.yaml, here or above]",
+}
+POLICY = flag("--policy", **_POLICY)
+
+POLICY_DEFAULTS = flag("--policy", expose_value=False, **_POLICY)
+"""For verbs that want nothing of a policy but what it says of their flags."""
 
 FOLDERS = stacked(
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),

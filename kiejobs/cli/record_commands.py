@@ -1,17 +1,17 @@
 """The verbs about what was bought: one command each, its work behind an import.
 
-In: parsed options. Out: an exit code. Touches nothing itself.
+In: parsed flags. Out: an exit code. Touches nothing itself.
 """
 
 # ruff: noqa: PLC0415 - imports inside a command keep `--help` light
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.command_group import MAYBE_FILE, RUN, door, wanted, where
+from kiejobs.cli.command_group import JOB_FILE, LOCATIONS, MAYBE_FILE, RUN, SCREEN, door
 from kiejobs.cli.options import (
     CHOICE,
     DURATION,
@@ -24,6 +24,9 @@ from kiejobs.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.output import Screen
+    from kiejobs.app.project import Locations
     from kiejobs.core.diagnostics import ExitCode
 
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 @flag("--expiring", type=DURATION, metavar="DURATION",
       help="Tell what the vendor throws away within that time.")  # fmt: skip
 @format_flag()
+@LOCATIONS
+@SCREEN
 def status(
     file: str | None,
     select: tuple[str, ...],
@@ -42,17 +47,17 @@ def status(
     expiring: float | None,
     *,
     exit_code: bool,
-    **rest: Any,
+    where: Locations,
+    screen: Screen,
 ) -> ExitCode:
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import status as verb
 
     return verb.status(
         file,
-        where(rest),
+        where,
         form,
-        make_screen(),
+        screen,
         exit_code=exit_code,
         expiring=expiring,
         select=select,
@@ -64,12 +69,16 @@ def status(
 @CHOICE
 @FOLDERS
 @format_flag()
-def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
+@JOB_FILE
+@LOCATIONS
+@SCREEN
+def explain(
+    words: tuple[str, ...], form: str, *, wanted: JobFileOptions, where: Locations, screen: Screen
+) -> ExitCode:
     """Say why a line of the plan is what it is, and what differs from what was bought."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import explain as verb
 
-    return verb.explain(words, wanted("", rest), where(rest), form, make_screen())
+    return verb.explain(words, wanted, where, form, screen)
 
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
@@ -79,14 +88,17 @@ def explain(words: tuple[str, ...], form: str, **rest: Any) -> ExitCode:
 @FOLDERS
 @REHEARSAL
 @format_flag()
-def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest: Any) -> ExitCode:
+@LOCATIONS
+@SCREEN
+def resolve(
+    address: str, task_id: str | None, form: str, *, lost: bool, where: Locations, screen: Screen
+) -> ExitCode:
     """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import resolve as verb
 
     if lost == (task_id is not None) or task_id == "":
         raise click.UsageError("say one of --task ID and --lost")
-    return verb.resolve(address, task_id, where(rest), form, make_screen())
+    return verb.resolve(address, task_id, where, form, screen)
 
 
 @door.command(short_help="Tell what a run came to.")
@@ -95,14 +107,21 @@ def resolve(address: str, task_id: str | None, form: str, *, lost: bool, **rest:
 @FOLDERS
 @out_flag("Write to FILE, as its ending says: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
+@LOCATIONS
+@SCREEN
 def report(
-    run_id: str | None, select: tuple[str, ...], outs: tuple[str, ...], form: str, **rest: Any
+    run_id: str | None,
+    select: tuple[str, ...],
+    outs: tuple[str, ...],
+    form: str,
+    *,
+    where: Locations,
+    screen: Screen,
 ) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import report as verb
 
-    return verb.report(run_id, where(rest), form, outs, make_screen(), select)
+    return verb.report(run_id, where, form, outs, screen, select)
 
 
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
@@ -113,34 +132,37 @@ def manifest() -> None:
 @manifest.command(name="show")
 @RUN
 @FOLDERS
-def manifest_show(run_id: str | None, **rest: Any) -> ExitCode:
+@LOCATIONS
+@SCREEN
+def manifest_show(run_id: str | None, *, where: Locations, screen: Screen) -> ExitCode:
     """Print the manifest of RUN (the latest, where not named)."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
-    return verb.show(run_id, where(rest), make_screen())
+    return verb.show(run_id, where, screen)
 
 
 @manifest.command(name="rebuild")
 @FOLDERS
-def manifest_rebuild(**rest: Any) -> ExitCode:
+@LOCATIONS
+@SCREEN
+def manifest_rebuild(*, where: Locations, screen: Screen) -> ExitCode:
     """Write every manifest anew from the journals; the same bytes where nothing happened."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
-    return verb.rebuild(where(rest), make_screen())
+    return verb.rebuild(where, screen)
 
 
 @manifest.command(name="verify")
 @FOLDERS
 @flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
 @format_flag()
-def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
+@LOCATIONS
+@SCREEN
+def manifest_verify(form: str, *, decode: bool, where: Locations, screen: Screen) -> ExitCode:
     """Check that journals are unbroken, manifests true to them, and collected files whole."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest as verb
 
-    return verb.verify(where(rest), form, make_screen(), decode=decode)
+    return verb.verify(where, form, screen, decode=decode)
 
 
 @manifest.command(name="export")
@@ -150,29 +172,37 @@ def manifest_verify(form: str, *, decode: bool, **rest: Any) -> ExitCode:
 @flag("--campaign", metavar="NAME", help="Only this campaign's.")
 @flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
 @FOLDERS
+@LOCATIONS
+@SCREEN
 def manifest_export(
-    runs_: tuple[str, ...], form: str, campaign: str | None, out: str | None, **rest: Any
+    runs_: tuple[str, ...],
+    form: str,
+    campaign: str | None,
+    out: str | None,
+    *,
+    where: Locations,
+    screen: Screen,
 ) -> ExitCode:
     """Tell how each file was made, by whom and from what, in forms that others have tools for.
 
     Of the runs that are named, or of all that was bought.
     """
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import manifest_export as verb
 
-    return verb.export(form, runs_, campaign, out, where(rest), make_screen())
+    return verb.export(form, runs_, campaign, out, where, screen)
 
 
 @door.command(short_help="Check key, API, balance, clock, folders.")
 @FOLDERS
 @REHEARSAL
 @format_flag()
-def doctor(form: str, **rest: Any) -> ExitCode:
+@LOCATIONS
+@SCREEN
+def doctor(form: str, *, where: Locations, screen: Screen) -> ExitCode:
     """Check that everything is in place: key, API, balance, clock, folders, versions."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import doctor as verb
 
-    return verb.doctor(where(rest), form, make_screen())
+    return verb.doctor(where, form, screen)
 
 
 @door.command(short_help="Serve the imitated API on a port.")
@@ -182,12 +212,14 @@ def doctor(form: str, **rest: Any) -> ExitCode:
 @flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
       help="Folder of the charge log.")  # fmt: skip
 @REHEARSAL
-def sandbox(host: str, port: int, store: str, speed: float, faults: str | None) -> ExitCode:
+@SCREEN
+def sandbox(
+    host: str, port: int, store: str, speed: float, faults: str | None, *, screen: Screen
+) -> ExitCode:
     """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
-    from kiejobs.cli.terminal import make_screen
     from kiejobs.commands import sandbox as verb
 
-    return verb.sandbox(host, port, store, speed, faults, make_screen())
+    return verb.sandbox(host, port, store, speed, faults, screen)
 
 
 @door.command(short_help="Print the script that completes commands in a shell.")
