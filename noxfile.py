@@ -1,61 +1,79 @@
-"""The task runner's words: `nox` alone is what CI runs; `nox -s fmt` and friends are for the day.
+"""The task runner's commands: `nox` alone is what CI runs; `nox -s fmt` and friends are for the day.
 
-Each session installs what it needs itself. The tests run against the built wheel.
+Everything is installed from the lock file, release by release, and the tests run against the built wheel.
+Two sessions leave the lock file aside and try the lowest and the newest releases that we say we work with.
 """
 
 from __future__ import annotations
 
-import shutil
+import itertools
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nox
 
-nox.needs_version = ">=2024.4"
-nox.options.sessions = ["lint", "types", "tests"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["check"]
 nox.options.reuse_existing_virtualenvs = True
 
-TEMPORARY = tempfile.gettempdir()
-DEV = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "dev")
+LOCK = "tests/requirements.txt"
+PROJECT = nox.project.load_toml("pyproject.toml")
+WHEEL = ".[media,serve]"
 
 
 @nox.session
-def lint(session: nox.Session) -> None:
-    """Style, formatting, and the architecture's walls."""
-    session.install("-q", "-e", ".", "ruff>=0.6", "import-linter>=2.1")
+def check(session: nox.Session) -> None:
+    """What CI runs: style, the architecture's walls, types, all tests. One environment for all of it."""
+    install_locked(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
-
-
-@nox.session
-def types(session: nox.Session) -> None:
-    """mypy, strict."""
-    session.install("-q", "-e", ".[media,serve]", "mypy", "types-pyyaml", "types-jsonschema")
     session.run("mypy")
+    run_tests(session)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, against the built wheel. `nox -s tests -- -k journal` picks some."""
-    session.install("-q", "build", *DEV)
-    made = Path(session.create_tmp()) / "dist"
-    shutil.rmtree(made, ignore_errors=True)
-    session.run("python", "-m", "build", "-q", "--wheel", "--outdir", str(made), ".")
-    wheel = next(made.glob("kiejobs-*.whl"))
-    session.install("-q", f"{wheel}[media,serve]")
-    session.install("-q", "--force-reinstall", "--no-deps", str(wheel))
-    # Three at once: many tests wait for processes of theirs. A file stays together.
-    parallel = ("-n", "3", "--dist", "loadfile")
-    # Not in nox's own temporary folder: it lies in this repository, and some tests want to be in none.
-    env = {"KIEJOBS_TESTS_WHEEL": "1", "TMPDIR": TEMPORARY}
-    session.run("pytest", *parallel, *session.posargs, env=env)
+    install_locked(session)
+    run_tests(session)
+
+
+@nox.session
+def tests_lowest(session: nox.Session) -> None:
+    """All tests, with the lowest release of every dependency that pyproject.toml allows."""
+    floors = Path(session.create_tmp()) / "floors.txt"
+    floors.write_text("".join(f"{floor}\n" for floor in floors_of(PROJECT["project"])))
+    install_unlocked(session, "--constraint", str(floors))
+    run_tests(session)
+
+
+@nox.session
+def tests_newest(session: nox.Session) -> None:
+    """All tests, with the newest release of every dependency that pyproject.toml allows."""
+    install_unlocked(session, "--upgrade")
+    run_tests(session)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the lock file again, with today's releases."""
+    session.install("-q", "uv")
+    given = ("--group", "dev", "--extra", "media", "--extra", "serve", "--python-version", "3.11")
+    form = ("--universal", "--generate-hashes", "--custom-compile-command", "nox -s lock")
+    session.run(
+        "uv", "pip", "compile", "-q", "--upgrade", *given, *form, "pyproject.toml", "-o", LOCK
+    )
 
 
 @nox.session
 def fmt(session: nox.Session) -> None:
     """Format, and fix what can be fixed."""
-    session.install("-q", "ruff>=0.6")
+    session.install("-q", "ruff", "--constraint", LOCK)
     session.run("ruff", "format", ".")
     session.run("ruff", "check", "--fix", ".")
 
@@ -63,6 +81,34 @@ def fmt(session: nox.Session) -> None:
 @nox.session
 def regenerate(session: nox.Session) -> None:
     """Write anew what is generated: the job file's schema, the reference pages."""
-    session.install("-q", "-e", ".")
+    install_locked(session)
     session.run("python", "tests/docs/regenerate.py")
     session.run("python", "tests/docs/regenerate_docs.py")
+
+
+def install_locked(session: nox.Session) -> None:
+    """The lock file's releases, hashes checked, then our wheel, built by the lock file's hatchling."""
+    session.install("-q", "--require-hashes", "--requirement", LOCK)
+    session.install("-q", "--no-deps", "--no-build-isolation", "--force-reinstall", ".")
+
+
+def install_unlocked(session: nox.Session, *words: str) -> None:
+    wanted = nox.project.dependency_groups(PROJECT, "test")
+    session.install("-q", WHEEL, *wanted, *words)
+    session.install("-q", "--no-deps", "--force-reinstall", ".")
+
+
+def run_tests(session: nox.Session) -> None:
+    # Three at once: many tests wait for processes of theirs. A file stays together.
+    parallel = ("-n", "3", "--dist", "loadfile")
+    # Not in nox's own temporary folder: it lies in this repository, and some tests want to be in none.
+    env = {"KIEJOBS_TESTS_WHEEL": "1", "TMPDIR": tempfile.gettempdir()}
+    session.run("pytest", *parallel, *session.posargs, env=env)
+
+
+def floors_of(project: dict[str, Any]) -> Iterator[str]:
+    """`httpx>=0.27,<1` is `httpx==0.27` at its lowest."""
+    extras = project["optional-dependencies"].values()
+    for requirement in itertools.chain(project["dependencies"], *extras):
+        name, _, range_ = requirement.partition(">=")
+        yield f"{name}=={range_.partition(',')[0]}"

@@ -31,8 +31,9 @@ def test_the_schemas_come_along_with_the_package() -> None:
 
 
 def test_the_samples_of_the_sandbox_come_along_too() -> None:
-    there = sorted((Path(kiejobs.__file__).parent / "sandbox" / "samples").iterdir())
-    ours = sorted((REPOSITORY / "kiejobs" / "sandbox" / "samples").iterdir())
+    folder = Path("sandbox", "samples")
+    there = sorted((Path(kiejobs.__file__).parent / folder).glob("sample.*"))
+    ours = sorted((REPOSITORY / "kiejobs" / folder).glob("sample.*"))
     assert [path.name for path in there] == [path.name for path in ours]
     assert [path.read_bytes() for path in there] == [path.read_bytes() for path in ours]
     assert len(there) == 6
