@@ -87,7 +87,7 @@ def test_a_second_interrupt_leaves_at_once_and_says_how_to_go_on(table: Set) -> 
     process.send_signal(signal.SIGINT)
     said(process, "Ctrl-C again")
     process.send_signal(signal.SIGINT)
-    ran = ended(process, 5)
+    ran = ended(process)
     assert ran.code == 130
     command = "kiejobs collect --outputs 'my films'"
     assert command in ran.err

@@ -247,7 +247,7 @@ def test_an_interrupt_in_the_middle_of_an_upload_ends_it(table: Set) -> None:
     process = bench.start("run", "jobs.yaml", "--yes", *FAST)
     judge.wait_until(lambda: len(judge.sent(UPLOAD)) == 1)
     process.send_signal(signal.SIGINT)
-    ran = ended(process, 20)
+    ran = ended(process)
     assert ran.code == 130
     assert (judge.creates, of_type(bench, "reserved")) == ([], [])
     judge.let_go.set()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Callbacks
 
 ATTEMPT, OTHER = "0a" * 16, "0b" * 16
-SOON = 10.0  # seconds; nobody waits for so long where all is well
+SOON = 100.0  # seconds; nobody waits for so long where all is well
 
 
 class Stage(Protocol):

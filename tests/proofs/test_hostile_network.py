@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,13 +34,11 @@ def test_whatever_a_network_does_nothing_charged_may_go_again_and_no_file_is_tor
 # As above.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_connecting_is_given_up_after_its_own_patience_and_not_an_answer_s(tmp_path: Path) -> None:
-    patience = Patience(connect=0.2, answer=60.0)
+    patience = Patience(connect=0.2, answer=3600.0)  # who waited for that would never end
     with staged(tmp_path) as stage, deaf() as port:
         stage.proxy.script = Line.silence
-        start = time.monotonic()
         for url in (f"http://127.0.0.1:{port}", stage.url.replace("http:", "https:")):
             assert isinstance(stage.create("never sent", patience, url=url), outcomes.NotSent)
-        assert time.monotonic() - start < 10
     gc.collect()
     assert stage.charges() == {}
 

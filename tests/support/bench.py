@@ -123,8 +123,8 @@ class Bench:
         return {line["task_id"] for line in accepted(self.log)}
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 60) -> Ran:
-    """Wait for its end."""
+def ended(process: subprocess.Popen[str], seconds: float = 240) -> Ran:
+    """Wait for its end; the time is a net for what hangs, wide enough for a busy machine."""
     out, err = process.communicate(timeout=seconds)
     assert KEY not in out + err
     return Ran(process.returncode, out, err)

@@ -91,7 +91,7 @@ class Judge:
         self.calls.close()
         self._wire.close()
 
-    def wait_until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 240.0) -> None:
         with self._changed:
             assert self._changed.wait_for(holds, seconds), "the judge waited in vain"
 
@@ -170,7 +170,7 @@ class Judge:
 
     def _dawdle(self, fault: str) -> None:
         if fault == "hang":
-            self.let_go.wait(60)
+            self.let_go.wait()
         elif fault == "die":
             os._exit(9)
         elif fault == "slow":

@@ -52,7 +52,7 @@ class UploadHost:
     def answer(self, request: Request, url: str) -> Reply:
         fault = self.faults.popleft() if self.faults else ""
         if fault == "hang":
-            self._let_go.wait(60)
+            self._let_go.wait()
         elif fault:
             return CREATES.get(fault) or envelope(int(fault), "not this one")
         fields = _fields(request)

@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -251,14 +250,12 @@ def test_a_broken_connection_is_no_verdict(folder: Path, kind: str) -> None:
 
 
 def test_it_can_be_left_in_the_middle(folder: Path) -> None:
-    with raw_server(lambda wire: wire.over.wait(30)) as server:
+    with raw_server(lambda wire: wire.over.wait()) as server:
 
-        async def go() -> float:
+        async def go() -> None:
             uploads = KieUploads(server.url, Secret(KEY), LocalFolder(folder))
-            start = time.monotonic()
             with anyio.move_on_after(0.3):
                 await uploads.upload(CUP)
             await uploads.close()
-            return time.monotonic() - start
 
-        assert anyio.run(go) < 5
+        anyio.run(go)  # the server would wait for ever

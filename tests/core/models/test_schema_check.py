@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,10 +122,8 @@ def test_tabs_and_a_byte_order_mark_are_taken() -> None:
         (b'{"title": "\\ud800"}', "surrogate"),
     ],
 )
-def test_what_can_t_be_read_is_told_and_at_once(data: bytes, message: str) -> None:
-    began = time.monotonic()
+def test_what_can_t_be_read_is_told(data: bytes, message: str) -> None:
     assert message in told(data)[0]
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -259,9 +256,9 @@ def test_what_could_take_for_ever_is_not(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["^[a-z]+$", "^.*b$", "^a?a?a?a?a?a?[a-z]*b$"])
-def test_a_tame_pattern_is_quick_on_a_long_text(pattern: str) -> None:
+def test_a_tame_pattern_comes_to_the_end_of_a_long_text(pattern: str) -> None:
+    """One whose work grows with the square of the text would take hours."""
     made = schema(a={"type": "string", "pattern": pattern})
     validator = Draft202012Validator(reading(made).schema or {})
-    began = time.monotonic()
-    assert not validator.is_valid({"model": ID, "input": {"prompt": "", "a": "a" * 200_000 + "!"}})
-    assert time.monotonic() - began < 5
+    text = "a" * 2_000_000 + "!"
+    assert not validator.is_valid({"model": ID, "input": {"prompt": "", "a": text}})

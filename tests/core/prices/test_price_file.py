@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -193,22 +192,18 @@ def test_two_lines_must_never_fit_one_request(first: str, second: str, told_of: 
 # --- hostile files ---------------------------------------------------------------------------------
 
 
-def test_what_multiplies_into_the_millions_is_refused_at_once() -> None:
+def test_what_multiplies_into_the_millions_is_refused_before_it_is_multiplied() -> None:
     many = ", ".join(str(number) for number in range(100))
     when = ", ".join(f"f{number}: [{many}]" for number in range(20))
-    started = time.monotonic()
     found = wrong(one(f"per: video, credits: [{{when: {{{when}}}, credits: 1}}], {REST}"))
     assert [line.split(" ", 2)[2][:30] for line in found] == ["more than 100 price lines for "]
-    assert time.monotonic() - started < 5
 
 
 def test_many_models_with_many_lines_are_refused() -> None:
     values = ", ".join(f"v{number}" for number in range(100))
     body = f"{{per: video, credits: [{{when: {{a: [{values}]}}, credits: 1}}], {REST}}}"
     text = "version: 1\nmodels:\n" + "".join(f"  m{n}: {body}\n" for n in range(60))
-    started = time.monotonic()
     assert [line for line in wrong(text) if "more than 5,000" in line]
-    assert time.monotonic() - started < 5
 
 
 def test_a_file_that_is_too_large_is_not_read(here: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -64,12 +63,11 @@ def test_both_texts_can_be_put_together_again(was: str, now: str) -> None:
         "".join(f"{number} " for number in range(20_000)),
     ],
 )
-def test_hostile_texts_are_compared_in_time(text: str) -> None:
-    began = time.perf_counter()
+def test_a_comparison_of_hostile_texts_ends(text: str) -> None:
+    """Compared without a measure, some of them would take hours."""
     diff = TextDiff()
     diff.pieces(text, text[::-1])
     diff.pieces(f"x{text}", f"{text}y")
-    assert time.perf_counter() - began < 3
 
 
 def test_all_comparisons_of_a_report_have_one_measure() -> None:
