@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")

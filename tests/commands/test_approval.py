@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 A = PricedRow("tea/a", "fa", 1, "16")
 B = PricedRow("tea/b", "fb", 1, "36")

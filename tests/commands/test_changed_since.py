@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import MODEL, Bench
-from tests.support.clones import Clone, Origin
+from tests.support.gitops.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path

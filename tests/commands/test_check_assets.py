@@ -15,7 +15,7 @@ from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, w
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.lock_file import Asset
 from tests.support.bench import Bench
-from tests.support.judge_server import KEY
+from tests.support.judge.server import KEY
 from tests.support.pictures import picture, png_of
 from tests.support.raw_server import raw_server
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiejobs.core.diagnostics import ExitCode
 from tests.support.bench import FAST, PACKAGE, Bench, ended
-from tests.support.judge_server import KEY, RECORD, Judge
+from tests.support.judge.server import KEY, RECORD, Judge
 
 Set = tuple[Bench, Judge]
 

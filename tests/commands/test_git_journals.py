@@ -11,12 +11,12 @@ import pytest
 from kiejobs.adapters.git.repository import GitFailed, repository_of
 from kiejobs.core.diagnostics import ExitCode
 from tests.support.bench import Bench
-from tests.support.clones import Clone, Origin
+from tests.support.gitops.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
 HOOK_KEY = "hook-key-55aa"

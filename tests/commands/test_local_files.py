@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.bench import MODEL, Bench
-from tests.support.clones import Origin
+from tests.support.gitops.clones import Origin
 from tests.support.pictures import picture
 from tests.support.results import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
     Set = tuple[Bench, Judge]
 

@@ -27,7 +27,7 @@ from kiejobs.core.plan.lock_file import (
 )
 from kiejobs.core.prices.table import ModelPrice, PriceLine
 from tests.support.bench import MODEL, Bench
-from tests.support.judge_server import Judge
+from tests.support.judge.server import Judge
 from tests.support.results import refused
 
 Set = tuple[Bench, Judge]

@@ -11,12 +11,12 @@ import pytest
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models
 from tests.support.bench import MODEL, Bench
-from tests.support.clones import Clone, Origin
+from tests.support.gitops.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
 

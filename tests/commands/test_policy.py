@@ -15,7 +15,7 @@ from tests.test_packaging import HEAVY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
 

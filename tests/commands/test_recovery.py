@@ -24,7 +24,7 @@ from kiejobs.app.records import lines_to_follow
 from kiejobs.cli.options import FAILURES
 from tests.contracts.fakes import FakeClock
 from tests.support.bench import MODEL, Bench, ended, judged
-from tests.support.judge_server import LINK, RECORD, SIGNATURE, Judge
+from tests.support.judge.server import LINK, RECORD, SIGNATURE, Judge
 from tests.support.results import refused
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.bench import MODEL, Ran
-from tests.support.clones import Clone, Origin
 from tests.support.expanding import SCHEMAS
+from tests.support.gitops.clones import Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path

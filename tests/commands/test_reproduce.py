@@ -13,12 +13,12 @@ import pytest
 
 from kiejobs.core.ledger.records import utc_text
 from tests.support.bench import FAST, Bench
-from tests.support.clones import WHO, Clone, Origin
+from tests.support.gitops.clones import WHO, Clone, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple[Bench, "Judge"]
 YEAR = timedelta(days=365)

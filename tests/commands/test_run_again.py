@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.support.bench import Bench
-from tests.support.judge_server import Judge
+from tests.support.judge.server import Judge
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import FAST, Bench, Ran, ended, judged
-from tests.support.judge_server import KEY, RECORD, Judge
+from tests.support.judge.server import KEY, RECORD, Judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,7 +190,7 @@ def serve(log: Path, port: int) -> tuple[subprocess.Popen[str], int]:
     words = [
         sys.executable,
         "-m",
-        "tests.support.judge_server",
+        "tests.support.judge.server",
         "--log",
         str(log),
         "--port",

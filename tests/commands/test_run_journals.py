@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.support.bench import Bench
-from tests.support.judge_server import KEY, Judge
+from tests.support.judge.server import KEY, Judge
 
 Set = tuple[Bench, Judge]
 

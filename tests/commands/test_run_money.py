@@ -12,7 +12,7 @@ import pytest
 from tests.support.bench import PACKAGE, Bench
 
 if TYPE_CHECKING:
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import Bench, judged
-from tests.support.judge_server import Judge
+from tests.support.judge.server import Judge
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,14 +18,14 @@ from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.service.files import make_content
 from tests.support.bench import FAST, MODEL, Bench, ended
-from tests.support.judge_server import KEY, Judge
-from tests.support.judge_uploads import UPLOAD
+from tests.support.judge.server import KEY, Judge
+from tests.support.judge.uploads import UPLOAD
 from tests.support.raw_server import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.judge_uploads import UploadHost
+    from tests.support.judge.uploads import UploadHost
 
 Set = tuple[Bench, Judge]
 

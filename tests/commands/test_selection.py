@@ -10,7 +10,7 @@ import pytest
 from tests.support.bench import Bench, bare
 
 if TYPE_CHECKING:
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 HERO = {"tags": ["hero"]}
 

@@ -16,7 +16,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.serve import serving
 from tests.contracts.fakes import FakeApi
-from tests.support.judge_server import KEY, Judge
+from tests.support.judge.server import KEY, Judge
 from tests.support.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
 
 if TYPE_CHECKING:

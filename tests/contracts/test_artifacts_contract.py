@@ -12,8 +12,8 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger import outcomes
 from tests.contracts.fakes import MemoryArtifacts
-from tests.support.judge_replies import download, video
-from tests.support.judge_wire import Reply, Request, Wire
+from tests.support.judge.replies import download, video
+from tests.support.judge.wire import Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import ROOT
-from tests.support.forge import KEY, Forge, git, served
+from tests.support.gitops.forge import KEY, Forge, git, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.forge import KEY, Forge, git, served
+from tests.support.gitops.forge import KEY, Forge, git, served
 
 if TYPE_CHECKING:
     import subprocess

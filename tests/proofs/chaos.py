@@ -22,8 +22,8 @@ from typing import Any
 
 from tests.proofs.figures import tell, words
 from tests.support.bench import Bench, judged
-from tests.support.judge_server import Judge
-from tests.support.judge_tasks import accepted
+from tests.support.judge.server import Judge
+from tests.support.judge.tasks import accepted
 
 CREATES_IN_FLIGHT = 4
 _QUICK = ("--poll", "30ms", "--rate", "12/200ms")  # short pauses after a 429

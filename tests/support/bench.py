@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kiejobs
-from tests.support.judge_server import KEY, Judge
-from tests.support.judge_tasks import accepted
+from tests.support.judge.server import KEY, Judge
+from tests.support.judge.tasks import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
-from tests.support.judge_replies import video
-from tests.support.judge_wire import Reply, Request, Wire
+from tests.support.judge.replies import video
+from tests.support.judge.wire import Reply, Request, Wire
 
 if TYPE_CHECKING:
     from pathlib import Path

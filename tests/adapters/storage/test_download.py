@@ -21,8 +21,8 @@ from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.expand.job_checks import safe_output
 from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
 from kiejobs.core.ledger.records import FileRecord, sibling_path
-from tests.support.judge_replies import video
-from tests.support.judge_wire import DROP, Reply, Request, Wire
+from tests.support.judge.replies import video
+from tests.support.judge.wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,12 +27,12 @@ from kiejobs.reports.export.csv import COLUMNS, export_csv
 from kiejobs.reports.export.in_toto import export_in_toto
 from kiejobs.reports.export.provenance import Provenance, public
 from kiejobs.reports.export.ro_crate import export_ro_crate
-from tests.support.judge_server import KEY, SIGNATURE
+from tests.support.judge.server import KEY, SIGNATURE
 from tests.support.results import HOSTILE, harmless
 
 if TYPE_CHECKING:
     from tests.support.bench import Bench
-    from tests.support.judge_server import Judge
+    from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
 RUN = "20251122T073600123Z-1f0a2b"

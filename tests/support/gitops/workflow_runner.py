@@ -5,7 +5,7 @@ steps printed, its summary, its outputs, its artifacts. Touches: a folder for ea
 
 Real: bash, git, kiejobs, `$GITHUB_ENV` and its like, conditions, environments of steps, secrets that only
 those steps see that name them. Stood in for: `uses:` (a real clone for checkout, copies for artifacts,
-nothing for setup-python), `gh` (tests/support/fake_gh.py), and the queue: who calls decides what runs when.
+nothing for setup-python), `gh` (fake_gh.py next to this file), and the queue: who calls decides what runs when.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.support.bench import PACKAGE
-from tests.support.workflow_expressions import Status, filled, holds
+from tests.support.gitops.workflow_expressions import Status, filled, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,13 +13,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.judge_replies import CREATES, PAGE, envelope
-from tests.support.judge_wire import Reply
+from tests.support.judge.replies import CREATES, PAGE, envelope
+from tests.support.judge.wire import Reply
 
 if TYPE_CHECKING:
     import threading
 
-    from tests.support.judge_wire import Request
+    from tests.support.judge.wire import Request
 
 UPLOAD = "/api/file-stream-upload"
 

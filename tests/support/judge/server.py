@@ -5,7 +5,7 @@ does not matter: `steam [create=429*2,drop_after] [polls=3] [end=fail]`. Out: an
 `accepted.jsonl`, one line a task, synced before the reply leaves. The log is its memory too: run as a
 program it can be killed and started again on its port. It shares no code with kiejobs.
 
-  create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge_replies)
+  create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge.replies)
   null=N    that many polls find no record        polls=N  that many find it running (default 1)
   end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty
   poll=…    a list of what befalls its polls: html, 500, drop, 429, 401, 404
@@ -29,11 +29,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.judge_calls import Calls
-from tests.support.judge_replies import CREATES, PAGE, POLLS, download, envelope, video
-from tests.support.judge_tasks import Task, accepted, listed, state_of, words_of
-from tests.support.judge_uploads import UPLOAD, UploadHost
-from tests.support.judge_wire import DROP, Reply, Request, Wire
+from tests.support.judge.calls import Calls
+from tests.support.judge.replies import CREATES, PAGE, POLLS, download, envelope, video
+from tests.support.judge.tasks import Task, accepted, listed, state_of, words_of
+from tests.support.judge.uploads import UPLOAD, UploadHost
+from tests.support.judge.wire import DROP, Reply, Request, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -269,7 +269,7 @@ class Judge:
 
 
 def main() -> None:
-    """Serve until killed: `python -m tests.support.judge_server --log FILE --port N [--chaos SEED]`."""
+    """Serve until killed: `python -m tests.support.judge.server --log FILE --port N [--chaos SEED]`."""
     words = argparse.ArgumentParser()
     words.add_argument("--log", type=Path, required=True)
     words.add_argument("--port", type=int, default=0)

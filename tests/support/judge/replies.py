@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from tests.support.judge_wire import DROP, RESET, Reply
+from tests.support.judge.wire import DROP, RESET, Reply
 
 PAGE = b"<html><body>something is wrong here</body></html>"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.support.bench import MODEL, PACKAGE
-from tests.support.workflow_runner import Ended, Event, Runner, put_programs
+from tests.support.gitops.workflow_runner import Ended, Event, Runner, put_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
