@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", names())
 def test_the_commands_print_what_the_case_says(name: str, tmp_path: Path) -> None:
-    assert play(name, tmp_path) == kept(name)
+    played, case = play(name, tmp_path), kept(name)
+    assert played.stdout == case.stdout
+    assert played.stderr == case.stderr
+    assert played.exit == case.exit
 
 
 def test_there_is_a_case_for_each_exit_code_that_a_command_can_promise() -> None:
