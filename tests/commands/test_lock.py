@@ -6,24 +6,24 @@ import hashlib
 import json
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.system import read_schema
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.plan.lock_changes import differences
-from kiejobs.core.plan.lock_file import (
+from kiejobs.core.plan.lock import (
     Asset,
     Lock,
     LockedJob,
     LockedPrices,
+    differences,
     from_bytes,
     image_name,
     to_bytes,
-    to_document,
 )
 from kiejobs.core.prices.table import ModelPrice, PriceLine
 from tests.support.bench import MODEL, Bench
@@ -32,16 +32,24 @@ from tests.support.results import refused
 
 Set = tuple[Bench, Judge]
 A, B = "a" * 64, "b" * 64
+SCHEMA = read_schema("lock.schema.json")
 LOCK = Lock(
+    format_version="1.0",
     campaign="tea",
     fingerprint_version=1,
-    jobs={"tea/pour": LockedJob(A, 1), "tea/pour#2": LockedJob(A, 2)},
-    models={"maker/model": A},
-    prices=LockedPrices(A, "32", 0),
+    jobs={
+        "tea/pour": LockedJob(fingerprint=A, take=1),
+        "tea/pour#2": LockedJob(fingerprint=A, take=2),
+    },
+    models={"maker/model": {"schema": A}},
+    prices=LockedPrices(sha256=A, credits="32", unpriced=0),
     templates={"pour.j2": A},
     vars_files={"vars.yaml": A},
     variables={"brand": "Aurora"},
-    images={"https://example.com/a.png": Asset(A, 9, "image/png"), "https://b.example/": None},
+    images={
+        "https://example.com/a.png": Asset(sha256=A, bytes=9, media_type="image/png"),
+        "https://b.example/": None,
+    },
 )
 JOBS = """\
 version: 1
@@ -83,6 +91,10 @@ def told(bench: Bench, *words: str) -> str:
     return ran.err
 
 
+def changed(**parts: Any) -> Lock:
+    return cast("Lock", {**LOCK, **parts})
+
+
 def change(bench: Bench, name: str, old: str, new: str) -> None:
     path = bench.folder / name
     text = path.read_text()
@@ -96,22 +108,22 @@ def change(bench: Bench, name: str, old: str, new: str) -> None:
 def test_a_lock_fits_its_schema_and_reads_back_as_it_was() -> None:
     data = to_bytes(LOCK)
     assert refused("lock", json.loads(data)) == []
-    assert refused("lock", {**to_document(LOCK), "campaign": ""}) == ["campaign minLength"]
-    assert from_bytes(data) == LOCK
+    assert refused("lock", {**LOCK, "campaign": ""}) == ["campaign minLength"]
+    assert from_bytes(data, SCHEMA) == LOCK
     assert b"\r" not in data
     assert data.endswith(b"}\n")
 
 
 def test_tables_stand_in_a_lock_only_where_there_are_some() -> None:
-    assert "data_files" not in to_document(LOCK)
-    lock = replace(LOCK, data_files={"scenes.csv": A})
-    assert from_bytes(to_bytes(lock)) == lock
-    assert refused("lock", to_document(lock)) == []
+    assert "data_files" not in LOCK
+    lock = changed(data_files={"scenes.csv": A})
+    assert from_bytes(to_bytes(lock), SCHEMA) == lock
+    assert refused("lock", lock) == []
 
 
 def test_each_job_has_a_line_of_its_own() -> None:
     lines = to_bytes(LOCK).decode().splitlines()
-    assert sum('"fingerprint": ' in line for line in lines) == len(LOCK.jobs)
+    assert sum('"fingerprint": ' in line for line in lines) == len(LOCK["jobs"])
 
 
 @pytest.mark.parametrize(
@@ -129,13 +141,18 @@ def test_each_job_has_a_line_of_its_own() -> None:
 )
 def test_what_is_no_lock_is_refused_in_words(spoil: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"form"):
-        from_bytes(json.dumps({**to_document(LOCK), **spoil}).encode())
+        from_bytes(json.dumps({**LOCK, **spoil}).encode(), SCHEMA)
+
+
+def test_a_later_format_may_have_more_keys() -> None:
+    later = {**LOCK, "format_version": "1.7", "seal": 1}
+    assert from_bytes(json.dumps(later).encode(), SCHEMA) == later
 
 
 @given(st.binary(max_size=60) | st.just(b"[" * 100_000))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with them
-        from_bytes(data)
+        from_bytes(data, SCHEMA)
 
 
 def test_a_lock_of_before_there_was_a_price_file_holds() -> None:
@@ -174,21 +191,21 @@ def test_a_signature_is_no_part_of_an_image_name_and_yet_tells_two_apart() -> No
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (replace(LOCK, campaign="cup"), "the campaign is called `cup`, and was locked as `tea`"),
-        (replace(LOCK, fingerprint_version=2), "of version 2, the lock's of version 1"),
-        (replace(LOCK, models={"maker/model": B}), "the schema of maker/model has changed"),
-        (replace(LOCK, models={}), "the model maker/model is in the lock, and not in use any more"),
-        (replace(LOCK, prices=LockedPrices(B, "40", 0)), "40 credits, and 32 when locked"),
-        (replace(LOCK, prices=LockedPrices(B, "32", 0)), "though the sum is the same"),
-        (replace(LOCK, templates={"pour.j2": B}), "the template pour.j2 has changed"),
-        (replace(LOCK, templates={}), "the template pour.j2 is in the lock, and not in use"),
-        (replace(LOCK, data_files={"a.csv": A}), "the table a.csv is in use, and is not in the lock"),
-        (replace(LOCK, vars_files={"vars.yaml": B}), "the variables file vars.yaml has changed"),
-        (replace(LOCK, variables={"brand": "B"}), "--var brand has changed"),
-        (replace(LOCK, variables={}), "--var brand is in the lock"),
-        (replace(LOCK, jobs={"tea/pour": LockedJob(A, 1)}), "tea/pour#2 is in the lock, and no"),
-        (replace(LOCK, jobs={**LOCK.jobs, "tea/x": LockedJob(B, 1)}), "tea/x is wanted, and is not"),
-        (replace(LOCK, jobs={**LOCK.jobs, "tea/pour": LockedJob(B, 1)}), "another request: why"),
+        (changed(campaign="cup"), "the campaign is called `cup`, and was locked as `tea`"),
+        (changed(fingerprint_version=2), "of version 2, the lock's of version 1"),
+        (changed(models={"maker/model": {"schema": B}}), "the schema of maker/model has changed"),
+        (changed(models={}), "the model maker/model is in the lock, and not in use any more"),
+        (changed(prices=LockedPrices(sha256=B, credits="40", unpriced=0)), "40 credits, and 32 when locked"),
+        (changed(prices=LockedPrices(sha256=B, credits="32", unpriced=0)), "though the sum is the same"),
+        (changed(templates={"pour.j2": B}), "the template pour.j2 has changed"),
+        (changed(templates={}), "the template pour.j2 is in the lock, and not in use"),
+        (changed(data_files={"a.csv": A}), "the table a.csv is in use, and is not in the lock"),
+        (changed(vars_files={"vars.yaml": B}), "the variables file vars.yaml has changed"),
+        (changed(variables={"brand": "B"}), "--var brand has changed"),
+        (changed(variables={}), "--var brand is in the lock"),
+        (changed(jobs={"tea/pour": LockedJob(fingerprint=A, take=1)}), "tea/pour#2 is in the lock, and no"),
+        (changed(jobs={**LOCK["jobs"], "tea/x": LockedJob(fingerprint=B, take=1)}), "tea/x is wanted, and is not"),
+        (changed(jobs={**LOCK["jobs"], "tea/pour": LockedJob(fingerprint=B, take=1)}), "another request: why"),
     ],
 )  # fmt: skip
 def test_each_difference_is_told_once_in_words(now: Lock, words: str) -> None:
@@ -198,13 +215,18 @@ def test_each_difference_is_told_once_in_words(now: Lock, words: str) -> None:
 
 
 def test_images_are_compared_only_where_they_were_fetched() -> None:
-    now = replace(LOCK, images={})
+    now = changed(images={})
     assert list(differences(LOCK, now, lambda *_: None, images=False)) == []
     assert len(list(differences(LOCK, now, lambda *_: None, images=True))) == 2
 
 
 def test_an_image_that_was_never_fetched_is_no_promise() -> None:
-    now = replace(LOCK, images={**LOCK.images, "https://b.example/": Asset(B, 1, "image/png")})
+    now = changed(
+        images={
+            **LOCK["images"],
+            "https://b.example/": Asset(sha256=B, bytes=1, media_type="image/png"),
+        }
+    )
     found = list(differences(LOCK, now, lambda *_: None, images=True))
     assert len(found) == 1
     assert "was not fetched when it was locked" in found[0]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.nodes import Source
-from kiejobs.core.document.wording import FORMATS
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.page import ImportedModel, read_page

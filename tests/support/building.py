@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.models.spec import complete, read_spec
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
 from kiejobs.adapters.media.pictures import look_at
 from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
-from kiejobs.core.plan.lock_file import Asset
+from kiejobs.core.plan.lock import Asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class _Look:
             except FETCH_ERRORS as error:
                 return in_words(error)
             kept.seek(0)
-            decode = partial(look_at, kept, asset.media_type, decode=True)
+            decode = partial(look_at, kept, asset["media_type"], decode=True)
             seen = await anyio.to_thread.run_sync(decode, limiter=self._turn)
         return seen if isinstance(seen, str) else asset
 
@@ -100,4 +100,4 @@ async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> A
     wrong = wrong_type(takes, media_type) if size else "it is empty"
     if wrong is not None:
         raise _Refused(wrong)
-    return Asset(digest.hexdigest(), size, media_type or UNKNOWN)
+    return Asset(sha256=digest.hexdigest(), bytes=size, media_type=media_type or UNKNOWN)

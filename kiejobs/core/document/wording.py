@@ -1,44 +1,18 @@
-"""Values and names in the words of messages, and the one format that our schemas use.
+"""Values and names in the words of messages.
 
-In: JSON values, words. Out: short texts, and whether a text is a URI. Touches nothing.
+In: JSON values, words. Out: short texts. Touches nothing.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-from jsonschema import FormatChecker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kiejobs.core.document.nodes import Json
-
-FORMATS = FormatChecker(formats=())
-"""Only `uri`, checked here: jsonschema's own needs a grammar that takes 1.5 s to import."""
-
-_URI = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
-)
-
-
-@FORMATS.checks("uri")
-def is_uri(value: object) -> bool:
-    """An absolute URI by RFC 3986; http and https ones must name a host. Non-strings pass."""
-    if not isinstance(value, str):
-        return True
-    if not _URI.fullmatch(value):
-        return False
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme.lower() not in {"http", "https"} or bool(parts.hostname)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

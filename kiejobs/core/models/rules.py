@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-
-from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.document.checked import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from jsonschema import Draft202012Validator
 
     from kiejobs.core.document.nodes import Json
 
@@ -74,10 +74,6 @@ def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
         fields = known if named is None else tuple(name for name in known if name in named)
         rules.append(FieldRule(fields, part, part.get("title"), validator(part)))
     return tuple(rules)
-
-
-def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(dict(schema), format_checker=FORMATS)
 
 
 def fields_named(schema: Any) -> set[str] | None:

@@ -14,15 +14,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from jsonschema import Draft202012Validator
-
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.checked import Form, problem_at, refused_by
+from kiejobs.core.document.checked import Form, problem_at, refused_by, validator
 from kiejobs.core.document.decode import decode
 from kiejobs.core.document.nodes import Document, Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.schema_errors import SchemaProblem, dotted
-from kiejobs.core.document.wording import FORMATS, nearest, shorten, show
+from kiejobs.core.document.wording import nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.safe_regex import unsafe_reason
 
@@ -222,7 +220,7 @@ def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[SchemaProblem]:
         if "default" not in field:
             continue
         default = field["default"]
-        if not Draft202012Validator(field, format_checker=FORMATS).is_valid(default):
+        if not validator(field).is_valid(default):
             path = ("properties", "input", "properties", name, "default")
             message = f"the default of `{name}` is {show(default)}, which the field refuses"
             yield SchemaProblem(path, "default", message)

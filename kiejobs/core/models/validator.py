@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from kiejobs.core.document.checked import validator
 from kiejobs.core.document.schema_errors import SchemaProblem, in_words
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rule_messages import broken_rule
-from kiejobs.core.models.rules import rules_of, validator
+from kiejobs.core.models.rules import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

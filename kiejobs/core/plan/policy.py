@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.checked import Form, check
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.money import money
 from kiejobs.core.plan.selection import wild
@@ -78,6 +77,11 @@ def read_policy(
     document: Document, schema: Mapping[str, Any], *, named: bool = False
 ) -> tuple[Policy | None, list[Diagnostic]]:
     """The policy, or None and what is wrong: a rule that can't be read is never passed over."""
+    from kiejobs.core.document.checked import (  # noqa: PLC0415 - jsonschema is slow to import
+        Form,
+        check,
+    )
+
     form = Form(schema, "a policy", code="policy-structure", start="begin with `version: 1`")
     found = check(document, form)
     return (None if found else _built(document, named=named)), found

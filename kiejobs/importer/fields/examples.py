@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.wording import FORMATS, show
+from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.wording import show
 from kiejobs.core.models.spec import complete, read_spec
 
 if TYPE_CHECKING:

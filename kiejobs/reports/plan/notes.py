@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.approval import Drift
-    from kiejobs.core.plan.lock_file import Lock
+    from kiejobs.core.plan.lock import Lock
     from kiejobs.core.plan.policy import Policy
     from kiejobs.core.prices.age import AgedPrice
 
@@ -160,7 +160,7 @@ def _price(text: str | None) -> str:
 def locked_text(path: str, lock: Lock, *, written: bool) -> str:
     """What is in the lock, and what is not."""
     said = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {_content(lock)}"
-    open_ = [name for name, asset in lock.images.items() if asset is None]
+    open_ = [name for name, asset in lock["images"].items() if asset is None]
     if open_:
         said += f"\n{plural(len(open_), 'image')} not fetched; --check-assets locks the bytes too"
     return said
@@ -178,13 +178,13 @@ def assets_text(wrong: Mapping[str, str], *, color: bool = False) -> str:
 
 def _content(lock: Lock) -> str:
     counted = (
-        (lock.jobs, "job"),
-        (lock.models, "model"),
-        (lock.templates, "template"),
-        (lock.data_files, "table"),
-        (lock.vars_files, "variables file"),
-        (lock.variables, "variable"),
-        (lock.images, "image"),
+        (lock["jobs"], "job"),
+        (lock["models"], "model"),
+        (lock["templates"], "template"),
+        (lock.get("data_files", {}), "table"),
+        (lock["vars_files"], "variables file"),
+        (lock["variables"], "variable"),
+        (lock["images"], "image"),
     )
     return ", ".join(plural(len(things), noun) for things, noun in counted if things)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.models.rules import fields_named, rules_of
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.models.validator import RequestChecker

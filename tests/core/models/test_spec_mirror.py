@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.wording import FORMATS
+from kiejobs.core.document.checked import FORMATS
 from tests.docs.regenerate import SCHEMAS, models
 from tests.support.mirror import (
     ABSENT,
