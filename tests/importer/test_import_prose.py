@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiejobs.core.models.safe_regex import unsafe_reason
+from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.importer.fields.files import file_facts, file_rule, largest, media_types
 from kiejobs.importer.prose.choices import choices_told, default_told
 from kiejobs.importer.prose.limits import (

@@ -9,12 +9,11 @@ at the event that goes too far, not after it is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import yaml
 
-from kiejobs.core.document.anchors import Anchored, Anchors, merge_into
-from kiejobs.core.document.errors import Findings, StopReading
+from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
 from kiejobs.core.document.scalars import (
     TAG_PREFIX,
@@ -25,7 +24,7 @@ from kiejobs.core.document.scalars import (
     unknown_tag,
     words_only,
 )
-from kiejobs.core.document.syntax_errors import MAX_DEPTH
+from kiejobs.core.document.syntax_errors import MAX_DEPTH, bare_template, depth_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +33,12 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
+
+MAX_ALIASED = 1_000_000
+"""Nodes that all aliases together may add: ten to each of 100,000 scenes, and still walked in seconds."""
+
+MAX_PROBLEMS = 1_000
+"""Where reading on tells nobody anything more."""
 
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
@@ -138,7 +143,7 @@ class Tree:
 
     def _close(self, _event: Any) -> None:
         frame = self._stack.pop()
-        if frame.merged is not None and not merge_into(frame.node, frame.merged[0]):
+        if frame.merged is not None and not _merge_into(frame.node, frame.merged[0]):
             message = "`<<` takes a mapping, or a list of mappings"
             self.findings.add("yaml-key", message, frame.merged[1], "name one with `*`")
         if frame.anchor is not None:
@@ -221,3 +226,121 @@ class Tree:
 def _spot(event: Any) -> Spot:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1)
+
+
+# --- one value in several places -----------------------------------------------------------------
+
+
+class Anchored(NamedTuple):
+    """A value, how many nodes it is when written out, and its text where it can be a key."""
+
+    value: Any
+    size: int
+    text: str | None = None
+
+
+class Anchors:
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._known: dict[str, Anchored | None] = {}
+        self._aliased = 0
+
+    def begin(self, name: str) -> None:
+        """What `name` stands before is not complete yet."""
+        self._known[name] = None
+
+    def complete(self, name: str, anchored: Anchored) -> None:
+        self._known[name] = anchored
+
+    def resolve(self, name: str, spot: Spot) -> Anchored:
+        """What `*name` means here. Raises Stop when aliases have added too much."""
+        found = self._known.get(name)
+        if found is None:
+            self._no_value(name, spot)
+            return Anchored(None, 1, "")
+        self._aliased += found.size
+        if self._aliased > MAX_ALIASED:
+            message = f"aliases blow this file up by more than {MAX_ALIASED:,} nodes"
+            hint = "write it with fewer or smaller anchors"
+            self._findings.fatal("yaml-alias", message, spot, hint)
+        return found
+
+    def _no_value(self, name: str, spot: Spot) -> None:
+        self._findings.usable = False
+        if name in self._known:
+            hint = "a value can't contain itself"
+            self._findings.add("yaml-alias", f"`*{name}` stands inside what it names", spot, hint)
+            return
+        hint = (
+            f"write `&{name}` before a value further up; a text that starts with `*` needs quotes"
+        )
+        self._findings.add("yaml-alias", f"nothing is named `&{name}`", spot, hint)
+
+
+def _merge_into(node: YamlMap, value: Any) -> bool:
+    """Put the pairs of `<<` before the mapping's own, which win; of several the first wins.
+
+    False, and nothing done, where `value` is neither a mapping nor a list of mappings. What it costs
+    was counted when the alias was resolved.
+    """
+    bases = value if type(value) is YamlSeq else [value]
+    if not all(type(base) is YamlMap for base in bases):
+        return False
+    pairs: dict[str, tuple[Any, Spot, Spot]] = {}
+    for base in bases:
+        for key in base:
+            pairs.setdefault(key, _pair(base, key))
+    pairs |= {key: _pair(node, key) for key in node}
+    node.clear()
+    for key, pair in pairs.items():
+        node.put(key, *pair)
+    return True
+
+
+def _pair(node: YamlMap, key: str) -> tuple[Any, Spot, Spot]:
+    return node[key], node.key_spots[key], node.value_spots[key]
+
+
+# --- what is wrong -------------------------------------------------------------------------------
+
+
+class StopReading(Exception):
+    """Nothing further can be learnt from this file; what is wrong is in the findings."""
+
+
+class Findings:
+    """`usable` turns False when what was read is not what the file says."""
+
+    def __init__(self, name: str) -> None:
+        self.problems: list[Diagnostic] = []
+        self.usable = True
+        self._name = name
+
+    def add(
+        self, code: str, message: str, spot: Spot, hint: str | None = None, also: Spot | None = None
+    ) -> None:
+        """Raises StopReading when there are too many."""
+        others = () if also is None else (Place(self._name, *also),)
+        place = Place(self._name, *spot)
+        self._add(Diagnostic(code, message, place, hint, also=others))
+
+    def bare_template(self, spot: Spot) -> None:
+        """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
+        self._add(bare_template(Place(self._name, *spot)))
+
+    def too_deep(self, spot: Spot) -> NoReturn:
+        self._add(depth_problem(Place(self._name, *spot)))
+        self.stop()
+
+    def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
+        self.add(code, message, spot, hint)
+        self.stop()
+
+    def stop(self) -> NoReturn:
+        self.usable = False
+        raise StopReading
+
+    def _add(self, problem: Diagnostic) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.stop()

@@ -1,25 +1,34 @@
-"""A schema's rules across fields, each with the fields that it looks at.
+"""A schema's rules across fields: each with the fields that it looks at, and in words where it is broken.
 
-In: the schema of a model's input. Out: `FieldRule`s, or None where the schema can't be taken apart. Touches
-nothing.
+In: the schema of a model's input; what of a request a rule saw. Out: `FieldRule`s, or None where the schema
+can't be taken apart; one `SchemaProblem` for a broken one. Touches nothing.
 
 A closed schema is its fields, one by one, and what stands beside `properties`: `allOf`, `if`, `not`,
 `dependentRequired` and so on. Each of these holds or doesn't on its own, and what it says depends on
 the fields that it names and on no other, so it need only be asked once for each distinct choice of
 their values. Where a keyword may look at any field, the rule's fields are all of them.
+
+Which field is to blame is read from the errors of the rule: what a `then` finds fault with doesn't go
+with what its `if` looked at. Where the form of a rule says nothing (`not`), those are named without
+which it would hold. A way out is one change, another value or leaving a field out, that breaks none of the
+rules that look at the same fields.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import validator
+from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.wording import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
 
@@ -39,6 +48,16 @@ _ARMS = ("if", "then", "else")
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ELSEWHERE = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor", "$defs", "$schema"}
 """What makes a part of a schema mean something else when it is taken out of the whole."""
+
+_MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
+_PLAIN = {
+    "const", "enum", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "maxItems",
+    "minItems", "maxLength", "minLength", "multipleOf",
+}  # fmt: skip
+_SHORT = 20
+_MOST_VALUES = 4
+_MOST_TRIED = 40
+_LIMITS = {"maximum", "minimum"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,33 @@ def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
         fields = known if named is None else tuple(name for name in known if name in named)
         rules.append(FieldRule(fields, part, part.get("title"), validator(part)))
     return tuple(rules)
+
+
+def broken_rule(
+    rule: FieldRule,
+    given: Mapping[str, Json],
+    rules: Sequence[FieldRule],
+    fields: Mapping[str, Mapping[str, Json]],
+) -> SchemaProblem:
+    """The rule, which `given` breaks, in words. `rules` and `fields` are the model's."""
+    leaves = list(_leaves(rule.validator.iter_errors(given)))
+    parties = _parties(rule, given, leaves)
+    why = rule.title or next(_limits(leaves), None)
+    message = _message(parties, given) + (f": {why}" if why else "")
+    near = [each for each in rules if set(each.fields) <= set(rule.fields)]
+    broken = _Broken(near, given, leaves, fields)
+    if parties.missing and not parties.blamed:
+        hint = ", or ".join(_ways_out(broken, (*parties.missing, *parties.others))) or None
+        return SchemaProblem((), "needed", message, hint, at_key=True, others=parties.others)
+    named = (*parties.blamed, *parties.others)
+    ways = [*_ways_out(broken, named)]
+    if parties.missing:
+        ways.append(f"add {_listed([f'`{name}`' for name in parties.missing], 'or')}")
+    hint = ", or ".join(ways) or None
+    return SchemaProblem(named[:1], "conflict", message, hint, others=named[1:])
+
+
+# --- taking a schema apart -----------------------------------------------------------------------
 
 
 def fields_named(schema: Any) -> set[str] | None:
@@ -143,3 +189,147 @@ def _points_elsewhere(node: Any) -> bool:
     if isinstance(node, dict):
         return bool(_ELSEWHERE & node.keys()) or any(map(_points_elsewhere, node.values()))
     return isinstance(node, list) and any(map(_points_elsewhere, node))
+
+
+# --- who is at odds ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parties:
+    """Who is at odds: `blamed` and `others` are in the request, `missing` are not."""
+
+    blamed: tuple[str, ...]
+    others: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def _parties(
+    rule: FieldRule, given: Mapping[str, Json], leaves: Sequence[ValidationError]
+) -> _Parties:
+    named = {str(leaf.absolute_path[0]) for leaf in leaves if leaf.absolute_path}
+    missing = {name for leaf in leaves for name in _missing(leaf)}
+    blamed = [name for name in rule.fields if name in named and name in given]
+    asked = fields_named(rule.schema.get("if", {})) or set()
+    others = [name for name in rule.fields if name in asked and name in given]
+    if not blamed and not missing:
+        blamed, others = [], [n for n in given if rule.holds(_without(given, n))] or [*given]
+        blamed = [others.pop()] if others else []
+    elif not others:
+        others = [name for name in given if name not in blamed]
+    return _Parties(
+        tuple(blamed),
+        tuple(name for name in others if name not in blamed),
+        tuple(name for name in rule.fields if name in missing),
+    )
+
+
+def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    for error in errors:
+        if error.context:
+            yield from _leaves(error.context)
+        else:
+            yield error
+
+
+def _missing(error: ValidationError) -> Iterator[str]:
+    found = _MISSING.fullmatch(error.message)
+    if found is not None and not error.absolute_path:
+        yield found[1] or found[2]
+
+
+def _limits(leaves: Iterable[ValidationError]) -> Iterator[str]:
+    """What a rule without a title demands of a value, where that is easily said."""
+    for leaf in leaves:
+        if leaf.absolute_path and str(leaf.validator) in _PLAIN:
+            yield from (problem.message for problem in in_words(leaf))
+
+
+def _without(given: Mapping[str, Json], name: str) -> dict[str, Json]:
+    return {key: value for key, value in given.items() if key != name}
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _message(parties: _Parties, given: Mapping[str, Json]) -> str:
+    others = _listed([_named(name, given[name]) for name in parties.others], "and")
+    if parties.missing and not parties.blamed:
+        names = _listed([f"`{name}`" for name in parties.missing], "or")
+        needs = f"; {others} {'need' if parties.others[1:] else 'needs'} it" if others else ""
+        return f"{'one of ' if parties.missing[1:] else ''}{names} is missing{needs}"
+    blamed = _listed([_named(name, given[name]) for name in parties.blamed], "and")
+    if not blamed:
+        return "the input is refused"
+    if not others:
+        return f"{blamed} {'do not go together' if parties.blamed[1:] else 'is refused'}"
+    return f"{blamed} {'do' if parties.blamed[1:] else 'does'} not go with {others}"
+
+
+def _named(name: str, value: Json) -> str:
+    """`duration: 10`; the name alone where the value is long or an address."""
+    if isinstance(value, str):
+        plain = 0 < len(value) <= _SHORT and "/" not in value and "\n" not in value
+        return f"`{name}: {value}`" if plain else f"`{name}`"
+    return f"`{name}`" if isinstance(value, list | dict) else f"`{name}: {show(value)}`"
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+# --- ways out ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A rule that doesn't hold. `rules` are those that must hold in the end, itself among them."""
+
+    rules: Sequence[FieldRule]
+    given: Mapping[str, Json]
+    leaves: Sequence[ValidationError]
+    fields: Mapping[str, Mapping[str, Json]]
+
+    def mended(self, changed: Mapping[str, Json]) -> bool:
+        return all(rule.holds(rule.given(changed)) for rule in self.rules)
+
+
+def _ways_out(broken: _Broken, names: Sequence[str]) -> Iterator[str]:
+    """For each of these fields the one change that helps, where there is one."""
+    for name in names:
+        values = _values(broken, name)
+        fit = [value for value in values if broken.mended({**broken.given, name: value})]
+        if fit:
+            yield f"write `{name}: {' | '.join(map(_bare, fit[:_MOST_VALUES]))}`"
+        elif not values and name in broken.given and _may_be_dropped(broken, name):
+            yield f"drop `{name}`"
+
+
+def _values(broken: _Broken, name: str) -> list[Json]:
+    """All that a field may be, where those are few; or else the limit that it should keep to."""
+    field = broken.fields[name]
+    values = [False, True] if field.get("type") == "boolean" else list(field.get("enum", ()))
+    if not values:
+        errors = (leaf for leaf in broken.leaves if list(leaf.absolute_path) == [name])
+        values = [leaf.validator_value for leaf in errors if str(leaf.validator) in _LIMITS]
+    return values if len(values) <= _MOST_TRIED else []
+
+
+def _may_be_dropped(broken: _Broken, name: str) -> bool:
+    """Not where it has a default, which would be sent; nor where the rule minds but its size."""
+    rest = {key: value for key, value in broken.given.items() if key != name}
+    errors = [leaf for leaf in broken.leaves if name in list(leaf.absolute_path)[:1]]
+    unwanted = all(map(_minds_presence, errors))
+    return unwanted and "default" not in broken.fields[name] and broken.mended(rest)
+
+
+def _minds_presence(leaf: ValidationError) -> bool:
+    """`false`, `not`, or a list that must be empty."""
+    empty = leaf.validator == "maxItems" and leaf.validator_value == 0
+    is_none = empty or str(leaf.validator) in {"None", "not"}
+    return is_none and len(leaf.absolute_path) == 1
+
+
+def _bare(value: Json) -> str:
+    return value if isinstance(value, str) else show(value)

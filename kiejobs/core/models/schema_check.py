@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.checked import Form, problem_at, refused_by, validator
-from kiejobs.core.document.decode import decode
 from kiejobs.core.document.nodes import Document, Source
-from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.reader import decode, read_document
 from kiejobs.core.document.schema_errors import SchemaProblem, dotted
 from kiejobs.core.document.wording import nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.models.safe_regex import unsafe_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +44,15 @@ _REFERENCES = {"$ref", "$defs", "definitions", "$dynamicRef", "$dynamicAnchor", 
 _PRICE = "x-kiejobs-price"
 _ID = ("properties", "model", "enum", 0)
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+_ATOM = r"(?:\\[dswDSW]|\\[^A-Za-z0-9]|\[\^?(?:\\[dswDSW]|\\[^A-Za-z0-9]|[^\]\\\[&~|])+\]|[^\\\[\](){}*+?|^$])"
+_TIMES = r"(?:[*+?]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?"
+_PIECE = re.compile(f"{_ATOM}(?P<times>{_TIMES})")
+_MOST_WAYS = 100
+"""Python's matcher tries every way in which repetitions can share a text among them, so that a short pattern
+can take years. What is taken here has a fixed beginning, no groups, one repetition without an end, and few ways
+to share the rest.
+"""
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -224,3 +231,57 @@ def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[SchemaProblem]:
             path = ("properties", "input", "properties", name, "default")
             message = f"the default of `{name}` is {show(default)}, which the field refuses"
             yield SchemaProblem(path, "default", message)
+
+
+# --- patterns that can't be made to run for ever ---------------------------------------------------
+
+
+def unsafe_reason(pattern: str) -> str | None:
+    """What keeps it from being used, going on after its name; None where nothing does."""
+    if not pattern.startswith("^"):
+        return "must begin with `^`"
+    times = _repetitions(pattern[1:].removesuffix("$"))
+    if times is None or "--" in pattern:
+        return (
+            "may hold characters, sets like `[a-z]` and how often they come, no groups or choices"
+        )
+    if sum(one is None for one in times) > 1:
+        return "may have one repetition without an end"
+    ways = 1
+    for one in times:
+        ways *= one or 1
+    if ways > _MOST_WAYS:
+        return "leaves too many ways to match a text"
+    return None if _compiles(pattern) else "is no regular expression"
+
+
+def _repetitions(body: str) -> list[int | None] | None:
+    """For each piece the ways in which it can repeat, None without an end; None for another form."""
+    found: list[int | None] = []
+    at = 0
+    while at < len(body):
+        piece = _PIECE.match(body, at)
+        if piece is None:
+            return None
+        found.append(_ways(piece["times"]))
+        at = piece.end()
+    return found
+
+
+def _ways(times: str) -> int | None:
+    if times in {"*", "+"}:
+        return None
+    if times == "?":
+        return 2
+    least, comma, most = times.strip("{}").partition(",")
+    if comma and not most:
+        return None
+    return abs(int(most) - int(least)) + 1 if comma else 1
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True

@@ -16,8 +16,7 @@ from kiejobs.core.document.checked import validator
 from kiejobs.core.document.schema_errors import SchemaProblem, in_words
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.models.rule_messages import broken_rule
-from kiejobs.core.models.rules import rules_of
+from kiejobs.core.models.rules import broken_rule, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

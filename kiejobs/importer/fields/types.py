@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.scalars import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
-from kiejobs.core.models.safe_regex import unsafe_reason
+from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.document.errors import MAX_PROBLEMS
 from kiejobs.core.document.nodes import Source, YamlMap, YamlSeq
 from kiejobs.core.document.reader import FASTEST, read_document
+from kiejobs.core.document.tree import MAX_PROBLEMS
 
 if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Diagnostic

@@ -10,8 +10,7 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import read_schema
 from kiejobs.core.document.nodes import Source
-from kiejobs.core.models.safe_regex import unsafe_reason
-from kiejobs.core.models.schema_check import MOST_PROBLEMS, read_model
+from kiejobs.core.models.schema_check import MOST_PROBLEMS, read_model, unsafe_reason
 from kiejobs.core.models.spec import read_spec
 from tests.docs.regenerate import models
 
