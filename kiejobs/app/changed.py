@@ -64,14 +64,14 @@ class Changes:
         at, and the tables and folders that its axes are made of. What is gone counts too, and a file
         that can't be read, so that the verb tells why.
         """
-        beside = [
+        made_from = [
             f"{wanted.file}.lock",
             *wanted.vars_files,
             *candidates(FILE),
             *candidates(prices.FILE),
         ]
         changed = self._in(Path(wanted.file).parent)
-        if _meet([wanted.file, *beside], changed) or _schemas(wanted.file, changed):
+        if _meet([wanted.file, *made_from], changed) or _schemas(wanted.file, changed):
             return True
         folder = Path(wanted.file).resolve().parent
         below = any(path.is_relative_to(folder) for path in changed)
@@ -102,8 +102,8 @@ def _schemas(file: str, changed: set[Path]) -> bool:
     if folder is None and not candidates:
         return False
     names = [f"{SCHEMAS}/{model}.json" for model in _models_of(file)]
-    beside = [str(Path(folder).parent.parent / name) for name in names] if folder else []
-    return _meet(beside, changed) or any(path.match(name) for path in candidates for name in names)
+    own = [str(Path(folder).parent.parent / name) for name in names] if folder else []
+    return _meet(own, changed) or any(path.match(name) for path in candidates for name in names)
 
 
 def _models_of(file: str) -> Iterator[str]:
@@ -120,18 +120,18 @@ def _models_of(file: str) -> Iterator[str]:
 
 
 def _reads(wanted: JobFileOptions, changed: set[Path]) -> bool:
-    """Does it ask for something beside it that changed? What is gone is asked for, too."""
-    folder, beside = Path(wanted.file).parent, JobFolder(wanted.file)
+    """Does it ask for something next to it that changed? What is gone is asked for, too."""
+    folder, read = Path(wanted.file).parent, JobFolder(wanted.file)
     try:
-        load(wanted, beside)
+        load(wanted, read)
     except InvalidJobFile:
         pass  # what broke it, if it was touched, was asked for before it broke
     except UsageProblem:
         return True
-    if _meet([str(folder / name) for name in beside.asked], changed):
+    if _meet([str(folder / name) for name in read.asked], changed):
         return True
     below = (path for path in changed if path.is_relative_to(folder.resolve()))
-    return beside.data.would_match(path.relative_to(folder.resolve()).as_posix() for path in below)
+    return read.data.would_match(path.relative_to(folder.resolve()).as_posix() for path in below)
 
 
 def _meet(names: Iterable[str], changed: set[Path]) -> bool:

@@ -15,7 +15,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.system import new_run_id
 from kiejobs.app.connect import opened
-from kiejobs.app.known_models import media_type_of
+from kiejobs.app.known_models import media_types
 from kiejobs.app.plan import does_something
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -120,7 +120,7 @@ async def _execute(
                 world,
                 settings=execution.settings,
                 spending=execution.spending,
-                media_type=media_type_of,
+                media_type=media_types(),
                 reread=LedgerReader(space),
                 uploads=execution.uploads,
             )

@@ -13,10 +13,11 @@ from kiejobs.adapters.project.price_files import prices_in_force
 from kiejobs.adapters.system import model_names
 from kiejobs.core.diagnostics import Problems, UsageProblem
 from kiejobs.core.expand.expand import Catalogue
+from kiejobs.core.models.file_fields import UNKNOWN
 from kiejobs.core.models.spec import Spec, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 class KnownModels:
@@ -64,13 +65,18 @@ class KnownModels:
         return None if reading is None or reading.schema is None else read_spec(reading.schema)
 
 
-def media_type_of(model: str) -> str:
-    """What the files of a model are; anything, where the model is not known any more.
+def media_types() -> Callable[[str], str]:
+    """Says what the files of a model are; anything, where the model is not known any more.
 
-    Raises nothing: what was paid for is brought home whatever became of the schemas.
+    Raises nothing: what was paid for is downloaded whatever became of the schemas.
     """
     try:
-        spec = KnownModels().spec(model)
+        spec_of = KnownModels().spec
     except UsageProblem:
-        spec = None
-    return spec.media_type if spec else "application/octet-stream"
+        return lambda _model: UNKNOWN
+
+    def media_type(model: str) -> str:
+        spec = spec_of(model)
+        return spec.media_type if spec else UNKNOWN
+
+    return media_type

@@ -158,7 +158,7 @@ def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder)
     """With the lines of the job file, which was read first, and of the templates that they are in."""
     lines = problems.lines
     lines |= {document.name: document.lines for document in read}
-    below = read[0].beside("")
+    below = read[0].sibling("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:

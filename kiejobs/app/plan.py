@@ -14,7 +14,7 @@ from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.expand.local_files import refs_in
 from kiejobs.core.plan.plan import Action, difference, plan, selectable
-from kiejobs.core.prices.age import aged_prices
+from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, FieldChange, Plan
-    from kiejobs.core.prices.age import AgedPrice
+    from kiejobs.core.prices.table import AgedPrice
 
 
 def has_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> bool:

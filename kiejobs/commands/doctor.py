@@ -25,8 +25,8 @@ from kiejobs.app.known_models import KnownModels
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
-from kiejobs.core.prices.age import aged_prices
 from kiejobs.core.prices.table import FILE as PRICES
+from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan.notes import policy_detail
 from kiejobs.reports.run.checks import Check, doctor_document, doctor_text

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
-    from kiejobs.core.prices.age import AgedPrice
+    from kiejobs.core.prices.table import AgedPrice
 
 
 def explain(

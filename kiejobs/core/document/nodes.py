@@ -99,7 +99,7 @@ class Document:
     def at(self, spot: Spot) -> Place:
         return Place(self.name, *spot)
 
-    def beside(self, name: str) -> str:
+    def sibling(self, name: str) -> str:
         """What a file below the document's folder is called by whoever typed the document's name."""
         folder = max(self.name.rfind("/"), self.name.rfind("\\")) + 1
         return self.name[:folder] + name

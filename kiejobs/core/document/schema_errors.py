@@ -149,10 +149,10 @@ def _bad_key(error: ValidationError, path: tuple[str | int, ...], keyword: str) 
 
 
 def _words(error: ValidationError, keyword: str) -> Words:
-    tell = _TELLING.get(keyword)
-    if tell is None:
+    describe = _DESCRIBE.get(keyword)
+    if describe is None:
         return f"is refused: {shorten(error.message)}", None
-    return tell(error.instance, error.validator_value)
+    return describe(error.instance, error.validator_value)
 
 
 def _type(value: Json, wanted: Any) -> Words:
@@ -195,13 +195,13 @@ def _pattern(value: Json, _pattern: Any) -> Words:
 
 
 def _limit(what: str) -> Callable[[Json, Any], Words]:
-    def tell(value: Json, limit: Any) -> Words:
+    def describe(value: Json, limit: Any) -> Words:
         size = len(value) if isinstance(value, str | list | dict) else value
         if size == 0 and limit == 1 and not isinstance(value, int | float):
             return "is empty", None
         return what.format(limit=_thousands(limit), size=_thousands(size)), None
 
-    return tell
+    return describe
 
 
 def _thousands(number: Any) -> str:
@@ -236,7 +236,7 @@ def _twice(value: Json, _wanted: Any) -> Words:
     return f"has {show(twice)} twice", "remove one of them"
 
 
-_TELLING: dict[str, Callable[[Json, Any], Words]] = {
+_DESCRIBE: dict[str, Callable[[Json, Any], Words]] = {
     "type": _type,
     "enum": _enum,
     "const": _constant,

@@ -171,11 +171,11 @@ def bare_template(place: Place) -> Diagnostic:
     return Diagnostic(CODE, "a template without quotes", place, 'write it as "{{ … }}"')
 
 
-def _find(told: str) -> _Words:
+def _find(complaint: str) -> _Words:
     for words in _KNOWN:
-        if re.search(words.pattern, told):
+        if re.search(words.pattern, complaint):
             return words
-    safe = told.split(" |", maxsplit=1)[0].replace("{", "{{").replace("}", "}}")
+    safe = complaint.split(" |", maxsplit=1)[0].replace("{", "{{").replace("}", "}}")
     return _Words("", f"this is not YAML: {safe}", "put the value in quotes")
 
 

@@ -168,7 +168,7 @@ class Tree:
         if event.anchor is not None:
             self._anchors.complete(event.anchor, Anchored(text, 1, text))
         if event.tag is not None:
-            self._value(event, spot)  # a tag changes no key, but one that means nothing is told
+            self._value(event, spot)  # a tag changes no key, but one that means nothing is reported
         merges = text == "<<" and event.implicit[0] and event.tag is None
         self._expect(frame, _MERGE if merges else text, spot)
 

@@ -106,7 +106,7 @@ class Places:
         lines = (*problem.users, (problem.name, problem.lineno or 1))
         # Other jobs may use the same template, so it's one problem, and not the job's.
         *users, place = (
-            Place(self.document.beside(file), line, 1) for file, line in lines if file is not None
+            Place(self.document.sibling(file), line, 1) for file, line in lines if file is not None
         )
         written = self.document.at(spot)
         made = Diagnostic(

@@ -2,7 +2,7 @@
 
 In: names, and fields in our form. Out: short texts. Touches nothing.
 
-A description is made of nothing but the field's own form. So it can be told later whether a description
+A description is made of nothing but the field's own form. So it can be seen later whether a description
 was made here or written by somebody, who then knows more than the form.
 """
 
@@ -41,8 +41,8 @@ def field_title(name: str) -> str:
 def model_title(model: str) -> str:
     vendor, slash, rest = model.partition("/")
     shown = [vendor.replace("-", " "), rest.replace("-", " ").replace("/", " ")]
-    told = f"{shown[0]}: {shown[1]}" if slash else shown[0]
-    return told[:1].upper() + told[1:]
+    title = f"{shown[0]}: {shown[1]}" if slash else shown[0]
+    return title[:1].upper() + title[1:]
 
 
 def model_description(model: str, media_type: str) -> str:
@@ -52,9 +52,9 @@ def model_description(model: str, media_type: str) -> str:
 
 def field_description(form: Schema) -> str | None:
     """What the form comes to in a sentence; None where it says no more than its keywords."""
-    told = _file(form) or _text(form) or _number(form) or _list(form)
+    text = _file(form) or _text(form) or _number(form) or _list(form)
     seconds = IN_SECONDS if IN_SECONDS in form.get("x-kiejobs-note", ()) else None
-    return " ".join(part for part in (told, seconds) if part) or None
+    return " ".join(part for part in (text, seconds) if part) or None
 
 
 def _file(form: Schema) -> str | None:

@@ -22,7 +22,7 @@ LARGEST = 100 * 2**20
 """Bytes of a file whose model names no limit."""
 
 UNKNOWN = "application/octet-stream"
-"""The media type of what can't be told."""
+"""The media type of what can't be stated."""
 
 HEAD = 64
 """As many of a file's first bytes tell its type."""
@@ -146,11 +146,11 @@ def _files(
         yield path, value, _rule(rule)
 
 
-def _rule(told: Mapping[str, Any]) -> FileRule:
+def _rule(stated: Mapping[str, Any]) -> FileRule:
     return FileRule(
-        most=told.get("max_bytes", LARGEST),
-        types=frozenset(told.get("media_types", ())),
-        schemes=frozenset(told.get("schemes", ())),
+        most=stated.get("max_bytes", LARGEST),
+        types=frozenset(stated.get("media_types", ())),
+        schemes=frozenset(stated.get("schemes", ())),
     )
 
 

@@ -106,8 +106,8 @@ def broken_rule(
     parties = _parties(rule, given, leaves)
     why = rule.title or next(_limits(leaves), None)
     message = _message(parties, given) + (f": {why}" if why else "")
-    near = [each for each in rules if set(each.fields) <= set(rule.fields)]
-    broken = _Broken(near, given, leaves, fields)
+    related = [each for each in rules if set(each.fields) <= set(rule.fields)]
+    broken = _Broken(related, given, leaves, fields)
     if parties.missing and not parties.blamed:
         hint = ", or ".join(_ways_out(broken, (*parties.missing, *parties.others))) or None
         return SchemaProblem((), "needed", message, hint, at_key=True, others=parties.others)

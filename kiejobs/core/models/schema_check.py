@@ -214,8 +214,8 @@ def _unsafe_patterns(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
 def _missing_fields(input_: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for number, name in enumerate(input_.get("required", ())):
         if name not in input_["properties"]:
-            near = nearest(name, input_["properties"])
-            hint = f"did you mean `{near}`?" if near else None
+            meant = nearest(name, input_["properties"])
+            hint = f"did you mean `{meant}`?" if meant else None
             path = ("properties", "input", "required", number)
             message = f"`{shorten(name)}` is required, and is no field"
             yield SchemaProblem(path, "required", message, hint)

@@ -44,8 +44,8 @@ class RequestChecker:
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
         if self._rules is None:
-            told = self._remember("", dict(request_input), self._whole)
-            return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in told]
+            refused = self._remember("", dict(request_input), self._whole)
+            return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in refused]
         unknown = [name for name in request_input if name not in self._fields]
         found = self._field_by_field(request_input, unknown)
         if not self._rules:
@@ -75,8 +75,8 @@ class RequestChecker:
                 known = self._known.get(key)
                 if known is None:
                     held = rule.holds(given)
-                    told = () if held else (broken_rule(rule, given, rules, self.spec.fields),)
-                    known = self._keep(key, told)
+                    broken = () if held else (broken_rule(rule, given, rules, self.spec.fields),)
+                    known = self._keep(key, broken)
                 yield from known
 
     def _missing(

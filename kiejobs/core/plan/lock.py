@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.expansion import Expansion
+    from kiejobs.core.expand.expand import Expansion
 
 Digests: TypeAlias = Mapping[str, str]
 

@@ -1,6 +1,6 @@
 """What a request costs, by a table of prices that is data.
 
-In: a `PriceTable` (made by core/price_file.py of a `prices.yaml`), a model and the input of a request.
+In: a `PriceTable` (made by prices/file.py of a `prices.yaml`), a model and the input of a request.
 Out: credits as a Decimal, or None where the table can't tell. No floats, nowhere. Touches nothing.
 
     price = table.of("bytedance/v1-pro-fast-image-to-video")
@@ -21,7 +21,7 @@ from kiejobs.core.fingerprint import canonical
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
 
@@ -29,6 +29,9 @@ FILE = "prices.yaml"
 
 PER_1000_CHARACTERS = "1000 characters"
 """The one unit that is counted in the text of a field, and not written in it."""
+
+OLD_AFTER = 90
+"""Days after which a price should be looked at again."""
 
 _COUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
@@ -149,6 +152,19 @@ class PriceTable:
         return iter(self.models.values())
 
 
+@dataclass(frozen=True, slots=True)
+class AgedPrice:
+    """What is known of one model's price; `price` is None where there is none. `days` from its date on."""
+
+    model: str
+    price: ModelPrice | None
+    days: int = 0
+
+    @property
+    def old(self) -> bool:
+        return self.days > OLD_AFTER
+
+
 NO_PRICES = PriceTable()
 
 
@@ -160,13 +176,24 @@ def as_text(value: Json) -> str | None:
         return None
     try:
         return canonical(value).decode()
-    except ValueError:  # a number that JSON can't carry; others tell of it
+    except ValueError:  # a number that JSON can't carry; others report it
         return None
 
 
 def day_of(text: str) -> date:
     """The day that a price is of; a month counts from its first. Raises ValueError."""
     return date.fromisoformat(text if len(text) > 7 else f"{text}-01")
+
+
+def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[AgedPrice, ...]:
+    """In the order of the models. A date that is still to come is no age."""
+    return tuple(_aged(model, table.of(model), today) for model in models)
+
+
+def _aged(model: str, price: ModelPrice | None, today: date) -> AgedPrice:
+    if price is None:
+        return AgedPrice(model, None)
+    return AgedPrice(model, price, max((today - day_of(price.date)).days, 0))
 
 
 def _is_there(request_input: Mapping[str, Json], name: str) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange
-    from kiejobs.core.prices.age import AgedPrice
+    from kiejobs.core.prices.table import AgedPrice
 
 _LONGEST = 160
 

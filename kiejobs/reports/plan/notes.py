@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.prices.age import OLD_AFTER
+from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.core.urls import bare
 from kiejobs.reports.terminal import Paint, plural, price_text, sanitize
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.approval import Drift
     from kiejobs.core.plan.lock import Lock
     from kiejobs.core.plan.policy import Policy
-    from kiejobs.core.prices.age import AgedPrice
+    from kiejobs.core.prices.table import AgedPrice
 
 
 BUNDLED = "bundled"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
-    from kiejobs.core.prices.age import AgedPrice
+    from kiejobs.core.prices.table import AgedPrice
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from kiejobs.core.prices.age import AgedPrice, aged_prices
-from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
+from kiejobs.core.prices.table import AgedPrice, ModelPrice, PriceLine, PriceTable, aged_prices
 from kiejobs.reports.plan.markdown import plan_markdown
 from kiejobs.reports.plan.notes import needs_a_look, price_entry, prices_words
 from kiejobs.reports.plan.text import plan_text
