@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import entry_points, metadata
 from pathlib import Path
 
+import pytest
+
 import kiejobs
 from kiejobs.adapters.system import model_names, read_schema, schema_folder
 
@@ -71,6 +73,36 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "click" in loaded
     assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize(
+    "verb", ["status", "report", "manifest show", "manifest verify", "collect"]
+)
+def test_verbs_of_the_ledger_import_nothing_that_reads_job_files(verb: str, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['kiejobs', *{verb.split()!r}]\n"
+        "from kiejobs.__main__ import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('loaded', *sorted(sys.modules))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(kiejobs.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    rooms = {".".join(name.split(".")[:3]) for name in loaded if name.startswith("kiejobs.core.")}
+    assert "kiejobs.core.ledger" in rooms
+    assert (
+        not {f"kiejobs.core.{room}" for room in ("expand", "matrix", "table", "template")} & rooms
+    )
+    assert not {"jinja2", "jsonschema", "yaml"} & loaded
 
 
 def test_the_face_of_the_library_imports_nothing_at_all() -> None:

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import anyio
-
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import Source
 
@@ -48,7 +46,9 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+        from anyio import sleep  # noqa: PLC0415 - slow to import, and most commands never wait
+
+        await sleep(seconds)
 
 
 class FastClock(SystemClock):
@@ -61,7 +61,7 @@ class FastClock(SystemClock):
         return time.monotonic() * self._speed
 
     async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds / self._speed)
+        await super().sleep(seconds / self._speed)
 
 
 def new_run_id(now: datetime) -> str:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi
-from kiejobs.adapters.kie.uploads import KieUploads
-from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, api_key, webhook_key
 from kiejobs.app.project import SANDBOX_BASE
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from kiejobs.adapters.kie.uploads import KieUploads
     from kiejobs.app.project import Workspace
 
 
@@ -68,9 +67,7 @@ async def opened(
     rule = await _host_rule(space)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.folder, rule, transport)
-    uploads = None
-    if folder is not None:
-        uploads = KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
+    uploads = None if folder is None else _uploads(space, key, folder, transport)
     try:
         yield Opened(api, artifacts, uploads)
     finally:
@@ -78,6 +75,15 @@ async def opened(
             await uploads.close()
         await api.close()
         await artifacts.close()
+
+
+def _uploads(
+    space: Workspace, key: Secret, folder: Path, transport: httpx.AsyncBaseTransport | None
+) -> KieUploads:
+    from kiejobs.adapters.kie.uploads import KieUploads  # noqa: PLC0415 - only a run uploads
+    from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - as above
+
+    return KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
 
 
 async def _host_rule(space: Workspace) -> AddressRule:

@@ -15,10 +15,9 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.system import new_run_id
 from kiejobs.app.connect import opened
-from kiejobs.app.known_models import media_types
-from kiejobs.app.plan import does_something
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
+from kiejobs.core.plan.plan import Action
 from kiejobs.ports import World
 from kiejobs.reports.progress import make_progress
 from kiejobs.runner import Runner, StopReason
@@ -101,6 +100,8 @@ async def _execute(
     screen: Screen,
     all_reserved: Callable[[], None],
 ) -> RunEnd:
+    from kiejobs.app.known_models import media_types  # noqa: PLC0415 - schemas are slow to import
+
     called_back = execution.settings.callback_url is not None
     with _progress(execution, screen) as progress:
         async with (
@@ -133,6 +134,11 @@ async def _execute(
 def _progress(execution: Execution, screen: Screen) -> RunProgress:
     total = sum(1 for change in execution.changes if does_something(change))
     return make_progress(screen.err, total, live=screen.live, color=screen.color_err)
+
+
+def does_something(change: Change) -> bool:
+    """Would it be acted on?"""
+    return change.action in {Action.SUBMIT, Action.RESUME, Action.COLLECT, Action.ADOPT}
 
 
 async def _heed_signals(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from kiejobs.adapters.system import read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
-from kiejobs.core.document.reader import read_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ class JobFileOptions:
 
 def campaign_of(file: str) -> str:
     """A job file's campaign. Raises InvalidJobFile or UsageProblem where it can't be read."""
+    from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - behind a job file
+
     source = read_source(file)
     document, found = read_document(source)
     campaign = document.root.get("campaign") if document and isinstance(document.root, dict) else 0

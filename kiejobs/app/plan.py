@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.expand.local_files import refs_in
-from kiejobs.core.plan.plan import Action, difference, plan, selectable
+from kiejobs.core.plan.plan import difference, plan, selectable
 from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.terminal import width
 
@@ -116,8 +116,3 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 def widest_address(loaded: LoadedJobFile) -> int:
     """How wide the address column must be."""
     return max((width(job.address) for job in loaded.expansion.jobs), default=7)
-
-
-def does_something(change: Change) -> bool:
-    """Would `run` act on this line?"""
-    return change.action in {Action.SUBMIT, Action.RESUME, Action.COLLECT, Action.ADOPT}

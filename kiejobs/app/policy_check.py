@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
-from kiejobs.core.document.reader import read_document
 from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, PolicyCheck, read_policy
 from kiejobs.reports.plan.notes import breaches_text
 from kiejobs.reports.terminal import plural
@@ -36,6 +35,8 @@ def policy_in_force(named: str | None) -> Policy:
     file = named or find_up(FILE)
     if file is None:
         return NO_POLICY
+    from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - most have no policy
+
     source = read_source(file, most=_LARGEST)
     document, found = read_document(source)
     policy = None

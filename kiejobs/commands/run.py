@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from kiejobs.app.approve import expected, open_plan, require_approved
 from kiejobs.app.callbacks import listening
 from kiejobs.app.connect import require_key
-from kiejobs.app.execute import Execution, execute, new_journal
+from kiejobs.app.execute import Execution, does_something, execute, new_journal
 from kiejobs.app.finish import NOTHING_DONE, finish, tell_others
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import require_locked
 from kiejobs.app.plan import (
     budget_left,
-    does_something,
     make_plan,
     require_selected,
 )

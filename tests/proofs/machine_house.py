@@ -18,12 +18,12 @@ from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
-from kiejobs.app.execute import Execution, new_journal
+from kiejobs.app.execute import Execution, does_something, new_journal
 from kiejobs.app.finish import finish
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.app.output import Screen
-from kiejobs.app.plan import budget_left, does_something, make_plan
+from kiejobs.app.plan import budget_left, make_plan
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages
 from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
