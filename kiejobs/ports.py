@@ -6,7 +6,6 @@ journal, an artifact store and a clock. Touches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -205,16 +204,3 @@ class Progress(Protocol):
     def job(self, address: str, state: str, note: str | None = None) -> None: ...
 
     def note(self, message: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files."""
-
-    api: GenerationApi
-    journal: Journal
-    artifacts: Artifacts
-    clock: Clock
-    progress: Progress
-    callbacks: Callbacks | None = None
-    uploads: Uploads | None = None

@@ -18,9 +18,8 @@ from kiejobs.app.connect import opened
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.core.plan.plan import Action
-from kiejobs.ports import World
 from kiejobs.reports.progress import make_progress
-from kiejobs.runner import Runner, StopReason
+from kiejobs.runner import Runner, StopReason, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -3,6 +3,6 @@
 from kiejobs.runner.budget import Budget, FailureLimit, StopReason
 from kiejobs.runner.rate_limit import Rate
 from kiejobs.runner.run import RunEnd, Runner
-from kiejobs.runner.settings import Settings
+from kiejobs.runner.settings import Settings, World
 
-__all__ = ["Budget", "FailureLimit", "Rate", "RunEnd", "Runner", "Settings", "StopReason"]
+__all__ = ["Budget", "FailureLimit", "Rate", "RunEnd", "Runner", "Settings", "StopReason", "World"]

@@ -22,7 +22,7 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import StopReason
-from kiejobs.runner.task import task_of_attempt, task_of_reservation
+from kiejobs.runner.collect import task_of_attempt, task_of_reservation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.ledger.outcomes import Claim
-    from kiejobs.ports import World
     from kiejobs.runner.budget import Budget
+    from kiejobs.runner.collect import FollowedTask
     from kiejobs.runner.follow import Follower
-    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.settings import Settings, World
     from kiejobs.runner.submit import Submitter
-    from kiejobs.runner.task import FollowedTask
 
 _WAITS_FOR_A_RECORD = (0, 1, 2, 4, 8, 16)  # first steps of the polling ladder before each question
 _LONGEST_LOOK = 40  # first steps of the polling ladder: a little longer than those together
@@ -275,7 +274,7 @@ class CallbackHandler:
 
     def _heard(self, claim: Claim) -> None:
         self._journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
-        self._follower.hearing.called()
+        self._follower.callback_health.called()
 
     def _follow(self, task: FollowedTask) -> None:
         if self._group is not None:

@@ -12,6 +12,7 @@ been thrown away, is it said to be gone; and even that is overruled by a later t
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,20 @@ import anyio
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
+from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.retention import SAFE
+from kiejobs.core.plan.plan import Action
 from kiejobs.runner.rate_limit import jittered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from decimal import Decimal
 
+    from kiejobs.core.ledger.events import Reserved
+    from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
-    from kiejobs.ports import World
-    from kiejobs.runner.settings import Settings
-    from kiejobs.runner.task import FollowedTask
+    from kiejobs.core.plan.plan import Change
+    from kiejobs.runner.settings import Settings, World
 
 JSON = "application/json"
 """The media type of models whose result is a value in the API's own answer."""
@@ -156,3 +161,72 @@ def _numbered(path: str, number: int) -> str:
         return path
     stem, dot, extension = path.rpartition(".")
     return f"{stem}-{number}.{extension}" if dot else f"{path}-{number}"
+
+
+# --- what is followed and collected --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTask:
+    """A submission to follow. `settled` when it is known to have succeeded and only files are due.
+
+    `known_urls` are from the journal, without the signatures that they may have had. `planned` is what
+    this run's budget holds for it, None where it holds nothing. `submitted` is UTC text, never later
+    than the task was made.
+    """
+
+    address: str
+    attempt_id: str
+    task_id: str
+    model: str
+    output: str
+    planned: Decimal | None
+    submitted: str | None = None
+    known_urls: tuple[str, ...] = ()
+    told_running: bool = False
+    settled: bool = False
+
+
+def task_of_change(change: Change) -> FollowedTask | None:
+    """What there is to follow in a line of the plan: a task at the API, or files to bring home."""
+    wanted = change.then if change.action is Action.ADOPT else change.action
+    if wanted not in {Action.RESUME, Action.COLLECT} or change.attempt is None:
+        return None
+    return task_of_attempt(change.attempt, change.address)
+
+
+def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTask | None:
+    """An attempt of an earlier run or of another process; None where it has no task."""
+    if attempt.task_id is None:
+        return None
+    return FollowedTask(
+        address=address or attempt.address,
+        attempt_id=attempt.attempt_id,
+        task_id=attempt.task_id,
+        model=attempt.reserved.model,
+        output=attempt.output,
+        planned=None,  # not taken from this run's budget, so nothing goes back to it
+        submitted=attempt.times.get("reserved"),
+        known_urls=attempt.urls,
+        told_running=attempt.state is State.RUNNING,
+        settled=attempt.state is State.SUCCEEDED,
+    )
+
+
+def task_of_reservation(
+    reserved: Reserved,
+    task_id: str,
+    planned: Decimal | None,
+    submitted: str | None,
+    output: str | None = None,
+) -> FollowedTask:
+    """What a reservation has just become. `output` where its file goes elsewhere than was reserved."""
+    return FollowedTask(
+        address=reserved.address,
+        attempt_id=reserved.attempt_id,
+        task_id=task_id,
+        model=reserved.model,
+        output=output or reserved.output,
+        planned=planned,
+        submitted=submitted,
+    )

@@ -21,18 +21,16 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import StopReason
-from kiejobs.runner.callback_health import CallbackHealth
-from kiejobs.runner.collect import Collector
+from kiejobs.runner.collect import Collector, FollowedTask
 from kiejobs.runner.rate_limit import jittered, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from kiejobs.ports import World
+    from kiejobs.ports import Progress
     from kiejobs.runner.budget import Budget
-    from kiejobs.runner.settings import Settings
-    from kiejobs.runner.task import FollowedTask
+    from kiejobs.runner.settings import Settings, World
 
 _REFUSED_KEY = {"401", "403"}
 _REFUSALS_BEFORE_LEAVING = 3
@@ -76,7 +74,7 @@ class Follower:
         self._spending = spending
         self._collector = Collector(world, settings, media_type, self._note)
         self._watches: dict[str, _Watch] = {}
-        self.hearing = CallbackHealth(world.progress)
+        self.callback_health = CallbackHealth(world.progress)
         self.notes: dict[str, str] = {}
         self.succeeded: set[str] = set()
 
@@ -190,11 +188,11 @@ class Follower:
         if watch.woken is not None and now - watch.woken < 10 * first:
             return first
         step = ladder(first, now - watch.started)
-        return max(step, self._settings.safety_net) if self.hearing.heard else step
+        return max(step, self._settings.safety_net) if self.callback_health.heard else step
 
     def _found_over(self, watch: _Watch) -> None:
         if watch.woken is None:
-            self.hearing.missed()
+            self.callback_health.missed()
 
     def _succeeded(self, task: FollowedTask, outcome: outcomes.TaskSucceeded) -> None:
         if not task.settled:
@@ -219,3 +217,31 @@ class Follower:
 
     def _note(self, task: FollowedTask, why: str) -> None:
         self.notes[task.address] = why
+
+
+# --- whether callbacks arrive -----------------------------------------------------------------------
+
+
+_MISSES = 3  # tasks in a row that were over before their callback came
+
+
+class CallbackHealth:
+    """One for all tasks of a run."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._missed = 0
+        self.heard = False
+
+    def called(self) -> None:
+        self._missed = 0
+        if not self.heard:
+            self.heard = True
+            self._progress.note("callbacks arrive: polling is only a safety net now")
+
+    def missed(self) -> None:
+        """A poll found a task over that no callback had told of."""
+        self._missed += 1
+        if self.heard and self._missed >= _MISSES:
+            self.heard = False
+            self._progress.note("callbacks have stopped: polling as usual")

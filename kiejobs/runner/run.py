@@ -18,13 +18,11 @@ import anyio
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.plan.canary import canaries, job_address
 from kiejobs.runner.budget import StopReason
-from kiejobs.runner.callbacks import CallbackHandler
+from kiejobs.runner.collect import FollowedTask, task_of_change
 from kiejobs.runner.follow import Follower
 from kiejobs.runner.rate_limit import RateLimiter
 from kiejobs.runner.retrying_journal import RetryingJournal
 from kiejobs.runner.submit import Submitter
-from kiejobs.runner.task import FollowedTask, task_of_change
-from kiejobs.runner.upload import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -42,9 +40,9 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
-    from kiejobs.ports import World
     from kiejobs.runner.budget import Budget
-    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.callbacks import CallbackHandler
+    from kiejobs.runner.settings import Settings, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +82,32 @@ class Runner:
     ) -> None:
         self._settings = settings
         self._spending = spending
-        self._listens = world.callbacks is not None
         self._journal = RetryingJournal(world.journal)
         world = replace(world, journal=self._journal)
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
-        uploader = Uploader(world, self._journal, settings, spending, uploads or {})
-        self._submitter = Submitter(world, self._journal, settings, spending, pace, uploader)
+        self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
         self._follower = Follower(world, settings, spending, media_type)
-        self._desk = CallbackHandler(
-            world, settings, spending, self._follower, self._submitter, reread, self._guarded
-        )
+        self._callbacks = self._handler(world, spending, reread)
         self._unsent = 0
         self._unexpected: list[Exception] = []
+
+    def _handler(
+        self, world: World, spending: Budget, reread: Callable[[], Awaitable[Ledger]]
+    ) -> CallbackHandler | None:
+        """Who takes callbacks; nobody where none can come."""
+        if world.callbacks is None:
+            return None
+        from kiejobs.runner.callbacks import CallbackHandler  # noqa: PLC0415 - most runs take none
+
+        return CallbackHandler(
+            world,
+            self._settings,
+            spending,
+            self._follower,
+            self._submitter,
+            reread,
+            self._guarded,
+        )
 
     async def carry_out(
         self,
@@ -108,14 +120,14 @@ class Runner:
         """
         lines = list(changes)
         async with anyio.create_task_group() as listening:
-            if self._listens:
-                listening.start_soon(self._desk.serve, listening)
+            if self._callbacks is not None:
+                listening.start_soon(self._callbacks.serve, listening)
             if self._settings.stay:
                 listening.start_soon(self._in_waves, lines, all_reserved)
             else:
                 await self._in_waves(lines, all_reserved)
-            if self._listens:
-                await self._desk.until_quiet()
+            if self._callbacks is not None:
+                await self._callbacks.until_quiet()
             listening.cancel_scope.cancel()
         self._journal.pay()
         if self._unexpected:

@@ -1,13 +1,17 @@
-"""How a run goes about its work.
+"""How a run goes about its work, and what it touches.
 
-In: nothing. Out: `Settings` with the defaults of the design. Touches nothing.
+In: nothing. Out: `Settings` with the defaults of the design; `World`, all ports in one piece. Touches nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kiejobs.runner.rate_limit import Rate
+
+if TYPE_CHECKING:
+    from kiejobs.ports import Artifacts, Callbacks, Clock, GenerationApi, Journal, Progress, Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,16 @@ class Settings:
     def safety_net(self) -> float:
         """Between two polls of a task, as long as callbacks arrive: a minute by default."""
         return 20 * self.first_poll
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files."""
+
+    api: GenerationApi
+    journal: Journal
+    artifacts: Artifacts
+    clock: Clock
+    progress: Progress
+    callbacks: Callbacks | None = None
+    uploads: Uploads | None = None

@@ -10,6 +10,7 @@ between the intention and the record of what became of it. Local files are uploa
 from __future__ import annotations
 
 import secrets
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -21,18 +22,18 @@ from kiejobs.core.ledger.records import Failure
 from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import StopReason
-from kiejobs.runner.task import FollowedTask, task_of_reservation
+from kiejobs.runner.collect import FollowedTask, task_of_reservation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
-    from kiejobs.ports import World
+    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.runner.budget import Budget
     from kiejobs.runner.rate_limit import Permit, RateLimiter
     from kiejobs.runner.retrying_journal import RetryingJournal
-    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.settings import Settings, World
     from kiejobs.runner.upload import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
@@ -55,7 +56,7 @@ class Submitter:
         settings: Settings,
         spending: Budget,
         pace: RateLimiter,
-        uploader: Uploader,
+        uploads: Uploads,
     ) -> None:
         self._api = world.api
         self._journal = journal
@@ -64,7 +65,8 @@ class Submitter:
         self._settings = settings
         self._spending = spending
         self._pace = pace
-        self._uploader = uploader
+        self._world = world
+        self._uploads = uploads
         self._places = anyio.Semaphore(settings.creates)
         self._in_flight: dict[str, anyio.Event] = {}
         self.doubts: dict[str, float] = {}
@@ -82,11 +84,11 @@ class Submitter:
         What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
         reservation of its own. What is in doubt never does.
         """
-        while (ready := await self._uploader.bring(job)) is not None:
+        while (ready := await self._ready(job)) is not None:
             if isinstance(ready, outcomes.Unusable):
                 return self._not_ready(job, ready)
             async with self._places:
-                urls = self._uploader.urls(job)
+                urls = self._uploader.urls(job) if job.files else {}
                 if urls is None:
                     continue  # it waited so long that they have expired
                 outcome = await self._in_its_turn(job, urls)
@@ -106,6 +108,16 @@ class Submitter:
                     break
         self._progress.job(job.address, "not submitted", self._spending.why)
         return None
+
+    async def _ready(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
+        """The job's files are where the API can fetch them; most jobs have none."""
+        return await self._uploader.bring(job) if job.files else "ready"
+
+    @cached_property
+    def _uploader(self) -> Uploader:
+        from kiejobs.runner.upload import Uploader  # noqa: PLC0415 - only jobs with files need it
+
+        return Uploader(self._world, self._journal, self._settings, self._spending, self._uploads)
 
     async def _in_its_turn(
         self, job: Job, urls: Mapping[str, str]

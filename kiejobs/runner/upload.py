@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.ports import World
     from kiejobs.runner.budget import Budget
     from kiejobs.runner.retrying_journal import RetryingJournal
-    from kiejobs.runner.settings import Settings
+    from kiejobs.runner.settings import Settings, World
 
 _FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
 _SLOWEST_RETRY = 15.0

@@ -30,8 +30,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
 from kiejobs.core.ledger.task_match import mismatch
-from kiejobs.ports import World
-from kiejobs.runner import Budget, Runner, StopReason
+from kiejobs.runner import Budget, Runner, StopReason, World
 from tests.contracts.fakes import Told
 from tests.proofs.machine_life import (
     Life,

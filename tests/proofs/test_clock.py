@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs import ports
 from kiejobs.adapters.http.address_guard import AddressRule
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
@@ -26,7 +25,7 @@ from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.plan.plan import plan
 from kiejobs.core.plan.selection import read_selection
-from kiejobs.runner import Budget, Runner, Settings
+from kiejobs.runner import Budget, Runner, Settings, World
 from kiejobs.sandbox.service.app import Sandbox
 from kiejobs.sandbox.service.tasks import read_charges
 from tests.contracts.fakes import Told
@@ -92,7 +91,7 @@ class Stage:
         api = KieApi(BASE, Secret("k"), transport=InProcess(self.app))
         rule = AddressRule(private_too=True)
         files = FileArtifacts(OutputFolder(self.folder / "outputs"), rule, InProcess(self.app))
-        world = ports.World(api, journal, files, clock, Told())
+        world = World(api, journal, files, clock, Told())
         settings = Settings(detach=detach)
         runner = Runner(
             world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from kiejobs import ports
 from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.project.price_files import bundled_prices
@@ -18,7 +17,7 @@ from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Budget, Runner, Settings
+from kiejobs.runner import Budget, Runner, Settings, World
 from kiejobs.sandbox.service.app import Sandbox
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing
@@ -77,7 +76,7 @@ async def one_run(
     header = RunStarted("run", "run", "pace", BASE, None, "kiejobs 0", 1)
     journal = MemoryJournal(header, clock)
     api = KieApi(BASE, Secret("k"), transport=Distant(app))
-    world = ports.World(api, journal, MemoryArtifacts(), clock, Told())
+    world = World(api, journal, MemoryArtifacts(), clock, Told())
     settings = Settings(lately=lately, detach=True)
     runner = Runner(world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4")
     end = await runner.carry_out(map(submit, numbers), lambda: None)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import JournalProblem, Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
@@ -21,7 +20,7 @@ from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
 from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
 from tests.contracts.fakes import (
     FakeApi,
     FakeCallbacks,
@@ -109,9 +108,7 @@ class Stage:
         **job: Any,
     ) -> RunEnd:
         """Run it, and beside it the script."""
-        world = ports.World(
-            self.api, self.journal, self.artifacts, self.clock, self.told, self.callbacks
-        )
+        world = World(self.api, self.journal, self.artifacts, self.clock, self.told, self.callbacks)
         runner = Runner(
             world,
             settings=self.settings,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import outcomes
@@ -19,7 +18,7 @@ from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Stage:
         self.journal = MemoryJournal(HEADER, self.clock)
 
     def go(self, count: int = 1) -> RunEnd:
-        world = ports.World(self.api, self.journal, self.artifacts, self.clock, self.told)
+        world = World(self.api, self.journal, self.artifacts, self.clock, self.told)
         runner = Runner(
             world,
             settings=self.settings,

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs import ports
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.ledger import outcomes, uploads
 from kiejobs.core.ledger.events import Reserved, Uploaded
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
-from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason
+from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
 from tests.contracts.fakes import (
     START,
     FakeApi,
@@ -55,7 +54,7 @@ class Stage:
 
     def go(self, *files: tuple[LocalFile, ...], until: float | None = None) -> RunEnd:
         """One job for each, in turn with those files; with `until` spending is interrupted then."""
-        world = ports.World(
+        world = World(
             self.api, self.journal, MemoryArtifacts(), self.clock, self.told, None, self.uploads
         )
         runner = Runner(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING
 
-from kiejobs.ports import Progress
 from kiejobs.reports.progress.lines import LineProgress
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Protocol, TextIO
 
-class RunProgress(Progress, AbstractContextManager["RunProgress"], Protocol):
-    """Progress that is on the screen between `with` and its end."""
+    from kiejobs.ports import Progress
+
+    class RunProgress(Progress, AbstractContextManager["RunProgress"], Protocol):
+        """Progress that is on the screen between `with` and its end."""
 
 
 def make_progress(
