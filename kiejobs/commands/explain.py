@@ -42,9 +42,9 @@ def explain(
     diff = diff_of(loaded, change, ledger) or []
     history = ledger.at(address)
     inputs = change.job.files if change.job is not None else ()
-    beside = ExplainContext(inputs, _price_of(change, loaded, space))
+    context = ExplainContext(inputs, _price_of(change, loaded, space))
     if form == "json":
-        screen.show(json_text(explain_document(change, diff, history, beside=beside)))
+        screen.show(json_text(explain_document(change, diff, history, context=context)))
     else:
         text = explain_text(
             change,
@@ -53,7 +53,7 @@ def explain(
             color=screen.color_out,
             file=file,
             flag=space.flag,
-            beside=beside,
+            context=context,
         )
         screen.show(text)
     return ExitCode.DONE

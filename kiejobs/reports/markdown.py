@@ -31,8 +31,8 @@ _LONGEST = 240  # columns of one code span
 
 def code(text: str, columns: int = _LONGEST) -> str:
     """`text` as a code span, on one line. Backticks become a letter that looks like them."""
-    told = shortened(_inert(sanitize(text)), columns).replace("`", "\u02cb").strip()
-    return f"`{told}`" if told else "`\u2423`"
+    shown = shortened(_inert(sanitize(text)), columns).replace("`", "\u02cb").strip()
+    return f"`{shown}`" if shown else "`\u2423`"
 
 
 def cell(text: str, columns: int = _LONGEST) -> str:

@@ -68,8 +68,8 @@ def check_text(
     """A paragraph for each model that changed, then the sum."""
     paint = Paint(color)
     blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]
-    told = [f"{paint.error('error')}: {sanitize(problem)}" for problem in problems]
-    blocks += ["\n".join(told)] if told else []
+    lines = [f"{paint.error('error')}: {sanitize(problem)}" for problem in problems]
+    blocks += ["\n".join(lines)] if lines else []
     blocks += [textwrap.fill(_REBUYS, _WIDE)] if _rebuys(checked) else []
     return "\n\n".join([*blocks, _sum(checked, problems)])
 
@@ -97,10 +97,12 @@ def _subject(change: ModelChange) -> str:
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
     counts = {status: sum(one.status == status for one in checked) for status in _STATUSES}
-    told = [f"{count} {status}" for status, count in counts.items() if count]
+    counted = [f"{count} {status}" for status, count in counts.items() if count]
     if problems:
-        told.append(f"{plural(len(problems), 'problem')}")
-    return f"{plural(len(checked), 'model')} looked at: {', '.join(told) or 'nothing to compare'}"
+        counted.append(f"{plural(len(problems), 'problem')}")
+    return (
+        f"{plural(len(checked), 'model')} looked at: {', '.join(counted) or 'nothing to compare'}"
+    )
 
 
 _STATUSES = ("breaking", "changed", "new", "unchanged")
@@ -212,15 +214,15 @@ _READS_OTHERWISE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 
 def change_words(change: ModelChange) -> str:
     """`takes 4k too`, `at most 500 characters, was 1,000`."""
-    tell = _TELLING.get(change.kind, _other)
-    return tell(change)
+    wording = _WORDING.get(change.kind, _other)
+    return wording(change)
 
 
 def _exact(value: Json) -> str:
     """With quotes where text would read as a number: "5" and 5 are two."""
-    told = value_words(value)
+    text = value_words(value)
     is_text = isinstance(value, str) and _READS_OTHERWISE.fullmatch(value)
-    return f'"{told}"' if is_text else told
+    return f'"{text}"' if is_text else text
 
 
 def _field(change: ModelChange) -> str:
@@ -319,7 +321,7 @@ def _amount(kind: str, value: Json) -> str:
     return f"{value:,}" if isinstance(value, int) else value_words(value)
 
 
-_TELLING: dict[str, Callable[[ModelChange], str]] = {
+_WORDING: dict[str, Callable[[ModelChange], str]] = {
     "field": _field,
     "required": _required,
     "default": _default,

@@ -87,7 +87,7 @@ class _Results:
             "ruleId": problem.code,
             "ruleIndex": self._rules[problem.code],
             "level": "error" if problem.severity is Severity.ERROR else "warning",
-            "message": {"text": _unlinked("\n".join(said_lines(problem)))},
+            "message": {"text": _unlinked("\n".join(message_lines(problem)))},
             "locations": [self._location(place, at)],
             "partialFingerprints": {_FINGERPRINT: self._fingerprint(problem, place, at)},
         }
@@ -160,8 +160,8 @@ def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], s
             properties["endColumn"] = end - 1  # the last one that is marked
     properties["title"] = problem.code
     kind = "error" if problem.severity is Severity.ERROR else "warning"
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{kind} {told}::{_data(chr(10).join(said_lines(problem)))}"
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{kind} {listed}::{_data(chr(10).join(message_lines(problem)))}"
 
 
 def _property(value: str | int) -> str:
@@ -209,7 +209,7 @@ def end_of_mark(place: Place, lines: Mapping[str, Sequence[str]]) -> int | None:
     return word.end() + 1 if word else place.column + 1
 
 
-def said_lines(problem: Diagnostic) -> Iterator[str]:
+def message_lines(problem: Diagnostic) -> Iterator[str]:
     """What is wrong, then what to do and where else to look, each on one harmless line."""
     yield shortened(sanitize(problem.message), _LONGEST)
     for kind, text in remarks(problem):

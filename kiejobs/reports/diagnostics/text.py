@@ -1,4 +1,4 @@
-"""Problems in a job file, told as a compiler tells them.
+"""Problems in a job file, as a compiler reports them.
 
 In: diagnostics, and the lines of the files that they stand in. Out: text with the source line and a
 caret, or the document of schemas/documents/validate.schema.json. Touches nothing.
@@ -29,27 +29,27 @@ def diagnostics_text(
 ) -> str:
     """All problems, a blank line apart, then how many there are. `lines` by file name."""
     paint = Paint(color)
-    told = list(problems)
-    blocks = ["\n".join(_block(problem, lines, paint)) for problem in told]
-    return "\n\n".join([*blocks, _sum(told, paint)])
+    listed = list(problems)
+    blocks = ["\n".join(_block(problem, lines, paint)) for problem in listed]
+    return "\n\n".join([*blocks, _sum(listed, paint)])
 
 
 def diagnostics_document(
     file: str, jobs: int | None, problems: Iterable[Diagnostic]
 ) -> dict[str, Json]:
     """`jobs` is how many the file makes, None where it can't be told."""
-    told = list(problems)
+    listed = list(problems)
     return {
         "format_version": FORMAT_VERSION,
         "file": file,
-        "valid": not any(problem.severity is Severity.ERROR for problem in told),
+        "valid": not any(problem.severity is Severity.ERROR for problem in listed),
         "jobs": jobs,
-        "problems": [problem_document(problem) for problem in told],
+        "problems": [problem_document(problem) for problem in listed],
     }
 
 
 def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
-    """What there is to say beside the message: `help` or `note`, and the words, not cleaned."""
+    """What there is to say besides the message: `help` or `note`, and the words, not cleaned."""
     if problem.hint:
         yield "help", problem.hint
     if problem.count > 1:

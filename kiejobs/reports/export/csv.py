@@ -44,8 +44,8 @@ def export_csv(provenance: Provenance) -> Iterator[str]:
     for attempt in provenance.attempts:
         cells = _cells(attempt, provenance)
         asked = attempt.reserved.input
-        told = [asked.get(name) for name in fields]
-        yield _row([*(cells[name] for name in COLUMNS), *map(public, told)])
+        values = [asked.get(name) for name in fields]
+        yield _row([*(cells[name] for name in COLUMNS), *map(public, values)])
 
 
 def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
@@ -63,10 +63,10 @@ def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
         "job_file": source.get("file"),
         "job_file_sha256": source.get("sha256"),
         "git_commit": source.get("git_commit"),
-        **{f"credits_{name}": told for name, told in job["credits"].items()},
+        **{f"credits_{name}": value for name, value in job["credits"].items()},
         **job["times"],
         **files,
-        **{f"error_{name}": told for name, told in error.items()},
+        **{f"error_{name}": value for name, value in error.items()},
         "input_path": "\n".join(file.path or "" for file in inputs),
         "input_sha256": "\n".join(file.sha256 for file in inputs),
     }

@@ -82,9 +82,9 @@ def _dependencies(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str
         if is_url(value):
             yield {"name": f"input.{name}", "uri": public(value)}
     for file in input_files(attempt, provenance):
-        told = {"name": file.name, "digest": {"sha256": file.sha256}}
+        described = {"name": file.name, "digest": {"sha256": file.sha256}}
         media = {"mediaType": file.media_type} if file.media_type else {}
-        yield {**told, **media, "annotations": {"input": file.place}}
+        yield {**described, **media, "annotations": {"input": file.place}}
 
 
 def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
@@ -102,6 +102,6 @@ def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
     )
     return {
         "builder": {"id": BUILDER, "version": {tool: version}},
-        "metadata": {name: told for name, told in metadata.items() if told is not None},
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
         "byproducts": task,
     }

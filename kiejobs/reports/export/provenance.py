@@ -1,4 +1,4 @@
-"""What all exports have in common: which attempts they tell of, and what of them may be told.
+"""What all exports have in common: which attempts they are about, and what of them may be published.
 
 In: attempts of a ledger, the headers of their runs. Out: a `Provenance`, and inputs without what may be a
 signature. Touches nothing.
@@ -70,8 +70,8 @@ def input_files(attempt: Attempt, provenance: Provenance) -> Iterator[InputFile]
     for name, value in attempt.reserved.input.items():
         for path, ref in refs_in(value, (name,)):
             sha256 = ref.removeprefix("sha256:")
-            told = provenance.uploads.get(sha256, ())
-            known = max(told, key=lambda one: (one.expires or "", one.path), default=None)
+            records = provenance.uploads.get(sha256, ())
+            known = max(records, key=lambda one: (one.expires or "", one.path), default=None)
             yield InputFile(
                 place=dotted(path),
                 sha256=sha256,

@@ -111,7 +111,7 @@ def _file(file: FileRecord) -> dict[str, Json]:
 
 def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Json]:
     times, failure = attempt.times, attempt.failure
-    told = {
+    entity = {
         "@id": _action_id(attempt),
         "@type": "CreateAction",
         "name": attempt.address,
@@ -125,7 +125,7 @@ def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Js
         "actionStatus": _STATUS[attempt.state],
         "error": failure.message if failure is not None else None,
     }  # fmt: skip
-    return {key: value for key, value in told.items() if value not in (None, [])}
+    return {key: value for key, value in entity.items() if value not in (None, [])}
 
 
 def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Json]]:
@@ -153,7 +153,7 @@ def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Jso
 
 def _input_file(file: InputFile) -> dict[str, Json]:
     """No part of the crate: it stays where the job file is."""
-    told = {
+    entity = {
         "@id": f"#file/{file.sha256}",
         "@type": "MediaObject",
         "name": file.name,
@@ -161,7 +161,7 @@ def _input_file(file: InputFile) -> dict[str, Json]:
         "encodingFormat": file.media_type,
         "sha256": file.sha256,
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in entity.items() if value is not None}
 
 
 def _moment(at: str | None) -> str | None:

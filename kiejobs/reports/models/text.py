@@ -86,7 +86,7 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
         *([""] if model.description else []),
         *_wrapped(model.description, ""),
         "",
-        *(f"{paint.dim(name.ljust(5))}  {told}" for name, told in facts),
+        *(f"{paint.dim(name.ljust(5))}  {value}" for name, value in facts),
     ]
 
 
@@ -103,11 +103,11 @@ def _field_lines(
     gone = " (deprecated)" if field.get("deprecated") is True else ""
     yield f"{indent}{paint.good(sanitize(name))}{' *' if needed else ''}{gone}"
     default = f"; default {value_words(field['default'])}" if "default" in field else ""
-    told = [f"{field_words(field, most=None)}{default}"]
+    texts = [f"{field_words(field, most=None)}{default}"]
     if field.get("description", "") != field_description(dict(field)):
-        told.append(str(field.get("description", "")))
-    told += [f"note: {note}" for note in notes_of(field)]
-    for text in told:
+        texts.append(str(field.get("description", "")))
+    texts += [f"note: {note}" for note in notes_of(field)]
+    for text in texts:
         yield from _wrapped(text, indent + "    ")
     inner = field.get("items", field)
     for key, part in inner.get("properties", {}).items():
@@ -137,11 +137,11 @@ def _price(price: ModelPrice | None) -> list[str]:
         per += f", at least {money(price.minimum)}"
     if price.usd_per_credit is not None:
         per += f"; a credit is {money(price.usd_per_credit)} USD"
-    told = [*_wrapped(per, "  "), *(f"  {line}" for line in table)]
-    told += _wrapped(f"as of {price.date}: {price.source}", "  ")
+    lines = [*_wrapped(per, "  "), *(f"  {line}" for line in table)]
+    lines += _wrapped(f"as of {price.date}: {price.source}", "  ")
     if price.file is not None:
-        told += _wrapped(f"from this project's {price.file}", "  ")
-    return [*told, *(_wrapped(f"note: {price.note}", "  ") if price.note else ())]
+        lines += _wrapped(f"from this project's {price.file}", "  ")
+    return [*lines, *(_wrapped(f"note: {price.note}", "  ") if price.note else ())]
 
 
 def _condition(line: PriceLine, name: str) -> str:
@@ -154,8 +154,8 @@ def _condition(line: PriceLine, name: str) -> str:
 
 
 def _source(source: object) -> str:
-    told = source if isinstance(source, dict) else {}
-    return "; ".join(str(told[key]) for key in ("page", "facts", "date") if key in told)
+    stated = source if isinstance(source, dict) else {}
+    return "; ".join(str(stated[key]) for key in ("page", "facts", "date") if key in stated)
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:

@@ -105,10 +105,10 @@ def value_words(value: Json) -> str:
 
 def values_words(values: Iterable[Json], most: int | None = _MANY) -> str:
     """`720p, 1080p`; of very many the first, or all where `most` is None."""
-    told = [value_words(value) for value in values]
-    most = len(told) if most is None else most
-    more = f" and {len(told) - most:,} more" if len(told) > most else ""
-    return ", ".join(told[:most]) + more
+    names = [value_words(value) for value in values]
+    most = len(names) if most is None else most
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def size_words(count: int) -> str:
@@ -150,14 +150,14 @@ def _list(field: Field, most: int | None) -> Iterator[str]:
     of = "a list of URLs" if items.get("format") == "uri" else of
     of = "a list of files, by URL or path" if "x-kiejobs-file" in field else of
     yield of or "a list"
-    yield from _told(_span(field.get("minItems"), field.get("maxItems"), "entries"))
+    yield from _if_any(_span(field.get("minItems"), field.get("maxItems"), "entries"))
     if items and of is None:
         yield f"each {field_words(items, most)}"
 
 
 def _limits(field: Field) -> Iterator[str]:
-    yield from _told(_span(field.get("minLength"), field.get("maxLength"), "characters"))
-    yield from _told(_span(field.get("minimum"), field.get("maximum"), ""))
+    yield from _if_any(_span(field.get("minLength"), field.get("maxLength"), "characters"))
+    yield from _if_any(_span(field.get("minimum"), field.get("maximum"), ""))
     if "exclusiveMinimum" in field:
         yield f"more than {_number(field['exclusiveMinimum'])}"
     if "exclusiveMaximum" in field:
@@ -182,7 +182,7 @@ def _span(least: Any, most: Any, unit: str) -> str:
     return f"{_number(least)} to {_number(most)}{unit}"
 
 
-def _told(text: str) -> Iterator[str]:
+def _if_any(text: str) -> Iterator[str]:
     if text:
         yield text
 

@@ -71,7 +71,7 @@ _FREE = {
 
 @dataclass(frozen=True, slots=True)
 class ExplainContext:
-    """What is known beside the plan's line: the local files that the request points at, its price."""
+    """What is known besides the plan's line: the local files that the request points at, its price."""
 
     inputs: Sequence[LocalFile] = ()
     price: AgedPrice | None = None
@@ -88,17 +88,17 @@ def explain_text(
     color: bool = False,
     file: str | None = None,
     flag: str = "",
-    beside: ExplainContext = NOTHING,
+    context: ExplainContext = NOTHING,
 ) -> str:
     """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
     paint = Paint(color)
-    told, commands = _next(change, file, flag)
-    lines = [paint.bold(sanitize(change.address)), *_why(change, diff, paint), "", told]
+    message, commands = _next(change, file, flag)
+    lines = [paint.bold(sanitize(change.address)), *_why(change, diff, paint), "", message]
     lines += [f"    {command}" for command in commands]
     lines += [
         "",
-        *_identity(change, beside.price),
-        *_inputs(beside.inputs),
+        *_identity(change, context.price),
+        *_inputs(context.inputs),
         "",
         *_history(change, _bought(change, history), paint),
     ]
@@ -112,9 +112,9 @@ def explain_document(
     *,
     file: str | None = None,
     flag: str = "",
-    beside: ExplainContext = NOTHING,
+    context: ExplainContext = NOTHING,
 ) -> dict[str, Json]:
-    told, commands = _next(change, file, flag)
+    message, commands = _next(change, file, flag)
     return {
         "format_version": FORMAT_VERSION,
         "address": change.address,
@@ -129,9 +129,9 @@ def explain_document(
         "credits": money_or_null(change.credits),
         "diff": diff_document(diff),
         "history": [attempt_document(attempt) for attempt in _bought(change, history)],
-        "inputs": [asdict(file) for file in beside.inputs],
-        "price": beside.price and price_entry(beside.price),
-        "next": {"message": told, "commands": list(commands)},
+        "inputs": [asdict(file) for file in context.inputs],
+        "price": context.price and price_entry(context.price),
+        "next": {"message": message, "commands": list(commands)},
     }
 
 
@@ -166,14 +166,16 @@ def _next(change: Change, file: str | None, flag: str) -> tuple[str, tuple[str, 
 def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
     if change.reason == "in_doubt":
         steps = doubt_steps([change.attempt] if change.attempt else [], flag)
-        told = "Look for it in the vendor's task log, then rule: its task id, or lost."
-        return told, tuple(command for step in steps for command in step.commands)
+        message = "Look for it in the vendor's task log, then rule: its task id, or lost."
+        return message, tuple(command for step in steps for command in step.commands)
     if change.reason == "result_gone":
-        told = "Nothing would be bought. `collect` asks for it once more; buy the same again with:"
-        return told, (f"kiejobs collect{flag}", f"{this} --retry gone{flag}")
+        message = (
+            "Nothing would be bought. `collect` asks for it once more; buy the same again with:"
+        )
+        return message, (f"kiejobs collect{flag}", f"{this} --retry gone{flag}")
     if change.reason == "failed":
-        told = "Nothing would be bought. Change the input, or buy the same again with:"
-        return told, (f"{this} --retry failed{flag}",)
+        message = "Nothing would be bought. Change the input, or buy the same again with:"
+        return message, (f"{this} --retry failed{flag}",)
     return "Another run is submitting it now; look again when that has ended.", (
         f"kiejobs status{flag}",
     )
@@ -236,6 +238,6 @@ def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     yield paint.dim(f"  {request}; run {sanitize(attempt.run_id)}{name}")
     if attempt.failure is not None:
         code = f"{attempt.failure.code}: " if attempt.failure.code else ""
-        said = sanitize(f"{code}{attempt.failure.message}")
-        yield paint.dim(f"  {shortened(said, _LONGEST)}")
+        message = sanitize(f"{code}{attempt.failure.message}")
+        yield paint.dim(f"  {shortened(message, _LONGEST)}")
     yield from (paint.dim(f"  {sanitize(file.path)}") for file in attempt.files)

@@ -145,8 +145,8 @@ def _broken(breaches: Sequence[Diagnostic]) -> Iterator[str]:
         room = LimitedText(_BROKEN)
         for line in breaches_text(breaches).split("\n"):
             room.add(shortened(line, _ADDRESS * 2))
-        told = fenced(room.kept, "text") + left_out(room, "rule")
-        yield f"\u26d4 **Policy**: a run would refuse this plan and buy nothing.\n\n{told}"
+        rules = fenced(room.kept, "text") + left_out(room, "rule")
+        yield f"\u26d4 **Policy**: a run would refuse this plan and buy nothing.\n\n{rules}"
 
 
 def _row(row: PlanRow) -> str:

@@ -61,8 +61,8 @@ def _tables(aged: Sequence[AgedPrice]) -> Iterator[str]:
             dates.setdefault(one.price.file or BUNDLED, []).append(one.price.date)
     for file, known in dates.items():
         first, last = min(known), max(known)
-        told = first if first == last else f"{first} to {last}"
-        yield f"{sanitize(file)}, {sanitize(told)}"
+        span = first if first == last else f"{first} to {last}"
+        yield f"{sanitize(file)}, {sanitize(span)}"
 
 
 def _old(aged: Sequence[AgedPrice]) -> Iterator[str]:
@@ -90,12 +90,12 @@ _MANY = 10
 
 def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
     """The models that follow a schema of the project's own: whoever approves a plan should know."""
-    told = [
+    names = [
         f"{name(model)}{' (in place of the bundled one)' if instead else ''}"
         for model, instead in sorted(own.items())
     ]
-    more = f" and {len(told) - _MANY:,} more" if len(told) > _MANY else ""
-    return ", ".join(told[:_MANY]) + more
+    more = f" and {len(names) - _MANY:,} more" if len(names) > _MANY else ""
+    return ", ".join(names[:_MANY]) + more
 
 
 # --- the policy -----------------------------------------------------------------------------------
@@ -159,11 +159,11 @@ def _price(text: str | None) -> str:
 
 def locked_text(path: str, lock: Lock, *, written: bool) -> str:
     """What is in the lock, and what is not."""
-    said = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {_content(lock)}"
+    text = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {_content(lock)}"
     open_ = [name for name, asset in lock["images"].items() if asset is None]
     if open_:
-        said += f"\n{plural(len(open_), 'image')} not fetched; --check-assets locks the bytes too"
-    return said
+        text += f"\n{plural(len(open_), 'image')} not fetched; --check-assets locks the bytes too"
+    return text
 
 
 def changes_text(found: Sequence[str], *, color: bool = False) -> str:

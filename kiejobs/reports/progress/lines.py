@@ -29,7 +29,7 @@ _LONGEST = 160
 class LineProgress:
     """One line for each state that a job gets into: `[3/8] collected  ADDRESS`.
 
-    Going back and forth between two states is told once, and a remark that repeats is told the first,
+    Going back and forth between two states is reported once, and a remark that repeats is reported the first,
     the tenth, the hundredth time.
     """
 
@@ -37,7 +37,7 @@ class LineProgress:
         self._stream = QuietStream(stream)
         self._paint = Paint(color)
         self._tally = Tally(total)
-        self._told: Counter[tuple[str, ...]] = Counter()
+        self._reported: Counter[tuple[str, ...]] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -53,13 +53,13 @@ class LineProgress:
     def job(self, address: str, state: str, note: str | None = None) -> None:
         self._tally.move(address, state)
         if note:
-            said = self._paint.dim(shortened(sanitize(note), _LONGEST))
-            self._tell(f"{self._line(address, state)}  {said}", (address, state, note))
-        elif state not in _PASSING and not self._told[address, state]:
-            self._tell(self._line(address, state), (address, state))
+            text = self._paint.dim(shortened(sanitize(note), _LONGEST))
+            self._report(f"{self._line(address, state)}  {text}", (address, state, note))
+        elif state not in _PASSING and not self._reported[address, state]:
+            self._report(self._line(address, state), (address, state))
 
     def note(self, message: str) -> None:
-        self._tell(sanitize(message), (message,))
+        self._report(sanitize(message), (message,))
 
     def _line(self, address: str, state: str) -> str:
         words = state_words(sanitize(state))
@@ -68,9 +68,9 @@ class LineProgress:
         blanks = pad("", _STATE - len(words))
         return f"{done} {self._paint.state(words)}{blanks}  {sanitize(address)}"
 
-    def _tell(self, line: str, what: tuple[str, ...]) -> None:
-        self._told[what] += 1
-        count = self._told[what]
+    def _report(self, line: str, what: tuple[str, ...]) -> None:
+        self._reported[what] += 1
+        count = self._reported[what]
         if str(count).strip("0") == "1":
             self._say(line if count == 1 else f"{line} ({count:,} times)")
 

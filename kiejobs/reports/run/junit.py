@@ -58,7 +58,7 @@ def report_junit(view: RunView) -> str:
 
 
 def _suite(view: RunView) -> dict[str, str]:
-    kinds = [_KINDS.get(job.standing) for job in view.jobs]
+    kinds = [_KINDS.get(job.status) for job in view.jobs]
     started = min((at for job in view.jobs if (at := job.job["times"]["reserved"])), default=None)
     attributes = {
         "name": _xml(view.manifest["campaign"] or view.manifest["run_id"]),
@@ -81,13 +81,13 @@ def _case(suite: ET.Element, job: JobView) -> None:
         "time": f"{_seconds(job.job['times']):.3f}",
     }
     case = ET.SubElement(suite, "testcase", attributes)
-    kind = _KINDS.get(job.standing)
+    kind = _KINDS.get(job.status)
     if kind is not None:
-        said = job.error or job.note or state_words(job.standing)
-        message = _xml(said.replace("\n", " "))
+        text = job.error or job.note or state_words(job.status)
+        message = _xml(text.replace("\n", " "))
         attributes = {"message": message}
         if kind != "skipped":
-            attributes["type"] = job.standing.value
+            attributes["type"] = job.status.value
         ET.SubElement(case, kind, attributes).text = message
     if out := _output(job):
         ET.SubElement(case, "system-out").text = _xml(out)

@@ -50,7 +50,7 @@ def report_markdown(view: RunView) -> str:
 
 
 def _table(view: RunView) -> Iterator[str]:
-    jobs = sorted(view.jobs, key=lambda job: job.standing is JobStatus.SUCCEEDED)
+    jobs = sorted(view.jobs, key=lambda job: job.status is JobStatus.SUCCEEDED)
     if not jobs:
         return
     rows = LimitedText(_ROWS)
@@ -61,11 +61,11 @@ def _table(view: RunView) -> Iterator[str]:
 
 
 def _row(job: JobView) -> str:
-    sign = _SIGNS.get(job.standing, _OTHER)
+    sign = _SIGNS.get(job.status, _OTHER)
     credits_ = "" if job.charged is None else credits_text(job.charged)
     came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
     cells = "<br>".join(cell(text, _CELL) for text in came if text)
-    state = state_words(job.standing)
+    state = state_words(job.status)
     return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"
 
 

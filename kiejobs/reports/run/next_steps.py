@@ -68,7 +68,7 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
             attempt.address,
             since=attempt.times.get("reserved"),
             credits_at_stake=attempt.reserved.credits,
-            said=attempt.failure.message if attempt.failure else None,
+            stated=attempt.failure.message if attempt.failure else None,
             flag=flag,
         )
         for attempt in attempts
@@ -85,11 +85,11 @@ def doubt_step(
     *,
     since: str | None,
     credits_at_stake: Decimal | None,
-    said: str | None,
+    stated: str | None,
     flag: str,
 ) -> Step:
     """Both ways out of one doubt."""
-    why = shortened(sanitize(said or "the answer is unknown"), _LONGEST)
+    why = shortened(sanitize(stated or "the answer is unknown"), _LONGEST)
     message = f"sent {moment(since)}, may have cost {price_text(credits_at_stake)}: {why}"
     command = f"kiejobs resolve {quoted(address)}"
     commands = (f"{command} --task TASK_ID{flag}", f"{command} --lost{flag}")
@@ -97,7 +97,7 @@ def doubt_step(
 
 
 def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
-    """The steps for people, a blank line apart; how to rule on doubts is told once."""
+    """The steps for people, a blank line apart; how to rule on doubts is said once."""
     doubts = [step for step in steps if step.reason == "in_doubt"]
     if doubts:
         yield from ("", *_how_to_rule(paint))

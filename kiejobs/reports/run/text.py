@@ -54,7 +54,7 @@ def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
     wide = max(len("address"), *(width(sanitize(job.address)) for job in jobs))
     yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
     for job in jobs:
-        state = state_words(job.standing)
+        state = state_words(job.status)
         padding = " " * (_STATE - len(state))
         address = pad(sanitize(job.address), wide)
         yield f"  {paint.state(state)}{padding}  {address}  {_credits(job)}".rstrip()
@@ -65,7 +65,7 @@ def _credits(job: JobView) -> str:
     """What was charged; in parentheses what it was to cost, where nothing is known to be charged."""
     if job.charged is not None:
         return pad(credits_text(job.charged), _CREDITS, right=True)
-    if job.standing in {JobStatus.UNSENT, JobStatus.REJECTED, JobStatus.LOST}:
+    if job.status in {JobStatus.UNSENT, JobStatus.REJECTED, JobStatus.LOST}:
         return ""
     return pad(f"({credits_text(job.planned)})", _CREDITS + 1, right=True)
 

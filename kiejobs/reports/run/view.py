@@ -59,7 +59,7 @@ class JobView:
     note: str | None
 
     @property
-    def standing(self) -> JobStatus:
+    def status(self) -> JobStatus:
         state = self.job["state"]
         if state is None:
             ruled = self.job["attempt_id"] is not None and self.job["error"] is None
@@ -142,12 +142,12 @@ class RunView:
     def summary(self) -> str:
         """How many jobs stand how, and what is charged, held and in doubt."""
         jobs = self.jobs
-        counts = Counter(job.standing for job in jobs)
+        counts = Counter(job.status for job in jobs)
         states = ", ".join(f"{counts[s]:,} {state_words(s)}" for s in JobStatus if counts[s])
         money_ = [_charged(jobs)]
-        if held := [job.planned for job in jobs if job.standing in _HELD]:
+        if held := [job.planned for job in jobs if job.status in _HELD]:
             money_.append(f"{_sum(held)} held by what is at the API")
-        if doubted := [job.planned for job in jobs if job.standing is JobStatus.IN_DOUBT]:
+        if doubted := [job.planned for job in jobs if job.status is JobStatus.IN_DOUBT]:
             money_.append(f"{_sum(doubted)} in doubt")
         return f"{plural(len(jobs), 'job')}: {states or 'nothing done'}; {', '.join(money_)}"
 
@@ -207,12 +207,12 @@ _GO_ON = "Run again to go on; nothing is bought twice."
 def steps_after(view: RunView) -> list[Step]:
     """What a run leaves to do: doubts first, since they may have cost something."""
     jobs = view.jobs
-    doubts = [job for job in jobs if job.standing is JobStatus.IN_DOUBT]
+    doubts = [job for job in jobs if job.status is JobStatus.IN_DOUBT]
     steps = [_doubt_of(job, view.flag) for job in doubts]
-    counts = Counter(job.standing for job in jobs)
+    counts = Counter(job.status for job in jobs)
     if view.stopped is not None:
         steps.append(_stopped(view.stopped, counts, view))
-    return [*steps, *_by_standing(counts, view), *drift_steps(view.price_drifts)]
+    return [*steps, *_by_status(counts, view), *drift_steps(view.price_drifts)]
 
 
 def _doubt_of(job: JobView, flag: str) -> Step:
@@ -220,7 +220,7 @@ def _doubt_of(job: JobView, flag: str) -> Step:
         job.address,
         since=job.job["times"]["reserved"],
         credits_at_stake=job.planned,
-        said=job.error,
+        stated=job.error,
         flag=flag,
     )
 
@@ -229,16 +229,16 @@ def _stopped(stopped: tuple[str, str], counts: Counter[JobStatus], view: RunView
     reason, why = stopped
     if reason == "interrupted":
         return _interrupted(counts, view)
-    said = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
+    reasoned = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
     unsent = counts[JobStatus.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
-    message = f"{sanitize(reason)}{said}.{left} {cure}"
+    message = f"{sanitize(reason)}{reasoned}.{left} {cure}"
     return Step("stopped", message, (_again(view),), title="Stopped")
 
 
 def _interrupted(counts: Counter[JobStatus], view: RunView) -> Step:
-    """What is left. Doubts wait for rulings, which are told by themselves, and not for another run."""
+    """What is left. Doubts wait for rulings, which have steps of their own, and not for another run."""
     left = list(_left(counts))
     doubts = [f"{_are(counts[JobStatus.IN_DOUBT])} in doubt"] if counts[JobStatus.IN_DOUBT] else []
     if not left and not doubts:
@@ -258,7 +258,7 @@ def _left(counts: Counter[JobStatus]) -> Iterator[str]:
         yield f"{_are(counts[JobStatus.NOT_COLLECTED])} not collected"
 
 
-def _by_standing(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
+def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     collect = (f"kiejobs collect{view.flag}",)
     if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
         message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
@@ -307,12 +307,12 @@ def _priced(attempts: Sequence[Attempt]) -> str:
 
 def _charged(jobs: Sequence[JobView]) -> str:
     """What the API said that it charged; it does not always say."""
-    said = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
-    unsaid = [job.planned for job in jobs if job.settled_well and job.charged is None]
-    if not unsaid:
-        return f"{price_text(said)} charged"
-    planned = f"{_sum(unsaid)} planned, the API did not say what it charged"
-    return f"{price_text(said)} charged, {planned}" if said else planned
+    charged = sum((job.charged or Decimal(0) for job in jobs), Decimal(0))
+    unstated = [job.planned for job in jobs if job.settled_well and job.charged is None]
+    if not unstated:
+        return f"{price_text(charged)} charged"
+    planned = f"{_sum(unstated)} planned, the API did not say what it charged"
+    return f"{price_text(charged)} charged, {planned}" if charged else planned
 
 
 def _sum(prices: Iterable[Decimal | None]) -> str:
@@ -329,7 +329,7 @@ def _known(prices: Iterable[Decimal | None]) -> Decimal:
 
 def _job(job: JobView) -> dict[str, Json]:
     kept = {key: value for key, value in job.job.items() if key != "input"}
-    return {"address": job.address, **kept, "standing": job.standing.value, "note": job.note}
+    return {"address": job.address, **kept, "standing": job.status.value, "note": job.note}
 
 
 def _credits(text: str | None) -> Decimal | None:
