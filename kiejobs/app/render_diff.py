@@ -16,7 +16,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
 from kiejobs.reports.diagnostics.text import diagnostics_text
 from kiejobs.reports.diff.markdown import diff_markdown
-from kiejobs.reports.diff.text import diff_text
+from kiejobs.reports.diff.report import diff_text
 from kiejobs.reports.diff.view import DiffView, diff_json
 
 if TYPE_CHECKING:

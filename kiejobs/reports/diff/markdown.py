@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.reports.diff.fields import both_words
-from kiejobs.reports.diff.text import cut
+from kiejobs.reports.diff.report import cut
 from kiejobs.reports.diff.view import SIGNS, DiffView, FieldEdit, Group
 from kiejobs.reports.markdown import (
     LONG,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.diff.fields import diff_lines
-from kiejobs.reports.plan.text import plan_text
+from kiejobs.reports.plan.report import plan_text
 from kiejobs.reports.plan.view import PlanRow, PlanView, plan_json
 from kiejobs.reports.terminal import Paint, width
 from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored

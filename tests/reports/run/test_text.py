@@ -16,7 +16,7 @@ from kiejobs.core.ledger.records import Failure
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.text import report_text
+from kiejobs.reports.run.report import report_text
 from kiejobs.reports.run.view import RunView, report_document
 from tests.support.results import (
     HOSTILE,
