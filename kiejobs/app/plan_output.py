@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.repository import below_root
 from kiejobs.app.plan import diff_of, prices_of, usd_per_credit, widest_address
-from kiejobs.reports.plan.markdown import plan_markdown
-from kiejobs.reports.plan.report import plan_text
+from kiejobs.reports.plan.report import plan_markdown, plan_text
 from kiejobs.reports.plan.view import PlanRow, PlanView, plan_json
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from kiejobs.app.output import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
 from kiejobs.reports.diagnostics.text import diagnostics_text
-from kiejobs.reports.diff.markdown import diff_markdown
-from kiejobs.reports.diff.report import diff_text
+from kiejobs.reports.diff.report import diff_markdown, diff_text
 from kiejobs.reports.diff.view import DiffView, diff_json
 
 if TYPE_CHECKING:

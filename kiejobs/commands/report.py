@@ -17,8 +17,7 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.markdown import report_markdown
-from kiejobs.reports.run.report import report_text
+from kiejobs.reports.run.report import report_markdown, report_text
 from kiejobs.reports.run.view import report_document
 
 if TYPE_CHECKING:

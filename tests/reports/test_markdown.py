@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, fenced, marker
-from kiejobs.reports.plan.markdown import plan_markdown
+from kiejobs.reports.plan.report import plan_markdown
 from kiejobs.reports.plan.view import PlanRow, PlanView
-from kiejobs.reports.run.markdown import report_markdown
+from kiejobs.reports.run.report import report_markdown
 from kiejobs.reports.run.view import RunView
 from tests.support.results import (
     HOSTILE,
