@@ -41,9 +41,7 @@ class KnownModels:
 
     def problems(self) -> Problems:
         """What is wrong with the project's own prices, and with those of its schemas that were asked for."""
-        of_schemas = self._files.problems()
-        lines = {**of_schemas.lines, **self._of_prices.lines}
-        return Problems([*of_schemas, *self._of_prices], lines)
+        return self._files.problems() + self._of_prices
 
     def spec(self, model: str) -> Spec | None:
         """None for a model that is not known, or whose schema is broken."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Document, Json
     from kiejobs.core.expand.expand import Catalogue
 
@@ -107,28 +108,30 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     if document is None:
         return None, Problems(found, {source.name: source.lines})
     given = [_vars_file(name) for name in wanted.vars_files]
-    jobfile, refused = read_jobfile(document, read_schema("jobfile.structure.json"))
+    jobfile, refused = _read_jobfile(document, given, variables_of(wanted))
+    problems = Problems([*found, *refused])
     if jobfile is None:
-        return None, _with_lines(Problems([*found, *refused]), (document, *given), folder)
-    variables, unknown = given_variables(jobfile.vars, given, variables_of(wanted))
-    jobfile = replace(jobfile, vars={**jobfile.vars, **variables})
+        return None, _with_lines(problems, (document, *given), folder)
     models = KnownModels()
     catalogue = models.catalogue(entry.model for entry in jobfile.entries)
-    of_models = models.problems()
-    problems = Problems([*found, *refused, *unknown, *of_models], of_models.lines)
-    expansion, of_jobs = _expand(
-        jobfile, catalogue, wanted.max_jobs, folder, sound=not problems.fatal
-    )
-    problems.extend(of_jobs)
-    problems.lines.update(of_jobs.lines)
-    loaded = LoadedJobFile(
-        expansion,
-        _with_lines(problems, (document, *given), folder),
-        folder,
-        vars_files={file.name: file.sha256 for file in given},
-        own_schemas=models.own_of(expansion.spec_of),
-    )
-    return loaded, problems
+    problems += models.problems()
+    sound = not problems.fatal
+    expansion, of_jobs = _expand(jobfile, catalogue, wanted.max_jobs, folder, sound=sound)
+    problems = _with_lines(problems + of_jobs, (document, *given), folder)
+    vars_files = {file.name: file.sha256 for file in given}
+    own_schemas = models.own_of(expansion.spec_of)
+    return LoadedJobFile(expansion, problems, folder, vars_files, own_schemas), problems
+
+
+def _read_jobfile(
+    document: Document, given: Sequence[Document], words: Mapping[str, str]
+) -> tuple[JobFile | None, list[Diagnostic]]:
+    """With the variables that were given in the place of its own."""
+    jobfile, refused = read_jobfile(document, read_schema("jobfile.structure.json"))
+    if jobfile is None:
+        return None, refused
+    variables, unknown = given_variables(jobfile.vars, given, words)
+    return replace(jobfile, vars={**jobfile.vars, **variables}), [*refused, *unknown]
 
 
 def _expand(
@@ -156,14 +159,13 @@ def _expand(
 
 def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder) -> Problems:
     """With the lines of the job file, which was read first, and of the templates that they are in."""
-    lines = problems.lines
-    lines |= {document.name: document.lines for document in read}
+    lines = {**problems.lines, **{document.name: document.lines for document in read}}
     below = read[0].sibling("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:
             lines[name] = _ENDS.split(folder.includes.peek(name.removeprefix(below)) or "")
-    return problems
+    return Problems(problems, lines)
 
 
 def _vars_file(name: str) -> Document:

@@ -97,7 +97,7 @@ def _look(
     if not has_selected(loaded, wanted):
         return None, None
     against = check_file(policy, loaded.jobfile, loaded.expansion.jobs)
-    problems = Problems([*loaded.problems, *against], loaded.problems.lines)
+    problems = loaded.problems + Problems(against)
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
     _say_unseen(loaded, screen)
     looked = CheckedFile(wanted.file, jobs, problems, problems.lines)

@@ -55,7 +55,7 @@ class Diagnostic:
     """One problem: a stable code, what is wrong, what to do, where.
 
     `count` says how many combinations it hits and `example` names one of them, so that a slip in
-    one prompt is told once and not four thousand times. `also` are further places (the first of two
+    one prompt is reported once and not four thousand times. `also` are further places (the first of two
     equal keys, say), and `also_words` what they have to do with it.
     """
 
@@ -73,7 +73,7 @@ class Diagnostic:
 class Problems:
     """Diagnostics as a person reads them: by place, equal ones (same code, message, place) in one count.
 
-    `lines` are those of the files that they are in, by name.
+    `lines` are those of the files that they are in, by name. A value: two of them add up to a third.
     """
 
     def __init__(
@@ -81,28 +81,22 @@ class Problems:
         diagnostics: Iterable[Diagnostic] = (),
         lines: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.lines: dict[str, Sequence[str]] = dict(lines or {})
-        self._seen: dict[tuple[str, str, Place | None], Diagnostic] = {}
-        self.extend(diagnostics)
-
-    def add(self, diagnostic: Diagnostic) -> None:
-        key = (diagnostic.code, diagnostic.message, diagnostic.place)
-        known = self._seen.get(key)
-        if known is None:
-            self._seen[key] = diagnostic
-        else:
-            self._seen[key] = replace(known, count=known.count + diagnostic.count)
-
-    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        for diagnostic in diagnostics:
-            self.add(diagnostic)
+        folded: dict[tuple[str, str, Place | None], Diagnostic] = {}
+        for one in diagnostics:
+            key = (one.code, one.message, one.place)
+            known = folded.get(key)
+            folded[key] = one if known is None else replace(known, count=known.count + one.count)
+        self._sorted = sorted(folded.values(), key=_reading_order)
+        self.lines: Mapping[str, Sequence[str]] = lines or {}
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        """By place, so that a person reads the file from top to bottom."""
-        return iter(sorted(self._seen.values(), key=_reading_order))
+        return iter(self._sorted)
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._sorted)
+
+    def __add__(self, other: Problems) -> Problems:
+        return Problems([*self, *other], {**self.lines, **other.lines})
 
     def as_errors(self) -> Problems:
         """The same, with every warning an error."""
@@ -110,7 +104,7 @@ class Problems:
 
     @property
     def fatal(self) -> bool:
-        return any(d.severity is Severity.ERROR for d in self._seen.values())
+        return any(one.severity is Severity.ERROR for one in self)
 
 
 def _reading_order(diagnostic: Diagnostic) -> tuple[str, int, int, str]:

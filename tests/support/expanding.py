@@ -97,7 +97,7 @@ def expanded(
         files=files,
         data=data,
     )
-    problems.extend(more)
+    problems += more
     return Expanded(jobfile, expansion, problems)
 
 

@@ -101,33 +101,30 @@ def expand(
     reads is worth a warning only in a file that was `sound` so far.
     """
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
-    problems = Problems()
     given = with_data(jobfile, data, limit)
-    problems.extend(given.problems)
-    problems.lines.update(given.lines)
     jobfile, document = given.jobfile, given.jobfile.document
     matrices, unknown = _matrices(jobfile, catalogue)
     far_too_many = _beyond_counting(jobfile, matrices, limit)
-    problems.extend([*unknown, *far_too_many])
+    problems = [*given.problems, *unknown]
     whole: list[TypedMatrix] = []
     for matrix in matrices:
         lacks_values = matrix.entry.name in given.broken
         wrong = [] if lacks_values else check_matrix(document, matrix, walk=not far_too_many)
-        problems.extend(wrong)
+        problems += wrong
         if wrong or lacks_values:
-            problems.extend(_broken_templates(_compiled(document, [matrix], renderer)))
+            problems += _broken_templates(_compiled(document, [matrix], renderer))
         else:
             whole.append(matrix)
     too_many = far_too_many or _too_many(jobfile, whole, limit)
     if too_many:
-        problems.extend(too_many)
-        return Expansion(jobfile, catalogue.prices), problems
+        problems += too_many
+        return Expansion(jobfile, catalogue.prices), Problems(problems, given.lines)
     compiled = _compiled(document, whole, renderer)
     expansion, found = _multiplied(jobfile, compiled, catalogue.prices, renderer, files)
-    problems.extend(found)
-    if sound and len(matrices) == len(jobfile.entries) and not problems.fatal:
-        problems.extend(unused(document, compiled))
-    return expansion, problems
+    problems += found
+    if sound and len(matrices) == len(jobfile.entries) and not Problems(problems).fatal:
+        problems += unused(document, compiled)
+    return expansion, Problems(problems, given.lines)
 
 
 def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
