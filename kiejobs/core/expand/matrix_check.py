@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Document, Json, Spot
     from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
-    from kiejobs.core.jobfile.axes import Axis, Entry
+    from kiejobs.core.jobfile.jobfile import Axis, Entry
 
 _MOST_VALUES_SHOWN = 12
 _ENOUGH = 100

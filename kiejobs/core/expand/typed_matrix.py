@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from kiejobs.core.address import label
-from kiejobs.core.jobfile.axes import Axis, Entry
+from kiejobs.core.jobfile.jobfile import Axis, Entry
 from kiejobs.core.matrix.axis_values import DataValues
 from kiejobs.core.matrix.load_axes import zip_groups
 from kiejobs.core.matrix.matrix import Rows

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kiejobs.core.document.checked import Form, problem_at, refused_by
 from kiejobs.core.document.nodes import Document, YamlMap, YamlSeq, plain_json
-from kiejobs.core.jobfile.axes import Axis, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +33,37 @@ class BudgetSetting:
 
     credits: Decimal
     per: str
+
+
+class Values(Protocol):
+    """An axis' values by position: a tuple, or `DataValues`, which have names too."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, position: int, /) -> Json: ...
+    def __iter__(self) -> Iterator[Json]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One dimension: its name, its values, and where each stood.
+
+    `source` is where the values come from, if they aren't listed; it has one spot, and no values until
+    its data is read.
+    """
+
+    name: str
+    values: Values
+    spots: tuple[Spot, ...]
+    source: YamlMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One exclude or include entry, with the place of each key."""
+
+    values: Mapping[str, Json]
+    spot: Spot
+    key_spots: Mapping[str, Spot]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.jobfile.axes import Axis
+    from kiejobs.core.jobfile.jobfile import Axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.core.document.nodes import Document, Source, Spot, YamlMap
-    from kiejobs.core.jobfile.axes import Axis
-    from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
+    from kiejobs.core.jobfile.jobfile import Axis, JobEntry, JobFile
     from kiejobs.core.table.table import Table
 
 CODE = "axis-zip"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.jobfile.axes import Axis, Entry
+    from kiejobs.core.jobfile.jobfile import Axis, Entry
 
 _LONG_TO_COMPARE = 10_000_000
 

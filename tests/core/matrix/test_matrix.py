@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.jobfile.axes import Axis, Entry
+from kiejobs.core.jobfile.jobfile import Axis, Entry
 from kiejobs.core.matrix.matrix import Rows
 
 if TYPE_CHECKING:
