@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.address import address, axes_text
 from kiejobs.core.document.nodes import plain_json, trimmed
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 _CELL = re.compile(r"\{\{-?\s*matrix\.(\w+)(?:\.(\w+)|\[\s*['\"]([^'\"\\]+)['\"]\s*\])?\s*-?\}\}")
 
-KnownReads: TypeAlias = "Mapping[str, Reads | TemplateProblem]"
-"""What each text with templates may read, or why it can't be compiled."""
-
 
 # --- one value as written --------------------------------------------------------------------------
 
@@ -42,22 +39,24 @@ class Rendering:
     """What a value becomes for some rows: empty until its batch is rendered, then a value or a problem."""
 
     value: Json = None
-    problem: TemplateProblem | None = None
+    problem: RowProblem | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class FieldTemplate:
-    """A value as written, and where. `texts` are the templates in it, each once; `reads` what they may read.
+    """A value as written, and where. `texts` are the templates in it, each once.
 
-    `ready` is what it is for all rows, where there is nothing to render, or a text can't be compiled.
+    `reads` is what they may read, once they are compiled. `ready` is what it becomes for all rows, where
+    there is nothing to render, or a text can't be compiled.
     """
 
     name: str
-    spot: Spot
     value: Json
+    spot: Spot
+    places: Places
     texts: tuple[str, ...]
-    reads: Reads
-    ready: Rendering | None
+    reads: Reads = NOTHING
+    ready: Rendering | None = None
 
     def for_row(
         self, values: Values, names: Mapping[str, Any], batch: Batch, more: Iterable[str] = ()
@@ -75,28 +74,36 @@ class FieldTemplate:
         for text in self.texts:
             found = rendered[text]
             if isinstance(found, TemplateProblem):
-                return Rendering(problem=found)
+                return self.failed(found)
         return Rendering(_filled(self.value, rendered))
 
+    def failed(self, problem: TemplateProblem) -> Rendering:
+        return Rendering(problem=self.places.template_problem(problem, self.name, self.spot))
 
-def field_template(name: str, value: Json, spot: Spot, known: KnownReads) -> FieldTemplate:
-    plain, reads = plain_json(value), NOTHING
-    texts = templates_in(plain)
+
+def field_template(name: str, value: Json, spot: Spot, places: Places) -> FieldTemplate:
+    """Not compiled yet."""
+    plain = plain_json(value)
+    texts = tuple(dict.fromkeys(filter(is_template, _texts(plain))))
     ready = None if texts else Rendering(plain)
-    for found in map(known.__getitem__, texts):
-        if isinstance(found, TemplateProblem):
-            ready = Rendering(problem=found)
-            break
-        reads |= found
-    return FieldTemplate(name, spot, plain, texts, reads, ready)
+    return FieldTemplate(name, plain, spot, places, texts, ready=ready)
 
 
-def templates_in(value: Json) -> tuple[str, ...]:
-    """Every text in a value that is a template, at any depth, each once; keys are none."""
-    return tuple(dict.fromkeys(text for text in _texts(value) if is_template(text)))
+def compile_templates(templates: Iterable[FieldTemplate], renderer: Renderer) -> None:
+    """All in one call; where there are none, the renderer is not called."""
+    waiting = [template for template in templates if template.texts]
+    texts = list(dict.fromkeys(text for template in waiting for text in template.texts))
+    known = dict(zip(texts, renderer.reads(texts) if texts else (), strict=True))
+    for template in waiting:
+        for found in map(known.__getitem__, template.texts):
+            if isinstance(found, TemplateProblem):
+                template.ready = template.failed(found)
+                break
+            template.reads |= found
 
 
 def _texts(value: Json) -> Iterator[str]:
+    """Every text in a value, at any depth; keys are none."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -161,10 +168,10 @@ class CompiledJob:
     callback: FieldTemplate | None
 
     @property
-    def templates(self) -> Iterator[FieldTemplate]:
-        """Those that concern all rows."""
-        yield from self.fields.values()
-        yield from (one for one in (self.output, self.callback) if one is not None)
+    def templates(self) -> list[FieldTemplate]:
+        """Those of all rows alike, without `fills`."""
+        ends = [one for one in (self.output, self.callback) if one is not None]
+        return [*self.fields.values(), *ends]
 
     @property
     def reads(self) -> Reads:
@@ -203,38 +210,32 @@ class Draft:
     takes: tuple[tuple[str, Rendering | None], ...]
 
 
-def compiled_job(
-    matrix: TypedMatrix, checker: RequestChecker, places: Places, known: KnownReads
-) -> CompiledJob:
+def compiled_job(matrix: TypedMatrix, checker: RequestChecker, places: Places) -> CompiledJob:
+    """Its templates are still to be compiled."""
     entry = matrix.entry
 
+    def written(name: str, value: Json, spot: Spot) -> FieldTemplate:
+        return field_template(name, value, spot, places)
+
     def optional(name: str, text: str | None, spot: Spot) -> FieldTemplate | None:
-        return None if text is None else field_template(name, text, spot, known)
+        return None if text is None else written(name, text, spot)
 
     return CompiledJob(
         matrix,
         checker,
         places,
         fields={
-            name: field_template(name, value, entry.input.value_spots[name], known)
+            name: written(name, value, entry.input.value_spots[name])
             for name, value in entry.input.items()
         },
         fills={
-            value: field_template(f"matrix.{name}", value.value, value.spot, known)
+            value: written(f"matrix.{name}", value.value, value.spot)
             for name, value in matrix.listed()
             if name in matrix.spec.fields
         },
         output=optional("output", entry.output, entry.output_spot),
         callback=optional("callBackUrl", entry.callback_url, entry.callback_spot),
     )
-
-
-def templates_of(matrix: TypedMatrix) -> Iterator[str]:
-    """The texts with templates that a job would have compiled."""
-    entry, fields = matrix.entry, matrix.spec.fields
-    listed = (value.value for name, value in matrix.listed() if name in fields)
-    for value in (*entry.input.values(), entry.output, entry.callback_url, *listed):
-        yield from templates_in(plain_json(value))
 
 
 def draft(job: CompiledJob, values: Values, campaign: str, batch: Batch) -> Draft:
@@ -269,40 +270,16 @@ def draft(job: CompiledJob, values: Values, campaign: str, batch: Batch) -> Draf
 
 def input_of(made: Draft) -> tuple[dict[str, Json], list[RowProblem]]:
     """The input as written for a row, before coercion. A field that failed to render is not in it."""
-    job = made.job
     written: dict[str, Json] = {}
     problems: list[RowProblem] = []
-    for name, rendering in made.fields.items():
+    for name, rendering in (*made.fields.items(), *made.fills.items()):
         if rendering.problem is not None:
-            problems.append(_template_problem(job, rendering.problem, job.fields[name]))
-        else:
-            written[name] = rendering.value
-    for name, rendering in made.fills.items():
-        if rendering.problem is not None:
-            template = job.fills[made.values[name]]
-            problems.append(_template_problem(job, rendering.problem, template))
-        elif name in written and _differ(job, name, written[name], rendering.value):
-            problems.append(_set_twice(job, name))
+            problems.append(rendering.problem)
+        elif name in written and _differ(made.job, name, written[name], rendering.value):
+            problems.append(_set_twice(made.job, name))
         else:
             written[name] = rendering.value
     return written, problems
-
-
-def rendered(
-    job: CompiledJob, template: FieldTemplate | None, rendering: Rendering | None
-) -> tuple[str | None, list[RowProblem]]:
-    """The text of `output` or `callBackUrl`; None where there is none, or it failed to render."""
-    if template is None or rendering is None:
-        return None, []
-    if rendering.problem is not None:
-        return None, [_template_problem(job, rendering.problem, template)]
-    return str(rendering.value), []
-
-
-def _template_problem(
-    job: CompiledJob, problem: TemplateProblem, template: FieldTemplate
-) -> RowProblem:
-    return job.places.template_problem(problem, template.name, template.spot)
 
 
 def _differ(job: CompiledJob, name: str, one: Json, other: Json) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.expand.compiled_job import Batch, compiled_job, draft, input_of, templates_of
+from kiejobs.core.expand.compiled_job import Batch, compile_templates, compiled_job, draft, input_of
 from kiejobs.core.expand.job import Job
 from kiejobs.core.expand.job_checks import (
     DuplicateJobs,
@@ -168,24 +168,20 @@ def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterat
 def _compiled(
     document: Document, matrices: Sequence[TypedMatrix], renderer: Renderer
 ) -> list[CompiledJob]:
-    """Without templates the renderer is not called."""
-    texts = list(dict.fromkeys(text for matrix in matrices for text in templates_of(matrix)))
-    known = dict(zip(texts, renderer.reads(texts) if texts else (), strict=True))
     specs = {matrix.spec.model: matrix.spec for matrix in matrices}
     checkers = {model: RequestChecker(spec) for model, spec in specs.items()}
-    return [
-        compiled_job(m, checkers[m.spec.model], Places(document, m.entry), known) for m in matrices
-    ]
+    jobs = [compiled_job(m, checkers[m.spec.model], Places(document, m.entry)) for m in matrices]
+    templates = (one for job in jobs for one in (*job.templates, *job.fills.values()))
+    compile_templates(templates, renderer)
+    return jobs
 
 
 def _broken_templates(compiled: Sequence[CompiledJob]) -> Iterator[Diagnostic]:
     """What can be said of jobs whose rows can't be walked."""
     for job in compiled:
         for template in job.templates:
-            problem = template.ready.problem if template.ready is not None else None
-            if problem is not None:
-                found = job.places.template_problem(problem, template.name, template.spot)
-                yield found.diagnostic
+            if template.ready is not None and template.ready.problem is not None:
+                yield template.ready.problem.diagnostic
 
 
 # --- how many --------------------------------------------------------------------------------------

@@ -14,9 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
-from kiejobs.core.document.checked import is_uri
+from kiejobs.core.document.checked import dotted, is_uri
 from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.expand.compiled_job import rendered
 from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
 
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
     from kiejobs.core.document.schema_errors import SchemaProblem
     from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Rendering
     from kiejobs.core.expand.job import Job
-    from kiejobs.core.expand.local_files import WrongFile
+    from kiejobs.core.expand.local_files import NoFile
     from kiejobs.core.expand.row_problems import Places, RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, Values
+    from kiejobs.core.models.file_fields import Path
 
 _LONGEST_PART = 220  # bytes: 255 less what an extension, `beside` and a partial file's ending take
 _LONGEST_PATH = 1_000
@@ -141,27 +141,32 @@ def _empty_cell_hint(job: CompiledJob, field: str) -> str:
 
 
 def check_files(
-    job: CompiledJob, values: Values, wrong: Sequence[WrongFile]
+    job: CompiledJob, values: Values, wrong: Sequence[tuple[Path, NoFile]]
 ) -> Iterator[RowProblem]:
     """What is wrong with the local files of a request, each at its own place."""
-    for one in wrong:
-        spot, cell = job.places.spot_within(one.path, values), job.cell_of(str(one.path[0]), values)
-        yield job.places.problem(one.no_file.code, one.message, spot, one.no_file.hint, cell=cell)
+    for path, no_file in wrong:
+        spot, cell = job.places.spot_within(path, values), job.cell_of(str(path[0]), values)
+        message = f"`{dotted(path)}` {no_file.why}"
+        yield job.places.problem(no_file.code, message, spot, no_file.hint, cell=cell)
 
 
 def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
     """The rendered `callBackUrl`, if there is one."""
-    job, entry = made.job, made.job.matrix.entry
-    url, problems = rendered(job, job.callback, made.callback)
-    if url is not None and not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
+    job, entry, written = made.job, made.job.matrix.entry, made.callback
+    if written is None:
+        return None, []
+    if written.problem is not None:
+        return None, [written.problem]
+    url = str(written.value)
+    if not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
         hint = "it must be reachable from outside: https://example.com/callback"
-        problems = [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
-    elif url is not None and entry.correlate and has_attempt(url):
+    elif entry.correlate and has_attempt(url):
         message = "`callBackUrl` has an `attempt` of its own in its query"
         hint = "name it otherwise, or say `correlate: false` to have the address sent as it is"
-        problems = [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
-    return url, problems
+    else:
+        return url, []
+    return url, [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
 
 
 # --- the output path -------------------------------------------------------------------------------
@@ -173,13 +178,15 @@ def output_of(
     """The file's path below the output folder, as `output` says or as it is by default."""
     job, entry = made.job, made.job.matrix.entry
     extension = extension_of(job.matrix.spec, request)
-    text, problems = rendered(job, job.output, written)
-    if text is not None:
+    problems: list[RowProblem] = []
+    if written is not None and written.problem is not None:
+        problems = [written.problem]
+    elif written is not None:
         try:
-            return safe_output(text, extension), problems
+            return safe_output(str(written.value), extension), []
         except UnsafePath as unsafe:
-            spot, hint = entry.output_spot, unsafe.hint
-            problems = [job.places.problem("output-path", str(unsafe), spot, hint, fold=("path",))]
+            message, spot, hint = str(unsafe), entry.output_spot, unsafe.hint
+            problems = [job.places.problem("output-path", message, spot, hint, fold=("path",))]
     return default_output(campaign, entry.name, made.labels, take, extension), problems
 
 

@@ -14,7 +14,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.document.schema_errors import dotted
 from kiejobs.core.document.wording import shorten, show
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.models.file_fields import UNKNOWN, file_fields, files_in, too_large, wrong_type
@@ -61,21 +60,15 @@ def no_files(path: str, _rule: FileRule) -> NoFile:
 
 
 @dataclass(frozen=True, slots=True)
-class WrongFile:
-    """What is wrong with the value that `path` leads to."""
-
-    path: Path
-    message: str
-    no_file: NoFile
-
-
-@dataclass(frozen=True, slots=True)
 class PlacedRequest:
-    """A request whose paths have become references, with the files that they stand for."""
+    """A request whose paths have become references, with the files that they stand for.
+
+    `wrong` are the values that give no file, by the paths that lead to them.
+    """
 
     input: dict[str, Json]
     files: tuple[LocalFile, ...] = ()
-    wrong: tuple[WrongFile, ...] = ()
+    wrong: tuple[tuple[Path, NoFile], ...] = ()
 
 
 class FilePlacer:
@@ -87,7 +80,8 @@ class FilePlacer:
 
     def place(self, request: dict[str, Json]) -> PlacedRequest:
         """Handed back as it is where there is no path in it."""
-        placed, files, wrong = request, dict[str, LocalFile](), list[WrongFile]()
+        placed, files = request, dict[str, LocalFile]()
+        wrong: list[tuple[Path, NoFile]] = []
         for name, field in self._fields.items():
             value = request.get(name)
             if value is None or (isinstance(value, str) and value.startswith(_ON_THE_WEB)):
@@ -97,7 +91,7 @@ class FilePlacer:
                 if found is None:
                     continue
                 if isinstance(found, NoFile):
-                    wrong.append(WrongFile(path, f"`{dotted(path)}` {found.why}", found))
+                    wrong.append((path, found))
                     placed = put(placed, path, NO_DIGEST)
                 else:
                     files[found.path] = found

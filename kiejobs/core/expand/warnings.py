@@ -6,7 +6,6 @@ nothing. Where a template may read anything at all, nothing is said to be unused
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Severity
@@ -105,16 +104,6 @@ def _at(document: Document, path: Sequence[str]) -> object:
 # --- texts that hardly fit -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """The longest one of `count`."""
-
-    length: int
-    most: int
-    address: str
-    count: int = 1
-
-
 class LengthWarnings:
     """The next longer word makes the API refuse them. `look` at each job, then ask for the `warnings`.
 
@@ -123,36 +112,30 @@ class LengthWarnings:
 
     def __init__(self, specs: Mapping[str, Spec]) -> None:
         self._limits = {model: dict(_limits(spec)) for model, spec in specs.items()}
-        self._found: dict[tuple[Spot, str], _Text] = {}
+        self._found: dict[tuple[Spot, str], tuple[int, int, Job]] = {}
 
     def look(self, job: Job, spot_of: Callable[[str], Spot]) -> None:
         """`spot_of` is where a field of the job was written."""
         for field, most in self._limits[job.model].items():
             text = job.input.get(field)
             if isinstance(text, str) and _NEAR * most <= len(text) <= most:
-                self._keep(spot_of(field), field, _Text(len(text), most, job.address))
+                key = (spot_of(field), field)
+                count, length, example = self._found.get(key, (0, 0, job))
+                example = job if len(text) > length else example
+                self._found[key] = (count + 1, max(length, len(text)), example)
 
     def warnings(self, document: Document) -> Iterator[Diagnostic]:
-        for (spot, field), text in self._found.items():
-            upto = "up to " if text.count > 1 else ""
+        for (spot, field), (count, length, example) in self._found.items():
+            upto, most = "up to " if count > 1 else "", self._limits[example.model][field]
             yield Diagnostic(
                 "near-limit",
-                f"`{field}` has {upto}{text.length:,} of the {text.most:,} characters that it may have",
+                f"`{field}` has {upto}{length:,} of the {most:,} characters that it may have",
                 document.at(spot),
                 hint="a longer word in `vars` or on an axis makes it too long; shorten what all share",
                 severity=Severity.WARNING,
-                count=text.count,
-                example=text.address,
+                count=count,
+                example=example.address,
             )
-
-    def _keep(self, spot: Spot, field: str, text: _Text) -> None:
-        key = (spot, field)
-        known = self._found.get(key)
-        if known is None:
-            self._found[key] = text
-        else:
-            longest = text if text.length > known.length else known
-            self._found[key] = replace(longest, count=known.count + 1)
 
 
 def _limits(spec: Spec) -> Iterator[tuple[str, int]]:
