@@ -14,7 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
-from kiejobs.core.document.checked import dotted, is_uri
+from kiejobs.core.document.checked import is_uri
+from kiejobs.core.document.schema_errors import dotted
 from kiejobs.core.document.wording import shorten, show
 from kiejobs.core.models.spec import extension_of
 from kiejobs.core.urls import has_attempt
