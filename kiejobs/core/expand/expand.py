@@ -115,9 +115,9 @@ def expand(
             problems += _broken_templates(_compiled(document, [matrix], renderer))
         else:
             whole.append(matrix)
-    too_many = [] if far_too_many else _too_many(jobfile, whole, limit)
-    problems += too_many
-    if far_too_many or too_many:
+    too_many = far_too_many or _too_many(jobfile, whole, limit)
+    if too_many:
+        problems += too_many
         return Expansion(jobfile, catalogue.prices), Problems(problems, given.lines)
     compiled = _compiled(document, whole, renderer)
     expansion, found = _multiplied(jobfile, compiled, catalogue.prices, renderer, files)
