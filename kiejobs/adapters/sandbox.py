@@ -13,15 +13,15 @@ from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
 from kiejobs.adapters.project.price_files import required_prices
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
-from kiejobs.sandbox.faults.script import NO_FAULTS
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.callbacks import post_callback
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.callbacks import post_callback
+from kiejobs.sandbox.fault_script import NO_FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
-    from kiejobs.sandbox.faults.script import Faults
+    from kiejobs.sandbox.fault_script import Faults
 
 
 def make_sandbox(
@@ -56,7 +56,7 @@ def make_sandbox(
 
 def required_faults(file: str) -> Faults:
     """Raises InvalidJobFile with all that is wrong with it, UsageProblem where it can't be read."""
-    from kiejobs.sandbox.faults.file import read_faults  # noqa: PLC0415 - only where there are faults
+    from kiejobs.sandbox.fault_file import read_faults  # noqa: PLC0415 - only where there are faults
 
     source = read_source(file)
     faults, problems = read_faults(source, read_schema("faults.schema.json"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.tasks import read_charges
 from tests.support.bench import FAST, Bench, ended, judged
 from tests.support.results import refused
 

@@ -16,7 +16,7 @@ import pytest
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.service.files import make_content
+from kiejobs.sandbox.files import make_content
 from tests.support.bench import FAST, MODEL, Bench, ended
 from tests.support.judge.server import KEY, Judge
 from tests.support.judge.uploads import UPLOAD

@@ -13,8 +13,8 @@ from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.serve import serving
 from tests.contracts.fakes import FakeApi
 from tests.support.judge.server import KEY, Judge
 from tests.support.sandbox_stage import MODEL, PRICES, SCHEMA, create_body

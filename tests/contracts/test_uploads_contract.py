@@ -17,8 +17,8 @@ from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.ledger import outcomes
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.serve import serving
 from tests.contracts.fakes import FakeUploads
 from tests.support.judge.server import KEY, Judge
 from tests.support.sandbox_stage import HEADERS, MODEL, SCHEMA

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.tasks import Task
     from tests.proofs.served import Served
     from tests.support.bench import Bench
 

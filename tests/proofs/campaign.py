@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.files import make_content
-from kiejobs.sandbox.service.serve import serving
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.files import make_content
+from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.syscalls import calls, watching
 from tests.support.bench import MODEL, Bench, Ran, ended
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.tasks import Task
     from tests.proofs.syscalls import Call
 
 JOBS = ("a", "b", "c")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.sandbox.service.serve import serving
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.hostile_cases import FRAMINGS
 from tests.proofs.tcp_proxy import Line, Proxy, calm, proxying
 from tests.support.bench import Bench

@@ -21,9 +21,9 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.serve import serving
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.tcp_proxy import Proxy, calm, proxying
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.system import read_schema
 from kiejobs.core.ledger.callbacks import ValidCallback, read_callback
 from kiejobs.core.ledger.outcomes import Claim
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.callbacks import NotDelivered
-from kiejobs.sandbox.service.files import make_content
-from kiejobs.sandbox.service.tasks import Charges, standing
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.files import make_content
+from kiejobs.sandbox.tasks import Charges, standing
 from tests.proofs.machine_life import SENDING, Epoch
 from tests.support.bench import MODEL
 from tests.support.sandbox_stage import make_faults
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.tasks import Task
     from tests.contracts.fakes import FakeCallbacks
     from tests.proofs.machine_life import Moment
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.service.clock import from_iso
+from kiejobs.sandbox.clock import from_iso
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
 from tests.support.bench import MODEL, Bench

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.service.serve import serving
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Recorder
 from tests.support.bench import FAST, Bench
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.tasks import Task
     from tests.proofs.disk_model import Tree
     from tests.proofs.disk_recording import Operation
 

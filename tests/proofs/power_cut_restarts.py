@@ -23,7 +23,7 @@ from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import FilesCollected
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
     address,

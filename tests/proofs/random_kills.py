@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiejobs.sandbox.service.files import make_content
+from kiejobs.sandbox.files import make_content
 from tests.proofs.arbiter import Arbiter, address_of
 from tests.proofs.figures import tell, words
 from tests.proofs.random_faults import RULES

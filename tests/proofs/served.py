@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.service.serve import serve
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.serve import serve
+from kiejobs.sandbox.tasks import read_charges
 from tests.support.bench import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.tasks import Task
 
 _PLENTY = Decimal(10_000_000)  # credits
 _ROOT = Path(__file__).resolve().parents[2]

@@ -26,8 +26,8 @@ from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.plan.plan import plan
 from kiejobs.core.plan.selection import read_selection
 from kiejobs.runner import Budget, Runner, Settings, World
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.tasks import read_charges
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.tasks import read_charges
 from tests.contracts.fakes import Told
 from tests.proofs.clock import library, set_clock
 from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run

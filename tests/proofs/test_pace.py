@@ -18,7 +18,7 @@ from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Budget, Runner, Settings, World
-from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.app import Sandbox
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing
 from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run

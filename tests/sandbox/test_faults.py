@@ -18,10 +18,10 @@ from kiejobs.adapters.sandbox import required_faults
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
-from kiejobs.sandbox.faults.file import read_faults
-from kiejobs.sandbox.faults.script import FaultScript
-from kiejobs.sandbox.service.clock import RealClock
-from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.clock import RealClock
+from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.sandbox.fault_script import FaultScript
+from kiejobs.sandbox.serve import serving
 from tests.support.sandbox_stage import (
     CREATE,
     FAULTS,

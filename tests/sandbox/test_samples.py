@@ -12,8 +12,8 @@ from PIL import Image
 
 from kiejobs.core.ledger.file_checks import what_is_wrong_with
 from kiejobs.core.models.file_fields import media_type_of
-from kiejobs.sandbox.service.files import make_content
-from kiejobs.sandbox.service.jobs import count_of
+from kiejobs.sandbox.files import make_content
+from kiejobs.sandbox.jobs import count_of
 
 TYPES = ["video/mp4", "image/png", "image/jpeg", "image/webp", "audio/mpeg", "audio/wav"]
 each_type = pytest.mark.parametrize("media_type", TYPES)

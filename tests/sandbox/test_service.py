@@ -22,11 +22,11 @@ import pytest
 
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.service.callbacks import NotDelivered, is_loopback
-from kiejobs.sandbox.service.clock import RealClock
-from kiejobs.sandbox.service.models import UNLISTED, Model, credits_for
-from kiejobs.sandbox.service.serve import serving
-from kiejobs.sandbox.service.tasks import Charges, read_charges
+from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
+from kiejobs.sandbox.clock import RealClock
+from kiejobs.sandbox.models import UNLISTED, Model, credits_for
+from kiejobs.sandbox.serve import serving
+from kiejobs.sandbox.tasks import Charges, read_charges
 from tests.docs.regenerate import models
 from tests.support.building import least, most
 from tests.support.sandbox_stage import (
@@ -372,7 +372,7 @@ def test_reading_the_charges_of_a_store_that_is_none_makes_none(tmp_path: Path) 
 def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys\n"
-        "from kiejobs.sandbox.service.clock import RealClock\n"
+        "from kiejobs.sandbox.clock import RealClock\n"
         "from tests.support.sandbox_stage import Stage\n"
         "stage = Stage(pathlib.Path(sys.argv[1]), clock=RealClock(), speed=1e6)\n"
         "for _ in range(10):\n"
@@ -833,8 +833,8 @@ def test_on_a_port_callbacks_are_really_posted(tmp_path: Path) -> None:
 
 SERVE = """
 import pathlib, sys
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.serve import serve
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.serve import serve
 serve(Sandbox({}, pathlib.Path(sys.argv[1])), "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
 """
 

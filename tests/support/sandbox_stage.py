@@ -12,13 +12,13 @@ import httpx
 
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.faults.file import read_faults
-from kiejobs.sandbox.service.app import Sandbox
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.fault_file import read_faults
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kiejobs.sandbox.faults.script import Faults
+    from kiejobs.sandbox.fault_script import Faults
 
 MODEL = "acme/dream-image-to-video"
 SCHEMA: dict[str, Any] = {

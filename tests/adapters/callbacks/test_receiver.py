@@ -28,9 +28,9 @@ from kiejobs.adapters.callbacks.receiver import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.outcomes import Claim
-from kiejobs.sandbox.service.app import Sandbox
-from kiejobs.sandbox.service.callbacks import NotDelivered
-from kiejobs.sandbox.service.serve import serving
+from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.serve import serving
 from tests.support.bench import PACKAGE
 from tests.support.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body, make_faults
 

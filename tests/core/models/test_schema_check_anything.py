@@ -17,7 +17,7 @@ from kiejobs.importer.schema.changes import model_changes
 from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.models.text import list_text, show_document, show_text
 from kiejobs.reports.models.view import ModelView
-from kiejobs.sandbox.service.models import Model
+from kiejobs.sandbox.models import Model
 from tests.core.models.test_schema_check import ID, reading, schema
 from tests.docs.regenerate import models
 

@@ -21,13 +21,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kiejobs.sandbox.asgi import ConnectionLost
-from kiejobs.sandbox.service.callbacks import post_callback
+from kiejobs.sandbox.callbacks import post_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kiejobs.sandbox.app import Sandbox
     from kiejobs.sandbox.asgi import Receive, Scope, Send
-    from kiejobs.sandbox.service.app import Sandbox
 
 _GRACE_SECONDS = 1  # for answers under way when the server is stopped
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiejobs.sandbox.asgi import Request
 
-_FOLDER = Path(__file__).parents[1] / "samples"
+_FOLDER = Path(__file__).parent / "samples"
 _END_OF_PNG = 12  # bytes of the IEND chunk
 _JFIF = 20  # bytes of a JPEG's start and its first segment, which must come first
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from kiejobs.sandbox.asgi import JSON_TYPE, Response, bare, compact
-from kiejobs.sandbox.service.clock import iso
-from kiejobs.sandbox.service.files import Content, make_content
+from kiejobs.sandbox.clock import iso
+from kiejobs.sandbox.files import Content, make_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

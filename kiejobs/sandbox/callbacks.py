@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from kiejobs.sandbox.asgi import compact
-from kiejobs.sandbox.service.tasks import TaskStatus, lifetime, standing
+from kiejobs.sandbox.tasks import TaskStatus, lifetime, standing
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Sleep
-    from kiejobs.sandbox.service.clock import SandboxClock
-    from kiejobs.sandbox.service.tasks import Task
+    from kiejobs.sandbox.clock import SandboxClock
+    from kiejobs.sandbox.tasks import Task
 
 SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
 """POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""

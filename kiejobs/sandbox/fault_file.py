@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.checked import Form, read_checked
 from kiejobs.sandbox.asgi import JSON_TYPE, MESSAGES, Delivery, Response, compact, envelope, plain
-from kiejobs.sandbox.faults.script import Effect, FaultRule, Faults, ResponseFault
+from kiejobs.sandbox.fault_script import Effect, FaultRule, Faults, ResponseFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

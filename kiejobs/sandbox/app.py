@@ -30,13 +30,13 @@ from kiejobs.sandbox.asgi import (
     read_request,
     success,
 )
-from kiejobs.sandbox.faults.script import NO_FAULTS, Faults, FaultScript
-from kiejobs.sandbox.service.callbacks import CallbackSender, SendCallback
-from kiejobs.sandbox.service.clock import RealClock, SandboxClock, iso
-from kiejobs.sandbox.service.files import file_answer, no_file
-from kiejobs.sandbox.service.jobs import Jobs
-from kiejobs.sandbox.service.tasks import Charges, Requests
-from kiejobs.sandbox.service.uploads import Uploads
+from kiejobs.sandbox.callbacks import CallbackSender, SendCallback
+from kiejobs.sandbox.clock import RealClock, SandboxClock, iso
+from kiejobs.sandbox.fault_script import NO_FAULTS, Faults, FaultScript
+from kiejobs.sandbox.files import file_answer, no_file
+from kiejobs.sandbox.jobs import Jobs
+from kiejobs.sandbox.tasks import Charges, Requests
+from kiejobs.sandbox.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.asgi import Receive, Request, Scope, Send
-    from kiejobs.sandbox.faults.script import Effect, TaskOutcome
+    from kiejobs.sandbox.fault_script import Effect, TaskOutcome
 
 CALLS, SECONDS = 20, 10.0
 """Creates per account in any so many seconds (documented)."""

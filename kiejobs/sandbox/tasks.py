@@ -23,8 +23,8 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.faults.script import TaskOutcome
-from kiejobs.sandbox.service.clock import from_iso, iso
+from kiejobs.sandbox.clock import from_iso, iso
+from kiejobs.sandbox.fault_script import TaskOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.asgi import UNKNOWN_TASK, compact, error, success
-from kiejobs.sandbox.service.files import make_content
-from kiejobs.sandbox.service.models import Model, credits_for, shuffled
-from kiejobs.sandbox.service.tasks import Task, standing
+from kiejobs.sandbox.files import make_content
+from kiejobs.sandbox.models import Model, credits_for, shuffled
+from kiejobs.sandbox.tasks import Task, standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.sandbox.asgi import Response
-    from kiejobs.sandbox.faults.script import TaskOutcome
-    from kiejobs.sandbox.service.clock import SandboxClock
-    from kiejobs.sandbox.service.files import Content
-    from kiejobs.sandbox.service.tasks import Charges, TaskStatus
+    from kiejobs.sandbox.clock import SandboxClock
+    from kiejobs.sandbox.fault_script import TaskOutcome
+    from kiejobs.sandbox.files import Content
+    from kiejobs.sandbox.tasks import Charges, TaskStatus
 
 _MOST_FILES = 12
 

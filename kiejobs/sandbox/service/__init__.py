@@ -1,1 +1,0 @@
-"""The imitated API: routes, jobs, tasks, files."""
