@@ -34,6 +34,8 @@ SPEED = "1000"
 
 _OWN = ("args", "stdout", "stderr", "exit")
 _PROGRESS = re.compile(r"(?m)^\[ *\d+/\d+\] .*\n")
+_HELP = re.compile(r"(?<=^Try ')(kiejobs.*) (?:-h|--help)(?=' for help\.$)", re.MULTILINE)
+"""Releases of click differ in which of the two they name."""
 _OLD_PRICES = re.compile(r"; older than \d+ days: [^;`\n]*")
 _NAMES = {
     "RUN": re.compile(r"\b\d{8}T\d{6}(?:\d{3})?Z-[0-9a-f]{6}\b"),
@@ -124,7 +126,7 @@ class _Steady:
         text = _OLD_PRICES.sub("", _PROGRESS.sub("", printed.replace(self._folder, "FOLDER")))
         for kind, pattern in _NAMES.items():
             text = pattern.sub(lambda found, kind=kind: self._named(kind, found[0]), text)
-        return _TIME.sub("TIME", text)
+        return _TIME.sub("TIME", _HELP.sub(r"\1 --help", text))
 
     def _named(self, kind: str, word: str) -> str:
         if word not in self._given:

@@ -84,7 +84,7 @@ def done(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProces
         env={"PYTHONPATH": PACKAGE, "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     assert ran.returncode == code, ran.stderr[-2000:]

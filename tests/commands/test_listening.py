@@ -390,7 +390,7 @@ def sandbox(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     yield serve
     for process in started:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=100)
 
 
 def on(prompt: str, **do: Any) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_the_lock_of_a_killed_run_holds_nobody_up(table: Set) -> None:
     process = bench.start("run", "jobs.yaml", "--yes", "--poll", "50ms")
     judge.wait_until(lambda: len(judge.tasks) == 2)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=100)
     judge.let_go.set()
     status = bench.do("status", "--exit-code")
     assert status.code == 4

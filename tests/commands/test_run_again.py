@@ -219,7 +219,7 @@ def test_two_collectors_at_once_bring_everything_home_whole(table: Set) -> None:
     judge.wait_until(lambda: len(judge.sent("/api/v1/jobs/recordInfo")) > 60)
     judge.let_go.set()
     for process in processes:
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
         assert process.returncode == 0
     assert len(list((bench.folder / "outputs").rglob("*.mp4"))) == 12
     assert list(bench.folder.rglob("*.part")) == []

@@ -118,7 +118,7 @@ def test_killed_after_the_api_took_it_the_job_is_in_doubt_and_not_bought_again(t
     process = start(bench)
     judge.wait_until(lambda: len(judge.tasks) == 2 and len(judge.sent(RECORD)) > 0)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=100)
     judge.let_go.set()
     ran = bench.run()
     assert ran.code == 4
@@ -138,7 +138,7 @@ def test_killed_before_the_api_took_it_the_job_is_in_doubt_all_the_same(table: S
     process = start(bench)
     judge.wait_until(lambda: len(judge.creates) == 1)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=100)
     judge.let_go.set()
     assert judge.tasks == {}
     assert bench.run().code == 4
@@ -162,7 +162,7 @@ def test_killed_before_it_reserved_nothing_is_in_doubt(table: Set) -> None:
         with sock:
             assert sock.recv(1) == b"\x16"
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=100)
     assert bench.plan("--base-url", f"https://127.0.0.1:{port}") == {"one": "submit"}
 
 
@@ -205,7 +205,7 @@ def serve(log: Path, port: int) -> tuple[subprocess.Popen[str], int]:
 def stop(*processes: subprocess.Popen[str]) -> None:
     for process in processes:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=100)
 
 
 def test_of_two_at_once_one_buys_and_the_other_says_who(table: Set) -> None:
@@ -252,7 +252,7 @@ def limited(bench: Bench, blocks: int, *words: str) -> Ran:
     environment = bench.environment(KIE_API_BASE=bench.url)
     done = subprocess.run(
         command, cwd=bench.folder, env=environment, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=280,
     )  # fmt: skip
     assert KEY not in done.stdout + done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)

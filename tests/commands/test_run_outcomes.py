@@ -114,7 +114,7 @@ def test_no_connection_is_waited_out_and_reserves_nothing(tmp_path: Path) -> Non
             break
     assert not any(event["type"] == "reserved" for event in bench.events())
     with Judge(bench.log, port=judge.port) as back:
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
         assert process.returncode == 0
         assert len(back.creates) == len(back.tasks) == 2
     assert set(bench.states().values()) == {"succeeded"}

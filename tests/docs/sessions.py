@@ -183,7 +183,7 @@ class Session:
             stderr=subprocess.STDOUT,
             env=self._env,
             check=False,
-            timeout=120,
+            timeout=280,
         )
         self._code = ran.returncode
         lines = ran.stdout.decode().splitlines()

@@ -106,7 +106,7 @@ def test_a_file_is_carried_out_by_the_sandbox(path: Path, tmp_path: Path) -> Non
         env={"PYTHONPATH": PACKAGE, "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

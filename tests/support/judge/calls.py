@@ -64,7 +64,7 @@ class Calls:
         body = json.dumps({"code": 200, "msg": "done", "data": data})
         headers = {"Content-Type": "application/json", **self._signature(kind, task_id)}
         try:
-            wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+            wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=100)
             wire.request("POST", f"{parts.path or '/'}?{parts.query}", body, headers)
             status = wire.getresponse().status
             wire.close()
