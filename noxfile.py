@@ -99,8 +99,8 @@ def install_unlocked(session: nox.Session, *words: str) -> None:
 
 
 def run_tests(session: nox.Session) -> None:
-    # Three at once: many tests wait for processes of theirs. A file stays together.
-    parallel = ("-n", "3", "--dist", "loadfile")
+    # Four at once on two cores: many tests wait for processes. The last tests go to whoever is free.
+    parallel = ("-n", "4", "--dist", "worksteal")
     # Not in nox's own temporary folder: it lies in this repository, and some tests want to be in none.
     env = {"KIEJOBS_TESTS_WHEEL": "1", "TMPDIR": tempfile.gettempdir()}
     session.run("pytest", *parallel, *session.posargs, env=env)
