@@ -1,1 +1,7 @@
 """The only wing that touches the world: HTTP, files, locks, environment, clock."""
+
+import sys
+
+# httpx imports its own command line, with pygments and rich's progress, wherever they are installed. None of
+# our commands needs it, and it would be a third of what importing httpx costs. Its fallback is an empty one.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: "there is no such module"
