@@ -77,8 +77,8 @@ class _Downloading:
         stage = self._stage
         part = stage.part(path)
         stage.proxy.script, stage.proxy.seen = calm, []
-        outcomes = (stage.collect(self._url, path) for _ in range(_MOST_TRIES))
-        if not any(isinstance(outcome, outcomes.FilesCollected) for outcome in outcomes):
+        tries = (stage.collect(self._url, path) for _ in range(_MOST_TRIES))
+        if not any(isinstance(outcome, outcomes.FilesCollected) for outcome in tries):
             self._say(case, "never came, in calm")
             return
         stage.proxy.settle()
