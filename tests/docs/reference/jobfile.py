@@ -10,8 +10,7 @@ import inspect
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document import anchors as yaml_anchors
-from kiejobs.core.document import decode as yaml_text
+from kiejobs.core.document import reader as yaml_reader
 from kiejobs.core.document import tree as yaml_tree
 from kiejobs.core.jobfile import jobfile
 from kiejobs.core.matrix import glob_axis as axis_glob
@@ -47,9 +46,9 @@ def limits() -> str:
     """How much a job file and its templates may do."""
     bounds = inspect.signature(template.Templates).parameters
     rows = (
-        ("size of the file", f"{yaml_text.MAX_BYTES // 2**20} MB"),
+        ("size of the file", f"{yaml_reader.MAX_BYTES // 2**20} MB"),
         ("levels of nesting", f"{yaml_tree.MAX_DEPTH}"),
-        ("values that aliases may add", f"{yaml_anchors.MAX_ALIASED:,}"),
+        ("values that aliases may add", f"{yaml_tree.MAX_ALIASED:,}"),
         ("jobs, unless `limits.max_jobs` says more", f"{jobfile.DEFAULT_MAX_JOBS:,}"),
         ("size of a table", f"{table_text.MAX_BYTES // 2**20} MB"),
         ("rows of a table", f"{table_text.MAX_ROWS:,}"),
