@@ -14,7 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.docs.editor_schema import GENERATED, editor_schema
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"

@@ -13,7 +13,7 @@ from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.models.rules import fields_named, rules_of
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.models.validator import RequestChecker
-from kiejobs.importer.editor_schema.relaxed import input_schema
+from tests.docs.editor_schema import input_schema
 from tests.support.expanding import expanded
 from tests.support.work import calls_of
 

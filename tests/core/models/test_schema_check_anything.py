@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kiejobs.core.models.file_fields import files_of
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.core.models.validator import RequestChecker
-from kiejobs.importer.editor_schema.relaxed import input_schema
 from kiejobs.importer.reports.checked import change_words
 from kiejobs.importer.schema.changes import model_changes
 from kiejobs.importer.schema.schema import merged
@@ -19,6 +18,7 @@ from kiejobs.reports.models.text import list_text, show_document, show_text
 from kiejobs.reports.models.view import ModelView
 from kiejobs.sandbox.models import Model
 from tests.core.models.test_schema_check import ID, reading, schema
+from tests.docs.editor_schema import input_schema
 from tests.docs.regenerate import models
 
 if TYPE_CHECKING:

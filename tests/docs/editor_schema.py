@@ -1,14 +1,17 @@
-"""A model's input as it may stand in a job file: with gaps, with templates, not yet coerced.
+"""The job file's schema as an editor wants it, grown from the schemas of the models.
 
-In: the request schema of one model, written without `$ref`, as all of ours are. Out: a schema for
-the `input` of a job of that model, in which no field is required, no unknown field is welcome, and
-each field takes what the model takes, or a number for a number listed as text, or a template.
-Touches nothing.
+In: the hand-written schema of a job file (schemas/jobfile.structure.json, which checks a job file's
+structure at run time), and the request schema of each model under its id, written without `$ref`. Out:
+one self-contained schema which offers the `input` fields of the chosen model as well: with gaps, with
+templates, not yet coerced. Touches nothing. It is made when the models change, never for a user.
+
+Whatever is generated carries `GENERATED` as its `$comment`.
 """
 
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.models.rules import rules_of
@@ -20,9 +23,88 @@ if TYPE_CHECKING:
 
 Schema: TypeAlias = dict[str, Any]
 
+Form: TypeAlias = Any
+"""A schema; True and False among them."""
+
+GENERATED = "Generated from schemas/models by tests/docs/regenerate.py: edit the models, not this."
+TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
+"""What a value that is still to be rendered looks like."""
+
 _AXIS_VALUE = {"type": ["string", "number", "boolean", "object"]}
 _HINTS = ("title", "description", "examples", "deprecated")  # a default stays with its own choice
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+_PLAIN = {
+    "type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+    "minLength", "maxLength", "pattern", "minItems", "maxItems",
+}  # fmt: skip
+_SAYS_NOTHING = {"title", "description", "$comment", "type", "if", "then", "else"}
+
+
+def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Schema:
+    """The whole schema: `base`, and what `models` add to it. `base` needs `$defs/job` and `$defs/model_id`."""
+    schema = deepcopy(dict(base))
+    slugs = {model: _slug(model) for model in sorted(models)}
+    inputs = {slug: input_schema(models[model]) for model, slug in slugs.items()}
+    definitions = schema["$defs"]
+    definitions["model_id"]["anyOf"] = [_marked({"enum": list(slugs)}), _marked({})]
+    definitions["job"]["allOf"] = [_when_the_job_says(*pair) for pair in slugs.items()]
+    schema["allOf"] = [_model_somewhere(), *(_when_defaults_say(*p) for p in slugs.items())]
+    definitions["models"] = _marked({"$defs": inputs})
+    return schema
+
+
+def _marked(schema: Schema) -> Schema:
+    return {"$comment": GENERATED, **schema}
+
+
+# --- which model, which fields -------------------------------------------------------------------
+
+
+def _slug(model: str) -> str:
+    """A name for `$defs` without the slash, which JSON pointers would need escaped."""
+    return model.replace("/", ".")
+
+
+def _when_the_job_says(model: str, slug: str) -> Schema:
+    return _marked({"if": _names(model), "then": _fields_of(slug)})
+
+
+def _when_defaults_say(model: str, slug: str) -> Schema:
+    """Jobs without a model of their own are of the model in `defaults`."""
+    inheriting = {"if": {"required": ["model"]}, "else": _fields_of(slug)}
+    return _marked(
+        {
+            "if": {"required": ["defaults"], "properties": {"defaults": _names(model)}},
+            "then": {"properties": {"jobs": {"additionalProperties": inheriting}}},
+        }
+    )
+
+
+def _model_somewhere() -> Schema:
+    """An editor should say at once that a job has no model; kiejobs itself says it with more."""
+    named = {"required": ["model"]}
+    return _marked(
+        {
+            "if": {"required": ["defaults"], "properties": {"defaults": named}},
+            "else": {"properties": {"jobs": {"additionalProperties": named}}},
+        }
+    )
+
+
+def _names(model: str) -> Schema:
+    return {"required": ["model"], "properties": {"model": {"const": model}}}
+
+
+def _fields_of(slug: str) -> Schema:
+    """What a job of this model may hold. Axes named like a field are offered its values, no more:
+    whether a value fits is known once it is coerced.
+    """
+    at = f"#/$defs/models/$defs/{slug}"
+    return {"properties": {"input": {"$ref": at}, "matrix": {"$ref": f"{at}/$defs/matrix"}}}
+
+
+# --- the input of one model ---------------------------------------------------------------------
 
 
 def input_schema(model: Schema) -> Schema:
@@ -124,19 +206,7 @@ def _loosened(field: Schema) -> Schema:
     return form
 
 
-TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
-"""What a value that is still to be rendered looks like."""
-
-_NUMERAL_RULE = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-
-_PLAIN = {
-    "type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-    "minLength", "maxLength", "pattern", "minItems", "maxItems",
-}  # fmt: skip
-_SAYS_NOTHING = {"title", "description", "$comment", "type", "if", "then", "else"}
-
-Form: TypeAlias = Any
-"""A schema; True and False among them."""
+# --- a rule across fields ---------------------------------------------------------------------------
 
 
 def tolerant_rule(
@@ -265,16 +335,10 @@ def _listed(form: Mapping[str, Any]) -> list[Any] | None:
     if set(form) - {"const", "enum", "type", "title"} or not {"const", "enum"} & set(form):
         return None
     values = [form["const"]] if "const" in form else list(form["enum"])
-    numbers = [
-        _numeric_rule(v) for v in values if isinstance(v, str) and _NUMERAL_RULE.fullmatch(v)
-    ]
+    numbers = [_number(v) for v in values if isinstance(v, str) and _NUMERAL.fullmatch(v)]
     texts = [str(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     words = [str(v).lower() for v in values if isinstance(v, bool)]
     return [*values, *numbers, *texts, *words]
-
-
-def _numeric_rule(text: str) -> float:
-    return float(text) if "." in text else int(text)
 
 
 def _properties(forms: Mapping[str, Form]) -> Form:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from kiejobs.importer.editor_schema.editor import GENERATED, editor_schema
+from tests.docs.editor_schema import GENERATED, editor_schema
 from tests.docs.regenerate import JOBFILE, models, regenerated
 from tests.docs.regenerate import STRUCTURE as STRUCTURE_FILE
 

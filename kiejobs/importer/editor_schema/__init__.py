@@ -1,1 +1,0 @@
-"""The schema that editors complete job files with."""
