@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
-from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, PolicyCheck, read_policy
+from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, breaches, read_policy
 from kiejobs.reports.plan.notes import breaches_text
 from kiejobs.reports.terminal import plural
 
@@ -57,39 +57,28 @@ def flags_of(policy: Policy) -> dict[str, str | bool]:
     return flags
 
 
-class PolicyGate:
-    """Holds a plan's lines against the policy, and says whether it lets them through."""
-
-    def __init__(
-        self, policy: Policy, loaded: LoadedJobFile, ledger: Ledger, lines: Iterable[Change]
-    ) -> None:
-        self._policy = policy
-        campaign = loaded.jobfile.campaign
-        jobs, held = len(loaded.expansion.jobs), ledger.committed(campaign)
-        self._audit = PolicyCheck(policy, campaign, jobs=jobs, committed=held)
-        for change in lines:
-            if change.spends and change.job is not None and policy.places:
-                self._audit.add(change.job)
-
-    def breaches(self) -> Sequence[Diagnostic]:
-        """The rules that the lines break."""
-        return self._audit.breaches()
-
-    def require_open(self, screen: Screen) -> None:
-        """Tells every rule that is broken. Raises SpendingStopped where there is one."""
-        breaches = self.breaches()
-        if not breaches:
-            return
-        screen.say(breaches_text(breaches, color=screen.color_err))
-        rules = plural(len({breach.code for breach in breaches}), "rule")
-        raise SpendingStopped(
-            f"the plan breaks {rules} of {self._policy.file}: nothing is bought",
-            hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
-        )
+def breaches_of(
+    policy: Policy, loaded: LoadedJobFile, ledger: Ledger, changes: Iterable[Change]
+) -> Sequence[Diagnostic]:
+    """The rules that these lines of a plan break."""
+    bought = [change.job for change in changes if change.spends and change.job is not None]
+    campaign = loaded.jobfile.campaign
+    return breaches(
+        policy,
+        bought,
+        campaign=campaign,
+        jobs=len(loaded.expansion.jobs),
+        committed=ledger.committed(campaign),
+    )
 
 
-def require_allowed(
-    policy: Policy, loaded: LoadedJobFile, ledger: Ledger, lines: Sequence[Change], screen: Screen
-) -> None:
-    """The whole plan at once. Raises SpendingStopped."""
-    PolicyGate(policy, loaded, ledger, lines).require_open(screen)
+def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -> None:
+    """Reports every rule that is broken. Raises SpendingStopped where there is one."""
+    if not broken:
+        return
+    screen.say(breaches_text(broken, color=screen.color_err))
+    rules = plural(len({breach.code for breach in broken}), "rule")
+    raise SpendingStopped(
+        f"the plan breaks {rules} of {policy.file}: nothing is bought",
+        hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
+    )

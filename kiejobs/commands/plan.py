@@ -17,7 +17,7 @@ from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import budget_left, make_plan, require_selected
 from kiejobs.app.plan_output import FORMS, plan_in, plan_view
-from kiejobs.app.policy_check import PolicyGate
+from kiejobs.app.policy_check import breaches_of, require_none
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.reports.plan.view import plan_json
@@ -57,17 +57,17 @@ def plan(  # noqa: PLR0913 - the verb's flags
     ledger = space.ledger()
     require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, wanted, space, ledger, retry)
-    gate = PolicyGate(space.policy, loaded, ledger, made.changes)
+    broken = breaches_of(space.policy, loaded, ledger, made.changes)
     left = budget_left(loaded, ledger, budget)
     view = plan_view(loaded, wanted, space, ledger, made, left)
-    view = replace(view, own_schemas=loaded.own_schemas, broken=gate.breaches())
+    view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
     screen.show(plan_in(form, view, color=screen.color_out))
     for path, kind in files:
         if kind == "json":
             write(path, plan_json(view, plan_file_keys(loaded, wanted, retry, space)))
         else:
             write(path, plan_in(kind, view))
-    gate.require_open(screen)
+    require_none(broken, space.policy, screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING
     return ExitCode.DONE

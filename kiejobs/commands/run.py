@@ -23,7 +23,7 @@ from kiejobs.app.plan import (
     require_selected,
 )
 from kiejobs.app.plan_output import plan_view
-from kiejobs.app.policy_check import require_allowed
+from kiejobs.app.policy_check import breaches_of, require_none
 from kiejobs.app.project import open_workspace
 from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
 from kiejobs.app.records import unfinished_runs
@@ -136,7 +136,7 @@ def _plan(order: _Order, how: RunOptions, space: Workspace, screen: Screen) -> _
     tell, color = _teller(how, screen)
     tell(plan_text(plan_view(loaded, wanted, space, ledger, made, left), color=color))
     changes, elsewhere = list(made.changes), history.elsewhere(space.origin)
-    require_allowed(space.policy, loaded, ledger, changes, screen)
+    require_none(breaches_of(space.policy, loaded, ledger, changes), space.policy, screen)
     return _Planned(order, changes, made.totals, left, ledger, elsewhere)
 
 

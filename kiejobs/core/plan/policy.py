@@ -144,68 +144,60 @@ class JobRules:
             yield "credits_per_job", f"{money(price)} credits each; {_at_most(most)}"
 
 
-class PolicyCheck:
-    """Takes the jobs that a plan would buy, one by one; then knows which rules that would break."""
+def breaches(
+    policy: Policy, bought: Sequence[Job], *, campaign: str, jobs: int, committed: Decimal
+) -> list[Diagnostic]:
+    """The rules that these purchases break, in the order of the policy file; none where nothing is bought.
 
-    def __init__(self, policy: Policy, campaign: str, *, jobs: int, committed: Decimal) -> None:
-        """`jobs` is how many the file makes, `committed` the credits that the campaign holds."""
-        self._policy = policy
-        self._campaign = campaign
-        self._jobs = jobs
-        self._committed = committed
-        self._rules = JobRules(policy)
-        self._broken: dict[Words, Diagnostic] = {}
-        self._bought = 0
-        self._credits = Decimal(0)
-        self._unpriced = 0
-        self._example: str | None = None
+    `jobs` is how many the file makes, `committed` the credits that the campaign holds. The codes are the
+    names of the rules, and only those that are about jobs have an example.
+    """
+    if not bought or not policy.places:
+        return []
+    found = [*_of_each(policy, bought), *_of_all(policy, bought, campaign, jobs, committed)]
+    return sorted(found, key=lambda breach: policy.places[breach.code])
 
-    def add(self, job: Job) -> None:
-        self._bought += 1
-        self._credits += job.credits or 0
-        if job.credits is None:
-            self._unpriced += 1
-            self._example = self._example or job.address
-        for rule, message in self._rules.broken_by(job):
-            known = self._broken.get((rule, message))
+
+def _of_each(policy: Policy, bought: Sequence[Job]) -> Iterable[Diagnostic]:
+    rules = JobRules(policy)
+    broken: dict[Words, Diagnostic] = {}
+    for job in bought:
+        for words in rules.broken_by(job):
+            known = broken.get(words)
             if known is None:
-                self._broken[rule, message] = self._breach(rule, message, example=job.address)
+                broken[words] = _breach(policy, *words, example=job.address)
             else:
-                self._broken[rule, message] = replace(known, count=known.count + 1)
+                broken[words] = replace(known, count=known.count + 1)
+    return broken.values()
 
-    def breaches(self) -> Sequence[Diagnostic]:
-        """In the order of the policy file; none where nothing would be bought.
 
-        Their codes are the names of the rules, and only those that are about jobs have an example.
-        """
-        if not self._bought:
-            return ()
-        found = [*self._broken.values(), *self._of_all()]
-        return sorted(found, key=lambda breach: self._policy.places[breach.code])
+def _of_all(
+    policy: Policy, bought: Sequence[Job], campaign: str, jobs: int, committed: Decimal
+) -> Iterator[Diagnostic]:
+    too_many = _too_many(policy, jobs)
+    if too_many is not None:
+        yield _breach(policy, "jobs", too_many)
+    total = sum((job.credits or Decimal(0) for job in bought), Decimal(0))
+    of_run, of_campaign = policy.credits_per_run, policy.credits_per_campaign
+    if of_run is not None and total > of_run:
+        message = f"the plan buys for {money(total)} credits; {_at_most(of_run)}"
+        yield _breach(policy, "credits_per_run", message)
+    if of_campaign is not None and committed + total > of_campaign:
+        held = f"{campaign} holds {money(committed)} credits"
+        message = (
+            f"{held} and the plan buys for {money(total)} credits more; {_at_most(of_campaign)}"
+        )
+        yield _breach(policy, "credits_per_campaign", message)
+    unpriced = [job.address for job in bought if job.credits is None]
+    for rule in ("credits_per_run", "credits_per_campaign"):
+        if unpriced and rule in policy.places:
+            yield _breach(policy, rule, "the price is not known", len(unpriced), unpriced[0])
 
-    def _of_all(self) -> Iterator[Diagnostic]:
-        too_many = _too_many(self._policy, self._jobs)
-        if too_many is not None:
-            yield self._breach("jobs", too_many)
-        run, campaign = self._policy.credits_per_run, self._policy.credits_per_campaign
-        price = f"{money(self._credits)} credits"
-        if run is not None and self._credits > run:
-            message = f"the plan buys for {price}; {_at_most(run)}"
-            yield self._breach("credits_per_run", message)
-        if campaign is not None and self._committed + self._credits > campaign:
-            held = f"{self._campaign} holds {money(self._committed)} credits"
-            message = f"{held} and the plan buys for {price} more; {_at_most(campaign)}"
-            yield self._breach("credits_per_campaign", message)
-        for rule in ("credits_per_run", "credits_per_campaign"):
-            if self._unpriced and rule in self._policy.places:
-                message = "the price is not known"
-                yield self._breach(rule, message, self._unpriced, self._example)
 
-    def _breach(
-        self, rule: str, message: str, count: int = 1, example: str | None = None
-    ) -> Diagnostic:
-        place = self._policy.places[rule]
-        return Diagnostic(rule, message, place, count=count, example=example)
+def _breach(
+    policy: Policy, rule: str, message: str, count: int = 1, example: str | None = None
+) -> Diagnostic:
+    return Diagnostic(rule, message, policy.places[rule], count=count, example=example)
 
 
 def _too_many(policy: Policy, jobs: int) -> str | None:

@@ -15,7 +15,7 @@ from kiejobs.core.diagnostics import Place, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.job import Job
-from kiejobs.core.plan.policy import NO_POLICY, Policy, PolicyCheck, read_policy
+from kiejobs.core.plan.policy import NO_POLICY, Policy, breaches, read_policy
 from tests.docs.reference.cli import commands
 from tests.docs.regenerate import SCHEMAS
 
@@ -221,10 +221,8 @@ def job(
 
 def broken(text: str, *jobs: Job, in_file: int = 1, held: str = "0") -> list[str]:
     """The rules that these purchases break, with the jobs they concern."""
-    audit = PolicyCheck(ruled(text), "tea", jobs=in_file, committed=Decimal(held))
-    for one in jobs:
-        audit.add(one)
-    return [f"{b.code} {b.count if b.example else 0}" for b in audit.breaches()]
+    found = breaches(ruled(text), jobs, campaign="tea", jobs=in_file, committed=Decimal(held))
+    return [f"{b.code} {b.count if b.example else 0}" for b in found]
 
 
 @pytest.mark.parametrize(
