@@ -6,7 +6,6 @@ In: the file's name, variables, limits. Out: `LoadedJobFile`. Touches: disk, by 
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.project.tables import DataFolder
 from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
+from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.app.job_file import variables_of
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
@@ -21,7 +21,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Expansion, expand
 from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
 from kiejobs.core.jobfile.variables import given_variables
-from kiejobs.core.template.template import LocalRenderer, Templates
+from kiejobs.core.template.renderer import is_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +104,8 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML.
     """
     source = read_source(wanted.file)
+    if is_template(source.data.decode("utf-8", "replace")):
+        render_process().start()  # it comes up while the rest is read
     document, found = read_document(source)
     if document is None:
         return None, Problems(found, {source.name: source.lines})
@@ -142,14 +144,11 @@ def _expand(
     *,
     sound: bool,
 ) -> tuple[Expansion, Problems]:
-    includes = folder.includes
-    # By the work that is done: a machine that is busy with other things makes no template slow.
-    templates = Templates(includes, peek=includes.peek, clock=time.thread_time)
     shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
     return expand(
         jobfile,
         catalogue,
-        LocalRenderer(shared, templates),
+        ProcessRenderer(shared, folder.includes),
         sound=sound,
         max_jobs=max_jobs,
         files=folder.files,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiejobs.adapters.templates.process import ProcessRenderer
 from kiejobs.core.template.renderer import ANYTHING, Reads, TemplateProblem, Wish
-from kiejobs.core.template.template import LocalRenderer, Templates
+from kiejobs.core.template.template import LocalRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +24,23 @@ FILES = {
 
 
 def local() -> Renderer:
-    return LocalRenderer(SHARED, Templates(FILES.get))
+    return LocalRenderer(SHARED, FILES.get)
 
 
-MAKERS: tuple[Callable[[], Renderer], ...] = (local,)
+class Included:
+    """Templates in memory, with a way to look at one."""
+
+    def __call__(self, name: str) -> str | None:
+        return FILES.get(name)
+
+    peek = __call__
+
+
+def in_a_process() -> Renderer:
+    return ProcessRenderer(SHARED, Included())
+
+
+MAKERS: tuple[Callable[[], Renderer], ...] = (local, in_a_process)
 
 
 @pytest.fixture(params=MAKERS, ids=lambda made: made.__name__)

@@ -22,7 +22,7 @@ from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
 from kiejobs.core.matrix.load_axes import NO_DATA
 from kiejobs.core.models.spec import Spec, read_spec
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
-from kiejobs.core.template.template import LocalRenderer, Templates
+from kiejobs.core.template.template import LocalRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ def expanded(
     expansion, more = expand(
         jobfile,
         catalogue(*models, prices=prices),
-        LocalRenderer(shared, Templates(load)),
+        LocalRenderer(shared, load),
         sound=not problems.fatal,
         max_jobs=max_jobs,
         files=files,

@@ -1,74 +1,68 @@
-"""jinja2's immutable sandbox, with every door to Python closed and every size counted.
+"""jinja2's immutable sandbox, as prompts need it: nothing undefined, no list printed by accident.
 
 In: templates of strangers, a way to load the ones they include. Out: compiled code that can only read
-the context, and a `TemplateProblem` for whatever goes too far. Touches nothing; one rendering at a
-time, in one thread.
+the context, and a `TemplateProblem` for what makes no sense. Touches nothing.
 
-What templates reach: items of mappings and lists, the names listed in core/template_methods.py, the
-filters and tests listed in their modules, `range` and `namespace`. No clock, no chance, no environment.
+What templates reach: items of mappings and lists, methods that are called at once, the filters and tests
+of core/template/filters.py, `range` and `namespace`. No clock, no chance, no environment. How much one may
+do is bounded by the process that it runs in, not here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from jinja2 import nodes
-from jinja2.runtime import BlockReference, LoopContext, Macro, Undefined
+from jinja2.runtime import Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace, missing, pass_environment
+from jinja2.utils import Namespace, missing, pass_context
+from jinja2.visitor import NodeTransformer
 
-from kiejobs.core.template import inheritance as forms
-from kiejobs.core.template import tree as trees
-from kiejobs.core.template.errors import fail, kind
-from kiejobs.core.template.list_filters import LIST_FILTERS
-from kiejobs.core.template.loading import FreshTemplate, check_name, loader
-from kiejobs.core.template.methods import Method, attribute
-from kiejobs.core.template.operators import OPERATORS, calculate
+from kiejobs.core.template import loading
+from kiejobs.core.template.filters import FILTERS, OPERATORS, TESTS, calculate, method
+from kiejobs.core.template.messages import did_you_mean
 from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.tests import TESTS
-from kiejobs.core.template.text_filters import TEXT_FILTERS
-from kiejobs.core.template.values import WALKABLE, NoValue, Values
+from kiejobs.core.template.values import MAX_NUMBER, NoValue, fail, kind, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
-    from kiejobs.core.template.meter import Meter
+MAX_TEXT: Final = 200_000
+"""Characters that a template may print; the longest prompt that the API takes has 10,000."""
 
 MAX_RANGE: Final = 100_000
-INCLUDE_STEPS: Final = 20
-FILTERS: Final = TEXT_FILTERS | LIST_FILTERS
+MAX_NODES: Final = 10_000
+"""What jinja2 compiles within a second; a long prompt has 200."""
+
+_PLAIN = (str, int, float, list, tuple, range, type(None))
+"""What has no names behind a dot but its methods."""
+
+_CALLED, _JOINED = "<called>", "<joined>"
+"""Hidden filters, whose names nobody can write."""
 
 
-class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
+class PromptEnvironment(ImmutableSandboxedEnvironment):
     """What all templates of one job file share. `load` answers None where there is no template."""
 
     intercepted_binops = OPERATORS
 
-    def __init__(self, load: Callable[[str], str | None], meter: Meter) -> None:
+    def __init__(self, load: Callable[[str], str | None]) -> None:
         super().__init__(
             undefined=NoValue,
-            finalize=self.show,
-            loader=loader(load),
-            optimized=False,  # it would compute constants while compiling, where nothing is counted
+            finalize=_show,
+            loader=loading.loader(load),
+            optimized=False,  # it would calculate while compiling, where no line is to blame
             auto_reload=False,
         )
-        self.meter = meter
         self._blocks: dict[str, frozenset[str] | None] = {}
-        self.template_class = FreshTemplate
-        self.globals = {"range": Method(None, _range), "namespace": Method(None, _namespace)}
-        self.tests = {name: pass_environment(test) for name, test in TESTS.items()}
-        self.filters = {name: pass_environment(_bounded(do)) for name, do in FILTERS.items()}
-        self.filters |= {
-            trees.BUILT: self.built,
-            trees.COMPARED: self.compared,
-            trees.JOINED: self.joined,
-            trees.LOOPED: self.iterable,
-            trees.SLICED: self.sliced,
-            trees.SPREAD: self.spread,
-        }
+        self.template_class = loading.FreshTemplate
+        self.globals = {"range": _range, "namespace": Namespace}
+        self.tests = dict(TESTS)
+        self.filters = {**FILTERS, _CALLED: self.called, _JOINED: self.joined}
 
     # --- compiling -------------------------------------------------------------------------------
 
@@ -77,34 +71,28 @@ class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = super()._parse(source, name, filename)
-        try:
-            trees.check(tree, FILTERS, TESTS)
-        except TemplateProblem as problem:
-            problem.name = name
-            raise
+        with _in(name):
+            _check(tree)
         return tree
 
     def _generate(self, source: nodes.Template, name: str | None, *args: Any, **kwargs: Any) -> str:
-        try:
+        with _in(name):
             blocks = self._blocks_filled(source)
-        except TemplateProblem as problem:
-            problem.name = name
-            raise
         if name is not None:
             self._blocks[name] = blocks
-        trees.plant_guards(source)
+        _Rewriting().visit(source)
         return super()._generate(source, name, *args, **kwargs)
 
     def _blocks_filled(self, tree: nodes.Template) -> frozenset[str] | None:
         """All that a template that extends this one may fill; None where that can't be known."""
-        forms.check_beside(tree)
-        blocks = forms.blocks_of(tree)
-        for form in forms.forms_of(tree):
+        loading.check_beside(tree)
+        blocks = loading.blocks_of(tree)
+        for form in loading.forms_of(tree):
             name = form.value if isinstance(form, nodes.Const) else None
             known = self._blocks_of(name) if isinstance(name, str) else None
             if known is None:
                 return None
-            forms.check_blocks(tree, str(name), known)
+            loading.check_blocks(tree, str(name), known)
             blocks |= known
         return blocks
 
@@ -113,100 +101,169 @@ class PromptEnvironment(Values, ImmutableSandboxedEnvironment):
         if name not in self._blocks:
             self._blocks[name] = None
             with contextlib.suppress(TemplateProblem, jinja2.TemplateError, RecursionError):
-                check_name(name)
-                super()._load_template(name, None)
+                self._load_template(name, None)
         return self._blocks[name]
 
     def _load_template(self, name: Any, *args: Any) -> jinja2.Template:
-        check_name(name)
-        self.meter.spend(INCLUDE_STEPS)
+        loading.check_name(name)
         return super()._load_template(name, *args)
 
     # --- looking up ------------------------------------------------------------------------------
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """A mapping's key; only where it has none, what else the name means."""
+        """A mapping's key. Methods are no values: `if scene.items` asks for a column, or nothing."""
         if isinstance(obj, dict):
             found = obj.get(attribute, missing)
-            if found is not missing:
-                return found
-        return self._behind_dot(obj, attribute)
+            return self.undefined(obj=obj, name=attribute) if found is missing else found
+        if isinstance(obj, _PLAIN):
+            return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """An item; for a name that is none, what `getattr` finds."""
+        """An item; for a name, what `getattr` finds."""
         if isinstance(argument, Undefined):
             fail(argument)
         if not (argument is None or isinstance(argument, str | int | float)):
             raise TemplateProblem(f"{kind(argument)} can't be a key")
-        if isinstance(obj, dict):
-            found = obj.get(argument, missing)
-            if found is not missing:
-                return found
-        elif _has_place(obj, argument):
-            return obj[argument]
-        return self._behind_dot(obj, argument)
-
-    def _behind_dot(self, obj: Any, name: Any) -> Any:
         if isinstance(obj, Undefined):
             fail(obj)
-        found = attribute(obj, name) if isinstance(name, str) else missing
-        return self.undefined(obj=obj, name=name) if found is missing else found
+        if isinstance(argument, str):
+            return self.getattr(obj, argument)
+        with contextlib.suppress(TypeError, LookupError):
+            return obj[argument]
+        name: Any = argument
+        return self.undefined(obj=obj, name=name)
 
-    def nothing(self, why: str) -> Undefined:
-        """An undefined value that fails with `why` when it is used."""
-        return self.undefined(why)
+    def called(self, obj: Any, name: Any) -> Any:
+        """In the place of `obj.name` in `obj.name()`: a key comes before a method."""
+        found = self.getitem(obj, name)
+        return (method(obj, name) or found) if isinstance(found, Undefined) else found
 
-    def filter_named(self, name: Any) -> Callable[..., Any]:
-        trees.check_name(name, FILTERS, "filter")
-        found: Callable[..., Any] = self.filters[name]
-        return found
-
-    def test_named(self, name: Any) -> Callable[..., bool]:
-        trees.check_name(name, TESTS, "test")
-        return TESTS[name]
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        return self.undefined(obj=obj, name=attribute)
 
     # --- doing -----------------------------------------------------------------------------------
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         del context
-        for value in (left, right):
-            if isinstance(value, Undefined):
-                fail(value)
-        return calculate(self.meter, operator, left, right)
+        return calculate(operator, left, right)
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a macro, a block, a loop, or a method from the lists; nothing else can be called."""
-        del context
-        kwargs.pop("_loop_vars", None)
-        kwargs.pop("_block_vars", None)
-        for value in (*args, *kwargs.values()):
-            self.meter.weigh(value)
-        if isinstance(obj, Method):
-            return self.bounded(obj(self, *args, **kwargs))
-        if isinstance(obj, LoopContext):
-            return obj(self.iterable(*args, **kwargs))
-        if isinstance(obj, Macro | BlockReference):
-            return obj(*args, **kwargs)
-        if isinstance(obj, Undefined):
-            fail(obj)
-        raise TemplateProblem(f"{kind(obj)} can't be called")
+        if not callable(obj):
+            raise TemplateProblem(f"{kind(obj)} can't be called")
+        return super().call(context, obj, *args, **kwargs)
+
+    def call_filter(self, name: Any, *args: Any, **kwargs: Any) -> Any:
+        """Of those that `map` names."""
+        _check_name(name, FILTERS, "filter")
+        return super().call_filter(name, *args, **kwargs)
+
+    def call_test(self, name: Any, *args: Any, **kwargs: Any) -> Any:
+        """Of those that `select` and the like name."""
+        _check_name(name, TESTS, "test")
+        return super().call_test(name, *args, **kwargs)
+
+    def joined(self, values: list[Any]) -> str:
+        """In the place of `a ~ b ~ c`."""
+        return "".join(map(text, values))
+
+    def concat(self, parts: Iterable[str]) -> str:
+        """Join what a template, a block or a macro printed."""
+        printed = "".join(parts)
+        if len(printed) > MAX_TEXT:
+            raise TemplateProblem(f"the template makes a text of more than {MAX_TEXT:,} characters")
+        return printed
 
 
-def _has_place(obj: Any, place: Any) -> bool:
-    """Whether `obj[place]` is there, for a list or a text and a number."""
-    return isinstance(place, int) and isinstance(obj, WALKABLE) and -len(obj) <= place < len(obj)
+@pass_context  # so that jinja2 prints nothing while compiling, where no line is to blame
+def _show(_context: Any, value: Any) -> str:
+    return text(value)
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda env, /, *args, **kwargs: env.bounded(function(env, *args, **kwargs))
-
-
-def _range(_env: PromptEnvironment, _owner: None, *args: int) -> range:
+def _range(*args: int) -> range:
     numbers = range(*args)
     if len(numbers) > MAX_RANGE:
         raise TemplateProblem(f"`range` makes more than {MAX_RANGE:,} numbers")
     return numbers
 
 
-def _namespace(_env: PromptEnvironment, _owner: None, **values: Any) -> Namespace:
-    return Namespace(values)
+@contextlib.contextmanager
+def _in(name: str | None) -> Any:
+    """Problems are those of the template of this name."""
+    try:
+        yield
+    except TemplateProblem as problem:
+        problem.name = name
+        raise
+
+
+def _check(tree: nodes.Template) -> None:
+    """Raises TemplateProblem for what prompts can't use, and for trees that would take long to compile."""
+    queue: deque[nodes.Node] = deque([tree])
+    count = 0
+    while queue:
+        node = queue.popleft()
+        count += 1
+        if count > MAX_NODES:
+            raise TemplateProblem("the template is too long", "move what is repeated into a macro")
+        _check_node(node)
+        queue.extend(node.iter_child_nodes())
+
+
+def _check_node(node: nodes.Node) -> None:
+    if isinstance(node, nodes.ScopedEvalContextModifier):
+        raise TemplateProblem("`{% autoescape %}` has no use in a prompt", None, node.lineno)
+    if isinstance(node, nodes.Filter):
+        _check_name(node.name, FILTERS, "filter", node.lineno)
+    elif isinstance(node, nodes.Test):
+        _check_name(node.name, TESTS, "test", node.lineno)
+    elif isinstance(node, nodes.Const) and not _is_small(node.value):
+        raise TemplateProblem("a number is too large", None, node.lineno)
+
+
+def _is_small(value: Any) -> bool:
+    return not isinstance(value, int | float) or -MAX_NUMBER <= value <= MAX_NUMBER
+
+
+def _check_name(name: Any, known: Collection[str], what: str, lineno: int | None = None) -> None:
+    """Raises TemplateProblem unless `name` is that of a filter or test that prompts may use."""
+    if isinstance(name, str) and name in known:
+        return
+    near = did_you_mean(str(name), known)
+    words = ", ".join(sorted(word for word in known if word.isalpha()))
+    hint = f"did you mean `{near}`?" if near else f"there are: {words}"
+    raise TemplateProblem(f"there is no {what} `{str(name)[:40]}`", hint, lineno)
+
+
+class _Rewriting(NodeTransformer):
+    """Sends past us what jinja2 compiles to bare Python, and to which prompts give another meaning."""
+
+    _AS_TESTS: Final = {"eq": "eq", "ne": "ne", "in": "in", "notin": "in"}
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - jinja2 finds it by this name
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr):
+            name: nodes.Expr = nodes.Const(node.node.attr, lineno=node.lineno)
+        elif isinstance(node.node, nodes.Getitem) and not isinstance(node.node.arg, nodes.Slice):
+            name = node.node.arg
+        else:
+            return node
+        node.node = _filtered(node.node.node, _CALLED, [name])
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - as above
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), _JOINED, [])
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802 - as above
+        """`a == b` alone becomes the test `a is eq(b)`, which sees both sides at once."""
+        self.generic_visit(node)
+        if len(node.ops) != 1 or node.ops[0].op not in self._AS_TESTS:
+            return node
+        test, others = self._AS_TESTS[node.ops[0].op], [node.ops[0].expr]
+        seen = nodes.Test(node.expr, test, others, [], None, None, lineno=node.lineno)
+        return nodes.Not(seen, lineno=node.lineno) if node.ops[0].op == "notin" else seen
+
+
+def _filtered(node: Any, name: str, args: list[Any]) -> nodes.Filter:
+    return nodes.Filter(node, name, args, [], None, None, lineno=node.lineno)

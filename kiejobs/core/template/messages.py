@@ -1,27 +1,36 @@
 """What went wrong with a template, in words for its author.
 
-In: what jinja2, Python or the sandbox raised. Out: a `TemplateProblem` with message, hint, the line that
-is to blame, and those that led there. Touches nothing.
+In: what jinja2, Python or the sandbox raised, and its traceback. Out: a `TemplateProblem` with message, hint,
+the line that is to blame, and those that led there. Touches nothing.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.template.errors import TOO_DEEP, NotDefined, did_you_mean, kind
+from kiejobs.core.template.filters import method
 from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.traceback import cycle, passed_through, shortest
+from kiejobs.core.template.values import NotDefined, kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import FrameType
 
+    from kiejobs.core.template.renderer import Line
+
+_TOO_DEEP: Final = "the template is nested too deeply"
 _DEEP_HINT: Final = "does a macro call itself, or a template include itself?"
 _MOST_NODES: Final = 2_000
 _MOST_SHOWN: Final = 5
+_MOST_NAMES: Final = 500
+_MOST_TOLD: Final = 4
+_LAST_LOOKED_AT: Final = 200
+"""Frames; a circle of more templates than that is told without their names."""
 
 
 def compile_problem(error: Exception, name: str | None = None) -> TemplateProblem:
@@ -32,20 +41,20 @@ def compile_problem(error: Exception, name: str | None = None) -> TemplateProble
         message, hint = _syntax_words(error.message or "")
         return TemplateProblem(message, hint, error.lineno, error.name)
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
-        return TemplateProblem(TOO_DEEP, "write it in smaller steps", name=name)
+        return TemplateProblem(_TOO_DEEP, "write it in smaller steps", name=name)
     return TemplateProblem(f"the template can't be read: {_short(error)}", name=name)
 
 
 def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
     """What kept a template from being rendered; `known` is the context."""
-    lines = passed_through(error)
+    lines = _passed_through(error)
     if isinstance(error, TemplateSyntaxError):
         problem = compile_problem(error)
     else:
         problem = _unplaced(error, known)
     if problem.lineno is None and problem.name is None and lines:
         problem.name, problem.lineno = lines.pop()
-    problem.users = shortest(lines)
+    problem.users = _shortest(lines)
     return problem
 
 
@@ -74,9 +83,9 @@ def _not_found(error: TemplateNotFound) -> TemplateProblem:
 
 
 def _too_deep(error: RecursionError) -> TemplateProblem:
-    names = cycle(error)
+    names = _cycle(error)
     if not names:
-        return TemplateProblem(TOO_DEEP, _DEEP_HINT)
+        return TemplateProblem(_TOO_DEEP, _DEEP_HINT)
     each_other = "itself" if len(names) == 1 else "one another"
     verbs = "includes or extends" if len(names) == 1 else "include or extend"
     message = f"{_quoted(names)} {verbs} {each_other} without end"
@@ -97,7 +106,8 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         meant = _within(name, known) or _hint(name, "", known)
         return TemplateProblem(f"`{name}` is not defined", meant)
     if not isinstance(holder, dict):
-        return TemplateProblem(f"{kind(holder)} has no `{name}`")
+        call = "call it: write `()` behind its name" if method(holder, name) else None
+        return TemplateProblem(f"{kind(holder)} has no `{name}`", call)
     path = _path(holder, known)
     where = f"{path}." if path else ""
     return TemplateProblem(f"`{where}{name}` is not defined", _hint(name, where, holder))
@@ -179,19 +189,35 @@ _PYTHON: tuple[tuple[str, str], ...] = (
         r"the template '(.+)' \(imported .*\) does not export the requested name '(.+)'",
         "the template `{0}` has no macro `{1}`",
     ),
+    (r"No first item", "there is no first item: the list is empty"),
+    (r"No last item", "there is no last item: the list is empty"),
+    (r"No aggregated item", "there is no first item: the list is empty"),
+    (r"unhashable type: 'slice'", "a mapping can't be sliced"),
     (
         r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'",
         "`{0}` makes no sense between {1} and {2}",
     ),
+    (
+        r"unsupported operand type\(s\) for (\S+): '(\w+)' and '(\w+)'",
+        "`{0}` makes no sense between {1} and {2}",
+    ),
     (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
-    (r"'(\w+)' object is not iterable", "{0} is no list"),
-    (r"argument of type '(\w+)' is not", "{0} is no list"),
+    (r"'(\w+)' object is not (?:iterable|reversible|subscriptable)", "{0} is no list"),
+    (r"(?:object|argument) of type '(\w+)' (?:has no len|is not)", "{0} is no list"),
     (r"unhashable type: '(\w+)'", "{0} can't be a key"),
+    (r"'(\w+)' object cannot be interpreted as an integer", "{0} is no whole number"),
+    (r"type (\w+) doesn't define __round__", "{0} can't be rounded"),
 )
 _TYPES = dict.fromkeys(("int", "float"), "a number") | dict.fromkeys(("list", "tuple"), "a list")
 _TYPES |= {"str": "a text", "bool": "a boolean", "dict": "a mapping", "NoneType": "null"}
-_ARGUMENTS = re.compile(r"(?:[\w<>]+\.)*[_<]?(\w+?)[_>]?\(\) (?:takes|got|missing|expect)")
-_NAMELESS = frozenset(("lambda", "call", "test"))
+_TYPES |= {"LoopContext": "`loop`", "Namespace": "a namespace", "range": "a list"}
+_ARGUMENTS = re.compile(
+    r"(?:[\w<>]+\.)*(?:sync_)?(?:do_|test_)?[_<]?(\w+?)[_>]?(?:\(\))? (?:takes|got|missing|expected)"
+)
+_NAMELESS = frozenset(("lambda", "call", "equal", "unequal", "within"))
+_AS_WRITTEN = {"len": "length", "soft_str": "string", "joined": "join", "replaced": "replace"}
+_AS_WRITTEN |= {"batched": "batch", "truncated": "truncate", "formatted": "format"}
+_AS_WRITTEN |= {"as_json": "tojson", "joins": "join", "divisible": "divisibleby"}
 
 
 def _python_words(error: Exception) -> str:
@@ -203,10 +229,62 @@ def _python_words(error: Exception) -> str:
             return message.format(*(_TYPES.get(word, word) for word in found.groups()))
     called = _ARGUMENTS.match(told)
     if called is not None:
-        name = "it" if called[1] in _NAMELESS else f"`{called[1]}`"
+        known = _AS_WRITTEN.get(called[1], called[1])
+        name = "it" if known in _NAMELESS else f"`{known}`"
         return f"{name} does not take what is in its brackets"
     return told or type(error).__name__
 
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def _passed_through(error: BaseException) -> list[Line]:
+    """The outermost first, each once even where it led to itself.
+
+    A block may stand in the line of the `extends` that led to the template which calls it; then that line
+    comes last, where the blame is.
+    """
+    frames = list(_frames(error))
+    lines = list(dict.fromkeys(line for line, _ in frames))
+    if frames and frames[-1][1].startswith("block_"):
+        lines.remove(frames[-1][0])
+        lines.append(frames[-1][0])
+    return lines
+
+
+def _shortest(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """As many as a person wants to read: the outermost one and the last few."""
+    if len(lines) <= _MOST_TOLD:
+        return tuple(lines)
+    return (lines[0], *lines[1 - _MOST_TOLD :])
+
+
+def _cycle(error: BaseException) -> list[str]:
+    """The templates that pull in one another, in that order; nothing where it is a macro that does."""
+    frames = list(_frames(error))
+    lately = frames[-_LAST_LOOKED_AT:]
+    pulled = [line[0] for line, function in lately if function == "root"]
+    if not pulled or lately[-1][1] != "root" or pulled.count(pulled[-1]) < 2:
+        return []
+    in_order = dict.fromkeys(line[0] for line, _ in frames)
+    return [name for name in in_order if name is not None and name in pulled]
+
+
+def _frames(error: BaseException) -> Iterator[tuple[Line, str]]:
+    """Lines of templates, each with the function that jinja2 made of the part that it stands in."""
+    trace = error.__traceback__
+    while trace is not None:
+        frame: FrameType = trace.tb_frame
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+            yield (template.name, line), frame.f_code.co_name
+        trace = trace.tb_next
+
+
+def did_you_mean(name: str, known: Iterable[Any]) -> str | None:
+    """The nearest of `known`, of which only the first hundreds are looked at."""
+    names = [str(other) for other, _ in zip(known, range(_MOST_NAMES), strict=False)]
+    near = difflib.get_close_matches(name[:80], names, 1)
+    return near[0] if near else None

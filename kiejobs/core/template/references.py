@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import nodes
 
-from kiejobs.core.template.methods import MAPPING_METHODS
+from kiejobs.core.template.filters import MAPPING_METHODS
 from kiejobs.core.template.renderer import ANYTHING, Reads
 
 if TYPE_CHECKING:

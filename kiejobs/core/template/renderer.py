@@ -18,6 +18,12 @@ Line: TypeAlias = tuple[str | None, int]
 Names: TypeAlias = frozenset[str] | None
 """None stands for any."""
 
+SECONDS: Final = 1
+"""Of processor time for one template; a prompt takes some microseconds."""
+
+SECONDS_TOGETHER: Final = 4
+"""Of processor time for all slow templates of one job file; there may be thousands of them."""
+
 _MARKS: Final = ("{{", "{%", "{#")
 
 
@@ -100,3 +106,18 @@ class TemplateProblem(Exception):
         self.lineno = lineno
         self.name = name
         self.users = users
+
+
+class TooMuch(TemplateProblem):
+    """A rendering went over its bounds; another one of the same template would too."""
+
+
+def too_slow() -> TooMuch:
+    """What is wrong with one template that takes too long."""
+    return TooMuch(f"the template takes longer than {SECONDS} seconds")
+
+
+def too_slow_together() -> TooMuch:
+    """What is wrong with all that come after too many slow ones."""
+    hint = "shorten the slow ones; a prompt takes some microseconds"
+    return TooMuch(f"slow templates take longer than {SECONDS_TOGETHER} seconds together", hint)

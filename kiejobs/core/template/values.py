@@ -1,27 +1,38 @@
-"""How values become text, lists and nothing: the rules that printing, filters and loops share.
+"""The values of templates: how one is printed, what it is called, and the value that isn't there.
 
-In: any value that a template can hold. Out: its text, its items, or a `TemplateProblem` that says why
-it has none. Touches nothing.
+In: any value that a template can hold. Out: its text, its name for people, or an error that says why
+there is none. Touches nothing.
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Final, NoReturn
 
-from jinja2.runtime import StrictUndefined, Undefined
-from jinja2.utils import missing, pass_context
+from jinja2 import UndefinedError
+from jinja2.environment import TemplateModule
+from jinja2.runtime import LoopContext, StrictUndefined, Undefined
+from jinja2.utils import Namespace, missing
 
-from kiejobs.core.template.errors import NotDefined, fail, kind
 from kiejobs.core.template.renderer import TemplateProblem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+MAX_NUMBER: Final = 2**63
+"""Beyond it a whole number is no more than a way to burn time."""
 
-    from kiejobs.core.template.meter import Meter
 
-Value = TypeVar("Value")
-WALKABLE = (list, tuple, range, str, dict)
+class NotDefined(UndefinedError):
+    """An undefined value was used.
+
+    `name` was looked up in `holder`, jinja2's `missing` for a name on its own. `told` is there where
+    more is known than that.
+    """
+
+    def __init__(self, holder: Any, name: Any, told: str | None, message: str) -> None:
+        super().__init__(told or message)
+        self.holder = holder
+        self.name = name
+        self.told = told
 
 
 class NoValue(StrictUndefined):
@@ -37,96 +48,34 @@ class NoValue(StrictUndefined):
         super().__init__(hint, obj, name, raising)
 
 
-class Values:
-    """What the environment knows about values. `meter` pays."""
+def fail(value: Undefined) -> NoReturn:
+    """Raises the error that `value` stands for."""
+    value._fail_with_undefined_error()  # noqa: SLF001 - jinja2's way to do it from outside
 
-    meter: Meter
 
-    # --- as text ---------------------------------------------------------------------------------
-
-    @pass_context  # so that jinja2 prints nothing at compile time, where nothing is counted
-    def show(self, _context: Any, value: Any) -> str:
-        """What `{{ value }}` prints."""
-        return value if isinstance(value, str) else self.text(value)
-
-    def text(self, value: Any) -> str:
-        """The text of a text, number or boolean. Raises TemplateProblem for anything else."""
-        if isinstance(value, str):
-            return value
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, int | float):
-            return str(self.meter.number(value))
-        if isinstance(value, Undefined):
-            # `{{ x if y }}` without an else is jinja2's lenient undefined, and prints nothing.
-            return "" if type(value) is Undefined else fail(value)
-        raise TemplateProblem(f"{kind(value)} can't be printed", _way_out(value))
-
-    def concat(self, parts: Iterable[str]) -> str:
-        """Join what was printed, and stop as soon as it is too much."""
-        printed = []
-        room = self.meter.size
-        for part in parts:
-            printed.append(part)
-            room -= len(part)
-            if room < 0:
-                break
-        self.meter.room(self.meter.size - room)
-        return "".join(printed)
-
-    # --- as items --------------------------------------------------------------------------------
-
-    def iterable(self, value: Value) -> Value:
-        """`value`, if it can be walked."""
-        if not isinstance(value, WALKABLE):
-            if isinstance(value, Undefined):
-                fail(value)
-            raise TemplateProblem(f"{kind(value)} is no list")
+def text(value: Any) -> str:
+    """What `{{ value }}` prints. Raises TemplateProblem for what is no text, number or boolean."""
+    if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(number(value))
+    if isinstance(value, Undefined):
+        # `{{ x if y }}` without an else is jinja2's lenient undefined, and prints nothing.
+        return "" if type(value) is Undefined else fail(value)
+    raise TemplateProblem(f"{kind(value)} can't be printed", _way_out(value))
 
-    def items(self, value: Any) -> list[Any]:
-        """The items of a list, keys of a mapping, characters of a text; paid for."""
-        walked: Any = self.iterable(value)
-        self.meter.spend(len(walked) // 10)
-        return list(walked)
 
-    def bounded(self, value: Value) -> Value:
-        """What a filter or method made, if it is not too large."""
-        if isinstance(value, str):
-            self.meter.room(len(value))
-        elif isinstance(value, int | float):
-            self.meter.number(value)
-        else:
-            self.meter.weigh(value)
-        return value
-
-    # --- guards, planted by core/template_tree.py -------------------------------------------------
-
-    def built(self, value: Value) -> Value:
-        """Around a list, tuple or mapping that is written in a template."""
-        self.meter.weigh(value)
-        return value
-
-    def compared(self, value: Value) -> Value:
-        """Around each side of `==`, `<`, `in`."""
-        self.meter.examine(value)
-        return value
-
-    def joined(self, values: list[Any]) -> str:
-        """In the place of `a ~ b ~ c`."""
-        return self.concat(map(self.text, values))
-
-    def sliced(self, value: Value) -> Value:
-        """Around what is sliced."""
-        if isinstance(value, dict):
-            raise TemplateProblem("a mapping can't be sliced")
-        self.meter.examine(self.iterable(value))
-        return value
-
-    def spread(self, value: Value) -> Value:
-        """Around `*args` and `**kwargs` of a call."""
-        self.meter.examine(self.iterable(value))
-        return value
+def number(value: Any) -> Any:
+    """`value`, if it can be printed and passed on. Only numbers are looked at."""
+    if isinstance(value, complex):
+        raise TemplateProblem("a calculation has no real result")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TemplateProblem("a calculation has no finite result")
+    if isinstance(value, int) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise TemplateProblem("a calculation's result is too large")
+    return value
 
 
 def _way_out(value: Any) -> str:
@@ -137,3 +86,24 @@ def _way_out(value: Any) -> str:
     if isinstance(value, list | tuple | range):
         return "write `| join(', ')`"
     return "call it: write `()` behind its name"
+
+
+def kind(value: Any) -> str:
+    """What a person would call this value."""
+    for types, word in _KINDS:
+        if isinstance(value, types):
+            return word
+    return "null" if value is None else "a function"
+
+
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (Undefined, "an undefined value"),
+    (bool, "a boolean"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    (dict, "a mapping"),
+    ((list, tuple, range), "a list"),
+    (LoopContext, "`loop`"),
+    (Namespace, "a namespace"),
+    (TemplateModule, "an imported template"),
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.expand.expand import expand
-from kiejobs.core.template.template import LocalRenderer, Templates
+from kiejobs.core.template.template import LocalRenderer
 from tests.support.expanding import MODEL, catalogue, expanded
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def asked(jobs: str) -> tuple[Counting, Expansion]:
     ).jobfile
     assert jobfile is not None
     shared: dict[str, Any] = {"vars": jobfile.vars, "campaign": jobfile.campaign}
-    renderer = Counting(LocalRenderer(shared, Templates()))
+    renderer = Counting(LocalRenderer(shared))
     expansion, problems = expand(jobfile, catalogue(), renderer, max_jobs=10_000)
     assert not problems.fatal
     return renderer, expansion

@@ -1,9 +1,8 @@
-"""Templates: what prompts can say, how mistakes are told, and that hostile ones end."""
+"""Templates: what prompts can say, how mistakes are told, and that there is no way to Python."""
 
 from __future__ import annotations
 
 import re
-import time
 import warnings
 from typing import Any
 
@@ -11,73 +10,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.template.renderer import TemplateProblem, is_template
-from kiejobs.core.template.template import Templates
-
-CONTEXT: dict[str, Any] = {
-    "campaign": "espresso",
-    "vars": {
-        "brand": "Aurora",
-        "items": "cups",
-        "tags": ["warm", "slow"],
-        "big": "a" * 100_000,
-        "rows": [{"id": f"r{number}", "text": "x" * 50} for number in range(20_000)],
-    },
-    "matrix": {
-        "duration": 5,
-        "resolution": "720p",
-        "values": "v",
-        "scene": {"id": "pour", "image": "https://example.com/pour.webp"},
-    },
-}
-INCLUDED = (
-    {
-        "prompts/pour.j2": "Pour {{ vars.brand }} for {{ matrix.duration }}s",
-        "macros.j2": "{% macro shot(what, mood='calm') %}{{ what }}, {{ mood }}{% endmacro %}",
-        "counter.j2": (
-            "{% set n = namespace(n=0) %}{% macro up() %}{% set n.n = n.n + 1 %}{{ n.n }}{% endmacro %}"
-        ),
-        "base.j2": "<{% block middle %}base{% endblock %}>",
-        "slip.j2": "one\n\n{{ vars.brnd }}",
-        "broken.j2": "one\n{% if %}",
-        "unknown.j2": "\n{{ 1 | foo }}",
-        "long.j2": "x" * 100_001,
-        "itself.j2": "{% include 'itself.j2' %}",
-        "twice.j2": "{% include 'twice.j2' %}{% include 'twice.j2' %}",
-        "parent.j2": "{% extends 'parent.j2' %}",
-        "dots.j2": "{% macro dots(x) %}\n{{ x.name }}{% endmacro %}",
-        "calls.j2": (
-            "{% from 'dots.j2' import dots %}\n\n{{ dots('x') if vars is defined }}\n"
-            "{% macro again() %}{{ again() }}{% endmacro %}"
-        ),
-        "ring1.j2": "{% include 'ring2.j2' %}",
-        "ring2.j2": "{% include 'ring3.j2' %}",
-        "ring3.j2": "{% include 'ring1.j2' %}",
-        "form.j2": "{% block scene required %}{% endblock %}",
-        "branded.j2": "{% macro mark() %}{{ vars.brand }}{% endmacro %}",
-        "further.j2": "{{ vars.x }}{% if false %}{% include 'prompts/pour.j2' %}{% endif %}",
-        "flood.j2": "{% for i in range(90000) %}{{ i }}" + "x" * 50 + "{% endfor %}",
-    }
-    | {
-        f"slow{number}.j2": f"{{# {number} #}}{{% if false %}}" + "{{ a }}" * 9_000 + "{% endif %}"
-        for number in range(40)
-    }
-    | {f"chain{number}.j2": f"{{% include 'chain{number + 1}.j2' %}}" for number in range(300)}
-)
+from kiejobs.core.template.renderer import Reads, TemplateProblem, Wish, is_template
+from kiejobs.core.template.template import CACHED, LocalRenderer
+from tests.support.templates import CONTEXT, INCLUDED
 
 
-def templates(**limits: Any) -> Templates:
-    return Templates(INCLUDED.get, clock=time.monotonic, **limits)
+def outcome(
+    text: str, files: dict[str, str] | None = None, context: dict[str, Any] | None = None
+) -> str | TemplateProblem:
+    renderer = LocalRenderer({}, (INCLUDED if files is None else files).get)
+    (found,) = renderer.render([Wish(text, CONTEXT if context is None else context)])
+    return found
 
 
 def rendered(text: str) -> str:
-    return templates().compile(text).render(CONTEXT)
+    found = outcome(text)
+    assert isinstance(found, str), (found.message, found.hint)
+    return found
 
 
-def problem(text: str) -> TemplateProblem:
-    with pytest.raises(TemplateProblem) as caught:
-        rendered(text)
-    return caught.value
+def problem(text: str, *others: Any) -> TemplateProblem:
+    found = outcome(text, *others)
+    assert isinstance(found, TemplateProblem), found
+    return found
 
 
 # --- what prompts can say -------------------------------------------------------------------------
@@ -175,6 +130,30 @@ def test_a_number_equals_the_text_that_it_is_written_as(text: str, said: str) ->
     assert rendered(text) == said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ 'with' if matrix.scene.items is defined else 'without' }}", "without"),
+        ("{{ matrix.scene.keys | default('none') }}", "none"),
+        ("{{ matrix.scene.items() | length }}{{ matrix.scene['items']() | length }}", "22"),
+    ],
+)
+def test_a_name_that_is_not_called_at_once_is_a_key_or_nothing(text: str, said: str) -> None:
+    assert rendered(text) == said
+
+
+def test_a_column_that_a_row_has_not_is_no_method() -> None:
+    found = problem("{% if matrix.scene.items %} with items{% endif %}")
+    assert found.message == "`matrix.scene.items` is not defined"
+
+
+@pytest.mark.parametrize("empty", ["none", "0", "false", "(1 if false)"])
+@pytest.mark.parametrize("filtered", ["map('upper')", "select", "reject('odd')", "list", "length"])
+def test_what_is_no_list_is_no_empty_list(empty: str, filtered: str) -> None:
+    found = problem(f"{{{{ {empty} | {filtered} }}}}")
+    assert "is no list" in found.message or "evaluated to false" in found.message
+
+
 def test_a_key_wins_over_a_method_of_its_name() -> None:
     assert rendered("{{ vars.items }} {{ matrix.values }} {{ vars['items'] }}") == "cups v cups"
 
@@ -230,8 +209,9 @@ def test_a_template_is_told_from_its_marks(text: str) -> None:
 def test_what_a_template_may_read_is_known(
     text: str, axes: set[str] | None, names: set[str] | None
 ) -> None:
-    template = templates().compile(text)
-    assert (template.reads.axes, template.reads.vars) == (axes, names)
+    (reads,) = LocalRenderer({}, INCLUDED.get).reads([text])
+    assert isinstance(reads, Reads)
+    assert (reads.axes, reads.vars) == (axes, names)
 
 
 # --- mistakes -------------------------------------------------------------------------------------
@@ -256,7 +236,8 @@ def test_what_a_template_may_read_is_known(
         ("{{ vars.tags }}", "a list can't be printed", "write `| join(', ')`"),
         ("{{ matrix.scene }}", "a mapping can't be printed", "name one of its keys, or write `| tojson`"),
         ("{{ none }}", "null can't be printed", "give it a value, or write `| default('…', true)`"),
-        ("{{ vars.brand.upper }}", "a function can't be printed", "call it: write `()` behind its name"),
+        ("{{ vars.brand.upper }}", "a text has no `upper`", "call it: write `()` behind its name"),
+        ("{{ range }}", "a function can't be printed", "call it: write `()` behind its name"),
         ("{{ 'a' ~ vars.tags }}", "a list can't be printed", "write `| join(', ')`"),
         ("{{ 'a' + 1 }}", "`+` makes no sense between a text and a number", "`~` joins anything as text"),
         ("{{ 1 < 'a' }}", "`<` makes no sense between a number and a text", None),
@@ -394,10 +375,9 @@ def test_a_mistake_in_a_block_is_not_the_form_s(
     """Even where the block stands in the line of the `extends`."""
     fills = "{% extends 'open.j2' %}{% block a %}{{ vars.nope }}{% endblock %}"
     files = {"open.j2": "A {% block a %}{% endblock %} B", "fills.j2": fills}
-    with pytest.raises(TemplateProblem) as raised:
-        Templates(files.get).compile(text).render({"vars": {}})
-    assert (raised.value.name, raised.value.lineno) == place
-    assert users in raised.value.users
+    found = problem(text, files, {"vars": {}})
+    assert (found.name, found.lineno) == place
+    assert users in found.users
 
 
 FORMS = {
@@ -431,11 +411,10 @@ FORMS = {
 def test_what_a_form_has_no_place_for_is_not_dropped_in_silence(
     text: str, message: str, hint: str | None, place: tuple[str | None, int]
 ) -> None:
-    with pytest.raises(TemplateProblem) as raised:
-        Templates(FORMS.get).compile(text).render({"vars": {"form": "open.j2"}})
-    assert raised.value.message == message
-    assert hint is None or raised.value.hint == hint
-    assert (raised.value.name, raised.value.lineno) == place
+    found = problem(text, FORMS, {"vars": {"form": "open.j2"}})
+    assert found.message == message
+    assert hint is None or found.hint == hint
+    assert (found.name, found.lineno) == place
 
 
 @pytest.mark.parametrize(
@@ -450,17 +429,13 @@ def test_what_a_form_has_no_place_for_is_not_dropped_in_silence(
     ],
 )  # fmt: skip
 def test_what_has_its_place_in_a_form_is_said(text: str, said: str) -> None:
-    templates = Templates(FORMS.get)
-    assert templates.compile(text).render({"vars": {"form": "open.j2"}}) == said
+    assert outcome(text, FORMS, {"vars": {"form": "open.j2"}}) == said
 
 
 @pytest.mark.parametrize(("name", "meant"), [("brand", "vars.brand"), ("mood", "matrix.mood")])
 def test_a_variable_without_its_first_word_is_known(name: str, meant: str) -> None:
-    with pytest.raises(TemplateProblem) as raised:
-        Templates().compile(f"{{{{ {name} }}}}").render(
-            {"vars": {"brand": "x"}, "matrix": {"mood": "y"}}
-        )
-    assert raised.value.hint == f"did you mean `{meant}`?"
+    context = {"vars": {"brand": "x"}, "matrix": {"mood": "y"}}
+    assert problem(f"{{{{ {name} }}}}", {}, context).hint == f"did you mean `{meant}`?"
 
 
 def test_a_macro_that_misses_the_context_is_told_how_to_get_it() -> None:
@@ -484,10 +459,11 @@ def test_a_macro_that_misses_the_context_is_told_how_to_get_it() -> None:
 )
 def test_a_name_that_could_leave_the_folder_is_never_looked_for(tag: str, name: str) -> None:
     asked: list[str] = []
-    with pytest.raises(TemplateProblem) as caught:
-        Templates(asked.append).compile(f"{{% {tag % name} %}}").render({})
-    assert "is not allowed" in caught.value.message
-    assert "\x1b" not in caught.value.message
+    renderer = LocalRenderer({}, asked.append)
+    (found,) = renderer.render([Wish(f"{{% {tag % name} %}}", {})])
+    assert isinstance(found, TemplateProblem)
+    assert "is not allowed" in found.message
+    assert "\x1b" not in found.message
     assert asked == []
 
 
@@ -495,24 +471,14 @@ def test_a_name_that_could_leave_the_folder_is_never_looked_for(tag: str, name: 
 
 
 def test_what_was_rendered_before_changes_nothing() -> None:
-    counting = templates().compile("{% import 'counter.j2' as c %}{{ c.up() }}{{ c.up() }}")
-    assert [counting.render(CONTEXT) for _ in range(3)] == ["12", "12", "12"]
-
-
-def test_a_failed_rendering_leaves_the_next_one_its_full_measure() -> None:
-    shared = templates(steps=1_000)
-    greedy = shared.compile("{% for i in range(2000) %}{% endfor %}")
-    modest = shared.compile("{% for i in range(900) %}{% endfor %}ok")
-    for _ in range(3):
-        with pytest.raises(TemplateProblem, match="more than 1,000 steps"):
-            greedy.render(CONTEXT)
-        assert modest.render(CONTEXT) == "ok"
+    counting = Wish("{% import 'counter.j2' as c %}{{ c.up() }}{{ c.up() }}", CONTEXT)
+    assert LocalRenderer({}, INCLUDED.get).render([counting] * 3) == ["12", "12", "12"]
 
 
 def test_the_context_is_not_changed() -> None:
     context = {"vars": {"list": [3, 1, 2]}}
     text = "{% set x = vars.list | sort %}{% set y = vars.list + [4] %}{{ x | join }}{{ y | join }}"
-    assert templates().compile(text).render(context) == "1233124"
+    assert outcome(text, {}, context) == "1233124"
     assert context == {"vars": {"list": [3, 1, 2]}}
 
 
@@ -530,136 +496,22 @@ def test_nothing_that_differs_each_time_exists(text: str) -> None:
     assert re.search("not defined|no filter", problem(text).message)
 
 
-def test_a_template_is_compiled_once_and_rendered_fast() -> None:
-    shared = templates()
-    text = "Cinematic close-up, {{ vars.brand }} poured, {{ matrix.duration }} seconds --ar 16:9"
-    template = shared.compile(text)
-    assert shared.compile(text) is template
-    began = time.perf_counter()
-    for _ in range(2_000):
-        template.render(CONTEXT)
-    assert time.perf_counter() - began < 0.4  # 200 us each; it takes about 6
+def test_a_template_is_compiled_once_as_long_as_it_is_kept() -> None:
+    peeked: list[str] = []
+
+    def peek(name: str) -> str:
+        peeked.append(name)
+        return ""
+
+    renderer = LocalRenderer({}, peek=peek)
+    texts = [f"{{% include 'a{number}.j2' ignore missing %}}" for number in range(CACHED + 1)]
+    renderer.reads(texts[:CACHED])
+    renderer.reads(texts[:CACHED])
+    assert len(peeked) == CACHED
+    assert len(renderer.reads(texts)) == len(texts)
 
 
-def test_only_so_many_compiled_templates_are_kept() -> None:
-    shared = Templates()
-    first = shared.compile("{{ 0 }}")
-    for number in range(1, 1_001):
-        shared.compile(f"{{{{ {number} }}}}")
-    assert shared.compile("{{ 0 }}") is not first
-
-
-# --- hostile templates ----------------------------------------------------------------------------
-
-LOOP = "{% for i in range(100000) %}"
-GROW = "{% set n = namespace(s=START) %}" + LOOP + "{% set n.s = MORE %}{% endfor %}{{ END }}"
-
-
-def grow(start: str, more: str, end: str = "n.s | length") -> str:
-    return GROW.replace("START", start).replace("MORE", more).replace("END", end)
-
-
-TOO_MUCH = {
-    "loop in a loop": LOOP * 2 + "{% endfor %}" * 2,
-    "filtered loop": LOOP + "{% for j in range(100000) if false %}{% endfor %}{% endfor %}",
-    "endless loop": "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
-    "branching loop": "{% for i in [1, 2] recursive %}{{ loop([1, 2]) }}{% endfor %}",
-    "endless macro": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-    "branching macro": "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(60) }}",
-    "endless caller": "{% macro m() %}{{ caller() }}{% endmacro %}{% macro r() %}{% call m() %}{{ r() }}{% endcall %}{% endmacro %}{{ r() }}",
-    "endless block": "{% block a %}{{ self.a() }}{% endblock %}",
-    "endless include": "{% include 'itself.j2' %}",
-    "branching include": "{% include 'twice.j2' %}",
-    "endless extends": "{% extends 'parent.j2' %}",
-    "many includes": LOOP + "{% include 'x' ~ i ignore missing %}{% endfor %}",
-    "slow includes": "{% for i in range(40) %}{% include 'slow' ~ i ~ '.j2' ignore missing %}{% endfor %}{{ 1/0 }}",
-    "huge range": "{% for i in range(10**9) %}{% endfor %}",
-    "huger range": "{{ range(10**18) | length }}",
-    "large ranges": LOOP + "{% set x = range(90000) | list %}{% endfor %}",
-    "text times": "{{ 'a' * 10**10 }}",
-    "list times": "{{ [1] * 10**9 }}",
-    "power": "{{ 10 ** 10 ** 10 }}",
-    "powers": "{{ 9 ** 9 ** 9 }}",
-    "infinite": "{{ 1e308 * 10 }}",
-    "infinite literal": "{{ 1e999 }}",
-    "not a number": "{{ 'nan' | float }}",
-    "digits": "{{ " + "9" * 50_000 + " }}",
-    "hex digits": "{{ 0x" + "f" * 50_000 + " }}",
-    "hex text": "{{ ('f' * 100000) | int(0, 16) }}",
-    "round": "{{ 5 | round(-10**9) }}",
-    "ceil": "{{ 5.5 | round(10**9, 'ceil') }}",
-    "ljust": "{{ 'x'.ljust(10**9) }}",
-    "zfill": "{{ 'x'.zfill(10**9) }}",
-    "center": "{{ 'x' | center(10**9) }}",
-    "indent": "{{ 'x\ny' | indent(10**9) }}",
-    "indent by text": "{{ ('x\n' * 50000) | indent('y' * 10000) }}",
-    "wordwrap": "{{ vars.big | wordwrap(1, wrapstring=vars.big) }}",
-    "batch": "{{ [1] | batch(10**9, 'x') | length }}",
-    "slice": "{{ [1] | slice(10**9, 'x') | length }}",
-    "replace": "{{ vars.big | replace('a', vars.big) }}",
-    "replace nothing": "{{ vars.big.replace('', 'xxxx') }}",
-    "join": "{{ ([vars.big] * 50) | join(vars.big) }}",
-    "join method": "{{ vars.big.join([vars.big] * 50) }}",
-    "sum of lists": "{{ [[1], [2]] | sum(start=[]) }}",
-    "format width": "{{ '%1000000000d' % 1 }}",
-    "format precision": "{{ '%.1000000000f' % 1.5 }}",
-    "format star": "{{ '%*d' % (1000000000, 1) }}",
-    "format key": "{{ '%(a(b))1000000000d' % {'a(b)': 1} }}",
-    "format filter": "{{ '%999999999s' | format('a') }}",
-    "format often": "{{ ('%(big)s' * 20000) % vars }}",
-    "format by odd": "{{ '%1000000000d' is odd }}",
-    "format by divisibleby": "{{ '%1000000000d' is divisibleby 5 }}",
-    "upper": "{{ ('ß' * 190000) | upper }}",
-    "doubled text": grow("'aa'", "n.s + n.s"),
-    "doubled by ~": grow("'aa'", "n.s ~ n.s"),
-    "doubled by set": "{% set n = namespace(s='aa') %}" + LOOP + "{% set x %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = x %}{% endfor %}",
-    "doubled by macro": "{% macro m(s) %}{{ s }}{{ s }}{% endmacro %}" + grow("'aa'", "m(n.s)"),
-    "doubled without a loop": "{% set a = 'aaaa' %}" + "{% set a = a ~ a %}" * 60 + "{{ a }}",
-    "doubled lists": grow("[1]", "[n.s, n.s]", "n.s | tojson"),
-    "doubled tuples": grow("(1,)", "(n.s, n.s)", "{n.s: 1} | length"),
-    "doubled mappings": grow("{}", "{'a': n.s, 'b': n.s}", "n.s | tojson"),
-    "doubled by +": grow("[1]", "n.s + n.s"),
-    "doubled arguments": "{% macro m() %}{% set n.s = varargs %}{% endmacro %}" + grow("1", "n.s") + LOOP + "{{ m(n.s, n.s) }}{% endfor %}",
-    "compared": "{% set n = namespace(s=[1], t=[1]) %}" + LOOP + "{% set n.s = [n.s, n.s] %}{% set n.t = [n.t, n.t] %}{{ n.s == n.t }}{% endfor %}",
-    "nested tuples": grow("(1,)", "(n.s,)", "{n.s: 1} | length"),
-    "nested lists": grow("[1]", "[n.s]", "n.s | tojson"),
-    "nested by batch": grow("[1]", "n.s | batch(1)", "n.s | tojson"),
-    "a list of itself": "{% set n = namespace() %}{% set n.a = [n] %}{{ n.a | tojson }}",
-    "searched": LOOP + "{{ 'zz' in vars.rows }}{% endfor %}",
-    "sorted": LOOP + "{% set x = vars.rows | sort(attribute='text') %}{% endfor %}",
-    "selected": LOOP + "{% set x = range(90000) | select('odd') %}{% endfor %}",
-    "split": LOOP + "{% set x = vars.big.split('a') %}{% endfor %}",
-    "sliced": LOOP + "{% set x = vars.rows[:] %}{% endfor %}",
-    "spread": "{% macro m() %}{% endmacro %}" + LOOP + "{{ m(*vars.rows) }}{% endfor %}",
-    "defaults": "{% macro m(a=[1] * 9000) %}{% endmacro %}" + LOOP + "{{ m() }}{% endfor %}",
-    "as json": LOOP + "{% set x = vars.rows[:2000] | tojson %}{% endfor %}",
-    "output": LOOP + "x" * 50 + "{% endfor %}",
-    "included output": "{% include 'flood.j2' %}",
-    "captured output": "{% set x %}" + LOOP + "{{ vars.big }}{% endfor %}{% endset %}",
-    "long body": "{% set x %}" + LOOP + "{% if true %}x{% endif %}" * 2000 + "{% endfor %}{% endset %}",
-    "parentheses": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
-    "brackets": "{{ " + "[" * 20_000 + "1" + "]" * 20_000 + " }}",
-    "minus": "{{ " + "-" * 30_000 + "1 }}",
-    "plus": "{{ 1" + "+1" * 40_000 + " }}",
-    "dots": "{{ a" + ".a" * 40_000 + " }}",
-    "filters": "{{ 1" + "|abs" * 20_000 + " }}",
-    "comparisons": "{{ 1" + "<2" * 30_000 + " }}",
-    "names": "{{ a }}" * 14_000,
-    "ifs": "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000,
-    "elifs": "{% if 1 %}" + "{% elif 1 %}" * 7_000 + "{% endif %}",
-    "loops": "{% for a in [1] %}" * 30 + "{{ a }}" + "{% endfor %}" * 30,
-    "length": "x" * 100_001,
-    "braces": "{{" * 40_000,
-    "tags": "{%" * 40_000,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TOO_MUCH)
-def test_a_template_that_does_too_much_is_stopped_in_time(name: str) -> None:
-    began = time.perf_counter()
-    found = problem(TOO_MUCH[name])
-    assert time.perf_counter() - began < 4  # 2 s, and what compiling an included template takes
-    assert not re.search("object at|Traceback|site-packages", found.message)
+# --- no way to Python ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -716,18 +568,6 @@ def test_there_is_no_way_to_python(expression: str) -> None:
 )
 def test_what_a_template_makes_is_closed_too(text: str) -> None:
     problem(text)
-
-
-def test_without_a_clock_steps_are_enough() -> None:
-    with pytest.raises(TemplateProblem, match="more than 100,000 steps"):
-        Templates().compile(TOO_MUCH["loop in a loop"]).render({})
-
-
-def test_the_clock_ends_what_steps_allow() -> None:
-    ticks = iter(range(10_000))
-    slow = Templates(clock=lambda: next(ticks), seconds=50)
-    with pytest.raises(TemplateProblem, match="longer than 50 seconds"):
-        slow.compile("{% for i in range(1000) %}{% endfor %}").render({})
 
 
 PIECES = st.sampled_from(
@@ -813,11 +653,8 @@ PIECES = st.sampled_from(
     )
 )
 def test_any_text_renders_or_is_told_about(text: str) -> None:
-    try:
-        told = templates().compile(text).render(CONTEXT).encode() + b"."
-    except TemplateProblem as found:
-        told = found.message.encode("utf-8", "replace")
-    assert told
+    found = outcome(text)
+    assert isinstance(found, TemplateProblem) or found.encode() + b"."
 
 
 def test_no_warning_of_python_is_shown_to_the_author() -> None:

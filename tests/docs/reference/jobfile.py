@@ -6,10 +6,10 @@ schemas/, by reading.
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.templates import worker
 from kiejobs.core.document import reader as yaml_reader
 from kiejobs.core.document import tree as yaml_tree
 from kiejobs.core.jobfile import jobfile
@@ -19,10 +19,8 @@ from kiejobs.core.table import csv as table_csv
 from kiejobs.core.table import text as table_text
 from kiejobs.core.template import environment as template_sandbox
 from kiejobs.core.template import loading as template_loading
-from kiejobs.core.template import template
-from kiejobs.core.template.list_filters import LIST_FILTERS
-from kiejobs.core.template.tests import TESTS
-from kiejobs.core.template.text_filters import TEXT_FILTERS
+from kiejobs.core.template import renderer
+from kiejobs.core.template.filters import LIST_FILTERS, TESTS, TEXT_FILTERS
 from tests.docs.reference.markdown import Schema, code, codes, kind, resolved, table
 from tests.docs.regenerate import STRUCTURE
 
@@ -44,7 +42,6 @@ def job_keys() -> str:
 
 def limits() -> str:
     """How much a job file and its templates may do."""
-    bounds = inspect.signature(template.Templates).parameters
     rows = (
         ("size of the file", f"{yaml_reader.MAX_BYTES // 2**20} MB"),
         ("levels of nesting", f"{yaml_tree.MAX_DEPTH}"),
@@ -60,9 +57,11 @@ def limits() -> str:
         ),
         ("files and folders that a `glob` looks at", f"{axis_glob.MOST_SEEN:,}"),
         ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
-        ("steps of one rendering", f"{bounds['steps'].default:,}"),
-        ("seconds of one rendering", f"{bounds['seconds'].default:g}"),
-        ("characters of any text that a template makes", f"{bounds['size'].default:,}"),
+        ("seconds of processor time for one template", f"{renderer.SECONDS}"),
+        ("seconds of it for all slow templates of a file", f"{renderer.SECONDS_TOGETHER}"),
+        ("memory of the process that renders", f"{worker.MEMORY // 2**20} MB"),
+        ("templates that one template includes", f"{worker.MOST_INCLUDES:,}"),
+        ("characters that a template prints", f"{template_sandbox.MAX_TEXT:,}"),
         ("numbers in a template's `range`", f"{template_sandbox.MAX_RANGE:,}"),
     )
     return table(("what", "at most"), rows)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from kiejobs.adapters.system import IncludeFolder
-from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.template import Templates
+from kiejobs.adapters.templates.process import ProcessRenderer, render_process
+from kiejobs.core.diagnostics import KiejobsError
+from kiejobs.core.template.renderer import TemplateProblem, Wish
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 from tests.proofs.fuzz_targets import template_grammar
@@ -96,21 +96,29 @@ def check(data: bytes, room: Path) -> None:
 
 
 def _rendered(text: str, folder: Path) -> str:
-    includes = IncludeFolder(folder)
-    templates = Templates(includes, peek=includes.peek, clock=time.monotonic)
-    try:
-        template = templates.compile(text)
-        out = template.render(_CONTEXT)
-        if out != template.render(_CONTEXT):
-            raise Broken("the second rendering differs from the first")
-    except TemplateProblem as problem:
-        out = f"! {problem.message} {problem.hint} {problem.name} {problem.lineno} {problem.users}"
+    process = render_process()
+    outs = []
+    for _ in range(2):
+        try:
+            renderer = ProcessRenderer({}, IncludeFolder(folder), process)
+            outs += [_told(each) for each in renderer.render([Wish(text, _CONTEXT)] * 2)]
+        except KiejobsError as error:
+            raise Broken(f"the process that renders failed: {error.message}") from error
+    out = outs[0]
+    if set(outs) != {out} and "too large" not in str(outs) and "seconds" not in str(outs):
+        raise Broken(f"another rendering differs from the first: {outs!r:.300}")
     no_canary(out)
     shown = _PYTHON.search(out)
     if shown is not None and shown[0] not in text:
         raise Broken(f"an object of Python shows: {out[:200]!r}")
     out.encode()
     return out
+
+
+def _told(found: str | TemplateProblem) -> str:
+    if isinstance(found, str):
+        return found
+    return f"! {found.message} {found.hint} {found.name} {found.lineno} {found.users}"
 
 
 _SEEDS = (

@@ -12,8 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kiejobs.core.template.environment import FILTERS
-from kiejobs.core.template.tests import TESTS
+from kiejobs.core.template.filters import FILTERS, TESTS
 
 _NAMES = (
     *(
