@@ -16,7 +16,7 @@ from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.retention import expires_at, is_past_safety
+from kiejobs.core.ledger.status import expires_at, is_past_safety
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 

@@ -21,7 +21,7 @@ import anyio
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.retention import SAFE
+from kiejobs.core.ledger.status import SAFE
 from kiejobs.core.plan.plan import Action
 from kiejobs.runner.rate_limit import jittered
 

@@ -1,6 +1,6 @@
 """What a journal's lines say, as typed values.
 
-In: nothing. Out: one type for each kind of line; `event_lines` turns them into JSON and back.
+In: nothing. Out: one type for each kind of line; `codec` turns them into JSON and back.
 Touches nothing.
 """
 

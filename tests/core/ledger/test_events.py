@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.ledger import codec as event_lines
+from kiejobs.core.ledger import codec
 from kiejobs.core.ledger import events as e
 from kiejobs.core.money import money
 from tests.support.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
@@ -38,7 +38,7 @@ EVENTS: list[Event] = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_reads_back_as_it_was_written(event: Event) -> None:
-    assert event_lines.from_json(json.loads(json.dumps(event_lines.to_json(event)))) == event
+    assert codec.from_json(json.loads(json.dumps(codec.to_json(event)))) == event
 
 
 def test_every_kind_of_event_is_tried_here() -> None:
@@ -46,15 +46,15 @@ def test_every_kind_of_event_is_tried_here() -> None:
 
 
 def test_a_kind_that_a_later_version_writes_is_passed_over() -> None:
-    assert event_lines.from_json({"type": "annotated", "text": "x"}) is None
+    assert codec.from_json({"type": "annotated", "text": "x"}) is None
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
-    line = event_lines.to_json(event)
+    line = codec.to_json(event)
     for key in line:
         with pytest.raises((KeyError, TypeError, ValueError)):
-            event_lines.from_json({name: value for name, value in line.items() if name != key})
+            codec.from_json({name: value for name, value in line.items() if name != key})
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
 )
 def test_a_value_out_of_form_is_refused(key: str, damaged: Any) -> None:
     """With the errors that the journal's reader turns into a file and a line."""
-    line = next(line for line in map(event_lines.to_json, EVENTS) if key in line)
+    line = next(line for line in map(codec.to_json, EVENTS) if key in line)
     with pytest.raises((KeyError, TypeError, ValueError)):
-        event_lines.from_json({**line, key: damaged})
+        codec.from_json({**line, key: damaged})
 
 
 @given(st.decimals("-1000000", "1000000", places=4))

@@ -10,7 +10,7 @@ import pytest
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
-from kiejobs.core.ledger.retention import expires_at, is_past_safety, submitted_at
+from kiejobs.core.ledger.status import expires_at, is_past_safety, submitted_at
 from kiejobs.core.plan.canary import canaries, job_address
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import FailureLimit

@@ -19,8 +19,7 @@ from kiejobs.adapters.kie import create_response as answers
 from kiejobs.adapters.kie import task_response as task_answers
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
-from kiejobs.core.ledger.codec import from_json, to_json
-from kiejobs.core.ledger.event_validation import bad_field
+from kiejobs.core.ledger.codec import bad_field, from_json, to_json
 from kiejobs.core.ledger.records import Failure
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken
