@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from kiejobs.adapters.http.address_guard import is_public
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger.callbacks import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +78,8 @@ def listening(
 def _path(public_url: str | None) -> str:
     if public_url is None:
         return "/"
+    from kiejobs.core.ledger.callbacks import path_of  # noqa: PLC0415 - behind a URL
+
     path = path_of(public_url)
     if path is None:
         hint = "e.g. https://hooks.example.com/kiejobs"

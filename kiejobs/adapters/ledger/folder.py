@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.ledger.run_lock import RunsLock, live_run, manifests_lock
-from kiejobs.adapters.ledger.upstream import require_current
 from kiejobs.adapters.storage.durable import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.history import History
@@ -67,6 +66,8 @@ class FolderStore:
         return self._claim
 
     def require_current(self) -> list[str]:
+        from kiejobs.adapters.ledger.upstream import require_current  # noqa: PLC0415 - behind a purchase
+
         return require_current(self._runs)
 
     def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
