@@ -238,4 +238,6 @@ def _better(one: Attempt, other: Attempt) -> bool:
 
 
 def _worth(attempt: Attempt) -> float:
-    return _WORTH_WHEN_GONE if attempt.gone is not None else _WORTH[attempt.state]
+    """What is gone counts for less, and never for more than it did before."""
+    worth = _WORTH[attempt.state]
+    return min(worth, _WORTH_WHEN_GONE) if attempt.gone is not None else worth

@@ -552,6 +552,15 @@ def test_a_request_that_ever_got_a_task_is_never_taken_for_unbought(
             assert counts.state not in {None, State.REJECTED}
 
 
+def test_what_was_rejected_does_not_count_for_more_because_something_says_it_is_gone() -> None:
+    """No run writes that; but then the attempt that had a task would be forgotten."""
+    odd = (reserved("a"), e.Rejected("a", REFUSED), e.Gone("a", "HTTP 404"))
+    ledger = fold([journal(7, *odd, reserved("b"), submitted("b"), failed("b"))])
+    counts = ledger.bought("f1", 1)
+    assert counts is not None
+    assert counts.attempt_id == "b"
+
+
 @given(histories())
 def test_what_is_held_adds_up(journals: list[JournalRecord]) -> None:
     ledger = fold(journals)
