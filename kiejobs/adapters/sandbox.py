@@ -1,7 +1,7 @@
-"""The sandbox made ready: our schemas, the prices, its folder, its speed, its faults.
+"""The sandbox made ready, and spoken to without a socket: how `--sandbox` answers.
 
-In: a folder, a speed, a fault file's name. Out: the ASGI app. Touches: schemas, prices and the fault file,
-by reading; the folder, which holds the charge log.
+In: a folder, a speed, a fault file's name; httpx requests. Out: the ASGI app; httpx responses. Touches:
+schemas, prices and the fault file, by reading; the folder, which holds the charge log.
 """
 
 from __future__ import annotations
@@ -9,19 +9,37 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import httpx
+
 from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
 from kiejobs.adapters.project.price_files import required_prices
 from kiejobs.adapters.system import read_schema, read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import post_callback
-from kiejobs.sandbox.fault_script import NO_FAULTS
+from kiejobs.sandbox.asgi import ConnectionLost
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
-    from kiejobs.sandbox.fault_script import Faults
+    from kiejobs.sandbox.faults import Faults
+
+
+class InProcess(httpx.ASGITransport):
+    """A transport that hands each request to an ASGI app.
+
+    It announces the write as httpcore does, so that a rehearsal reserves at the same point as a
+    purchase; and what would be a dropped connection on a socket is one here.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        trace = request.extensions.get("trace")
+        if trace is not None:
+            await trace("http11.send_request_headers.started", {})
+        try:
+            return await super().handle_async_request(request)
+        except ConnectionLost as lost:
+            raise httpx.ReadError("", request=request) from lost
 
 
 def make_sandbox(
@@ -41,22 +59,27 @@ def make_sandbox(
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
     """
+    send_callback = None
+    if calls_back:
+        from kiejobs.sandbox.callbacks import post_callback  # noqa: PLC0415 - most runs want none
+
+        send_callback = post_callback
     return Sandbox(
         UsableSchemas(ModelFiles()),
         store,
         speed=speed,
-        faults=NO_FAULTS if fault_file is None else required_faults(fault_file),
+        faults=None if fault_file is None else required_faults(fault_file),
         base_url=base_url,
         credits=credits_,
         prices=required_prices(),
         webhook_key=webhook_key.value if webhook_key else None,
-        send_callback=post_callback if calls_back else None,
+        send_callback=send_callback,
     )
 
 
 def required_faults(file: str) -> Faults:
     """Raises InvalidJobFile with all that is wrong with it, UsageProblem where it can't be read."""
-    from kiejobs.sandbox.fault_file import read_faults  # noqa: PLC0415 - only where there are faults
+    from kiejobs.sandbox.faults import read_faults  # noqa: PLC0415 - only where there are faults
 
     source = read_source(file)
     faults, problems = read_faults(source, read_schema("faults.schema.json"))

@@ -95,8 +95,7 @@ async def _host_rule(space: Workspace) -> AddressRule:
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:
     """The sandbox instead of a network, its memory beside the journals."""
-    from kiejobs.adapters.http.in_process import InProcess  # noqa: PLC0415 - a tenth of the time to start
-    from kiejobs.adapters.sandbox import make_sandbox  # noqa: PLC0415 - as above
+    from kiejobs.adapters.sandbox import InProcess, make_sandbox  # noqa: PLC0415 - a tenth of the time to start
 
     app = make_sandbox(
         space.sandbox_folder,

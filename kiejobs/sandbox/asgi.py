@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
 
@@ -167,9 +167,11 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep) -> None:
     """Send it. Raises ConnectionLost where the delivery ends in a dead connection."""
     way = response.delivery
+    body, size = response.body[: way.stop_after], way.rate or _CHUNK
     if not way.silent:
         await send(_start(response))
-        for chunk in _chunks(response.body[: way.stop_after], way.rate or _CHUNK):
+        for at in range(0, len(body), size):
+            chunk = body[at : at + size]
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if way.rate:
                 await sleep(1)
@@ -185,11 +187,6 @@ def _start(response: Response) -> dict[str, Any]:
     headers = {**response.headers, "content-length": str(length)}
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return {"type": "http.response.start", "status": response.status, "headers": pairs}
-
-
-def _chunks(body: bytes, size: int) -> Iterator[bytes]:
-    for start in range(0, len(body), size):
-        yield body[start : start + size]
 
 
 async def _silence(seconds: float, receive: Receive, sleep: Sleep) -> None:

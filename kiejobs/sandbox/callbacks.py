@@ -15,6 +15,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -22,17 +23,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from kiejobs.sandbox.asgi import compact
-from kiejobs.sandbox.tasks import TaskStatus, lifetime, standing
+from kiejobs.sandbox.tasks import TaskStatus, lifetime, status_of
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Sleep
-    from kiejobs.sandbox.clock import SandboxClock
     from kiejobs.sandbox.tasks import Task
 
 SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
 """POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""
-
-Describe: TypeAlias = Callable[["Task", "TaskStatus"], dict[str, Any]]
 
 _ELSEWHERE = "https://forged.invalid/result.mp4"
 _ATTEMPTS = 4
@@ -44,63 +42,54 @@ class NotDelivered(Exception):
     """Nobody took the callback."""
 
 
+@dataclass(slots=True)
 class CallbackSender:
     """Sends what is due. `sleep` waits simulated seconds; `describe` gives a task's record."""
 
-    def __init__(
-        self, clock: SandboxClock, speed: float, sleep: Sleep, describe: Describe, key: str | None
-    ) -> None:
-        self.send: SendCallback | None = None
-        self._clock = clock
-        self._speed = speed
-        self._sleep = sleep
-        self._describe = describe
-        self._key = key
-        self._pending: set[asyncio.Task[None]] = set()
+    send: SendCallback
+    describe: Callable[[Task, TaskStatus], dict[str, Any]]
+    now: Callable[[], float]
+    sleep: Sleep
+    speed: float
+    key: str | None
+    _pending: set[asyncio.Task[None]] = field(default_factory=set)
 
     def expect(self, task: Task) -> None:
         """Have the callback of a new task sent when it is due, if one is."""
-        ends = task.fate.end in ("success", "fail")
-        wanted = ends and task.fate.callback != "none"
-        if self.send and wanted and task.callback_url and is_loopback(task.callback_url):
+        wanted = task.fate.end in ("success", "fail") and task.fate.callback != "none"
+        if wanted and task.callback_url and is_loopback(task.callback_url):
             pending = asyncio.get_running_loop().create_task(self._play(task, task.callback_url))
             self._pending.add(pending)
             pending.add_done_callback(self._pending.discard)
 
     async def _play(self, task: Task, url: str) -> None:
-        fate, life = task.fate, lifetime(task)
-        early = min(fate.callback_by, life) if fate.callback == "forged" else 0.0
+        fate, life, early = task.fate, lifetime(task), 0.0
         if fate.callback == "forged":
-            await self._sleep(early)
-            claim = self._describe(task, standing(task, self._clock.now(), self._speed))
-            await self._post(url, _forged_body(claim), _signed(task, self._clock.now(), "forged"))
-        await self._sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
-        await self._tell(task, url)
+            early = min(fate.callback_by, life)
+            await self.sleep(early)
+            claim = self.describe(task, status_of(task, self.now(), self.speed))
+            await self._post(url, _forged_body(claim), _signed(task, self.now(), "forged"))
+        await self.sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
+        await self._post_end(task, url)
         if fate.callback == "doubled":
-            await self._sleep(fate.callback_by)
-            await self._tell(task, url)
+            await self.sleep(fate.callback_by)
+            await self._post_end(task, url)
 
-    async def _tell(self, task: Task, url: str) -> None:
-        ended = TaskStatus(known=True, state=task.fate.end, ended=self._end(task))
-        body = _body(self._describe(task, ended))
-        headers = _signed(task, self._clock.now(), self._key) if self._key else {}
-        await self._post(url, body, headers)
-
-    def _end(self, task: Task) -> float:
-        return task.at + lifetime(task) / max(self._speed, task.speed)
+    async def _post_end(self, task: Task, url: str) -> None:
+        ended = task.at + lifetime(task) / max(self.speed, task.speed)
+        body = _body(self.describe(task, TaskStatus(known=True, state=task.fate.end, ended=ended)))
+        await self._post(url, body, _signed(task, self.now(), self.key) if self.key else {})
 
     async def _post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> None:
         data = compact(body).encode("utf-8", "replace")
         headers = {"content-type": "application/json", "user-agent": "kiejobs-sandbox", **headers}
         for attempt in range(_ATTEMPTS):
             try:
-                if self.send is not None:
-                    await self.send(url, data, headers)
+                return await self.send(url, data, headers)
             except NotDelivered:
                 if attempt < _ATTEMPTS - 1:
-                    await self._sleep(_PAUSE)
-            else:
-                return
+                    await self.sleep(_PAUSE)
+        return None
 
 
 def _body(data: dict[str, Any]) -> dict[str, Any]:

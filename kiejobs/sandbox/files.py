@@ -15,7 +15,6 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +44,8 @@ def make_content(media_type: str, seed: str) -> Content:
     known = media_type if media_type in _SAMPLES else _INSTEAD.get(kind, "video/mp4")
     name, noted = _SAMPLES[known]
     note = f"kiejobs sandbox {seed}".encode("ascii", "backslashreplace")
-    return Content(known if kind in _INSTEAD else media_type, noted(_sample(name), note))
-
-
-@cache
-def _sample(name: str) -> bytes:
-    return (_FOLDER / name).read_bytes()
+    data = noted((_FOLDER / name).read_bytes(), note)
+    return Content(known if kind in _INSTEAD else media_type, data)
 
 
 def file_answer(
@@ -62,9 +57,11 @@ def file_answer(
     headers = {"content-type": content.media_type, "etag": etag}
     if ranges:
         headers["accept-ranges"] = "bytes"
-    wanted = _wanted(request, etag, len(data)) if ranges else None
+    asked = ranges and request.method == "GET" and "range" in request.headers
+    wanted = _wanted(request, etag, len(data)) if asked else None
     if wanted is None:
-        return _for_method(request, Response(200, data, headers))
+        sent = b"" if request.method == "HEAD" else data
+        return Response(200, sent, headers, length=len(data))
     if not wanted:
         headers["content-range"] = f"bytes */{len(data)}"
         return Response(416, b"", headers)
@@ -76,12 +73,6 @@ def no_file() -> Response:
     return plain(404, "<html><body><h1>404 Not Found</h1></body></html>", "text/html")
 
 
-def _for_method(request: Request, answer: Response) -> Response:
-    if request.method != "HEAD":
-        return answer
-    return Response(answer.status, b"", answer.headers, length=len(answer.body))
-
-
 def _wanted(request: Request, etag: str, size: int) -> range | None:
     """The part asked for; an empty one if there is no such part; None for the whole file.
 
@@ -89,7 +80,7 @@ def _wanted(request: Request, etag: str, size: int) -> range | None:
     """
     asked = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", request.headers.get("range", ""))
     same = request.headers.get("if-range", etag) == etag
-    if request.method != "GET" or not same or asked is None or asked[0] == "bytes=-":
+    if not same or asked is None or asked[0] == "bytes=-":
         return None
     if not asked[1]:
         return range(max(0, size - int(asked[2])), size)

@@ -1,4 +1,4 @@
-"""The jobs API itself: take a create, tell a task, tell the balance, hand out a result.
+"""The jobs API itself: take a create, report a task, report the balance, hand out a result.
 
 In: request bodies and ids, already past the gate. Out: `Response`s, records in the observed shapes:
 `param` encoded twice, `resultJson` empty until success, nulls until the end, costTime in seconds,
@@ -12,25 +12,25 @@ import re
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.sandbox.asgi import UNKNOWN_TASK, compact, error, success
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.models import Model, credits_for, shuffled
-from kiejobs.sandbox.tasks import Task, standing
+from kiejobs.sandbox.tasks import Task, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.sandbox.asgi import Response
-    from kiejobs.sandbox.clock import SandboxClock
-    from kiejobs.sandbox.fault_script import TaskOutcome
     from kiejobs.sandbox.files import Content
-    from kiejobs.sandbox.tasks import Charges, TaskStatus
+    from kiejobs.sandbox.tasks import Charges, TaskOutcome, TaskStatus
 
 _MOST_FILES = 12
+_NO_FIELDS: dict[str, Any] = {"properties": {"input": {"properties": {}}}}
 
 
 @dataclass(slots=True)
@@ -39,42 +39,38 @@ class Jobs:
 
     schemas: Mapping[str, Mapping[str, Any]]
     charges: Charges
-    clock: SandboxClock
+    now: Callable[[], float]
     speed: float
     credits: Decimal
     base_url: str
     prices: PriceTable
 
     def create(self, body: Json, fate: TaskOutcome) -> tuple[Response, Task | None]:
-        """Take it or refuse it. A task comes back only when it is charged, on disk."""
-        refusal = self._refusal(body)
-        if refusal is not None:
-            return refusal, None
-        task = self.charges.append(lambda seq: self._task(seq, body, fate))
-        ids = {"taskId": task.task_id, "recordId": task.task_id}
-        return success(ids, task_id=task.task_id), task
+        """Take it or refuse it. A task comes back only when it is charged, on disk.
 
-    def _refusal(self, body: Json) -> Response | None:
-        """The first thing in the way: model (422), fields (500), money (402); nothing is charged.
-
-        Whether the service looks at the credits before or after the fields is not known.
+        It is refused for the first thing in the way: model (422), fields (500), money (402). Whether
+        the service looks at the credits before or after the fields is not known.
         """
         name = body.get("model") if isinstance(body, dict) else None
         if not isinstance(name, str) or name not in self.schemas:
-            return error(422)
+            return error(422), None
         model = self._model(name)
         problem = model.problem(body.get("input"))
         if problem is not None:
-            return error(500, problem)
-        short = self._left() < self._price(model, body["input"])
-        return error(402) if short else None
+            return error(500, problem), None
+        price = credits_for(self.prices.of(name), model.filled(body["input"]))
+        if self._left() < price:
+            return error(402), None
+        task = self.charges.append(partial(self._task, body, price, fate))
+        return success(
+            {"taskId": task.task_id, "recordId": task.task_id}, task_id=task.task_id
+        ), task
 
-    def _task(self, seq: int, body: dict[str, Any], fate: TaskOutcome) -> Task:
+    def _task(self, body: dict[str, Any], price: Decimal, fate: TaskOutcome, seq: int) -> Task:
         callback = body.get("callBackUrl")
-        price = self._price(self._model(body["model"]), body["input"])
         return Task(
             seq=seq,
-            at=round(self.clock.now(), 3),
+            at=round(self.now(), 3),
             task_id=uuid.uuid4().hex,
             model=body["model"],
             input=body["input"],
@@ -84,31 +80,40 @@ class Jobs:
             fate=fate,
         )
 
-    def _price(self, model: Model, request_input: Mapping[str, Json]) -> Decimal:
-        return credits_for(self.prices.of(model.name), model.filled(request_input))
-
     def _model(self, name: str) -> Model:
         """A model that is no longer on offer still has tasks; it is then one without fields."""
-        return Model(name, self.schemas.get(name, {"properties": {"input": {"properties": {}}}}))
-
-    def find(self, task_id: str) -> Task | None:
-        return self.charges.tasks.get(task_id)
+        return Model(name, self.schemas.get(name, _NO_FIELDS))
 
     def record_info(self, task_id: str | None) -> Response:
         """One task. An unknown task is 422, as observed; the docs also say 404."""
         if not task_id:
             return error(400)
-        task = self.find(task_id)
-        stands = None if task is None else self.standing(task)
-        if task is None or stands is None or not stands.known:
+        task = self.charges.tasks.get(task_id)
+        status = None if task is None else self._status(task)
+        if task is None or status is None or not status.known:
             return error(422, UNKNOWN_TASK, task_id=task_id)
-        return success(self.describe(task, stands), task_id=task_id)
+        return success(self.describe(task, status), task_id=task_id)
 
-    def standing(self, task: Task) -> TaskStatus:
-        return standing(task, self.clock.now(), self.speed)
+    def _status(self, task: Task) -> TaskStatus:
+        return status_of(task, self.now(), self.speed)
 
-    def describe(self, task: Task, stands: TaskStatus) -> dict[str, Any]:
-        return record(task, self._model(task.model), stands, self.base_url)
+    def describe(self, task: Task, status: TaskStatus) -> dict[str, Any]:
+        """The `data` of recordInfo, keys in the recorded order."""
+        model = self._model(task.model)
+        done, failed = status.state == "success", status.state == "fail"
+        return {
+            "taskId": task.task_id,
+            "model": task.model,
+            "state": status.state,
+            "param": _param(task, model),
+            "resultJson": _result(task, model, self.base_url) if done else "",
+            "failCode": task.fate.fail_code if failed else None,
+            "failMsg": task.fate.fail_msg if failed else None,
+            "costTime": None if status.ended is None else round(status.ended - task.at),
+            "completeTime": None if status.ended is None else round(status.ended * 1000),
+            "createTime": round(task.at * 1000),
+            "creditsConsumed": float(task.credits) if done else 0.0,
+        }
 
     def balance(self) -> Response:
         """A float, as recorded; the docs say integer."""
@@ -118,46 +123,20 @@ class Jobs:
         """What a failed task cost is given back (documented)."""
         left = self.credits - self.charges.total
         for task in self.charges.failing:
-            if self.standing(task).state == "fail":
+            if self._status(task).state == "fail":
                 left += task.credits
         return left
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""
-        task = self.find(task_id)
-        if task is None or self.standing(task).state != "success":
+        task = self.charges.tasks.get(task_id)
+        if task is None or self._status(task).state != "success":
             return None
-        model = self._model(task.model)
-        names = file_names(task, model)
-        if name in frame_names(task, model).values():
-            return make_content("image/png", f"{task.task_id}-{name}")
-        if name not in names:
-            return None
-        number = names.index(name)
-        seed = f"{task.task_id}-{number + 1}" if number else task.task_id
-        return make_content(model.output(task.input).media_type, seed)
+        file = _files(task, self._model(task.model)).get(name)
+        return None if file is None else make_content(file.media_type, file.seed)
 
 
-# --- a task as recordInfo has it -------------------------------------------------------------------
-
-
-def record(task: Task, model: Model, stands: TaskStatus, base_url: str) -> dict[str, Any]:
-    """The `data` of recordInfo, keys in the recorded order."""
-    done = stands.state == "success"
-    failed = stands.state == "fail"
-    return {
-        "taskId": task.task_id,
-        "model": task.model,
-        "state": stands.state,
-        "param": _param(task, model),
-        "resultJson": _result(task, model, base_url) if done else "",
-        "failCode": task.fate.fail_code if failed else None,
-        "failMsg": task.fate.fail_msg if failed else None,
-        "costTime": None if stands.ended is None else round(stands.ended - task.at),
-        "completeTime": None if stands.ended is None else round(stands.ended * 1000),
-        "createTime": round(task.at * 1000),
-        "creditsConsumed": float(task.credits) if done else 0.0,
-    }
+# --- a task's parts of a record --------------------------------------------------------------------
 
 
 def _param(task: Task, model: Model) -> str:
@@ -172,28 +151,38 @@ def _param(task: Task, model: Model) -> str:
 def _result(task: Task, model: Model, base_url: str) -> str:
     if model.output(task.input).media_type == "application/json":
         return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
-    at = f"{base_url}/files/{task.task_id}"
-    frames = {key: [f"{at}/{name}"] for key, name in frame_names(task, model).items()}
-    urls = [f"{at}/{name}" for name in file_names(task, model)]
-    return compact({"resultUrls": urls, **frames})
+    urls: dict[str, list[str]] = {}
+    for name, file in _files(task, model).items():
+        urls.setdefault(file.key, []).append(f"{base_url}/files/{task.task_id}/{name}")
+    return compact(urls)
 
 
-def frame_names(task: Task, model: Model) -> dict[str, str]:
-    """The first and the last frame of a video, where they are asked for (documented)."""
-    if model.filled(task.input).get("return_last_frame") is not True:
-        return {}
-    stem = file_names(task, model)[0].partition(".")[0]
-    return {"firstFrameUrl": f"{stem}-first.png", "lastFrameUrl": f"{stem}-last.png"}
+@dataclass(frozen=True, slots=True)
+class _File:
+    """`key`: where resultJson names it. `seed`: what it is told apart by."""
+
+    key: str
+    media_type: str
+    seed: str
 
 
-def file_names(task: Task, model: Model) -> list[str]:
-    """Names that can't be guessed from the task id alone, as on the service's hosts."""
-    extension = model.output(task.input).extension
-    return [
-        hashlib.sha256(f"{task.task_id}:{task.at}{number or ''}".encode()).hexdigest()[:16]
-        + extension
-        for number in range(count_of(model.filled(task.input)))
-    ]
+def _files(task: Task, model: Model) -> dict[str, _File]:
+    """What a task gives, by names that can't be guessed from its id alone, as on the service's hosts.
+
+    With the first and the last frame of a video, where they are asked for (documented).
+    """
+    fields, output = model.filled(task.input), model.output(task.input)
+    files: dict[str, _File] = {}
+    for number in range(count_of(fields)):
+        stem = hashlib.sha256(f"{task.task_id}:{task.at}{number or ''}".encode()).hexdigest()[:16]
+        seed = f"{task.task_id}-{number + 1}" if number else task.task_id
+        files[stem + output.extension] = _File("resultUrls", output.media_type, seed)
+    if fields.get("return_last_frame") is True:
+        stem = next(iter(files)).partition(".")[0]
+        for which in ("first", "last"):
+            name = f"{stem}-{which}.png"
+            files[name] = _File(f"{which}FrameUrl", "image/png", f"{task.task_id}-{name}")
+    return files
 
 
 def count_of(request_input: Mapping[str, Json]) -> int:

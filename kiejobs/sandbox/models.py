@@ -103,14 +103,17 @@ class Model:
 
         An optional field that is null or empty is none, and one that is left out has its default.
         """
-        fields = {
-            name: field["default"] for name, field in self._fields.items() if "default" in field
-        }
-        fields |= {name: value for name, value in known.items() if value not in (None, "")}
+        fields: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            if known.get(name) not in (None, ""):
+                fields[name] = known[name]
+            elif "default" in field:
+                fields[name] = field["default"]
         request = {"model": self.name, "input": fields}
-        errors = Draft202012Validator(self.schema).iter_errors(request)
-        error = next((e for e in errors if e.validator not in _CLOSING), None)
-        return None if error is None else _of_several(error)
+        for error in Draft202012Validator(self.schema).iter_errors(request):
+            if error.validator not in _CLOSING:
+                return _of_several(error)
+        return None
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """The input as the service keeps it: known fields, and defaults where they were left out.
@@ -143,21 +146,25 @@ def _said(name: str, error: ValidationError) -> str:
 
 def credits_for(price: ModelPrice | None, kept: Mapping[str, Json]) -> Decimal:
     """What a request costs whose input the service keeps like this."""
-    lines = () if price is None else price.lines
-    line = next((line for line in lines if _is_about(line, kept)), None)
-    if price is None or line is None:
+    if price is None:
         return UNLISTED
-    if price.quantity is None:
-        return line.credits
-    units = _units(kept.get(price.quantity), price.unit)
-    return UNLISTED if units is None else line.credits * max(units, price.minimum or units)
+    for line in price.lines:
+        if _is_about(line, kept):
+            if price.quantity is None:
+                return line.credits
+            units = _units(kept.get(price.quantity), price.unit)
+            return UNLISTED if units is None else line.credits * max(units, price.minimum or units)
+    return UNLISTED
 
 
 def _is_about(line: PriceLine, kept: Mapping[str, Json]) -> bool:
-    same = all(_listed(kept.get(name)) == wanted for name, wanted in line.when.items())
-    return same and all(
-        there == (kept.get(name) not in (None, "", [], {})) for name, there in line.given.items()
-    )
+    for name, wanted in line.when.items():
+        if _listed(kept.get(name)) != wanted:
+            return False
+    for name, there in line.given.items():
+        if there != (kept.get(name) not in (None, "", [], {})):
+            return False
+    return True
 
 
 def _units(value: Json, unit: str) -> Decimal | None:
@@ -179,7 +186,7 @@ def _listed(value: Json) -> str | None:
 
 def shuffled(fields: Mapping[str, Json]) -> dict[str, Json]:
     """The same fields in another order, as a hash map gives them back (observed in `param`)."""
-    names = sorted(fields, key=lambda name: hashlib.sha256(name.encode()).digest())
-    if names == list(fields):
-        names.reverse()
-    return {name: fields[name] for name in names}
+    pairs = sorted(fields.items(), key=lambda pair: hashlib.sha256(pair[0].encode()).digest())
+    if pairs == list(fields.items()):
+        pairs.reverse()
+    return dict(pairs)

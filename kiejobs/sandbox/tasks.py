@@ -1,15 +1,15 @@
-"""Tasks, where they stand, and the logs: what a test asks afterwards, and the sandbox's own memory.
+"""Tasks, how far they are, and the logs: what a test asks afterwards, and the sandbox's own memory.
 
 In: accepted tasks, answered requests, moments. Out: `charges.jsonl` and `requests.jsonl` in the store,
 all tasks in them, and the `TaskStatus` of each. Touches those two files.
 
-Where a task stands is a pure function of what was charged and of the time: nothing moves a task but the
+How far a task is, is a pure function of what was charged and of the time: nothing moves a task but the
 clock, which is why tasks outlive the process.
 
 A charge is flushed and synced before the reply leaves, so a task that a client could know of is
 always there. Several processes may share a store: a lock is held for the length of one line, lines
 are appended in one write, and what others wrote is read before each answer. A line that isn't
-whole was never replied to, and is passed over.
+complete was never replied to, and is passed over.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from kiejobs.sandbox.clock import from_iso, iso
-from kiejobs.sandbox.fault_script import TaskOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +32,42 @@ if TYPE_CHECKING:
 
 _SHORTEST, _SPREAD = 40.0, 50.0  # simulated seconds; contract: "a minute or more"
 _WAITING = 0.15  # the part of its life that a task waits
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """What was decided for a task when it was created; the defaults are a healthy task's.
+
+    `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever).
+    `unknown_for`: simulated seconds in which recordInfo doesn't know it yet. `takes`: simulated
+    seconds of its life. `word`: the state between `waiting` and the end. `charge`: credits that it
+    costs whatever the list says. `callback`: `once`, `late`, `doubled`, `forged` or `none`;
+    `callback_by` the seconds of it.
+    """
+
+    end: str = "success"
+    fail_code: str = "500"
+    fail_msg: str = "Internal Error"
+    unknown_for: float = 0.0
+    takes: float | None = None
+    word: str = "generating"
+    charge: str | None = None
+    callback: str = "once"
+    callback_by: float = 5.0
+
+    def as_json(self) -> dict[str, Json]:
+        """Only what differs from a healthy task."""
+        healthy = asdict(HEALTHY)
+        return {name: value for name, value in asdict(self).items() if value != healthy[name]}
+
+    @classmethod
+    def from_json(cls, fate: Mapping[str, Any]) -> TaskOutcome:
+        """What another version wrote and this one doesn't know is passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in fate.items() if name in known})
+
+
+HEALTHY = TaskOutcome()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +95,42 @@ class Task:
             "callBackUrl": self.callback_url,
             "credits": str(self.credits),
             "speed": self.speed,
-            "fate": self.fate.as_json(),
+            "fate": {} if self.fate == HEALTHY else self.fate.as_json(),
         }
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Task:
         """Raises KeyError, TypeError or ValueError for what is no such line."""
-        known = {field.name for field in fields(TaskOutcome)}
-        fate = {name: value for name, value in line["fate"].items() if name in known}
         return cls(
             seq=line["seq"],
-            at=from_iso(line["at"]),
+            at=datetime.fromisoformat(line["at"]).timestamp(),
             task_id=line["task_id"],
             model=line["model"],
             input=line["input"],
             callback_url=line["callBackUrl"],
             credits=Decimal(line["credits"]),
             speed=line["speed"],
-            fate=TaskOutcome(**fate),
+            fate=TaskOutcome.from_json(line["fate"]) if line["fate"] else HEALTHY,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """Where a task stands. `ended` in epoch seconds, None while it runs."""
+    """How far a task is. `ended` in epoch seconds, None while it runs."""
 
     known: bool
     state: str
     ended: float | None
 
 
-def standing(task: Task, now: float, speed: float) -> TaskStatus:
+def status_of(task: Task, now: float, speed: float) -> TaskStatus:
     """Time goes at least as fast as it did where the task was made, so that no end is undone."""
     speed = max(speed, task.speed)
-    lived = (now - task.at) * speed
+    lived, life = (now - task.at) * speed, lifetime(task)
     known = task.fate.end != "vanish" and lived >= task.fate.unknown_for
-    if task.fate.end in ("success", "fail") and lived >= lifetime(task):
-        return TaskStatus(known, task.fate.end, task.at + lifetime(task) / speed)
-    waits = lived < lifetime(task) * _WAITING
-    return TaskStatus(known, "waiting" if waits else task.fate.word, None)
+    if task.fate.end in ("success", "fail") and lived >= life:
+        return TaskStatus(known, task.fate.end, task.at + life / speed)
+    return TaskStatus(known, "waiting" if lived < life * _WAITING else task.fate.word, None)
 
 
 def lifetime(task: Task) -> float:
@@ -108,6 +139,12 @@ def lifetime(task: Task) -> float:
         return task.fate.takes
     drawn = int.from_bytes(hashlib.sha256(task.task_id.encode()).digest()[:2], "big")
     return _SHORTEST + _SPREAD * drawn / 0xFFFF
+
+
+def iso(moment: float) -> str:
+    """Epoch seconds as `2026-11-22T09:30:00.123Z`: UTC, to the millisecond."""
+    text = datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 # --- the logs --------------------------------------------------------------------------------------
@@ -132,18 +169,15 @@ class Charges:
 
     def refresh(self) -> None:
         """Take in what was appended since, by whichever process."""
-        if self.path.stat().st_size > self._read_to:
-            self._take_in()
-
-    def _take_in(self) -> None:
+        if self.path.stat().st_size <= self._read_to:
+            return
         with self.path.open("rb") as file:
             file.seek(self._read_to)
             lines, end, tail = file.read().rpartition(b"\n")
         self._torn = bool(tail)
         self._read_to += len(lines) + len(end)
-        for line in lines.split(b"\n"):
-            task = _parsed(line)
-            if task is not None and task.task_id not in self.tasks:
+        for task in filter(None, map(_parsed, lines.split(b"\n"))):
+            if task.task_id not in self.tasks:
                 self.tasks[task.task_id] = task
                 self.total += task.credits
                 if task.fate.end == "fail":
@@ -161,23 +195,20 @@ class Charges:
         return task
 
 
-class Requests:
-    """Every request and how it was answered, written before the answer leaves. Never a key."""
+def log_request(store: Path, line: Mapping[str, Json]) -> None:
+    """A request and how it was answered, written before the answer leaves. Never a key.
 
-    def __init__(self, store: Path) -> None:
-        self.path = store / "requests.jsonl"
-
-    def append(self, line: Mapping[str, Json]) -> None:
-        """Not synced: nothing is bought on its word, and polls are many."""
-        with _locked(self.path) as descriptor:
-            _write(descriptor, json.dumps(line) + "\n")
+    Not synced: nothing is bought on its word, and polls are many.
+    """
+    with _locked(store / "requests.jsonl") as descriptor:
+        _write(descriptor, json.dumps(line) + "\n")
 
 
 def read_charges(store: Path) -> list[Task]:
     """All tasks ever accepted in this store, in order; empty where nothing was. Only reads."""
     path = store / "charges.jsonl"
     lines = path.read_bytes().split(b"\n") if path.exists() else []
-    return [task for task in map(_parsed, lines) if task is not None]
+    return list(filter(None, map(_parsed, lines)))
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from kiejobs.sandbox.asgi import JSON_TYPE, Response, bare, compact
-from kiejobs.sandbox.clock import iso
 from kiejobs.sandbox.files import Content, make_content
+from kiejobs.sandbox.tasks import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +61,9 @@ class Uploads:
             return None
         return Content(note["media_type"], (self._folder / note["sha256"]).read_bytes())
 
-    def lacks_any(self, request_input: Json, base_url: str, now: float) -> bool:
+    def lacks_any(self, body: Json, base_url: str, now: float) -> bool:
         """Does a request point at an upload of ours that isn't there, or not any more?"""
-        for text in _texts(request_input):
+        for text in _texts(body.get("input") if isinstance(body, dict) else None):
             if text.startswith(f"{base_url}/uploads/"):
                 path = unquote(urlsplit(text).path).partition("/uploads/")[2]
                 if self.find(path, now) is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.app import Sandbox

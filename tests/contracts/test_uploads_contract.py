@@ -11,9 +11,9 @@ import anyio
 import httpx
 import pytest
 
-from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.uploads import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.ledger import outcomes

@@ -21,7 +21,7 @@ from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import NotDelivered
 from kiejobs.sandbox.files import make_content
-from kiejobs.sandbox.tasks import Charges, standing
+from kiejobs.sandbox.tasks import Charges, status_of
 from tests.proofs.machine_life import SENDING, Epoch
 from tests.support.bench import MODEL
 from tests.support.sandbox_stage import make_faults
@@ -64,7 +64,8 @@ class Booth:
         sandbox = Sandbox(
             _SCHEMAS,
             self._store,
-            clock=self._clock,
+            now=self._clock.now,
+            sleep=self._clock.sleep,
             prices=bundled_prices(),
             faults=make_faults({"rules": [*rules, life]}),
             send_callback=self._call_back,
@@ -94,7 +95,7 @@ class Booth:
                 self._on_charge(self.charges[task_id])
 
     def state(self, task_id: str) -> str:
-        return standing(self.charges[task_id].task, self._clock.now(), 1.0).state
+        return status_of(self.charges[task_id].task, self._clock.now(), 1.0).state
 
     def digest(self, task_id: str) -> str:
         """What its file hashes to."""

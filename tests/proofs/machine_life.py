@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import FileJournal
+from kiejobs.adapters.sandbox import InProcess
 from kiejobs.core.ledger import events as e
 from tests.proofs.virtual_time import Time
 

@@ -27,8 +27,7 @@ from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import LoadedJobFile, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
-from kiejobs.sandbox.fault_script import HEALTHY
-from kiejobs.sandbox.tasks import Task
+from kiejobs.sandbox.tasks import HEALTHY, Task
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
 from tests.support.bench import MODEL, Bench

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.sandbox.clock import from_iso
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
 from tests.support.bench import MODEL, Bench
@@ -63,7 +63,11 @@ class Figures:
 def read(store: Path) -> Figures:
     """What the sandbox's request log says of the creates."""
     lines = map(json.loads, (store / "requests.jsonl").read_text().splitlines())
-    creates = [(from_iso(line["at"]), line["code"]) for line in lines if line["path"] == CREATE]
+    creates = [
+        (datetime.fromisoformat(line["at"]).timestamp(), line["code"])
+        for line in lines
+        if line["path"] == CREATE
+    ]
     taken = [at for at, code in creates if code == 200]
     refused = [at for at, code in creates if code == 429]
     bursts = _bursts(refused)

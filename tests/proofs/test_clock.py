@@ -7,14 +7,15 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from kiejobs.adapters.http.address_guard import AddressRule
-from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret, new_run_id, read_schema
@@ -30,7 +31,7 @@ from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.tasks import read_charges
 from tests.contracts.fakes import Told
 from tests.proofs.clock import library, set_clock
-from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
+from tests.proofs.virtual_time import LoopClock, run, sandbox_now
 from tests.support.bench import MODEL, Bench
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class Stage:
         schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
         self.store = folder / "store"
         self.app = Sandbox(
-            schemas, self.store, clock=LoopSandboxClock(), base_url=BASE, prices=bundled_prices()
+            schemas,
+            self.store,
+            now=sandbox_now,
+            sleep=anyio.sleep,
+            base_url=BASE,
+            prices=bundled_prices(),
         )
 
     def write(self, name: str) -> None:

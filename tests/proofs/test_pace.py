@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from kiejobs.adapters.http.in_process import InProcess
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret, read_schema
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
@@ -21,7 +21,7 @@ from kiejobs.runner import Budget, Runner, Settings, World
 from kiejobs.sandbox.app import Sandbox
 from tests.contracts.fakes import MemoryArtifacts, MemoryJournal, Told
 from tests.proofs.pace import Verdict, read, refusing
-from tests.proofs.virtual_time import LoopClock, LoopSandboxClock, run
+from tests.proofs.virtual_time import LoopClock, run, sandbox_now
 from tests.support.bench import MODEL
 from tests.support.sandbox_stage import make_faults
 
@@ -53,7 +53,8 @@ def virtual(store: Path, rules: list[dict[str, Any]]) -> Figures:
     app = Sandbox(
         {MODEL: read_schema(f"models/{MODEL}.json")},
         store,
-        clock=LoopSandboxClock(),
+        now=sandbox_now,
+        sleep=anyio.sleep,
         prices=bundled_prices(),
         faults=make_faults({"rules": rules}),
     )

@@ -18,9 +18,7 @@ from kiejobs.adapters.sandbox import required_faults
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
-from kiejobs.sandbox.clock import RealClock
-from kiejobs.sandbox.fault_file import read_faults
-from kiejobs.sandbox.fault_script import FaultScript
+from kiejobs.sandbox.faults import FaultScript, read_faults
 from kiejobs.sandbox.serve import serving
 from tests.support.sandbox_stage import (
     CREATE,
@@ -28,6 +26,7 @@ from tests.support.sandbox_stage import (
     HEADERS,
     RECORD,
     START,
+    RealClock,
     Stage,
     create_body,
     make_faults,
@@ -243,7 +242,7 @@ def test_chance_is_drawn_from_the_seed() -> None:
     def drawn(seed: int) -> list[bool]:
         faults = make_faults({"seed": seed, "rules": [rule({"code": 429}, when={"chance": 0.3})]})
         draws = FaultScript(faults)
-        return [draws.draw("create", {}).twist is not None for _ in range(1000)]
+        return [draws.draw("create", {}).response is not None for _ in range(1000)]
 
     assert drawn(7) == drawn(7) != drawn(8)
     assert 250 < sum(drawn(7)) < 350
@@ -717,7 +716,7 @@ rules:
     faults, _ = read_faults(Source("faults.yaml", text), FAULTS)
     assert faults is not None
     draws = FaultScript(faults)
-    hits = [draws.draw("create", {}).twist is not None for _ in range(5)]
+    hits = [draws.draw("create", {}).response is not None for _ in range(5)]
     assert hits == [False, True, False, False, True]
 
 

@@ -23,7 +23,6 @@ import pytest
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
-from kiejobs.sandbox.clock import RealClock
 from kiejobs.sandbox.models import UNLISTED, Model, credits_for
 from kiejobs.sandbox.serve import serving
 from kiejobs.sandbox.tasks import Charges, read_charges
@@ -38,6 +37,7 @@ from tests.support.sandbox_stage import (
     SCHEMA,
     START,
     FakeClock,
+    RealClock,
     Stage,
     create_body,
 )
@@ -372,8 +372,7 @@ def test_reading_the_charges_of_a_store_that_is_none_makes_none(tmp_path: Path) 
 def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys\n"
-        "from kiejobs.sandbox.clock import RealClock\n"
-        "from tests.support.sandbox_stage import Stage\n"
+        "from tests.support.sandbox_stage import RealClock, Stage\n"
         "stage = Stage(pathlib.Path(sys.argv[1]), clock=RealClock(), speed=1e6)\n"
         "for _ in range(10):\n"
         "    stage.made()\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,12 @@ import httpx
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.sandbox.faults import read_faults
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kiejobs.sandbox.fault_script import Faults
+    from kiejobs.sandbox.faults import Faults
 
 MODEL = "acme/dream-image-to-video"
 SCHEMA: dict[str, Any] = {
@@ -86,6 +87,16 @@ class FakeClock:
         self.time += seconds
 
 
+class RealClock(FakeClock):
+    """The computer's."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
 def make_faults(value: Any) -> Faults:
     """A script from what its file would hold."""
     text = json.dumps(value, ensure_ascii=False)
@@ -101,9 +112,11 @@ class Stage:
         self.store = store
         self.clock = settings.pop("clock", None) or FakeClock()
         schemas = settings.pop("schemas", {MODEL: SCHEMA})
-        faults = make_faults({"rules": list(rules)})
+        faults = make_faults({"rules": list(rules)}) if rules else None
         settings.setdefault("prices", PRICES)
-        self.app = Sandbox(schemas, store, clock=self.clock, faults=faults, **settings)
+        self.app = Sandbox(
+            schemas, store, now=self.clock.now, sleep=self.clock.sleep, faults=faults, **settings
+        )
 
     def play(self, scene: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
         """Run a coroutine function that is handed the client."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.core.document.nodes import Source
-from kiejobs.sandbox.fault_file import read_faults
+from kiejobs.sandbox.faults import read_faults
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import no_canary
 from tests.proofs.fuzz_targets import job_files
