@@ -308,3 +308,10 @@ def test_a_table_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x" * 101)
     told = f"`{tmp_path}/t.csv` is larger than 0 MB: split it into several tables"
     assert DataFolder(tmp_path).read("t.csv", 100) == told
+
+
+def test_an_include_brings_back_a_row_of_a_table_by_its_key_whatever_that_is_called() -> None:
+    data = Beside({"t.csv": b"scene,mood\ndawn,calm\ndusk,wild\n"})
+    matrix = "s: {from: t.csv, key: scene}, exclude: [{s: dusk}], include: [{s: dusk, light: low}]"
+    made = of_matrix(matrix, "{{ matrix.s.mood }} {{ matrix.light | default('-') }}", data)
+    assert prompts(made) == {"[s=dawn]": "calm -", "[s=dusk]": "wild low"}
