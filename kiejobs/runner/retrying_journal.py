@@ -1,6 +1,6 @@
-"""A journal that pays its debts first: what the disk refused is written before what comes after it.
+"""A journal that retries failed writes: what the disk refused is written before what comes after it.
 
-In: events. Out: the same, in the run's journal, together with those that are owed. Touches: the journal,
+In: events. Out: the same, in the run's journal, together with deferred ones. Touches: the journal,
 through its port. A later event of a task whose id is not on record would make it settled, and lost.
 """
 
@@ -21,24 +21,24 @@ class RetryingJournal:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._owed: list[Event] = []
+        self._deferred: list[Event] = []
 
     @property
     def run_id(self) -> str:
         return self._journal.run_id
 
-    def owe(self, event: Event) -> None:
+    def defer(self, event: Event) -> None:
         """Write it with whatever can be written next."""
-        self._owed.append(event)
+        self._deferred.append(event)
 
     def append(self, *events: Event) -> str:
-        """All that is owed and these, in one go or not at all; JournalProblem if that failed."""
-        at = self._journal.append(*self._owed, *events)
-        self._owed.clear()
+        """All that was deferred and these, in one go or not at all; JournalProblem if that failed."""
+        at = self._journal.append(*self._deferred, *events)
+        self._deferred.clear()
         return at
 
-    def pay(self) -> None:
+    def flush(self) -> None:
         """A last try. What the disk still refuses stays in doubt."""
-        if self._owed:
+        if self._deferred:
             with suppress(JournalProblem):
                 self.append()

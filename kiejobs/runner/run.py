@@ -129,7 +129,7 @@ class Runner:
             if self._callbacks is not None:
                 await self._callbacks.until_quiet()
             listening.cancel_scope.cancel()
-        self._journal.pay()
+        self._journal.flush()
         if self._unexpected:
             raise self._unexpected[0]
         unready = self._submitter.unready

@@ -208,7 +208,7 @@ class Submitter:
             except JournalProblem as problem:
                 self._spending.stop(StopReason.JOURNAL, problem.message)
                 await self._clock.sleep(wait)
-        self._journal.owe(event)
+        self._journal.defer(event)
         self._progress.note(
             f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
