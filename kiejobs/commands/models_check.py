@@ -13,15 +13,15 @@ from kiejobs.adapters.http.pages import is_url, page_text
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.core.urls import bare
+from kiejobs.importer.changes import model_changes
+from kiejobs.importer.model_schema import merged
 from kiejobs.importer.page import read_page
-from kiejobs.importer.reports.checked import (
+from kiejobs.importer.report import (
     CheckedModel,
     check_document,
     check_markdown,
     check_text,
 )
-from kiejobs.importer.schema.changes import model_changes
-from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:

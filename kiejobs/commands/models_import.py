@@ -19,6 +19,7 @@ from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.core.urls import bare
+from kiejobs.importer.model_schema import merged
 from kiejobs.importer.page import read_page
 from kiejobs.importer.reports.imported import (
     ImportedFile,
@@ -26,7 +27,6 @@ from kiejobs.importer.reports.imported import (
     import_document,
     import_text,
 )
-from kiejobs.importer.schema.schema import merged
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.importer.model_schema import NoModel, model_schema
 from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.text import documents_of
-from kiejobs.importer.schema.schema import NoModel, model_schema
 
 if TYPE_CHECKING:
     from kiejobs.importer.reading.openapi import ApiRequest

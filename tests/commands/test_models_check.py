@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.system import read_schema
-from kiejobs.importer.reports.checked import CheckedModel, check_markdown, check_text
-from kiejobs.importer.schema.changes import ModelChange
+from kiejobs.importer.changes import ModelChange
+from kiejobs.importer.report import CheckedModel, check_markdown, check_text
 from tests.core.models.test_schema_check import ID, schema
 from tests.support.bench import MODEL, Bench
 from tests.support.raw_server import raw_server

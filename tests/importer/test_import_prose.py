@@ -6,8 +6,7 @@ import pytest
 
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.importer.fields.files import file_facts, file_rule, largest, media_types
-from kiejobs.importer.prose.choices import choices_told, default_told
-from kiejobs.importer.prose.limits import (
+from kiejobs.importer.fields.prose import (
     ValueRange,
     items_told,
     length_told,
@@ -15,6 +14,7 @@ from kiejobs.importer.prose.limits import (
     special_told,
     step_told,
 )
+from kiejobs.importer.prose.choices import choices_told, default_told
 
 MB = 2**20
 

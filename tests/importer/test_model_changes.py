@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.reports.checked import change_words
-from kiejobs.importer.schema.changes import model_changes
+from kiejobs.importer.changes import model_changes
+from kiejobs.importer.report import change_words
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models
 

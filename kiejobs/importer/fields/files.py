@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.importer.prose.limits import plain_prose
+from kiejobs.importer.fields.prose import plain_prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

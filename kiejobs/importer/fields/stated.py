@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import IN_SECONDS
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.fields.types import fits, multiple
-from kiejobs.importer.prose.choices import choices_told, default_told
-from kiejobs.importer.prose.limits import (
+from kiejobs.importer.fields.prose import (
     ValueRange,
     items_told,
     length_told,
@@ -23,6 +21,8 @@ from kiejobs.importer.prose.limits import (
     special_told,
     step_told,
 )
+from kiejobs.importer.fields.types import fits, multiple
+from kiejobs.importer.prose.choices import choices_told, default_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from kiejobs.importer.prose.limits import MOST_CHARACTERS, plain_prose
+from kiejobs.importer.fields.prose import MOST_CHARACTERS, plain_prose
 
 _LEAD = re.compile(
     r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"

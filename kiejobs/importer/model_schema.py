@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.descriptions import field_description, model_description, model_title
-from kiejobs.importer.fields.branches import one_shape
 from kiejobs.importer.fields.examples import against_examples
 from kiejobs.importer.fields.field import FieldContext, fields_of
 from kiejobs.importer.fields.output import output_of
+from kiejobs.importer.fields.shapes import one_shape
 
 if TYPE_CHECKING:
     from kiejobs.importer.reading.openapi import ApiRequest

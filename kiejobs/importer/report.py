@@ -11,7 +11,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.importer.schema.changes import ABSENT
+from kiejobs.importer.changes import ABSENT
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, left_out, marker, table
 from kiejobs.reports.models.view import kind_words, size_words, value_words, values_words
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.importer.schema.changes import ModelChange
+    from kiejobs.importer.changes import ModelChange
 
 
 _WIDE = 80

@@ -1,1 +1,0 @@
-"""Model schemas: made of fields, merged, compared."""
