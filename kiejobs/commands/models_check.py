@@ -14,7 +14,7 @@ from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.core.urls import bare
 from kiejobs.importer.changes import model_changes
-from kiejobs.importer.model_schema import merged
+from kiejobs.importer.merge import merged
 from kiejobs.importer.page import read_page
 from kiejobs.importer.report import (
     CheckedModel,

@@ -19,9 +19,9 @@ from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.core.urls import bare
-from kiejobs.importer.model_schema import merged
+from kiejobs.importer.merge import merged
 from kiejobs.importer.page import read_page
-from kiejobs.importer.reports.imported import (
+from kiejobs.importer.report import (
     ImportedFile,
     ImportedPage,
     import_document,

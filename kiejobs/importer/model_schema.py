@@ -1,25 +1,72 @@
-"""A model's schema in our form, from the request that a page describes; and over the one that is there.
+"""A model's schema in our form, from the request that a page describes.
 
 In: an `ApiRequest`, the page's digest, a date. Out: the schema as schemas/models holds it, and notes on
-what had to be decided. Touches nothing.
+what had to be decided, and on what the page's own examples have that the schema refuses. Touches nothing.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.models.descriptions import field_description, model_description, model_title
-from kiejobs.importer.fields.examples import against_examples
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.wording import show
+from kiejobs.core.models.descriptions import model_description, model_title
+from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.fields.field import FieldContext, fields_of
-from kiejobs.importer.fields.output import output_of
 from kiejobs.importer.fields.shapes import one_shape
+from kiejobs.importer.reading.refs import by_name, mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jsonschema.exceptions import ValidationError
+
     from kiejobs.importer.reading.openapi import ApiRequest
 
 Schema = dict[str, Any]
 
 MOST_NOTES = 200
+MOST_CHARACTERS = 100_000
+"""Of an example that is held against the schema."""
+
+_ASKED = "output_format"
+_OUTPUTS = {
+    "video": ("video/mp4", ".mp4"), "image": ("image/png", ".png"),
+    "audio": ("audio/mpeg", ".mp3"), "json": ("application/json", ".json"),
+}  # fmt: skip
+_ENDINGS = {
+    "png": ("image/png", ".png"), "jpg": ("image/jpeg", ".jpg"), "jpeg": ("image/jpeg", ".jpg"),
+    "webp": ("image/webp", ".webp"), "mp4": ("video/mp4", ".mp4"), "mov": ("video/quicktime", ".mov"),
+    "mp3": ("audio/mpeg", ".mp3"), "wav": ("audio/wav", ".wav"),
+}  # fmt: skip
+# From the surest sign to the weakest. Each tier looks at the model's id first, then at the words.
+_TIERS = (
+    (
+        ("json", r"-to-text\b|transcri|\bocr\b"),
+        ("audio", r"-to-(?:speech|dialogue|music|audio|sound)|audio-isolation|sound-effect|\btts\b"),
+        ("video", r"-to-video\b|\b[a-z]2v\b|video-?edit"),
+        ("image", r"-to-image\b|image-?edit|remove-background"),
+    ),
+    (
+        ("video", r"\bvideos?\b"),
+        ("image", r"\bimages?\b"),
+        ("audio", r"(?:music|audio|voice|speech)-+models"),
+    ),
+    (
+        ("video", r"animate|motion|avatar|lip-?sync|storyboard"),
+        ("image", r"upscale|inpaint|photo|picture"),
+        ("audio", r"music|speech|voice"),
+    ),
+)  # fmt: skip
+_SHOWN = (
+    ("json", r"resultObject"),
+    ("video", r"\.(?:mp4|mov|webm)\b"),
+    ("image", r"\.(?:png|jpe?g|webp)\b"),
+    ("audio", r"\.(?:mp3|wav|m4a)\b"),
+)
 
 
 class NoModel(Exception):
@@ -34,25 +81,27 @@ def model_schema(request: ApiRequest, digest: str, imported: str) -> tuple[Schem
     fields, required = fields_of(node, around)
     if not fields:
         raise NoModel("its `input` has no fields")
-    output, guess = output_of(request, fields)
+    output, guess = _output_of(request, fields)
     notes += [guess] if guess else []
-    schema = _whole(request, _input(fields, required, rules), output)
+    schema = _request(request, _input(fields, required, rules), output)
     schema["x-kiejobs-source"] = [_source(request, digest, imported)]
-    notes += against_examples(schema, request.examples)
+    notes += _against_examples(schema, request.examples)
     return schema, [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
 
 
 def _input(fields: Schema, required: list[str], rules: list[Schema]) -> Schema:
-    form: Schema = {"title": "Input", "description": "What to generate.", "type": "object"}
-    form["required"] = required
-    form["properties"] = fields
-    if rules:
-        form["allOf"] = rules
-    form["unevaluatedProperties"] = False
-    return form
+    return {
+        "title": "Input",
+        "description": "What to generate.",
+        "type": "object",
+        "required": required,
+        "properties": fields,
+        **({"allOf": rules} if rules else {}),
+        "unevaluatedProperties": False,
+    }
 
 
-def _whole(request: ApiRequest, form: Schema, output: Schema) -> Schema:
+def _request(request: ApiRequest, form: Schema, output: Schema) -> Schema:
     model = request.model
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -93,112 +142,71 @@ def _source(request: ApiRequest, digest: str, imported: str) -> Schema:
     }
 
 
-_FIELD_KEYS = ("title", "description")
+# --- what the model makes --------------------------------------------------------------------------
 
 
-def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
-    """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
+def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
+    """`x-kiejobs-output`, by what the page says of itself; and a note where it is a guess."""
+    texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
+    looks = [(tier, text) for tier in _TIERS for text in texts]
+    for signs, text in [*looks, (_SHOWN, request.answer)]:
+        kind = next((kind for kind, sign in signs if re.search(sign, text)), None)
+        if kind is not None:
+            return _as_asked(kind, fields), None
+    prose = request.prose.lower()
+    guess = next((kind for kind in ("video", "image", "audio") if kind in prose), "video")
+    return _as_asked(guess, fields), f"nothing on the page says what it makes; taken for {guess}"
+
+
+def _as_asked(kind: str, fields: Schema) -> Schema:
+    """A field for the format says it nearer: for its default, and for each value that it takes."""
+    output = _as_output(_OUTPUTS[kind])
+    field = fields.get(_ASKED, {})
+    forms = {
+        value: _as_output(_ENDINGS[value.lower()])
+        for value in field.get("enum", ())
+        if isinstance(value, str) and _ENDINGS.get(value.lower(), ("",))[0].startswith(kind)
+    }
+    if not forms:
+        return output
+    return {**output, **forms.get(field.get("default"), {}), "by": _ASKED, "forms": forms}
+
+
+def _as_output(form: tuple[str, str]) -> Schema:
+    return {"media_type": form[0], "extension": form[1]}
+
+
+# --- the page's own examples -----------------------------------------------------------------------
+
+
+def _against_examples(schema: Schema, examples: Iterable[Schema]) -> list[str]:
+    """One note for each thing, however many examples have it."""
+    spec = read_spec(schema)
+    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
     notes: list[str] = []
-    whole = {
-        **_kept_words(made, there, _whole_description(there)),
-        "properties": dict(made["properties"]),
-    }
-    for name, form in _mapping(there.get("properties")).items():
-        if name in whole["properties"] and name != "input":
-            whole["properties"][name] = _field(made["properties"][name], form)
-    whole["properties"]["input"] = _merged_input(
-        made["properties"]["input"], _mapping(_mapping(there.get("properties")).get("input")), notes
+    for example in examples:
+        if len(str(example)) > MOST_CHARACTERS:
+            notes.append("an example of the page is too large to be held against its schema")
+            continue
+        request = complete(spec, by_name(example))
+        notes += map(_refusal, checker.iter_errors(request))
+    return list(dict.fromkeys(notes))[:50]
+
+
+def _refusal(error: ValidationError) -> str:
+    path = ".".join(str(step) for step in error.absolute_path)[:120]
+    where = f" in {path}" if path else ""
+    if error.validator == "unevaluatedProperties":
+        known = mapping(error.schema).get("properties", {})
+        unknown = ", ".join(str(name) for name in mapping(error.instance) if name not in known)
+        return f"the page's example has {unknown[:200]}{where}, which its schema does not know"
+    if error.validator == "required":
+        return f"the page's example lacks what its schema requires{where}: {error.message[:120]}"
+    if error.instance in ("", [], None):
+        return f"the page's example leaves {path} empty; here a field without a value is left out"
+    if not path:
+        return f"the page's example breaks a rule of its own schema over several fields ({error.validator})"
+    return (
+        f"the page's example has {show(error.instance)} for {path}, which its schema refuses "
+        f"({error.validator}); the schema counts"
     )
-    whole |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    whole["x-kiejobs-source"] = _sources(made["x-kiejobs-source"], there.get("x-kiejobs-source"))
-    return (there, notes) if whole == there else (whole, notes)
-
-
-def _merged_input(made: Schema, there: Schema, notes: list[str]) -> Schema:
-    form = _kept_words(made, there, None)
-    old = _mapping(there.get("properties"))
-    fields = {}
-    for name, field in made["properties"].items():
-        fields[name] = _field(field, _mapping(old.get(name)))
-        if _is_theirs(old.get(name)) and field != old[name]:
-            notes.append(f"{name}: kept as it is, since it names a source of its own")
-    for name, field in old.items():
-        if name not in fields and _is_theirs(field):
-            fields[name] = field
-        elif name not in fields:
-            notes.append(f"{name}: the page does not have it any more; taken out")
-    form["properties"] = fields
-    form["required"] = _required(made, there, old)
-    rules = _rules(made.get("allOf"), there.get("allOf"))
-    closed = form.pop("unevaluatedProperties")
-    return {**form, **({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}
-
-
-def _field(made: Schema, there: Schema) -> Schema:
-    """One field with the words that people gave it, and so those within it."""
-    if _is_theirs(there):
-        return there
-    form = _kept_words(made, there, field_description(there))
-    for key in ("items", "additionalProperties"):
-        if isinstance(form.get(key), dict):
-            form[key] = _field(form[key], _mapping(there.get(key)))
-    if isinstance(form.get("properties"), dict):
-        old = _mapping(there.get("properties"))
-        form["properties"] = {
-            name: _field(inner, _mapping(old.get(name)))
-            for name, inner in form["properties"].items()
-        }
-    return form
-
-
-def _kept_words(made: Schema, there: Schema, generated: str | None) -> Schema:
-    """`made` with their title and examples, and their description unless it was generated."""
-    words: Schema = {key: there[key] for key in ("title", "examples") if key in there}
-    if "description" in there and there["description"] != generated:
-        words["description"] = there["description"]
-    first: Schema = {
-        key: words.get(key, made.get(key)) for key in _FIELD_KEYS if key in made or key in words
-    }
-    if "$schema" in made:  # a whole schema begins with its names
-        return {**made, **words}
-    return {**first, **{key: value for key, value in made.items() if key not in first}, **words}
-
-
-def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
-    """What the page requires; of their own fields, what they require. In their order."""
-    theirs = [name for name in there.get("required", ()) if _is_theirs(old.get(name))]
-    pages = [name for name in made["required"] if not _is_theirs(old.get(name))]
-    known = [name for name in there.get("required", ()) if name in {*theirs, *pages}]
-    return [*known, *(name for name in pages if name not in known)]
-
-
-def _rules(made: Any, there: Any) -> list[Any]:
-    """Theirs, and those of the page that theirs don't have by title."""
-    old = there if isinstance(there, list) else []
-    titles = {rule.get("title") for rule in old if isinstance(rule, dict)}
-    return [*old, *(rule for rule in made or [] if rule.get("title") not in titles)]
-
-
-def _sources(made: list[Schema], there: Any) -> list[Any]:
-    """The page's entry anew, unless it is the same page still; all others as they are."""
-    (source,) = made
-    old = [entry for entry in there if isinstance(entry, dict)] if isinstance(there, list) else []
-    if any(entry.get("sha256") == source["sha256"] for entry in old):
-        return old
-    return [*(entry for entry in old if entry.get("page") != source["page"]), source]
-
-
-def _whole_description(there: Schema) -> str | None:
-    models = _mapping(_mapping(there.get("properties")).get("model")).get("enum")
-    output = _mapping(there.get("x-kiejobs-output")).get("media_type")
-    if not isinstance(models, list) or not models or not isinstance(output, str):
-        return None
-    return model_description(str(models[0]), output)
-
-
-def _is_theirs(field: Any) -> bool:
-    return isinstance(field, dict) and "x-kiejobs-source" in field
-
-
-def _mapping(value: Any) -> Schema:
-    return value if isinstance(value, dict) else {}

@@ -1,7 +1,7 @@
-"""`models check`: what a newer page of the vendor's changes about the models in use.
+"""What `models import` and `models check` report.
 
-In: `CheckedModel`s, and pages that could not be read. Out: text; Markdown for an issue; the document of
-schemas/documents/models-check.schema.json. Touches nothing.
+In: what became of each page; `CheckedModel`s, and pages that could not be read. Out: text; Markdown for an
+issue; the documents of schemas/documents/models-check.schema.json, and of an import. Touches nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,32 @@ _REBUYS = (
 )
 
 
+_STATUSES = ("breaking", "changed", "new", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """One model of a page. `outcome`: wrote, unchanged, or kept (there already, and not forced)."""
+
+    model: str
+    path: str
+    outcome: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPage:
+    """What became of one page."""
+
+    name: str
+    models: tuple[ImportedFile, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems and all(file.outcome != "kept" for file in self.models)
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedModel:
     """One model of a page. `file` is where its schema in use lies, None for a bundled one.
@@ -59,7 +85,59 @@ class CheckedModel:
         return "bundled" if self.file is None else self.file
 
 
-# --- text ------------------------------------------------------------------------------------------
+# --- an import, as text and for machines -----------------------------------------------------------
+
+
+def import_text(pages: Sequence[ImportedPage], *, color: bool = False) -> str:
+    """A paragraph for each page, and a last line that counts."""
+    paint = Paint(color)
+    lines = [line for page in pages for line in _page(page, paint)]
+    written = sum(file.outcome == "wrote" for page in pages for file in page.models)
+    failed = [page for page in pages if not page.ok]
+    end = f"{plural(written, 'model')} written from {plural(len(pages), 'page')}"
+    if failed:
+        end += f"; {plural(len(failed), 'page')} not imported whole"
+    return "\n".join([*lines, "", paint.error(end) if failed else paint.good(end)])
+
+
+def _page(page: ImportedPage, paint: Paint) -> Iterator[str]:
+    yield paint.bold(sanitize(page.name))
+    for file in page.models:
+        if file.outcome == "kept":
+            yield f"  {paint.error('kept')} {sanitize(file.path)}: it is there already; --force overwrites it"
+        else:
+            yield f"  {paint.good(file.outcome)} {sanitize(file.path)}"
+        for note in file.notes:
+            yield f"    note: {sanitize(note)}"
+    for problem in page.problems:
+        yield f"  {paint.error('problem')}: {sanitize(problem)}"
+
+
+def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "pages": [
+            {
+                "page": page.name,
+                "ok": page.ok,
+                "models": [
+                    {
+                        "model": file.model,
+                        "file": file.path,
+                        "outcome": file.outcome,
+                        "notes": list(file.notes),
+                    }
+                    for file in page.models
+                ],
+                "problems": list(page.problems),
+            }
+            for page in pages
+        ],
+        "ok": all(page.ok for page in pages),
+    }
+
+
+# --- a check, as text ------------------------------------------------------------------------------
 
 
 def check_text(
@@ -99,16 +177,13 @@ def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
     counts = {status: sum(one.status == status for one in checked) for status in _STATUSES}
     counted = [f"{count} {status}" for status, count in counts.items() if count]
     if problems:
-        counted.append(f"{plural(len(problems), 'problem')}")
+        counted.append(plural(len(problems), "problem"))
     return (
         f"{plural(len(checked), 'model')} looked at: {', '.join(counted) or 'nothing to compare'}"
     )
 
 
-_STATUSES = ("breaking", "changed", "new", "unchanged")
-
-
-# --- Markdown --------------------------------------------------------------------------------------
+# --- a check, as Markdown --------------------------------------------------------------------------
 
 
 def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
@@ -149,7 +224,7 @@ def _problem_lines(problems: Sequence[str]) -> Iterator[str]:
     yield "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")
 
 
-# --- for machines ----------------------------------------------------------------------------------
+# --- a check, for machines -------------------------------------------------------------------------
 
 
 def check_document(checked: Sequence[CheckedModel], problems: Sequence[str]) -> dict[str, Json]:
@@ -191,9 +266,21 @@ def _rebuys(checked: Sequence[CheckedModel]) -> bool:
     return any(change.changes_requests for one in checked for change in one.changes)
 
 
-# --- one difference -------------------------------------------------------------------------------
+# --- one difference --------------------------------------------------------------------------------
 
+_LIST_WORDS = {
+    "values": ("takes no {} any more", "takes {} too"),
+    "enum": ("takes anything now, was one of {}", "takes only {} now"),
+    "file_types": ("takes no {} files any more", "takes {} files too"),
+    "media_types": ("takes files of any type now, was {}", "takes only {} files now"),
+}
+"""Where there are no values now, with those that were; with those that are."""
 
+_YES_OR_NO = {
+    "required": ("is needed now", "can be left out now"),
+    "uniqueItems": ("must not hold anything twice now", "may hold things twice now"),
+    "deprecated": ("is deprecated now", "is not deprecated any more"),
+}
 _LIMITS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -214,8 +301,15 @@ _READS_OTHERWISE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 
 def change_words(change: ModelChange) -> str:
     """`takes 4k too`, `at most 500 characters, was 1,000`."""
-    wording = _WORDING.get(change.kind, _other)
-    return wording(change)
+    kind, was, now = change.kind, change.was, change.now
+    if kind in _LIST_WORDS:
+        lost, gained = _LIST_WORDS[kind]
+        return lost.format(values_words(was)) if now is ABSENT else gained.format(values_words(now))
+    if kind in _YES_OR_NO:
+        return _YES_OR_NO[kind][0 if now is True else 1]
+    if kind in _WORDING:
+        return _WORDING[kind](change)
+    return _limit(kind, was, now)
 
 
 def _exact(value: Json) -> str:
@@ -233,10 +327,6 @@ def _field(change: ModelChange) -> str:
     return "is new, and needed" if change.now["required"] else "is new"
 
 
-def _required(change: ModelChange) -> str:
-    return "is needed now" if change.now else "can be left out now"
-
-
 def _default(change: ModelChange) -> str:
     if change.now is ABSENT:
         return f"has no default any more, was {_exact(change.was)}"
@@ -252,30 +342,6 @@ def _type(change: ModelChange) -> str:
     return f"is {now} now, was {was}"
 
 
-def _values(change: ModelChange) -> str:
-    if change.now is ABSENT:
-        return f"takes no {values_words(change.was)} any more"
-    return f"takes {values_words(change.now)} too"
-
-
-def _enum(change: ModelChange) -> str:
-    if change.now is ABSENT:
-        return f"takes anything now, was one of {values_words(change.was)}"
-    return f"takes only {values_words(change.now)} now"
-
-
-def _file_types(change: ModelChange) -> str:
-    if change.now is ABSENT:
-        return f"takes no {values_words(change.was)} files any more"
-    return f"takes {values_words(change.now)} files too"
-
-
-def _media_types(change: ModelChange) -> str:
-    if change.now is ABSENT:
-        return f"takes files of any type now, was {values_words(change.was)}"
-    return f"takes only {values_words(change.now)} files now"
-
-
 def _closed(change: ModelChange) -> str:
     return (
         "takes no keys of other names now" if change.breaking else "takes keys of other names now"
@@ -284,14 +350,6 @@ def _closed(change: ModelChange) -> str:
 
 def _format(change: ModelChange) -> str:
     return "must be a URL now" if change.now is not ABSENT else "need not be a URL any more"
-
-
-def _unique(change: ModelChange) -> str:
-    return "must not hold anything twice now" if change.now is True else "may hold things twice now"
-
-
-def _deprecated(change: ModelChange) -> str:
-    return "is deprecated now" if change.now is True else "is not deprecated any more"
 
 
 def _choices(_: ModelChange) -> str:
@@ -306,13 +364,13 @@ def _output(change: ModelChange) -> str:
     return f"gives {what} {now} now, was {was}"
 
 
-def _other(change: ModelChange) -> str:
-    """Limits, with both numbers."""
-    words = _LIMITS.get(change.kind, f"{change.kind} {{}}")
-    if change.now is ABSENT:
-        return f"without a limit now, was {words.format(_amount(change.kind, change.was))}"
-    was = "without a limit" if change.was is ABSENT else _amount(change.kind, change.was)
-    return f"{words.format(_amount(change.kind, change.now))} now, was {was}"
+def _limit(kind: str, was: Json, now: Json) -> str:
+    """With both numbers."""
+    words = _LIMITS.get(kind, f"{kind} {{}}")
+    if now is ABSENT:
+        return f"without a limit now, was {words.format(_amount(kind, was))}"
+    before = "without a limit" if was is ABSENT else _amount(kind, was)
+    return f"{words.format(_amount(kind, now))} now, was {before}"
 
 
 def _amount(kind: str, value: Json) -> str:
@@ -323,17 +381,10 @@ def _amount(kind: str, value: Json) -> str:
 
 _WORDING: dict[str, Callable[[ModelChange], str]] = {
     "field": _field,
-    "required": _required,
     "default": _default,
     "type": _type,
-    "values": _values,
-    "enum": _enum,
-    "file_types": _file_types,
-    "media_types": _media_types,
     "unevaluatedProperties": _closed,
     "format": _format,
-    "uniqueItems": _unique,
-    "deprecated": _deprecated,
     "choices": _choices,
     "media_type": _output,
     "extension": _output,

@@ -8,13 +8,14 @@ from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.importer.fields.files import file_facts, file_rule, largest, media_types
 from kiejobs.importer.fields.prose import (
     ValueRange,
-    items_told,
-    length_told,
-    range_told,
-    special_told,
-    step_told,
+    choices_from_prose,
+    default_from_prose,
+    items_from_prose,
+    length_from_prose,
+    range_from_prose,
+    special_from_prose,
+    step_from_prose,
 )
-from kiejobs.importer.prose.choices import choices_told, default_told
 
 MB = 2**20
 
@@ -52,7 +53,7 @@ MB = 2**20
     ],
 )
 def test_lengths(prose: str, least: int | None, most: int | None) -> None:
-    assert length_told(prose) == ValueRange(least, most)
+    assert length_from_prose(prose) == ValueRange(least, most)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_lengths(prose: str, least: int | None, most: int | None) -> None:
     ],
 )
 def test_ranges(prose: str, least: float | None, most: float | None) -> None:
-    assert range_told(prose) == ValueRange(least, most)
+    assert range_from_prose(prose) == ValueRange(least, most)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_ranges(prose: str, least: float | None, most: float | None) -> None:
     ],
 )
 def test_numbers_of_items(prose: str, least: int | None, most: int | None) -> None:
-    assert items_told(prose) == ValueRange(least, most)
+    assert items_from_prose(prose) == ValueRange(least, most)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_numbers_of_items(prose: str, least: int | None, most: int | None) -> No
     ],
 )
 def test_steps(prose: str, step: float | None) -> None:
-    assert step_told(prose) == step
+    assert step_from_prose(prose) == step
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_steps(prose: str, step: float | None) -> None:
     ],
 )
 def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> None:
-    assert special_told(prose) == value
+    assert special_from_prose(prose) == value
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> No
     ],
 )
 def test_listed_values(prose: str, values: tuple[str, ...]) -> None:
-    assert choices_told(prose) == values
+    assert choices_from_prose(prose) == values
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_listed_values(prose: str, values: tuple[str, ...]) -> None:
     ],
 )
 def test_defaults(prose: str, value: str | None) -> None:
-    assert default_told(prose) == value
+    assert default_from_prose(prose) == value
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,9 @@ def test_facts_of_files_are_in_our_words() -> None:
     )
 
 
-@pytest.mark.parametrize("read", [length_told, range_told, items_told, choices_told, media_types])
+@pytest.mark.parametrize(
+    "read", [length_from_prose, range_from_prose, items_from_prose, choices_from_prose, media_types]
+)
 @pytest.mark.parametrize(
     "piece", ["0 ", "-", "up to ", "max ", "[1, ", "`a`, ", "options: ", "1-", "image/"]
 )

@@ -15,7 +15,7 @@ from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.model_schema import merged
+from kiejobs.importer.merge import merged
 from kiejobs.importer.page import ImportedModel, read_page
 from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.text import documents_of

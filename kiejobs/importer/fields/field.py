@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.descriptions import field_description, field_title
 from kiejobs.importer.fields.files import file_rule, points_at_file
-from kiejobs.importer.fields.stated import add_told
+from kiejobs.importer.fields.stated import add_stated, related
 from kiejobs.importer.fields.types import choices_of, default_of, limits_of, type_of, values_of
-from kiejobs.importer.prose.choices import related
+from kiejobs.importer.reading.refs import by_name, items_in, mapping, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,27 +42,26 @@ class FieldContext:
 
     def inside(self, shown: Sequence[Any], name: str = "") -> FieldContext:
         """For what is within; notes there begin with `name`."""
-        told = self.note
-        note = (lambda text: told(f"{name[:80]}: {text}")) if name else told
+        outer = self.note
+        note = (lambda text: outer(f"{name[:80]}: {text}")) if name else outer
         return replace(self, shown=shown, note=note, depth=self.depth + 1)
 
 
 def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], list[str]]:
     """The fields of an object in our form, and which are required."""
-    given = node.get("properties")
+    given = mapping(node.get("properties"))
     fields: dict[str, Schema] = {}
-    required = [str(one).strip() for one in _list(node.get("required"))]
-    for raw, inner in list(given.items())[:MOST_FIELDS] if isinstance(given, dict) else ():
+    required = names_in(node.get("required"))
+    for raw, inner in list(given.items())[:MOST_FIELDS]:
         name = str(raw).strip()
         if not _may_be(name, raw, inner, fields, around.note):
             continue
-        shown = [
-            one for whole in around.shown if isinstance(whole, dict) for one in _under(whole, name)
-        ]
+        objects = [by_name(value) for value in around.shown]
+        shown = [one[name] for one in objects if name in one]
         fields[name] = field_form(name, inner, around.inside(shown, name))
-        if isinstance(inner, dict) and inner.get("required") is True:
+        if mapping(inner).get("required") is True:
             required.append(name)
-    for text in related(given) if isinstance(given, dict) else ():
+    for text in related(given):
         around.note(text)
     for name in dict.fromkeys(required):
         if name not in fields:
@@ -86,7 +85,7 @@ def field_form(name: str, node: Any, around: FieldContext) -> Schema:
         node = _without_sample(node, around)
     if "default" in node:
         form |= default_of(form, node["default"], around.note)
-    add_told(form, prose, around.shown, around.note)
+    add_stated(form, prose, around.shown, around.note)
     if node.get("deprecated") is True:
         form["deprecated"] = True
     description = field_description(form)
@@ -98,7 +97,7 @@ def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Callable[[str
     if not _NAME.fullmatch(name):
         note(f"`{name[:80]}` can't be the name of a field; left out")
         return False
-    if isinstance(inner, dict) and inner.get("readOnly") is True:
+    if mapping(inner).get("readOnly") is True:
         note(f"{name}: only answers have it; left out")
         return False
     if name in fields:
@@ -181,19 +180,10 @@ def _without_words(form: Schema) -> Schema:
 
 
 def _prose(node: Schema) -> str:
-    items = node.get("items")
-    texts = [node.get("description"), items.get("description") if isinstance(items, dict) else None]
+    texts = [one.get("description") for one in (node, mapping(node.get("items")))]
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _shown(node: Schema) -> list[Any]:
-    found = _list(node.get("examples"))[:20]
+    found = items_in(node.get("examples"))[:20]
     return [*found, node["example"]] if "example" in node else found
-
-
-def _under(whole: Schema, name: str) -> list[Any]:
-    return [value for key, value in whole.items() if str(key).strip() == name]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -1,7 +1,7 @@
-"""Limits that a page tells only in prose.
+"""What a page says only in prose: limits, listed values, a default.
 
-In: a field's description. Out: facts in numbers and listed values; never the words themselves. Touches
-nothing.
+In: a field's description, in English or Chinese. Out: facts in numbers and listed values; never the words
+themselves. Touches nothing.
 
 Read sentence by sentence. One that speaks of several fields or things together ("in total", "combined")
 limits no single one and is passed over; of several limits the widest counts, so that nothing is refused
@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from kiejobs.importer.prose.chinese import in_english
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST_CHARACTERS = 6_000
 
@@ -23,8 +25,8 @@ _KEPT = 2_000  # a page may refer to one description from many fields
 _N = r"(-?\d{1,12}(?:\.\d{1,6})?)"
 _TO = r"\s*(?:-|to|and|~|\.{2,3})\s*"
 _COUNT = r"(\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten)"
-_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
+_COUNT_WORDS = {
+    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
     "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
 _THINGS = (
@@ -112,6 +114,77 @@ _DASHES = str.maketrans(
 )
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|;|(?<!\d)\s-\s|\s-\s(?!\d)|\u3002")
 
+_LEAD = re.compile(
+    r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"
+    r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)|\bvalues(?=:)"
+    r"|可选值|可用选项|可选(?=\s*[\w`'\"]))\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
+    re.IGNORECASE,
+)
+_WORD = r"[\w#.:+/%-]{1,40}"
+_QUOTED = re.compile(rf"""[`'"\u201c\u2018]({_WORD})[`'"\u201d\u2019]""")
+_BARE = re.compile(
+    rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(
+    rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE
+)
+_END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
+_OPEN = re.compile(
+    r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE
+)
+_NUMBERS = re.compile(
+    r"\b(?:options?|allowed|supported|supports?(?: only)?|values?|duration|fps|either)(?: is| are)?[:.]?\s{1,3}"
+    r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
+    r"(?=\s{0,3}(?:seconds?\b|fps\b|frames\b|[.;)]|$))",
+    re.IGNORECASE,
+)
+_DEFAULT = re.compile(
+    r"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)"
+    rf"\s*[`'\"\u201c]?({_WORD})",
+    re.IGNORECASE,
+)
+
+_AMOUNT = r"(\d{1,12}(?:\.\d{1,6})?)"
+_CHINESE_THINGS = {"图": "images", "视频": "videos", "音频": "audios"}
+_COUNTED = r"\s*[张个段条份](?:参考)?(图|视频|音频)?(?:片|像|片段|文件)?"
+
+_CHINESE_WORDS = (
+    (r"[\uff1a]", ": "),
+    (r"[\uff08]", " ("),
+    (r"[\uff09]", ") "),
+    (r"[\u3010]", "["),
+    (r"[\u3011]", "]"),
+    (r"[\u3001]", ", "),
+    (r"[\uff5e]", "~"),
+    (r"一(?=[张个段条份])", "1"),
+    (r"[两二](?=[张个段条份])", "2"),
+    (r"三(?=[张个段条份])", "3"),
+    (r"最大(?:文本|字符)?长度(?:为|是)?", " max length "),
+    (r"最小(?:文本|字符)?长度(?:为|是)?", " min length "),
+    (r"最大值(?:为|是)?", " maximum "),
+    (r"最小值(?:为|是)?", " minimum "),
+    (r"(?:取值|数值|有效)?范围(?:为|是|在)?|取值", " range "),
+    (r"(?<=-1)\s*(?:表示|代表|意为|则|即|为)", " means "),
+    (r"(?<![\d.])0\s*(?:表示|代表|意为)", "0 means "),
+    (r"步长(?:为|是)?", " step "),
+    (rf"(?:必须)?(?:是|为)?\s*{_AMOUNT}\s*的(?:整数)?倍数", r" multiples of \1 "),
+    (r"(?:必须)?(?:且)?(?:仅|只)(?:能|支持|限|可)*(?:包含|上传|提供|使用)?", " only "),
+    (r"(?:最多|至多|不超过|不得超过|不能超过|不大于|不多于|上限)(?:支持|为|可)*(?:上传|传入|包含)?", " at most "),
+    (r"(?:最少|至少|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "),
+    (r"最[长大](?=\s*\d)", " at most "),
+    (r"最[短小](?=\s*\d)", " at least "),
+    (rf"(?<!\d){_AMOUNT}\s*个?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
+    (r"(?:总|合计|共计|总共)", " total "),
+    (r"(?:建议|推荐)", " recommended "),
+    (r"介于", " between "),
+    (rf"{_AMOUNT}\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
+    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "),
+    (r"(?<=\d)\s*秒", " seconds "),
+)  # fmt: skip
+_CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
+_CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
+
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
@@ -120,71 +193,109 @@ class ValueRange:
     least: float | None = None
     most: float | None = None
 
-    def __bool__(self) -> bool:
-        return self.least is not None or self.most is not None
+
+# --- limits ----------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=_KEPT)
-def length_told(prose: str) -> ValueRange:
+def length_from_prose(prose: str) -> ValueRange:
     """How long a text may be, in characters."""
-    pairs, least, most = [], [], []
-    for sentence in sentences(prose):
-        pairs += _pairs(_LENGTHS, sentence)
-        least += _numbers(_MIN_LENGTH, sentence)
-        most += _numbers(_MAX_LENGTH, sentence)
-    return _widest(pairs, least, most)
+    text = sentences(prose)
+    return _widest(_pairs(_LENGTHS, text), _numbers(_MIN_LENGTH, text), _numbers(_MAX_LENGTH, text))
 
 
 @lru_cache(maxsize=_KEPT)
-def range_told(prose: str) -> ValueRange:
+def range_from_prose(prose: str) -> ValueRange:
     """From where to where a number may go."""
-    pairs, least, most = [], [], []
-    for sentence in sentences(prose):
-        found = _pairs(_RANGES, sentence)
-        pairs += found
-        if not found:
-            least += _numbers(_MINIMUM, sentence)
-            most += _numbers(_MAXIMUM, sentence)
-    return _widest(pairs, least, most)
+    text = sentences(prose)
+    single = [one for one in text if not _pairs(_RANGES, [one])]
+    return _widest(_pairs(_RANGES, text), _numbers(_MINIMUM, single), _numbers(_MAXIMUM, single))
 
 
 @lru_cache(maxsize=_KEPT)
-def items_told(prose: str) -> ValueRange:
+def items_from_prose(prose: str) -> ValueRange:
     """How many items a list may have."""
-    pairs, least, most = [], [], []
-    for sentence in sentences(prose):
-        if _CONDITION.search(sentence):
-            continue
-        exact = _numbers(_EXACT_ITEMS, sentence)
-        pairs += [(number, number) for number in exact] or _pairs(_ITEMS, sentence)
-        least += _numbers(_LEAST_ITEMS, sentence)
-        most += _numbers(_MOST_ITEMS, sentence)
+    text = [one for one in sentences(prose) if not _CONDITION.search(one)]
+    pairs: list[tuple[float, float]] = []
+    for sentence in text:
+        exact = _numbers(_EXACT_ITEMS, [sentence])
+        pairs += [(number, number) for number in exact] or _pairs(_ITEMS, [sentence])
+    least, most = _numbers(_LEAST_ITEMS, text), _numbers(_MOST_ITEMS, text)
     if pairs and most:
         pairs, least = [], least or [min(low for low, _ in pairs)]
     return _widest(pairs, least, most)
 
 
 @lru_cache(maxsize=_KEPT)
-def step_told(prose: str) -> float | None:
+def step_from_prose(prose: str) -> float | None:
     """The step that a number goes in."""
-    found = [step for one in sentences(prose) for step in _numbers(_STEP, one) if step > 0]
-    return found[0] if found else None
+    return next((step for step in _numbers(_STEP, sentences(prose)) if step > 0), None)
 
 
 @lru_cache(maxsize=_KEPT)
-def special_told(prose: str) -> float | None:
+def special_from_prose(prose: str) -> float | None:
     """-1 or 0, where the prose gives it a meaning of its own, like "random"."""
-    found = [value for one in sentences(prose) for value in _numbers(_SPECIAL, one)]
-    return found[0] if found else None
+    return next(iter(_numbers(_SPECIAL, sentences(prose))), None)
+
+
+# --- listed values, a default ----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=_KEPT)
+def choices_from_prose(prose: str) -> tuple[str, ...]:
+    """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
+    text = prose[:MOST_CHARACTERS]
+    numbers = _NUMBERS.search(text)
+    if numbers:
+        return _distinct(re.findall(r"\d+", numbers[1]))
+    bullets = _distinct(_BULLET.findall(text))
+    for lead in _LEAD.finditer(text):
+        rest = text[lead.end() : lead.end() + 600]
+        end = _END.search(rest)
+        said = rest[: end.start()] if end else rest
+        if _OPEN.search(said):
+            continue
+        found = _distinct(_QUOTED.findall(said)) or _bare(said)
+        if len(found) > 1:
+            return found
+    return bullets if len(bullets) > 1 else ()
+
+
+@lru_cache(maxsize=_KEPT)
+def default_from_prose(prose: str) -> str | None:
+    """What prose says that the API takes where the field is left out."""
+    found = _DEFAULT.search(prose[:MOST_CHARACTERS])
+    return found[1].rstrip(".:") if found else None
+
+
+def _bare(said: str) -> tuple[str, ...]:
+    """`a, b or c` without quotes; nothing where it is a sentence and no list."""
+    found: list[str] = []
+    at = 0
+    while at < len(said):
+        token = _BARE.match(said, at)
+        if token is None or token.end() == at:
+            return ()
+        if token[1]:
+            found.append(token[1])
+        at = token.end()
+    return _distinct(found)
+
+
+def _distinct(found: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))[:200]
+
+
+# --- text ------------------------------------------------------------------------------------------
 
 
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
-    text = in_english(plain_prose(prose).lower())
+    text = _in_english(plain_prose(prose).lower())
     text = _SHORT.sub(r"\1", _TWICE.sub(r"\1", text))
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
     alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
-    return [part for part in alone if part and not (_TOGETHER.search(part))]
+    return [part for part in alone if part and not _TOGETHER.search(part)]
 
 
 def plain_prose(prose: str) -> str:
@@ -192,37 +303,39 @@ def plain_prose(prose: str) -> str:
     return _THOUSANDS.sub("", text)
 
 
-# --- reading ---------------------------------------------------------------------------------------
+def _in_english(prose: str) -> str:
+    """With the Chinese words of limits, counts and units replaced; the rest says nothing to anyone here."""
+    if not _CHINESE.search(prose):
+        return prose
+    for pattern, words in _CHINESE_WORDS:
+        prose = re.sub(pattern, words, prose)
+    return _CHINESE_COUNT.sub(
+        lambda found: f" {_CHINESE_THINGS.get(found[1] or '', 'items')} ", prose
+    )
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _numbers(patterns: tuple[str, ...], text: Iterable[str]) -> list[float]:
+    return [
+        _number(match)
+        for sentence in text
+        for pattern in patterns
+        for match in re.findall(pattern, sentence)
+    ]
 
 
-def _numbers(patterns: tuple[str, ...], sentence: str) -> list[float]:
-    found = [match for pattern in patterns for match in _compiled(pattern).findall(sentence)]
-    return [_number(text) for text in found]
-
-
-def _pairs(patterns: tuple[str, ...], sentence: str) -> list[tuple[float, float]]:
-    found = [match for pattern in patterns for match in _compiled(pattern).findall(sentence)]
+def _pairs(patterns: tuple[str, ...], text: Iterable[str]) -> list[tuple[float, float]]:
+    found = [match for one in text for pattern in patterns for match in re.findall(pattern, one)]
     pairs = [(_number(low), _number(high)) for low, high in found]
     return [(low, high) for low, high in pairs if low < high]
 
 
 def _number(text: str) -> float:
-    if text in _WORDS:
-        return _WORDS[text]
-    if text == "single":
-        return 1
-    return float(text) if "." in text else int(text)
+    return _COUNT_WORDS.get(text) or (float(text) if "." in text else int(text))
 
 
 def _widest(pairs: list[tuple[float, float]], least: list[float], most: list[float]) -> ValueRange:
-    lows = least + [low for low, _ in pairs]
-    highs = most + [high for _, high in pairs]
-    found = ValueRange(min(lows, default=None), max(highs, default=None))
-    if found.least is not None and found.most is not None and found.least > found.most:
+    low = min([*least, *(low for low, _ in pairs)], default=None)
+    high = max([*most, *(high for _, high in pairs)], default=None)
+    if low is not None and high is not None and low > high:
         return ValueRange()
-    return found
+    return ValueRange(low, high)

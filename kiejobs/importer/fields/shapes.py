@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.importer.reading.refs import both
+from kiejobs.importer.reading.refs import (
+    both,
+    by_name,
+    is_number,
+    items_in,
+    mapping,
+    names_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,24 +26,20 @@ Schema = dict[str, Any]
 
 MOST_SHAPES = 20
 
+_WIDER = {
+    **dict.fromkeys(("minimum", "minLength", "minItems"), min),
+    **dict.fromkeys(("maximum", "maxLength", "maxItems"), max),
+}
 _NARROWING = (
-    "enum",
-    "const",
-    "minimum",
-    "maximum",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "type",
-)
+    "enum", "const", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "type",
+)  # fmt: skip
 
 
 def one_shape(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[Schema]]:
     """The object with the fields of all shapes, and the rules."""
     rules: list[Schema] = []
     for key in ("oneOf", "anyOf"):
-        shapes = [one for one in _list(node.get(key)) if isinstance(one, dict)][:MOST_SHAPES]
+        shapes = [one for one in items_in(node.get(key)) if isinstance(one, dict)][:MOST_SHAPES]
         node = {name: value for name, value in node.items() if name != key}
         shapes = [one_shape(one, note)[0] for one in shapes if one.get("type") != "null"]
         if len(shapes) == 1:
@@ -44,8 +47,7 @@ def one_shape(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[S
         elif shapes:
             node, rule = _united(node, shapes, exclusive=key == "oneOf", note=note)
             rules += [rule] if rule else []
-    needs = node.get("dependentRequired")
-    rules += _dependent(needs) if isinstance(needs, dict) else []
+    rules += _dependent(mapping(node.get("dependentRequired")))
     for name in ("if", "not", "dependentSchemas", "patternProperties"):
         if name in node:
             note(f"the page's `{name}` over several fields is left out")
@@ -55,37 +57,33 @@ def one_shape(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[S
 def _united(
     node: Schema, shapes: list[Schema], *, exclusive: bool, note: Callable[[str], None]
 ) -> tuple[Schema, Schema | None]:
-    own = _fields(node)
-    common = set.intersection(*(set(_fields(shape)) for shape in shapes))
+    own, several = _fields(node), [_fields(shape) for shape in shapes]
     fields: Schema = dict(own)
-    for shape in shapes:
-        for name, form in _fields(shape).items():
-            fields[name] = (
-                _either(fields[name], form) if name in fields and name not in own else form
-            )
-    for name in set(fields) - common - set(own):
-        if isinstance(fields[name], dict) and "default" in fields[name]:
+    for shape in several:
+        for name, form in shape.items():
+            either = name in fields and name not in own
+            fields[name] = _either(fields[name], form) if either else form
+    for name in fields:
+        in_all = name in own or all(name in shape for shape in several)
+        if not in_all and "default" in mapping(fields[name]):
             note(
                 f"{name}: its default is left out, since not every form of the input has the field"
             )
             fields[name] = {key: value for key, value in fields[name].items() if key != "default"}
-    always = [
-        name for name in _required(shapes[0]) if all(name in _required(one) for one in shapes)
-    ]
-    united = {**node, "type": "object", "properties": fields}
-    united["required"] = [
-        *_required(node),
-        *(name for name in always if name not in _required(node)),
-    ]
+    needed = names_in(node.get("required"))
+    wanted = [names_in(shape.get("required")) for shape in shapes]
+    always = [name for name in wanted[0] if all(name in names for names in wanted)]
+    required = [*needed, *(name for name in always if name not in needed)]
+    united = {**node, "type": "object", "properties": fields, "required": required}
     choices = [_choice(shape, fields, always, exclusive=exclusive) for shape in shapes]
-    if any(not choice for choice in choices):
-        return united, None
-    return united, {"title": _title(choices), "anyOf": choices}
+    return united, {"title": _title(choices), "anyOf": choices} if all(choices) else None
 
 
 def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:
     """What makes a request one of this shape."""
-    required = [name for name in _required(shape) if name not in always and name in fields]
+    required = [
+        name for name in names_in(shape.get("required")) if name not in always and name in fields
+    ]
     foreign = [name for name in fields if name not in _fields(shape)] if exclusive else []
     narrowed = {
         name: kept
@@ -110,31 +108,16 @@ def _either(one: Any, other: Any) -> Any:
     """What takes whatever one of the two takes, as far as that can be said."""
     if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
         return other if isinstance(other, dict) else one
-    merged = dict(one)
-    for name, (wider, worth) in _WIDER.items():
-        if name in one and name in other and worth(one[name]) and worth(other[name]):
-            merged[name] = wider(one[name], other[name])
-        else:
-            merged.pop(name, None)
-    if _values(one) and _values(other):
-        merged.pop("const", None)
-        merged["enum"] = [*_values(one), *(v for v in _values(other) if v not in _values(one))]
-    else:
-        merged.pop("enum", None)
-        merged.pop("const", None)
+    dropped = {"const", "enum", *_WIDER}
     if one.get("default") != other.get("default"):
-        merged.pop("default", None)
+        dropped.add("default")
+    merged = {key: value for key, value in one.items() if key not in dropped}
+    for name, wider in _WIDER.items():
+        if is_number(one.get(name)) and is_number(other.get(name)):
+            merged[name] = wider(one[name], other[name])
+    if _values(one) and _values(other):
+        merged["enum"] = [*_values(one), *(v for v in _values(other) if v not in _values(one))]
     return merged
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_WIDER = {
-    **dict.fromkeys(("minimum", "minLength", "minItems"), (min, _is_number)),
-    **dict.fromkeys(("maximum", "maxLength", "maxItems"), (max, _is_number)),
-}
 
 
 def _values(form: Schema) -> list[Any]:
@@ -144,11 +127,11 @@ def _values(form: Schema) -> list[Any]:
 
 
 def _title(choices: list[Schema]) -> str:
-    told = [_told(choice) for choice in choices]
-    return f"the fields must go together: {'; or '.join(told)}"[:400]
+    words = [_choice_words(choice) for choice in choices]
+    return f"the fields must go together: {'; or '.join(words)}"[:400]
 
 
-def _told(choice: Schema) -> str:
+def _choice_words(choice: Schema) -> str:
     parts = [f"{' and '.join(choice['required'])} given"] if "required" in choice else []
     parts += [f"{name} as listed for it" for name in choice.get("properties", {})]
     if "not" in choice:
@@ -158,24 +141,13 @@ def _told(choice: Schema) -> str:
 
 def _dependent(needs: Schema) -> list[Schema]:
     rules = []
-    for name, others in list(needs.items())[:50]:
-        wanted = [str(one).strip() for one in _list(others)]
+    for name, others in list(by_name(needs).items())[:50]:
+        wanted = names_in(others)
         if wanted:
-            title = f"{name.strip()} needs {' and '.join(wanted)}"[:300]
-            rules.append({"title": title, "dependentRequired": {name.strip(): wanted}})
+            title = f"{name} needs {' and '.join(wanted)}"[:300]
+            rules.append({"title": title, "dependentRequired": {name: wanted}})
     return rules
 
 
 def _fields(shape: Schema) -> Schema:
-    given = shape.get("properties")
-    return (
-        {str(name).strip(): form for name, form in given.items()} if isinstance(given, dict) else {}
-    )
-
-
-def _required(shape: Schema) -> list[str]:
-    return [str(name).strip() for name in _list(shape.get("required"))]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return by_name(shape.get("properties"))

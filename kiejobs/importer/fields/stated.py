@@ -1,28 +1,33 @@
-"""What a page tells of a field in prose, added to its form.
+"""What a page says of a field only in prose, added to its form; and fields that prose ties together.
 
 In: a field in our form, the prose about it, values that the page shows. Out: limits in the form, each
-with a note in `x-kiejobs-note` that it is from prose. Touches nothing else.
+with a note in `x-kiejobs-note` that it is from prose; notes for people. Touches nothing else.
 
 A keyword counts more than prose; prose that the page's own values break counts nothing.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import IN_SECONDS
 from kiejobs.core.models.spec import coerce
 from kiejobs.importer.fields.prose import (
+    MOST_CHARACTERS,
     ValueRange,
-    items_told,
-    length_told,
-    range_told,
-    special_told,
-    step_told,
+    choices_from_prose,
+    default_from_prose,
+    items_from_prose,
+    length_from_prose,
+    plain_prose,
+    range_from_prose,
+    special_from_prose,
+    step_from_prose,
 )
 from kiejobs.importer.fields.types import fits, multiple
-from kiejobs.importer.prose.choices import choices_told, default_told
+from kiejobs.importer.reading.refs import by_name, items_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,38 +35,48 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _FROM_PROSE = "from the page's prose"
+_PARTS = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n\s*[-*]|;|\u3002")
+_TIES = re.compile(
+    r"\b(?:only|not|cannot|can't|without|with|requires?|required|either|when|if|unless|exclusive|"
+    r"unsupported|at least one|instead)\b|不|仅|必须|同时|至少|需"
+)
+_BARS = re.compile(
+    r"\b(?:not (?:be )?(?:supported?|available|allowed|made|work)|unsupported|requires?|"
+    r"only (?:supported|available|allowed|works?|for|when|with|at|in))\b|不支持|不能|仅支持|仅在"
+)
+_QUOTES = "`'\"\u201c\u201d"
 
 
-def add_told(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str], None]) -> None:
+def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str], None]) -> None:
     """Changes `form`. `shown` are values that the page shows for the field."""
     kind = form.get("type")
-    told: list[str] = []
+    stated: list[str] = []
     values = [one for one in [*shown, form.get("default")] if one not in (None, "", [])]
-
-    def add(limits: Schema) -> None:
-        if not limits:
-            return
-        words = _in_words(limits)
-        broken = [
-            one
-            for one in values
-            if not fits({**form, **limits}, coerce(form, one)) and fits(form, coerce(form, one))
-        ]
-        if broken:
-            note(f"{words} {_FROM_PROSE} is passed over: the page itself shows {show(broken[0])}")
-            return
-        form.update(limits)
-        told.append(f"{words}: {_FROM_PROSE}")
-        note(f"{words} is {_FROM_PROSE}")
-
     if "x-kiejobs-file" not in form or kind == "array":
         for limits in _limits(form, kind, prose, note):
-            add(limits)
+            stated += _added(form, limits, values, note)
         if kind == "string" and values and all(str(one).isdecimal() for one in values):
-            add(_counted(form, prose))
-    told += _asides(form, kind, prose, note)
-    if told:
-        form["x-kiejobs-note"] = told
+            stated += _added(form, _counted(form, prose), values, note)
+    stated += _asides(form, kind, prose, note)
+    if stated:
+        form["x-kiejobs-note"] = stated
+
+
+def _added(
+    form: Schema, limits: Schema, values: Sequence[Any], note: Callable[[str], None]
+) -> list[str]:
+    """Changes `form`. The note for people who read the schema; none where a value breaks the limits."""
+    if not limits:
+        return []
+    words = _in_words(limits)
+    for one in values:
+        value = coerce(form, one)
+        if fits(form, value) and not fits({**form, **limits}, value):
+            note(f"{words} {_FROM_PROSE} is passed over: the page itself shows {show(one)}")
+            return []
+    form.update(limits)
+    note(f"{words} is {_FROM_PROSE}")
+    return [f"{words}: {_FROM_PROSE}"]
 
 
 def _in_words(limits: Schema) -> str:
@@ -73,70 +88,55 @@ def _in_words(limits: Schema) -> str:
 
 def _limits(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) -> list[Schema]:
     if kind == "array":
-        return [_missing(form, items_told(prose), "minItems", "maxItems", note)]
+        return [_missing(form, items_from_prose(prose), "minItems", "maxItems", note)]
     if "enum" in form:
         _compare(form, prose, note)
         return []
     if kind == "string":
-        return [
-            _missing(form, length_told(prose), "minLength", "maxLength", note),
-            _listed(form, kind, prose),
-        ]
+        length = _missing(form, length_from_prose(prose), "minLength", "maxLength", note)
+        return [length, _listed(form, kind, prose)]
     if kind in {"integer", "number"}:
-        return [
-            _numbers(form, prose, note),
-            _step(form, kind, prose, note),
-            _listed(form, kind, prose),
-        ]
+        numbers = _numbers(form, prose, note)
+        return [numbers, _step(form, kind, prose, note), _listed(form, kind, prose)]
     return []
 
 
 def _missing(
-    form: Schema, told: ValueRange, low: str, high: str, note: Callable[[str], None]
+    form: Schema, stated: ValueRange, low: str, high: str, note: Callable[[str], None]
 ) -> Schema:
     """Those ends that no keyword gives; where prose and keyword differ, the keyword counts."""
     limits: Schema = {}
-    for key, value in ((low, told.least), (high, told.most)):
+    for key, value in ((low, stated.least), (high, stated.most)):
         if value is None:
             continue
-        if key not in form:
-            limits |= {key: value} if _means_something(key, value) else {}
-        elif form[key] != value:
-            note(f"prose says {key} {value}, the schema {form[key]}; the schema counts")
-    return _consistent({**form, **limits}, limits, low, high)
-
-
-def _means_something(key: str, value: float) -> bool:
-    if key in {"minimum", "maximum"}:
-        return True
-    return isinstance(value, int) and value > 0
-
-
-def _consistent(whole: Schema, limits: Schema, low: str, high: str) -> Schema:
-    fine = low not in whole or high not in whole or whole[low] <= whole[high]
-    return limits if fine else {}
+        if key in form:
+            if form[key] != value:
+                note(f"prose says {key} {value}, the schema {form[key]}; the schema counts")
+        elif low == "minimum" or (isinstance(value, int) and value > 0):
+            limits[key] = value
+    both = {**form, **limits}
+    return limits if low not in both or high not in both or both[low] <= both[high] else {}
 
 
 def _numbers(form: Schema, prose: str, note: Callable[[str], None]) -> Schema:
     """A range; with one value beside it that has a meaning of its own, a choice of the two."""
     if form.keys() & {"exclusiveMinimum", "exclusiveMaximum"}:
         return {}
-    told = range_told(prose)
-    special = special_told(prose)
-    least = form.get("minimum", told.least)
-    if special is None or least is None or special >= least:
-        return _missing(form, told, "minimum", "maximum", note)
-    if "minimum" in form:
+    stated, special = range_from_prose(prose), special_from_prose(prose)
+    least = form.get("minimum", stated.least)
+    is_apart = special is not None and least is not None and special < least
+    if is_apart and "minimum" in form:
         note(
             f"prose gives {special} a meaning of its own, the schema refuses it; the schema counts"
         )
-        return _missing(form, told, "minimum", "maximum", note)
-    limits = _missing(form, told, "minimum", "maximum", note)
-    return {"anyOf": [{"const": special}, limits]} if limits else {}
+    limits = _missing(form, stated, "minimum", "maximum", note)
+    if limits and is_apart and "minimum" not in form:
+        return {"anyOf": [{"const": special}, limits]}
+    return limits
 
 
 def _step(form: Schema, kind: str, prose: str, note: Callable[[str], None]) -> Schema:
-    step = step_told(prose)
+    step = step_from_prose(prose)
     if step is None or "multipleOf" in form or (kind == "integer" and step == 1):
         return {}
     return multiple(step, note)
@@ -144,8 +144,8 @@ def _step(form: Schema, kind: str, prose: str, note: Callable[[str], None]) -> S
 
 def _counted(form: Schema, prose: str) -> Schema:
     """The whole numbers of a range, for a field that takes numbers as text."""
-    told, step = range_told(prose), step_told(prose) or 1
-    least, most = told.least, told.most
+    stated, step = range_from_prose(prose), step_from_prose(prose) or 1
+    least, most = stated.least, stated.most
     if "enum" in form or least is None or most is None:
         return {}
     if not all(float(one).is_integer() for one in (least, most, step)):
@@ -158,18 +158,17 @@ def _listed(form: Schema, kind: str, prose: str) -> Schema:
     """Values that prose lists as all there are."""
     if form.get("format") == "uri" or "pattern" in form:
         return {}
-    values = [coerce({"type": kind}, text) for text in choices_told(prose)]
+    values = [coerce({"type": kind}, text) for text in choices_from_prose(prose)]
     return {"enum": values} if values and all(fits(form, value) for value in values) else {}
 
 
 def _compare(form: Schema, prose: str, note: Callable[[str], None]) -> None:
     """Values that prose lists otherwise than the schema does."""
     listed = form["enum"]
-    told = [text for text in choices_told(prose) if coerce(form, text) not in listed]
-    if told and len(listed) > 1:
-        note(
-            f"prose lists {', '.join(map(show, told[:8]))}, the schema does not; the schema counts"
-        )
+    others = [text for text in choices_from_prose(prose) if coerce(form, text) not in listed]
+    if others and len(listed) > 1:
+        shown = ", ".join(map(show, others[:8]))
+        note(f"prose lists {shown}, the schema does not; the schema counts")
 
 
 def _asides(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) -> list[str]:
@@ -178,17 +177,66 @@ def _asides(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) ->
     digits = all(str(value).isdecimal() for value in form.get("enum", ["x"]))
     if (kind in {"integer", "number"} or digits) and "second" in prose.lower():
         found.append(IN_SECONDS)
-    step = step_told(prose)
+    step = step_from_prose(prose)
     if kind in {"integer", "number"} and isinstance(step, float):
         found.append(f"In steps of {step}: {_FROM_PROSE}, and not checked.")
-    default = default_told(prose)
+    default = default_from_prose(prose)
     if default is None or not isinstance(kind, str) or kind in {"array", "object"}:
         return found
     value = coerce({"type": kind}, default)
-    if "default" not in form and fits(form, value) and value != "None":
+    if not fits(form, value):
+        return found
+    if "default" not in form and value != "None":
         found.append(f"Left out, it is {show(value)}: {_FROM_PROSE}.")
-    elif "default" in form and fits(form, value) and value != form["default"]:
+    elif "default" in form and value != form["default"]:
         note(
             f"prose says its default is {show(value)}, the schema {show(form['default'])}; the schema counts"
         )
     return found
+
+
+# --- fields that go together -----------------------------------------------------------------------
+
+
+def related(given: Schema) -> list[str]:
+    """`given` are the properties of one object."""
+    fields = {name: one for name, one in by_name(given).items() if isinstance(one, dict)}
+    found = []
+    for name, one in fields.items():
+        prose = one.get("description")
+        others = _named(name, prose[:MOST_CHARACTERS], fields) if isinstance(prose, str) else []
+        if others:
+            found.append(
+                f"{name[:80]}: prose ties it to {', '.join(others)[:200]}; a rule between fields is "
+                "for you to write"
+            )
+    return found
+
+
+def _named(name: str, prose: str, fields: Schema) -> list[str]:
+    """Other fields that a sentence speaks of, or bars a value of."""
+    sentences = [one for one in _PARTS.split(prose) if _TIES.search(one.lower())]
+    bars = [plain_prose(one).lower() for one in sentences if _BARS.search(one.lower())]
+    others = [other for other in fields if other not in {name, ""}]
+    values = {other: _values(fields[other]) - _values(fields[name]) for other in others}
+    return [
+        other
+        for other in others
+        if any(_speaks_of(one, other) for one in sentences)
+        or any(re.search(rf"\b{re.escape(v)}\b", one) for one in bars for v in values[other])
+    ]
+
+
+def _speaks_of(sentence: str, other: str) -> bool:
+    """A name of several words, or one in quotes: `prompt` alone is a word like any other."""
+    if other not in sentence:
+        return False
+    pattern = rf"(?<![\w./-]){re.escape(other)}(?![\w/])"
+    if "_" not in other:
+        pattern = rf"[{_QUOTES}]{pattern}[{_QUOTES}]"
+    return re.search(pattern, sentence) is not None
+
+
+def _values(form: Schema) -> set[str]:
+    texts = [one.lower() for one in items_in(form.get("enum"))[:50] if isinstance(one, str)]
+    return {one for one in texts if len(one) > 2 and any(map(str.isdigit, one))}

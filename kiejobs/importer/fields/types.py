@@ -21,6 +21,7 @@ from kiejobs.core.document.scalars import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
+from kiejobs.importer.reading.refs import items_in, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 MOST_VALUES = 5_000
+MOST_CHOICES = 20
 
 _TYPES = {
     "string": "string", "str": "string", "text": "string", "file": "string", "uri": "string",
@@ -37,30 +39,30 @@ _TYPES = {
     "array": "array", "list": "array", "object": "object", "map": "object", "dict": "object",
     "null": "null",
 }  # fmt: skip
+_JSON_TYPES = {
+    bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object",
+}  # fmt: skip
 _COUNTS = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
+_EITHER = re.compile(r"\s*(?:\||,|\bor\b)\s*")
+_CHOICES = ("oneOf", "anyOf")
+_SHARED = ("type", "properties", "items", "required", "description")
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 
 def type_of(node: Schema, note: Callable[[str], None]) -> str | None:
-    """The field's type, None where nothing tells. Of several types, see core/vendor_kinds.py."""
+    """The field's type, None where nothing tells. Of several types, see `choices_of`."""
     given = node.get("type")
-    if isinstance(given, str):
-        known = _TYPES.get(given.strip().lower().partition("<")[0])
-        if known is not None:
-            return known
+    known = _TYPES.get(given.strip().lower().partition("<")[0]) if isinstance(given, str) else None
+    if known is not None:
+        return known
     if given is not None:
         note(f"`{str(given)[:40]}` is no type")
-    return _told_by_content(node)
-
-
-def _told_by_content(node: Schema) -> str | None:
     if isinstance(node.get("properties"), dict):
         return "object"
     if "items" in node:
         return "array"
     values = [node.get("default"), node.get("example"), *_listed(node)]
-    examples = node.get("examples")
-    values += examples if isinstance(examples, list) else []
+    values += items_in(node.get("examples"))
     kinds = {json_type(value) for value in values if value is not None}
     if kinds == {"integer", "number"}:
         return "number"
@@ -77,7 +79,7 @@ def values_of(
             note("values are listed for it; what they mean is unknown, so they are left out")
         return [], kind
     read = [coerce({"type": kind}, value) for value in listed]
-    if kind is not None and not all(is_a(kind, value) for value in read):
+    if kind is not None and not all(_is_a(kind, value) for value in read):
         kinds = list(dict.fromkeys(json_type(value) for value in listed))
         note(f"it is called {kind}, but what is listed is {' and '.join(kinds)}; the list counts")
         return _distinct(listed), kinds[0] if len(kinds) == 1 else None
@@ -101,23 +103,15 @@ def limits_of(node: Schema, kind: str | None, note: Callable[[str], None]) -> Sc
 
 
 def json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
+    return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "null")
 
 
-def is_a(kind: str, value: Any) -> bool:
+def _is_a(kind: str, value: Any) -> bool:
     found = json_type(value)
     return found == kind or (kind == "number" and found == "integer")
 
 
-def as_number(value: Any) -> float | None:
+def _as_number(value: Any) -> float | None:
     """A limit, also where it is written as text; None for what is no finite number."""
     if isinstance(value, str):
         value = coerce({"type": "number"}, value)
@@ -134,11 +128,8 @@ def _listed(node: Schema) -> list[Any]:
         return list(node["enum"])[:MOST_VALUES]
     if "const" in node:
         return [node["const"]]
-    entries = node.get("x-apidog-enum")
-    found = entries if isinstance(entries, list) else []
-    return [entry["value"] for entry in found if isinstance(entry, dict) and "value" in entry][
-        :MOST_VALUES
-    ]
+    entries = [mapping(entry) for entry in items_in(node.get("x-apidog-enum"))]
+    return [entry["value"] for entry in entries if "value" in entry][:MOST_VALUES]
 
 
 def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -> Schema:
@@ -146,7 +137,7 @@ def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -
     for name in names:
         if name not in node:
             continue
-        number = as_number(node[name])
+        number = _as_number(node[name])
         if number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
             found[name] = int(number)
         elif node[name] is not None:
@@ -161,11 +152,14 @@ def _bounds(node: Schema, note: Callable[[str], None]) -> Schema:
             found[exclusive] = found.pop(plain)
         elif isinstance(found.get(exclusive), bool):
             del found[exclusive]
-    numbers = {name: as_number(value) for name, value in found.items()}
-    for name in [name for name, number in numbers.items() if number is None]:
-        note(f"its {name} is no number and left out")
-    limits: Schema = {name: number for name, number in numbers.items() if number is not None}
-    step = as_number(node.get("multipleOf"))
+    limits: Schema = {}
+    for name, value in found.items():
+        number = _as_number(value)
+        if number is None:
+            note(f"its {name} is no number and left out")
+        else:
+            limits[name] = number
+    step = _as_number(node.get("multipleOf"))
     if step is not None and step > 0:
         limits |= multiple(step, note)
     return _in_order(limits, "minimum", "maximum", note)
@@ -202,11 +196,7 @@ def _distinct(values: list[Any]) -> list[Any]:
     return list(seen.values())
 
 
-MOST_CHOICES = 20
-
-_EITHER = re.compile(r"\s*(?:\||,|\bor\b)\s*")
-_CHOICES = ("oneOf", "anyOf")
-_SHARED = ("type", "properties", "items", "required", "description")
+# --- choices ---------------------------------------------------------------------------------------
 
 
 def choices_of(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[Schema]]:
@@ -253,15 +243,19 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
 def _one_list(choices: list[Schema]) -> Schema | None:
     """Several lists of one type as one list; None where they are not that."""
     kinds = {str(one.get("type")) for one in choices}
-    lists = [
-        one["enum"] if isinstance(one.get("enum"), list) else [one["const"]]
-        for one in choices
-        if isinstance(one.get("enum"), list) or "const" in one
-    ]
-    if len(kinds) != 1 or len(lists) != len(choices):
+    if len(kinds) != 1 or not all(
+        isinstance(one.get("enum"), list) or "const" in one for one in choices
+    ):
         return None
-    found: Schema = {"enum": [value for values in lists for value in values]}
-    return found if choices[0].get("type") is None else {**found, "type": choices[0]["type"]}
+    lists = [
+        one["enum"] if isinstance(one.get("enum"), list) else [one["const"]] for one in choices
+    ]
+    kind = choices[0].get("type")
+    found = {"enum": [value for values in lists for value in values]}
+    return found if kind is None else {**found, "type": kind}
+
+
+# --- the default -----------------------------------------------------------------------------------
 
 
 def default_of(form: Schema, given: Any, note: Callable[[str], None]) -> Schema:

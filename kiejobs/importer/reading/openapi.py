@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.schema_check import IS_ID
-from kiejobs.importer.reading.refs import References, TooManyReferences, both
+from kiejobs.importer.reading.refs import (
+    References,
+    TooManyReferences,
+    both,
+    by_name,
+    items_in,
+    mapping,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +29,13 @@ if TYPE_CHECKING:
     from kiejobs.importer.reading.text import ApiDocument
 
 Schema = dict[str, Any]
+
+MOST_MODELS = 50
+
+_MUST_BE = re.compile(
+    r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]"
+)
+_ODD = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,70 +83,53 @@ def _requests(
     """Requests; what is wrong; what is no request of ours."""
     references = References(document.root)
     media = _json_content(references, operation)
-    body = references.written_out(media.get("schema", {}))
+    variants = _variants(references.written_out(media.get("schema", {})))
+    known = {one for variant in variants for one in _listed_models(_fields(variant).get("model"))}
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
-    variants = _variants(body)
-    known = {one for variant in variants for one in _model_names(variant)}
+    answer = _answer(operation)
     for variant in variants:
-        fields = _stripped(variant.get("properties"))
+        fields = _fields(variant)
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
             what = "`input`" if "model" in fields else "`model` and no `input`"
             others.append(f"its body has no {what}: createTask takes {{model, input}}")
             continue
         examples = _examples(references, media, variant)
-        named = model_ids(fields["model"], examples, operation, document.model)
-        problems += named.problems
-        notes = (*document.notes, *references.notes, *_odd(fields, path), *named.notes)
-        whole = _whole(document, path, operation, fields["input"], notes, references.values)
+        models, notes, wrong = _models(fields["model"], examples, operation, document.model)
+        problems += wrong
+        notes = [*document.notes, *references.notes, *_odd(fields, path), *notes]
         found += [
-            replace(whole, model=model, examples=_inputs(examples, model, known))
-            for model in named.models
+            ApiRequest(
+                model=model,
+                input=fields["input"],
+                examples=_inputs(examples, model, known),
+                words=_words(document.root, operation, path),
+                prose=str(operation.get("description", ""))[:20_000],
+                version=str(document.root.get("openapi", ""))[:20],
+                answer=answer,
+                size=references.values,
+                notes=tuple(notes),
+            )
+            for model in models
         ]
     return found, problems, others
-
-
-def _whole(
-    document: ApiDocument,
-    path: str,
-    operation: Schema,
-    input_: Schema,
-    notes: tuple[str, ...],
-    size: int,
-) -> ApiRequest:
-    """The request without its model, which there may be several of."""
-    return ApiRequest(
-        model="",
-        input=input_,
-        examples=(),
-        words=_words(document.root, operation, path),
-        prose=str(operation.get("description", ""))[:20_000],
-        version=str(document.root.get("openapi", ""))[:20],
-        answer=_answer(operation),
-        size=size,
-        notes=notes,
-    )
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
     references = References(document)
     for path, item in list(document["paths"].items())[:1000]:
-        methods = references.target(item)
-        post = methods.get("post") if isinstance(methods, dict) else None
+        post = mapping(references.target(item)).get("post")
         if isinstance(post, dict):
             yield str(path), post
 
 
 def _json_content(references: References, operation: Schema) -> Schema:
     """The body's media type that is JSON, or the only one that there is."""
-    body = references.target(operation.get("requestBody"))
-    content = body.get("content") if isinstance(body, dict) else None
-    if not isinstance(content, dict):
-        return {}
+    body = mapping(references.target(operation.get("requestBody")))
+    content = mapping(body.get("content"))
     kinds = sorted(content, key=lambda kind: "json" not in str(kind))
-    media = references.target(content[kinds[0]]) if kinds else {}
-    return media if isinstance(media, dict) else {}
+    return mapping(references.target(content[kinds[0]])) if kinds else {}
 
 
 def _variants(body: Any) -> list[Schema]:
@@ -146,14 +143,8 @@ def _variants(body: Any) -> list[Schema]:
     return [body]
 
 
-def _model_names(variant: Schema) -> list[str]:
-    return listed_models(_stripped(variant.get("properties")).get("model"))
-
-
-def _stripped(properties: Any) -> Schema:
-    if not isinstance(properties, dict):
-        return {}
-    return {str(name).strip(): value for name, value in properties.items()}
+def _fields(schema: Schema) -> Schema:
+    return by_name(schema.get("properties"))
 
 
 def _odd(fields: Schema, path: str) -> list[str]:
@@ -170,12 +161,10 @@ def _odd(fields: Schema, path: str) -> list[str]:
 
 
 def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
-    info = document.get("info")
-    title = info.get("title", "") if isinstance(info, dict) else ""
-    tags = operation.get("tags")
+    title = mapping(document.get("info")).get("title")
     parts = [operation.get("summary"), operation.get("operationId"), title]
-    parts += tags if isinstance(tags, list) else []
-    return " | ".join(str(part)[:300] for part in [*parts, path] if part)
+    parts += [*items_in(operation.get("tags")), path]
+    return " | ".join(str(part)[:300] for part in parts if part)
 
 
 def _answer(operation: Schema) -> str:
@@ -191,14 +180,14 @@ def _examples(references: References, media: Schema, schema: Schema) -> list[Sch
     """Whole bodies that the page shows."""
     found: list[Any] = []
     for place in (media, schema):
-        found.append(place.get("example"))
         several = place.get("examples")
-        values = list(several.values()) if isinstance(several, dict) else several
-        for one in values[:50] if isinstance(values, list) else ():
+        values = list(several.values()) if isinstance(several, dict) else items_in(several)
+        found.append(place.get("example"))
+        for one in values[:50]:
             example = references.target(one)
             wrapped = isinstance(example, dict) and "value" in example
             found.append(example["value"] if wrapped else example)
-    bodies = [_stripped(one) for one in found if isinstance(one, dict)]
+    bodies = [by_name(one) for one in found if isinstance(one, dict)]
     return [body for body in bodies if isinstance(body.get("input"), dict)]
 
 
@@ -208,27 +197,15 @@ def _inputs(examples: list[Schema], model: str, known: set[str]) -> tuple[Schema
     return tuple(body["input"] for body in examples if str(body.get("model")).strip() not in others)
 
 
-MOST_MODELS = 50
-
-_MUST_BE = re.compile(
-    r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]"
-)
-_ODD = re.compile(r"[^a-z0-9]+")
+# --- which models ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ModelIds:
-    models: tuple[str, ...]
-    notes: tuple[str, ...]
-    problems: tuple[str, ...]
-
-
-def model_ids(
-    schema: Any, examples: list[Schema], operation: Schema, asked: str | None = None
-) -> ModelIds:
-    """The models, with what is odd about their names. `asked` is what the discovery API was asked about."""
+def _models(
+    schema: Any, examples: list[Schema], operation: Schema, asked: str | None
+) -> tuple[list[str], list[str], list[str]]:
+    """Ids; notes on what is odd about them; problems. `asked` is what the discovery API was asked about."""
     shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
-    listed = listed_models(schema) or shown or _told(schema, asked)
+    listed = _listed_models(schema) or shown or _models_in_prose(schema, asked)
     notes: list[str] = []
     copied = _copied(listed, shown, operation)
     if copied is not None:
@@ -242,36 +219,37 @@ def model_ids(
             f"the example of the request names the model {shown[0][:80]}; the schema's counts"
         )
     names = list(dict.fromkeys(listed))[:MOST_MODELS]
-    odd = [text for text in names if not IS_ID.fullmatch(text)]
-    problems = [f"`{text[:80]}` is no name for a model" for text in odd]
+    models = [name for name in names if IS_ID.fullmatch(name)]
+    problems = [f"`{name[:80]}` is no name for a model" for name in names if name not in models]
     if not names:
         problems.append("nothing says which model `model` stands for")
-    return ModelIds(tuple(text for text in names if text not in odd), tuple(notes), tuple(problems))
+    return models, notes, problems
 
 
-def listed_models(schema: Any) -> list[str]:
+def _listed_models(schema: Any) -> list[str]:
     """The models that the schema of `model` names, from the surest place that names any."""
-    schema = schema if isinstance(schema, dict) else {}
+    form = mapping(schema)
     sources = (
-        schema.get("enum"),
-        [schema.get("const")],
-        [schema.get("default")],
-        schema.get("examples"),
-        [schema.get("example")],
+        form.get("enum"),
+        [form.get("const")],
+        [form.get("default")],
+        form.get("examples"),
+        [form.get("example")],
     )
     for source in sources:
-        listed = source if isinstance(source, list) else []
-        found = [text.strip() for text in listed if isinstance(text, str)]
+        found = [text.strip() for text in items_in(source) if isinstance(text, str)]
         if found:
             return found
     return []
 
 
-def _told(schema: Any, asked: str | None) -> list[str]:
+def _models_in_prose(schema: Any, asked: str | None) -> list[str]:
     """What is left to go by: the question, or prose like "Must be `vendor/model`"."""
-    prose = schema.get("description") if isinstance(schema, dict) else None
+    if asked:
+        return [asked.strip()]
+    prose = mapping(schema).get("description")
     found = _MUST_BE.findall(prose[:2_000]) if isinstance(prose, str) else []
-    return [asked.strip()] if asked else list(dict.fromkeys(found))
+    return list(dict.fromkeys(found))
 
 
 def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:

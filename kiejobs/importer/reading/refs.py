@@ -44,15 +44,15 @@ class References:
             return [self.written_out(item, trail, depth + 1) for item in node]
         if not isinstance(node, dict):
             return node
-        merged: Schema = {}
+        beneath: Schema = {}
         for part, steps in self._parts(node, trail):
-            merged = both(merged, self.written_out(part, steps, depth + 1))
+            beneath = both(beneath, self.written_out(part, steps, depth + 1))
         own = {
             key: self.written_out(value, trail, depth + 1)
             for key, value in node.items()
             if key not in {"$ref", "allOf", "x-apidog-refs"}
         }
-        return {**merged, **own} if not merged else _sibling(merged, own)
+        return _sibling(beneath, own)
 
     def target(self, node: Any) -> Any:
         """What `node` refers to, if it does; itself otherwise. Not written out further."""
@@ -64,15 +64,11 @@ class References:
         return {}
 
     def _parts(self, node: Schema, trail: tuple[str, ...]) -> list[tuple[Any, tuple[str, ...]]]:
-        """What is laid beneath a schema: its references, and the parts of `allOf`."""
-        parts = node.get("allOf")
-        found = [(part, trail) for part in parts] if isinstance(parts, list) else []
-        references = [node.get("$ref")]
-        if isinstance(node.get("x-apidog-refs"), dict):
-            references += [
-                one.get("$ref") for one in node["x-apidog-refs"].values() if isinstance(one, dict)
-            ]
-        for reference in references:
+        """What is laid beneath a schema: the parts of `allOf`, and its references."""
+        found = [(part, trail) for part in items_in(node.get("allOf"))]
+        others = mapping(node.get("x-apidog-refs")).values()
+        for one in [node, *others]:
+            reference = one.get("$ref") if isinstance(one, dict) else None
             if isinstance(reference, str):
                 found += self._followed(reference.strip(), trail)
         return found
@@ -93,8 +89,7 @@ class References:
             return None
         node: Any = self._document
         for step in unquote(reference[1:]).split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            node = _entry(node, name)
+            node = _entry(node, step.replace("~1", "/").replace("~0", "~"))
             if node is None:
                 self._note(f"the reference {reference} leads nowhere")
                 return None
@@ -119,40 +114,50 @@ def _entry(node: Any, name: str) -> Any:
 
 def both(one: Any, other: Any) -> Schema:
     """A schema that wants what both want, as far as that can be said in one."""
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return other if isinstance(other, dict) else one if isinstance(one, dict) else {}
-    merged = dict(one)
-    for key, value in other.items():
+    merged = dict(mapping(one))
+    for key, value in mapping(other).items():
         merged[key] = _together(key, merged[key], value) if key in merged else value
     return merged
 
 
 def _sibling(beneath: Schema, own: Schema) -> Schema:
     """What stands beside a reference says more than what it leads to; fields of both count."""
-    merged = {**beneath, **own}
-    for key in ("properties", "required"):
-        if key in beneath and key in own:
-            merged[key] = _together(key, beneath[key], own[key])
-    return merged
+    shared = [key for key in ("properties", "required") if key in beneath and key in own]
+    return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}
 
 
 def _together(key: str, one: Any, other: Any) -> Any:
     if key == "properties" and isinstance(one, dict) and isinstance(other, dict):
-        names = list(dict.fromkeys([*one, *other]))
-        return {
-            name: both(one[name], other[name])
-            if name in one and name in other
-            else one.get(name, other.get(name))
-            for name in names
-        }
+        shared = {name: both(one[name], other[name]) for name in one if name in other}
+        return {**one, **other, **shared}
     if key == "required" and isinstance(one, list) and isinstance(other, list):
         return [*one, *(name for name in other if name not in one)]
     if key == "enum" and isinstance(one, list) and isinstance(other, list):
         return [value for value in one if value in other] or other
-    if key in _LOWER | _UPPER and _is_number(one) and _is_number(other):
+    if key in _LOWER | _UPPER and is_number(one) and is_number(other):
         return max(one, other) if key in _LOWER else min(one, other)
     return other
 
 
-def _is_number(value: Any) -> bool:
+# --- a stranger's values: anything may stand anywhere ------------------------------------------------
+
+
+def mapping(value: Any) -> Schema:
+    return value if isinstance(value, dict) else {}
+
+
+def items_in(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def by_name(value: Any) -> Schema:
+    """Entries without the blanks that some pages have around names."""
+    return {str(name).strip(): entry for name, entry in mapping(value).items()}
+
+
+def names_in(value: Any) -> list[str]:
+    return [str(name).strip() for name in items_in(value)]
+
+
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

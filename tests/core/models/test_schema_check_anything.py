@@ -12,7 +12,7 @@ from kiejobs.core.models.file_fields import files_of
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.importer.changes import model_changes
-from kiejobs.importer.model_schema import merged
+from kiejobs.importer.merge import merged
 from kiejobs.importer.report import change_words
 from kiejobs.reports.models.text import list_text, show_document, show_text
 from kiejobs.reports.models.view import ModelView

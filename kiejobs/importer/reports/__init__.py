@@ -1,1 +1,0 @@
-"""What importing and checking models have to say."""
