@@ -70,15 +70,15 @@ class Uploads(Protocol):
 class Journal(Protocol):
     """The append-only record of this run. Every append is durable before it returns."""
 
-    @property
-    def run_id(self) -> str: ...
-
     def append(self, *events: Event) -> str:
         """Write, sync, and tell the time given; JournalProblem if that failed."""
 
 
 class RunJournal(Journal, Protocol):
     """A run's journal in its home. It is there from its first event on, not before."""
+
+    @property
+    def run_id(self) -> str: ...
 
     @property
     def header(self) -> RunStarted: ...

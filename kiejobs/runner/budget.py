@@ -62,6 +62,9 @@ class Budget:
     most_failures: int | None = None
     failures: int = 0
 
+    def has_stopped(self) -> bool:
+        return self.stopped is not None
+
     def stop(self, reason: StopReason, why: str) -> None:
         """The first reason is the one that is told, but an interruption is always told."""
         if self.stopped is None or reason is StopReason.INTERRUPTED:

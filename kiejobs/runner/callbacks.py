@@ -274,7 +274,7 @@ class CallbackHandler:
 
     def _heard(self, claim: Claim) -> None:
         self._journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
-        self._follower.callback_health.called()
+        self._follower.called()
 
     def _follow(self, task: FollowedTask) -> None:
         if self._group is not None:

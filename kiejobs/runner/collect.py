@@ -1,4 +1,4 @@
-"""The files of a task that succeeded, brought home.
+"""The files of a task that succeeded, downloaded.
 
 In: tasks and their results: URLs, or a JSON value where a model makes no file. Out: files, `collected`
 and `gone` events, notes on what did not work. Touches: the API (asking for another URL), the artifact
@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import anyio
-
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
@@ -26,8 +24,10 @@ from kiejobs.core.plan.plan import Action
 from kiejobs.runner.rate_limit import jittered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from decimal import Decimal
+
+    import anyio
 
     from kiejobs.core.ledger.events import Reserved
     from kiejobs.core.ledger.ledger import Attempt
@@ -42,25 +42,18 @@ _TRIES = 4
 _PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
+@dataclass(slots=True)
 class Collector:
-    """Brings any number of tasks' files home, a few at a time. `note` is told what did not work."""
+    """Downloads any number of tasks' files, as many at once as `downloads` allows.
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        media_type: Callable[[str], str],
-        note: Callable[[FollowedTask, str], None],
-    ) -> None:
-        self._api = world.api
-        self._journal = world.journal
-        self._artifacts = world.artifacts
-        self._clock = world.clock
-        self._progress = world.progress
-        self._first_wait = settings.first_poll
-        self._media_type = media_type
-        self._note = note
-        self._downloads = anyio.Semaphore(settings.downloads)
+    `notes` is given, by address, what did not work.
+    """
+
+    _world: World
+    _settings: Settings
+    _media_type: Callable[[str], str]
+    _notes: dict[str, str]
+    _downloads: anyio.Semaphore
 
     async def collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
@@ -71,63 +64,65 @@ class Collector:
                 self._not_collected(task, outcome)
                 return
             files.append(outcome.file)
-        files += [file async for file in self._stills(task, result)]
-        at = self._journal.append(e.Collected(task.attempt_id, tuple(files)))
-        self._artifacts.mark(files, at)
-        self._progress.job(task.address, "collected")
+        for name, url in result.stills:
+            files += await self._still(task, name, url)
+        at = self._world.journal.append(e.Collected(task.attempt_id, tuple(files)))
+        self._world.artifacts.mark(files, at)
+        self._world.progress.job(task.address, "collected")
 
     async def _one(
         self, task: FollowedTask, number: int, result: outcomes.TaskSucceeded
     ) -> outcomes.CollectOutcome:
         if result.urls:
-            path, kind = _numbered(task.output, number), self._media_type(task.model)
-            return await self._bring_home(task, number, result.urls[number - 1], path, kind)
+            path = task.output if number == 1 else _numbered(task.output, number)
+            kind = self._media_type(task.model)
+            return await self._download(task, number, result.urls[number - 1], path, kind)
         if result.found is None or self._media_type(task.model) != JSON:
             return outcomes.NotCollected("the API says it succeeded, but names no file")
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-        return await self._artifacts.keep(
+        return await self._world.artifacts.keep(
             data + b"\n", task.output, key=task.task_id, media_type=JSON
         )
 
-    async def _stills(
-        self, task: FollowedTask, result: outcomes.TaskSucceeded
-    ) -> AsyncIterator[FileRecord]:
-        """Pictures beside the result. One that does not come is noted and keeps nothing else back."""
-        for name, url in result.stills:
-            path = _beside(task.output, name, url)
-            outcome = await self._bring_home(task, None, url, path, "image/png")
-            if isinstance(outcome, outcomes.FilesCollected):
-                yield outcome.file
-            else:
-                self._note(task, f"collected without its {name}: {outcome.message}")
+    async def _still(self, task: FollowedTask, name: str, url: str) -> list[FileRecord]:
+        """A picture next to the result. One that does not come is noted and keeps nothing else back."""
+        path = _still_path(task.output, name, url)
+        outcome = await self._download(task, None, url, path, "image/png")
+        if isinstance(outcome, outcomes.FilesCollected):
+            return [outcome.file]
+        self._notes[task.address] = f"collected without its {name}: {outcome.message}"
+        return []
 
     def _not_collected(self, task: FollowedTask, outcome: outcomes.NotCollected) -> None:
         if outcome.gone and self._is_old(task):
-            self._journal.append(e.Gone(task.attempt_id, outcome.message))
-            self._note(task, f"bought and made, but gone at the vendor: {outcome.message}")
-            self._progress.job(task.address, "gone", outcome.message)
+            self._world.journal.append(e.Gone(task.attempt_id, outcome.message))
+            self._notes[task.address] = (
+                f"bought and made, but gone at the vendor: {outcome.message}"
+            )
+            self._world.progress.job(task.address, "gone", outcome.message)
         else:
-            self._note(task, f"bought, but not collected: {outcome.message}")
-            self._progress.job(task.address, "not collected", outcome.message)
+            self._notes[task.address] = f"bought, but not collected: {outcome.message}"
+            self._world.progress.job(task.address, "not collected", outcome.message)
 
     def _is_old(self, task: FollowedTask) -> bool:
         """Long enough that the vendor may have thrown it away; before that it is a passing fault."""
         if task.submitted is None:
             return False
-        return self._clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
+        return self._world.clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
 
-    async def _bring_home(
+    async def _download(
         self, task: FollowedTask, number: int | None, url: str, path: str, media_type: str
     ) -> outcomes.CollectOutcome:
-        """`number` among the task's results; None for what comes beside them."""
+        """`number` among the task's results; None for what comes with them."""
         outcome: outcomes.CollectOutcome = outcomes.NotCollected("not tried")
         refused = 0
         for attempt in range(_TRIES):
             if attempt:
-                await self._clock.sleep(jittered(self._first_wait * 2 ** (attempt - 1)))
+                first = self._settings.first_poll
+                await self._world.clock.sleep(jittered(first * 2 ** (attempt - 1)))
             async with self._downloads:
-                self._progress.job(task.address, "downloading")
-                outcome = await self._artifacts.collect(
+                self._world.progress.job(task.address, "downloading")
+                outcome = await self._world.artifacts.collect(
                     url, path, key=task.task_id, media_type=media_type
                 )
             if isinstance(outcome, outcomes.FilesCollected):
@@ -140,15 +135,15 @@ class Collector:
     async def _another(self, task: FollowedTask, number: int | None, url: str, refused: int) -> str:
         """Another URL of the same result, by turns from recordInfo and from the download-url call."""
         if refused % 2 and number is not None:
-            outcome = await self._api.poll(task.task_id)
+            outcome = await self._world.api.poll(task.task_id)
             if isinstance(outcome, outcomes.TaskSucceeded) and len(outcome.urls) >= number:
                 return outcome.urls[number - 1]
             return url
-        made = await self._api.download_url(url)
+        made = await self._world.api.download_url(url)
         return url if isinstance(made, outcomes.Unanswered) else made
 
 
-def _beside(path: str, name: str, url: str) -> str:
+def _still_path(path: str, name: str, url: str) -> str:
     """`a.mp4` -> `a-last-frame.png`."""
     ending = url.partition("?")[0].rpartition(".")[2].lower()
     stem, dot, _ = path.rpartition(".")
@@ -156,9 +151,7 @@ def _beside(path: str, name: str, url: str) -> str:
 
 
 def _numbered(path: str, number: int) -> str:
-    """`a.mp4`, `a-2.mp4`, ... for a task with several files."""
-    if number == 1:
-        return path
+    """`a.mp4` -> `a-2.mp4`, for a task with several files."""
     stem, dot, extension = path.rpartition(".")
     return f"{stem}-{number}.{extension}" if dot else f"{path}-{number}"
 

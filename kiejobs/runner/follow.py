@@ -26,9 +26,7 @@ from kiejobs.runner.rate_limit import jittered, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
-    from kiejobs.ports import Progress
     from kiejobs.runner.budget import Budget
     from kiejobs.runner.settings import Settings, World
 
@@ -37,6 +35,7 @@ _REFUSALS_BEFORE_LEAVING = 3
 _ASKS_FOR_AN_OLD_TASK = 3
 _LEAST_SILENCE = 60.0  # seconds without a connection before a task is left for later
 _SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minutes by default
+_MISSES = 3  # tasks in a row that were over before their callback came
 
 
 @dataclass(slots=True)
@@ -66,17 +65,19 @@ class Follower:
         spending: Budget,
         media_type: Callable[[str], str],
     ) -> None:
-        self._api = world.api
+        self._world = world
         self._journal = world.journal
         self._clock = world.clock
         self._progress = world.progress
         self._settings = settings
         self._spending = spending
-        self._collector = Collector(world, settings, media_type, self._note)
         self._watches: dict[str, _Watch] = {}
-        self.callback_health = CallbackHealth(world.progress)
+        self._heard = False
+        self._missed = 0
         self.notes: dict[str, str] = {}
         self.succeeded: set[str] = set()
+        downloads = anyio.Semaphore(settings.downloads)
+        self._collector = Collector(world, settings, media_type, self.notes, downloads)
 
     async def follow(self, task: FollowedTask) -> None:
         """To its end. One that is followed already is only asked about now."""
@@ -93,7 +94,7 @@ class Follower:
         except JournalProblem as problem:
             # What it came to can be asked for again; the task's id is on record already.
             self._spending.stop(StopReason.JOURNAL, problem.message)
-            self._note(task, problem.message)
+            self.notes[task.address] = problem.message
         finally:
             del self._watches[task.attempt_id]
 
@@ -109,19 +110,22 @@ class Follower:
         """A callback says that it is over: ask now."""
         self._watches[attempt_id].bell.set()
 
+    def called(self) -> None:
+        """A callback has arrived, for whichever task."""
+        self._missed = 0
+        if not self._heard:
+            self._heard = True
+            self._progress.note("callbacks arrive: polling is only a safety net now")
+
     async def _settle(self, watch: _Watch) -> outcomes.TaskSucceeded | None:
         """The result once the task succeeded; None where there is none to fetch (yet)."""
         task = watch.task
         while True:
-            outcome = await self._api.poll(task.task_id)
-            if isinstance(outcome, outcomes.TaskSucceeded):
-                self._found_over(watch)
-                self._succeeded(task, outcome)
-                return outcome
-            if isinstance(outcome, outcomes.TaskFailed):
-                self._found_over(watch)
-                self._failed(task, outcome)
-                return None
+            outcome = await self._world.api.poll(task.task_id)
+            if isinstance(outcome, outcomes.TaskSucceeded | outcomes.TaskFailed):
+                if self._heard and watch.woken is None:
+                    self._miss()
+                return self._record_end(task, outcome)
             if isinstance(outcome, outcomes.StillRunning):
                 self._running(watch, outcome)
             else:
@@ -132,6 +136,13 @@ class Follower:
             if self._is_enough(watch):
                 return None
             await self._rest(watch)
+
+    def _miss(self) -> None:
+        """A poll found a task over that no callback had reported."""
+        self._missed += 1
+        if self._missed >= _MISSES:
+            self._heard = False
+            self._progress.note("callbacks have stopped: polling as usual")
 
     def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
         watch.connected = self._clock.monotonic()
@@ -163,12 +174,16 @@ class Follower:
         else:
             return False
         if why is not None:
-            self._note(watch.task, why)
+            self.notes[watch.task.address] = why
         self._progress.job(watch.task.address, "running", why)
         return True
 
     async def _rest(self, watch: _Watch) -> None:
         """Until the next poll, or until a callback rings."""
+        seconds = jittered(self._until_next(watch))
+        if self._world.callbacks is None:
+            await self._clock.sleep(seconds)
+            return
         async with anyio.create_task_group() as group:
 
             async def wait_for_the_bell() -> None:
@@ -176,7 +191,7 @@ class Follower:
                 group.cancel_scope.cancel()
 
             group.start_soon(wait_for_the_bell)
-            await self._clock.sleep(jittered(self._until_next(watch)))
+            await self._clock.sleep(seconds)
             group.cancel_scope.cancel()
         if watch.bell.is_set():
             watch.bell = anyio.Event()
@@ -188,60 +203,27 @@ class Follower:
         if watch.woken is not None and now - watch.woken < 10 * first:
             return first
         step = ladder(first, now - watch.started)
-        return max(step, self._settings.safety_net) if self.callback_health.heard else step
+        return max(step, self._settings.safety_net) if self._heard else step
 
-    def _found_over(self, watch: _Watch) -> None:
-        if watch.woken is None:
-            self.callback_health.missed()
-
-    def _succeeded(self, task: FollowedTask, outcome: outcomes.TaskSucceeded) -> None:
+    def _record_end(
+        self, task: FollowedTask, outcome: outcomes.TaskSucceeded | outcomes.TaskFailed
+    ) -> outcomes.TaskSucceeded | None:
+        if isinstance(outcome, outcomes.TaskFailed):
+            self._failed(task, outcome)
+            return None
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
             self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
-            self._give_back(task, outcome.charged)
+            if task.planned is not None and outcome.charged is not None:
+                self._spending.give_back(task.planned - outcome.charged)
         self.succeeded.add(task.address)
         self._progress.job(task.address, "succeeded")
+        return outcome
 
     def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
         self._journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
         if task.planned is not None:
-            charged = outcome.charged or 0
-            self._spending.give_back(task.planned - charged)
+            self._spending.give_back(task.planned - (outcome.charged or 0))
         self._spending.failed(f"{task.address}: {outcome.message}")
         self._progress.job(task.address, "failed", outcome.message)
-
-    def _give_back(self, task: FollowedTask, charged: Decimal | None) -> None:
-        if task.planned is not None and charged is not None:
-            self._spending.give_back(task.planned - charged)
-
-    def _note(self, task: FollowedTask, why: str) -> None:
-        self.notes[task.address] = why
-
-
-# --- whether callbacks arrive -----------------------------------------------------------------------
-
-
-_MISSES = 3  # tasks in a row that were over before their callback came
-
-
-class CallbackHealth:
-    """One for all tasks of a run."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._missed = 0
-        self.heard = False
-
-    def called(self) -> None:
-        self._missed = 0
-        if not self.heard:
-            self.heard = True
-            self._progress.note("callbacks arrive: polling is only a safety net now")
-
-    def missed(self) -> None:
-        """A poll found a task over that no callback had told of."""
-        self._missed += 1
-        if self.heard and self._missed >= _MISSES:
-            self.heard = False
-            self._progress.note("callbacks have stopped: polling as usual")

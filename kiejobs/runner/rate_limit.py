@@ -79,7 +79,7 @@ class RateLimiter:
 
     def give_back(self, slot: Permit) -> None:
         """Nothing was written in this slot."""
-        if not slot.used and slot in self._slots:
+        if slot in self._slots:
             self._slots.remove(slot)
 
     def refused(self, retry_after: float | None) -> float:
@@ -104,15 +104,13 @@ class RateLimiter:
         self._misses += 1
         return now - self._missing_since
 
-    def answered(self) -> None:
-        """The API can be reached."""
+    def answered(self, *, accepted: bool) -> None:
+        """The API can be reached. Does it take our creates? Then back to full speed, step by step."""
         self._misses = 0
         self._missing_since = None
-
-    def accepted(self) -> None:
-        """It takes our creates: back to full speed, step by step."""
-        self._refusals = 0
-        self._allowed = min(self._rate.count, self._allowed + 1)
+        if accepted:
+            self._refusals = 0
+            self._allowed = min(self._rate.count, self._allowed + 1)
 
     def _pause(self, seconds: float) -> None:
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)

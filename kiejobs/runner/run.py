@@ -16,24 +16,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs.core.ledger.fold import fold
-from kiejobs.core.plan.canary import canaries, job_address
 from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import FollowedTask, task_of_change
 from kiejobs.runner.follow import Follower
 from kiejobs.runner.rate_limit import RateLimiter
-from kiejobs.runner.retrying_journal import RetryingJournal
+from kiejobs.runner.settings import RetryingJournal
 from kiejobs.runner.submit import Submitter
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Awaitable,
-        Callable,
-        Coroutine,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -65,7 +56,7 @@ async def _nothing_known() -> Ledger:
 
 
 class Runner:
-    """One run. `media_type` tells what a model's files are; `reread` folds all journals anew.
+    """One run. `media_type` is of a model's files; `reread` folds all journals again.
 
     `uploads` are the local files' uploads that are on record.
     """
@@ -87,22 +78,19 @@ class Runner:
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
         self._follower = Follower(world, settings, spending, media_type)
-        self._callbacks = self._handler(world, spending, reread)
+        self._callbacks = None if world.callbacks is None else self._handler(world, reread)
+        # Jobs being started: uploads have places of their own, so that they keep no create waiting.
+        self._at_once = settings.creates + settings.uploads
         self._unsent = 0
         self._unexpected: list[Exception] = []
 
-    def _handler(
-        self, world: World, spending: Budget, reread: Callable[[], Awaitable[Ledger]]
-    ) -> CallbackHandler | None:
-        """Who takes callbacks; nobody where none can come."""
-        if world.callbacks is None:
-            return None
+    def _handler(self, world: World, reread: Callable[[], Awaitable[Ledger]]) -> CallbackHandler:
         from kiejobs.runner.callbacks import CallbackHandler  # noqa: PLC0415 - most runs take none
 
         return CallbackHandler(
             world,
             self._settings,
-            spending,
+            self._spending,
             self._follower,
             self._submitter,
             reread,
@@ -110,9 +98,7 @@ class Runner:
         )
 
     async def carry_out(
-        self,
-        changes: Iterable[Change],
-        all_reserved: Callable[[], None],
+        self, changes: Iterable[Change], all_reserved: Callable[[], None]
     ) -> RunEnd:
         """Carry out what the changes ask for; everything else in them is passed over.
 
@@ -129,35 +115,30 @@ class Runner:
             if self._callbacks is not None:
                 await self._callbacks.until_quiet()
             listening.cancel_scope.cancel()
-        self._journal.flush()
+        if self._journal.deferred:
+            self._journal.flush()
         if self._unexpected:
             raise self._unexpected[0]
         unready = self._submitter.unready
         return RunEnd({**self._follower.notes, **unready}, self._unsent, len(unready))
 
-    async def _in_waves(
-        self,
-        lines: Sequence[Change],
-        all_reserved: Callable[[], None],
-    ) -> None:
+    async def _in_waves(self, lines: Sequence[Change], all_reserved: Callable[[], None]) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
         slots = anyio.Semaphore(self._settings.in_flight)
         starts = anyio.Semaphore(self._at_once)
-        tasks = () if self._settings.detach else filter(None, map(task_of_change, lines))
-        spending = [line for line in lines if line.spends]
-        first = canaries(spending) if self._settings.canary else {}
+        spending: list[Change] = []
+        others: list[Change] = []
+        for line in lines:
+            (spending if line.spends else others).append(line)
         async with anyio.create_task_group() as group:
-            group.start_soon(self._resume, tasks, group)
-            if first:
-                chosen = set(first.values())
-                ahead = [line for line in spending if line.address in chosen]
-                async with anyio.create_task_group() as canaries_:
-                    await self._start(ahead, slots, starts, canaries_)
-                spending = list(self._approved(spending, first))
+            if others and not self._settings.detach:
+                group.start_soon(self._resume, others, group)
+            if self._settings.canary:
+                spending = await self._after_canaries(spending, slots, starts)
             await self._start(spending, slots, starts, group)
             all_reserved()
 
-    async def _resume(self, tasks: Iterable[FollowedTask], group: TaskGroup) -> None:
+    async def _resume(self, lines: Iterable[Change], group: TaskGroup) -> None:
         """Follow what was bought before: many at once, since most are over, but not all of 100,000."""
         places = anyio.Semaphore(_RESUMED_PER_SLOT * self._settings.in_flight)
 
@@ -167,9 +148,31 @@ class Runner:
             finally:
                 places.release()
 
-        for task in tasks:
+        for task in filter(None, map(task_of_change, lines)):
             await places.acquire()
             group.start_soon(self._guarded, follow(task))
+
+    async def _after_canaries(
+        self, lines: Sequence[Change], slots: anyio.Semaphore, starts: anyio.Semaphore
+    ) -> list[Change]:
+        """What is not bought yet and whose canary succeeded."""
+        from kiejobs.core.plan.canary import canaries, job_address  # noqa: PLC0415 - rarely wanted
+
+        first = canaries(lines)
+        chosen = set(first.values())
+        async with anyio.create_task_group() as group:
+            await self._start([x for x in lines if x.address in chosen], slots, starts, group)
+        approved = []
+        for line in lines:
+            canary = first[job_address(line.address)]
+            if line.address == canary:
+                continue
+            if canary in self._follower.succeeded:
+                approved.append(line)
+            else:
+                self._unsent += 1
+                self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
+        return approved
 
     async def _start(
         self,
@@ -188,49 +191,21 @@ class Runner:
         for _ in range(self._at_once):
             starts.release()
 
-    @property
-    def _at_once(self) -> int:
-        """Jobs being started: uploads have places of their own, so that they keep no create waiting."""
-        return self._settings.creates + self._settings.uploads
-
-    def _approved(self, lines: Iterable[Change], first: Mapping[str, str]) -> Iterator[Change]:
-        """What is not bought yet and whose canary succeeded."""
-        for line in lines:
-            canary = first[job_address(line.address)]
-            if line.address == canary:
-                continue
-            if canary in self._follower.succeeded:
-                yield line
-            else:
-                self._unsent += 1
-                self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
-
-    async def _job(
-        self,
-        line: Change,
-        slots: anyio.Semaphore,
-        starts: anyio.Semaphore,
-    ) -> None:
+    async def _job(self, line: Change, slots: anyio.Semaphore, starts: anyio.Semaphore) -> None:
         """One job from its line in the plan to its files."""
+        task = None
         try:
             try:
-                task = await self._submit(line)
+                if not self._spending.has_stopped() and line.job is not None:
+                    task = await self._submitter.submit(line.job)
+                if task is None:
+                    self._unsent += 1
             finally:
                 starts.release()
-            if task is not None and not self._settings.detach:
+            if isinstance(task, FollowedTask) and not self._settings.detach:
                 await self._follower.follow(task)
         finally:
             slots.release()
-
-    async def _submit(self, line: Change) -> FollowedTask | None:
-        if self._spending.stopped is not None or line.job is None:
-            self._unsent += 1
-            return None
-        outcome = await self._submitter.submit(line.job)
-        if outcome is None:
-            self._unsent += 1
-            return None
-        return outcome if isinstance(outcome, FollowedTask) else None
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """A bug in one job must not tear down the others, which may be in the middle of paying."""

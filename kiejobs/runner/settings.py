@@ -1,16 +1,20 @@
 """How a run goes about its work, and what it touches.
 
-In: nothing. Out: `Settings` with the defaults of the design; `World`, all ports in one piece. Touches nothing.
+In: nothing. Out: `Settings` with the defaults of the design; `World`, all ports in one piece; the run's
+journal as one that retries failed writes. Touches: the journal, through its port.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.runner.rate_limit import Rate
 
 if TYPE_CHECKING:
+    from kiejobs.core.ledger.events import Event
     from kiejobs.ports import Artifacts, Callbacks, Clock, GenerationApi, Journal, Progress, Uploads
 
 
@@ -47,6 +51,29 @@ class Settings:
     def safety_net(self) -> float:
         """Between two polls of a task, as long as callbacks arrive: a minute by default."""
         return 20 * self.first_poll
+
+
+@dataclass(slots=True)
+class RetryingJournal:
+    """The port `Journal` over another one: what the disk refused is written before what comes after it.
+
+    A later event of a task whose id is not on record would make it settled, and lost.
+    """
+
+    _journal: Journal
+    deferred: list[Event] = field(default_factory=list)
+    """Written with whatever can be written next."""
+
+    def append(self, *events: Event) -> str:
+        """All that was deferred and these, in one go or not at all; JournalProblem if that failed."""
+        at = self._journal.append(*self.deferred, *events)
+        self.deferred.clear()
+        return at
+
+    def flush(self) -> None:
+        """A last try. What the disk still refuses stays in doubt."""
+        with suppress(JournalProblem):
+            self.append()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
-from kiejobs.core.ledger.uploads import as_sent
 from kiejobs.core.urls import bare
 from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import FollowedTask, task_of_reservation
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.runner.budget import Budget
     from kiejobs.runner.rate_limit import Permit, RateLimiter
-    from kiejobs.runner.retrying_journal import RetryingJournal
-    from kiejobs.runner.settings import Settings, World
+    from kiejobs.runner.settings import RetryingJournal, Settings, World
     from kiejobs.runner.upload import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
@@ -117,17 +115,18 @@ class Submitter:
     def _uploader(self) -> Uploader:
         from kiejobs.runner.upload import Uploader  # noqa: PLC0415 - only jobs with files need it
 
-        return Uploader(self._world, self._journal, self._settings, self._spending, self._uploads)
+        return Uploader(self._world, self._settings, self._spending, self._uploads)
 
     async def _in_its_turn(
         self, job: Job, urls: Mapping[str, str]
     ) -> FollowedTask | outcomes.CreateOutcome | None:
-        slot = await self._pace.slot(self._has_stopped)
+        slot = await self._pace.slot(self._spending.has_stopped)
         if slot is None:
             return None
         with anyio.CancelScope(shield=True):
             outcome = await self._once(job, slot, urls)
-        self._pace.give_back(slot)
+        if not slot.used:
+            self._pace.give_back(slot)
         return outcome
 
     def _not_ready(self, job: Job, unusable: outcomes.Unusable) -> Literal["settled"]:
@@ -136,9 +135,6 @@ class Submitter:
         self._spending.failed(f"{job.address}: {unusable.message}")
         self._progress.job(job.address, "not submitted", unusable.message)
         return "settled"
-
-    def _has_stopped(self) -> bool:
-        return self._spending.stopped is not None
 
     def _unreachable(self, job: Job, message: str) -> None:
         missing = self._pace.missed()
@@ -170,7 +166,7 @@ class Submitter:
             outcome = await self._api.create(_body(job, reservation.attempt_id, urls), reserve)
             if isinstance(outcome, outcomes.NotSent):
                 return outcome
-            self._pace.answered()
+            self._pace.answered(accepted=isinstance(outcome, outcomes.Accepted))
             return await self._record(job, reservation, outcome)
         except _NotNow:
             return None
@@ -185,7 +181,6 @@ class Submitter:
         """The outcome, durable before anything else happens."""
         if isinstance(outcome, outcomes.Accepted):
             at = await self._write_down(job, reservation, outcome.task_id)
-            self._pace.accepted()
             self._spending.understood()
             self._progress.job(job.address, "submitted", outcome.task_id)
             return task_of_reservation(reservation, outcome.task_id, job.credits, at)
@@ -208,7 +203,7 @@ class Submitter:
             except JournalProblem as problem:
                 self._spending.stop(StopReason.JOURNAL, problem.message)
                 await self._clock.sleep(wait)
-        self._journal.defer(event)
+        self._journal.deferred.append(event)
         self._progress.note(
             f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
@@ -256,7 +251,10 @@ def _reservation(job: Job) -> e.Reserved:
 def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]:
     """The request, its callback URL carrying the attempt's id: evidence that can end a doubt."""
     body = job.body
-    body["input"] = as_sent(body["input"], urls)
+    if urls:
+        from kiejobs.core.ledger.uploads import as_sent  # noqa: PLC0415 - only jobs with files need it
+
+        body["input"] = as_sent(body["input"], urls)
     if job.callback_url is not None and job.correlate:
         url, mark, fragment = job.callback_url.partition("#")
         body["callBackUrl"] = (

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.runner.budget import Budget
-    from kiejobs.runner.retrying_journal import RetryingJournal
     from kiejobs.runner.settings import Settings, World
 
 _FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
@@ -41,13 +40,12 @@ class Uploader:
     def __init__(
         self,
         world: World,
-        journal: RetryingJournal,
         settings: Settings,
         spending: Budget,
         known: Uploads,
     ) -> None:
         self._uploads = world.uploads
-        self._journal = journal
+        self._journal = world.journal
         self._clock = world.clock
         self._progress = world.progress
         self._give_up = settings.give_up
@@ -116,7 +114,7 @@ class Uploader:
     ) -> Literal["ready"] | outcomes.Unusable | None:
         """Until it is uploaded, or can't be, or spending has stopped."""
         misses: list[float] = []
-        while not self._has_stopped():
+        while not self._spending.has_stopped():
             expires = expiry(self._clock.now())
             match await self._try(file, job):
                 case outcomes.UploadStored(url=url):
@@ -144,7 +142,7 @@ class Uploader:
         async with self._places, anyio.create_task_group() as group:
 
             async def leave_when_stopped() -> None:
-                while not self._has_stopped():
+                while not self._spending.has_stopped():
                     await self._clock.sleep(_LONGEST_NAP)
                 group.cancel_scope.cancel()
 
@@ -191,8 +189,5 @@ class Uploader:
 
     async def _rest(self, seconds: float) -> None:
         until = self._clock.monotonic() + min(seconds, _SLOWEST_RETRY)
-        while not self._has_stopped() and (left := until - self._clock.monotonic()) > 0:
+        while not self._spending.has_stopped() and (left := until - self._clock.monotonic()) > 0:
             await self._clock.sleep(min(left, _LONGEST_NAP))
-
-    def _has_stopped(self) -> bool:
-        return self._spending.stopped is not None

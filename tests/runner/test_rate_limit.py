@@ -57,7 +57,7 @@ def test_no_window_ever_holds_more_than_the_rate(story: list[str], rate: Rate) -
         if what == "slow":
             clock.passes(0.7)
         elif what == "ok":
-            pace.accepted()
+            pace.answered(accepted=True)
         else:
             pace.refused(7.0 if "7" in what else None)
 
@@ -144,7 +144,7 @@ def test_it_slows_down_and_recovers() -> None:
         clock.passes(pace.refused(None))
     slow = sent(pace, clock, 3, lambda _: None)
     assert most_in(slow, 0.999) == 1
-    recovering = sent(pace, clock, 60, lambda _: pace.accepted())
+    recovering = sent(pace, clock, 60, lambda _: pace.answered(accepted=True))
     assert most_in(recovering, 0.999) == 8
     assert pace.refused(None) == 1.0, "the next pause is a short one again"
 
@@ -170,7 +170,7 @@ def test_without_a_connection_it_waits_a_little_longer_each_time() -> None:
     gaps = [round(later - sooner, 3) for sooner, later in pairwise(times)]
     assert gaps == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
     assert pace.missed() == times[-1] - times[0]
-    pace.answered()
+    pace.answered(accepted=False)
     assert pace.missed() == 0.0
 
 
