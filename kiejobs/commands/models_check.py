@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.http.pages import is_url, page_text
+from kiejobs.adapters.http.pages import page_name, page_text
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
-from kiejobs.core.urls import bare
 from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
-from kiejobs.importer.page import read_page
+from kiejobs.importer.page import PageReading, read_page
 from kiejobs.importer.report import (
     CheckedModel,
     check_document,
@@ -39,11 +38,10 @@ def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:
     checked: list[CheckedModel] = []
     problems: list[str] = []
     for page in pages:
-        name = bare(page) if is_url(page) else page  # what may be a signature is told nobody
-        models, wrong = _models_of(page, name)
-        problems += wrong
-        for model in models:
-            found = _check(files, name, model)
+        reading = _read(page)
+        problems += reading.problems
+        for model in reading.models:
+            found = _check(files, reading.name, model)
             if isinstance(found, CheckedModel):
                 checked.append(found)
             else:
@@ -57,13 +55,13 @@ def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:
     return _exit_code(checked, problems)
 
 
-def _models_of(page: str, name: str) -> tuple[Sequence[ImportedModel], Sequence[str]]:
+def _read(page: str) -> PageReading:
+    name = page_name(page)
     try:
         text = page_text(page)
     except KiejobsError as error:
-        return (), (error.message,)
-    reading = read_page(name, text, imported=datetime.now(UTC).date().isoformat())
-    return reading.models, reading.problems
+        return PageReading(name, problems=(error.message,))
+    return read_page(name, text, imported=datetime.now(UTC).date().isoformat())
 
 
 def _check(files: ModelFiles, page: str, model: ImportedModel) -> CheckedModel | list[str]:

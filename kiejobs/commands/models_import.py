@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.http.pages import is_url, page_text
+from kiejobs.adapters.http.pages import page_name, page_text
 from kiejobs.adapters.project.find import find_up
 from kiejobs.adapters.storage.durable import write_atomically
 from kiejobs.adapters.system import model_names, read_schema, read_source
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
-from kiejobs.core.urls import bare
 from kiejobs.importer.merge import merged
 from kiejobs.importer.page import read_page
 from kiejobs.importer.report import (
@@ -59,7 +58,7 @@ def models_import(
 
 
 def _import(page: str, writer: _Writer, today: str) -> ImportedPage:
-    name = bare(page) if is_url(page) else page
+    name = page_name(page)
     try:
         text = page_text(page)
     except KiejobsError as error:
@@ -99,17 +98,17 @@ class _Writer:
     def _write(self, model: ImportedModel, path: Path) -> ImportedFile:
         there = _there(path)
         before = there if there is not None else _bundled(model.model)
-        schema, notes = merged(model.schema, before) if before is not None else (model.schema, [])
+        schema, more = merged(model.schema, before) if before is not None else (model.schema, [])
         shadows = (_SHADOWS,) if there is None and before is not None else ()
-        told = (*model.notes, *shadows, *notes)
+        notes = (*model.notes, *shadows, *more)
         if schema == there:
-            return ImportedFile(model.model, path.as_posix(), "unchanged", told)
+            return ImportedFile(model.model, path.as_posix(), "unchanged", notes)
         if there is not None and not self._force:
-            return ImportedFile(model.model, path.as_posix(), "kept", told)
+            return ImportedFile(model.model, path.as_posix(), "kept", notes)
         data = (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
         _require_form(data, model.model, path)
         write_atomically(path, data)
-        return ImportedFile(model.model, path.as_posix(), "wrote", told)
+        return ImportedFile(model.model, path.as_posix(), "wrote", notes)
 
 
 def _there(path: Path) -> dict[str, Any] | None:

@@ -62,12 +62,9 @@ def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
 
 def _output(was: Schema, now: Schema) -> Iterator[ModelChange]:
     """Another extension gives files another name, and another type can't be told apart from damage."""
-    before, after = (schema.get("x-kiejobs-output", {}) for schema in (was, now))
+    outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
     for kind in ("media_type", "extension"):
-        if before.get(kind) != after.get(kind):
-            yield ModelChange(
-                "", kind, breaking=True, was=before.get(kind, ABSENT), now=after.get(kind, ABSENT)
-            )
+        yield from _keyword("", kind, *outputs, breaking=True)
 
 
 # --- objects ---------------------------------------------------------------------------------------
@@ -89,11 +86,9 @@ def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
 
 def _new_field(at: str, field: Schema, *, needed: bool) -> ModelChange:
     """One with a default is sent from now on; one that is needed and has none must be written."""
-    default = field.get("default", ABSENT)
-    told = {"required": needed}
-    if default is not ABSENT:
-        told["default"] = default
-    return ModelChange(at, "field", breaking=needed or default is not ABSENT, now=told)
+    default = {"default": field["default"]} if "default" in field else {}
+    breaking = needed or bool(default)
+    return ModelChange(at, "field", breaking=breaking, now={"required": needed, **default})
 
 
 def _required(at: str, now: Schema, was_needed: bool, is_needed: bool) -> Iterator[ModelChange]:  # noqa: FBT001
@@ -161,8 +156,8 @@ def _values(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
     if before is None and after is None:
         return
     if before is None or after is None:
-        listed = [ABSENT if one is None else list(one.values()) for one in (before, after)]
-        yield ModelChange(at, "enum", breaking=after is not None, was=listed[0], now=listed[1])
+        old, new = (ABSENT if one is None else list(one.values()) for one in (before, after))
+        yield ModelChange(at, "enum", breaking=after is not None, was=old, now=new)
         return
     gone = [value for token, value in before.items() if token not in after]
     come = [value for token, value in after.items() if token not in before]

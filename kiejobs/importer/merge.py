@@ -9,12 +9,13 @@ the one that kiejobs makes of the form.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.descriptions import field_description, model_description
 from kiejobs.importer.reading.refs import items_in, mapping
 
-Schema = dict[str, Any]
+if TYPE_CHECKING:
+    from kiejobs.importer.reading.refs import Schema
 
 
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:

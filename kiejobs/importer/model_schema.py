@@ -7,7 +7,7 @@ what had to be decided, and on what the page's own examples have that the schema
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from kiejobs.importer.reading.openapi import ApiRequest
+    from kiejobs.importer.reading.refs import Schema
 
-Schema = dict[str, Any]
 
 MOST_NOTES = 200
 MOST_CHARACTERS = 100_000
@@ -69,18 +69,16 @@ _SHOWN = (
 )
 
 
-class NoModel(Exception):
-    """The request can't be said in our form; the message says why."""
-
-
-def model_schema(request: ApiRequest, digest: str, imported: str) -> tuple[Schema, list[str]]:
-    """The schema, and notes. Raises NoModel."""
+def model_schema(
+    request: ApiRequest, digest: str, imported: str
+) -> tuple[Schema, list[str]] | None:
+    """The schema, and notes; None where the input has no fields."""
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
     around = FieldContext(request.examples, request.prose, notes.append)
     fields, required = fields_of(node, around)
     if not fields:
-        raise NoModel("its `input` has no fields")
+        return None
     output, guess = _output_of(request, fields)
     notes += [guess] if guess else []
     schema = _request(request, _input(fields, required, rules), output)

@@ -13,13 +13,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.importer.model_schema import NoModel, model_schema
+from kiejobs.importer.model_schema import model_schema
 from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.text import documents_of
 
 if TYPE_CHECKING:
     from kiejobs.importer.reading.openapi import ApiRequest
-
 
 MOST_VALUES = 100_000
 """Of all requests of a page together, references written out."""
@@ -65,11 +64,12 @@ def read_page(name: str, text: str, *, imported: str) -> PageReading:
 def _imported(request: ApiRequest, digest: str, imported: str) -> ImportedModel | str:
     """The model, or why there is none."""
     try:
-        schema, notes = model_schema(request, digest, imported)
-    except NoModel as why:
-        return str(why)
+        made = model_schema(request, digest, imported)
     except RecursionError:
         return "its schema is nested too deeply"
+    if made is None:
+        return "its `input` has no fields"
+    schema, notes = made
     return ImportedModel(request.model, schema, tuple(notes))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.importer.changes import ABSENT
@@ -23,15 +24,12 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.importer.changes import ModelChange
 
-
 _WIDE = 80
 _REBUYS = (
     "Defaults are always sent. Once the newer schema is in use, each request that leaves such a field out "
     "has another fingerprint: finished jobs would be bought again, unless their job file writes the old "
     "value out."
 )
-
-
 _STATUSES = ("breaking", "changed", "new", "unchanged")
 
 
@@ -40,7 +38,7 @@ class ImportedFile:
     """One model of a page. `outcome`: wrote, unchanged, or kept (there already, and not forced)."""
 
     model: str
-    path: str
+    file: str
     outcome: str
     notes: tuple[str, ...] = ()
 
@@ -102,15 +100,13 @@ def import_text(pages: Sequence[ImportedPage], *, color: bool = False) -> str:
 
 def _page(page: ImportedPage, paint: Paint) -> Iterator[str]:
     yield paint.bold(sanitize(page.name))
-    for file in page.models:
-        if file.outcome == "kept":
-            yield f"  {paint.error('kept')} {sanitize(file.path)}: it is there already; --force overwrites it"
+    for model in page.models:
+        if model.outcome == "kept":
+            yield f"  {paint.error('kept')} {sanitize(model.file)}: it is there already; --force overwrites it"
         else:
-            yield f"  {paint.good(file.outcome)} {sanitize(file.path)}"
-        for note in file.notes:
-            yield f"    note: {sanitize(note)}"
-    for problem in page.problems:
-        yield f"  {paint.error('problem')}: {sanitize(problem)}"
+            yield f"  {paint.good(model.outcome)} {sanitize(model.file)}"
+        yield from (f"    note: {sanitize(note)}" for note in model.notes)
+    yield from (f"  {paint.error('problem')}: {sanitize(problem)}" for problem in page.problems)
 
 
 def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
@@ -120,15 +116,7 @@ def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
             {
                 "page": page.name,
                 "ok": page.ok,
-                "models": [
-                    {
-                        "model": file.model,
-                        "file": file.path,
-                        "outcome": file.outcome,
-                        "notes": list(file.notes),
-                    }
-                    for file in page.models
-                ],
+                "models": [asdict(model) for model in page.models],
                 "problems": list(page.problems),
             }
             for page in pages
@@ -158,29 +146,21 @@ def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
         yield f"  `kiejobs models import` makes one of {sanitize(one.page)}"
         return
     yield f"{paint.bold(sanitize(one.model))} ({sanitize(one.where)})"
-    rows = [
-        (
-            paint.error("breaking") if change.breaking else paint.good("harmless"),
-            _subject(change),
-            change_words(change),
+    signs = {True: paint.error("breaking"), False: paint.good("harmless")}
+    yield from (
+        f"  {line}"
+        for line in columns(
+            (signs[change.breaking], sanitize(change.field) or "it", change_words(change))
+            for change in _worst_first(one.changes)
         )
-        for change in _worst_first(one.changes)
-    ]
-    yield from (f"  {line}" for line in columns(rows))
-
-
-def _subject(change: ModelChange) -> str:
-    return sanitize(change.field) or "it"
+    )
 
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
-    counts = {status: sum(one.status == status for one in checked) for status in _STATUSES}
-    counted = [f"{count} {status}" for status, count in counts.items() if count]
-    if problems:
-        counted.append(plural(len(problems), "problem"))
-    return (
-        f"{plural(len(checked), 'model')} looked at: {', '.join(counted) or 'nothing to compare'}"
-    )
+    counts = Counter(one.status for one in checked)
+    parts = [f"{counts[status]} {status}" for status in _STATUSES if counts[status]]
+    parts += [plural(len(problems), "problem")] if problems else []
+    return f"{plural(len(checked), 'model')} looked at: {', '.join(parts) or 'nothing to compare'}"
 
 
 # --- a check, as Markdown --------------------------------------------------------------------------
@@ -199,7 +179,7 @@ def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
             blocks.append("*More was left out: too long for a comment.*")
             break
         blocks.append(block)
-    blocks += _problem_lines(problems)
+    blocks += [_problem_lines(problems)] if problems else []
     blocks += [_REBUYS] if _rebuys(checked) else []
     return "\n\n".join(blocks) + "\n"
 
@@ -215,13 +195,11 @@ def _markdown_block(one: CheckedModel, room: int) -> str:
     return f"### {code(one.model)} ({code(one.where)})\n\n{lines}"
 
 
-def _problem_lines(problems: Sequence[str]) -> Iterator[str]:
-    if not problems:
-        return
+def _problem_lines(problems: Sequence[str]) -> str:
     rows = LimitedText(2_000)
     for problem in problems:
         rows.add(f"- {code(problem)}")
-    yield "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")
+    return "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")
 
 
 # --- a check, for machines -------------------------------------------------------------------------
@@ -247,12 +225,13 @@ def check_document(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
 
 
 def _change(change: ModelChange) -> dict[str, Json]:
+    was, now = (None if one is ABSENT else one for one in (change.was, change.now))
     return {
         "field": change.field,
         "kind": change.kind,
         "breaking": change.breaking,
-        "was": None if change.was is ABSENT else change.was,
-        "now": None if change.now is ABSENT else change.now,
+        "was": was,
+        "now": now,
         "words": change_words(change),
     }
 
@@ -268,13 +247,14 @@ def _rebuys(checked: Sequence[CheckedModel]) -> bool:
 
 # --- one difference --------------------------------------------------------------------------------
 
-_LIST_WORDS = {
+_GONE_OR_THERE = {
     "values": ("takes no {} any more", "takes {} too"),
     "enum": ("takes anything now, was one of {}", "takes only {} now"),
     "file_types": ("takes no {} files any more", "takes {} files too"),
     "media_types": ("takes files of any type now, was {}", "takes only {} files now"),
+    "format": ("need not be a URL any more", "must be a URL now"),
 }
-"""Where there are no values now, with those that were; with those that are."""
+"""Where there is nothing now, with what was; with what is."""
 
 _YES_OR_NO = {
     "required": ("is needed now", "can be left out now"),
@@ -294,16 +274,14 @@ _LIMITS = {
     "pattern": "like {}",
     "max_bytes": "files of at most {}",
 }
-
-
 _READS_OTHERWISE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 
 
 def change_words(change: ModelChange) -> str:
     """`takes 4k too`, `at most 500 characters, was 1,000`."""
     kind, was, now = change.kind, change.was, change.now
-    if kind in _LIST_WORDS:
-        lost, gained = _LIST_WORDS[kind]
+    if kind in _GONE_OR_THERE:
+        lost, gained = _GONE_OR_THERE[kind]
         return lost.format(values_words(was)) if now is ABSENT else gained.format(values_words(now))
     if kind in _YES_OR_NO:
         return _YES_OR_NO[kind][0 if now is True else 1]
@@ -343,13 +321,7 @@ def _type(change: ModelChange) -> str:
 
 
 def _closed(change: ModelChange) -> str:
-    return (
-        "takes no keys of other names now" if change.breaking else "takes keys of other names now"
-    )
-
-
-def _format(change: ModelChange) -> str:
-    return "must be a URL now" if change.now is not ABSENT else "need not be a URL any more"
+    return f"takes {'no ' if change.breaking else ''}keys of other names now"
 
 
 def _choices(_: ModelChange) -> str:
@@ -384,7 +356,6 @@ _WORDING: dict[str, Callable[[ModelChange], str]] = {
     "default": _default,
     "type": _type,
     "unevaluatedProperties": _closed,
-    "format": _format,
     "choices": _choices,
     "media_type": _output,
     "extension": _output,

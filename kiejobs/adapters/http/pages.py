@@ -27,40 +27,40 @@ _MOST = 16 * 2**20  # bytes
 
 def page_text(page: str) -> str:
     """A page by its URL or its file's name. Raises UsageProblem where there is none."""
-    if is_url(page):
-        return anyio.run(fetch_page, page, _MOST)
-    data = read_source(page, most=_MOST).data
+    data = anyio.run(_fetch, page) if _is_url(page) else read_source(page, most=_MOST).data
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageProblem(f"{page}: byte {error.start} is not UTF-8") from error
+        raise UsageProblem(f"{page_name(page)}: byte {error.start} is not UTF-8") from error
 
 
-def is_url(page: str) -> bool:
+def page_name(page: str) -> str:
+    """What reports call it: without the part of a URL that may be a signature."""
+    return bare(page) if _is_url(page) else page
+
+
+def _is_url(page: str) -> bool:
     return page.lower().startswith(("http://", "https://"))
 
 
-async def fetch_page(url: str, most: int) -> str:
-    """At most `most` bytes, as text. Raises UsageProblem."""
+async def _fetch(url: str) -> bytes:
     try:
         with anyio.fail_after(_LONGEST):
             rule = await AddressRule.for_base(url)
             async with GuardedClient(rule) as client, client.get(url) as response:
-                return (await _read(response, most)).decode("utf-8-sig")
+                return await _read(response)
     except HostRefused as refused:
         raise UsageProblem(f"{bare(url)}: {refused}") from refused
-    except UnicodeDecodeError as error:
-        raise UsageProblem(f"{bare(url)}: byte {error.start} is not UTF-8") from error
     except FETCH_ERRORS as error:
         raise UsageProblem(f"{bare(url)}: {in_words(error)}") from error
 
 
-async def _read(response: httpx.Response, most: int) -> bytes:
+async def _read(response: httpx.Response) -> bytes:
     if response.status_code != 200:
         raise HostRefused(f"the host answered HTTP {response.status_code}")
     data = bytearray()
     async for chunk in response.aiter_raw():
         data += chunk
-        if len(data) > most:
-            raise HostRefused(f"larger than {most:,} bytes, so it is no page")
+        if len(data) > _MOST:
+            raise HostRefused(f"larger than {_MOST:,} bytes, so it is no page")
     return bytes(data)

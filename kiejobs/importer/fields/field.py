@@ -20,9 +20,10 @@ from kiejobs.importer.fields.types import choices_of, default_of, limits_of, typ
 from kiejobs.importer.reading.refs import by_name, items_in, mapping, names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-Schema = dict[str, Any]
+    from kiejobs.importer.reading.refs import Note, Schema
+
 
 MOST_DEPTH = 8
 MOST_FIELDS = 300
@@ -37,7 +38,7 @@ class FieldContext:
 
     shown: Sequence[Any]
     prose: str
-    note: Callable[[str], None]
+    note: Note
     depth: int = 0
 
     def inside(self, shown: Sequence[Any], name: str = "") -> FieldContext:
@@ -52,13 +53,13 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
     given = mapping(node.get("properties"))
     fields: dict[str, Schema] = {}
     required = names_in(node.get("required"))
+    objects = [by_name(value) for value in around.shown]
     for raw, inner in list(given.items())[:MOST_FIELDS]:
         name = str(raw).strip()
         if not _may_be(name, raw, inner, fields, around.note):
             continue
-        objects = [by_name(value) for value in around.shown]
         shown = [one[name] for one in objects if name in one]
-        fields[name] = field_form(name, inner, around.inside(shown, name))
+        fields[name] = _field(name, inner, around.inside(shown, name))
         if mapping(inner).get("required") is True:
             required.append(name)
     for text in related(given):
@@ -72,28 +73,7 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
     return fields, [name for name in dict.fromkeys(required) if name in fields]
 
 
-def field_form(name: str, node: Any, around: FieldContext) -> Schema:
-    """The field with title, description, default and all."""
-    if not isinstance(node, dict) or around.depth > MOST_DEPTH:
-        around.note("nothing says what it takes, so anything is let through")
-        return {"title": field_title(name)}
-    prose = _prose(node)
-    around = replace(around, shown=[*around.shown, *_shown(node)])
-    form = _core(name, node, around)
-    if points_at_file(name, form, prose, around.shown):
-        _mark_as_file(form, file_rule(name, prose, around.prose))
-        node = _without_sample(node, around)
-    if "default" in node:
-        form |= default_of(form, node["default"], around.note)
-    add_stated(form, prose, around.shown, around.note)
-    if node.get("deprecated") is True:
-        form["deprecated"] = True
-    description = field_description(form)
-    words = {"title": field_title(name)} | ({"description": description} if description else {})
-    return {**words, **form}
-
-
-def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Callable[[str], None]) -> bool:
+def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Note) -> bool:
     if not _NAME.fullmatch(name):
         note(f"`{name[:80]}` can't be the name of a field; left out")
         return False
@@ -108,12 +88,39 @@ def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Callable[[str
     return True
 
 
+def _field(name: str, node: Any, around: FieldContext) -> Schema:
+    """The form with title and description."""
+    form = _form(name, node, around)
+    description = field_description(form)
+    words = {"title": field_title(name)} | ({"description": description} if description else {})
+    return {**words, **form}
+
+
+def _form(name: str, node: Any, around: FieldContext) -> Schema:
+    """What the field, or an item of it, takes: limits, default and all."""
+    if not isinstance(node, dict) or around.depth > MOST_DEPTH:
+        around.note("nothing says what it takes, so anything is let through")
+        return {}
+    prose = _prose(node)
+    around = replace(around, shown=[*around.shown, *_shown(node)])
+    form = _core(name, node, around)
+    if points_at_file(name, form, prose, around.shown):
+        _mark_as_file(form, file_rule(name, prose, around.prose))
+        node = _without_sample(node, around)
+    if "default" in node:
+        form |= default_of(form, node["default"], around.note)
+    add_stated(form, prose, around.shown, around.note)
+    if node.get("deprecated") is True:
+        form["deprecated"] = True
+    return form
+
+
 def _core(name: str, node: Schema, around: FieldContext) -> Schema:
     """Type, values, limits, and what is within."""
     node, choices = choices_of(node, around.note)
     if choices:
         inside = around.inside([])
-        return {"anyOf": [_without_words(field_form(name, one, inside)) for one in choices]}
+        return {"anyOf": [_form(name, one, inside) for one in choices]}
     kind = type_of(node, around.note)
     values, kind = values_of(node, kind, around.note)
     form: Schema = {} if kind is None else {"type": kind}
@@ -136,20 +143,17 @@ def _items(name: str, node: Schema, around: FieldContext) -> Schema:
         around.note("nothing says what its items are, so anything is let through")
         return {}
     shown = [item for value in around.shown if isinstance(value, list) for item in value[:50]]
-    return {"items": _without_words(field_form(name, node["items"], around.inside(shown)))}
+    return {"items": _form(name, node["items"], around.inside(shown))}
 
 
 def _object(node: Schema, around: FieldContext) -> Schema:
     fields, required = fields_of(node, around)
-    open_ = node.get("additionalProperties")
     if fields:
-        form: Schema = {"required": required} if required else {}
-        form["properties"] = fields
-        return {**form, "unevaluatedProperties": False}
-    if isinstance(open_, dict) and open_:
-        return {
-            "additionalProperties": _without_words(field_form("value", open_, around.inside([])))
-        }
+        needed = {"required": required} if required else {}
+        return {**needed, "properties": fields, "unevaluatedProperties": False}
+    values = mapping(node.get("additionalProperties"))
+    if values:
+        return {"additionalProperties": _form("value", values, around.inside([]))}
     around.note("nothing says which keys it takes, so any are let through")
     return {}
 
@@ -173,10 +177,6 @@ def _mark_as_file(form: Schema, rule: Schema) -> None:
         form["items"] = {"type": "string", "format": "uri"}
     else:
         form["format"] = "uri"
-
-
-def _without_words(form: Schema) -> Schema:
-    return {key: value for key, value in form.items() if key not in {"title", "description"}}
 
 
 def _prose(node: Schema) -> str:

@@ -15,7 +15,8 @@ from kiejobs.importer.fields.prose import plain_prose
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Schema = dict[str, Any]
+    from kiejobs.importer.reading.refs import Schema
+
 
 _BY_WORD = {
     "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
@@ -28,14 +29,10 @@ _BY_WORD = {
     "ogg": "audio/ogg", "flac": "audio/flac", "opus": "audio/opus",
 }  # fmt: skip
 _SAME = {
-    "image/jpg": "image/jpeg",
-    "image/pjpeg": "image/jpeg",
-    "audio/mp3": "audio/mpeg",
-    "audio/wave": "audio/wav",
-    "video/mov": "video/quicktime",
+    "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "audio/mp3": "audio/mpeg",
+    "audio/wave": "audio/wav", "audio/x-m4a": "audio/mp4", "video/mov": "video/quicktime",
     "video/x-msvideo": "video/avi",
-    "audio/x-m4a": "audio/mp4",
-}
+}  # fmt: skip
 _KINDS = {
     "image": ("image", "picture", "photo", "frame", "mask"),
     "video": ("video", "clip"),
@@ -155,7 +152,7 @@ def file_facts(prose: str) -> tuple[str, ...]:
     """Seconds, pixels and shapes, in our words."""
     text = plain_prose(prose).lower()
     found = [
-        words.format(*(match.groups()))
+        words.format(*match.groups())
         for pattern, words in _FACTS
         for match in re.finditer(pattern, text)
     ]
@@ -188,10 +185,5 @@ def _about(around: str, kind: str) -> str:
 
 
 def _texts(shown: Iterable[Any]) -> list[str]:
-    found: list[str] = []
-    for value in shown:
-        found += [value] if isinstance(value, str) else []
-        found += (
-            [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-        )
-    return found
+    values = [one for value in shown for one in (value if isinstance(value, list) else [value])]
+    return [one for one in values if isinstance(one, str)]

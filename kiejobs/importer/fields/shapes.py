@@ -17,12 +17,12 @@ from kiejobs.importer.reading.refs import (
     items_in,
     mapping,
     names_in,
+    values_in,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from kiejobs.importer.reading.refs import Note, Schema
 
-Schema = dict[str, Any]
 
 MOST_SHAPES = 20
 
@@ -35,7 +35,7 @@ _NARROWING = (
 )  # fmt: skip
 
 
-def one_shape(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[Schema]]:
+def one_shape(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
     """The object with the fields of all shapes, and the rules."""
     rules: list[Schema] = []
     for key in ("oneOf", "anyOf"):
@@ -55,7 +55,7 @@ def one_shape(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[S
 
 
 def _united(
-    node: Schema, shapes: list[Schema], *, exclusive: bool, note: Callable[[str], None]
+    node: Schema, shapes: list[Schema], *, exclusive: bool, note: Note
 ) -> tuple[Schema, Schema | None]:
     own, several = _fields(node), [_fields(shape) for shape in shapes]
     fields: Schema = dict(own)
@@ -115,15 +115,10 @@ def _either(one: Any, other: Any) -> Any:
     for name, wider in _WIDER.items():
         if is_number(one.get(name)) and is_number(other.get(name)):
             merged[name] = wider(one[name], other[name])
-    if _values(one) and _values(other):
-        merged["enum"] = [*_values(one), *(v for v in _values(other) if v not in _values(one))]
+    values, others = values_in(one), values_in(other)
+    if values and others:
+        merged["enum"] = [*values, *(value for value in others if value not in values)]
     return merged
-
-
-def _values(form: Schema) -> list[Any]:
-    if isinstance(form.get("enum"), list):
-        return list(form["enum"])
-    return [form["const"]] if "const" in form else []
 
 
 def _title(choices: list[Schema]) -> str:

@@ -30,9 +30,10 @@ from kiejobs.importer.fields.types import fits, multiple
 from kiejobs.importer.reading.refs import by_name, items_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-Schema = dict[str, Any]
+    from kiejobs.importer.reading.refs import Note, Schema
+
 
 _FROM_PROSE = "from the page's prose"
 _PARTS = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n\s*[-*]|;|\u3002")
@@ -47,7 +48,7 @@ _BARS = re.compile(
 _QUOTES = "`'\"\u201c\u201d"
 
 
-def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[str], None]) -> None:
+def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Note) -> None:
     """Changes `form`. `shown` are values that the page shows for the field."""
     kind = form.get("type")
     stated: list[str] = []
@@ -62,9 +63,7 @@ def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Callable[[s
         form["x-kiejobs-note"] = stated
 
 
-def _added(
-    form: Schema, limits: Schema, values: Sequence[Any], note: Callable[[str], None]
-) -> list[str]:
+def _added(form: Schema, limits: Schema, values: Sequence[Any], note: Note) -> list[str]:
     """Changes `form`. The note for people who read the schema; none where a value breaks the limits."""
     if not limits:
         return []
@@ -86,7 +85,7 @@ def _in_words(limits: Schema) -> str:
     return ", ".join(f"{key} {show(value)}" for key, value in limits.items())
 
 
-def _limits(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) -> list[Schema]:
+def _limits(form: Schema, kind: Any, prose: str, note: Note) -> list[Schema]:
     if kind == "array":
         return [_missing(form, items_from_prose(prose), "minItems", "maxItems", note)]
     if "enum" in form:
@@ -101,9 +100,7 @@ def _limits(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) ->
     return []
 
 
-def _missing(
-    form: Schema, stated: ValueRange, low: str, high: str, note: Callable[[str], None]
-) -> Schema:
+def _missing(form: Schema, stated: ValueRange, low: str, high: str, note: Note) -> Schema:
     """Those ends that no keyword gives; where prose and keyword differ, the keyword counts."""
     limits: Schema = {}
     for key, value in ((low, stated.least), (high, stated.most)):
@@ -118,7 +115,7 @@ def _missing(
     return limits if low not in both or high not in both or both[low] <= both[high] else {}
 
 
-def _numbers(form: Schema, prose: str, note: Callable[[str], None]) -> Schema:
+def _numbers(form: Schema, prose: str, note: Note) -> Schema:
     """A range; with one value beside it that has a meaning of its own, a choice of the two."""
     if form.keys() & {"exclusiveMinimum", "exclusiveMaximum"}:
         return {}
@@ -135,7 +132,7 @@ def _numbers(form: Schema, prose: str, note: Callable[[str], None]) -> Schema:
     return limits
 
 
-def _step(form: Schema, kind: str, prose: str, note: Callable[[str], None]) -> Schema:
+def _step(form: Schema, kind: str, prose: str, note: Note) -> Schema:
     step = step_from_prose(prose)
     if step is None or "multipleOf" in form or (kind == "integer" and step == 1):
         return {}
@@ -162,7 +159,7 @@ def _listed(form: Schema, kind: str, prose: str) -> Schema:
     return {"enum": values} if values and all(fits(form, value) for value in values) else {}
 
 
-def _compare(form: Schema, prose: str, note: Callable[[str], None]) -> None:
+def _compare(form: Schema, prose: str, note: Note) -> None:
     """Values that prose lists otherwise than the schema does."""
     listed = form["enum"]
     others = [text for text in choices_from_prose(prose) if coerce(form, text) not in listed]
@@ -171,7 +168,7 @@ def _compare(form: Schema, prose: str, note: Callable[[str], None]) -> None:
         note(f"prose lists {shown}, the schema does not; the schema counts")
 
 
-def _asides(form: Schema, kind: Any, prose: str, note: Callable[[str], None]) -> list[str]:
+def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
     """What limits nothing, and is good to know."""
     found: list[str] = []
     digits = all(str(value).isdecimal() for value in form.get("enum", ["x"]))

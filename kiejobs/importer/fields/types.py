@@ -21,12 +21,11 @@ from kiejobs.core.document.scalars import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.reading.refs import items_in, mapping
+from kiejobs.importer.reading.refs import items_in, mapping, values_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from kiejobs.importer.reading.refs import Note, Schema
 
-Schema = dict[str, Any]
 
 MOST_VALUES = 5_000
 MOST_CHOICES = 20
@@ -49,7 +48,7 @@ _SHARED = ("type", "properties", "items", "required", "description")
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 
-def type_of(node: Schema, note: Callable[[str], None]) -> str | None:
+def type_of(node: Schema, note: Note) -> str | None:
     """The field's type, None where nothing tells. Of several types, see `choices_of`."""
     given = node.get("type")
     known = _TYPES.get(given.strip().lower().partition("<")[0]) if isinstance(given, str) else None
@@ -69,9 +68,7 @@ def type_of(node: Schema, note: Callable[[str], None]) -> str | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def values_of(
-    node: Schema, kind: str | None, note: Callable[[str], None]
-) -> tuple[list[Any], str | None]:
+def values_of(node: Schema, kind: str | None, note: Note) -> tuple[list[Any], str | None]:
     """The values that are listed, and the type that they have."""
     listed = [value for value in _listed(node) if value is not None]
     if not listed or kind in {"array", "object"}:
@@ -88,7 +85,7 @@ def values_of(
     return _distinct(read), kind
 
 
-def limits_of(node: Schema, kind: str | None, note: Callable[[str], None]) -> Schema:
+def limits_of(node: Schema, kind: str | None, note: Note) -> Schema:
     """The limits that go with the type."""
     limits: Schema = {}
     if kind in _COUNTS:
@@ -124,15 +121,14 @@ def _as_number(value: Any) -> float | None:
 
 def _listed(node: Schema) -> list[Any]:
     """`enum`, or else what some page makers have for it; `const` is a list of one."""
-    if isinstance(node.get("enum"), list):
-        return list(node["enum"])[:MOST_VALUES]
-    if "const" in node:
-        return [node["const"]]
+    values = values_in(node)
+    if values is not None:
+        return values[:MOST_VALUES]
     entries = [mapping(entry) for entry in items_in(node.get("x-apidog-enum"))]
     return [entry["value"] for entry in entries if "value" in entry][:MOST_VALUES]
 
 
-def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -> Schema:
+def _counts(node: Schema, names: tuple[str, str], note: Note) -> Schema:
     found: Schema = {}
     for name in names:
         if name not in node:
@@ -145,7 +141,7 @@ def _counts(node: Schema, names: tuple[str, str], note: Callable[[str], None]) -
     return _in_order(found, names[0], names[1], note)
 
 
-def _bounds(node: Schema, note: Callable[[str], None]) -> Schema:
+def _bounds(node: Schema, note: Note) -> Schema:
     found = {name: node[name] for name in _BOUNDS if node.get(name) is not None}
     for exclusive, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if found.get(exclusive) is True and plain in found:
@@ -165,7 +161,7 @@ def _bounds(node: Schema, note: Callable[[str], None]) -> Schema:
     return _in_order(limits, "minimum", "maximum", note)
 
 
-def multiple(step: float, note: Callable[[str], None]) -> Schema:
+def multiple(step: float, note: Note) -> Schema:
     """`multipleOf`, but not of fractions: computers count them so that 0.3 is no multiple of 0.1."""
     if isinstance(step, int):
         return {"multipleOf": step}
@@ -173,14 +169,14 @@ def multiple(step: float, note: Callable[[str], None]) -> Schema:
     return {}
 
 
-def _in_order(limits: Schema, low: str, high: str, note: Callable[[str], None]) -> Schema:
+def _in_order(limits: Schema, low: str, high: str, note: Note) -> Schema:
     if low in limits and high in limits and limits[low] > limits[high]:
         note(f"its {low} is above its {high}; both are left out")
         return {name: value for name, value in limits.items() if name not in {low, high}}
     return limits
 
 
-def _pattern(pattern: str, note: Callable[[str], None]) -> Schema:
+def _pattern(pattern: str, note: Note) -> Schema:
     why = unsafe_reason(pattern)
     if why is None and len(pattern) <= 200:
         return {"pattern": pattern}
@@ -199,7 +195,7 @@ def _distinct(values: list[Any]) -> list[Any]:
 # --- choices ---------------------------------------------------------------------------------------
 
 
-def choices_of(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[Schema]]:
+def choices_of(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
     """The schema without its choices, or with what they come to; and those that stay apart."""
     for _ in range(MOST_CHOICES):
         key = next((one for one in _CHOICES if isinstance(node.get(one), list)), None)
@@ -213,9 +209,7 @@ def choices_of(node: Schema, note: Callable[[str], None]) -> tuple[Schema, list[
     return node, []
 
 
-def _several(
-    rest: Schema, choices: list[Schema], note: Callable[[str], None]
-) -> tuple[Schema, list[Schema]]:
+def _several(rest: Schema, choices: list[Schema], note: Note) -> tuple[Schema, list[Schema]]:
     listed = _one_list(choices)
     if listed is not None:
         return {**rest, **listed}, []
@@ -243,13 +237,9 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
 def _one_list(choices: list[Schema]) -> Schema | None:
     """Several lists of one type as one list; None where they are not that."""
     kinds = {str(one.get("type")) for one in choices}
-    if len(kinds) != 1 or not all(
-        isinstance(one.get("enum"), list) or "const" in one for one in choices
-    ):
+    lists = [values for one in choices if (values := values_in(one)) is not None]
+    if len(kinds) != 1 or len(lists) != len(choices):
         return None
-    lists = [
-        one["enum"] if isinstance(one.get("enum"), list) else [one["const"]] for one in choices
-    ]
     kind = choices[0].get("type")
     found = {"enum": [value for values in lists for value in values]}
     return found if kind is None else {**found, "type": kind}
@@ -258,7 +248,7 @@ def _one_list(choices: list[Schema]) -> Schema | None:
 # --- the default -----------------------------------------------------------------------------------
 
 
-def default_of(form: Schema, given: Any, note: Callable[[str], None]) -> Schema:
+def default_of(form: Schema, given: Any, note: Note) -> Schema:
     if given is None:
         return {}
     value = coerce(form, given)

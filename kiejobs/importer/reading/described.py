@@ -11,13 +11,46 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-Schema = dict[str, Any]
+if TYPE_CHECKING:
+    from kiejobs.importer.reading.refs import Schema
 
 MOST_EXAMPLES = 20
+MOST_FIELDS = 300
+MOST_LINES = 50_000
+MOST_CHARACTERS = 6_000
+"""Of a line, and of what stands at one label: patterns go over them."""
 
+_KEYS = {
+    "type": ("type", "data type", "类型", "数据类型", "参数类型"),
+    "required": ("required", "必需", "必填", "是否必填", "是否必需"),
+    "default": ("default", "default value", "默认", "默认值"),
+    "enum": ("options", "available options", "allowed values", "possible values", "enum", "values",
+             "可用选项", "可选值", "枚举", "枚举值", "选项"),
+    "example": ("example", "examples", "示例", "示例值"),
+    "description": ("description", "描述", "说明", "参数说明", "备注"),
+    "name": ("name", "parameter", "field", "param", "key", "参数", "参数名", "参数名称", "名称", "字段", "字段名"),
+}  # fmt: skip
+_KEY_OF = {word: key for key, words in _KEYS.items() for word in words}
+_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
+_FENCE = re.compile(r"^\s{0,12}(`{3,20}|~{3,20})")
+_LABEL = re.compile(
+    r"^\s{0,4}(?:[-*+]\s+)?(?:\*\*([^*:\uff1a]{1,30})(?:\*\*\s*[:\uff1a]|[:\uff1a]\s*\*\*)|([^\W\d][^*:\uff1a|`]{0,29})[:\uff1a])\s*(.*)$"
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}(?:(?:\[\])?\.[A-Za-z_][A-Za-z0-9_-]{0,60}){0,6}")
+_MARKS = re.compile(
+    r"[`*]|\\(?=_)|[\s(\uff08]*(?:required|optional|必填|必需|可选)[)\uff09]?\s*$", re.IGNORECASE
+)
+_REQUIRED = re.compile(r"\brequired\b|必填|必需", re.IGNORECASE)
+_STARRED = re.compile(r"(?<!\*)\*\s*$")
+_ANSWERS = re.compile(
+    r"response|\bquery\b|\bstatus\b|\berrors?\b|\bcallback\b|响应|返回|查询|回调|错误|授权",
+    re.IGNORECASE,
+)
+_INPUT = re.compile(r"\binput\b")
+_PIPE = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r"^[\s|:-]+$")
 _YES = re.compile(r"^\W*(?:yes|true|required|是|必填|必需|✅|✓|✔)", re.IGNORECASE)
 _CODE = re.compile(r"`{1,3}([^`\n]{1,500})`{1,3}")
 _BLOCK = re.compile(r"(?:`{3,9}|~{3,9})[^`\n]{0,99}\n(.*?)\n[ \t]{0,12}(?:`{3}|~{3})", re.DOTALL)
@@ -35,12 +68,12 @@ def described(text: str) -> Schema | None:
     bodies = _bodies(text)
     inputs = {name for body in bodies for name in body["input"]}
     root: Schema = {"type": "object", "properties": {}}
-    for told in fields_told(text):
-        path = told.path
-        if path[0] not in _ROOT and (told.inside or path[0] in inputs):
-            path = ("input", *path)
-        if path[0] in _ROOT:
-            _put(root, path, told)
+    for path, is_inside, facts in _prose_fields(text):
+        at = path
+        if path[0] not in _ROOT and (is_inside or path[0] in inputs):
+            at = ("input", *path)
+        if at[0] in _ROOT:
+            _put(root, at, facts)
     fields = root["properties"].setdefault("input", {}).get("properties")
     if not fields or not ("model" in root["properties"] or bodies):
         return None
@@ -54,7 +87,7 @@ def described(text: str) -> Schema | None:
     return {"paths": {"/api/v1/jobs/createTask": {"post": post}}}
 
 
-def _put(root: Schema, path: tuple[str, ...], told: ProseField) -> None:
+def _put(root: Schema, path: tuple[str, ...], facts: dict[str, str]) -> None:
     """The field at its place; objects above it that nothing described are made."""
     node = root
     for name in path[:-1]:
@@ -63,12 +96,8 @@ def _put(root: Schema, path: tuple[str, ...], told: ProseField) -> None:
             node = node.setdefault("items", {})
         node["type"] = "object"
     fields = node.setdefault("properties", {})
-    known = fields.get(path[-1], {})
-    form = _form(told.facts)
-    if "properties" in known:
-        form["properties"] = known["properties"]
-    fields[path[-1]] = {**known, **form}
-    if _YES.match(told.facts.get("required", "")):
+    fields[path[-1]] = {**fields.get(path[-1], {}), **_form(facts)}
+    if _YES.match(facts.get("required", "")):
         node.setdefault("required", []).append(path[-1])
 
 
@@ -132,81 +161,40 @@ def _bodies(text: str) -> list[Schema]:
     return found
 
 
-MOST_FIELDS = 300
-MOST_LINES = 50_000
-MOST_CHARACTERS = 6_000
-"""Of a line, and of what stands at one label: patterns go over them."""
-
-_KEYS = {
-    "type": ("type", "data type", "类型", "数据类型", "参数类型"),
-    "required": ("required", "必需", "必填", "是否必填", "是否必需"),
-    "default": ("default", "default value", "默认", "默认值"),
-    "enum": ("options", "available options", "allowed values", "possible values", "enum", "values",
-             "可用选项", "可选值", "枚举", "枚举值", "选项"),
-    "example": ("example", "examples", "示例", "示例值"),
-    "description": ("description", "描述", "说明", "参数说明", "备注"),
-    "name": ("name", "parameter", "field", "param", "key", "参数", "参数名", "参数名称", "名称", "字段", "字段名"),
-}  # fmt: skip
-_KEY_OF = {word: key for key, words in _KEYS.items() for word in words}
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
-_FENCE = re.compile(r"^\s{0,12}(`{3,20}|~{3,20})")
-_LABEL = re.compile(
-    r"^\s{0,4}(?:[-*+]\s+)?(?:\*\*([^*:\uff1a]{1,30})(?:\*\*\s*[:\uff1a]|[:\uff1a]\s*\*\*)|([^\W\d][^*:\uff1a|`]{0,29})[:\uff1a])\s*(.*)$"
-)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}(?:(?:\[\])?\.[A-Za-z_][A-Za-z0-9_-]{0,60}){0,6}")
-_MARKS = re.compile(
-    r"[`*]|\\(?=_)|[\s(\uff08]*(?:required|optional|必填|必需|可选)[)\uff09]?\s*$", re.IGNORECASE
-)
-_REQUIRED = re.compile(r"\brequired\b|必填|必需", re.IGNORECASE)
-_STARRED = re.compile(r"(?<!\*)\*\s*$")
-_ANSWERS = re.compile(
-    r"response|\bquery\b|\bstatus\b|\berrors?\b|\bcallback\b|响应|返回|查询|回调|错误|授权",
-    re.IGNORECASE,
-)
-_INPUT = re.compile(r"\binput\b")
-_PIPE = re.compile(r"(?<!\\)\|")
-_RULE = re.compile(r"^[\s|:-]+$")
+# --- headings and tables ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ProseField:
-    """`path` is as written; `inside` tells that a heading above speaks of `input`. `facts` are by key;
+class ProseField(NamedTuple):
+    """`path` is as written; `is_inside` says that a heading above speaks of `input`. `facts` are by key;
     what has no key of ours is a line of `description`.
     """
 
     path: tuple[str, ...]
-    inside: bool
-    facts: dict[str, str] = field(default_factory=dict)
+    is_inside: bool
+    facts: dict[str, str]
 
 
-@dataclass(slots=True)
-class _Section:
-    headings: tuple[str, ...]
-    lines: list[str] = field(default_factory=list)
-
-
-def fields_told(text: str) -> list[ProseField]:
+def _prose_fields(text: str) -> list[ProseField]:
     """Every field, in the page's order."""
     found: list[ProseField] = []
-    for section in _sections(text):
-        *above, own = section.headings or ("",)
+    for headings, lines in _sections(text):
+        *above, own = headings or ("",)
         if any(_ANSWERS.search(one) for one in above):
             continue
         path = _path(own)
-        facts = _facts(section.lines) if path else {}
-        inside = any(_INPUT.search(one.lower()) for one in above)
+        facts = _facts(lines) if path else {}
+        is_inside = any(_INPUT.search(one.lower()) for one in above)
         if "type" in facts:
-            found.append(ProseField(path, inside, _marked(own, facts)))
+            found.append(ProseField(path, is_inside, _marked(own, facts)))
         elif not _ANSWERS.search(own):
-            inside = inside or _INPUT.search(own.lower()) is not None
-            found += _rows(section.lines, inside=inside)
+            found += _rows(lines, is_inside=is_inside or _INPUT.search(own.lower()) is not None)
     return found[:MOST_FIELDS]
 
 
-def _sections(text: str) -> list[_Section]:
-    """The page cut at its headings, each with those above it. Blocks of code have no headings."""
+def _sections(text: str) -> list[tuple[tuple[str, ...], list[str]]]:
+    """The page cut at its headings: each with those above it, and its lines. Code has no headings."""
     trail: list[tuple[int, str]] = []
-    found = [_Section(())]
+    found: list[tuple[tuple[str, ...], list[str]]] = [((), [])]
     fence = ""
     for whole in text.splitlines()[:MOST_LINES]:
         line = whole[:MOST_CHARACTERS]
@@ -217,13 +205,13 @@ def _sections(text: str) -> list[_Section]:
             fence = ""
         heading = None if fence or mark else _HEADING.match(line)
         if heading is None:
-            found[-1].lines.append(line)
+            found[-1][1].append(line)
             continue
         level = len(heading[1])
         if level == 1 and not trail:
             continue  # the page's title, which says nothing of the part it stands over
         trail = [*((deep, words) for deep, words in trail if deep < level), (level, heading[2])]
-        found.append(_Section(tuple(words for _, words in trail)))
+        found.append((tuple(words for _, words in trail), []))
     return found
 
 
@@ -249,10 +237,10 @@ def _facts(lines: list[str]) -> dict[str, str]:
             key = "description"
         said = said or bool(words.strip())
         facts.setdefault(key, []).append(words)
-    return {name: "\n".join(told).strip()[:MOST_CHARACTERS] for name, told in facts.items()}
+    return {name: "\n".join(all_).strip()[:MOST_CHARACTERS] for name, all_ in facts.items()}
 
 
-def _rows(lines: list[str], *, inside: bool) -> list[ProseField]:
+def _rows(lines: list[str], *, is_inside: bool) -> list[ProseField]:
     """The fields of the section's tables."""
     found: list[ProseField] = []
     head: list[str] = []
@@ -264,11 +252,11 @@ def _rows(lines: list[str], *, inside: bool) -> list[ProseField]:
             keys = [_KEY_OF.get(cell.strip("*` ").lower(), cell) for cell in cells]
             head = keys if {"name", "type"} <= set(keys) else []
         elif not _RULE.match(line):
-            found += _row(head, cells, inside=inside)
+            found += _row(head, cells, is_inside=is_inside)
     return found
 
 
-def _row(head: list[str], cells: list[str], *, inside: bool) -> list[ProseField]:
+def _row(head: list[str], cells: list[str], *, is_inside: bool) -> list[ProseField]:
     facts: dict[str, str] = {}
     for key, cell in zip(head, cells, strict=False):
         known = key if key in _KEYS else "description"
@@ -277,7 +265,7 @@ def _row(head: list[str], cells: list[str], *, inside: bool) -> list[ProseField]
             facts[known] = f"{facts[known]}\n{words}" if known in facts else words
     name = facts.pop("name", "")
     path = _path(name)
-    return [ProseField(path, inside, _marked(name, facts))] if path and "type" in facts else []
+    return [ProseField(path, is_inside, _marked(name, facts))] if path and "type" in facts else []
 
 
 def _marked(name: str, facts: dict[str, str]) -> dict[str, str]:

@@ -26,9 +26,9 @@ from kiejobs.importer.reading.refs import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kiejobs.importer.reading.refs import Schema
     from kiejobs.importer.reading.text import ApiDocument
 
-Schema = dict[str, Any]
 
 MOST_MODELS = 50
 

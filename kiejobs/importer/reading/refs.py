@@ -8,13 +8,13 @@ References may go round in circles or multiply: depth and the number of values a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Schema = dict[str, Any]
+Schema: TypeAlias = dict[str, Any]
+Note: TypeAlias = Callable[[str], None]
+"""Takes what had to be decided, in words for the one who imports."""
 
 MOST_VALUES = 20_000
 MOST_DEPTH = 48
@@ -157,6 +157,13 @@ def by_name(value: Any) -> Schema:
 
 def names_in(value: Any) -> list[str]:
     return [str(name).strip() for name in items_in(value)]
+
+
+def values_in(schema: Schema) -> list[Any] | None:
+    """`enum`; `const` is a list of one."""
+    if isinstance(schema.get("enum"), list):
+        return list(schema["enum"])
+    return [schema["const"]] if "const" in schema else None
 
 
 def is_number(value: Any) -> bool:

@@ -58,23 +58,21 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     """Every OpenAPI document of the page, in its order."""
     if len(text) > MOST_CHARACTERS:
         return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
-    text = _INVISIBLE.sub(" ", _lines(text.removeprefix("\ufeff")))
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _INVISIBLE.sub(" ", text)
+    plain = _plain(text) if _ESCAPED.search(text) else text
     documents, problems = _written(name, text)
-    if not documents and _ESCAPED.search(text):
-        documents, more = _written(name, _plain(text))
+    if not documents and plain != text:
+        documents, more = _written(name, plain)
         problems = [] if documents else problems or more
     if not documents and not problems:
-        root = described(_plain(text) if _ESCAPED.search(text) else text)
+        root = described(plain)
         documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
-    if not documents and not problems:
-        problems.append(
-            f"{name}: no OpenAPI document is in it, and no fields under headings or in tables"
-        )
+        if root is None:
+            problems = [
+                f"{name}: no OpenAPI document is in it, and no fields under headings or in tables"
+            ]
     return documents, problems
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _plain(text: str) -> str:
@@ -86,12 +84,12 @@ def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     documents: list[ApiDocument] = []
     problems: list[str] = []
     for block in _blocks(text):
-        value, told = _value(name, block)
-        document = _openapi(name, value, told)
+        value, wrong = _value(name, block)
+        document = _openapi(name, value, wrong)
         if document is not None:
             documents.append(document)
         elif value is None:
-            problems += told
+            problems += wrong
     return documents, problems
 
 
@@ -142,8 +140,8 @@ def _value(name: str, block: str) -> tuple[Any, list[str]]:
         except (ValueError, RecursionError):
             pass  # YAML in braces, or broken: the reader below tells where
     document, problems = read_document(Source(name, _untabbed(block).encode()))
-    told = [f"{problem.place or name}: {problem.message}" for problem in problems]
-    return (None if document is None else document.root), told[:MOST_NOTES]
+    wrong = [f"{problem.place or name}: {problem.message}" for problem in problems]
+    return (None if document is None else document.root), wrong[:MOST_NOTES]
 
 
 def _untabbed(block: str) -> str:
@@ -172,7 +170,7 @@ def _whole(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _openapi(name: str, value: Any, told: list[str]) -> ApiDocument | None:
+def _openapi(name: str, value: Any, problems: list[str]) -> ApiDocument | None:
     """The document itself, or the one within the discovery API's answer."""
     model: str | None = None
     for _ in range(4):
@@ -181,7 +179,7 @@ def _openapi(name: str, value: Any, told: list[str]) -> ApiDocument | None:
         if not isinstance(value, dict):
             return None
         if isinstance(value.get("paths"), dict):
-            return ApiDocument(value, model, tuple(told))
+            return ApiDocument(value, model, tuple(problems))
         model = value["model"] if isinstance(value.get("model"), str) else model
         value = value.get("openapi") or value.get("data")
     return None
