@@ -84,6 +84,7 @@ def regenerate(session: nox.Session) -> None:
     install_locked(session)
     session.run("python", "tests/docs/regenerate.py")
     session.run("python", "tests/docs/regenerate_docs.py")
+    session.run("python", "tests/docs/house.py")
 
 
 def install_locked(session: nox.Session) -> None:

@@ -23,6 +23,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
+from tests.docs import house
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.docs.reference import diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
@@ -178,6 +179,11 @@ def laid_over(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- links ---------------------------------------------------------------------------------------
+
+
+def test_the_drawing_of_the_house_is_fresh() -> None:
+    stale = "docs/explanation/house.svg is stale: run `python tests/docs/house.py`"
+    assert house.DRAWING.read_text(encoding="utf-8") == house.drawing(), stale
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
