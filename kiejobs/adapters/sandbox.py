@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
 from kiejobs.adapters.project.price_files import required_prices
-from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.asgi import ConnectionLost

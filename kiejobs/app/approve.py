@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.repository import GitFailed, repository_of
-from kiejobs.adapters.project.find import candidates, find_up
+from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
-from kiejobs.adapters.system import read_source
 from kiejobs.app.load import JobFolder, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document

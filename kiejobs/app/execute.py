@@ -5,6 +5,7 @@ In: an `Execution`. Out: how it ended. Touches: the world through the adapters; 
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.system import new_run_id
 from kiejobs.app.connect import opened
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -23,6 +23,7 @@ from kiejobs.runner import Runner, StopReason, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
@@ -76,6 +77,11 @@ def new_journal(
         fingerprint_version=FINGERPRINT_VERSION,
     )
     return space.store.journal(header, space.clock())
+
+
+def new_run_id(now: datetime) -> str:
+    """An id that sorts by time and that no two machines make alike."""
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
 def execute(

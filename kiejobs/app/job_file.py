@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiejobs.adapters.system import read_source
+from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.adapters.project.price_files import prices_in_force
-from kiejobs.adapters.system import model_names
+from kiejobs.adapters.project.schemas import model_names
 from kiejobs.core.diagnostics import Problems, UsageProblem
 from kiejobs.core.expand.expand import Catalogue
 from kiejobs.core.models.file_fields import UNKNOWN

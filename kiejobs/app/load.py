@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.git.checkout import git_commit
+from kiejobs.adapters.project.files import DataFolder, IncludeFolder, read_source
 from kiejobs.adapters.project.local_files import LocalFolder
-from kiejobs.adapters.project.tables import DataFolder
-from kiejobs.adapters.system import IncludeFolder, git_commit, read_schema, read_source
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.app.job_file import variables_of
 from kiejobs.app.known_models import KnownModels

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.find import find_up
-from kiejobs.adapters.system import read_schema, read_source
+from kiejobs.adapters.project.files import find_up, read_source
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, breaches, read_policy
 from kiejobs.reports.plan.notes import breaches_text

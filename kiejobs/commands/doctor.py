@@ -16,7 +16,7 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.adapters.media.pictures import INSTALL, can_look
-from kiejobs.adapters.project.find import find_up
+from kiejobs.adapters.project.files import find_up
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.adapters.storage.durable import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key

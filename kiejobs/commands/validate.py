@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.repository import below_root
+from kiejobs.adapters.git.checkout import below_root
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.app.changed import are_many, job_files
 from kiejobs.app.load import JobFolder, load

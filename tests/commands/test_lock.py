@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.price_files import bundled_prices
-from kiejobs.adapters.system import read_schema
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.lock import (
     Asset,

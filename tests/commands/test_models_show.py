@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import bundled_prices
-from kiejobs.adapters.system import read_schema
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.models.spec import read_spec
 from kiejobs.reports.models.text import price_range, show_text
 from kiejobs.reports.models.view import ModelView, field_words

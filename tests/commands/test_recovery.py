@@ -18,7 +18,7 @@ import click
 import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, read_journal
-from kiejobs.adapters.system import new_run_id
+from kiejobs.app.execute import new_run_id
 from kiejobs.app.project import Locations, open_workspace
 from kiejobs.app.records import lines_to_follow
 from kiejobs.cli.options import FAILURES

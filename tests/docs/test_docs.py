@@ -13,12 +13,11 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.sandbox import required_faults
-from kiejobs.adapters.system import Source
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
-from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.policy import FILE

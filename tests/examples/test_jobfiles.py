@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.system import IncludeFolder
+from kiejobs.adapters.project.files import IncludeFolder
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.file_fields import media_type_of

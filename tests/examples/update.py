@@ -13,9 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+from kiejobs.adapters.project.files import DataFolder, IncludeFolder
 from kiejobs.adapters.project.local_files import LocalFolder
-from kiejobs.adapters.project.tables import DataFolder
-from kiejobs.adapters.system import IncludeFolder
 from tests.support.expanding import Expanded, expanded
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
-from kiejobs.adapters.system import read_schema
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.serve import serving

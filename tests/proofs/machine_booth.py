@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
-from kiejobs.adapters.system import read_schema
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.ledger.callbacks import ValidCallback, read_callback
 from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.app import Sandbox

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import FileJournal
-from kiejobs.adapters.system import SystemClock, new_run_id, origin_of
+from kiejobs.adapters.system import SystemClock, origin_of
+from kiejobs.app.execute import new_run_id
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import LoadedJobFile, load
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION

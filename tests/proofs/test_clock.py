@@ -15,10 +15,12 @@ from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.adapters.system import Secret, new_run_id, read_schema
+from kiejobs.adapters.system import Secret
+from kiejobs.app.execute import new_run_id
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.core.ledger.events import RunStarted

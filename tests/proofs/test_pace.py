@@ -11,8 +11,9 @@ import httpx
 
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import InProcess
-from kiejobs.adapters.system import Secret, read_schema
+from kiejobs.adapters.system import Secret
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger.events import RunStarted

@@ -265,21 +265,3 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
     told = next((line for line in lines if line.startswith("fatal: ")), lines[-1] if lines else "")
     said = told.removeprefix("fatal: ") or f"git ended with {done.returncode}"
     return _CREDENTIALS.sub("***@", said)
-
-
-# --- what files are called from the root ------------------------------------------------------------
-
-
-def root() -> Path:
-    """The checkout's folder; where there is none, the folder that we are in."""
-    here = Path.cwd()
-    return next((p for p in (here, *here.parents) if (p / ".git").exists()), here)
-
-
-def below_root(name: str) -> str | None:
-    """With forward slashes; None for what is not below the root."""
-    top = root()
-    for path in (Path(name).resolve(), Path(os.path.abspath(name))):  # noqa: PTH100 - keeps links
-        if path.is_relative_to(top):
-            return path.relative_to(top).as_posix()
-    return None

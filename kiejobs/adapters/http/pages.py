@@ -14,7 +14,7 @@ import anyio
 
 from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
 from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
-from kiejobs.adapters.system import read_source
+from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.urls import bare
 

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from kiejobs.adapters.media.pictures import Pixels, look_at
-from kiejobs.adapters.system import is_shown
+from kiejobs.adapters.project.files import is_shown
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.expand.local_files import NoFile, cannot_be_sent

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project.find import find_up
-from kiejobs.adapters.system import is_shown, model_names, read_schema, read_source, schema_folder
+from kiejobs.adapters.project.files import find_up, is_shown, read_source
+from kiejobs.adapters.project.schemas import model_names, read_schema, schema_folder
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, UsageProblem
 from kiejobs.core.models.schema_check import CODE, MOST_BYTES, ModelReading, read_model
 

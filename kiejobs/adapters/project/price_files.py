@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from kiejobs.adapters.project.find import find_up
-from kiejobs.adapters.system import read_schema, read_source, schema_folder
+from kiejobs.adapters.project.files import find_up, read_source
+from kiejobs.adapters.project.schemas import read_schema, schema_folder
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document

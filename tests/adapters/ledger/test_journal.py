@@ -18,7 +18,7 @@ from kiejobs.adapters.ledger.journal import (
     read_journal,
 )
 from kiejobs.adapters.storage.durable import write_atomically
-from kiejobs.adapters.system import new_run_id
+from kiejobs.app.execute import new_run_id
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import Planned, RunFinished
 from tests.contracts.fakes import FakeClock

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.project.tables import DataFolder
+from kiejobs.adapters.project.files import DataFolder
 from kiejobs.core.matrix.glob_axis import BadGlob, glob_names, is_match
 from kiejobs.core.matrix.load_axes import NO_DATA
 from tests.support.beside import Beside

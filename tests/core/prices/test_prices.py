@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.price_files import bundled_prices
-from kiejobs.adapters.system import schema_folder
+from kiejobs.adapters.project.schemas import schema_folder
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kiejobs
+from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.price_files import read_price_file
 from kiejobs.adapters.sandbox import required_faults
-from kiejobs.adapters.system import read_source
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.known_models import KnownModels
 from kiejobs.app.load import load

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.system import IncludeFolder
+from kiejobs.adapters.project.files import IncludeFolder
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.template.renderer import TemplateProblem, Wish

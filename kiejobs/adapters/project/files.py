@@ -1,0 +1,189 @@
+"""Files that a project brings along: by name, next to a job file (templates, tables), and found upwards.
+
+In: names from the command line, from job files, of what a project may have. Out: bytes, texts, names, or why
+there are none. Touches: disk, by reading.
+
+Job files come with strangers' branches: links are followed first, and what lies outside of the folder or is
+hidden there is none of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.git.checkout import root
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.nodes import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
+_DEVICES = Path("/dev")
+
+
+def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
+    """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes.
+
+    A link may come with a stranger's branch, and problems are told with the lines that they stand in:
+    one that leads out of its folder, to the environment say, is not followed.
+    """
+    path = Path(name)
+    try:
+        if path.is_symlink() and not _stays(path):
+            hint = "name the file itself, if that is what is meant"
+            raise UsageProblem(f"{name} is a link that leads out of its folder", hint=hint)
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)  # not by its stated size: /dev/zero has none
+    except OSError as error:
+        raise UsageProblem(f"can't read {name}: {error.strerror or error}") from error
+    if len(data) > most:
+        raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
+    return Source(name, data)
+
+
+def _stays(link: Path) -> bool:
+    """Whether a link leads to a file below its own folder or below the one that we are called in.
+
+    What a shell puts into /dev is typed by whoever calls. Circles are left to `open`, which says more.
+    """
+    try:
+        target = link.resolve()
+    except RuntimeError:
+        return True
+    roots = (link.parent.resolve(), Path.cwd().resolve())
+    return link.parent == _DEVICES or any(is_shown(target, root) for root in roots)
+
+
+def is_shown(path: Path, root: Path) -> bool:
+    """Both resolved: below `root`, and not in a hidden place there: `.git/config` may hold a token."""
+    if not path.is_relative_to(root):
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def find_up(name: str) -> str | None:
+    """The nearest file or folder `name`, from the current folder up to the root of its git checkout.
+
+    Outside of git only the current folder is looked at. A link that leads nowhere is found too: what
+    somebody put there is never passed over in silence. As a path from the current folder.
+    """
+    return next((place for place in candidates(name) if os.path.lexists(place)), None)
+
+
+def candidates(name: str) -> list[str]:
+    """Wherever `find_up` looks for `name`, whether it is there or not. As paths from the current folder."""
+    here, top = Path.cwd(), root()
+    folders = (folder for folder in (here, *here.parents) if folder.is_relative_to(top))
+    return [os.path.relpath(folder / name, here) for folder in folders]
+
+
+class IncludeFolder:
+    """Templates from below the job file's folder, and from nowhere else: links are followed first.
+
+    Hidden files and what lies in hidden folders are none. `read` keeps the SHA-256 of each that was
+    asked for, by its path below the folder; `asked` all names, of those that are not there too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self.read: dict[str, str] = {}
+        self.asked: set[str] = set()
+
+    def __call__(self, name: str) -> str | None:
+        """The template's text; None where there is none that may be read."""
+        self.asked.add(name)
+        found = self._read(name)
+        if found is None:
+            return None
+        path, data, text = found
+        self.read[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        return text
+
+    def peek(self, name: str) -> str | None:
+        """The same, for one that is only looked at: it doesn't count as asked for."""
+        found = self._read(name)
+        return None if found is None else found[2]
+
+    def _read(self, name: str) -> tuple[Path, bytes, str] | None:
+        try:
+            path = (self._folder / name).resolve()
+            if not is_shown(path, self._folder) or not path.is_file():
+                return None
+            if path.stat().st_size > LARGEST_TEMPLATE:
+                return None
+            data = path.read_bytes()
+            return path, data, data.decode("utf-8-sig")
+        except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
+            return None
+
+
+class DataFolder:
+    """A job file's folder, as its axes read it.
+
+    `digests` keeps the SHA-256 of each table by its path below the folder; `asked` all names, of those that
+    are not there too; `patterns` those of globs.
+    """
+
+    def __init__(self, folder: Path, shown: Path | None = None) -> None:
+        """`shown` is what the folder is called in messages, where that is something else."""
+        self._shown = folder if shown is None else shown
+        self._folder = folder.resolve()
+        self.digests: dict[str, str] = {}
+        self.asked: set[str] = set()
+        self.patterns: set[str] = set()
+
+    def read(self, name: str, most: int) -> Source | str:
+        """The file under the name that people know it by; or why it can't be read."""
+        self.asked.add(name)
+        shown = (self._shown / name).as_posix()
+        try:
+            path = (self._folder / name).resolve()
+            if ".." in PurePosixPath(name).parts or not is_shown(path, self._folder):
+                return f"`{name}` is hidden, or not below the job file's folder"
+            if path.exists() and not path.is_file():  # a pipe would never end, or never begin
+                return f"`{shown}` is no file"
+            with path.open("rb") as stream:
+                data = stream.read(most + 1)  # not by its stated size: some have none
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in circles
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            return f"can't read `{shown}`: {why}"
+        if len(data) > most:
+            return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
+        below = path.relative_to(self._folder).as_posix()
+        self.digests[below] = hashlib.sha256(data).hexdigest()
+        return Source(shown, data)
+
+    def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
+        """The names of a folder's files, and of its folders."""
+        self.patterns.add(pattern)
+        files, folders = [], []
+        try:
+            with os.scandir(self._folder / folder) as found:
+                for each in found:
+                    if each.name.startswith("."):
+                        continue
+                    if each.is_dir(follow_symlinks=False):
+                        folders.append(each.name)
+                    elif self._is_file(each):
+                        files.append(each.name)
+        except OSError:  # a folder that isn't there, or may not be read, has nothing in it
+            return (), ()
+        return files, folders
+
+    def would_match(self, names: Iterable[str]) -> bool:
+        """Is one of these, below the folder, what a glob asked for, whether it is there or not?"""
+        from kiejobs.core.matrix.glob_axis import is_match  # noqa: PLC0415 - most jobs have no globs
+
+        return any(is_match(pattern, name) for name in names for pattern in self.patterns)
+
+    def _is_file(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            if entry.is_symlink() and not is_shown(Path(entry.path).resolve(), self._folder):
+                return False
+            return entry.is_file()
+        except (OSError, RuntimeError):
+            return False
