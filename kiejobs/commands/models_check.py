@@ -1,6 +1,6 @@
 """`kiejobs models check PAGE...`: what newer pages of the vendor's change about the models in use.
 
-In: names of files and URLs. Out: the changes, each told as breaking or harmless. Touches: disk, by
+In: names of files and URLs. Out: the changes, each breaking or harmless. Touches: disk, by
 reading; the network for URLs, never with the key. Nothing is written: `models import --force` does that.
 """
 

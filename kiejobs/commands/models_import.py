@@ -1,7 +1,7 @@
 """`kiejobs models import PAGE...`: take models in from the vendor's pages.
 
-In: names of files and URLs. Out: a schema for each model below `schemas/models`, and what is to be said
-of it. Touches: disk; the network for URLs, never with the key.
+In: names of files and URLs. Out: a schema for each model below `schemas/models`, and what is to
+be known of it. Touches: disk; the network for URLs, never with the key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _NotWritten(Exception):
 def models_import(
     pages: Sequence[str], into: str | None, form: str, screen: Screen, *, force: bool
 ) -> ExitCode:
-    """Exit 0 when every page was imported whole, 2 otherwise."""
+    """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_up(_FOLDER) or _FOLDER)
     writer = _Writer(folder, force=force)
     today = datetime.now(UTC).date().isoformat()

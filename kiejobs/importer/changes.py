@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 ABSENT: Final = object()
 """What a keyword is that is not there; null is a value."""
 
-_LEAST = ("minLength", "minimum", "exclusiveMinimum", "minItems")
-_MOST = ("maxLength", "maximum", "exclusiveMaximum", "maxItems")
+_LIMITS = {
+    **dict.fromkeys(("minLength", "minimum", "exclusiveMinimum", "minItems"), 1),
+    **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems"), -1),
+}
+"""1 for a lower bound, of which more is tighter."""
+
 _STRICTER_WITH = ("format", "pattern", "uniqueItems")
 _CLOSING = "unevaluatedProperties"
 _WORDS = {"title", "description", "examples", "$comment", "x-kiejobs-note", "x-kiejobs-hint"}
@@ -61,7 +65,7 @@ def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
 
 
 def _output(was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """Another extension gives files another name, and another type can't be told apart from damage."""
+    """Another extension gives files another name, and a file of another type looks damaged."""
     outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
     for kind in ("media_type", "extension"):
         yield from _keyword("", kind, *outputs, breaking=True)
@@ -110,10 +114,8 @@ def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         if not wider:
             return
     yield from _values(at, was, now)
-    for kind in _LEAST:
-        yield from _limit(at, kind, was, now, sign=1)
-    for kind in _MOST:
-        yield from _limit(at, kind, was, now, sign=-1)
+    for kind, sign in _LIMITS.items():
+        yield from _limit(at, kind, was, now, sign)
     for kind in _STRICTER_WITH:
         yield from _keyword(at, kind, was, now, breaking=now.get(kind, False) is not False)
     yield from _keyword(at, "multipleOf", was, now, breaking=_is_coarser(was, now))
@@ -135,8 +137,7 @@ def _keyword(
         yield ModelChange(at, kind, breaking=breaking, was=before, now=after)
 
 
-def _limit(at: str, kind: str, was: Schema, now: Schema, *, sign: int) -> Iterator[ModelChange]:
-    """`sign` is 1 for a lower bound: more of it is tighter."""
+def _limit(at: str, kind: str, was: Schema, now: Schema, sign: int) -> Iterator[ModelChange]:
     before, after = was.get(kind), now.get(kind)
     tighter = after is not None and (before is None or (after - before) * sign > 0)
     yield from _keyword(at, kind, was, now, breaking=tighter)
@@ -161,10 +162,14 @@ def _values(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         return
     gone = [value for token, value in before.items() if token not in after]
     come = [value for token, value in after.items() if token not in before]
+    yield from _gone_and_come(at, "values", gone, come)
+
+
+def _gone_and_come(at: str, kind: str, gone: list[Json], come: list[Json]) -> Iterator[ModelChange]:
     if gone:
-        yield ModelChange(at, "values", breaking=True, was=gone)
+        yield ModelChange(at, kind, breaking=True, was=gone)
     if come:
-        yield ModelChange(at, "values", breaking=False, now=come)
+        yield ModelChange(at, kind, breaking=False, now=come)
 
 
 def _listed(field: Schema) -> dict[bytes, Json] | None:
@@ -174,7 +179,7 @@ def _listed(field: Schema) -> dict[bytes, Json] | None:
 
 
 def _choices(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """Forms that a value may have. Which of them is tighter nobody can tell, so any change breaks."""
+    """Forms that a value may have. Which of them is tighter is unknown, so any change breaks."""
     for kind in ("anyOf", "oneOf", "additionalProperties"):
         if _token(_bare(was.get(kind))) != _token(_bare(now.get(kind))):
             yield ModelChange(at, "choices", breaking=True)
@@ -185,14 +190,11 @@ def _file(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
     before, after = (frozenset(rule.get("media_types", ())) for rule in (was, now))
     gone, come = sorted(before - after), sorted(after - before)
     if before and after:
-        if gone:
-            yield ModelChange(at, "file_types", breaking=True, was=gone)
-        if come:
-            yield ModelChange(at, "file_types", breaking=False, now=come)
+        yield from _gone_and_come(at, "file_types", gone, come)
     elif before or after:
         was_types, now_types = gone or ABSENT, come or ABSENT
         yield ModelChange(at, "media_types", breaking=bool(after), was=was_types, now=now_types)
-    yield from _limit(at, "max_bytes", was, now, sign=-1)
+    yield from _limit(at, "max_bytes", was, now, -1)
 
 
 # --- comparing -------------------------------------------------------------------------------------

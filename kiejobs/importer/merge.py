@@ -26,10 +26,10 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
         name: _field(form, mapping(old.get(name))) if name != "input" else input_
         for name, form in made["properties"].items()
     }
-    whole = {**made, **_words(there, _model_description(there)), "properties": forms}
-    whole |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    whole["x-kiejobs-source"] = _sources(made["x-kiejobs-source"], there.get("x-kiejobs-source"))
-    return (there if whole == there else whole), notes
+    schema = {**made, **_words(there, _model_description(there)), "properties": forms}
+    schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
+    schema["x-kiejobs-source"] = _sources(made["x-kiejobs-source"], there.get("x-kiejobs-source"))
+    return (there if schema == there else schema), notes
 
 
 def _input(made: Schema, there: Schema) -> tuple[Schema, list[str]]:

@@ -33,14 +33,11 @@ MOST_CHARACTERS = 100_000
 """Of an example that is held against the schema."""
 
 _ASKED = "output_format"
-_OUTPUTS = {
-    "video": ("video/mp4", ".mp4"), "image": ("image/png", ".png"),
-    "audio": ("audio/mpeg", ".mp3"), "json": ("application/json", ".json"),
-}  # fmt: skip
-_ENDINGS = {
+_USUAL = {"video": "mp4", "image": "png", "audio": "mp3", "json": "json"}
+_FORMATS = {
     "png": ("image/png", ".png"), "jpg": ("image/jpeg", ".jpg"), "jpeg": ("image/jpeg", ".jpg"),
     "webp": ("image/webp", ".webp"), "mp4": ("video/mp4", ".mp4"), "mov": ("video/quicktime", ".mov"),
-    "mp3": ("audio/mpeg", ".mp3"), "wav": ("audio/wav", ".wav"),
+    "mp3": ("audio/mpeg", ".mp3"), "wav": ("audio/wav", ".wav"), "json": ("application/json", ".json"),
 }  # fmt: skip
 # From the surest sign to the weakest. Each tier looks at the model's id first, then at the words.
 _TIERS = (
@@ -158,20 +155,21 @@ def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]
 
 def _as_asked(kind: str, fields: Schema) -> Schema:
     """A field for the format says it nearer: for its default, and for each value that it takes."""
-    output = _as_output(_OUTPUTS[kind])
+    output = _output(_USUAL[kind])
     field = fields.get(_ASKED, {})
     forms = {
-        value: _as_output(_ENDINGS[value.lower()])
+        value: _output(value.lower())
         for value in field.get("enum", ())
-        if isinstance(value, str) and _ENDINGS.get(value.lower(), ("",))[0].startswith(kind)
+        if isinstance(value, str) and _FORMATS.get(value.lower(), ("",))[0].startswith(kind)
     }
     if not forms:
         return output
     return {**output, **forms.get(field.get("default"), {}), "by": _ASKED, "forms": forms}
 
 
-def _as_output(form: tuple[str, str]) -> Schema:
-    return {"media_type": form[0], "extension": form[1]}
+def _output(name: str) -> Schema:
+    media_type, extension = _FORMATS[name]
+    return {"media_type": media_type, "extension": extension}
 
 
 # --- the page's own examples -----------------------------------------------------------------------

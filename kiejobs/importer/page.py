@@ -26,7 +26,7 @@ MOST_VALUES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """One model of a page. `notes` tell what the page left open, and how it was read."""
+    """One model of a page. `notes` say what the page left open, and how it was read."""
 
     model: str
     schema: dict[str, Any]

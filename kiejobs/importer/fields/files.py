@@ -57,23 +57,14 @@ _CALLED_BACK = re.compile(r"call_?back|webhook|notify", re.IGNORECASE)
 _SCHEME = re.compile(r"\b([a-z][a-z0-9]{1,20})://")
 _USUAL = {"http", "https", "file", "ftp", "data"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
-_FACTS = (
-    (r"(\d{1,3})\s*(?:-|to|and)\s*(\d{1,4})\s*(?:s\b|sec|seconds)", "{} to {} seconds long"),
-    (r"\[\s*(\d{1,3})\s*,\s*(\d{1,4})\s*\]\s*s\b", "{} to {} seconds long"),
-    (r"at least (\d{2,5}) ?(?:x|\u00d7|\*) ?(\d{2,5}) ?(?:px|pixels)", "at least {} x {} pixels"),
-    (
-        r"(?:at least|greater than|min(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)",
-        "sides of at least {} pixels",
-    ),
-    (
-        r"(?:not exceed|max(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)",
-        "sides of at most {} pixels",
-    ),
-    (
-        r"(\d(?:\.\d)?:\d(?:\.\d)?)\s*(?:-|to)\s*(\d(?:\.\d)?:\d(?:\.\d)?)",
-        "aspect ratio from {} to {}",
-    ),
-)
+_FACTS = {
+    r"(\d{1,3})\s*(?:-|to|and)\s*(\d{1,4})\s*(?:s\b|sec|seconds)": "{} to {} seconds long",
+    r"\[\s*(\d{1,3})\s*,\s*(\d{1,4})\s*\]\s*s\b": "{} to {} seconds long",
+    r"at least (\d{2,5}) ?(?:x|\u00d7|\*) ?(\d{2,5}) ?(?:px|pixels)": "at least {} x {} pixels",
+    r"(?:at least|greater than|min(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)": "sides of at least {} pixels",
+    r"(?:not exceed|max(?:imum)? dimension) (\d{2,5}) ?(?:px|pixels)": "sides of at most {} pixels",
+    r"(\d(?:\.\d)?:\d(?:\.\d)?)\s*(?:-|to)\s*(\d(?:\.\d)?:\d(?:\.\d)?)": "aspect ratio from {} to {}",
+}
 
 
 def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) -> bool:
@@ -130,7 +121,7 @@ def media_types(prose: str) -> tuple[str, ...]:
 
 
 def other_schemes(prose: str) -> list[str]:
-    """What addresses may begin with beside http and https: `asset`, where it says `asset://...`."""
+    """What addresses may begin with besides http and https: `asset`, where it says `asset://...`."""
     found = _SCHEME.findall(prose.lower())
     return sorted({one for one in found if one not in _USUAL})
 
@@ -153,7 +144,7 @@ def file_facts(prose: str) -> tuple[str, ...]:
     text = plain_prose(prose).lower()
     found = [
         words.format(*match.groups())
-        for pattern, words in _FACTS
+        for pattern, words in _FACTS.items()
         for match in re.finditer(pattern, text)
     ]
     return tuple(dict.fromkeys(found))[:6]
@@ -162,13 +153,14 @@ def file_facts(prose: str) -> tuple[str, ...]:
 def kind_of(name: str, prose: str) -> str | None:
     """image, video or audio, by the field's name or else by the first such word in the prose."""
     for text in (name.lower(), prose.lower()[:300]):
-        at = {
-            kind: min((text.find(word) for word in words if word in text), default=-1)
+        found = [
+            (text.find(word), kind)
             for kind, words in _KINDS.items()
-        }
-        found = sorted((place, kind) for kind, place in at.items() if place >= 0)
+            for word in words
+            if word in text
+        ]
         if found:
-            return found[0][1]
+            return min(found)[1]
     return None
 
 

@@ -252,10 +252,10 @@ def choices_from_prose(prose: str) -> tuple[str, ...]:
     for lead in _LEAD.finditer(text):
         rest = text[lead.end() : lead.end() + 600]
         end = _END.search(rest)
-        said = rest[: end.start()] if end else rest
-        if _OPEN.search(said):
+        listing = rest[: end.start()] if end else rest
+        if _OPEN.search(listing):
             continue
-        found = _distinct(_QUOTED.findall(said)) or _bare(said)
+        found = _distinct(_QUOTED.findall(listing)) or _bare(listing)
         if len(found) > 1:
             return found
     return bullets if len(bullets) > 1 else ()
@@ -268,12 +268,12 @@ def default_from_prose(prose: str) -> str | None:
     return found[1].rstrip(".:") if found else None
 
 
-def _bare(said: str) -> tuple[str, ...]:
+def _bare(listing: str) -> tuple[str, ...]:
     """`a, b or c` without quotes; nothing where it is a sentence and no list."""
     found: list[str] = []
     at = 0
-    while at < len(said):
-        token = _BARE.match(said, at)
+    while at < len(listing):
+        token = _BARE.match(listing, at)
         if token is None or token.end() == at:
             return ()
         if token[1]:

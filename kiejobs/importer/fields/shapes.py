@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.importer.reading.refs import (
     both,
     by_name,
+    fields_in,
     is_number,
     items_in,
     mapping,
@@ -57,7 +58,7 @@ def one_shape(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
 def _united(
     node: Schema, shapes: list[Schema], *, exclusive: bool, note: Note
 ) -> tuple[Schema, Schema | None]:
-    own, several = _fields(node), [_fields(shape) for shape in shapes]
+    own, several = fields_in(node), [fields_in(shape) for shape in shapes]
     fields: Schema = dict(own)
     for shape in several:
         for name, form in shape.items():
@@ -81,31 +82,27 @@ def _united(
 
 def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:
     """What makes a request one of this shape."""
-    required = [
-        name for name in names_in(shape.get("required")) if name not in always and name in fields
-    ]
-    foreign = [name for name in fields if name not in _fields(shape)] if exclusive else []
-    narrowed = {
-        name: kept
-        for name, form in _fields(shape).items()
-        if isinstance(form, dict) and (kept := _narrower(form, fields[name]))
-    }
+    own = fields_in(shape)
+    needed = names_in(shape.get("required"))
+    required = [name for name in needed if name in fields and name not in always]
+    narrowed = {name: _narrower(form, fields[name]) for name, form in own.items()}
+    foreign = [name for name in fields if name not in own] if exclusive and own else []
     choice: Schema = {"required": required} if required else {}
-    if narrowed:
-        choice["properties"] = narrowed
-    if foreign and _fields(shape):
+    if any(narrowed.values()):
+        choice["properties"] = {name: form for name, form in narrowed.items() if form}
+    if foreign:
         choice["not"] = {"anyOf": [{"required": [name]} for name in foreign]}
     return choice
 
 
-def _narrower(form: Schema, whole: Any) -> Schema:
-    if not isinstance(whole, dict):
+def _narrower(form: Any, widest: Any) -> Schema:
+    if not isinstance(form, dict) or not isinstance(widest, dict):
         return {}
-    return {key: form[key] for key in _NARROWING if key in form and form[key] != whole.get(key)}
+    return {key: form[key] for key in _NARROWING if key in form and form[key] != widest.get(key)}
 
 
 def _either(one: Any, other: Any) -> Any:
-    """What takes whatever one of the two takes, as far as that can be said."""
+    """What takes whatever one of the two takes, as far as one schema can."""
     if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
         return other if isinstance(other, dict) else one
     dropped = {"const", "enum", *_WIDER}
@@ -142,7 +139,3 @@ def _dependent(needs: Schema) -> list[Schema]:
             title = f"{name} needs {' and '.join(wanted)}"[:300]
             rules.append({"title": title, "dependentRequired": {name: wanted}})
     return rules
-
-
-def _fields(shape: Schema) -> Schema:
-    return by_name(shape.get("properties"))

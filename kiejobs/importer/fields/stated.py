@@ -116,7 +116,7 @@ def _missing(form: Schema, stated: ValueRange, low: str, high: str, note: Note) 
 
 
 def _numbers(form: Schema, prose: str, note: Note) -> Schema:
-    """A range; with one value beside it that has a meaning of its own, a choice of the two."""
+    """A range; with one value next to it that has a meaning of its own, a choice of the two."""
     if form.keys() & {"exclusiveMinimum", "exclusiveMaximum"}:
         return {}
     stated, special = range_from_prose(prose), special_from_prose(prose)

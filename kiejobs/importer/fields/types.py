@@ -1,10 +1,9 @@
-"""Types, choices, listed values, limits and defaults of one field, with the habits of OpenAPI 3.0 and of page
-makers undone.
+"""Types, choices, listed values, limits and defaults of one field, without the habits of page makers.
 
 In: a schema as it stands on a page. Out: the same in JSON Schema 2020-12, and what had to be decided.
 Touches nothing.
 
-The rules: a listed value of the wrong type is read in the field's type where there is one way to; where
+A listed value of the wrong type is read in the field's type where there is one way to; where
 there is none, the list says the type. null is never sent, so it is no type and no value. A limit that
 can't be one is left out.
 """
@@ -62,7 +61,7 @@ def type_of(node: Schema, note: Note) -> str | None:
         return "array"
     values = [node.get("default"), node.get("example"), *_listed(node)]
     values += items_in(node.get("examples"))
-    kinds = {json_type(value) for value in values if value is not None}
+    kinds = {_json_type(value) for value in values if value is not None}
     if kinds == {"integer", "number"}:
         return "number"
     return kinds.pop() if len(kinds) == 1 else None
@@ -77,7 +76,7 @@ def values_of(node: Schema, kind: str | None, note: Note) -> tuple[list[Any], st
         return [], kind
     read = [coerce({"type": kind}, value) for value in listed]
     if kind is not None and not all(_is_a(kind, value) for value in read):
-        kinds = list(dict.fromkeys(json_type(value) for value in listed))
+        kinds = list(dict.fromkeys(_json_type(value) for value in listed))
         note(f"it is called {kind}, but what is listed is {' and '.join(kinds)}; the list counts")
         return _distinct(listed), kinds[0] if len(kinds) == 1 else None
     if any(type(one) is not type(other) for one, other in zip(read, listed, strict=True)):
@@ -99,12 +98,12 @@ def limits_of(node: Schema, kind: str | None, note: Note) -> Schema:
     return limits
 
 
-def json_type(value: Any) -> str:
+def _json_type(value: Any) -> str:
     return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "null")
 
 
 def _is_a(kind: str, value: Any) -> bool:
-    found = json_type(value)
+    found = _json_type(value)
     return found == kind or (kind == "number" and found == "integer")
 
 
@@ -188,7 +187,7 @@ def _distinct(values: list[Any]) -> list[Any]:
     """Each value once; 1 and true are two."""
     seen: dict[tuple[str, str], Any] = {}
     for value in values:
-        seen.setdefault((json_type(value), repr(value)), value)
+        seen.setdefault((_json_type(value), repr(value)), value)
     return list(seen.values())
 
 

@@ -3,7 +3,7 @@
 In: Markdown. Out: an OpenAPI document as values, for the same readers as any other; None where the page
 describes no request. Touches nothing.
 
-Only what is labelled is taken as said: type, required, default, options, example. All other words go
+Only what is labelled is taken literally: type, required, default, options, example. All other words go
 into the field's description, where the readers of prose find their limits.
 """
 
@@ -108,10 +108,9 @@ def _form(facts: dict[str, str]) -> Schema:
     options = _CODE.findall(facts.get("enum", "")) or _plain_list(facts.get("enum", ""))
     if options and form.get("type") != "array":
         form["enum"] = [_unquoted(one) for one in options]
-    if facts.get("default"):
-        form["default"] = _value(facts["default"])
-    if facts.get("example"):
-        form["example"] = _value(facts["example"])
+    for key in ("default", "example"):
+        if facts.get(key):
+            form[key] = _value(facts[key])
     return form
 
 
@@ -196,8 +195,8 @@ def _sections(text: str) -> list[tuple[tuple[str, ...], list[str]]]:
     trail: list[tuple[int, str]] = []
     found: list[tuple[tuple[str, ...], list[str]]] = [((), [])]
     fence = ""
-    for whole in text.splitlines()[:MOST_LINES]:
-        line = whole[:MOST_CHARACTERS]
+    for full_line in text.splitlines()[:MOST_LINES]:
+        line = full_line[:MOST_CHARACTERS]
         mark = _FENCE.match(line)
         if mark and not fence:
             fence = mark[1]
@@ -223,21 +222,21 @@ def _path(words: str) -> tuple[str, ...]:
 def _facts(lines: list[str]) -> dict[str, str]:
     """What stands at each label. A label goes on until the next, or to an empty line behind its words."""
     facts: dict[str, list[str]] = {}
-    key, said, fenced = "description", False, False
+    key, has_words, fenced = "description", False, False
     for line in lines:
         fenced ^= _FENCE.match(line) is not None
         label = None if fenced else _LABEL.match(line)
         known = _KEY_OF.get((label[1] or label[2]).strip().lower()) if label else None
         words = line
         if label and known is not None and known != "name":
-            key, words, said = known, label[3], False
+            key, words, has_words = known, label[3], False
         elif label and label[1]:
             key, words = "description", f"{label[1].strip()}: {label[3]}"
-        elif said and not (line.strip() or fenced):
+        elif has_words and not (line.strip() or fenced):
             key = "description"
-        said = said or bool(words.strip())
+        has_words = has_words or bool(words.strip())
         facts.setdefault(key, []).append(words)
-    return {name: "\n".join(all_).strip()[:MOST_CHARACTERS] for name, all_ in facts.items()}
+    return {name: "\n".join(several).strip()[:MOST_CHARACTERS] for name, several in facts.items()}
 
 
 def _rows(lines: list[str], *, is_inside: bool) -> list[ProseField]:
@@ -269,6 +268,6 @@ def _row(head: list[str], cells: list[str], *, is_inside: bool) -> list[ProseFie
 
 
 def _marked(name: str, facts: dict[str, str]) -> dict[str, str]:
-    """A star behind the name, or a word beside name or type, says that a field is required too."""
+    """A star behind the name, or a word next to name or type, says that a field is required too."""
     marked = _REQUIRED.search(f"{name} {facts['type']}") or _STARRED.search(name[:300])
     return {"required": "yes", **facts} if marked else facts

@@ -19,6 +19,7 @@ from kiejobs.importer.reading.refs import (
     TooManyReferences,
     both,
     by_name,
+    fields_in,
     items_in,
     mapping,
 )
@@ -42,8 +43,9 @@ _ODD = re.compile(r"[^a-z0-9]+")
 class ApiRequest:
     """One model's request.
 
-    `input` is its schema with references written out, `examples` are whole inputs that the page shows,
-    `size` is about the number of values in it. `answer` is what the page shows of an outcome. `words` say what the operation is for in a few words, `prose` in many.
+    `input` is its schema with references written out, `size` about the number of values in it; `examples`
+    are inputs that the page shows. `words` say what the operation is for in a few words, `prose` in many;
+    `answer` is what the page shows of an outcome.
     """
 
     model: str
@@ -84,13 +86,13 @@ def _requests(
     references = References(document.root)
     media = _json_content(references, operation)
     variants = _variants(references.written_out(media.get("schema", {})))
-    known = {one for variant in variants for one in _listed_models(_fields(variant).get("model"))}
+    known = {one for variant in variants for one in _listed_models(fields_in(variant).get("model"))}
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
     answer = _answer(operation)
     for variant in variants:
-        fields = _fields(variant)
+        fields = fields_in(variant)
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
             what = "`input`" if "model" in fields else "`model` and no `input`"
             others.append(f"its body has no {what}: createTask takes {{model, input}}")
@@ -143,10 +145,6 @@ def _variants(body: Any) -> list[Schema]:
     return [body]
 
 
-def _fields(schema: Schema) -> Schema:
-    return by_name(schema.get("properties"))
-
-
 def _odd(fields: Schema, path: str) -> list[str]:
     """Notes on what kiejobs has no place for."""
     left = [name for name in fields if name not in {"model", "input", "callBackUrl"}]
@@ -168,7 +166,7 @@ def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
 
 
 def _answer(operation: Schema) -> str:
-    """Whatever the page shows of outcomes, as text: the endings of addresses tell what is made."""
+    """Whatever the page shows of outcomes, as text: the endings of addresses show what is made."""
     shown = [operation.get(key) for key in ("responses", "callbacks")]
     return json.dumps(shown, default=str)[:50_000]
 

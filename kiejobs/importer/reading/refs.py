@@ -113,7 +113,7 @@ def _entry(node: Any, name: str) -> Any:
 
 
 def both(one: Any, other: Any) -> Schema:
-    """A schema that wants what both want, as far as that can be said in one."""
+    """A schema that wants what both want, as far as one schema can."""
     merged = dict(mapping(one))
     for key, value in mapping(other).items():
         merged[key] = _together(key, merged[key], value) if key in merged else value
@@ -121,7 +121,7 @@ def both(one: Any, other: Any) -> Schema:
 
 
 def _sibling(beneath: Schema, own: Schema) -> Schema:
-    """What stands beside a reference says more than what it leads to; fields of both count."""
+    """What stands next to a reference counts more than what it leads to; fields of both count."""
     shared = [key for key in ("properties", "required") if key in beneath and key in own]
     return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}
 
@@ -153,6 +153,10 @@ def items_in(value: Any) -> list[Any]:
 def by_name(value: Any) -> Schema:
     """Entries without the blanks that some pages have around names."""
     return {str(name).strip(): entry for name, entry in mapping(value).items()}
+
+
+def fields_in(schema: Schema) -> Schema:
+    return by_name(schema.get("properties"))
 
 
 def names_in(value: Any) -> list[str]:

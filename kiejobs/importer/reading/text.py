@@ -116,7 +116,7 @@ def _fenced(text: str) -> list[str]:
         body = text[start : end.start() if end else len(text)]
         if _OPENAPI.search(body):
             line, counted = line + text.count("\n", counted, start), start
-            lines = (_outdented(one, indent) for one in body.splitlines())
+            lines = (one[indent:] if not one[:indent].strip() else one for one in body.splitlines())
             blocks.append("\n" * line + "\n".join(lines) + "\n")
         at = end.end() if end else len(text)
     return blocks
@@ -129,14 +129,10 @@ def _closing(mark: str, indent: int) -> re.Pattern[str]:
     )
 
 
-def _outdented(line: str, by: int) -> str:
-    return line[by:] if not line[:by].strip() else line
-
-
 def _value(name: str, block: str) -> tuple[Any, list[str]]:
     if block.lstrip().startswith("{"):
         try:
-            return _whole(json.loads(block, parse_int=_number, parse_float=_number)), []
+            return _encodable(json.loads(block, parse_int=_number, parse_float=_number)), []
         except (ValueError, RecursionError):
             pass  # YAML in braces, or broken: the reader below tells where
     document, problems = read_document(Source(name, _untabbed(block).encode()))
@@ -159,14 +155,14 @@ def _number(written: str) -> float | str:
     return number if math.isfinite(number) else written
 
 
-def _whole(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     """Without halves of surrogate pairs, which no UTF-8 can carry, and with finite numbers."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_encodable(item) for item in value]
     if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
