@@ -10,6 +10,7 @@ and shown, never silently taken.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ _SECONDS_BETWEEN_LOOKS = 3.0
 _AT_ONCE = 64  # claims that are looked into
 
 
+@dataclass(slots=True)
 class CallbackHandler:
     """One for a run.
 
@@ -51,40 +53,26 @@ class CallbackHandler:
     goes wrong in one place stops nothing else.
     """
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        spending: Budget,
-        follower: Follower,
-        submitter: Submitter,
-        reread: Callable[[], Awaitable[Ledger]],
-        guarded: Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]],
-    ) -> None:
-        self._api = world.api
-        self._journal = world.journal
-        self._clock = world.clock
-        self._progress = world.progress
-        self._callbacks = world.callbacks
-        self._settings = settings
-        self._spending = spending
-        self._follower = follower
-        self._submitter = submitter
-        self._reread = reread
-        self._group: TaskGroup | None = None
-        self._guarded = guarded
-        self._turns: dict[str, anyio.Lock] = {}
-        self._places = anyio.Semaphore(_AT_ONCE)
-        self._ended: dict[str, str] = {}
-        self._in_hand: set[Claim] = set()
-        self._doubts_seen: dict[str, float] = {}
-        self._busy = 0
+    _world: World
+    _settings: Settings
+    _spending: Budget
+    _follower: Follower
+    _submitter: Submitter
+    _reread: Callable[[], Awaitable[Ledger]]
+    _guarded: Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
+    _group: TaskGroup | None = None
+    _turns: dict[str, anyio.Lock] = field(default_factory=dict)
+    _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
+    _ended: dict[str, str] = field(default_factory=dict)
+    _in_hand: set[Claim] = field(default_factory=set)
+    _doubts_seen: dict[str, float] = field(default_factory=dict)
+    _busy: int = 0
 
     async def serve(self, group: TaskGroup) -> None:
         """Take claims until cancelled. What they lead to happens in `group`."""
         self._group = group
-        while self._callbacks is not None:
-            claim = await self._callbacks.next()
+        while self._world.callbacks is not None:
+            claim = await self._world.callbacks.next()
             self._in_hand.add(claim)
             await self._places.acquire()
             group.start_soon(self._guarded, self._in_turn(claim))
@@ -99,47 +87,47 @@ class CallbackHandler:
             return
         if self._may_hear_of_doubts():
             minutes = self._settings.doubt_wait / 60
-            self._progress.note(
+            self._world.progress.note(
                 f"waiting up to {minutes:.0f} min for callbacks that may end doubts; Ctrl-C goes on"
             )
         while True:
             while self._busy or self._may_hear_of_doubts():
-                await self._clock.sleep(self._settings.first_poll)
+                await self._world.clock.sleep(self._settings.first_poll)
             await self._clear()
             if not self._busy:
                 return
 
     async def _until_told(self) -> None:
-        looked = self._clock.monotonic()
+        looked = self._world.clock.monotonic()
         while self._spending.stopped not in {StopReason.INTERRUPTED, StopReason.JOURNAL}:
-            await self._clock.sleep(self._settings.first_poll)
+            await self._world.clock.sleep(self._settings.first_poll)
             if self._is_time_to_look(looked):
                 if await self._found_nothing() and self._settings.until_done:
                     await self._clear()
                     if not self._follower.is_busy:
                         return
-                looked = self._clock.monotonic()
+                looked = self._world.clock.monotonic()
 
     async def _clear(self) -> None:
         """See the claims through that have come in: they are not told again."""
-        last, since = set(self._in_hand), self._clock.monotonic()
+        last, since = set(self._in_hand), self._world.clock.monotonic()
         patience = _LONGEST_LOOK * self._settings.first_poll
-        while last & self._in_hand and self._clock.monotonic() - since < patience:
+        while last & self._in_hand and self._world.clock.monotonic() - since < patience:
             if self._spending.stopped is StopReason.INTERRUPTED:
                 return
-            await self._clock.sleep(self._settings.first_poll)
+            await self._world.clock.sleep(self._settings.first_poll)
 
     def _may_hear_of_doubts(self) -> bool:
         """As long as a task may take, counted from the create."""
         if self._spending.stopped is StopReason.INTERRUPTED:
             return False
-        now = self._clock.monotonic()
+        now = self._world.clock.monotonic()
         waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
         return any(now - at < self._settings.doubt_wait for at in waiting.values())
 
     def _is_time_to_look(self, looked: float) -> bool:
         idle = self._settings.until_done and not self._follower.is_busy
-        return idle or self._clock.monotonic() - looked >= self._settings.safety_net
+        return idle or self._world.clock.monotonic() - looked >= self._settings.safety_net
 
     async def _found_nothing(self) -> bool:
         """Follow what other processes have bought since: callbacks may get lost. Is all done?"""
@@ -162,8 +150,8 @@ class CallbackHandler:
             return attempt.state is State.RESERVED
         if attempt.reserved.callback_url != bare(self._settings.callback_url):
             return False
-        age = self._clock.now() - datetime.fromisoformat(attempt.times["reserved"])
-        now = self._clock.monotonic()
+        age = self._world.clock.now() - datetime.fromisoformat(attempt.times["reserved"])
+        now = self._world.clock.monotonic()
         seen = self._doubts_seen.setdefault(attempt.attempt_id, now)
         return max(now - seen, age.total_seconds()) < self._settings.doubt_wait
 
@@ -204,7 +192,7 @@ class CallbackHandler:
             attempt = ledger.attempt(claim.attempt_id)
             if attempt is None or attempt.state is not State.RESERVED:
                 break
-            await self._clock.sleep(_SECONDS_BETWEEN_LOOKS)
+            await self._world.clock.sleep(_SECONDS_BETWEEN_LOOKS)
         return attempt, ledger
 
     def _told_again(self, claim: Claim, attempt: Attempt) -> None:
@@ -219,7 +207,9 @@ class CallbackHandler:
     ) -> None:
         record = await self._record(claim.task_id)
         if record is None:
-            self._progress.note(f"a callback for {attempt.address} names a task that the API lacks")
+            self._world.progress.note(
+                f"a callback for {attempt.address} names a task that the API lacks"
+            )
             return
         against = self._owner(ledger, claim) or mismatch(
             attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads
@@ -243,8 +233,8 @@ class CallbackHandler:
     async def _record(self, task_id: str) -> outcomes.TaskRecord | None:
         """What the API says was sent for a task; None where it knows nothing of it, or is silent."""
         for steps in _WAITS_FOR_A_RECORD:
-            await self._clock.sleep(steps * self._settings.first_poll)
-            record = await self._api.record(task_id)
+            await self._world.clock.sleep(steps * self._settings.first_poll)
+            record = await self._world.api.record(task_id)
             if isinstance(record, outcomes.TaskRecord):
                 return record
         return None
@@ -255,10 +245,10 @@ class CallbackHandler:
         """Also where a person ruled it lost meanwhile: a paid task is never lost."""
         signed = "a signed callback" if claim.signed else "a callback"
         proof = f"{signed} for this attempt; recordInfo shows the same request ({record.api_state})"
-        self._journal.append(e.Resolved(attempt.attempt_id, "task", claim.task_id, proof))
+        self._world.journal.append(e.Resolved(attempt.attempt_id, "task", claim.task_id, proof))
         self._ended[attempt.attempt_id] = claim.task_id
         self._heard(claim)
-        self._progress.job(attempt.address, "submitted", f"{claim.task_id}, by its callback")
+        self._world.progress.job(attempt.address, "submitted", f"{claim.task_id}, by its callback")
         planned = attempt.reserved.credits if claim.attempt_id in self._submitter.doubts else None
         if not self._settings.detach:
             since = attempt.times["reserved"]
@@ -269,11 +259,13 @@ class CallbackHandler:
     def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
         if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):
             return
-        self._journal.append(e.Conflicted(attempt.attempt_id, claim.task_id, why, may_be_paid))
-        self._progress.note(f"CONFLICT at {attempt.address}: task {claim.task_id}: {why}")
+        self._world.journal.append(
+            e.Conflicted(attempt.attempt_id, claim.task_id, why, may_be_paid)
+        )
+        self._world.progress.note(f"CONFLICT at {attempt.address}: task {claim.task_id}: {why}")
 
     def _heard(self, claim: Claim) -> None:
-        self._journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
+        self._world.journal.append(e.Called(claim.attempt_id, claim.task_id, claim.signed))
         self._follower.called()
 
     def _follow(self, task: FollowedTask) -> None:

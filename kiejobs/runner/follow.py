@@ -52,39 +52,35 @@ class _Watch:
     refusals: int = 0
 
 
+@dataclass
 class Follower:
     """Follows any number of tasks at once; polls widely, downloads a few at a time.
 
     `succeeded` are the addresses of tasks that ended well here.
     """
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        spending: Budget,
-        media_type: Callable[[str], str],
-    ) -> None:
-        self._world = world
-        self._journal = world.journal
-        self._clock = world.clock
-        self._progress = world.progress
-        self._settings = settings
-        self._spending = spending
-        self._watches: dict[str, _Watch] = {}
-        self._heard = False
-        self._missed = 0
-        self.notes: dict[str, str] = {}
-        self.succeeded: set[str] = set()
-        downloads = anyio.Semaphore(settings.downloads)
-        self._collector = Collector(world, settings, media_type, self.notes, downloads)
+    _world: World
+    _settings: Settings
+    _spending: Budget
+    _media_type: Callable[[str], str]
+    _watches: dict[str, _Watch] = field(default_factory=dict)
+    _heard: bool = False
+    _missed: int = 0
+    notes: dict[str, str] = field(default_factory=dict)
+    succeeded: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        downloads = anyio.Semaphore(self._settings.downloads)
+        self._collector = Collector(
+            self._world, self._settings, self._media_type, self.notes, downloads
+        )
 
     async def follow(self, task: FollowedTask) -> None:
         """To its end. One that is followed already is only asked about now."""
         if task.attempt_id in self._watches:
             self.ring(task.attempt_id)
             return
-        now = self._clock.monotonic()
+        now = self._world.clock.monotonic()
         watch = _Watch(task, now, now, task.told_running)
         self._watches[task.attempt_id] = watch
         try:
@@ -115,7 +111,7 @@ class Follower:
         self._missed = 0
         if not self._heard:
             self._heard = True
-            self._progress.note("callbacks arrive: polling is only a safety net now")
+            self._world.progress.note("callbacks arrive: polling is only a safety net now")
 
     async def _settle(self, watch: _Watch) -> outcomes.TaskSucceeded | None:
         """The result once the task succeeded; None where there is none to fetch (yet)."""
@@ -142,25 +138,25 @@ class Follower:
         self._missed += 1
         if self._missed >= _MISSES:
             self._heard = False
-            self._progress.note("callbacks have stopped: polling as usual")
+            self._world.progress.note("callbacks have stopped: polling as usual")
 
     def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
-        watch.connected = self._clock.monotonic()
+        watch.connected = self._world.clock.monotonic()
         if not watch.told_running:
-            self._journal.append(e.Running(watch.task.attempt_id, outcome.api_state))
+            self._world.journal.append(e.Running(watch.task.attempt_id, outcome.api_state))
             watch.told_running = True
-        self._progress.job(watch.task.address, "running", outcome.note)
+        self._world.progress.job(watch.task.address, "running", outcome.note)
 
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
-        self._progress.job(watch.task.address, "waiting", outcome.message)
+        self._world.progress.job(watch.task.address, "waiting", outcome.message)
         watch.unanswered += 1
         watch.refusals = watch.refusals + 1 if outcome.code in _REFUSED_KEY else 0
         if outcome.code is not None:
-            watch.connected = self._clock.monotonic()
+            watch.connected = self._world.clock.monotonic()
 
     def _is_enough(self, watch: _Watch) -> bool:
         """Our patience ends; the task goes on at the API and stays `running` here."""
-        now = self._clock.monotonic()
+        now = self._world.clock.monotonic()
         waited, silence = now - watch.started, now - watch.connected
         if self._settings.once:
             why = None
@@ -175,14 +171,14 @@ class Follower:
             return False
         if why is not None:
             self.notes[watch.task.address] = why
-        self._progress.job(watch.task.address, "running", why)
+        self._world.progress.job(watch.task.address, "running", why)
         return True
 
     async def _rest(self, watch: _Watch) -> None:
         """Until the next poll, or until a callback rings."""
         seconds = jittered(self._until_next(watch))
         if self._world.callbacks is None:
-            await self._clock.sleep(seconds)
+            await self._world.clock.sleep(seconds)
             return
         async with anyio.create_task_group() as group:
 
@@ -191,15 +187,15 @@ class Follower:
                 group.cancel_scope.cancel()
 
             group.start_soon(wait_for_the_bell)
-            await self._clock.sleep(seconds)
+            await self._world.clock.sleep(seconds)
             group.cancel_scope.cancel()
         if watch.bell.is_set():
             watch.bell = anyio.Event()
-            watch.woken = self._clock.monotonic()
+            watch.woken = self._world.clock.monotonic()
 
     def _until_next(self, watch: _Watch) -> float:
         """What was just woken is asked quickly for a while: the record may lag behind the callback."""
-        first, now = self._settings.first_poll, self._clock.monotonic()
+        first, now = self._settings.first_poll, self._world.clock.monotonic()
         if watch.woken is not None and now - watch.woken < 10 * first:
             return first
         step = ladder(first, now - watch.started)
@@ -213,17 +209,17 @@ class Follower:
             return None
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
-            self._journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
+            self._world.journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
             if task.planned is not None and outcome.charged is not None:
                 self._spending.give_back(task.planned - outcome.charged)
         self.succeeded.add(task.address)
-        self._progress.job(task.address, "succeeded")
+        self._world.progress.job(task.address, "succeeded")
         return outcome
 
     def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
-        self._journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
+        self._world.journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
         if task.planned is not None:
             self._spending.give_back(task.planned - (outcome.charged or 0))
         self._spending.failed(f"{task.address}: {outcome.message}")
-        self._progress.job(task.address, "failed", outcome.message)
+        self._world.progress.job(task.address, "failed", outcome.message)

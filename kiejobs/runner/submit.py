@@ -10,6 +10,7 @@ between the intention and the record of what became of it. Local files are uploa
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -41,34 +42,25 @@ class _NotNow(Exception):
     """Spending has stopped between the connection and the reservation; nothing was written."""
 
 
+@dataclass
 class Submitter:
     """Buys one job at a time for each caller; the pace and the budget are shared.
 
     `unready` says, by address, why a job was not sent: one of its files can't be.
     """
 
-    def __init__(
-        self,
-        world: World,
-        journal: RetryingJournal,
-        settings: Settings,
-        spending: Budget,
-        pace: RateLimiter,
-        uploads: Uploads,
-    ) -> None:
-        self._api = world.api
-        self._journal = journal
-        self._clock = world.clock
-        self._progress = world.progress
-        self._settings = settings
-        self._spending = spending
-        self._pace = pace
-        self._world = world
-        self._uploads = uploads
-        self._places = anyio.Semaphore(settings.creates)
-        self._in_flight: dict[str, anyio.Event] = {}
-        self.doubts: dict[str, float] = {}
-        self.unready: dict[str, str] = {}
+    _world: World
+    _journal: RetryingJournal
+    _settings: Settings
+    _spending: Budget
+    _pace: RateLimiter
+    _uploads: Uploads
+    _in_flight: dict[str, anyio.Event] = field(default_factory=dict)
+    doubts: dict[str, float] = field(default_factory=dict)
+    unready: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._places = anyio.Semaphore(self._settings.creates)
 
     async def answered(self, attempt_id: str) -> None:
         """Until what the API made of this attempt is on record, where it is being sent from here."""
@@ -101,10 +93,10 @@ class Submitter:
                     self._unreachable(job, message)
                 case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
                     pause = self._pace.refused(retry_after)
-                    self._progress.note(f"the API said {code}; all wait {pause:.0f} s")
+                    self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
                 case _:
                     break
-        self._progress.job(job.address, "not submitted", self._spending.why)
+        self._world.progress.job(job.address, "not submitted", self._spending.why)
         return None
 
     async def _ready(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
@@ -133,12 +125,12 @@ class Submitter:
         """Nothing was reserved, and nothing will be with this file."""
         self.unready[job.address] = unusable.message
         self._spending.failed(f"{job.address}: {unusable.message}")
-        self._progress.job(job.address, "not submitted", unusable.message)
+        self._world.progress.job(job.address, "not submitted", unusable.message)
         return "settled"
 
     def _unreachable(self, job: Job, message: str) -> None:
         missing = self._pace.missed()
-        self._progress.job(job.address, "waiting", f"no connection: {message}")
+        self._world.progress.job(job.address, "waiting", f"no connection: {message}")
         if missing >= self._settings.give_up:
             why = f"the API could not be reached for {missing:.0f} s: {message}"
             self._spending.stop(StopReason.UNREACHABLE, why)
@@ -160,10 +152,12 @@ class Submitter:
                 raise _NotNow from problem
             self._pace.written(slot)
             self._in_flight[reservation.attempt_id] = anyio.Event()
-            self._progress.job(job.address, "reserved")
+            self._world.progress.job(job.address, "reserved")
 
         try:
-            outcome = await self._api.create(_body(job, reservation.attempt_id, urls), reserve)
+            outcome = await self._world.api.create(
+                _body(job, reservation.attempt_id, urls), reserve
+            )
             if isinstance(outcome, outcomes.NotSent):
                 return outcome
             self._pace.answered(accepted=isinstance(outcome, outcomes.Accepted))
@@ -182,7 +176,7 @@ class Submitter:
         if isinstance(outcome, outcomes.Accepted):
             at = await self._write_down(job, reservation, outcome.task_id)
             self._spending.understood()
-            self._progress.job(job.address, "submitted", outcome.task_id)
+            self._world.progress.job(job.address, "submitted", outcome.task_id)
             return task_of_reservation(reservation, outcome.task_id, job.credits, at)
         self._settle_money(job, reservation, outcome)
         event = _event(reservation.attempt_id, outcome)
@@ -191,7 +185,7 @@ class Submitter:
                 self._journal.append(event)
             except JournalProblem as problem:
                 self._spending.stop(StopReason.JOURNAL, problem.message)
-            self._progress.job(job.address, event.type, event.failure.message)
+            self._world.progress.job(job.address, event.type, event.failure.message)
         return outcome
 
     async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> str | None:
@@ -202,9 +196,9 @@ class Submitter:
                 return self._journal.append(event)
             except JournalProblem as problem:
                 self._spending.stop(StopReason.JOURNAL, problem.message)
-                await self._clock.sleep(wait)
+                await self._world.clock.sleep(wait)
         self._journal.deferred.append(event)
-        self._progress.note(
+        self._world.progress.note(
             f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the disk takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
         )
@@ -217,7 +211,7 @@ class Submitter:
             case outcomes.CreateInDoubt(message=message):
                 self._spending.doubted(message)
                 if job.correlate and self._is_called_back(reservation):
-                    self.doubts[reservation.attempt_id] = self._clock.monotonic()
+                    self.doubts[reservation.attempt_id] = self._world.clock.monotonic()
                 return
             case outcomes.CreateRejected(code=code, message=message):
                 self._spending.failed(f"{job.address}: {code}: {message}")

@@ -10,6 +10,7 @@ tried again; they happen before anything is reserved, and never leave a doubt.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -34,34 +35,27 @@ _SLOWEST_RETRY = 15.0
 _LONGEST_NAP = 1.0  # seconds until it is noticed that spending has stopped
 
 
+@dataclass
 class Uploader:
     """One for all jobs of a run. `known` are the uploads on record."""
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        spending: Budget,
-        known: Uploads,
-    ) -> None:
-        self._uploads = world.uploads
-        self._journal = world.journal
-        self._clock = world.clock
-        self._progress = world.progress
-        self._give_up = settings.give_up
-        self._spending = spending
-        self._known = known
-        self._places = anyio.Semaphore(settings.uploads)
-        self._turns: dict[str, anyio.Lock] = {}
-        self._urls: dict[str, tuple[str, str]] = {}
+    _world: World
+    _settings: Settings
+    _spending: Budget
+    _known: Uploads
+    _turns: dict[str, anyio.Lock] = field(default_factory=dict)
+    _urls: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _unusable: dict[LocalFile, outcomes.Unusable] = field(default_factory=dict)
+    _under_way: int = 0
+    _missing_since: float | None = None
+
+    def __post_init__(self) -> None:
+        self._places = anyio.Semaphore(self._settings.uploads)
         self._content_at = {
-            told.url: (sha256, told.expires or "")
-            for sha256, uploads in known.items()
-            for told in uploads
+            known.url: (sha256, known.expires or "")
+            for sha256, uploads in self._known.items()
+            for known in uploads
         }
-        self._unusable: dict[LocalFile, outcomes.Unusable] = {}
-        self._under_way = 0
-        self._missing_since: float | None = None
 
     async def bring(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
         """Upload what is needed; all of it is on record when it is ready.
@@ -102,7 +96,7 @@ class Uploader:
             self._under_way -= 1
 
     def _fresh(self, sha256: str) -> str | None:
-        now = self._clock.now()
+        now = self._world.clock.now()
         url, expires = self._urls.get(sha256, ("", ""))
         if is_fresh(expires, now):
             return url
@@ -115,7 +109,7 @@ class Uploader:
         """Until it is uploaded, or can't be, or spending has stopped."""
         misses: list[float] = []
         while not self._spending.has_stopped():
-            expires = expiry(self._clock.now())
+            expires = expiry(self._world.clock.now())
             match await self._try(file, job):
                 case outcomes.UploadStored(url=url):
                     self._missing_since = None
@@ -125,8 +119,8 @@ class Uploader:
                 case outcomes.Refused(code=code, message=message):
                     self._spending.stop(StopReason.KEY, f"the upload host says {code}: {message}")
                 case outcomes.NotUploaded(message=message):
-                    self._progress.job(job.address, "waiting", f"{file.path}: {message}")
-                    misses.append(self._clock.monotonic())
+                    self._world.progress.job(job.address, "waiting", f"{file.path}: {message}")
+                    misses.append(self._world.clock.monotonic())
                     if self._is_enough(misses, message):
                         why = f"{file.path} could not be uploaded: {message}"
                         return self._unusable.setdefault(file, outcomes.Unusable(why))
@@ -135,19 +129,19 @@ class Uploader:
 
     async def _try(self, file: LocalFile, job: Job) -> outcomes.UploadOutcome | None:
         """One upload; None where spending stopped before it was done."""
-        if self._uploads is None:
+        if self._world.uploads is None:
             raise LookupError(f"{job.address} has local files, and there is nothing to upload with")
         outcome: outcomes.UploadOutcome | None = None
-        self._progress.job(job.address, "uploading")
+        self._world.progress.job(job.address, "uploading")
         async with self._places, anyio.create_task_group() as group:
 
             async def leave_when_stopped() -> None:
                 while not self._spending.has_stopped():
-                    await self._clock.sleep(_LONGEST_NAP)
+                    await self._world.clock.sleep(_LONGEST_NAP)
                 group.cancel_scope.cancel()
 
             group.start_soon(leave_when_stopped)
-            outcome = await self._uploads.upload(file)
+            outcome = await self._world.uploads.upload(file)
             group.cancel_scope.cancel()
         return self._unless_taken(outcome, file)
 
@@ -158,7 +152,7 @@ class Uploader:
         if not isinstance(outcome, outcomes.UploadStored):
             return outcome
         other, expires = self._content_at.get(outcome.url, (file.sha256, ""))
-        if other == file.sha256 or not is_fresh(expires, self._clock.now()):
+        if other == file.sha256 or not is_fresh(expires, self._world.clock.now()):
             return outcome
         return outcomes.NotUploaded("the upload host gave the address of another file")
 
@@ -168,7 +162,7 @@ class Uploader:
         reusable = expires if written == url else None
         event = e.Uploaded(file.sha256, written, file.bytes, file.media_type, reusable, file.path)
         try:
-            self._journal.append(event)
+            self._world.journal.append(event)
         except JournalProblem as problem:
             self._spending.stop(StopReason.JOURNAL, problem.message)
             return False
@@ -181,13 +175,15 @@ class Uploader:
         if self._missing_since is None:
             self._missing_since = misses[-1]
         missing = misses[-1] - self._missing_since
-        if missing >= self._give_up:
+        if missing >= self._settings.give_up:
             why = f"nothing could be uploaded for {missing:.0f} s: {message}"
             self._spending.stop(StopReason.UNREACHABLE, why)
             return False
-        return misses[-1] - misses[0] >= self._give_up
+        return misses[-1] - misses[0] >= self._settings.give_up
 
     async def _rest(self, seconds: float) -> None:
-        until = self._clock.monotonic() + min(seconds, _SLOWEST_RETRY)
-        while not self._spending.has_stopped() and (left := until - self._clock.monotonic()) > 0:
-            await self._clock.sleep(min(left, _LONGEST_NAP))
+        until = self._world.clock.monotonic() + min(seconds, _SLOWEST_RETRY)
+        while (
+            not self._spending.has_stopped() and (left := until - self._world.clock.monotonic()) > 0
+        ):
+            await self._world.clock.sleep(min(left, _LONGEST_NAP))
