@@ -191,7 +191,7 @@ def _start(response: Response) -> dict[str, Any]:
 
 async def _silence(seconds: float, receive: Receive, sleep: Sleep) -> None:
     """Say nothing until the time is over or the client has left."""
-    waits = [asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(_left(receive))]
+    waits = [asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(client_left(receive))]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -199,6 +199,6 @@ async def _silence(seconds: float, receive: Receive, sleep: Sleep) -> None:
             wait.cancel()
 
 
-async def _left(receive: Receive) -> None:
+async def client_left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from kiejobs.sandbox.asgi import ConnectionLost
+from kiejobs.sandbox.asgi import ConnectionLost, client_left
 from kiejobs.sandbox.callbacks import post_callback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kiejobs.sandbox.app import Sandbox
     from kiejobs.sandbox.asgi import Receive, Scope, Send
@@ -40,34 +38,16 @@ def serve(
     `ready` is told the address, `http://127.0.0.1:PORT`, once requests are answered there. Raises
     OSError where the port is taken, and KeyboardInterrupt after a SIGINT.
     """
-    with _listening(host, port) as sock:
-        _server(sandbox, sock, ready).run(sockets=[sock])
+    with listening(host, port) as sock:
+        make_server(sandbox, sock, ready).run(sockets=[sock])
 
 
-@contextmanager
-def serving(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """The same in a thread, for as long as the block lasts; gives the address."""
-    with _listening(host, port) as sock:
-        started = threading.Event()
-        server = _server(sandbox, sock, lambda _: started.set())
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-        thread.start()
-        try:
-            started.wait()
-            yield _url(sock)
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as sock:
-        yield sock
+    return socket.create_server((host, port), family=family)
 
 
-def _url(sock: socket.socket) -> str:
+def url_of(sock: socket.socket) -> str:
     """The address; one that means "any" is told as loopback."""
     host, port = sock.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared with, not bound to
@@ -75,10 +55,10 @@ def _url(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(
+def make_server(
     sandbox: Sandbox, sock: socket.socket, ready: Callable[[str], None] | None
 ) -> uvicorn.Server:
-    url = _url(sock)
+    url = url_of(sock)
     sandbox.move_to(url, post_callback)
     config = uvicorn.Config(
         sandbox,
@@ -125,12 +105,6 @@ class _Droppable(H11Protocol):
                 await app(scope, receive, send)
             except (ConnectionLost, asyncio.CancelledError):  # cancelled: the server is stopping
                 transport.close()
-                await _gone(receive)
+                await client_left(receive)  # else uvicorn took the silence for a mistake: 500
 
         self.app = droppable
-
-
-async def _gone(receive: Receive) -> None:
-    """Until uvicorn has noticed; else it would take the silence for a mistake and answer 500."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -176,7 +176,7 @@ class Charges:
             lines, end, tail = file.read().rpartition(b"\n")
         self._torn = bool(tail)
         self._read_to += len(lines) + len(end)
-        for task in filter(None, map(_parsed, lines.split(b"\n"))):
+        for task in filter(None, map(task_of_line, lines.split(b"\n"))):
             if task.task_id not in self.tasks:
                 self.tasks[task.task_id] = task
                 self.total += task.credits
@@ -202,13 +202,6 @@ def log_request(store: Path, line: Mapping[str, Json]) -> None:
     """
     with _locked(store / "requests.jsonl") as descriptor:
         _write(descriptor, json.dumps(line) + "\n")
-
-
-def read_charges(store: Path) -> list[Task]:
-    """All tasks ever accepted in this store, in order; empty where nothing was. Only reads."""
-    path = store / "charges.jsonl"
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
-    return list(filter(None, map(_parsed, lines)))
 
 
 @contextmanager
@@ -237,7 +230,8 @@ def _write(descriptor: int, text: str) -> None:
         raise OSError("the disk took only a part of a line")
 
 
-def _parsed(line: bytes) -> Task | None:
+def task_of_line(line: bytes) -> Task | None:
+    """None for a line that isn't complete."""
     try:
         return Task.from_json(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):

@@ -18,8 +18,7 @@ import json
 import mimetypes
 import re
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from kiejobs.sandbox.asgi import JSON_TYPE, Response, bare, compact
@@ -27,7 +26,6 @@ from kiejobs.sandbox.files import Content, make_content
 from kiejobs.sandbox.tasks import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
@@ -37,11 +35,12 @@ KEPT = 24 * 3600.0  # seconds (documented)
 _USER = "100000"
 
 
-@dataclass(frozen=True, slots=True)
-class _Upload:
-    data: bytes
-    path: str
-    name: str
+_CONTENT = {
+    "/api/file-base64-upload": "base64Data",
+    "/api/file-stream-upload": "file",
+    "/api/file-url-upload": "fileUrl",
+}
+"""By route: the field that holds what is uploaded."""
 
 
 class Uploads:
@@ -63,32 +62,31 @@ class Uploads:
 
     def lacks_any(self, body: Json, base_url: str, now: float) -> bool:
         """Does a request point at an upload of ours that isn't there, or not any more?"""
-        for text in _texts(body.get("input") if isinstance(body, dict) else None):
-            if text.startswith(f"{base_url}/uploads/"):
-                path = unquote(urlsplit(text).path).partition("/uploads/")[2]
-                if self.find(path, now) is None:
-                    return True
-        return False
+        own = re.compile(rf'"{re.escape(base_url)}/uploads/([^"?#]*)')
+        fields = body.get("input") if isinstance(body, dict) else None
+        paths = map(unquote, own.findall(compact(fields)))
+        return any(self.find(path, now) is None for path in paths)
 
     def answer(self, request: Request, base_url: str, now: float) -> Response:
         """One of the three routes; errors with the status that is documented for them."""
-        upload = _READERS[request.path](request)
+        upload = _read(request, _CONTENT[request.path])
         if isinstance(upload, str):
             return bare(400, {"success": False, "msg": upload})
-        path = f"kieai/{_USER}/{upload.path.strip('/')}/{upload.name}"
-        media_type = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
-        self._put(path, Content(media_type, upload.data), now)
-        return _uploaded(
-            {
-                "success": True,
-                "fileName": upload.name,
-                "filePath": path,
-                "downloadUrl": f"{base_url}/uploads/{quote(path)}",
-                "fileSize": len(upload.data),
-                "mimeType": media_type,
-                "uploadedAt": iso(now),
-            }
-        )
+        folder, name, data = upload
+        path = f"kieai/{_USER}/{folder.strip('/')}/{name}"
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        self._put(path, Content(media_type, data), now)
+        stored = {
+            "success": True,
+            "fileName": name,
+            "filePath": path,
+            "downloadUrl": f"{base_url}/uploads/{quote(path)}",
+            "fileSize": len(data),
+            "mimeType": media_type,
+            "uploadedAt": iso(now),
+        }
+        said = {"success": True, "code": 200, "msg": "File uploaded successfully", "data": stored}
+        return Response(200, compact(said).encode(), {"content-type": JSON_TYPE}, code=200)
 
     def _put(self, path: str, content: Content, now: float) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -110,94 +108,39 @@ def _note_name(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
 
 
-def _texts(value: Json) -> Iterator[str]:
-    """Every text in it, however deep."""
-    waiting = [value]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, str):
-            yield node
-        elif isinstance(node, dict):
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
+def _read(request: Request, content: str) -> tuple[str, str, bytes] | str:
+    """Folder, name and bytes of what is uploaded; or what is wrong with the request."""
+    sent, name, data = _parts(request) if content == "file" else (request.json(), "", b"")
+    given = sent.items() if isinstance(sent, dict) else ()
+    fields = {key: value for key, value in given if isinstance(value, str) and value}
+    for key in (content, "uploadPath"):
+        if key not in fields:
+            return f"Missing required parameter: {key}"
+    if content == "base64Data":
+        try:
+            data = base64.b64decode(fields[content].rpartition(",")[2], validate=True)
+        except binascii.Error:
+            return "Invalid base64 data"
+    elif content == "fileUrl":
+        url = urlsplit(fields[content])
+        if url.scheme not in ("http", "https") or not url.netloc:
+            return "Invalid parameter: fileUrl"
+        name, data = url.path.rpartition("/")[2], make_content("image/png", fields[content]).data
+    name = fields.get("fileName") or name or f"{uuid.uuid4().hex[:13]}.png"
+    return fields["uploadPath"], name, data
 
 
-def _uploaded(data: dict[str, Any]) -> Response:
-    said = {"success": True, "code": 200, "msg": "File uploaded successfully", "data": data}
-    return Response(200, compact(said).encode(), {"content-type": JSON_TYPE}, code=200)
-
-
-def _read_base64(request: Request) -> _Upload | str:
-    fields = _json_fields(request, "base64Data")
-    if isinstance(fields, str):
-        return fields
-    try:
-        text = fields["base64Data"].rpartition(",")[2]
-        data = base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return "Invalid base64 data"
-    return _Upload(data, fields["uploadPath"], fields.get("fileName") or _random_name())
-
-
-def _read_url(request: Request) -> _Upload | str:
-    fields = _json_fields(request, "fileUrl")
-    if isinstance(fields, str):
-        return fields
-    url = urlsplit(fields["fileUrl"])
-    if url.scheme not in ("http", "https") or not url.netloc:
-        return "Invalid parameter: fileUrl"
-    name = fields.get("fileName") or url.path.rpartition("/")[2] or _random_name()
-    data = make_content("image/png", fields["fileUrl"]).data
-    return _Upload(data, fields["uploadPath"], name)
-
-
-def _json_fields(request: Request, wanted: str) -> dict[str, str] | str:
-    body = request.json()
-    return _complete(body if isinstance(body, dict) else {}, wanted)
-
-
-def _complete(fields: dict[str, Any], wanted: str) -> dict[str, str] | str:
-    """The text fields, or what is missing of them."""
-    texts = {name: value for name, value in fields.items() if isinstance(value, str) and value}
-    missing = next((name for name in (wanted, "uploadPath") if name not in texts), None)
-    return texts if missing is None else f"Missing required parameter: {missing}"
-
-
-def _read_stream(request: Request) -> _Upload | str:
-    parts = _parts(request)
-    if "file" not in parts:
-        return "Missing required parameter: file"
-    name, data = parts["file"]
-    texts = {key: value.decode("utf-8", "replace") for key, (_, value) in parts.items()}
-    fields = _complete({**texts, "file": "yes"}, "file")
-    if isinstance(fields, str):
-        return fields
-    return _Upload(data, fields["uploadPath"], fields.get("fileName") or name or _random_name())
-
-
-def _parts(request: Request) -> dict[str, tuple[str, bytes]]:
-    """A multipart body (RFC 7578): file name and bytes of each part, by the part's name."""
+def _parts(request: Request) -> tuple[Json, str, bytes]:
+    """A multipart body (RFC 7578): its fields, and the name and the bytes of the one called `file`."""
     marked = re.search(r'boundary="?([^";,]+)', request.headers.get("content-type", ""))
-    found: dict[str, tuple[str, bytes]] = {}
-    if marked is None:
-        return found
-    for part in request.body.split(b"--" + marked[1].encode("latin-1"))[1:-1]:
-        head, _, data = part.partition(b"\r\n\r\n")
+    fields, file, content = {}, "", b""
+    parts = request.body.split(b"--" + marked[1].encode("latin-1"))[1:-1] if marked else ()
+    for part in parts:
+        head, _, data = part.removesuffix(b"\r\n").partition(b"\r\n\r\n")
         text = head.decode("utf-8", "replace")
-        name = re.search(r'[; ]name="([^"]*)"', text)
-        file = re.search(r'filename="([^"]*)"', text)
-        if name:
-            found[name[1]] = (file[1] if file else "", data.removesuffix(b"\r\n"))
-    return found
-
-
-def _random_name() -> str:
-    return f"{uuid.uuid4().hex[:13]}.png"
-
-
-_READERS = {
-    "/api/file-base64-upload": _read_base64,
-    "/api/file-stream-upload": _read_stream,
-    "/api/file-url-upload": _read_url,
-}
+        for key in re.findall(r'[; ]name="([^"]*)"', text):
+            fields[key] = data.decode("utf-8", "replace")
+            if key == "file":
+                fields[key] = "sent"
+                file, content = "".join(re.findall(r'filename="([^"]*)"', text)), data
+    return fields, file, content

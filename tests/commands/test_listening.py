@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.sandbox.tasks import read_charges
 from tests.support.bench import FAST, Bench, ended, judged
 from tests.support.results import refused
+from tests.support.sandbox_served import read_charges
 
 if TYPE_CHECKING:
     import subprocess

@@ -14,9 +14,9 @@ from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serving
 from tests.contracts.fakes import FakeApi
 from tests.support.judge.server import KEY, Judge
+from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import MODEL, PRICES, SCHEMA, create_body
 
 if TYPE_CHECKING:

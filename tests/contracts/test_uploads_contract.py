@@ -18,9 +18,9 @@ from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
 from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serving
 from tests.contracts.fakes import FakeUploads
 from tests.support.judge.server import KEY, Judge
+from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import HEADERS, MODEL, SCHEMA
 
 if TYPE_CHECKING:

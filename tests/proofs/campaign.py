@@ -20,10 +20,9 @@ from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.files import make_content
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.syscalls import calls, watching
 from tests.support.bench import MODEL, Bench, Ran, ended
+from tests.support.sandbox_served import read_charges, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.hostile_cases import FRAMINGS
 from tests.proofs.tcp_proxy import Line, Proxy, calm, proxying
 from tests.support.bench import Bench
+from tests.support.sandbox_served import read_charges, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

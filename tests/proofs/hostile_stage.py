@@ -22,9 +22,8 @@ from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.tcp_proxy import Proxy, calm, proxying
+from tests.support.sandbox_served import read_charges, serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.disk_model import Disk
 from tests.proofs.disk_recording import Recorder
 from tests.support.bench import FAST, Bench
+from tests.support.sandbox_served import read_charges, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

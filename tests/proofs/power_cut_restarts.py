@@ -23,7 +23,6 @@ from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import FilesCollected
-from kiejobs.sandbox.tasks import read_charges
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
     address,
@@ -35,6 +34,7 @@ from tests.proofs.power_cut_campaign import (
 )
 from tests.proofs.power_cut_checks import Checker, final_files
 from tests.support.bench import FAST, Bench
+from tests.support.sandbox_served import read_charges
 
 if TYPE_CHECKING:
     from tests.proofs.disk_model import Tree

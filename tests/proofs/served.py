@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.sandbox.serve import serve
-from kiejobs.sandbox.tasks import read_charges
 from tests.support.bench import PACKAGE
+from tests.support.sandbox_served import read_charges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

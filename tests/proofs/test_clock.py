@@ -30,11 +30,11 @@ from kiejobs.core.plan.plan import plan
 from kiejobs.core.plan.selection import read_selection
 from kiejobs.runner import Budget, Runner, Settings, World
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.tasks import read_charges
 from tests.contracts.fakes import Told
 from tests.proofs.clock import library, set_clock
 from tests.proofs.virtual_time import LoopClock, run, sandbox_now
 from tests.support.bench import MODEL, Bench
+from tests.support.sandbox_served import read_charges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

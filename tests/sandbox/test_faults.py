@@ -19,7 +19,7 @@ from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
 from kiejobs.sandbox.faults import FaultScript, read_faults
-from kiejobs.sandbox.serve import serving
+from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import (
     CREATE,
     FAULTS,

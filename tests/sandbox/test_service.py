@@ -24,10 +24,10 @@ from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
 from kiejobs.sandbox.models import UNLISTED, Model, credits_for
-from kiejobs.sandbox.serve import serving
-from kiejobs.sandbox.tasks import Charges, read_charges
+from kiejobs.sandbox.tasks import Charges
 from tests.docs.regenerate import models
 from tests.support.building import least, most
+from tests.support.sandbox_served import read_charges, serving
 from tests.support.sandbox_stage import (
     CREATE,
     HEADERS,

@@ -30,8 +30,8 @@ from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import NotDelivered
-from kiejobs.sandbox.serve import serving
 from tests.support.bench import PACKAGE
+from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body, make_faults
 
 if TYPE_CHECKING:
