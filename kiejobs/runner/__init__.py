@@ -1,7 +1,6 @@
 """The only concurrent room: one task group; one job, one coroutine, told straight through."""
 
-from kiejobs.runner.budget import Budget, FailureLimit, StopReason
-from kiejobs.runner.rate_limit import Rate
+from kiejobs.runner.limits import Budget, FailureLimit, Rate, StopReason
 from kiejobs.runner.run import RunEnd, Runner
 from kiejobs.runner.settings import Settings, World
 

@@ -22,8 +22,8 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import task_of_attempt, task_of_reservation
+from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.ledger.outcomes import Claim
-    from kiejobs.runner.budget import Budget
     from kiejobs.runner.collect import FollowedTask
     from kiejobs.runner.follow import Follower
+    from kiejobs.runner.limits import Budget
     from kiejobs.runner.settings import Settings, World
     from kiejobs.runner.submit import Submitter
 

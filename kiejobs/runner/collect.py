@@ -21,7 +21,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.status import SAFE
 from kiejobs.core.plan.plan import Action
-from kiejobs.runner.rate_limit import jittered
+from kiejobs.runner.limits import jittered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,14 +20,13 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import Collector, FollowedTask
-from kiejobs.runner.rate_limit import jittered, ladder
+from kiejobs.runner.limits import StopReason, jittered, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.runner.budget import Budget
+    from kiejobs.runner.limits import Budget
     from kiejobs.runner.settings import Settings, World
 
 _REFUSED_KEY = {"401", "403"}

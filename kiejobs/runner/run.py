@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs.core.ledger.fold import fold
-from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import FollowedTask, task_of_change
 from kiejobs.runner.follow import Follower
-from kiejobs.runner.rate_limit import RateLimiter
+from kiejobs.runner.limits import RateLimiter, StopReason
 from kiejobs.runner.settings import RetryingJournal
 from kiejobs.runner.submit import Submitter
 
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
-    from kiejobs.runner.budget import Budget
     from kiejobs.runner.callbacks import CallbackHandler
+    from kiejobs.runner.limits import Budget
     from kiejobs.runner.settings import Settings, World
 
 

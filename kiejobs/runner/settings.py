@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.runner.rate_limit import Rate
+from kiejobs.runner.limits import Rate
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.events import Event

@@ -21,8 +21,8 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import StopReason
 from kiejobs.runner.collect import FollowedTask, task_of_reservation
+from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.runner.budget import Budget
-    from kiejobs.runner.rate_limit import Permit, RateLimiter
+    from kiejobs.runner.limits import Budget, Permit, RateLimiter
     from kiejobs.runner.settings import RetryingJournal, Settings, World
     from kiejobs.runner.upload import Uploader
 

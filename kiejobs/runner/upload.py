@@ -20,14 +20,14 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.uploads import expiry, freshest, is_fresh
 from kiejobs.core.urls import bare
-from kiejobs.runner.budget import StopReason
+from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.runner.budget import Budget
+    from kiejobs.runner.limits import Budget
     from kiejobs.runner.settings import Settings, World
 
 _FIRST_RETRY = 0.5  # seconds, after an upload that did not come about

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,7 +34,7 @@ from kiejobs.sandbox.asgi import (
     read_request,
     success,
 )
-from kiejobs.sandbox.files import file_answer, no_file
+from kiejobs.sandbox.files import Uploads, file_answer, no_file
 from kiejobs.sandbox.jobs import Jobs
 from kiejobs.sandbox.tasks import HEALTHY, Charges, TaskOutcome, iso, log_request
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Receive, Request, Scope, Send
     from kiejobs.sandbox.callbacks import CallbackSender, SendCallback
     from kiejobs.sandbox.faults import Faults
-    from kiejobs.sandbox.uploads import Uploads
 
 CALLS, SECONDS = 20, 10.0
 """Creates per account in any so many seconds (documented)."""
@@ -80,6 +79,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self._charges = Charges(self.store)
+        self._uploads = Uploads(self.store)
         self._jobs = Jobs(
             self.schemas, self._charges, self.now, self.speed, self.credits, "", self.prices
         )
@@ -238,12 +238,6 @@ class Sandbox:
         return CallbackSender(
             send, self._jobs.describe, self.now, self._sleep, self.speed, self.webhook_key
         )
-
-    @cached_property
-    def _uploads(self) -> Uploads:
-        from kiejobs.sandbox.uploads import Uploads  # noqa: PLC0415 - most runs upload nothing
-
-        return Uploads(self.store)
 
     _ROUTES: ClassVar[
         dict[str, tuple[str, str | None, Callable[[Sandbox, Request, TaskOutcome], Response]]]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.runner.budget import MOST_DOUBTS_IN_A_ROW, Budget, StopReason
+from kiejobs.runner.limits import MOST_DOUBTS_IN_A_ROW, Budget, StopReason
 
 CREDITS = st.decimals(0, 100, places=2)
 

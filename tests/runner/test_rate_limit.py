@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.runner.rate_limit import Rate, RateLimiter, ladder
+from kiejobs.runner.limits import Rate, RateLimiter, ladder
 from tests.contracts.fakes import FakeClock
 
 if TYPE_CHECKING:

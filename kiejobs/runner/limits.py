@@ -1,22 +1,24 @@
-"""How fast creates may go, and when everyone must pause.
+"""What may still be spent and how fast, why nothing more is, and when everyone must pause.
 
-In: the clock, a rate, what the API said. Out: slots to send in. Touches: only the clock that it is
-handed.
-
-The API takes 20 creates in any 10 s per account. A limiter that counts claims can look double at the
-window's edge, so 18 go per 10.5 s, and a slot counts from the moment its request was really written.
+In: a budget, prices, reasons to stop; a rate, the clock, what the API said. Out: yes or no to each
+reservation; slots to send in. Touches: only the clock that it is handed.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import anyio
 
+from kiejobs.core.money import UNPRICED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from kiejobs.ports import Clock
 
@@ -26,9 +28,108 @@ _SLOWEST_RETRY = 15.0
 _LONGEST_NAP = 1.0  # seconds until a waiting create notices that spending has stopped
 
 
+class StopReason(StrEnum):
+    """Why nothing more is bought. Collecting always goes on."""
+
+    BUDGET = "budget"
+    FAILURES = "failures"
+    CREDITS = "credits"
+    KEY = "key"
+    UNREACHABLE = "unreachable"
+    DOUBTS = "doubts"
+    INTERRUPTED = "interrupted"
+    JOURNAL = "journal"
+    BUG = "bug"
+
+
+MOST_DOUBTS_IN_A_ROW = 10
+"""After so many creates in a row without a readable answer nobody should pay for an eleventh."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """How many jobs may fail before nothing more is bought: a number, or a share of those to buy."""
+
+    number: int | None = None
+    percent: Decimal | None = None
+
+    def of(self, jobs: int) -> int:
+        """The failure at which to stop, of so many jobs."""
+        if self.percent is None:
+            return self.number or 1
+        return max(1, math.ceil(self.percent * jobs / 100))
+
+
+@dataclass(slots=True)
+class Budget:
+    """`left` is what remains of the budget, `most_failures` how many jobs may fail; None: no limit.
+
+    A reservation takes its price before the request is sent; what settles for less gives the rest back;
+    what is in doubt stays taken.
+    """
+
+    left: Decimal | None = None
+    stopped: StopReason | None = None
+    why: str | None = None
+    doubts_in_a_row: int = 0
+    most_failures: int | None = None
+    failures: int = 0
+
+    def has_stopped(self) -> bool:
+        return self.stopped is not None
+
+    def stop(self, reason: StopReason, why: str) -> None:
+        """The first reason is the one that is reported, but an interruption always is."""
+        if self.stopped is None or reason is StopReason.INTERRUPTED:
+            self.stopped = reason
+            self.why = why
+
+    def take(self, price: Decimal | None) -> bool:
+        """Take a price from the budget, or stop spending where it does not fit or is not known."""
+        if self.stopped is not None:
+            return False
+        if self.left is None:
+            return True
+        if price is None:
+            self.stop(StopReason.BUDGET, UNPRICED)
+            return False
+        if price > self.left:
+            self.stop(StopReason.BUDGET, f"the next job costs {price}, and {self.left} is left")
+            return False
+        self.left -= price
+        return True
+
+    def give_back(self, credits_: Decimal | None) -> None:
+        if self.left is not None and credits_ is not None:
+            self.left += credits_
+
+    def failed(self, why: str) -> None:
+        """A job failed or was rejected."""
+        self.failures += 1
+        if self.most_failures is not None and self.failures >= self.most_failures:
+            self.stop(StopReason.FAILURES, f"{self.failures} failed; last: {why}")
+
+    def doubted(self, why: str) -> None:
+        self.doubts_in_a_row += 1
+        if self.doubts_in_a_row >= MOST_DOUBTS_IN_A_ROW:
+            self.stop(
+                StopReason.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}"
+            )
+
+    def understood(self) -> None:
+        self.doubts_in_a_row = 0
+
+
+# --- how fast ----------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `count` creates in any `seconds`."""
+    """At most `count` creates in any `seconds`.
+
+    The API takes 20 in any 10 s per account. A limiter that counts claims can look double at the window's
+    edge, so 18 go per 10.5 s, and a slot counts from the moment its request was really written.
+    """
 
     count: int = 18
     seconds: float = 10.5
