@@ -5,6 +5,7 @@ In: templates and what they may read; a way to load the ones they include. Out: 
 
 The process is started once and serves one job file after another. When a template ends it (out of processor
 time, out of memory), that template is a problem and is never sent again; the others go to a new process.
+Where the system can't limit memory, as on macOS, we look at how much the process holds while we wait for it.
 """
 
 from __future__ import annotations
@@ -18,19 +19,13 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kiejobs.core.diagnostics import KiejobsError
-from kiejobs.core.template.renderer import (
-    SECONDS_TOGETHER,
-    Reads,
-    TemplateProblem,
-    TooMuch,
-    too_slow,
-    too_slow_together,
-)
+from kiejobs.core.template.renderer import Limits, Reads, TemplateProblem, TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,18 +34,18 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from kiejobs.adapters.templates.worker import main; main()"
+    "from kiejobs.adapters.templates.worker import main; main(*json.loads(sys.argv[2]))"
 )
 _PACKAGE: Final = Path(__file__).resolve().parents[3]
 _SILENCE: Final = 60.0
 """Seconds without any answer: no template takes that long, so the process is stuck or starved."""
 
+_LOOKED_AFTER: Final = 0.1
+"""Seconds without an answer after which the memory is looked at, again and again."""
+
 _LONGEST_ANSWER: Final = 16 * 2**20
 _TOGETHER: Final = 500
 """Wishes in one message."""
-
-_DEATH_COSTS: Final = 2.0
-"""Of the seconds that slow templates have together: what it takes until the system ends a process."""
 
 
 class Includes(Protocol):
@@ -74,7 +69,7 @@ class ProcessRenderer:
         self._includes = includes
         self._process = process or render_process()
         self._refused: dict[str, TemplateProblem] = {}
-        self._seconds: float = SECONDS_TOGETHER
+        self._seconds = self._process.limits.seconds_together
 
     def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
         """Raises KiejobsError where the process can't be started, or doesn't answer."""
@@ -103,16 +98,17 @@ class ProcessRenderer:
         found: list[Any] = [self._refused.get(text) for text in texts]
         while waiting := [at for at, each in enumerate(found) if each is None]:
             if self._seconds <= 0:
-                return [too_slow_together() if each is None else each for each in found]
+                given_up = self._process.limits.too_slow_together()
+                return [given_up if each is None else each for each in found]
             try:
                 self._open()
                 self._process.send(message(waiting))
                 for at in waiting:
                     found[at] = self._answer()
             except ProcessEnded as ended:
-                self._seconds -= _DEATH_COSTS
+                self._seconds -= self._process.limits.killed_after
                 blamed = next(at for at in waiting if found[at] is None)
-                self._refused[texts[blamed]] = ended.problem
+                self._refused[texts[blamed]] = _why(ended.code, self._process.limits)
                 found = [
                     self._refused.get(text) if each is None else each
                     for text, each in zip(texts, found, strict=True)
@@ -146,16 +142,17 @@ class ProcessRenderer:
 
 
 class ProcessEnded(Exception):
-    """The process ended while it was at a template."""
+    """The process ended, with this exit code, while it was at a template."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"the rendering process ended with {code}")
-        self.problem = _problem_of(code)
+        self.code = code
 
 
-def _problem_of(code: int) -> TemplateProblem:
-    if code == -signal.SIGXCPU:
-        return too_slow()
+def _why(code: int, limits: Limits) -> TemplateProblem:
+    """What the template did that ended the process."""
+    if code == -signal.SIGVTALRM:
+        return limits.too_slow()
     if code in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT):
         return TooMuch("the template is nested too deeply")
     return TooMuch("the template makes something too large")
@@ -174,33 +171,57 @@ def import_paths() -> list[str]:
     return [str(_PACKAGE), *map(os.path.abspath, sys.path)]
 
 
+def resident_memory(pid: int) -> int | None:
+    """Bytes of memory that a process holds; None where that can't be said."""
+    command = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
+    try:
+        shown = subprocess.run(command, capture_output=True, check=False, env={}).stdout.strip()  # noqa: S603 - no shell
+    except OSError:
+        return None
+    return int(shown) * 1024 if shown.isdigit() else None
+
+
 class RenderProcess:
-    """One child process at a time."""
+    """One child process at a time, within `limits`.
+
+    With `watched` its memory is held down by looking at it, even where the system could limit it.
+    """
 
     def __init__(
         self,
         python: str = sys.executable,
         program: str = PROGRAM,
         *,
+        limits: Limits = Limits(),  # noqa: B008 - a value
         silence: float = _SILENCE,
+        watched: bool = False,
+        memory_of: Callable[[int], int | None] = resident_memory,
+        system: str = os.name,
     ) -> None:
-        self._command = [python, "-I", "-S", "-c", program]
+        self.limits = limits
+        told = replace(limits, memory=0) if watched else limits
+        arguments = [json.dumps(import_paths()), json.dumps(astuple(told))]
+        self._command = [python, "-I", "-S", "-c", program, *arguments]
         self._silence = silence
+        self._memory_of = memory_of
+        self._system = system
         self._child: subprocess.Popen[bytes] | None = None
         self._client: object = None
-        self._is_ready = False
+        self._is_ready = self._is_watched = False
         self._lines: deque[bytes] = deque()
-        self._begun = b""
+        self._begun = bytearray()
 
     def start(self) -> None:
         """Without waiting for it: it comes up while others work. Raises KiejobsError."""
         if self._child is not None:
             return
-        if os.name != "posix":
-            raise self.failed("this system can't limit what a process may do")
+        if self._system != "posix":
+            why = "it can't limit the processor time of a process"
+            hint = "use Linux or macOS; on Windows, WSL"
+            raise KiejobsError(f"templates can't be rendered on this system: {why}", hint=hint)
         try:
             self._child = subprocess.Popen(  # noqa: S603 - our own program, and no shell
-                [*self._command, json.dumps(import_paths())],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -224,17 +245,23 @@ class RenderProcess:
         """From now on it serves `client`. Raises KiejobsError where it can't be started."""
         self.start()
         if not self._is_ready:
-            with contextlib.suppress(ProcessEnded):
-                self._is_ready = self.receive() == "ready"
-        if not self._is_ready:
-            raise self.failed("it can't be started, or can't be limited here")
+            match self._first_answer():
+                case {"limited": bool(limited)}:
+                    self._is_ready, self._is_watched = True, not limited
+                case _:
+                    raise self.failed("it can't be started")
         self._client = client
+
+    def _first_answer(self) -> Any:
+        with contextlib.suppress(ProcessEnded):
+            return self.receive()
 
     def stop(self) -> int:
         """End the process, if there is one. Its exit code."""
         child, self._child, self._client = self._child, None, None
         self._lines.clear()
-        self._begun, self._is_ready = b"", False
+        self._begun.clear()
+        self._is_ready = self._is_watched = False
         if child is None:
             return 0
         with contextlib.suppress(OSError):
@@ -268,8 +295,10 @@ class RenderProcess:
             data = os.read(self._pipe("stdout"), 2**16)
             if not data:
                 raise ProcessEnded(self._end())
-            *lines, self._begun = (self._begun + data).split(b"\n")
-            self._lines += lines
+            self._begun += data
+            if b"\n" in data:
+                *lines, self._begun = self._begun.split(b"\n")
+                self._lines += map(bytes, lines)
             if len(self._begun) > _LONGEST_ANSWER:
                 raise self.failed("its answer has no end")
         try:
@@ -286,10 +315,26 @@ class RenderProcess:
         return self.stop()
 
     def _wait(self, pipe: str, event: int) -> None:
+        step = _LOOKED_AFTER if self._is_watched else self._silence
+        waited = 0.0
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe(pipe), event)
-            if not selector.select(self._silence):
-                raise self.failed(f"no answer within {self._silence:g} seconds")
+            while not selector.select(step):
+                waited += step
+                if waited >= self._silence:
+                    raise self.failed(f"no answer within {self._silence:g} seconds")
+                self._hold_down()
+
+    def _hold_down(self) -> None:
+        """End the process if it holds too much: whoever waits for it finds it ended."""
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        memory = self._memory_of(child.pid)
+        if memory is None and child.poll() is None:
+            raise self.failed("nothing here can say how much memory it holds")
+        if memory is not None and memory > self.limits.memory:
+            child.kill()
 
     def _pipe(self, name: str) -> int:
         fd: int = getattr(self._child, name).fileno()

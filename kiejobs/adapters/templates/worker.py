@@ -16,21 +16,13 @@ import signal
 import sys
 import textwrap  # noqa: F401 - as below, by one of the filters
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2.debug  # noqa: F401 - imported later on by jinja2, when no file can be opened
 
-from kiejobs.core.template.renderer import (
-    SECONDS,
-    SECONDS_TOGETHER,
-    Reads,
-    TemplateProblem,
-    TooMuch,
-    Wish,
-    too_slow,
-    too_slow_together,
-)
+from kiejobs.core.template.renderer import Limits, Reads, TemplateProblem, TooMuch, Wish
 from kiejobs.core.template.template import LocalRenderer
 
 if TYPE_CHECKING:
@@ -39,65 +31,75 @@ if TYPE_CHECKING:
 MOST_INCLUDES: Final = 1_000
 """That one template asks for: finding them is the work of whoever started this process."""
 
-MEMORY: Final = 512 * 2**20
 _SLOW: Final = 0.1
-_KILLED_AFTER: Final = 3
-"""Whole seconds, for what no signal can interrupt; the system counts in whole ones."""
 
 
-def main() -> None:
+def main(*most: Any) -> None:
+    """`most` are the fields of `Limits`, no `memory` where whoever starts this will look at it.
+
+    The first line says whether the system limits the memory.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with whoever started it
-    limit_process()
-    say("ready")
+    limits = Limits(*most)
+    say({"limited": limit_process(limits.memory)})
     renderer = LocalRenderer({})
-    limits = _Limits()
     while line := sys.stdin.buffer.readline():
         message = json.loads(line)
         if "shared" in message:
-            limits = _Limits(message["seconds"])
-            load, peek = partial(limits.ask, "load"), partial(limits.ask, "peek")
-            renderer = LocalRenderer(message["shared"], load, peek=peek, limit=limits)
+            timed = _Timed(limits, message["seconds"])
+            load, peek = partial(timed.ask, "load"), partial(timed.ask, "peek")
+            renderer = LocalRenderer(message["shared"], load, peek=peek, limit=timed)
         else:
             _answer(renderer, message)
 
 
-def limit_process() -> None:
-    """Raises OSError or ValueError where the system has no such limits."""
+def limit_process(memory: int) -> bool:
+    """Take from this process what it doesn't need. Whether its memory is limited now.
+
+    macOS refuses a limit of memory, or takes one and doesn't hold it.
+    """
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_NOFILE, 3),
+        (resource.RLIMIT_AS, memory or resource.RLIM_INFINITY),
     ):
-        resource.setrlimit(what, (most, most))
+        with suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+    try:
+        bytes(memory)  # no more than asked for: its pages are never touched
+    except MemoryError:
+        return True
+    return False
 
 
-class _Limits:
-    """Around one compilation or rendering; slow ones add up."""
+class _Timed:
+    """Around one compilation or rendering; slow ones add up to the seconds that are left."""
 
-    def __init__(self, together: float = SECONDS_TOGETHER) -> None:
-        self._left = together
+    def __init__(self, limits: Limits, left: float) -> None:
+        self._limits = limits
+        self._left = left
         self._began = 0.0
         self._asked = 0
-        self._most = resource.getrlimit(resource.RLIMIT_CPU)[1]
         signal.signal(signal.SIGPROF, self._stop)
 
-    def __call__(self) -> _Limits:
+    def __call__(self) -> _Timed:
         return self
 
     def __enter__(self) -> None:
         if self._left <= 0:
-            raise too_slow_together()
+            raise self._limits.too_slow_together()
         self._asked = 0
         self._began = time.process_time()
-        killed = int(self._began) + _KILLED_AFTER
-        resource.setrlimit(resource.RLIMIT_CPU, (killed, self._most))
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(
+            signal.ITIMER_VIRTUAL, self._limits.killed_after
+        )  # nothing handles its end
+        signal.setitimer(signal.ITIMER_PROF, self._limits.seconds)
 
     def __exit__(self, *_error: object) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_CPU, (self._most, self._most))
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         took = time.process_time() - self._began
         self._left -= took if took > _SLOW else 0
 
@@ -114,7 +116,7 @@ class _Limits:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
-        raise too_slow()
+        raise self._limits.too_slow()
 
 
 def _answer(renderer: LocalRenderer, message: Any) -> None:

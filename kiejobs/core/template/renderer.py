@@ -18,12 +18,6 @@ Line: TypeAlias = tuple[str | None, int]
 Names: TypeAlias = frozenset[str] | None
 """None stands for any."""
 
-SECONDS: Final = 1
-"""Of processor time for one template; a prompt takes some microseconds."""
-
-SECONDS_TOGETHER: Final = 4
-"""Of processor time for all slow templates of one job file; there may be thousands of them."""
-
 _MARKS: Final = ("{{", "{%", "{#")
 
 
@@ -112,12 +106,25 @@ class TooMuch(TemplateProblem):
     """A rendering went over its bounds; another one of the same template would too."""
 
 
-def too_slow() -> TooMuch:
-    """What is wrong with one template that takes too long."""
-    return TooMuch(f"the template takes longer than {SECONDS} seconds")
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What templates may use, in seconds of processor time and bytes; a prompt takes microseconds.
 
+    `seconds` are for one template, `seconds_together` for all slow ones of a job file, which may have
+    thousands. After `killed_after` the process ends in which one can't be interrupted.
+    """
 
-def too_slow_together() -> TooMuch:
-    """What is wrong with all that come after too many slow ones."""
-    hint = "shorten the slow ones; a prompt takes some microseconds"
-    return TooMuch(f"slow templates take longer than {SECONDS_TOGETHER} seconds together", hint)
+    seconds: float = 1
+    seconds_together: float = 4
+    killed_after: float = 2
+    memory: int = 512 * 2**20
+
+    def too_slow(self) -> TooMuch:
+        """What is wrong with one template that takes too long."""
+        return TooMuch(f"the template takes longer than {self.seconds:g} seconds")
+
+    def too_slow_together(self) -> TooMuch:
+        """What is wrong with all that come after too many slow ones."""
+        hint = "shorten the slow ones; a prompt takes some microseconds"
+        message = f"slow templates take longer than {self.seconds_together:g} seconds together"
+        return TooMuch(message, hint)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +19,15 @@ from kiejobs.adapters.templates.process import (
     ProcessRenderer,
     RenderProcess,
     import_paths,
+    resident_memory,
 )
 from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.template.filters import FILTERS, TESTS
-from kiejobs.core.template.renderer import TemplateProblem, Wish, too_slow, too_slow_together
-from tests.support.templates import CONTEXT, INCLUDED, LOOP, TOO_MUCH
+from kiejobs.core.template.renderer import Limits, TemplateProblem, Wish
+from tests.support.templates import CONTEXT, INCLUDED, LOOP, TOO_MUCH, grow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KILLER = (
     "{% set n = namespace(s=[1], t=[1]) %}{% for i in range(60) %}"
@@ -33,6 +36,11 @@ KILLER = (
 """It compares without end and without once coming back to Python."""
 
 SLOW = LOOP * 2 + "{% endfor %}" * 2
+HOARDING = grow("'aa'", "n.s ~ n.s")
+SMALL = Limits(seconds=0.2, seconds_together=0.8, killed_after=0.4, memory=160 * 2**20)
+"""Enough for whatever means no harm: a process that has just come up takes 25 MB."""
+
+TOO_LARGE = "the template makes something too large"
 
 
 class Included:
@@ -53,9 +61,17 @@ class Included:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[RenderProcess]:
-    made = RenderProcess()
+    made = RenderProcess(limits=SMALL)
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[ProcessRenderer]:
+    """One for all attacks: their seconds don't add up."""
+    process = RenderProcess(limits=replace(SMALL, seconds_together=10_000))
+    yield ProcessRenderer(CONTEXT, Included(), process)
+    process.stop()
 
 
 def renderer(process: RenderProcess, includes: Included | None = None) -> ProcessRenderer:
@@ -63,7 +79,7 @@ def renderer(process: RenderProcess, includes: Included | None = None) -> Proces
 
 
 def outcome(process: RenderProcess, text: str) -> Any:
-    (found,) = renderer(process).render([Wish(text, {})])
+    (found,) = ProcessRenderer({}, Included(), process).render([Wish(text, {})])
     return found
 
 
@@ -71,8 +87,8 @@ def outcome(process: RenderProcess, text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_a_template_that_does_too_much_is_stopped(process: RenderProcess, name: str) -> None:
-    found = outcome(process, TOO_MUCH[name])
+def test_a_template_that_does_too_much_is_stopped(attacked: ProcessRenderer, name: str) -> None:
+    (found,) = attacked.render([Wish(TOO_MUCH[name], {})])
     assert isinstance(found, TemplateProblem)
     assert not re.search("object at|Traceback|site-packages|Errno|/lib/", found.message)
 
@@ -85,33 +101,43 @@ def test_a_tuple_of_tuples_without_end_is_no_way_out(process: RenderProcess) -> 
     assert found[1] == "ok"
 
 
-def test_a_slow_template_says_its_place(process: RenderProcess) -> None:
+def test_a_slow_template_says_its_place() -> None:
+    """However busy the machine is: nothing but its own time ends it here."""
+    process = RenderProcess(limits=replace(SMALL, killed_after=3_600))
     found = outcome(process, "one\n" + SLOW)
-    assert found.message == too_slow().message
-    # None where a busy system ended the process before the signal came.
-    assert found.lineno in {2, None}
+    process.stop()
+    assert (found.message, found.lineno) == (SMALL.too_slow().message, 2)
+
+
+def test_what_a_job_file_gets_is_limited() -> None:
+    process = RenderProcess()
+    texts = (SLOW, "{{ ('a' * 6 * 10**8) | length }}", "after")
+    slow, large, after = (outcome(process, text) for text in texts)
+    process.stop()
+    assert slow.message == "the template takes longer than 1 seconds"
+    assert (large.message, after) == (TOO_LARGE, "after")
 
 
 def test_only_the_template_that_ended_the_process_is_to_blame(process: RenderProcess) -> None:
     texts = ("a{{ job }}", KILLER, "b{{ job }}", KILLER, "c{{ job }}")
     wishes = [Wish(text, {"job": number}) for number, text in enumerate(texts)]
-    using = renderer(process)
+    using = ProcessRenderer({}, Included(), process)
     found = using.render(wishes)
     assert [found[0], found[2], found[4]] == ["a0", "b2", "c4"]
     pid = process.pid
     (again,) = using.render([Wish(KILLER, {})])
     for problem in (found[1], found[3], again):
         assert isinstance(problem, TemplateProblem)
-        assert problem.message == too_slow().message
+        assert problem.message == SMALL.too_slow().message
     assert process.pid == pid  # it was not tried again
 
 
 def test_a_file_of_killers_is_given_up(process: RenderProcess) -> None:
     texts = [f"{{# {number} #}}{KILLER}" for number in range(50)]
-    using = renderer(process)
+    using = ProcessRenderer({}, Included(), process)
     found = using.render([Wish(text, {}) for text in [*texts, "{{ job }}"]])
     words = [each.message for each in found if isinstance(each, TemplateProblem)]
-    assert words == [too_slow().message] * 2 + [too_slow_together().message] * 49
+    assert words == [SMALL.too_slow().message] * 2 + [SMALL.too_slow_together().message] * 49
     (after,) = using.reads(["{{ 1 }}"])
     assert isinstance(after, TemplateProblem)
     assert outcome(process, "the next file") == "the next file"
@@ -119,22 +145,74 @@ def test_a_file_of_killers_is_given_up(process: RenderProcess) -> None:
 
 def test_slow_templates_of_a_file_add_up(process: RenderProcess) -> None:
     wishes = [Wish(f"{{# {number} #}}{SLOW}", {}) for number in range(50)]
-    words = [str(each) for each in renderer(process).render(wishes)]
-    assert words[0] == too_slow().message
-    assert words[-40:] == [too_slow_together().message] * 40
+    words = [str(each) for each in ProcessRenderer({}, Included(), process).render(wishes)]
+    assert words[0] == SMALL.too_slow().message
+    assert words[-40:] == [SMALL.too_slow_together().message] * 40
 
 
-@pytest.mark.parametrize("text", ["{{ 'a b' | NAME }}", "{{ ['a'] | NAME }}", "{{ 2 | NAME }}"])
 @pytest.mark.parametrize("name", FILTERS)
-def test_no_filter_needs_a_file(process: RenderProcess, name: str, text: str) -> None:
-    found = outcome(process, text.replace("NAME", name))
-    assert not re.search(r"Errno|\.py|import", str(found))
+def test_no_filter_needs_a_file(attacked: ProcessRenderer, name: str) -> None:
+    values = ("'a b'", "['a']", "2")
+    found = attacked.render([Wish(f"{{{{ {value} | {name} }}}}", {}) for value in values])
+    assert not re.search(r"Errno|\.py|import", str([str(each) for each in found]))
 
 
 @pytest.mark.parametrize("name", [name for name in TESTS if name.isalpha()])
-def test_no_test_needs_a_file(process: RenderProcess, name: str) -> None:
-    found = outcome(process, f"{{{{ ['é'] | select('{name}') | list | tojson }}}}")
+def test_no_test_needs_a_file(attacked: ProcessRenderer, name: str) -> None:
+    (found,) = attacked.render([Wish(f"{{{{ ['é'] | select('{name}') | list | tojson }}}}", {})])
     assert not re.search(r"Errno|\.py|import", str(found))
+
+
+# --- where the system can't limit memory ----------------------------------------------------------
+
+
+def watched(memory_of: Callable[[int], int | None] = resident_memory) -> RenderProcess:
+    """Slow to be killed for its time, so that it is its memory that ends it."""
+    limits = Limits(seconds=600, seconds_together=10_000, killed_after=600, memory=SMALL.memory)
+    return RenderProcess(limits=limits, watched=True, memory_of=memory_of)
+
+
+@pytest.mark.parametrize("text", [HOARDING, "{{ ('a' * 10**9) | length }}" + SLOW])
+def test_a_template_that_hoards_is_seen_and_ended(text: str) -> None:
+    process = watched()
+    hoarding, after = outcome(process, text), outcome(process, "after")
+    process.stop()
+    assert isinstance(hoarding, TemplateProblem)
+    assert (hoarding.message, after) == (TOO_LARGE, "after")
+
+
+def test_one_that_takes_long_and_holds_little_is_let_be() -> None:
+    looked: list[int] = []
+
+    def little(pid: int) -> int:
+        looked.append(pid)
+        return SMALL.memory
+
+    limits = replace(SMALL, seconds=0.3, killed_after=3_600)
+    process = RenderProcess(limits=limits, watched=True, memory_of=little)
+    found = outcome(process, SLOW)
+    assert set(looked) == {process.pid}
+    process.stop()
+    assert found.message == "the template takes longer than 0.3 seconds"
+
+
+def test_memory_that_nothing_can_measure_refuses() -> None:
+    process = watched(lambda _pid: None)
+    with pytest.raises(KiejobsError, match="how much memory"):
+        outcome(process, SLOW)
+    assert process.pid is None
+
+
+def test_the_memory_of_a_process_is_known_while_it_is_there() -> None:
+    assert (resident_memory(os.getpid()) or 0) > 2**20
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert resident_memory(ended.pid) is None
+
+
+def test_a_system_that_cannot_limit_processor_time_refuses() -> None:
+    with pytest.raises(KiejobsError, match="can't be rendered on this system"):
+        outcome(RenderProcess(system="nt"), "{{ 1 }}")
 
 
 # --- what is out of its reach ---------------------------------------------------------------------
@@ -169,8 +247,7 @@ ways = (
     os.pipe,
 )
 from kiejobs.adapters.templates.worker import limit_process, say
-limit_process()
-say("ready")
+say({"limited": limit_process(2**29)})
 say([tried(way) for way in ways])
 """
 
@@ -184,11 +261,12 @@ def test_whoever_got_out_of_the_sandbox_could_open_nothing() -> None:
 
 
 def test_it_ends_with_whoever_started_it() -> None:
-    command = [sys.executable, "-I", "-S", "-c", PROGRAM, str(import_paths()).replace("'", '"')]
+    arguments = (json.dumps(import_paths()), json.dumps(astuple(Limits())))
+    command = [sys.executable, "-I", "-S", "-c", PROGRAM, *arguments]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}, check=False
     )
-    assert (done.returncode, done.stdout) == (0, b'"ready"\n')
+    assert (done.returncode, done.stdout) == (0, b'{"limited": true}\n')
 
 
 def test_ctrl_c_is_not_for_it(process: RenderProcess) -> None:
@@ -231,7 +309,7 @@ def test_more_wishes_than_a_pipe_holds(process: RenderProcess) -> None:
 
 # --- a guard that can't look refuses --------------------------------------------------------------
 
-READY = "import sys; print('\"ready\"', flush=True); "
+READY = "import sys; print('{\"limited\": true}', flush=True); "
 
 
 @pytest.mark.parametrize(

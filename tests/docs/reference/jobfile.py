@@ -19,8 +19,8 @@ from kiejobs.core.table import csv as table_csv
 from kiejobs.core.table import text as table_text
 from kiejobs.core.template import environment as template_sandbox
 from kiejobs.core.template import loading as template_loading
-from kiejobs.core.template import renderer
 from kiejobs.core.template.filters import LIST_FILTERS, TESTS, TEXT_FILTERS
+from kiejobs.core.template.renderer import Limits
 from tests.docs.reference.markdown import Schema, code, codes, kind, resolved, table
 from tests.docs.regenerate import STRUCTURE
 
@@ -42,6 +42,7 @@ def job_keys() -> str:
 
 def limits() -> str:
     """How much a job file and its templates may do."""
+    template = Limits()
     rows = (
         ("size of the file", f"{yaml_reader.MAX_BYTES // 2**20} MB"),
         ("levels of nesting", f"{yaml_tree.MAX_DEPTH}"),
@@ -57,9 +58,9 @@ def limits() -> str:
         ),
         ("files and folders that a `glob` looks at", f"{axis_glob.MOST_SEEN:,}"),
         ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
-        ("seconds of processor time for one template", f"{renderer.SECONDS}"),
-        ("seconds of it for all slow templates of a file", f"{renderer.SECONDS_TOGETHER}"),
-        ("memory of the process that renders", f"{worker.MEMORY // 2**20} MB"),
+        ("seconds of processor time for one template", f"{template.seconds:g}"),
+        ("seconds of it for all slow templates of a file", f"{template.seconds_together:g}"),
+        ("memory of the process that renders", f"{template.memory // 2**20} MB"),
         ("templates that one template includes", f"{worker.MOST_INCLUDES:,}"),
         ("characters that a template prints", f"{template_sandbox.MAX_TEXT:,}"),
         ("numbers in a template's `range`", f"{template_sandbox.MAX_RANGE:,}"),
