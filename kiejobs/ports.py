@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.events import Event, RunStarted
-    from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.outcomes import (
         Claim,
         CollectOutcome,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Ledger
 
 NOTHING_DONE = RunEnd({}, 0)

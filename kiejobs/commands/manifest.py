@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
-    from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
 

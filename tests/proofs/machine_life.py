@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs import ports
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger import outcomes
-    from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.records import FileRecord
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

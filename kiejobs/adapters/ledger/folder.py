@@ -14,7 +14,7 @@ from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.ledger.run_lock import RunsLock, live_run, manifests_lock
 from kiejobs.adapters.storage.durable import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.ledger.history import History
+from kiejobs.core.ledger.fold import History
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from decimal import Decimal
+from functools import cache
+from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
 from kiejobs.core.ledger.events import Event
@@ -19,19 +21,38 @@ from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.money import amount, money
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
 
 EVENT_VERSION = 1
 
 _TYPES: dict[str, Any] = {kind.type: kind for kind in get_args(Event)}
+_MOST_DIGITS = 30  # on either side of the point
+_PLAIN: dict[str, set[type]] = {
+    "bool": {bool},
+    "int": {int},
+    "str": {str},
+    "str | None": {str, NoneType},
+    "Mapping[str, Json]": {dict},
+    "Mapping[str, Json] | None": {dict, NoneType},
+}
+"""Types by the annotation as it is written. `True` is no number here, though Python says so."""
 
 
 def to_json(event: Event) -> dict[str, Json]:
     """The event's own keys and its `type`; money as decimal strings."""
-    body = {key: _encode(value) for key, value in asdict(event).items()}
-    return {"type": event.type, **body}
+    return {"type": event.type, **asdict(event, dict_factory=_encode)}
+
+
+def _encode(keys: list[tuple[str, Any]]) -> dict[str, Json]:
+    body: dict[str, Json] = {}
+    for name, value in keys:
+        if isinstance(value, Decimal):
+            body[name] = money(value)
+        else:
+            body[name] = list(value) if isinstance(value, tuple) else value
+    return body
 
 
 def from_json(line: Mapping[str, Json]) -> Event | None:
@@ -42,17 +63,8 @@ def from_json(line: Mapping[str, Json]) -> Event | None:
     kind = _TYPES.get(line["type"])
     if kind is None:
         return None
-    names = [field.name for field in fields(kind)]
-    event: Event = kind(**{name: _decode(name, line[name]) for name in names})
+    event: Event = kind(**{name: _decode(name, line[name]) for name, _ in _forms(kind)})
     return event
-
-
-def _encode(value: Any) -> Json:
-    if isinstance(value, Decimal):
-        return money(value)
-    if isinstance(value, tuple):
-        return [_encode(item) for item in value]
-    return value
 
 
 def _decode(name: str, value: Json) -> Any:
@@ -69,18 +81,29 @@ def _decode(name: str, value: Json) -> Any:
 
 def bad_field(event: Event | Failure | FileRecord) -> str | None:
     """The first field whose value is not of its type; None where all are."""
-    forms = _FORMS[type(event)]
-    return next((name for name, fits in forms if not fits(getattr(event, name))), None)
+    kind: Any = type(event)
+    for name, written in _forms(kind):
+        if not _fits(getattr(event, name), written):
+            return name
+    return None
 
 
-def _is(*types: type) -> Callable[[Any], bool]:
-    """`True` is no number here, though Python says so."""
-    exact = frozenset(types)
-    return lambda value: type(value) in exact
+@cache
+def _forms(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The names of its fields, each with its annotation as it is written."""
+    return tuple((field.name, str(field.type)) for field in fields(kind))
 
 
-def _each(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: all(map(fits, value))
+def _fits(value: Any, written: str) -> bool:
+    plain = _PLAIN.get(written)
+    if plain is not None:
+        return type(value) in plain
+    if written == "Decimal | None":
+        return _is_amount(value)
+    if written == "tuple[str, ...]":
+        return all(type(item) is str for item in value)
+    # One failure, or several files.
+    return all(bad_field(item) is None for item in (value if type(value) is tuple else (value,)))
 
 
 def _is_amount(value: Any) -> bool:
@@ -91,25 +114,3 @@ def _is_amount(value: Any) -> bool:
     return (
         isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
     )
-
-
-_MOST_DIGITS = 30  # on either side of the point
-_NONE = type(None)
-_WRITTEN: dict[str, Callable[[Any], bool]] = {
-    "bool": _is(bool),
-    "int": _is(int),
-    "str": _is(str),
-    "str | None": _is(str, _NONE),
-    "Decimal | None": _is_amount,
-    "Mapping[str, Json]": _is(dict),
-    "Mapping[str, Json] | None": _is(dict, _NONE),
-    "tuple[str, ...]": _each(_is(str)),
-    "tuple[FileRecord, ...]": _each(lambda file: bad_field(file) is None),
-    "Failure": lambda failure: bad_field(failure) is None,
-}
-"""By the annotation as it is written; one that is not here fails when kiejobs is imported."""
-
-_FORMS = {
-    kind: [(field.name, _WRITTEN[str(field.type)]) for field in fields(kind)]
-    for kind in (*get_args(Event), Failure, FileRecord)
-}

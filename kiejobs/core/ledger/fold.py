@@ -1,6 +1,7 @@
-"""Journals folded into a ledger.
+"""The journals of a ledger's home as they were read, and what they are folded into.
 
-In: journals as lists of timed events. Out: a `Ledger`. Touches nothing.
+In: journals as lists of timed events. Out: ledgers, one for each API, each folded once; the manifests
+that the journals call for. Touches nothing.
 
 The fold doesn't care in which order journals come, nor whether one comes twice (git merges them in
 any order): an attempt's state is the furthest that any event took it. Property tests hold it to that.
@@ -9,15 +10,20 @@ any order): an attempt's state is the furthest that any event took it. Property 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeAlias
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.ledger import Attempt, Conflict, Ledger
+from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
+
+Purchase: TypeAlias = tuple[str, int]
+_Moves: TypeAlias = dict[Purchase, list[tuple[str, str]]]
 
 _LADDER = {
     "reserved": 0,
@@ -31,7 +37,7 @@ _LADDER = {
 }
 """How far an event takes an attempt. The furthest wins, whatever the order of reading."""
 
-
+_ENDS = {"succeeded", "failed", "rejected"}
 _TWO_ON_RECORD = "two task ids are on record for one create"
 
 
@@ -60,39 +66,119 @@ class JournalRecord:
 def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger:
     """The ledger of all journals that spoke to `origin` (of all, when that is None)."""
     drafts: dict[str, _Draft] = {}
-    later: list[tuple[JournalRecord, Timed]] = []
+    later: list[Timed] = []
     runs: dict[str, e.RunStarted] = {}
     plans: dict[str, str] = {}
-    moves: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    moves: _Moves = {}
     uploads: dict[str, set[e.Uploaded]] = {}
     for journal in journals:
         header = journal.header
         if header is None or (origin is not None and header.origin != origin):
             continue
         runs[journal.run_id] = header
-        plans.update(_plans_used(journal))
         for timed in journal.events:
-            if isinstance(timed.event, e.Reserved):
-                drafts[timed.event.attempt_id] = _Draft(journal, timed.at, timed.event)
-            elif isinstance(timed.event, e.Adopted):
-                key = (timed.event.fingerprint, timed.event.take)
-                moves.setdefault(key, []).append((timed.at, timed.event.address))
-            elif isinstance(timed.event, e.Uploaded):
-                uploads.setdefault(timed.event.sha256, set()).add(timed.event)
-            else:
-                later.append((journal, timed))
-    for _, timed in later:
+            match timed.event:
+                case e.Reserved() as event:
+                    drafts[event.attempt_id] = _Draft(journal, timed.at, event)
+                case e.Adopted() as event:
+                    key = (event.fingerprint, event.take)
+                    moves.setdefault(key, []).append((timed.at, event.address))
+                case e.Uploaded() as event:
+                    uploads.setdefault(event.sha256, set()).add(event)
+                case e.Approved(plan_id=str(plan_id)):
+                    plans[plan_id] = journal.run_id
+                case _:
+                    later.append(timed)
+    for timed in later:
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    in_order = {sha256: sorted(told, key=repr) for sha256, told in uploads.items()}
-    return Ledger((draft.attempt(moves) for draft in drafts.values()), runs, plans, in_order)
+    attempts = [draft.attempt(moves) for draft in drafts.values()]
+    return Ledger(
+        attempts, runs, plans, {sha: sorted(told, key=repr) for sha, told in uploads.items()}
+    )
 
 
-def _plans_used(journal: JournalRecord) -> Iterator[tuple[str, str]]:
-    for timed in journal.events:
-        if isinstance(timed.event, e.Approved) and timed.event.plan_id is not None:
-            yield timed.event.plan_id, journal.run_id
+class History:
+    """The journals in the order of their ids. `live_run` is the run that may buy at this moment."""
+
+    def __init__(self, records: Sequence[JournalRecord], live_run: str | None = None) -> None:
+        self.records = records
+        self.live_run = live_run
+        self._ledgers: dict[str | None, Ledger] = {}
+
+    def ledger(self, origin: str | None) -> Ledger:
+        """What was bought from one API; from all, where that is None."""
+        if origin not in self._ledgers:
+            self._ledgers[origin] = fold(self.records, origin)
+        return self._ledgers[origin]
+
+    def ledger_of(self, record: JournalRecord) -> Ledger:
+        """A run sees all purchases from its own API."""
+        return self.ledger(record.header.origin if record.header else None)
+
+    def elsewhere(self, origin: str) -> Ledger:
+        """What was bought from other APIs, into the same folders."""
+        return fold(one for one in self.records if one.header and one.header.origin != origin)
+
+    def record(self, run_id: str) -> JournalRecord | None:
+        return next((one for one in self.records if one.run_id == run_id), None)
+
+    def manifest(self, record: JournalRecord) -> bytes:
+        """The manifest that the journals call for."""
+        return to_bytes(manifest(record, self.ledger_of(record)))
+
+    def with_stale_manifests(self, changed: Callable[[JournalRecord], bool]) -> list[JournalRecord]:
+        """The runs whose manifest may differ, since these journals `changed`.
+
+        Manifests of earlier runs that show the same purchases are among them. A run that is at work
+        writes its manifest at its end.
+        """
+        settled = [one for one in self.records if not one.live and one.header]
+        seeds = {one.run_id: one for one in settled if changed(one)}
+        if len(seeds) == len(settled):
+            return settled
+        touched = set[Purchase]().union(*map(self._touched, seeds.values()))
+        return [
+            one
+            for one in settled
+            if one.run_id in seeds or not touched.isdisjoint(self._shown(one))
+        ]
+
+    def _touched(self, record: JournalRecord) -> set[Purchase]:
+        """The purchases that a journal has something to say about: their state may have changed."""
+        ledger = self.ledger_of(record)
+        named = (getattr(timed.event, "attempt_id", None) for timed in record.events)
+        attempts = (ledger.attempt(name) for name in named if name is not None)
+        return {
+            *_purchases(record, e.Adopted),
+            *(attempt.key for attempt in attempts if attempt is not None),
+        }
+
+    def _shown(self, record: JournalRecord) -> set[Purchase]:
+        """The purchases that its manifest shows: what it touched, and what it only planned."""
+        return {*_purchases(record, e.Planned), *self._touched(record)}
+
+    def updated(self, records: Sequence[JournalRecord], live_run: str | None) -> History:
+        """These journals as read later; what was folded is kept where it can't have changed."""
+        later = History(records, live_run)
+        if len(records) == len(self.records) and all(map(_says_the_same, self.records, records)):
+            later._ledgers = self._ledgers
+        return later
+
+
+def _purchases(record: JournalRecord, kind: type[e.Adopted | e.Planned]) -> set[Purchase]:
+    lines = (timed.event for timed in record.events)
+    return {(line.fingerprint, line.take) for line in lines if isinstance(line, kind)}
+
+
+def _says_the_same(was: JournalRecord, now: JournalRecord) -> bool:
+    """Nothing was added but a run's end, from which nothing is derived."""
+    if was.run_id != now.run_id or was.live != now.live:
+        return False
+    known = len(was.events)
+    ends = all(isinstance(timed.event, e.RunFinished) for timed in now.events[known:])
+    return was.events is now.events or (ends and was.events[:known] == now.events[:known])
 
 
 class _Draft:
@@ -151,91 +237,79 @@ class _Draft:
                 self._charge(at, charged)
             case e.Collected(files=files):
                 self._files = max(self._files, (at, files), key=_when)
+                self._times["collected"] = self._files[0]
             case e.Gone(message=message):
                 self._gone = max(self._gone, (at, message))
-
-    def _charge(self, at: str, charged: Decimal | None) -> None:
-        self._charged = max(self._charged or ("", None), (at, charged), key=_when)
-
-    def attempt(self, moves: Mapping[tuple[str, int], list[tuple[str, str]]]) -> Attempt:
-        reserved = self._reserved
-        moved = max(moves.get((reserved.fingerprint, reserved.take), ()), default=None)
-        is_later = moved is not None and moved[0] >= self._times["reserved"]
-        task_ids = [task_id for _, task_id in sorted(self._tasks)]
-        return Attempt(
-            attempt_id=reserved.attempt_id,
-            run_id=self._journal.run_id,
-            reserved=reserved,
-            address=moved[1] if moved is not None and is_later else reserved.address,
-            state=self._state(),
-            task_id=task_ids[0] if task_ids else None,
-            charged=self._charged[1] if self._charged else None,
-            failure=self._failure(),
-            urls=self._urls[1],
-            files=self._files[1],
-            times=self._all_times(),
-            other_task_ids=self._others(task_ids),
-            conflicts=self._conflicts(task_ids),
-            gone=self._gone[1] if self._gone[0] > self._files[0] else None,
-        )
-
-    def _others(self, task_ids: list[str]) -> frozenset[str]:
-        """Tasks that may be paid for beside the one that counts."""
-        claimed = {claim.task_id for _, claim in self._claims if claim.may_be_paid}
-        return frozenset({*task_ids[1:], *claimed}) - frozenset(task_ids[:1])
-
-    def _conflicts(self, task_ids: list[str]) -> tuple[Conflict, ...]:
-        """What nobody has ruled on after it came up, the latest telling of each task."""
-        found = [Conflict(claim.task_id, at, claim.why) for at, claim in self._claims]
-        others = [(at, task_id) for at, task_id in self._tasks if task_id != task_ids[0]]
-        found += [Conflict(task_id, at, _TWO_ON_RECORD) for at, task_id in others]
-        latest = {
-            c.task_id: c for c in sorted(found, key=_order_of_conflict) if c.at >= self._ruled
-        }
-        return tuple(latest.values())
-
-    def _acknowledged(self) -> str:
-        """When a person last ruled to keep a task that was on record before; empty for never."""
-        first = dict(sorted(((task_id, at) for at, task_id in self._tasks), reverse=True))
-        return max((at for at, task_id in self._rulings if at > first[task_id]), default="")
 
     def _climb(self, step: str, at: str, failure: Failure | None = None) -> None:
         if (_LADDER[step], step) > (_LADDER[self._step], self._step):
             self._step = step
         # The earliest telling counts, so that two collectors agree on when it happened.
-        self._times[step] = min(at, self._times.get(step, at))
+        for name in (step, "settled") if step in _ENDS else (step,):
+            self._times[name] = min(at, self._times.get(name, at))
         if failure is not None:
             told = (at, failure)
             self._failures[step] = min(self._failures.get(step, told), told, key=_when)
 
-    def _state(self) -> State | None:
-        if self._step == "reserved":
-            return State.RESERVED if self._journal.live else State.IN_DOUBT
-        return None if self._step == "void" else State(self._step)
+    def _charge(self, at: str, charged: Decimal | None) -> None:
+        self._charged = max(self._charged or ("", None), (at, charged), key=_when)
 
-    def _failure(self) -> Failure | None:
-        told = self._failures.get(self._step)
-        if told is not None:
-            return told[1]
+    def attempt(self, moves: _Moves) -> Attempt:
+        reserved = self._reserved
+        key = (reserved.fingerprint, reserved.take)
+        moved, address = max(moves.get(key, ()), default=("", reserved.address))
+        tasks = sorted(self._tasks)
+        is_disputed = len(tasks) > 1 or bool(self._claims)
+        state, failure = self._result()
+        if self._rulings:
+            self._acknowledge()
+        return Attempt(
+            attempt_id=reserved.attempt_id,
+            run_id=self._journal.run_id,
+            reserved=reserved,
+            address=address if moved >= self._times["reserved"] else reserved.address,
+            state=state,
+            task_id=tasks[0][1] if tasks else None,
+            charged=self._charged[1] if self._charged else None,
+            failure=failure,
+            urls=self._urls[1],
+            files=self._files[1],
+            times=self._times,
+            other_task_ids=self._others(tasks) if is_disputed else frozenset(),
+            conflicts=self._conflicts(tasks) if is_disputed else (),
+            gone=self._gone[1] if self._gone[0] > self._files[0] else None,
+        )
+
+    def _result(self) -> tuple[State | None, Failure | None]:
+        """How far it came, and why not further. What a dead run left without an answer is in doubt."""
         if self._step == "reserved" and not self._journal.live:
             message = "the run ended between the reservation and the answer"
-            return Failure("in_doubt", None, message)
-        return None
+            return State.IN_DOUBT, Failure("in_doubt", None, message)
+        told = self._failures.get(self._step)
+        state = None if self._step == "void" else State(self._step)
+        return state, None if told is None else told[1]
 
-    def _all_times(self) -> dict[str, str]:
-        times = dict(self._times)
-        if acknowledged := self._acknowledged():
-            times["acknowledged"] = acknowledged
-        settled = [times[step] for step in ("succeeded", "failed", "rejected") if step in times]
-        if settled:
-            times["settled"] = min(settled)
-        if self._files[0]:
-            times["collected"] = self._files[0]
-        return times
+    def _others(self, tasks: list[tuple[str, str]]) -> frozenset[str]:
+        """Tasks that may be paid for next to the one that counts."""
+        paid = {claim.task_id for _, claim in self._claims if claim.may_be_paid}
+        known = [task_id for _, task_id in tasks]
+        return frozenset({*known[1:], *paid}) - frozenset(known[:1])
 
+    def _conflicts(self, tasks: list[tuple[str, str]]) -> tuple[Conflict, ...]:
+        """What nobody has ruled on after it came up, the latest telling of each task."""
+        found = [Conflict(claim.task_id, at, claim.why) for at, claim in self._claims]
+        others = [(at, task_id) for at, task_id in tasks if task_id != tasks[0][1]]
+        found += [Conflict(task_id, at, _TWO_ON_RECORD) for at, task_id in others]
+        found.sort(key=attrgetter("at", "task_id", "why"))
+        latest = {one.task_id: one for one in found if one.at >= self._ruled}
+        return tuple(latest.values())
 
-def _order_of_conflict(conflict: Conflict) -> tuple[str, str, str]:
-    return (conflict.at, conflict.task_id, conflict.why)
+    def _acknowledge(self) -> None:
+        """When a person last ruled to keep a task that was on record before."""
+        first = dict(sorted(((task_id, at) for at, task_id in self._tasks), reverse=True))
+        kept = [at for at, task_id in self._rulings if at > first[task_id]]
+        if kept:
+            self._times["acknowledged"] = max(kept)
 
 
 def _when(told: tuple[str, object]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.records import Failure, FileRecord, State, sibling_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.ledger import events as e
     from kiejobs.core.ledger.uploads import Uploads
@@ -35,7 +35,7 @@ class Attempt:
     """One POST and all that became of it. Times are UTC text, None until they come.
 
     `state` is None where nothing was made of it (not accepted, or ruled lost). `other_task_ids` are
-    tasks that may be paid for sibling_path `task_id`: one create, several tasks. `gone` says why its result
+    tasks that may be paid for next to `task_id`: one create, several tasks. `gone` says why its result
     can't be had any more.
     """
 
@@ -76,18 +76,13 @@ class Attempt:
 
         Another task of the same create is taken to have cost as much again.
         """
-        besides = len(self.other_task_ids) * (self.reserved.credits or Decimal(0))
-        return self._committed + besides
-
-    @property
-    def _committed(self) -> Decimal:
-        if self.state in {None, State.REJECTED}:
-            return Decimal(0)
+        planned = self.reserved.credits or Decimal(0)
+        held = planned
         if self.state in {State.SUCCEEDED, State.FAILED} and self.charged is not None:
-            return self.charged
-        if self.state is State.FAILED:
-            return Decimal(0)
-        return self.reserved.credits or Decimal(0)
+            held = self.charged
+        elif self.state in {None, State.REJECTED, State.FAILED}:
+            held = Decimal(0)
+        return held + len(self.other_task_ids) * planned
 
 
 _WORTH: dict[State | None, int] = {
@@ -122,18 +117,18 @@ class Ledger:
         self.runs = runs
         self.plans_used = plans_used or {}
         self.uploads = uploads or {}
-        self._by_id = _side_by_side({attempt.attempt_id: attempt for attempt in attempts})
+        self._by_id = _side_by_side(sorted(attempts, key=_age))
         self._by_key: dict[tuple[str, int], Attempt] = {}
         self._by_address: dict[str, list[Attempt]] = {}
         for attempt in self._by_id.values():
             known = self._by_key.get(attempt.key)
-            if known is None or _better(attempt, known):
+            if known is None or _worth(attempt) >= _worth(known):
                 self._by_key[attempt.key] = attempt
             self._by_address.setdefault(attempt.address, []).append(attempt)
 
-    def attempts(self) -> Iterator[Attempt]:
+    def attempts(self) -> Iterable[Attempt]:
         """In the order of reservation."""
-        yield from sorted(self._by_id.values(), key=_age)
+        return self._by_id.values()
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         return self._by_id.get(attempt_id)
@@ -142,17 +137,13 @@ class Ledger:
         """The attempt that counts for this purchase, if there was any."""
         return self._by_key.get((fingerprint, take))
 
-    def current(self) -> Iterator[Attempt]:
+    def current(self) -> Iterable[Attempt]:
         """The attempts that count, one for each purchase, in the order of reservation."""
-        yield from sorted(self._by_key.values(), key=_age)
+        return sorted(self._by_key.values(), key=_age)
 
-    def at(self, address: str) -> list[Attempt]:
+    def at(self, address: str) -> Sequence[Attempt]:
         """All attempts under an address, oldest first."""
-        return sorted(self._by_address.get(address, ()), key=_age)
-
-    def knows(self, address: str) -> bool:
-        """Was anything ever reserved under this address?"""
-        return address in self._by_address
+        return self._by_address.get(address, [])
 
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
@@ -177,8 +168,7 @@ class Ledger:
 
     def paths(self) -> dict[str, str]:
         """Paths that purchases have or will have their files at, with the fingerprint they hold."""
-        kept = (attempt for attempt in self.attempts() if _has_files(attempt))
-        return {attempt.output: attempt.reserved.fingerprint for attempt in kept}
+        return {a.output: a.reserved.fingerprint for a in self.attempts() if _has_files(a)}
 
     def place_for(self, attempt: Attempt) -> str:
         """Where the file of an attempt belongs that comes back: its path may be another's by now."""
@@ -188,36 +178,33 @@ class Ledger:
 
     def committed(self, campaign: str | None = None) -> Decimal:
         """Credits spent or held, by one campaign or by all."""
-        prefix = None if campaign is None else f"{campaign}/"
-        return sum(
-            (
-                attempt.committed
-                for attempt in self._by_id.values()
-                if prefix is None or attempt.reserved.address.startswith(prefix)
-            ),
-            Decimal(0),
-        )
+        prefix = "" if campaign is None else f"{campaign}/"
+        total = Decimal(0)
+        for attempt in self.attempts():
+            if attempt.reserved.address.startswith(prefix):
+                total += attempt.committed
+        return total
 
 
-def _side_by_side(attempts: dict[str, Attempt]) -> dict[str, Attempt]:
-    """No two attempts with one path: what was paid for is never overwritten.
+def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
+    """By id; no two attempts with one path: what was paid for is never overwritten.
 
     Of those that were reserved for the same path (on two branches, or the same request twice) the one
-    whose file is there keeps it, else the latest; the others' files go sibling_path it.
+    whose file is there keeps it, else the latest; the others' files go next to it.
     """
+    by_id: dict[str, Attempt] = {}
     by_path: dict[str, list[Attempt]] = {}
-    for attempt in attempts.values():
+    for attempt in attempts:
+        by_id[attempt.attempt_id] = attempt
         if _has_files(attempt):
             by_path.setdefault(attempt.reserved.output, []).append(attempt)
-    moved = {}
     for path, rivals in by_path.items():
-        owner = max(rivals, key=_claim_to_its_path)
+        owner = max(rivals, key=_claim_to_its_path) if len(rivals) > 1 else rivals[0]
         for attempt in rivals:
             if attempt is not owner:
-                moved[attempt.attempt_id] = replace(
-                    attempt, aside=sibling_path(path, attempt.attempt_id)
-                )
-    return {**attempts, **moved}
+                aside = sibling_path(path, attempt.attempt_id)
+                by_id[attempt.attempt_id] = replace(attempt, aside=aside)
+    return by_id
 
 
 def _claim_to_its_path(attempt: Attempt) -> tuple[str, tuple[str, str]]:
@@ -231,10 +218,6 @@ def _has_files(attempt: Attempt) -> bool:
 
 def _age(attempt: Attempt) -> tuple[str, str]:
     return (attempt.times["reserved"], attempt.attempt_id)
-
-
-def _better(one: Attempt, other: Attempt) -> bool:
-    return (_worth(one), _age(one)) > (_worth(other), _age(other))
 
 
 def _worth(attempt: Attempt) -> float:

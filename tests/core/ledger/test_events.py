@@ -41,6 +41,13 @@ def test_an_event_reads_back_as_it_was_written(event: Event) -> None:
     assert codec.from_json(json.loads(json.dumps(codec.to_json(event)))) == event
 
 
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_what_an_event_holds_is_of_the_type_that_its_fields_are_annotated_with(
+    event: Event,
+) -> None:
+    assert codec.bad_field(event) is None
+
+
 def test_every_kind_of_event_is_tried_here() -> None:
     assert {type(event) for event in EVENTS} == set(get_args(e.Event))
 

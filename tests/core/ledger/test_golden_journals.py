@@ -20,7 +20,7 @@ from kiejobs.core.ledger.codec import to_json
 from kiejobs.core.ledger.events import Event
 
 if TYPE_CHECKING:
-    from kiejobs.core.ledger.history import History
+    from kiejobs.core.ledger.fold import History
 
 GOLDEN = Path(__file__).parents[2] / "data" / "journals-0.1.0"
 ORIGIN = "http://sandbox.invalid"
