@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.records import Ending, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action

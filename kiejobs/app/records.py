@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.fold import History, JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 _RECENT = timedelta(hours=1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.reports.run.view import RunView
 
 

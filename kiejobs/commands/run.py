@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, PlanTotals
     from kiejobs.ports import LedgerClaim, RunJournal

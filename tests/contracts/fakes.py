@@ -18,7 +18,8 @@ import anyio.lowlevel
 
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import outcomes
-from kiejobs.core.ledger.fold import History, JournalRecord, Timed
+from kiejobs.core.ledger.events import JournalRecord, Timed
+from kiejobs.core.ledger.fold import History
 from kiejobs.core.ledger.records import FileRecord, utc_text
 from kiejobs.core.urls import attempt_in
 

@@ -10,8 +10,8 @@ import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.ledger.events import Planned, RunFinished, RunStarted
-from kiejobs.core.ledger.fold import JournalRecord, fold
+from kiejobs.core.ledger.events import JournalRecord, Planned, RunFinished, RunStarted
+from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
 from tests.contracts.fakes import FakeClock, MemoryHome, MemoryStore
 from tests.support.histories import bought, reserved, submitted, succeeded

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
     from tests.proofs.disk_model import Tree
     from tests.proofs.power_cut_campaign import Recording
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.records import Failure, FileRecord
 
 ORIGIN = "https://api.example.com"

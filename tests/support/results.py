@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.events import JournalRecord, Timed
+from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.plan.plan import Action, PlanTotals

@@ -19,8 +19,7 @@ from kiejobs.core.ledger.fold import History
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.core.ledger.events import RunStarted
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.ports import Clock, LedgerClaim, RunJournal
 
 MANIFEST = "manifest.json"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.storage.durable import sync_folder
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.codec import EVENT_VERSION, bad_field, from_json, to_json
-from kiejobs.core.ledger.fold import JournalRecord, Timed
+from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:

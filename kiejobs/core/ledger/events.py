@@ -1,4 +1,4 @@
-"""What a journal's lines say, as typed values.
+"""What a journal's lines say, as typed values, and a journal as it was read.
 
 In: nothing. Out: one type for each kind of line; `codec` turns them into JSON and back.
 Touches nothing.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
@@ -249,3 +249,25 @@ Event: TypeAlias = (
     | Resolved
     | RunFinished
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An event and when it was written, in UTC as text."""
+
+    at: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    """One journal as read. `live` when its run is still at work: its open reserves are no doubt."""
+
+    run_id: str
+    events: Sequence[Timed]
+    live: bool = False
+
+    @property
+    def header(self) -> RunStarted | None:
+        first = self.events[0].event if self.events else None
+        return first if isinstance(first, RunStarted) else None

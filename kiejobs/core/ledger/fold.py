@@ -9,7 +9,6 @@ any order): an attempt's state is the furthest that any event took it. Property 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +20,8 @@ from kiejobs.core.ledger.records import Failure, FileRecord, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
+
+    from kiejobs.core.ledger.events import JournalRecord, Timed
 
 Purchase: TypeAlias = tuple[str, int]
 _Moves: TypeAlias = dict[Purchase, list[tuple[str, str]]]
@@ -39,28 +40,6 @@ _LADDER = {
 
 _ENDS = {"succeeded", "failed", "rejected"}
 _TWO_ON_RECORD = "two task ids are on record for one create"
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """An event and when it was written, in UTC as text."""
-
-    at: str
-    event: e.Event
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRecord:
-    """One journal as read. `live` when its run is still at work: its open reserves are no doubt."""
-
-    run_id: str
-    events: Sequence[Timed]
-    live: bool = False
-
-    @property
-    def header(self) -> e.RunStarted | None:
-        first = self.events[0].event if self.events else None
-        return first if isinstance(first, e.RunStarted) else None
 
 
 def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger:

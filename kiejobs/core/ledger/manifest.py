@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 FORMAT_VERSION = "1.1"

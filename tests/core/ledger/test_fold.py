@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.events import JournalRecord, Timed
+from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import FileRecord, State
 from tests.support.histories import (
     BROKEN,

@@ -35,7 +35,7 @@ from tests.support.histories import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.core.ledger.fold import JournalRecord
+    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
 
 

@@ -21,7 +21,8 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 from rocrate.rocrate import ROCrate
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import JournalRecord, Timed, fold
+from kiejobs.core.ledger.events import JournalRecord, Timed
+from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.reports.export.csv import COLUMNS, export_csv
 from kiejobs.reports.export.in_toto import export_in_toto
