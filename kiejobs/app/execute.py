@@ -18,7 +18,7 @@ from kiejobs.app.connect import opened
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.progress import make_progress
+from kiejobs.reports.progress import LineProgress
 from kiejobs.runner import Runner, StopReason, World
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Callbacks, RunJournal
-    from kiejobs.reports.progress import RunProgress
+    from kiejobs.reports.live_progress import LiveProgress
     from kiejobs.runner import Budget, RunEnd, Settings
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -108,7 +108,8 @@ async def _execute(
     from kiejobs.app.known_models import media_types  # noqa: PLC0415 - schemas are slow to import
 
     called_back = execution.settings.callback_url is not None
-    with _progress(execution, screen) as progress:
+    total = sum(map(does_something, execution.changes))
+    with progress_on(screen, total) as progress:
         async with (
             opened(space, key, calls_back=called_back, folder=execution.folder) as doors,
             anyio.create_task_group() as group,
@@ -136,9 +137,13 @@ async def _execute(
     return end
 
 
-def _progress(execution: Execution, screen: Screen) -> RunProgress:
-    total = sum(1 for change in execution.changes if does_something(change))
-    return make_progress(screen.err, total, live=screen.live, color=screen.color_err)
+def progress_on(screen: Screen, total: int) -> LineProgress | LiveProgress:
+    """On a terminal that can move its cursor a display that redraws itself, else lines."""
+    if screen.live:
+        from kiejobs.reports.live_progress import LiveProgress  # noqa: PLC0415 - rich is slow
+
+        return LiveProgress(screen.err, total, color=screen.color_err)
+    return LineProgress(screen.err, total, color=screen.color_err)
 
 
 def does_something(change: Change) -> bool:

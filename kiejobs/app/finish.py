@@ -16,8 +16,7 @@ from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run.report import report_text
-from kiejobs.reports.run.view import report_document
+from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.runner import RunEnd, StopReason
 
 if TYPE_CHECKING:

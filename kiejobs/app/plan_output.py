@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.checkout import below_root
 from kiejobs.app.plan import diff_of, prices_of, usd_per_credit, widest_address
-from kiejobs.reports.plan.report import plan_markdown, plan_text
-from kiejobs.reports.plan.view import PlanRow, PlanView, plan_json
+from kiejobs.reports.markdown import plan_markdown
+from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 
 if TYPE_CHECKING:
     from decimal import Decimal

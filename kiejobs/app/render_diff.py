@@ -14,9 +14,9 @@ from kiejobs.app.at_revision import as_it_was
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
-from kiejobs.reports.diagnostics.text import diagnostics_text
-from kiejobs.reports.diff.report import diff_markdown, diff_text
-from kiejobs.reports.diff.view import DiffView, diff_json
+from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.reports.diff import DiffView, diff_json, diff_text
+from kiejobs.reports.markdown import diff_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -67,7 +67,7 @@ def _run() -> int:
 
 def _expected(error: KiejobsError) -> int:
     from kiejobs.cli.terminal import make_screen  # noqa: PLC0415 - behind an error
-    from kiejobs.reports.diagnostics.text import diagnostics_text  # noqa: PLC0415
+    from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415
     from kiejobs.reports.terminal import sanitize  # noqa: PLC0415
 
     screen = make_screen()

@@ -17,7 +17,7 @@ from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.plan.explain import ExplainContext, explain_document, explain_text
+from kiejobs.reports.explain import ExplainContext, explain_document, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

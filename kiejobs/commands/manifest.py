@@ -12,8 +12,8 @@ from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
+from kiejobs.reports.checks import Damage, verify_document, verify_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run.checks import Damage, verify_document, verify_text
 from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:

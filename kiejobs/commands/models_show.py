@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
-from kiejobs.reports.diagnostics.text import diagnostics_text
+from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.models.text import list_document, list_text, show_document, show_text
-from kiejobs.reports.models.view import ModelView
+from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

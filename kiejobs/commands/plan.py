@@ -20,7 +20,7 @@ from kiejobs.app.plan_output import FORMS, plan_in, plan_view
 from kiejobs.app.policy_check import breaches_of, require_none
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.reports.plan.view import plan_json
+from kiejobs.reports.plan import plan_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

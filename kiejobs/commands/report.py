@@ -16,9 +16,9 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.markdown import report_markdown
 from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.report import report_markdown, report_text
-from kiejobs.reports.run.view import report_document
+from kiejobs.reports.run.report import report_document, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,8 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord, Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
+from kiejobs.reports.checks import Ruling, ruling_document, ruling_text
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run.checks import Ruling, ruling_document, ruling_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from kiejobs.app.records import unfinished_runs
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.plan.report import plan_text
+from kiejobs.reports.plan import plan_text
 from kiejobs.reports.run.next_steps import doubts_text
 from kiejobs.reports.terminal import moment, sanitize
 from kiejobs.runner import Budget

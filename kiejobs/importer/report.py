@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.importer.changes import ABSENT
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, left_out, marker, table
-from kiejobs.reports.models.view import kind_words, size_words, value_words, values_words
+from kiejobs.reports.markdown import LIMIT, cell, code, fitting, left_out, marker, table
+from kiejobs.reports.models import kind_words, size_words, value_words, values_words
 from kiejobs.reports.terminal import Paint, columns, plural, sanitize
 
 if TYPE_CHECKING:
@@ -187,19 +187,22 @@ def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
 def _markdown_block(one: CheckedModel, room: int) -> str:
     if not one.known:
         return f"### {code(one.model)}\n\nThere is no schema of it here yet ({code(one.page)})."
-    rows = LimitedText(max(room - 500, 0))
-    for change in _worst_first(one.changes):
-        sign = "**breaking**" if change.breaking else "harmless"
-        rows.add(f"| {sign} | {cell(change.field or 'the model')} | {cell(change_words(change))} |")
-    lines = table(("", "field", "what changed"), "| --- | --- | --- |", rows, "change")
+    rows = [
+        f"| {'**breaking**' if change.breaking else 'harmless'} "
+        f"| {cell(change.field or 'the model')} | {cell(change_words(change))} |"
+        for change in _worst_first(one.changes)
+    ]
+    head = ("", "field", "what changed")
+    lines = table(head, "| --- | --- | --- |", rows, max(room - 500, 0), "change")
     return f"### {code(one.model)} ({code(one.where)})\n\n{lines}"
 
 
 def _problem_lines(problems: Sequence[str]) -> str:
-    rows = LimitedText(2_000)
-    for problem in problems:
-        rows.add(f"- {code(problem)}")
-    return "Could not be read:\n\n" + "\n".join(rows.kept) + left_out(rows, "problem")
+    kept, more = fitting((f"- {code(problem)}" for problem in problems), 2_000)
+    return "Could not be read:
+
+" + "
+".join(kept) + left_out(kept, more, "problem")
 
 
 # --- a check, for machines -------------------------------------------------------------------------

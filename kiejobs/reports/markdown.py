@@ -1,6 +1,7 @@
-"""Markdown that strangers' text can't get out of, made for comments on pull requests.
+"""Markdown that strangers' text can't get out of: plans, runs and edits as comments on pull requests.
 
-In: text from anywhere, our own words. Out: pieces of GitHub's Markdown. Touches nothing.
+In: a `PlanView`, a `RunView`, a `DiffView`; text from anywhere. Out: documents that fit into a comment,
+and their pieces. Touches nothing.
 
 What comes from outside stands in code spans and fenced blocks only: there a forge looks for no
 mentions, references, links, HTML or markers. That is stronger than escaping, since mentions are looked
@@ -13,10 +14,30 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.reports.terminal import sanitize, shortened
+from kiejobs.core.plan.plan import Action
+from kiejobs.reports.checks import breaches_text
+from kiejobs.reports.diff import SIGNS, cut
+from kiejobs.reports.field_diff import both_words
+from kiejobs.reports.plan import needs_a_look, prices_words, schemas_words
+from kiejobs.reports.run.next_steps import doubt_steps, step_lines, steps_after
+from kiejobs.reports.run.view import JobStatus
+from kiejobs.reports.terminal import (
+    REHEARSED,
+    Paint,
+    credits_text,
+    plural,
+    sanitize,
+    shortened,
+    state_words,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.reports.diff import DiffView, FieldEdit, Group
+    from kiejobs.reports.plan import Notice, PlanRow, PlanView
+    from kiejobs.reports.run.view import JobView, RunView
 
 LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
@@ -67,43 +88,270 @@ def marker(kind: str, campaign: str | None, file: str | None) -> str:
     return f"<!-- kiejobs {kind}: {' '.join(names)} -->"
 
 
-class LimitedText:
-    """How many characters are left for something of which there may be any number."""
-
-    def __init__(self, characters: int) -> None:
-        self._left = characters
-        self.kept: list[str] = []
-        self.cut = 0
-
-    def add(self, text: str) -> None:
-        """Kept while it fits; the first that doesn't ends it, so that what is kept has no holes."""
-        if self.cut or len(text) >= self._left:
-            self.cut += 1
-            return
-        self._left -= len(text) + 1
-        self.kept.append(text)
+def fitting(texts: Iterable[str], characters: int) -> tuple[list[str], int]:
+    """The first texts that fit, and how many were cut: the first that doesn't fit ends it, without holes."""
+    kept: list[str] = []
+    left_out_ = 0
+    for text in texts:
+        if left_out_ or len(text) >= characters:
+            left_out_ += 1
+        else:
+            characters -= len(text) + 1
+            kept.append(text)
+    return kept, left_out_
 
 
-def table(head: Sequence[str], aligned: str, rows: LimitedText, noun: str) -> str:
+def table(
+    head: Sequence[str], aligned: str, rows: Iterable[str], characters: int, noun: str
+) -> str:
     """All rows that there is room for, folded where they are many, and how many were left out.
 
     `aligned` is the line below the head; `noun` names a row.
     """
-    lines = ["| " + " | ".join(head) + " |", aligned, *rows.kept]
-    count = len(rows.kept) + rows.cut
-    text = "\n".join(lines) + left_out(rows, noun)
-    if count <= LONG:
-        return text
-    return folded(f"{count:,} {noun}s", text)
+    kept, more = fitting(rows, characters)
+    text = "\n".join(["| " + " | ".join(head) + " |", aligned, *kept]) + left_out(kept, more, noun)
+    count = len(kept) + more
+    return text if count <= LONG else folded(f"{count:,} {noun}s", text)
 
 
-def left_out(room: LimitedText, noun: str) -> str:
-    if not room.cut:
+def left_out(kept: Sequence[str], count: int, noun: str) -> str:
+    if not count:
         return ""
-    more = "more " if room.kept else ""
-    return f"\n\n*{room.cut:,} {more}{noun}{'' if room.cut == 1 else 's'} left out: too long for a comment.*"
+    more = "more " if kept else ""
+    return (
+        f"\n\n*{count:,} {more}{noun}{'' if count == 1 else 's'} left out: too long for a comment.*"
+    )
 
 
 def _inert(text: str) -> str:
     """No command in a log (GitHub's runner takes `##[` anywhere, `::` where a line begins), no marker."""
     return _COMMAND.sub(r"\1: :", text.replace("##[", "## [").replace("<!--", "<! --"))
+
+
+# --- a plan ---------------------------------------------------------------------------------------
+
+
+_ADDRESS = 160
+_DETAIL = 120
+_PRICES = 400
+_BROKEN = 4_000  # characters for rules of a policy
+_PLAN_ROWS = 28_000  # for the table
+_PLAN_DIFFS = 16_000  # for what differs
+_DOUBTS = 5_000  # for what is in doubt
+_DOUBTED = 10  # jobs of it
+_BEWARE = "\u26a0\ufe0f "
+
+
+def plan_markdown(view: PlanView) -> str:
+    """What a merge would buy. What is done already is counted and not listed."""
+    mark = REHEARSED if view.rehearsal else ""
+    buys = f"+{plural(view.submits, 'job')}, {view.price}" if view.submits else "Nothing to buy"
+    listed = [row for row in view.rows if row.change.action is not Action.KEEP]
+    head = (" ", "job", "reason", "credits")
+    blocks = ("\n".join(_plan_diff(row)) for row in view.rows if row.diff)
+    parts = [
+        f"{marker('plan', view.campaign, view.file)}\n### kiejobs plan: {code(view.campaign)}{mark}",
+        f"**{'; '.join([buys, *view.counts])}**",
+        " ".join([_jobs(view), *_prices(view)]),
+        "\n".join(map(_notice, view.notices)),
+        _broken(view.broken),
+        table(head, "| :-: | :-- | :-- | --: |", map(_plan_row, listed), _PLAN_ROWS, "line")
+        if listed
+        else "",
+        _differences(blocks, _PLAN_DIFFS, "job", "What differs in"),
+        _in_doubt(view) if view.doubts else "",
+        f"Digest: `{view.totals.digest}`" if view.submits else "",
+        f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}."
+        if view.own_schemas
+        else "",
+    ]
+    return _document(parts)
+
+
+def _jobs(view: PlanView) -> str:
+    """What became of the number of jobs, against what earlier runs know."""
+    count, new = view.totals.actions, view.reasons[Action.SUBMIT, "new"]
+    orphans = count[Action.ORPHAN]
+    wanted = sum(count.values()) - orphans
+    known = wanted - new + orphans
+    if not known:
+        return f"{plural(wanted, 'job')}, none of them known from an earlier run."
+    edits = (
+        (new, "new"),
+        (view.reasons[Action.SUBMIT, "input_changed"], "changed"),
+        (count[Action.ADOPT], "moved"),
+        (orphans, "no longer wanted"),
+    )
+    edited = ", ".join(f"{number:,} {words}" for number, words in edits if number)
+    return f"{plural(wanted, 'job')} now, {known:,} before: {edited or 'the same'}."
+
+
+def _prices(view: PlanView) -> Iterator[str]:
+    if view.prices and view.submits:
+        mark = _BEWARE if needs_a_look(view.prices) else ""
+        yield f"{mark}Prices: {code(prices_words(view.prices), _PRICES)}."
+
+
+def _notice(one: Notice) -> str:
+    mark = _BEWARE if one.is_loud or one.command else ""
+    where = ", see below" if one.command else ""
+    return f"- {mark}**{one.title}**{one.message}{where}."
+
+
+def _in_doubt(view: PlanView) -> str:
+    flag = sanitize(view.flag)
+    blocks = []
+    for step in doubt_steps(view.doubts[:_DOUBTED], flag):
+        heading = shortened(f"# {sanitize(step.address or '')}: {step.message}", _ADDRESS * 2)
+        blocks.append("\n".join([heading, *step.commands]))
+    kept, _ = fitting(blocks, _DOUBTS)
+    more = view.totals.in_doubt - len(kept)
+    status = code(f"kiejobs status{flag}")
+    rest = f"\n\n*{more:,} more in doubt: {status} tells of all.*" if more > 0 else ""
+    return (
+        "In doubt: look for the request in the vendor's task log. `--task` with the id that you "
+        f"find there, `--lost` where nothing was made.\n\n{fenced(kept, 'sh')}{rest}"
+    )
+
+
+def _broken(breaches: Sequence[Diagnostic]) -> str:
+    if not breaches:
+        return ""
+    lines = breaches_text(breaches).split("\n")
+    kept, more = fitting((shortened(line, _ADDRESS * 2) for line in lines), _BROKEN)
+    rules = fenced(kept, "text") + left_out(kept, more, "rule")
+    return f"\u26d4 **Policy**: a run would refuse this plan and buy nothing.\n\n{rules}"
+
+
+def _plan_row(row: PlanRow) -> str:
+    change = row.change
+    why = f"{row.reason}<br>{cell(row.remark, _DETAIL)}" if row.remark else row.reason
+    price = credits_text(change.credits) if change.spends else ""
+    return f"| {change.sign} | {cell(change.address, _ADDRESS)} | {why} | {price} |"
+
+
+def _plan_diff(row: PlanRow) -> Iterator[str]:
+    yield f"@@ {shortened(sanitize(row.change.address), _ADDRESS)} @@"
+    for field in row.diff or ():
+        name = shortened(sanitize(field.field), _DETAIL)
+        was, now = both_words(field)
+        yield f"- {name}: {was}"
+        yield f"+ {name}: {now}"
+
+
+# --- a run, for a comment or a step's summary -----------------------------------------------------
+
+
+_RUN_ROWS = 36_000  # characters for the table
+_STEPS = 12_000  # for what there is to do
+_CELL = 200
+_STEP = 400
+
+_RUN_SIGNS = {
+    JobStatus.SUCCEEDED: "\u2705",
+    JobStatus.FAILED: "\u274c",
+    JobStatus.REJECTED: "\u274c",
+    JobStatus.GONE: "\u274c",
+    JobStatus.IN_DOUBT: "\u2753",
+}
+_OTHER = "\u23f3"
+
+
+def report_markdown(view: RunView) -> str:
+    """The totals, a line for each job (what is well comes last), what there is to do."""
+    campaign = view.manifest["campaign"]
+    of = f" of {code(campaign)}" if campaign else ""
+    mark = REHEARSED if view.rehearsal else ""
+    jobs = sorted(view.jobs, key=lambda job: job.status is JobStatus.SUCCEEDED)
+    head = (" ", "job", "state", "credits", "task, files")
+    aligned = "| :-: | :-- | :-- | --: | :-- |"
+    parts = [
+        f"{marker('report', campaign, view.file)}\n### kiejobs run{of}{mark}",
+        f"**{view.summary}**",
+        *view.bought_summary,
+        table(head, aligned, map(_run_row, jobs), _RUN_ROWS, "job") if jobs else "",
+        _steps(view),
+        f"Run {code(view.manifest['run_id'])}",
+    ]
+    return _document(parts)
+
+
+def _run_row(job: JobView) -> str:
+    sign = _RUN_SIGNS.get(job.status, _OTHER)
+    credits_ = "" if job.charged is None else credits_text(job.charged)
+    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
+    cells = "<br>".join(cell(text, _CELL) for text in came if text)
+    state = state_words(job.status)
+    return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"
+
+
+def _steps(view: RunView) -> str:
+    lines = list(step_lines(steps_after(view), Paint(color=False)))[1:]  # the first is blank
+    kept, more = fitting((shortened(line, _STEP) for line in lines), _STEPS)
+    rest = ["", "...; `kiejobs report` tells the rest"] if more else []
+    return fenced([*kept, *rest], "text") if kept else ""
+
+
+# --- an edit --------------------------------------------------------------------------------------
+
+
+_EDIT_ROWS = 20_000  # characters for the table
+_EDIT_DIFFS = 36_000  # for what differs
+_FIRST = 3  # jobs of those that were edited in the same words
+_LINE = 2_000
+
+
+def diff_markdown(view: DiffView, file: str) -> str:
+    """`file` is the job file's name below the root."""
+    when = f"{code(view.revision, 60)} (`{view.commit[:12]}`)"
+    rows = [
+        f"| {SIGNS[edit.kind]} | {cell(edit.address, _ADDRESS)} | {edit.kind}"
+        f"{f'<br>from {cell(edit.source, _ADDRESS)}' if edit.source else ''} |"
+        for edit in view.others
+    ]
+    blocks = ("\n".join(_group(group)) for group in view.groups)
+    parts = [
+        f"{marker('render', view.campaign, file)}\n### kiejobs render: {code(view.campaign)}",
+        f"**{view.counts}** since {when}",
+        "\n".join(f"- {line}" for line in view.remarks),
+        _differences(blocks, _EDIT_DIFFS, "edit", "What differs:"),
+        table((" ", "job", "edit"), "| :-: | :-- | :-- |", rows, _EDIT_ROWS, "job") if rows else "",
+    ]
+    return _document(parts)
+
+
+def _group(group: Group) -> Iterator[str]:
+    for address in group.addresses[:_FIRST]:
+        yield f"@@ {shortened(sanitize(address), _ADDRESS)} @@"
+    more = len(group.addresses) - _FIRST
+    if more > 0:
+        yield f"@@ and {more:,} more, in the same words @@"
+    for one in group.shown:
+        was, now = _both(one)
+        name = shortened(sanitize(one.change.field), _ADDRESS)
+        yield f"- {name}: {shortened(was, _LINE)}"
+        yield f"+ {name}: {shortened(now, _LINE)}"
+
+
+def _both(one: FieldEdit) -> tuple[str, str]:
+    if one.pieces is None:
+        return both_words(one.change)
+    pieces = list(cut(one.pieces))
+    was = "".join(text for sign, text in pieces if sign != "+")
+    return was, "".join(text for sign, text in pieces if sign != "-")
+
+
+# --- what they have in common ---------------------------------------------------------------------
+
+
+def _document(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _differences(blocks: Iterable[str], characters: int, noun: str, title: str) -> str:
+    kept, more = fitting(blocks, characters)
+    if not kept and not more:
+        return ""
+    text = fenced(kept, "diff") + left_out(kept, more, noun)
+    many = plural(len(kept) + more, noun)
+    return text if text.count("\n") <= LONG else folded(f"{title} {many}", text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -190,11 +191,11 @@ _STATES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Paint:
     """Colours text where `color` says so. Give it cleaned text only."""
 
-    def __init__(self, color: bool) -> None:  # noqa: FBT001 - the one thing there is to say
-        self._color = color
+    color: bool
 
     def bold(self, text: str) -> str:
         return self._with(_BOLD, text)
@@ -230,7 +231,7 @@ class Paint:
         return self._with(_STATES.get(words), words)
 
     def _with(self, code: str | None, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code and text else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text
 
 
 def state_words(state: str | None) -> str:

@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.models.spec import read_spec
-from kiejobs.reports.models.text import price_range, show_text
-from kiejobs.reports.models.view import ModelView, field_words
+from kiejobs.reports.models import ModelView, field_words, price_range, show_text
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models
 from tests.support.bench import MODEL, Bench

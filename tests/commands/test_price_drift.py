@@ -13,8 +13,8 @@ from kiejobs.core.ledger.events import JournalRecord
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.price_drift import PriceDrift, latest_price_drifts, price_drifts
 from kiejobs.core.ledger.records import Failure
+from kiejobs.reports.markdown import report_markdown
 from kiejobs.reports.run.next_steps import drift_entry, drift_words
-from kiejobs.reports.run.report import report_markdown
 from kiejobs.reports.run.view import RunView
 from tests.support.bench import MODEL, Bench
 from tests.support.results import hash_of, ledger_of, manifest_of, record, refused, reserved

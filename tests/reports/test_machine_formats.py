@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.diagnostics.annotations import CheckedFile, github_words, sarif_document
-from kiejobs.reports.diagnostics.codes import MEANINGS
+from kiejobs.reports.annotations import MEANINGS, CheckedFile, github_words, sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
 from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
@@ -63,8 +62,7 @@ anything = st.text(max_size=40) | st.sampled_from(
 
 
 def looked(*problems: Diagnostic, lines: Sequence[str] = LINES, name: str = NAME) -> CheckedFile:
-    found = Problems()
-    found.extend(problems)
+    found = Problems(problems)
     return CheckedFile(name, None, found, {name: lines})
 
 

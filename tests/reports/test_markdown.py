@@ -13,10 +13,17 @@ from markdown_it import MarkdownIt
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.plan.plan import Action, Change, FieldChange
-from kiejobs.reports.markdown import LIMIT, LimitedText, cell, code, fenced, marker
-from kiejobs.reports.plan.report import plan_markdown
-from kiejobs.reports.plan.view import PlanRow, PlanView
-from kiejobs.reports.run.report import report_markdown
+from kiejobs.reports.markdown import (
+    LIMIT,
+    cell,
+    code,
+    fenced,
+    fitting,
+    marker,
+    plan_markdown,
+    report_markdown,
+)
+from kiejobs.reports.plan import PlanRow, PlanView
 from kiejobs.reports.run.view import RunView
 from tests.support.results import (
     HOSTILE,
@@ -260,11 +267,9 @@ def test_everything_at_its_longest_still_fits_into_a_comment() -> None:
 
 
 def test_a_plan_keeps_no_more_than_it_shows() -> None:
-    room = LimitedText(1000)
-    for number in range(100_000):
-        room.add(f"line {number}")
-    assert sum(map(len, room.kept)) <= 1000
-    assert room.cut == 100_000 - len(room.kept)
+    kept, more = fitting((f"line {number}" for number in range(100_000)), 1000)
+    assert sum(map(len, kept)) <= 1000
+    assert more == 100_000 - len(kept)
 
 
 def test_one_job_file_has_one_marker_and_another_has_another() -> None:

@@ -1,16 +1,16 @@
 """What to do next, with the commands to type.
 
-In: attempts in doubt, prices that drifted. Out: `Step`s, as data for documents and as lines for people.
+In: a run, attempts in doubt, prices that drifted. Out: `Step`s as data, and as lines for people.
 Touches nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import money
+from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
+from kiejobs.reports.run.view import JobStatus, Step
 from kiejobs.reports.terminal import (
     Paint,
     credits_text,
@@ -23,37 +23,128 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.price_drift import PriceDrift
+    from kiejobs.reports.run.view import JobView, RunView
 
 
 _LONGEST = 160
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to do: a stable `reason`, why in words, the commands; an address where it is one job's.
+# --- what a run leaves to do ----------------------------------------------------------------------
 
-    `title` stands before the message where people read it; None where that says it all.
-    """
 
-    reason: str
-    message: str
-    commands: tuple[str, ...] = ()
-    address: str | None = None
-    title: str | None = None
+_CURES = {
+    "budget": "Raise the budget, then run again.",
+    "failures": "See why they failed before buying on.",
+    "credits": "Top up the account, then run again.",
+    "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
+    "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
+    "doubts": "Find out what the API made of them before anything more is bought.",
+    "journal": "Give the runs folder room and permissions, then run again.",
+    "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
+}
+_NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."
+_GO_ON = "Run again to go on; nothing is bought twice."
 
-    def document(self) -> dict[str, Json]:
-        return {
-            "reason": self.reason,
-            "message": self.message,
-            "address": self.address,
-            "commands": list(self.commands),
-        }
+
+def steps_after(view: RunView) -> list[Step]:
+    """What a run leaves to do: doubts first, since they may have cost something."""
+    doubts = [job for job in view.jobs if job.status is JobStatus.IN_DOUBT]
+    steps = [_doubt_of(job, view.flag) for job in doubts]
+    if view.stopped is not None:
+        steps.append(_stopped(view, *view.stopped))
+    return [*steps, *_by_status(view.counts, view), *drift_steps(view.price_drifts)]
+
+
+def _doubt_of(job: JobView, flag: str) -> Step:
+    return doubt_step(
+        job.address,
+        since=job.job["times"]["reserved"],
+        credits_at_stake=job.planned,
+        stated=job.error,
+        flag=flag,
+    )
+
+
+def _stopped(view: RunView, reason: str, why: str) -> Step:
+    if reason == "interrupted":
+        return _interrupted(view.counts, view)
+    reasoned = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
+    unsent = view.counts[JobStatus.UNSENT]
+    left = f" {_were(unsent)} not bought." if unsent else ""
+    cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
+    message = f"{sanitize(reason)}{reasoned}.{left} {cure}"
+    return Step("stopped", message, (_again(view),), title="Stopped")
+
+
+def _interrupted(counts: Counter[JobStatus], view: RunView) -> Step:
+    """What is left. Doubts wait for rulings, which have steps of their own, and not for another run."""
+    left = list(_left(counts))
+    doubts = [f"{_are(counts[JobStatus.IN_DOUBT])} in doubt"] if counts[JobStatus.IN_DOUBT] else []
+    if not left and not doubts:
+        return Step("stopped", "Interrupted; all that was bought is here.")
+    message = f"Interrupted; {', '.join([*left, *doubts])}."
+    if not left:
+        return Step("stopped", message)
+    return Step("stopped", f"{message} {_GO_ON}", (_again(view),))
+
+
+def _left(counts: Counter[JobStatus]) -> Iterator[str]:
+    if counts[JobStatus.UNSENT]:
+        yield f"{_were(counts[JobStatus.UNSENT])} not bought"
+    if at_api := counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED]:
+        yield f"{_are(at_api)} still at the API"
+    if counts[JobStatus.NOT_COLLECTED]:
+        yield f"{_are(counts[JobStatus.NOT_COLLECTED])} not collected"
+
+
+def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
+    collect = (f"kiejobs collect{view.flag}",)
+    if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
+        message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
+        yield Step("running", message, collect, title="Not here yet")
+    if count[JobStatus.NOT_COLLECTED]:
+        jobs = _are(count[JobStatus.NOT_COLLECTED])
+        message = f"{jobs} bought and made, but the files are not here; try again with"
+        yield Step("not_collected", message, collect, title="Not collected")
+    if count[JobStatus.GONE]:
+        jobs = _are(count[JobStatus.GONE])
+        message = f"{jobs} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
+        again = f"{_run(view)} --retry gone"
+        yield Step("gone", message, (*collect, again), title="Gone")
+    failed = count[JobStatus.FAILED] + count[JobStatus.REJECTED]
+    if failed:
+        message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
+        yield Step("failed", message, (f"{_run(view)} --retry failed",), title="Failed")
+    if count[JobStatus.UNSENT] and view.stopped is None:
+        message = f"{_were(count[JobStatus.UNSENT])} not bought. {_GO_ON}"
+        yield Step("not_submitted", message, (_run(view),), title="Not submitted")
+
+
+def _were(count: int) -> str:
+    return plural(count, "job was", "jobs were")
+
+
+def _are(count: int) -> str:
+    return plural(count, "job is", "jobs are")
+
+
+def _again(view: RunView) -> str:
+    """The command that goes on: `collect` buys nothing, so nothing of it leads to `run`."""
+    return f"kiejobs collect{view.flag}" if view.manifest["command"] == "collect" else _run(view)
+
+
+def _run(view: RunView) -> str:
+    return f"kiejobs run {quoted(view.file) if view.file else 'FILE'}{view.flag}"
+
+
+# --- doubts and drifts, wherever they are shown ---------------------------------------------------
 
 
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:

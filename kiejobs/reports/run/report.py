@@ -1,15 +1,18 @@
-"""A run's report for people, and as Markdown for a comment or a step's summary.
+"""A run's report for people, and as a document.
 
-In: a `RunView`. Out: text; one document that fits into a comment. Touches nothing.
+In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.markdown import LimitedText, cell, code, fenced, marker, table
-from kiejobs.reports.run.next_steps import step_lines
-from kiejobs.reports.run.view import JobStatus, steps_after
+from kiejobs.core.money import money
+from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.run.next_steps import drift_entry, step_lines, steps_after
+from kiejobs.reports.run.view import JobStatus, price_of
 from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,
@@ -24,7 +27,8 @@ from kiejobs.reports.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.reports.run.view import JobView, RunView
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.reports.run.view import JobView, RunView, Step
 
 
 _STATE = 13  # columns: as wide as `not submitted`
@@ -37,7 +41,8 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     paint = Paint(color)
     lines = [paint.bold(_title(view)), "", *_table(view.jobs, paint), ""]
     lines += [paint.bold(view.summary), *view.bought_summary]
-    steps, places = list(step_lines(steps_after(view), paint)), list(_places(view))
+    steps = [] if view.is_complete else list(step_lines(steps_after(view), paint))
+    places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
 
@@ -60,7 +65,8 @@ def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
         padding = " " * (_STATE - len(state))
         address = pad(sanitize(job.address), wide)
         yield f"  {paint.state(state)}{padding}  {address}  {_credits(job)}".rstrip()
-        yield from (f"{' ' * (_STATE + 4)}{paint.dim(line)}" for line in _below(job))
+        for line in _below(job):
+            yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
 
 
 def _credits(job: JobView) -> str:
@@ -74,83 +80,56 @@ def _credits(job: JobView) -> str:
 
 def _below(job: JobView) -> Iterator[str]:
     """The task, and what came of it."""
-    came = [file["path"] for file in job.job["files"]]
-    came += [text for text in (job.error, job.note) if text]
+    paths = map(itemgetter("path"), job.job["files"])
+    came = list(filter(None, [*paths, job.error, job.note]))
     words = [job.job["task_id"] or "", *came[:1]]
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
             yield shortened(sanitize(text), _LONGEST)
 
 
-def _places(view: RunView) -> Iterator[str]:
-    """Where the videos are, and what to keep."""
-    files = any(job.job["files"] for job in view.jobs)
-    parts = [f"files in {sanitize(view.outputs)}"] if files and view.outputs is not None else []
-    parts += [f"the record is {sanitize(view.record)}"] if view.record is not None else []
-    if parts:
-        yield "; ".join(parts)
+def _places(view: RunView) -> list[str]:
+    """Where the videos are, and what to keep: one line, or none."""
+    parts = []
+    if view.outputs is not None and any(job.job["files"] for job in view.jobs):
+        parts.append(f"files in {sanitize(view.outputs)}")
+    if view.record is not None:
+        parts.append(f"the record is {sanitize(view.record)}")
+    return ["; ".join(parts)] if parts else []
 
 
-# --- Markdown, for a comment or a step's summary --------------------------------------------------
+# --- the document ---------------------------------------------------------------------------------
 
 
-_ROWS = 36_000  # characters for the table
-_STEPS = 12_000  # for what there is to do
-_ADDRESS = 160
-_CELL = 200
-_LINE = 400
-
-_SIGNS = {
-    JobStatus.SUCCEEDED: "\u2705",
-    JobStatus.FAILED: "\u274c",
-    JobStatus.REJECTED: "\u274c",
-    JobStatus.GONE: "\u274c",
-    JobStatus.IN_DOUBT: "\u2753",
-}
-_OTHER = "\u23f3"
-
-
-def report_markdown(view: RunView) -> str:
-    """The totals, a line for each job (what is well comes last), what there is to do."""
-    campaign = view.manifest["campaign"]
-    of = f" of {code(campaign)}" if campaign else ""
-    mark = REHEARSED if view.rehearsal else ""
-    parts = [
-        f"{marker('report', campaign, view.file)}\n### kiejobs run{of}{mark}",
-        f"**{view.summary}**",
-        *view.bought_summary,
-        *_markdown_table(view),
-        *_steps(view),
-        f"Run {code(view.manifest['run_id'])}",
-    ]
-    return "\n\n".join(parts) + "\n"
+def report_document(view: RunView) -> dict[str, Json]:
+    stopped = view.stopped
+    prices = map(price_of, view.bought)
+    return {
+        "format_version": FORMAT_VERSION,
+        "run_id": view.manifest["run_id"],
+        "campaign": view.manifest["campaign"],
+        "exit_code": view.exit_code,
+        "stopped": None if stopped is None else {"reason": stopped[0], "why": stopped[1]},
+        "run": {
+            "bought": len(view.bought),
+            "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
+        },
+        "totals": view.manifest["totals"],
+        "jobs": [_job(job) for job in view.jobs],
+        "price_drift": [drift_entry(drift) for drift in view.price_drifts],
+        "next": [_step(step) for step in steps_after(view)],
+    }
 
 
-def _markdown_table(view: RunView) -> Iterator[str]:
-    jobs = sorted(view.jobs, key=lambda job: job.status is JobStatus.SUCCEEDED)
-    if not jobs:
-        return
-    rows = LimitedText(_ROWS)
-    for job in jobs:
-        rows.add(_row(job))
-    head = (" ", "job", "state", "credits", "task, files")
-    yield table(head, "| :-: | :-- | :-- | --: | :-- |", rows, "job")
+def _job(job: JobView) -> dict[str, Json]:
+    kept = {key: value for key, value in job.job.items() if key != "input"}
+    return {"address": job.address, **kept, "standing": job.status.value, "note": job.note}
 
 
-def _row(job: JobView) -> str:
-    sign = _SIGNS.get(job.status, _OTHER)
-    credits_ = "" if job.charged is None else credits_text(job.charged)
-    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
-    cells = "<br>".join(cell(text, _CELL) for text in came if text)
-    state = state_words(job.status)
-    return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"
-
-
-def _steps(view: RunView) -> Iterator[str]:
-    lines = list(step_lines(steps_after(view), Paint(color=False)))
-    room = LimitedText(_STEPS)
-    for line in lines[1:]:  # the first is blank
-        room.add(shortened(line, _LINE))
-    if room.kept:
-        more = ["", "...; `kiejobs report` tells the rest"] if room.cut else []
-        yield fenced([*room.kept, *more], "text")
+def _step(step: Step) -> dict[str, Json]:
+    return {
+        "reason": step.reason,
+        "message": step.message,
+        "address": step.address,
+        "commands": list(step.commands),
+    }

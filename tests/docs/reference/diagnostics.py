@@ -19,8 +19,8 @@ from kiejobs.app.known_models import KnownModels
 from kiejobs.app.load import load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
-from kiejobs.reports.diagnostics.codes import MEANINGS
-from kiejobs.reports.diagnostics.text import diagnostics_text
+from kiejobs.reports.annotations import MEANINGS
+from kiejobs.reports.diagnostics import diagnostics_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

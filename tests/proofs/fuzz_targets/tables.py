@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
-from kiejobs.reports.diagnostics.text import diagnostics_text
+from kiejobs.reports.diagnostics import diagnostics_text
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary
 from tests.proofs.fuzz_targets import job_files

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.diagnostics.text import diagnostics_document, diagnostics_text
+from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import sanitize, width
 from tests.support.results import HOSTILE, harmless, refused, uncolored
@@ -34,8 +34,7 @@ OLD = Diagnostic("deprecated", "`tag` is `tags` now", Place(NAME, 2, 1), severit
 
 
 def test_all_problems_are_told_with_their_lines() -> None:
-    problems = Problems()
-    problems.extend([TWICE, UNDEFINED, OLD])
+    problems = Problems([TWICE, UNDEFINED, OLD])
     assert diagnostics_text(problems, LINES) == (
         """\
 warning[deprecated] jobfiles/tea.yaml:2:1: `tag` is `tags` now

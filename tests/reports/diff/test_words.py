@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.reports.diff.view import TextDiff
+from kiejobs.reports.diff import TextDiff
 
 
 def said(was: str, now: str) -> str:

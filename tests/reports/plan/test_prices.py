@@ -9,9 +9,8 @@ from decimal import Decimal
 import pytest
 
 from kiejobs.core.prices.table import AgedPrice, ModelPrice, PriceLine, PriceTable, aged_prices
-from kiejobs.reports.plan.notes import needs_a_look, price_entry, prices_words
-from kiejobs.reports.plan.report import plan_markdown, plan_text
-from kiejobs.reports.plan.view import plan_json
+from kiejobs.reports.markdown import plan_markdown
+from kiejobs.reports.plan import needs_a_look, plan_json, plan_text, price_entry, prices_words
 from tests.reports.plan.test_text import DIGEST, DONE, NEW, view_of
 
 TODAY = date(2026, 11, 22)

@@ -7,18 +7,20 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from kiejobs.reports.progress import make_progress
-from kiejobs.reports.progress.lines import LineProgress, QuietStream
-from kiejobs.reports.progress.live import LiveProgress
+from kiejobs.app.execute import progress_on
+from kiejobs.app.output import Screen
+from kiejobs.reports.live_progress import LiveProgress
+from kiejobs.reports.progress import LineProgress, QuietStream
 from tests.support.results import HOSTILE, harmless, uncolored
 
 
 def lines(*told: tuple[str, ...], total: int = 3, color: bool = False) -> list[str]:
     stream = io.StringIO()
-    with make_progress(stream, total, color=color) as progress:
+    with LineProgress(stream, total, color=color) as progress:
         for words in told:
             if len(words) == 1:
                 progress.note(*words)
@@ -105,8 +107,8 @@ def test_a_stream_that_is_gone_hurts_nobody() -> None:
     closed = io.StringIO()
     closed.close()
     for stream in (Broken(), closed):
-        for live in (False, True):
-            with make_progress(stream, 1, live=live) as progress:
+        for kind in (LineProgress, LiveProgress):
+            with kind(stream, 1) as progress:
                 progress.job("tea/a", "running")
                 progress.note("still there")
 
@@ -120,13 +122,15 @@ def test_what_a_stream_cannot_encode_is_spelled_out() -> None:
 
 
 def test_the_kind_is_chosen_by_the_caller() -> None:
-    assert isinstance(make_progress(io.StringIO(), 1), LineProgress)
-    assert isinstance(make_progress(io.StringIO(), 1, live=True), LiveProgress)
+    err = io.StringIO()
+    logs = Screen(err, err, False, False, False, None, lambda _: None)  # noqa: FBT003 - six flags
+    assert isinstance(progress_on(logs, 1), LineProgress)
+    assert isinstance(progress_on(replace(logs, live=True), 1), LiveProgress)
 
 
 def shown_live(*told: tuple[str, ...], color: bool = True) -> str:
     stream = io.StringIO()
-    with make_progress(stream, 8, live=True, color=color) as progress:
+    with LiveProgress(stream, 8, color=color) as progress:
         for words in told:
             if len(words) == 1:
                 progress.note(*words)
@@ -173,8 +177,8 @@ def test_the_cursor_comes_back_after_an_error() -> None:
 
 SCRIPT = """
 import sys
-from kiejobs.reports.progress import make_progress
-with make_progress(sys.stderr, 2, live=True, color=True) as progress:
+from kiejobs.reports.live_progress import LiveProgress
+with LiveProgress(sys.stderr, 2, color=True) as progress:
     progress.job("tea/a", "collected")
     progress.job("tea/b", "failed", "boom")
     progress.note("noted")
@@ -203,8 +207,8 @@ def test_it_draws_on_a_real_terminal_and_leaves_only_notes_behind() -> None:
 def test_logs_are_written_without_loading_rich() -> None:
     code = (
         "import io, sys\n"
-        "from kiejobs.reports.progress import make_progress\n"
-        "with make_progress(io.StringIO(), 1) as p: p.job('a', 'running')\n"
+        "from kiejobs.reports.progress import LineProgress\n"
+        "with LineProgress(io.StringIO(), 1) as p: p.job('a', 'running')\n"
         "print('rich' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

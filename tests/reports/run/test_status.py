@@ -10,9 +10,7 @@ import pytest
 
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change, FieldChange
-from kiejobs.reports.documents import json_text
-from kiejobs.reports.plan.explain import explain_document, explain_text
-from kiejobs.reports.run.checks import (
+from kiejobs.reports.checks import (
     Check,
     Damage,
     Ruling,
@@ -23,6 +21,8 @@ from kiejobs.reports.run.checks import (
     verify_document,
     verify_text,
 )
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.explain import explain_document, explain_text
 from kiejobs.reports.run.status import StatusView, status_document, status_text
 from tests.support.results import (
     HOSTILE,

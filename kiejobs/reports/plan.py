@@ -1,7 +1,7 @@
-"""A plan as data, which text, Markdown and JSON render: rows, counts, what to beware of, prices.
+"""A plan as data, as a table for people, and as a document.
 
-In: a plan's changes with what differs, its totals, what is left of a budget. Out: `PlanView`; the
-document of schemas/plan.schema.json. Touches nothing.
+In: a plan's changes with what differs, its totals, what is left of a budget. Out: `PlanView`, which
+Markdown renders as well; text; the document of schemas/plan.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action
+from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, money_or_null
-from kiejobs.reports.plan.notes import price_entry
-from kiejobs.reports.terminal import credits_text, plural, price_text
+from kiejobs.reports.field_diff import diff_lines
+from kiejobs.reports.terminal import (
+    REHEARSED,
+    Paint,
+    credits_text,
+    pad,
+    plural,
+    price_text,
+    sanitize,
+    shortened,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.diagnostics import Diagnostic
@@ -147,6 +157,124 @@ class PlanView:
         return [one for one in attempts if one is not None and one.state is State.IN_DOUBT]
 
 
+# --- text -----------------------------------------------------------------------------------------
+
+
+_REASON = 16  # columns: as wide as `no_longer_wanted`
+_CREDITS = 7
+_DETAIL = 120
+
+
+def plan_text(view: PlanView, *, color: bool = False) -> str:
+    """A line for each change, the sums, what to beware of, and the digest that names what would be bought.
+
+    Credits stand only in lines that spend.
+    """
+    paint = Paint(color)
+    wide = max(len("address"), view.address_width)
+    head = f"     {pad('address', wide)}  {pad('reason', _REASON)}  "
+    lines = [paint.bold(f"{head}{pad('credits', _CREDITS, right=True)}")]
+    for row in view.rows:
+        lines += _row(row, wide, paint)
+    return "\n".join([*lines, "", *_sums(view, paint)])
+
+
+def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:
+    """One change; below it what differs, and more words on the reason."""
+    change = row.change
+    address, reason = pad(sanitize(change.address), wide), pad(sanitize(row.reason), _REASON)
+    credits_ = ""
+    if change.spends:
+        credits_ = pad(credits_text(change.credits), _CREDITS, right=True)
+        credits_ = paint.loud(credits_) if change.credits is None else credits_
+    yield f"  {paint.sign(change.sign)}  {address}  {reason}  {credits_}".rstrip()
+    if row.diff:
+        yield from (f"       {line}" for line in diff_lines(row.diff, paint))
+    if row.remark:
+        yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
+
+
+def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
+    yield paint.bold(f"{sanitize(view.campaign)}: {_outcome(view)}")
+    if view.submits and view.prices:
+        line = f"prices: {prices_words(view.prices)}"
+        yield paint.loud(line) if needs_a_look(view.prices) else paint.dim(line)
+    for one in view.notices:
+        how = f"; `{one.command}` tells how" if one.command else ""
+        if one.is_loud:
+            yield paint.loud(f"{one.title.upper()}{one.message}")
+        else:
+            yield f"{one.title}{one.message}{how}."
+    if view.submits:
+        yield paint.dim(f"digest: {view.totals.digest}")
+    if view.own_schemas:
+        yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
+
+
+def _outcome(view: PlanView) -> str:
+    buys, unpriced = [], view.totals.unpriced
+    if view.submits and unpriced == view.submits:
+        buys = [f"{view.submits:,} to buy, at {view.price}"]
+    elif view.submits:
+        buys = [f"{view.submits - unpriced:,} to buy for {view.price}"]
+    counts = "; ".join([*buys, *view.counts]) or "no jobs"
+    if view.submits:
+        return f"{counts}{REHEARSED if view.rehearsal else ''}"
+    return f"{counts}. Nothing to buy{' in this rehearsal' if view.rehearsal else ''}."
+
+
+# --- prices and schemas ---------------------------------------------------------------------------
+
+
+BUNDLED = "bundled"
+"""What the table that comes with kiejobs is called."""
+
+_NAMED = 3  # models, in a line
+_MANY = 10  # schemas
+
+
+def prices_words(aged: Sequence[AgedPrice]) -> str:
+    """`bundled, 2026-10`; each table once, then what is old and what has none."""
+    dates: dict[str, list[str]] = {}
+    old, missing = [], []
+    for one in aged:
+        if one.price is None:
+            missing.append(sanitize(one.model))
+            continue
+        dates.setdefault(one.price.file or BUNDLED, []).append(one.price.date)
+        if one.old:
+            old.append(f"{sanitize(one.model)} ({one.price.date})")
+    words = []
+    for file, known in dates.items():
+        first, last = min(known), max(known)
+        span = first if first == last else f"{first} to {last}"
+        words.append(f"{sanitize(file)}, {sanitize(span)}")
+    words += [f"older than {OLD_AFTER} days: {_some(old, _NAMED)}"] if old else []
+    return "; ".join([*words, *([f"none for {_some(missing, _NAMED)}"] if missing else [])])
+
+
+def needs_a_look(aged: Sequence[AgedPrice]) -> bool:
+    """Is a price old, or not known?"""
+    return any(one.old or one.price is None for one in aged)
+
+
+def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
+    """The models that follow a schema of the project's own: whoever approves a plan should know."""
+    names = [
+        f"{name(model)}{' (in place of the bundled one)' if instead else ''}"
+        for model, instead in sorted(own.items())
+    ]
+    return _some(names, _MANY)
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+# --- the document ---------------------------------------------------------------------------------
+
+
 def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
     """The document, keys sorted, one change a line. `more` is what a plan file has besides."""
     totals = view.totals
@@ -165,6 +293,19 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
         },
     }
     return json_rows(dict(sorted(document.items())), "changes")
+
+
+def price_entry(one: AgedPrice) -> dict[str, Json]:
+    """For a document: every key is always there. `file` is null for the bundled table."""
+    price = one.price
+    return {
+        "date": price and price.date,
+        "file": price and price.file,
+        "model": one.model,
+        "note": price and price.note,
+        "old": one.old,
+        "source": price and price.source,
+    }
 
 
 def _change(row: PlanRow) -> dict[str, Json]:

@@ -1,101 +1,124 @@
-"""What else there is to say of a plan: its prices, own schemas, the policy, what was approved, the lock.
+"""Checks and rulings: `doctor`, `manifest verify`, `resolve`, policies, locks, what was approved.
 
-In: `AgedPrice`s, breaches, differences, a lock. Out: lines of text; the entries of a document. Touches
-nothing.
+In: what they found. Out: text; the documents of schemas/documents/doctor, manifest-verify and
+resolve.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.core.urls import bare
-from kiejobs.reports.terminal import Paint, plural, price_text, sanitize
+from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.terminal import Paint, pad, plural, price_text, sanitize, width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.approval import Drift
     from kiejobs.core.plan.lock import Lock
     from kiejobs.core.plan.policy import Policy
-    from kiejobs.core.prices.table import AgedPrice
 
 
-BUNDLED = "bundled"
-"""What the table that comes with kiejobs is called."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at. `hint` says what to do where it is not well."""
 
-_NAMED = 3  # models, in a line
-_MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
-
-
-def prices_words(aged: Sequence[AgedPrice]) -> str:
-    """`bundled, 2026-10`; each table once, then what is old and what has none."""
-    return "; ".join([*_tables(aged), *_old(aged), *_missing(aged)])
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None
 
 
-def needs_a_look(aged: Sequence[AgedPrice]) -> bool:
-    """Is a price old, or not known?"""
-    return any(one.old or one.price is None for one in aged)
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that `manifest verify` found; `line` counts from 1, None for the whole file."""
+
+    file: str
+    line: int | None
+    message: str
 
 
-def price_entry(one: AgedPrice) -> dict[str, Json]:
-    """For a document: every key is always there. `file` is null for the bundled table."""
-    price = one.price
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """How a doubt was ended: `task` with its id, or `lost`; `evidence` is what spoke for it."""
+
+    address: str
+    ruling: str
+    task_id: str | None
+    attempt_id: str
+    evidence: str
+
+
+def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
+    paint = Paint(color)
+    wide = max((width(sanitize(check.name)) for check in checks), default=0)
+    lines = []
+    for check in checks:
+        sign = paint.good("ok  ") if check.ok else paint.error("FAIL")
+        lines.append(
+            f"{sign}  {pad(sanitize(check.name), wide)}  {sanitize(check.detail)}".rstrip()
+        )
+        if check.hint and not check.ok:
+            lines.append(f"      {paint.bold('help')}: {sanitize(check.hint)}")
+    failed = sum(not check.ok for check in checks)
+    end = paint.error(f"{plural(failed, 'check')} failed") if failed else paint.good("all is well")
+    return "\n".join([*lines, "", end])
+
+
+def doctor_document(checks: Sequence[Check]) -> dict[str, Json]:
     return {
-        "date": price and price.date,
-        "file": price and price.file,
-        "model": one.model,
-        "note": price and price.note,
-        "old": one.old,
-        "source": price and price.source,
+        "format_version": FORMAT_VERSION,
+        "checks": [asdict(check) for check in checks],
+        "ok": all(check.ok for check in checks),
     }
 
 
-def _tables(aged: Sequence[AgedPrice]) -> Iterator[str]:
-    dates: dict[str, list[str]] = {}
-    for one in aged:
-        if one.price is not None:
-            dates.setdefault(one.price.file or BUNDLED, []).append(one.price.date)
-    for file, known in dates.items():
-        first, last = min(known), max(known)
-        span = first if first == last else f"{first} to {last}"
-        yield f"{sanitize(file)}, {sanitize(span)}"
+def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bool = False) -> str:
+    """`journals` and `files` are how many were looked at."""
+    paint = Paint(color)
+    lines = []
+    for damage in found:
+        line = "" if damage.line is None else f":{damage.line}"
+        lines.append(
+            f"{paint.error('error')} {sanitize(damage.file)}{line}: {sanitize(damage.message)}"
+        )
+    seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
+    if found:
+        end = paint.error(f"{plural(len(found), 'problem')} in {seen}")
+    else:
+        end = paint.good(f"{seen}: whole, and as the journals say")
+    return "\n".join([*lines, end])
 
 
-def _old(aged: Sequence[AgedPrice]) -> Iterator[str]:
-    old = [f"{sanitize(one.model)} ({one.price.date})" for one in aged if one.old and one.price]
-    if old:
-        yield f"older than {OLD_AFTER} days: {_some(old)}"
+def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "ok": not found,
+        "problems": [asdict(damage) for damage in found],
+        "journals": journals,
+        "files": files,
+    }
 
 
-def _missing(aged: Sequence[AgedPrice]) -> Iterator[str]:
-    missing = [sanitize(one.model) for one in aged if one.price is None]
-    if missing:
-        yield f"none for {_some(missing)}"
+def ruling_text(ruling: Ruling, *, color: bool = False, flag: str = "") -> str:
+    """What was ruled and why, and what follows; `flag` is added to commands that are shown."""
+    paint = Paint(color)
+    if ruling.ruling == "task":
+        ruled = f"is task {sanitize(ruling.task_id or '')}"
+        follows = f"bring its files home with `kiejobs collect{flag}`"
+    else:
+        ruled = "is lost: nothing was made of it"
+        follows = "the next run buys it again"
+    return f"{paint.bold(sanitize(ruling.address))} {ruled}\n  {sanitize(ruling.evidence)}\n  {follows}"
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-# --- schemas of the project's own -----------------------------------------------------------------
-
-
-_MANY = 10
-
-
-def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
-    """The models that follow a schema of the project's own: whoever approves a plan should know."""
-    names = [
-        f"{name(model)}{' (in place of the bundled one)' if instead else ''}"
-        for model, instead in sorted(own.items())
-    ]
-    more = f" and {len(names) - _MANY:,} more" if len(names) > _MANY else ""
-    return ", ".join(names[:_MANY]) + more
+def ruling_document(ruling: Ruling) -> dict[str, Json]:
+    return {"format_version": FORMAT_VERSION, **asdict(ruling)}
 
 
 # --- the policy -----------------------------------------------------------------------------------
@@ -129,6 +152,9 @@ def _whom(breach: Diagnostic) -> str:
 
 
 # --- what differs from what was approved ----------------------------------------------------------
+
+
+_MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
 
 
 def drift_text(differences: Sequence[Drift], *, color: bool = False) -> str:

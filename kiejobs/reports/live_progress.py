@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kiejobs.reports.progress.lines import QuietStream, Tally
+from kiejobs.reports.progress import QuietStream, Tally
 from kiejobs.reports.terminal import sanitize, shortened, state_words
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Edits of requests as reports show them: the same edit of many jobs once, texts word by word.
+"""Edits of requests for `render --diff`: the same edit of many jobs once, texts word by word.
 
 In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words, and
-`Piece`s of texts, from which either text can be put together again; the document of
+`Piece`s of texts, from which either text can be put together again; text; the document of
 schemas/documents/render-diff.schema.json. Touches nothing.
 
 Texts come from strangers, and comparing two can take time by the product of their lengths. So what both
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
-from kiejobs.reports.diagnostics.text import problem_document
+from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
-from kiejobs.reports.terminal import plural, sanitize, shortened, width
+from kiejobs.reports.field_diff import both_words
+from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -129,6 +130,96 @@ class DiffView:
         return sorted(others, key=lambda edit: order.index(edit.kind))
 
 
+def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
+    was, now = change.was, change.now
+    is_file = any(text in (change.files or {}) for text in (was, now) if isinstance(text, str))
+    if is_file or not (isinstance(was, str) and isinstance(now, str)):
+        return FieldEdit(change)
+    pieces = tuple(texts.pieces(was, now))
+    is_short = max(width(was), width(now)) <= _SHORT
+    if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
+        return FieldEdit(change)
+    return FieldEdit(change, pieces, is_short)
+
+
+def _words_of(one: FieldEdit) -> Hashable:
+    """What makes an edit the same as another: what went and what came, wherever that stood."""
+    if one.pieces is None:
+        return (one.change.field, canonical(one.change.was), canonical(one.change.now))
+    return (one.change.field, *(piece for piece in one.pieces if piece.sign != "="))
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+_AROUND = 36  # columns of what is the same, before and behind a change
+_ADDRESSES = 6
+_GROUPS = 500  # more than anybody reads
+
+
+def diff_text(view: DiffView, *, color: bool) -> str:
+    paint = Paint(color)
+    lines = [line for group in view.groups[:_GROUPS] for line in _group(group, paint)]
+    if more := sum(len(group.addresses) for group in view.groups[_GROUPS:]):
+        lines.append(f"     {plural(more, 'more changed job')}: `--format json` has all")
+    for edit in view.others:
+        source = f"  moved from {sanitize(edit.source)}" if edit.source else ""
+        lines.append(f"  {paint.sign(SIGNS[edit.kind])}  {sanitize(edit.address)}{source}")
+    head = f"{sanitize(view.campaign)}: {view.counts} since {view.when}"
+    notes = [f"  {line}" for line in view.remarks]
+    return "\n".join([*lines, *([""] if lines else []), paint.bold(head), *notes]) + "\n"
+
+
+def _group(group: Group, paint: Paint) -> Iterator[str]:
+    sign = paint.sign(SIGNS[group.kind])
+    for address in group.addresses[:_ADDRESSES]:
+        yield f"  {sign}  {sanitize(address)}"
+    if len(group.addresses) > _ADDRESSES:
+        yield f"  {sign}  … and {len(group.addresses) - _ADDRESSES:,} more, in the same words"
+    for one in group.shown:
+        yield f"       {sanitize(one.change.field)}: {_field(one, paint)}"
+
+
+def _field(one: FieldEdit, paint: Paint) -> str:
+    if one.pieces is None:
+        was, now = both_words(one.change)
+        return f"{paint.bad(was)} -> {paint.good(now)}"
+    return "".join(_marked(sign, text, paint) for sign, text in cut(one.pieces))
+
+
+def _marked(sign: str, text: str, paint: Paint) -> str:
+    if sign == "-":
+        return paint.bad(f"[-{text}-]")
+    return paint.good(f"{{+{text}+}}") if sign == "+" else text
+
+
+def cut(pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
+    """Signs and cleaned texts; of what is the same only what stands around a change."""
+    for at, piece in enumerate(pieces):
+        text = sanitize(piece.text)
+        if piece.sign == "=" and len(text) > 2 * _AROUND:
+            before = "" if at == 0 else _beginning(text)
+            behind = "" if at == len(pieces) - 1 else _end(text)
+            text = f"{before} {behind}" if before and behind else before + behind
+        yield piece.sign, text
+
+
+def _beginning(text: str) -> str:
+    """Cut behind a word, where words are not too long for that."""
+    kept = shortened(text, _AROUND)
+    words, blank, rest = kept.rpartition(" ")
+    return f"{words} …" if blank and len(rest) < _AROUND // 2 else kept
+
+
+def _end(text: str) -> str:
+    kept = shortened_left(text, _AROUND)
+    rest, blank, words = kept.partition(" ")
+    return f"… {words}" if blank and len(rest) < _AROUND // 2 else kept
+
+
+# --- the document ---------------------------------------------------------------------------------
+
+
 def diff_json(view: DiffView) -> str:
     """The document, one edit a line."""
     document = {
@@ -153,25 +244,6 @@ def _document(edit: Edit) -> dict[str, Json]:
         "fingerprint": {"was": edit.was, "now": edit.now},
         "fields": diff_document(edit.fields),
     }
-
-
-def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
-    was, now = change.was, change.now
-    is_file = any(text in (change.files or {}) for text in (was, now) if isinstance(text, str))
-    if is_file or not (isinstance(was, str) and isinstance(now, str)):
-        return FieldEdit(change)
-    pieces = tuple(texts.pieces(was, now))
-    is_short = max(width(was), width(now)) <= _SHORT
-    if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
-        return FieldEdit(change)
-    return FieldEdit(change, pieces, is_short)
-
-
-def _words_of(one: FieldEdit) -> Hashable:
-    """What makes an edit the same as another: what went and what came, wherever that stood."""
-    if one.pieces is None:
-        return (one.change.field, canonical(one.change.was), canonical(one.change.now))
-    return (one.change.field, *(piece for piece in one.pieces if piece.sign != "="))
 
 
 # --- two texts, word by word ----------------------------------------------------------------------

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.diff.fields import diff_lines
 from kiejobs.reports.documents import (
     FORMAT_VERSION,
     attempt_document,
     diff_document,
     money_or_null,
 )
-from kiejobs.reports.plan.notes import price_entry, prices_words
+from kiejobs.reports.field_diff import diff_lines
+from kiejobs.reports.plan import price_entry, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
 from kiejobs.reports.terminal import (
     Paint,

@@ -1,1 +1,0 @@
-"""Problems in words: for people, for GitHub, for code scanning."""

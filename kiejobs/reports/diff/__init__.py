@@ -1,1 +1,0 @@
-"""What an edit did to requests, in words."""
