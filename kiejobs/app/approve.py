@@ -21,7 +21,7 @@ from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
 from kiejobs.core.plan.plan import digest_of, row_of
-from kiejobs.reports.checks import drift_text
+from kiejobs.reports.guards import drift_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from kiejobs.core.plan.lock import (
     make_lock,
 )
 from kiejobs.core.plan.plan import difference
-from kiejobs.reports.checks import assets_text, changes_text
 from kiejobs.reports.field_diff import diff_lines
+from kiejobs.reports.guards import assets_text, changes_text
 from kiejobs.reports.terminal import Paint, quoted
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git.checkout import below_root
 from kiejobs.app.plan import diff_of, prices_of, usd_per_credit, widest_address
-from kiejobs.reports.markdown import plan_markdown
 from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 
 if TYPE_CHECKING:
@@ -53,5 +52,7 @@ def plan_in(form: str, view: PlanView, *, color: bool = False) -> str:
     if form == "json":
         return plan_json(view)
     if form == "markdown":
+        from kiejobs.reports.markdown import plan_markdown  # noqa: PLC0415 - only if asked for
+
         return plan_markdown(view)
     return f"{plan_text(view, color=color)}\n"

@@ -12,7 +12,7 @@ from kiejobs.adapters.project.files import find_up, read_source
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.plan.policy import FILE, NO_POLICY, Policy, breaches, read_policy
-from kiejobs.reports.checks import breaches_text
+from kiejobs.reports.guards import breaches_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock import to_bytes
-from kiejobs.reports.checks import locked_text
+from kiejobs.reports.guards import locked_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
