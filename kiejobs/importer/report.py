@@ -199,10 +199,7 @@ def _markdown_block(one: CheckedModel, room: int) -> str:
 
 def _problem_lines(problems: Sequence[str]) -> str:
     kept, more = fitting((f"- {code(problem)}" for problem in problems), 2_000)
-    return "Could not be read:
-
-" + "
-".join(kept) + left_out(kept, more, "problem")
+    return "Could not be read:\n\n" + "\n".join(kept) + left_out(kept, more, "problem")
 
 
 # --- a check, for machines -------------------------------------------------------------------------
