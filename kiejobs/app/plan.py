@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.expand.local_files import refs_in
-from kiejobs.core.plan.plan import difference, plan, selectable
+from kiejobs.core.plan.plan import difference, plan
+from kiejobs.core.plan.selection import selectable
 from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.terminal import width
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.ledger import submitted_at
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.status import submitted_at
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.manifest import totals
-from kiejobs.core.ledger.status import result_of, state_of
-from kiejobs.core.plan.selection import OF_LEDGER, Selectable, read_selection
+from kiejobs.core.plan.selection import OF_LEDGER, Selectable, read_selection, result_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

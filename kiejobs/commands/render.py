@@ -14,7 +14,7 @@ from kiejobs.app.plan import require_selected
 from kiejobs.app.render_diff import render_diff
 from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.core.plan.plan import selectable
+from kiejobs.core.plan.selection import selectable
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:

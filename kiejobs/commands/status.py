@@ -14,9 +14,9 @@ from kiejobs.app.project import open_workspace
 from kiejobs.app.records import of_campaign
 from kiejobs.app.select import chosen
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger.ledger import expires_at, is_past_safety
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.status import expires_at, is_past_safety
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
+from kiejobs.core.ledger.ledger import SAFE
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.status import SAFE
 from kiejobs.core.plan.plan import Action
 from kiejobs.runner.limits import jittered
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs.core.ledger.fold import fold
+from kiejobs.core.plan.plan import canaries, job_address
 from kiejobs.runner.collect import FollowedTask, task_of_change
 from kiejobs.runner.follow import Follower
 from kiejobs.runner.limits import RateLimiter, StopReason
@@ -155,8 +156,6 @@ class Runner:
         self, lines: Sequence[Change], slots: anyio.Semaphore, starts: anyio.Semaphore
     ) -> list[Change]:
         """What is not bought yet and whose canary succeeded."""
-        from kiejobs.core.plan.canary import canaries, job_address  # noqa: PLC0415 - rarely wanted
-
         first = canaries(lines)
         chosen = set(first.values())
         async with anyio.create_task_group() as group:

@@ -7,7 +7,6 @@ digest of what it would buy. Only `submit` spends. Touches nothing.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -15,9 +14,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.status import result_of, state_of
 from kiejobs.core.money import money
-from kiejobs.core.plan.selection import Selectable, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.core.plan.selection import Selectable, Selection
 
 
 _KEPT = frozenset({State.SUCCEEDED, State.IN_DOUBT})
@@ -130,12 +128,16 @@ def plan(
 
     What an edit replaced under an address that is still wanted is no orphan: its own line says
     `input_changed`, and there is one line for each address. `condition` says what is wrong with an
-    attempt's files, if anything is.
+    attempt's files, if anything is. Without a `selection` all jobs are meant.
     """
-    wanted, chosen = tuple(jobs), selection or Selection(())
+    wanted = tuple(jobs)
     decider = _Decider(ledger, condition, retry)
-    lines = [decider.line(job) for job in wanted if chosen.takes(decider.selectable(job, chosen))]
-    if not chosen.terms:
+    lines = [
+        decider.line(job)
+        for job in wanted
+        if selection is None or selection.takes(decider.selectable(job, selection))
+    ]
+    if selection is None or not selection.terms:
         lines += map(_orphan, _orphans(wanted, ledger, campaign))
     return Plan(tuple(lines), _totals(lines))
 
@@ -152,18 +154,17 @@ def digest_of(rows: Iterable[PricedRow]) -> str:
 
 
 def _totals(changes: Sequence[Change]) -> PlanTotals:
-    bought = [change for change in changes if change.spends]
-    counts = Counter(change.action for change in changes)
-    return PlanTotals(
-        actions={action.value: counts[action] for action in Action},
-        credits=sum((change.credits or Decimal(0) for change in bought), Decimal(0)),
-        unpriced=sum(change.credits is None for change in bought),
-        in_doubt=sum(
-            change.attempt is not None and change.attempt.state is State.IN_DOUBT
-            for change in changes
-        ),
-        digest=digest_of(map(row_of, bought)),
-    )
+    actions = dict.fromkeys(map(str, Action), 0)
+    total, unpriced, in_doubt = Decimal(0), 0, 0
+    bought: list[PricedRow] = []
+    for change in changes:
+        actions[change.action] += 1
+        in_doubt += change.attempt is not None and change.attempt.state is State.IN_DOUBT
+        if change.spends:
+            bought.append(row_of(change))
+            total += change.credits or 0
+            unpriced += change.credits is None
+    return PlanTotals(actions, total, unpriced, in_doubt, digest_of(bought))
 
 
 def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Attempt]:
@@ -192,6 +193,12 @@ class _Decider:
 
     def selectable(self, job: Job, selection: Selection) -> Selectable:
         """With where it stands, where the selection asks for that."""
+        from kiejobs.core.plan.selection import (  # noqa: PLC0415 - behind --select
+            result_of,
+            selectable,
+            state_of,
+        )
+
         if not selection.asks_ledger:
             return selectable(job)
         attempt = self._ledger.bought(job.fingerprint, job.take)
@@ -257,13 +264,10 @@ class _Decider:
 
     def _before(self, job: Job) -> Attempt | None:
         """What was last asked for under this address, if anything was."""
-        known = [a for a in self._ledger.at(job.address) if a.state is not None]
-        known = [a for a in known if a.reserved.fingerprint != job.fingerprint]
-        return known[-1] if known else None
-
-
-def selectable(job: Job) -> Selectable:
-    return Selectable(job.address, job.name, job.tags, job.axes)
+        for attempt in reversed(self._ledger.at(job.address)):
+            if attempt.state is not None and attempt.reserved.fingerprint != job.fingerprint:
+                return attempt
+        return None
 
 
 def difference(
@@ -323,3 +327,27 @@ def _doubt_words(attempt: Attempt) -> str:
     since = attempt.times["reserved"]
     said = attempt.failure.message if attempt.failure else "the answer is unknown"
     return f"since {since}: {said}"
+
+
+# --- canaries ------------------------------------------------------------------------------------
+
+
+def job_address(address: str) -> str:
+    """`campaign/job[axis=value]#2` -> `campaign/job`: what a canary speaks for."""
+    return address.partition("[")[0].partition("#")[0]
+
+
+def canaries(changes: Iterable[Change]) -> dict[str, str]:
+    """For each job that would spend, the address of its cheapest line, the first where several are.
+
+    A line without a known price counts as the dearest.
+    """
+    by_job: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.spends:
+            by_job.setdefault(job_address(change.address), []).append(change)
+    return {job: min(lines, key=_price).address for job, lines in by_job.items()}
+
+
+def _price(change: Change) -> Decimal:
+    return Decimal("Infinity") if change.credits is None else change.credits

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan.plan import difference, selectable
+from kiejobs.core.plan.plan import difference
+from kiejobs.core.plan.selection import selectable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.ledger.status import RESULTS, STATES
+from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from kiejobs.core.expand.job import Job
+    from kiejobs.core.ledger.ledger import Attempt
 
 _AXIS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\[\]]*)")
 _KEYED = re.compile(r"([A-Za-z_-]+):(.*)", re.DOTALL)
@@ -26,6 +29,15 @@ _OUTER_COMMA = re.compile(r",(?![^\[]*\])")
 
 KEYS = ("tag", "job", "axis", "state", "result", "file", "address")
 OF_LEDGER = frozenset({"state", "result"})
+NONE: Final = "none"
+"""The state where nothing was made of it: never sent, not accepted, or ruled lost."""
+
+STATES: Final = {**{state.value: state.value for state in State}, NONE: NONE, "new": NONE}
+"""What may follow `state:`, and what is meant by it."""
+
+RESULTS: Final = {word: word for word in ("whole", "missing", "damaged", "gone")}
+"""What may follow `result:`. Only what succeeded has a result."""
+
 _KNOWN = (
     "use tag:NAME, job:NAME, axis:NAME=VALUE, state:STATE, result:RESULT, file:NAME, "
     "or an address pattern with * and ?"
@@ -91,6 +103,30 @@ def read_selection(words: Sequence[str], *, file: str | None = None) -> Selectio
     return Selection(tuple(tuple(map(_test, _parts(term))) for term in terms), file)
 
 
+def selectable(job: Job) -> Selectable:
+    return Selectable(job.address, job.name, job.tags, job.axes)
+
+
+def state_of(attempt: Attempt | None) -> str:
+    """The state of a purchase, `none` where there is none."""
+    if attempt is None or attempt.state is None:
+        return NONE
+    return attempt.state.value
+
+
+def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None]) -> str | None:
+    """What there is of its files: `gone` where they are not whole here and not at the vendor.
+
+    `condition` says `file_missing`, `file_damaged`, or None for whole. None where it has no result.
+    """
+    if attempt is None or attempt.state is not State.SUCCEEDED:
+        return None
+    damage = condition(attempt) if "collected" in attempt.times else "file_missing"
+    if damage is None:
+        return "whole"
+    return "gone" if attempt.gone is not None else damage.removeprefix("file_")
+
+
 def wild(pattern: str) -> Callable[[str], bool]:
     """A test for whole strings in which only `*` and `?` are wild."""
     expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
@@ -111,9 +147,7 @@ def _test(part: str) -> Part:
     keyed = _KEYED.fullmatch(part)
     if keyed is not None:
         return _by_key(keyed[1], keyed[2])
-    if _AXIS.fullmatch(part):
-        return _by_axis(part)
-    return Part("address", _has_address(part))
+    return _by_axis(part) if _AXIS.fullmatch(part) else Part("address", _has_address(part))
 
 
 def _by_key(key: str, rest: str) -> Part:
@@ -125,8 +159,12 @@ def _by_key(key: str, rest: str) -> Part:
         return _by_axis(rest)
     if key in OF_LEDGER:
         return _by_ledger(key, rest)
-    makers = {"tag": _has_tag, "job": _has_job, "file": _is_from, "address": _has_address}
-    return Part(key, makers[key](rest))
+    matches = wild(rest)
+    if key == "tag":
+        return Part(key, lambda job: any(map(matches, job.tags)))
+    if key == "job":
+        return Part(key, lambda job: matches(job.job))
+    return Part(key, _is_from(rest) if key == "file" else _has_address(rest))
 
 
 def _by_axis(text: str) -> Part:
@@ -149,16 +187,6 @@ def _by_ledger(key: str, word: str) -> Part:
         return Part(key, lambda job: job.result == word)
     state = known[word]
     return Part(key, lambda job: job.state == state)
-
-
-def _has_tag(pattern: str) -> Callable[[Selectable], bool]:
-    matches = wild(pattern)
-    return lambda job: any(map(matches, job.tags))
-
-
-def _has_job(pattern: str) -> Callable[[Selectable], bool]:
-    matches = wild(pattern)
-    return lambda job: matches(job.job)
 
 
 def _is_from(pattern: str) -> Callable[[Selectable], bool]:

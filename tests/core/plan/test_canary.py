@@ -10,9 +10,8 @@ import pytest
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
-from kiejobs.core.ledger.status import expires_at, is_past_safety, submitted_at
-from kiejobs.core.plan.canary import canaries, job_address
-from kiejobs.core.plan.plan import Action, Change
+from kiejobs.core.ledger.ledger import expires_at, is_past_safety, submitted_at
+from kiejobs.core.plan.plan import Action, Change, canaries, job_address
 from kiejobs.runner import FailureLimit
 from tests.support.histories import BROKEN, bought, journal, reserved, submitted
 

@@ -14,9 +14,8 @@ from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.status import RESULTS, STATES
 from kiejobs.core.plan.plan import Action, Change, FieldChange, PlanTotals, difference, plan
-from kiejobs.core.plan.selection import read_selection
+from kiejobs.core.plan.selection import RESULTS, STATES, read_selection
 from tests.support.histories import (
     BROKEN,
     BUSY,

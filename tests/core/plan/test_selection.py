@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger.status import RESULTS, STATES
-from kiejobs.core.plan.selection import KEYS, Selectable, read_selection
+from kiejobs.core.plan.selection import KEYS, RESULTS, STATES, Selectable, read_selection
 from tests.docs.pages import ROOT
 
 JOBS = [
