@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.repository import GitFailed, repository_of
-from kiejobs.adapters.git.tree import lay_out
+from kiejobs.adapters.git import GitFailed, lay_out, repository_of
 from kiejobs.app.load import JobFolder, try_to_load
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Severity, UsageProblem
 from kiejobs.core.plan.request_diff import Before
@@ -23,7 +22,7 @@ from kiejobs.core.plan.request_diff import Before
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.adapters.git.repository import Repository
+    from kiejobs.adapters.git import Repository
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.core.diagnostics import Place

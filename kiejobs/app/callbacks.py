@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kiejobs.adapters.http.address_guard import is_public
+from kiejobs.adapters.http.client import is_public
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import UsageProblem
 
@@ -55,7 +55,7 @@ def listening(
         yield CallbackSetup(public_url, None)
         return
     try:
-        from kiejobs.adapters.callbacks.receiver import Receiver  # noqa: PLC0415 - needs the extra `serve`
+        from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; without it polling does the same, only later"
         raise UsageProblem("listening needs the extra `serve`", hint=hint) from error

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
 from kiejobs.app.load import JobFolder, load

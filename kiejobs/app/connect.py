@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.http.address_guard import AddressRule
+from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, api_key, webhook_key

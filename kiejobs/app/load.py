@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.checkout import git_commit
-from kiejobs.adapters.project.files import DataFolder, IncludeFolder, read_source
+from kiejobs.adapters.project.files import DataFolder, IncludeFolder, git_commit, read_source
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process

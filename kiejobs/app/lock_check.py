@@ -34,7 +34,7 @@ from kiejobs.reports.terminal import Paint, quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.adapters.http.web_files import Found
+    from kiejobs.adapters.http.fetch import Found
     from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
@@ -126,7 +126,7 @@ def look_at_assets(
 
 
 def _fetched(files: Mapping[str, FileRule], base: str | None) -> Found:
-    from kiejobs.adapters.http.web_files import fetch_assets  # noqa: PLC0415 - httpx is slow to import
+    from kiejobs.adapters.http.fetch import fetch_assets  # noqa: PLC0415 - httpx is slow to import
 
     return anyio.run(fetch_assets, files, base or api_base(None))
 

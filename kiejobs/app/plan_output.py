@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.checkout import below_root
+from kiejobs.adapters.project.files import below_root
 from kiejobs.app.plan import diff_of, prices_of, usd_per_credit, widest_address
 from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 

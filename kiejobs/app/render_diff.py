@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.checkout import below_root
+from kiejobs.adapters.project.files import below_root
 from kiejobs.app.at_revision import as_it_was
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode

@@ -18,7 +18,7 @@ from kiejobs import __version__
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import find_up
 from kiejobs.adapters.project.model_files import ModelFiles
-from kiejobs.adapters.storage.durable import nearest, unwritable
+from kiejobs.adapters.storage.output_folder import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened
 from kiejobs.app.known_models import KnownModels

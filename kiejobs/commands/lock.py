@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.load import load
 from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, UsageProblem

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.http.pages import page_name, page_text
+from kiejobs.adapters.http.fetch import page_name, page_text
 from kiejobs.adapters.project.model_files import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.importer.changes import model_changes

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.http.pages import page_name, page_text
+from kiejobs.adapters.http.fetch import page_name, page_text
 from kiejobs.adapters.project.files import find_up, read_source
 from kiejobs.adapters.project.schemas import model_names, read_schema
-from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model

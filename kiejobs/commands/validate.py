@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.checkout import below_root
 from kiejobs.adapters.media.pictures import INSTALL, can_look
+from kiejobs.adapters.project.files import below_root
 from kiejobs.app.changed import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.lock_check import require_locked

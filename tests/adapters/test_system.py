@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.git.checkout import git_commit
-from kiejobs.adapters.http.address_guard import is_public, shown
-from kiejobs.adapters.project.files import LARGEST_TEMPLATE, IncludeFolder, read_source
+from kiejobs.adapters.http.client import is_public, shown
+from kiejobs.adapters.project.files import LARGEST_TEMPLATE, IncludeFolder, git_commit, read_source
 from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.system import Secret, api_base, boot_id, origin_of, upload_base
 from kiejobs.core.diagnostics import UsageProblem

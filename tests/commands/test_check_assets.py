@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.web_files import fetch_assets
+from kiejobs.adapters.http.fetch import fetch_assets
 from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, wrong_type
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.plan.lock import Asset

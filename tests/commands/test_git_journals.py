@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.core.diagnostics import ExitCode
 from tests.support.bench import Bench
 from tests.support.gitops.clones import Clone, Origin

@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from kiejobs.adapters.callbacks.receiver import Receiver
+from kiejobs.adapters.callbacks import Receiver
 from kiejobs.adapters.system import SystemClock
 from kiejobs.core.ledger.outcomes import Claim
 from tests.contracts.fakes import FakeCallbacks

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs.adapters.http.address_guard import AddressRule
+from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi, Patience
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.adapters.http.address_guard import AddressRule
+from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret

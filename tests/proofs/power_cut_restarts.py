@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.adapters.http.address_guard import AddressRule
-from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.http.client import AddressRule
+from kiejobs.adapters.storage.download import FileArtifacts, part_of
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.adapters.storage.part_file import part_of
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import FilesCollected
 from tests.proofs.power_cut_campaign import (

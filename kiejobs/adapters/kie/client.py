@@ -19,8 +19,7 @@ import anyio
 import httpx
 
 from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
-from kiejobs.adapters.kie import create_response as answers
-from kiejobs.adapters.kie import task_response as task_answers
+from kiejobs.adapters.kie import responses as answers
 from kiejobs.adapters.system import origin_of
 from kiejobs.core.ledger import outcomes
 
@@ -143,13 +142,13 @@ class KieApi:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
         if isinstance(answer, outcomes.Unanswered):
             return answer
-        return self._without_key(task_answers.poll_outcome(*answer))
+        return self._without_key(answers.poll_outcome(*answer))
 
     async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
         answer = await self._get(RECORD_PATH, {"taskId": task_id})
         if isinstance(answer, outcomes.Unanswered):
             return answer
-        return self._without_key(task_answers.task_record(*answer))
+        return self._without_key(answers.task_record(*answer))
 
     async def download_url(self, url: str) -> str | outcomes.Unanswered:
         request = self._asking.build_request("POST", DOWNLOAD_PATH, json={"url": url})

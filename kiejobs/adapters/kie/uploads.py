@@ -21,12 +21,12 @@ import httpx
 
 from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
 from kiejobs.adapters.kie.client import exchange, without_key
-from kiejobs.adapters.kie.create_response import read_envelope
+from kiejobs.adapters.kie.responses import read_envelope
 from kiejobs.core.expand.local_files import NoFile
 from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:
-    from kiejobs.adapters.kie.create_response import Envelope
+    from kiejobs.adapters.kie.responses import Envelope
     from kiejobs.adapters.project.local_files import LocalFolder
     from kiejobs.adapters.system import Secret
     from kiejobs.core.expand.job import LocalFile

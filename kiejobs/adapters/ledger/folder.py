@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.ledger.run_lock import RunsLock, live_run, manifests_lock
-from kiejobs.adapters.storage.durable import unwritable, write_atomically
+from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import History
 

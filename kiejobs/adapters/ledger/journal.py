@@ -18,7 +18,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.durable import sync_folder
+from kiejobs.adapters.storage.output_folder import sync_folder
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.codec import EVENT_VERSION, bad_field, from_json, to_json
 from kiejobs.core.ledger.events import JournalRecord, Timed

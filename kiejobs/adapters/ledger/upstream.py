@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git.repository import GitFailed, repository_of
+from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.ledger.journal import JOURNAL
 from kiejobs.core.diagnostics import StalePlan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.adapters.git.repository import Repository, Upstream
+    from kiejobs.adapters.git import Repository, Upstream
 
 _HINT = "`git pull`, then run again; --allow-behind buys without knowing what was bought there"
 

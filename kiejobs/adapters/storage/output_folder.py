@@ -1,7 +1,7 @@
-"""The output folder: where files lie, whether they are still whole.
+"""Files that survive a power cut, and the folder of results: where files are, whether they are still whole.
 
-In: paths and records from the journal. Out: safe targets, the condition of files. Touches: the output
-folder only.
+In: bytes and a path; records from the journal. Out: the file complete under its name, or as it was; safe
+targets, the condition of files, whether a folder can be written. Touches: disk.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
+import tempfile
 from datetime import datetime
 from typing import TYPE_CHECKING
-
-from kiejobs.adapters.storage.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from kiejobs.core.ledger.records import FileRecord
-
 
 _LONGEST_PATH = 4096  # Linux' own
 
@@ -127,3 +126,53 @@ def _nanoseconds(at: str) -> int:
     """A journal's time, which has whole milliseconds: a file written by itself hardly ever has."""
     moment = datetime.fromisoformat(at)
     return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
+
+
+# --- durable names -----------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """`data` under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a name in `folder` durable. Folders can't be synced on every system; then it is a no-op."""
+    with contextlib.suppress(PermissionError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why nothing can be written to a folder, or to where it would be made; None where it can."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=nearest(folder), prefix=".kiejobs-") as probe:
+            probe.write(b"x")
+            probe.flush()
+        sync_folder(nearest(folder))
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the first above it that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())

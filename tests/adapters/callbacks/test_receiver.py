@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.adapters.callbacks.receiver import FULL, Limits, Receiver
+from kiejobs.adapters.callbacks import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.outcomes import Claim
@@ -486,7 +486,7 @@ def test_whatever_bytes_come_it_goes_on(
 
 LISTENER = """
 import resource, sys
-from kiejobs.adapters.callbacks.receiver import Limits, Receiver
+from kiejobs.adapters.callbacks import Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, files[1]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
+from kiejobs.adapters.http.client import AddressRule, HostRefused
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from kiejobs.adapters.kie import create_response as answers
-from kiejobs.adapters.kie import task_response as task_answers
+from kiejobs.adapters.kie import responses as answers
 from kiejobs.core.ledger import outcomes
 
 
@@ -113,7 +112,7 @@ def test_a_refusal_that_speaks_of_a_task_but_names_none_is_a_refusal(data: Any) 
 
 def test_a_task_that_cost_less_than_nothing_did_not_say_what_it_cost() -> None:
     answer = body(200, "success", {"state": "success", "resultJson": "{}", "creditsConsumed": -5})
-    assert task_answers.poll_outcome(200, answer) == outcomes.TaskSucceeded((), None)
+    assert answers.poll_outcome(200, answer) == outcomes.TaskSucceeded((), None)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
@@ -132,21 +131,19 @@ def record(state: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])
 def test_the_known_states_are_running(state: str) -> None:
-    assert task_answers.poll_outcome(200, record(state)) == outcomes.StillRunning(state)
+    assert answers.poll_outcome(200, record(state)) == outcomes.StillRunning(state)
 
 
 @pytest.mark.parametrize("state", ["archived", "cancelled", "SUCCESS", ""])
 def test_an_unknown_state_is_running_with_a_note(state: str) -> None:
-    outcome = task_answers.poll_outcome(200, record(state))
+    outcome = answers.poll_outcome(200, record(state))
     assert isinstance(outcome, outcomes.StillRunning)
     assert outcome.note
 
 
 def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     result = json.dumps({"resultUrls": ["https://files.example.com/a.mp4"]})
-    outcome = task_answers.poll_outcome(
-        200, record("success", resultJson=result, creditsConsumed=16.0)
-    )
+    outcome = answers.poll_outcome(200, record("success", resultJson=result, creditsConsumed=16.0))
     assert outcome == outcomes.TaskSucceeded(("https://files.example.com/a.mp4",), Decimal("16.0"))
 
 
@@ -162,14 +159,14 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
     ],
 )
 def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any) -> None:
-    outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
     assert isinstance(outcome, outcomes.TaskSucceeded)
     assert outcome.found == found
 
 
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:
     result = {"resultUrls": ["https://a"], "lastFrameUrl": ["https://l"], "firstFrameUrl": [None]}
-    outcome = task_answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
     assert outcome == outcomes.TaskSucceeded(
         ("https://a",), None, None, (("last-frame", "https://l"),)
     )
@@ -177,19 +174,19 @@ def test_frames_beside_a_video_are_told_apart_from_it() -> None:
 
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
     data = {"response": {"resultUrls": ["https://b"]}, "resultJson": '{"resultUrls":["https://a"]}'}
-    assert task_answers.poll_outcome(200, record("success", **data)) == outcomes.TaskSucceeded(
+    assert answers.poll_outcome(200, record("success", **data)) == outcomes.TaskSucceeded(
         ("https://b",), None
     )
 
 
 @pytest.mark.parametrize("result", ["", None, "{", "[]"])
 def test_success_without_a_readable_result_is_not_the_end(result: object) -> None:
-    outcome = task_answers.poll_outcome(200, record("success", resultJson=result))
+    outcome = answers.poll_outcome(200, record("success", resultJson=result))
     assert isinstance(outcome, outcomes.StillRunning)
 
 
 def test_a_failure_keeps_its_code_and_message() -> None:
-    outcome = task_answers.poll_outcome(
+    outcome = answers.poll_outcome(
         200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0)
     )
     assert outcome == outcomes.TaskFailed("500", "flagged", Decimal(0))
@@ -199,18 +196,18 @@ def test_a_failure_keeps_its_code_and_message() -> None:
     "answer", [body(422, "recordInfo is null"), body(404, "Task not found"), b"<html>", body(429)]
 )
 def test_what_is_no_verdict_ends_nothing(answer: bytes) -> None:
-    assert isinstance(task_answers.poll_outcome(200, answer), outcomes.Unanswered)
+    assert isinstance(answers.poll_outcome(200, answer), outcomes.Unanswered)
 
 
 def test_param_is_decoded_twice() -> None:
     param = json.dumps({"model": "m", "input": json.dumps({"prompt": "p", "duration": 6})})
-    found = task_answers.task_record(200, record("waiting", param=param))
+    found = answers.task_record(200, record("waiting", param=param))
     assert found == outcomes.TaskRecord("t", "m", {"prompt": "p", "duration": 6}, "waiting")
 
 
 def test_param_may_hold_its_input_undisguised() -> None:
     param = json.dumps({"model": "m", "input": {"prompt": "p"}})
-    found = task_answers.task_record(200, record("waiting", param=param))
+    found = answers.task_record(200, record("waiting", param=param))
     assert isinstance(found, outcomes.TaskRecord)
     assert found.input == {"prompt": "p"}
 

@@ -17,7 +17,7 @@ from kiejobs.adapters.ledger.journal import (
     FileJournal,
     read_journal,
 )
-from kiejobs.adapters.storage.durable import write_atomically
+from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.execute import new_run_id
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import Planned, RunFinished

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from kiejobs.adapters.kie.create_response import create_outcome
+from kiejobs.adapters.kie.responses import create_outcome
 from kiejobs.core.diagnostics import ExitCode
 from tests.docs.reference.markdown import code, table
 

@@ -15,8 +15,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.kie import create_response as answers
-from kiejobs.adapters.kie import task_response as task_answers
+from kiejobs.adapters.kie import responses as answers
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.codec import bad_field, from_json, to_json
@@ -157,8 +156,8 @@ def check(data: bytes, _room: Path) -> None:
     number, _, wait = line.decode("utf-8", "replace").partition(" ")
     status = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 200
     _created(answers.create_outcome(status, wait or None, body), status, body)
-    _polled(task_answers.poll_outcome(status, body), body)
-    record = task_answers.task_record(status, body)
+    _polled(answers.poll_outcome(status, body), body)
+    record = answers.task_record(status, body)
     if isinstance(record, outcomes.TaskRecord) and not (
         isinstance(record.task_id, str) and isinstance(record.input, dict | None)
     ):

@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from hypothesis import strategies as st
 
-from kiejobs.adapters.callbacks.receiver import Receiver
+from kiejobs.adapters.callbacks import Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.ledger.callbacks import RefusedCallback, ValidCallback, read_callback
 from tests.proofs.fuzz_bytes import mutated

@@ -1,10 +1,11 @@
-"""The files that requests point at, looked at before anything is bought.
+"""Files on the web, read from beginning to end: those that requests point at, and the vendor's pages.
 
-In: URLs of a job file, and what their models take. Out: for each its digest, size and type, or what is
-wrong with it. Touches: the network, never with the key; a file is kept only until it was looked at.
+In: URLs of a job file and what their models take; a page's URL or its file's name. Out: digest, size and type
+of each file, or what is wrong with it; a page's text. Touches: the network, never with the key; disk, by reading;
+a file is kept only until it was looked at.
 
-The URLs come with strangers' branches: private addresses are not knocked at, redirects are looked at
-like first addresses, and no more bytes are read than the model takes.
+The URLs come with strangers' branches: no more bytes are read than may be, and private addresses are only
+knocked at where the API, or the page that somebody typed, is at one itself.
 """
 
 from __future__ import annotations
@@ -17,11 +18,19 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 import anyio
 import anyio.to_thread
 
-from kiejobs.adapters.http.address_guard import AddressRule, HostRefused
-from kiejobs.adapters.http.client import FETCH_ERRORS, GuardedClient, in_words
+from kiejobs.adapters.http.client import (
+    FETCH_ERRORS,
+    AddressRule,
+    GuardedClient,
+    HostRefused,
+    in_words,
+)
 from kiejobs.adapters.media.pictures import look_at
+from kiejobs.adapters.project.files import read_source
+from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
 from kiejobs.core.plan.lock import Asset
+from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 _LONGEST = 120.0  # seconds for one file
+_LONGEST_PAGE = 60.0  # seconds
+_LARGEST_PAGE = 16 * 2**20  # bytes
 
 
 class _Refused(Exception):
@@ -101,3 +112,51 @@ async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> A
     if wrong is not None:
         raise _Refused(wrong)
     return Asset(sha256=digest.hexdigest(), bytes=size, media_type=media_type or UNKNOWN)
+
+
+# --- pages -------------------------------------------------------------------------------------------
+
+
+def page_text(page: str) -> str:
+    """A page by its URL or its file's name. Raises UsageProblem where there is none."""
+    data = (
+        anyio.run(_fetch_page, page)
+        if _is_url(page)
+        else read_source(page, most=_LARGEST_PAGE).data
+    )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageProblem(f"{page_name(page)}: byte {error.start} is not UTF-8") from error
+
+
+def page_name(page: str) -> str:
+    """What reports call it: without the part of a URL that may be a signature."""
+    return bare(page) if _is_url(page) else page
+
+
+def _is_url(page: str) -> bool:
+    return page.lower().startswith(("http://", "https://"))
+
+
+async def _fetch_page(url: str) -> bytes:
+    try:
+        with anyio.fail_after(_LONGEST_PAGE):
+            rule = await AddressRule.for_base(url)
+            async with GuardedClient(rule) as client, client.get(url) as response:
+                return await _page_in(response)
+    except HostRefused as refused:
+        raise UsageProblem(f"{bare(url)}: {refused}") from refused
+    except FETCH_ERRORS as error:
+        raise UsageProblem(f"{bare(url)}: {in_words(error)}") from error
+
+
+async def _page_in(response: httpx.Response) -> bytes:
+    if response.status_code != 200:
+        raise HostRefused(f"the host answered HTTP {response.status_code}")
+    data = bytearray()
+    async for chunk in response.aiter_raw():
+        data += chunk
+        if len(data) > _LARGEST_PAGE:
+            raise HostRefused(f"larger than {_LARGEST_PAGE:,} bytes, so it is no page")
+    return bytes(data)

@@ -1,1 +1,0 @@
-"""The repository, read through the git executable."""
