@@ -80,10 +80,16 @@ class Sandbox:
     def __post_init__(self) -> None:
         self._charges = Charges(self.store)
         self._uploads = Uploads(self.store)
+        self.base_url = self.base_url.rstrip("/")
         self._jobs = Jobs(
-            self.schemas, self._charges, self.now, self.speed, self.credits, "", self.prices
+            self.schemas,
+            self._charges,
+            self.now,
+            self.speed,
+            self.credits,
+            self.base_url,
+            self.prices,
         )
-        self.move_to(self.base_url)
         self._creates = deque(map(attrgetter("at"), self._charges.tasks.values()), maxlen=CALLS)
         self._script = None
         if self.faults is not None:
@@ -91,7 +97,7 @@ class Sandbox:
 
             self._script = FaultScript(self.faults)
 
-    def move_to(self, base_url: str, send_callback: SendCallback | None = None) -> None:
+    def move_to(self, base_url: str, send_callback: SendCallback) -> None:
         """It is reached at `base_url` now: results are there, and callbacks can be sent."""
         self.base_url = self._jobs.base_url = base_url.rstrip("/")
         self.send_callback = self.send_callback or send_callback

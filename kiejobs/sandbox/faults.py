@@ -220,29 +220,21 @@ def _rule(rule: Mapping[str, Any]) -> FaultRule:
 
 def _effect(do: Do) -> Effect:
     """At most one fault of the answer, and what is in store for the task."""
-    faults = (make(do) for name, make in _RESPONSE_FAULTS.items() if name in do)
+    name = next((name for name in _RESPONSE_FAULTS if name in do), None)
+    fault = None if name is None else ResponseFault(name, **_RESPONSE_FAULTS[name](do))
     task: dict[str, Json] = {}
-    for name, make in _TASK_FAULTS.items():
-        task |= make(do) if name in do else {}
-    return Effect(next(faults, None), task)
+    for key, make in _TASK_FAULTS.items():
+        task |= make(do) if key in do else {}
+    return Effect(fault, task)
 
 
-# --- faults of the answer ------------------------------------------------------------------------------------
-
-
-def _code(do: Do) -> ResponseFault:
-    """An envelope with this code. 200 is the answer without an id: `data` is there, and empty."""
+def _envelope(do: Do) -> Response:
+    """With this code. 200 is the answer without an id: `data` is there, and empty."""
     code, well = do["code"], do["code"] == 200
     text = do.get("msg") or ("success" if well else MESSAGES.get(code, "error"))
     said = envelope(code, text, {} if well else None)
     delay = {"retry-after": f"{do['retry_after']:g}"} if "retry_after" in do else {}
-    said = replace(said, status=do.get("http_status", 200), headers={**said.headers, **delay})
-    return ResponseFault("code", accepts=do.get("accept", well), answer=said)
-
-
-def _http(do: Do) -> ResponseFault:
-    said = _bare(do["http"], do.get("body", "html"))
-    return ResponseFault("http", accepts=do.get("accept", False), answer=said)
+    return replace(said, status=do.get("http_status", 200), headers={**said.headers, **delay})
 
 
 def _bare(status: int, body: str = "html") -> Response:
@@ -255,61 +247,46 @@ def _bare(status: int, body: str = "html") -> Response:
     return plain(status, title if body == "text" else "")
 
 
-def _lose_reply(do: Do) -> ResponseFault:
-    lost = Delivery(silent=True, drop=True)
-    return ResponseFault("lose_reply", accepts=do["lose_reply"] == "after_accept", delivery=lost)
+# Bytes that are called JSON and are not even text.
+_GARBAGE = Response(200, b'{"code":200,"msg":"succ\xff\xfe\x00\x01', {"content-type": JSON_TYPE})
 
-
-def _hang(do: Do) -> ResponseFault:
-    mute = Delivery(silent=True, hang=do.get("seconds", FOR_EVER), drop=True)
-    return ResponseFault("hang", accepts=do["hang"] == "after", delivery=mute)
-
-
-def _garbage(do: Do) -> ResponseFault:
-    """Bytes that are called JSON and are not even text."""
-    body = b'{"code":200,"msg":"succ\xff\xfe\x00\x01'
-    said = Response(200, body, {"content-type": JSON_TYPE})
-    return ResponseFault("garbage", accepts=do.get("accept", True), answer=said)
-
-
-def _stall(do: Do) -> ResponseFault:
-    mute = Delivery(hang=do.get("seconds", FOR_EVER), drop=True)
-    return ResponseFault("stall", delivery=mute, half=True)
-
-
-def _redirect(do: Do) -> ResponseFault:
-    said = plain(302, "")
-    said = replace(said, headers={**said.headers, "location": do["redirect"]})
-    return ResponseFault("redirect", answer=said)
-
-
-_RESPONSE_FAULTS: dict[str, Callable[[Do], ResponseFault]] = {
-    "code": _code,
-    "http": _http,
-    "lose_reply": _lose_reply,
-    "hang": _hang,
-    "truncate": lambda do: ResponseFault(
-        "truncate", delivery=Delivery(stop_after=do["truncate"], drop=True)
-    ),
-    "html": lambda do: ResponseFault("html", accepts=do.get("accept", False), answer=_bare(200)),
-    "garbage": _garbage,
-    "slow_bytes": lambda do: ResponseFault("slow_bytes", delivery=Delivery(rate=do["slow_bytes"])),
-    "status": lambda do: ResponseFault("status", answer=_bare(do["status"])),
-    "cut": lambda do: ResponseFault("cut", keep=do["cut"]),
-    "wrong_length": lambda do: ResponseFault(
-        "wrong_length", longer=do["wrong_length"], delivery=Delivery(drop=True)
-    ),
-    "wrong_type": lambda do: ResponseFault(
-        "wrong_type", headers={"content-type": do["wrong_type"]}
-    ),
-    "stall": _stall,
-    "slow": lambda do: ResponseFault("slow", delivery=Delivery(rate=do["slow"])),
-    "redirect": _redirect,
-    "no_ranges": lambda _do: ResponseFault("no_ranges", no_ranges=True),
+# Faults of the answer: the fields of their ResponseFault.
+_RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
+    "code": lambda do: {
+        "accepts": do.get("accept", do["code"] == 200),
+        "answer": _envelope(do),
+    },
+    "http": lambda do: {
+        "accepts": do.get("accept", False),
+        "answer": _bare(do["http"], do.get("body", "html")),
+    },
+    "lose_reply": lambda do: {
+        "accepts": do["lose_reply"] == "after_accept",
+        "delivery": Delivery(silent=True, drop=True),
+    },
+    "hang": lambda do: {
+        "accepts": do["hang"] == "after",
+        "delivery": Delivery(silent=True, hang=do.get("seconds", FOR_EVER), drop=True),
+    },
+    "truncate": lambda do: {"delivery": Delivery(stop_after=do["truncate"], drop=True)},
+    "html": lambda do: {"accepts": do.get("accept", False), "answer": _bare(200)},
+    "garbage": lambda do: {"accepts": do.get("accept", True), "answer": _GARBAGE},
+    "slow_bytes": lambda do: {"delivery": Delivery(rate=do["slow_bytes"])},
+    "status": lambda do: {"answer": _bare(do["status"])},
+    "cut": lambda do: {"keep": do["cut"]},
+    "wrong_length": lambda do: {"longer": do["wrong_length"], "delivery": Delivery(drop=True)},
+    "wrong_type": lambda do: {"headers": {"content-type": do["wrong_type"]}},
+    "stall": lambda do: {
+        "delivery": Delivery(hang=do.get("seconds", FOR_EVER), drop=True),
+        "half": True,
+    },
+    "slow": lambda do: {"delivery": Delivery(rate=do["slow"])},
+    "redirect": lambda do: {
+        "answer": plain(302, ""),
+        "headers": {"location": do["redirect"]},
+    },
+    "no_ranges": lambda _do: {"no_ranges": True},
 }
-
-
-# --- faults of the task --------------------------------------------------------------------------------------
 
 
 def _task(do: Do) -> dict[str, Json]:
@@ -322,13 +299,12 @@ def _task(do: Do) -> dict[str, Json]:
     return {"end": task, **said}
 
 
-def _callback(do: Do) -> dict[str, Json]:
-    by = {"callback_by": do["by"]} if "by" in do else {}
-    return {"callback": do["callback"], **by}
-
-
+# Faults of the task: the fields of its TaskOutcome.
 _TASK_FAULTS: dict[str, Callable[[Do], dict[str, Json]]] = {
     "task": _task,
     "charge": lambda do: {"charge": str(do["charge"])},
-    "callback": _callback,
+    "callback": lambda do: {
+        "callback": do["callback"],
+        **({"callback_by": do["by"]} if "by" in do else {}),
+    },
 }
