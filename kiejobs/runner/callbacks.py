@@ -83,7 +83,7 @@ class CallbackHandler:
         With `stay` until interrupted; other processes' tasks are picked up on the way.
         """
         if self._settings.stay:
-            await self._until_told()
+            await self._until_stopped()
             return
         if self._may_hear_of_doubts():
             minutes = self._settings.doubt_wait / 60
@@ -97,7 +97,7 @@ class CallbackHandler:
             if not self._busy:
                 return
 
-    async def _until_told(self) -> None:
+    async def _until_stopped(self) -> None:
         looked = self._world.clock.monotonic()
         while self._spending.stopped not in {StopReason.INTERRUPTED, StopReason.JOURNAL}:
             await self._world.clock.sleep(self._settings.first_poll)
@@ -109,7 +109,7 @@ class CallbackHandler:
                 looked = self._world.clock.monotonic()
 
     async def _clear(self) -> None:
-        """See the claims through that have come in: they are not told again."""
+        """See the claims through that have come in: they are not reported again."""
         last, since = set(self._in_hand), self._world.clock.monotonic()
         patience = _LONGEST_LOOK * self._settings.first_poll
         while last & self._in_hand and self._world.clock.monotonic() - since < patience:
@@ -178,10 +178,10 @@ class CallbackHandler:
             return
         attempt, ledger = await self._known(claim)
         if attempt is None:
-            return  # nobody's, or somebody else's; whoever called was told nothing either way
+            return  # nobody's, or somebody else's; whoever called got no hint either way
         known = self._ended.get(claim.attempt_id, attempt.task_id)
         if known == claim.task_id:
-            self._told_again(claim, attempt)
+            self._follow_known(claim, attempt)
         elif claim.task_id not in attempt.other_task_ids:
             await self._look_into(claim, attempt, known, ledger)
 
@@ -195,7 +195,7 @@ class CallbackHandler:
             await self._world.clock.sleep(_SECONDS_BETWEEN_LOOKS)
         return attempt, ledger
 
-    def _told_again(self, claim: Claim, attempt: Attempt) -> None:
+    def _follow_known(self, claim: Claim, attempt: Attempt) -> None:
         """Bought by another process. Over already, or to be followed from here now."""
         task = task_of_attempt(attempt)
         if attempt.is_open and task is not None and not self._settings.detach:

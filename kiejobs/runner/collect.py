@@ -176,7 +176,7 @@ class FollowedTask:
     planned: Decimal | None
     submitted: str | None = None
     known_urls: tuple[str, ...] = ()
-    told_running: bool = False
+    running_recorded: bool = False
     settled: bool = False
 
 
@@ -201,7 +201,7 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTas
         planned=None,  # not taken from this run's budget, so nothing goes back to it
         submitted=attempt.times.get("reserved"),
         known_urls=attempt.urls,
-        told_running=attempt.state is State.RUNNING,
+        running_recorded=attempt.state is State.RUNNING,
         settled=attempt.state is State.SUCCEEDED,
     )
 

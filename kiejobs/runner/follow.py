@@ -44,7 +44,7 @@ class _Watch:
     task: FollowedTask
     started: float
     connected: float
-    told_running: bool
+    running_recorded: bool
     bell: anyio.Event = field(default_factory=anyio.Event)
     woken: float | None = None
     unanswered: int = 0
@@ -80,7 +80,7 @@ class Follower:
             self.ring(task.attempt_id)
             return
         now = self._world.clock.monotonic()
-        watch = _Watch(task, now, now, task.told_running)
+        watch = _Watch(task, now, now, task.running_recorded)
         self._watches[task.attempt_id] = watch
         try:
             outcome = await self._settle(watch)
@@ -141,9 +141,9 @@ class Follower:
 
     def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
         watch.connected = self._world.clock.monotonic()
-        if not watch.told_running:
+        if not watch.running_recorded:
             self._world.journal.append(e.Running(watch.task.attempt_id, outcome.api_state))
-            watch.told_running = True
+            watch.running_recorded = True
         self._world.progress.job(watch.task.address, "running", outcome.note)
 
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:

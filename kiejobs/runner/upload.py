@@ -10,6 +10,7 @@ tried again; they happen before anything is reserved, and never leave a doubt.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -43,7 +44,7 @@ class Uploader:
     _settings: Settings
     _spending: Budget
     _known: Uploads
-    _turns: dict[str, anyio.Lock] = field(default_factory=dict)
+    _turns: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
     _urls: dict[str, tuple[str, str]] = field(default_factory=dict)
     _unusable: dict[LocalFile, outcomes.Unusable] = field(default_factory=dict)
     _under_way: int = 0
@@ -63,13 +64,8 @@ class Uploader:
         `Unusable` where a file can't be sent; None where spending has stopped.
         """
         for file in job.files:
-            turn = self._turns.setdefault(file.sha256, anyio.Lock())
-            try:
-                async with turn:
-                    done = await self._in_turn(file, job)
-            finally:
-                if not turn.statistics().locked:  # else it was handed on to one who waited
-                    self._turns.pop(file.sha256, None)
+            async with self._turns[file.sha256]:
+                done = await self._in_turn(file, job)
             if done != "ready":
                 return done
         return "ready"
@@ -143,18 +139,14 @@ class Uploader:
             group.start_soon(leave_when_stopped)
             outcome = await self._world.uploads.upload(file)
             group.cancel_scope.cancel()
-        return self._unless_taken(outcome, file)
+        if isinstance(outcome, outcomes.UploadStored) and self._is_taken(outcome.url, file.sha256):
+            return outcomes.NotUploaded("the upload host gave the address of another file")
+        return outcome
 
-    def _unless_taken(
-        self, outcome: outcomes.UploadOutcome | None, file: LocalFile
-    ) -> outcomes.UploadOutcome | None:
+    def _is_taken(self, url: str, sha256: str) -> bool:
         """Of two contents at one address the API would fetch the same for both."""
-        if not isinstance(outcome, outcomes.UploadStored):
-            return outcome
-        other, expires = self._content_at.get(outcome.url, (file.sha256, ""))
-        if other == file.sha256 or not is_fresh(expires, self._world.clock.now()):
-            return outcome
-        return outcomes.NotUploaded("the upload host gave the address of another file")
+        other, expires = self._content_at.get(url, (sha256, ""))
+        return other != sha256 and is_fresh(expires, self._world.clock.now())
 
     def _is_on_record(self, file: LocalFile, url: str, expires: str) -> bool:
         """What was uploaded is durable before anything is reserved that will name it."""
@@ -182,8 +174,8 @@ class Uploader:
         return misses[-1] - misses[0] >= self._settings.give_up
 
     async def _rest(self, seconds: float) -> None:
-        until = self._world.clock.monotonic() + min(seconds, _SLOWEST_RETRY)
-        while (
-            not self._spending.has_stopped() and (left := until - self._world.clock.monotonic()) > 0
-        ):
-            await self._world.clock.sleep(min(left, _LONGEST_NAP))
+        clock, left = self._world.clock, min(seconds, _SLOWEST_RETRY)
+        until = clock.monotonic() + left
+        while left > 0 and not self._spending.has_stopped():
+            await clock.sleep(min(left, _LONGEST_NAP))
+            left = until - clock.monotonic()
