@@ -1,4 +1,4 @@
-"""The only concurrent room: one task group; one job, one coroutine, told straight through."""
+"""The only concurrent room: one task group; one job, one coroutine, from top to bottom."""
 
 from kiejobs.runner.limits import Budget, FailureLimit, Rate, StopReason
 from kiejobs.runner.run import RunEnd, Runner

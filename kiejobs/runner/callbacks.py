@@ -49,7 +49,7 @@ _AT_ONCE = 64  # claims that are looked into
 class CallbackHandler:
     """One for a run.
 
-    `reread` folds all journals anew, this run's among them; `guarded` sees work through, so that what
+    `reread` folds all journals again, this run's among them; `guarded` sees work through, so that what
     goes wrong in one place stops nothing else.
     """
 

@@ -6,7 +6,7 @@ store, the journal and the clock, through their ports.
 
 A URL may have expired: then the task is asked for again, since the API may sign another one, and then
 the API's download-url call is tried. Only where both don't help, and the result is old enough to have
-been thrown away, is it said to be gone; and even that is overruled by a later try that works.
+been thrown away, is it recorded as gone; and even that is overruled by a later try that works.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class FollowedTask:
 
 
 def task_of_change(change: Change) -> FollowedTask | None:
-    """What there is to follow in a line of the plan: a task at the API, or files to bring home."""
+    """What there is to follow in a line of the plan: a task at the API, or files to download."""
     wanted = change.then if change.action is Action.ADOPT else change.action
     if wanted not in {Action.RESUME, Action.COLLECT} or change.attempt is None:
         return None

@@ -1,7 +1,7 @@
 """Requests and answers as values, the API's envelopes, and the only place that speaks ASGI.
 
 In: an ASGI scope and its channels. Out: a `Request`; and a `Response` put on the wire the way its
-`Delivery` says: whole, slowly, cut short, or not at all. Touches nothing but those channels.
+`Delivery` says: complete, slowly, cut short, or not at all. Touches nothing but those channels.
 
 Errors come as HTTP 200 with the code in the body (observed); the exceptions are a missing key (HTTP
 401, observed on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed).
@@ -39,7 +39,7 @@ class ConnectionLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, read whole. Header names are lower case."""
+    """One request, with all of its body. Header names are lower case."""
 
     method: str
     path: str

@@ -54,7 +54,7 @@ class ResponseFault:
     """One fault of an answer.
 
     `accepts`: whether the request takes effect all the same, so that a create is charged. `answer`
-    is said instead of the true one, `headers` are laid over. `half`: stop in the middle of the body.
+    is sent instead of the true one, `headers` are laid over. `half`: stop in the middle of the body.
     `longer`: bytes that Content-Length promises and that never come. `keep` and `no_ranges` are for
     files: only so many bytes of it exist, ranges are not known.
     """
@@ -70,14 +70,14 @@ class ResponseFault:
     no_ranges: bool = False
 
     def apply(self, true: Response) -> Response:
-        said = self.answer or true
+        answer = self.answer or true
         way = self.delivery
         if self.half:
-            way = replace(way, stop_after=len(said.body) // 2)
-        length = len(said.body) if said.length is None else said.length
+            way = replace(way, stop_after=len(answer.body) // 2)
+        length = len(answer.body) if answer.length is None else answer.length
         return replace(
-            said,
-            headers={**said.headers, **self.headers},
+            answer,
+            headers={**answer.headers, **self.headers},
             task_id=true.task_id,
             length=length + self.longer,
             fault=self.name,
@@ -187,7 +187,7 @@ def read_faults(
     document, problems = read_checked(source, form)
     if document is None or problems:
         return None, [_as_fault(problem) for problem in problems]
-    root = _whole(document.root)
+    root = _as_integers(document.root)
     return Faults(tuple(map(_rule, root["rules"])), seed=root.get("seed", 0)), []
 
 
@@ -195,12 +195,12 @@ def _as_fault(problem: Diagnostic) -> Diagnostic:
     return replace(problem, code="fault") if problem.code == "unknown-key" else problem
 
 
-def _whole(value: Json) -> Json:
-    """Numbers without a fraction as whole ones: to a schema `2.0` is an integer, to a slice it isn't."""
+def _as_integers(value: Json) -> Json:
+    """Numbers without a fraction as integers: to a schema `2.0` is an integer, to a slice it isn't."""
     if isinstance(value, dict):
-        return {name: _whole(item) for name, item in value.items()}
+        return {name: _as_integers(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_as_integers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -232,9 +232,9 @@ def _envelope(do: Do) -> Response:
     """With this code. 200 is the answer without an id: `data` is there, and empty."""
     code, well = do["code"], do["code"] == 200
     text = do.get("msg") or ("success" if well else MESSAGES.get(code, "error"))
-    said = envelope(code, text, {} if well else None)
+    answer = envelope(code, text, {} if well else None)
     delay = {"retry-after": f"{do['retry_after']:g}"} if "retry_after" in do else {}
-    return replace(said, status=do.get("http_status", 200), headers={**said.headers, **delay})
+    return replace(answer, status=do.get("http_status", 200), headers={**answer.headers, **delay})
 
 
 def _bare(status: int, body: str = "html") -> Response:
@@ -295,8 +295,8 @@ def _task(do: Do) -> dict[str, Json]:
         return task
     if task == "unknown_state":
         return {"word": do.get("state", "archived")}
-    said = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
-    return {"end": task, **said}
+    failure = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
+    return {"end": task, **failure}
 
 
 # Faults of the task: the fields of its TaskOutcome.

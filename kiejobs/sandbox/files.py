@@ -93,9 +93,9 @@ def no_file() -> Response:
 
 
 def _wanted(request: Request, etag: str, size: int) -> range | None:
-    """The part asked for; an empty one if there is no such part; None for the whole file.
+    """The part asked for; an empty one if there is no such part; None for all of it.
 
-    Several ranges at once, other units, and ranges of another version (If-Range) mean the whole.
+    Several ranges at once, other units, and ranges of another version (If-Range) mean all of it.
     """
     asked = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", request.headers.get("range", ""))
     same = request.headers.get("if-range", etag) == etag
@@ -161,8 +161,8 @@ class Uploads:
             "mimeType": media_type,
             "uploadedAt": iso(now),
         }
-        said = {"success": True, "code": 200, "msg": "File uploaded successfully", "data": stored}
-        return Response(200, compact(said).encode(), {"content-type": JSON_TYPE}, code=200)
+        answer = {"success": True, "code": 200, "msg": "File uploaded successfully", "data": stored}
+        return Response(200, compact(answer).encode(), {"content-type": JSON_TYPE}, code=200)
 
     def _put(self, path: str, content: Content, now: float) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

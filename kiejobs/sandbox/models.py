@@ -83,10 +83,10 @@ class Model:
         known = {name: request_input[name] for name in self._fields if name in request_input}
         required = self.schema["properties"]["input"].get("required", ())
         for name in self._fields:
-            said = self._field_problem(name, known, required=name in required)
-            if said is not None:
-                return said
-        return self._whole_problem(known)
+            problem = self._field_problem(name, known, required=name in required)
+            if problem is not None:
+                return problem
+        return self._request_problem(known)
 
     def _field_problem(self, name: str, known: Mapping[str, Json], *, required: bool) -> str | None:
         if name not in known:
@@ -98,7 +98,7 @@ class Model:
         error = next(iter(validator.iter_errors(known[name])), None)
         return None if error is None else _said(name, error)
 
-    def _whole_problem(self, known: Mapping[str, Json]) -> str | None:
+    def _request_problem(self, known: Mapping[str, Json]) -> str | None:
         """What only several fields together get wrong (conditionals, dependencies).
 
         An optional field that is null or empty is none, and one that is left out has its default.

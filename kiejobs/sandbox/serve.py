@@ -35,7 +35,7 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
 
-    `ready` is told the address, `http://127.0.0.1:PORT`, once requests are answered there. Raises
+    `ready` is given the address, `http://127.0.0.1:PORT`, once requests are answered there. Raises
     OSError where the port is taken, and KeyboardInterrupt after a SIGINT.
     """
     with listening(host, port) as sock:
@@ -48,7 +48,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def url_of(sock: socket.socket) -> str:
-    """The address; one that means "any" is told as loopback."""
+    """The address; one that means "any" is given as loopback."""
     host, port = sock.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared with, not bound to
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
