@@ -156,7 +156,10 @@ class Ledger:
 
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
-        return next((a for a in self.at(address) if a.state is State.IN_DOUBT), None)
+        for attempt in self.at(address):
+            if attempt.state is State.IN_DOUBT:
+                return attempt
+        return None
 
     def bought_twice(self) -> Iterator[list[Attempt]]:
         """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.

@@ -71,7 +71,7 @@ def to_bytes(document: Mapping[str, Json]) -> bytes:
 
 def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
     """Counts by state and sums in credits. `unpriced` counts jobs without a known price."""
-    states: dict[str, int] = {_UNTOUCHED: 0, **{state.value: 0 for state in State}}
+    states = dict.fromkeys([_UNTOUCHED, *map(str, State)], 0)
     planned = charged = Decimal(0)
     files = unpriced = unsaid = 0
     for job in jobs:
@@ -93,7 +93,7 @@ def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
 
 def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
     """One job of the manifest, from the attempt that counts for it."""
-    reserved, failure = attempt.reserved, attempt.failure
+    reserved, failure, times = attempt.reserved, attempt.failure, attempt.times
     if attempt.gone is not None:
         failure = Failure("gone", None, attempt.gone)
     return {
@@ -108,8 +108,8 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
         "input": dict(reserved.input),
         "credits": {"planned": _money(reserved.credits), "charged": _money(attempt.charged)},
         "times": {
-            name: attempt.times.get(name)
-            for name in ("reserved", "submitted", "settled", "collected")
+            "reserved": times["reserved"], "submitted": times.get("submitted"),
+            "settled": times.get("settled"), "collected": times.get("collected"),
         },
         "files": [
             {"path": file.path, "sha256": file.sha256, "bytes": file.bytes,
@@ -124,12 +124,12 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
 
 def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterable[dict[str, Any]]:
     """What was planned, then what was touched, in the order of reservation."""
+    touched = dict.fromkeys(also)
     for timed in record.events:
         if isinstance(timed.event, e.Planned):
             yield _planned(timed.event, ledger)
-    touched = [getattr(timed.event, "attempt_id", None) for timed in record.events]
-    known = dict.fromkeys([*also, *(one for one in touched if one is not None)])
-    attempts = [attempt for attempt in map(ledger.attempt, known) if attempt is not None]
+        touched[getattr(timed.event, "attempt_id", "")] = None
+    attempts = filter(None, map(ledger.attempt, touched))
     for attempt in sorted(attempts, key=lambda attempt: attempt.times["reserved"]):
         # What has a task of its own stays known by it, even where a retry bought the same again;
         # of what has none, the attempt that counts for the purchase is the job.

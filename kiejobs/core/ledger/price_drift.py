@@ -8,7 +8,7 @@ and the API does not always say.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from kiejobs.core.ledger.ledger import Attempt
 
@@ -47,12 +47,19 @@ class PriceDrift:
 
 def price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
     """By model, in the order of the first attempts."""
-    pairs: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    compared = Counter[str]()
+    apart: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     for attempt in attempts:
-        planned, charged = attempt.reserved.credits, attempt.charged
+        model, planned, charged = attempt.reserved.model, attempt.reserved.credits, attempt.charged
         if attempt.state is State.SUCCEEDED and planned is not None and charged is not None:
-            pairs[attempt.reserved.model].append((planned, charged))
-    return tuple(drift for model, known in pairs.items() for drift in _drift(model, known))
+            compared[model] += 1
+            if abs(charged - planned) >= _NOTHING:
+                apart[model].append((planned, charged))
+    drifts = []
+    for model in filter(apart.__contains__, compared):
+        planned, charged = (sum(side, Decimal(0)) for side in zip(*apart[model], strict=True))
+        drifts.append(PriceDrift(model, len(apart[model]), compared[model], planned, charged))
+    return tuple(drifts)
 
 
 def latest_price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
@@ -62,11 +69,3 @@ def latest_price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
         if attempt.state is State.SUCCEEDED:
             by_run[attempt.reserved.model][attempt.run_id].append(attempt)
     return price_drifts(attempt for runs in by_run.values() for attempt in runs[max(runs)])
-
-
-def _drift(model: str, known: Sequence[tuple[Decimal, Decimal]]) -> Iterable[PriceDrift]:
-    apart = [(p, c) for p, c in known if abs(c - p) >= _NOTHING]
-    if apart:
-        planned = sum((p for p, _ in apart), Decimal(0))
-        charged = sum((c for _, c in apart), Decimal(0))
-        yield PriceDrift(model, len(apart), len(known), planned, charged)
