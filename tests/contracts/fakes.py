@@ -148,9 +148,9 @@ class MemoryStore:
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
         history = self.read()
-        due = history.with_stale_manifests(
-            lambda one: every or run_id == one.run_id or one.run_id not in self._home.manifests
-        )
+        ids = {one.run_id for one in history.records}
+        behind = ids if every else {one for one in ids if one not in self._home.manifests}
+        due = history.with_stale_manifests({*behind, run_id or ""})
         made = {one.run_id: history.manifest(one) for one in due}
         changed = [name for name, data in made.items() if self._home.manifests.get(name) != data]
         self._home.manifests.update(made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.ledger.run_lock import RunsLock, live_run, manifests_lock
@@ -17,19 +17,13 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import History
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.ports import Clock, LedgerClaim, RunJournal
 
 MANIFEST = "manifest.json"
-
-
-class _Read(NamedTuple):
-    """A journal, and how its file looked right before it was read."""
-
-    file: tuple[int, int, int]
-    record: JournalRecord
 
 
 class FolderStore:
@@ -39,7 +33,8 @@ class FolderStore:
         self._runs = runs
         self._claim: RunsLock | None = None
         self._own: FileJournal | None = None
-        self._read: dict[str, _Read] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], JournalRecord]] = {}
+        """Journals as read, with how their files looked right before."""
         self._history = History(())
 
     @property
@@ -48,7 +43,7 @@ class FolderStore:
 
     def read(self) -> History:
         live = self._live_run()
-        return self._remember([self._record(run_id) for run_id in self._run_ids()], live)
+        return self._remember(map(self._record, self._run_ids()), live)
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         live = self._live_run()
@@ -77,11 +72,16 @@ class FolderStore:
         """One process at a time, each with the journals as they are then: the last to write knows most."""
         with manifests_lock(self._runs):
             history = self.read()
-            due = history.with_stale_manifests(
-                lambda one: every or one.run_id == run_id or self._is_behind(one.run_id)
-            )
-            written = [self._write_manifest(one.run_id, history.manifest(one)) for one in due]
-        return [place for place in written if place is not None]
+            changed = {
+                one.run_id
+                for one in history.records
+                if every or one.run_id == run_id or self._is_behind(one.run_id)
+            }
+            written = []
+            for one in history.with_stale_manifests(changed):
+                place = self._write_manifest(one.run_id, history.manifest(one))
+                written += [] if place is None else [place]
+        return written
 
     def manifest(self, run_id: str) -> bytes | None:
         path = self._runs / run_id / MANIFEST
@@ -94,8 +94,10 @@ class FolderStore:
         return (self._runs / run_id / MANIFEST).as_posix()
 
     def document(self, run_id: str) -> str | None:
-        places = (self._runs / run_id / name for name in (MANIFEST, JOURNAL))
-        return next((place.as_posix() for place in places if place.exists()), None)
+        for place in (self._runs / run_id / MANIFEST, self._runs / run_id / JOURNAL):
+            if place.exists():
+                return place.as_posix()
+        return None
 
     def unwritable(self) -> str | None:
         return unwritable(self._runs)
@@ -122,17 +124,17 @@ class FolderStore:
         try:
             found = path.stat()
             file = (found.st_ino, found.st_size, found.st_mtime_ns)
-            known = self._read.get(run_id)
-            if known is None or known.file != file:
-                known = self._read[run_id] = _Read(file, read_journal(path))
+            known = self._known.get(run_id)
+            if known is None or known[0] != file:
+                known = self._known[run_id] = (file, read_journal(path))
         except OSError as error:
             raise self._unreadable(error) from error
-        return known.record
+        return known[1]
 
     def _unreadable(self, error: OSError) -> JournalProblem:
         return JournalProblem(f"can't read {self._runs}: {error.strerror or error}")
 
-    def _remember(self, records: list[JournalRecord], live: str | None) -> History:
+    def _remember(self, records: Iterable[JournalRecord], live: str | None) -> History:
         marked = [replace(one, live=True) if one.run_id == live else one for one in records]
         self._history = self._history.updated(marked, live)
         return self._history

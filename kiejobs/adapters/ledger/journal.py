@@ -69,12 +69,11 @@ class FileJournal:
         at = utc_text(self._clock.now())
         before = (self._seq, self._previous)
         try:
-            if self._fd is None:
-                self._be_born()
+            fd = self._be_born() if self._fd is None else self._fd
             if self._seq == 0:
                 events = (self.header, *events)
             data = b"".join(self._lines(at, events))
-            self._write(data)
+            _write(fd, data)
         except OSError as error:
             self._seq, self._previous = before
             self._take_back()
@@ -83,7 +82,8 @@ class FileJournal:
                 hint="make room or fix the permissions, then run the same command again",
             ) from error
         # Events first: another thread that reads meanwhile may know more than the size says, not less.
-        self._events += [Timed(at, event) for event in events]
+        for event in events:
+            self._events.append(Timed(at, event))
         self._size += len(data)
         return at
 
@@ -100,7 +100,7 @@ class FileJournal:
             os.close(self._fd)
             self._fd = None
 
-    def _be_born(self) -> None:
+    def _be_born(self) -> int:
         if self._broken:
             raise OSError("the journal could not be repaired after a failed write")
         folder = self.path.parent
@@ -113,8 +113,8 @@ class FileJournal:
             os.close(fd)
             self.path.unlink(missing_ok=True)
             raise
-        self._fd = fd
-        self._size = 0
+        self._fd, self._size = fd, 0
+        return fd
 
     def _lines(self, at: str, events: tuple[Event, ...]) -> Iterator[bytes]:
         for event in events:
@@ -124,18 +124,6 @@ class FileJournal:
             line = text.encode("utf-8", "surrogatepass")
             self._previous = hashlib.sha256(line).hexdigest()
             yield line + b"\n"
-
-    def _write(self, data: bytes) -> None:
-        fd = self._open_fd()
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.fsync(fd)
-
-    def _open_fd(self) -> int:
-        if self._fd is None:
-            raise OSError("the journal is closed")
-        return self._fd
 
     def _take_back(self) -> None:
         """Cut a half-written line off, so that what follows is not damage in the middle.
@@ -148,6 +136,13 @@ class FileJournal:
             except OSError:
                 self._broken = True
                 self.close()
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.fsync(fd)
 
 
 def _sync_with_names(folder: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_HOLDER = ".lock.json"
 _GLANCE = 1.0  # seconds
 _LONGEST_REFRESH = 10.0
 
@@ -42,7 +43,7 @@ class RunsLock:
             self._runs.mkdir(parents=True, exist_ok=True)
             # Those who only look hold it for a moment; a run holds it for much longer than this.
             self._lock.acquire(timeout=_GLANCE, poll_interval=0.05)
-            _holder_file(self._runs).write_text(json.dumps(self._holder), encoding="utf-8")
+            (self._runs / _HOLDER).write_text(json.dumps(self._holder), encoding="utf-8")
         except Timeout as error:
             raise JournalProblem(
                 f"{self._runs} is in use by {_in_words(holder(self._runs))}",
@@ -63,7 +64,7 @@ class RunsLock:
     def release(self) -> None:
         if self._lock.is_locked:
             with contextlib.suppress(OSError):
-                _holder_file(self._runs).unlink(missing_ok=True)
+                (self._runs / _HOLDER).unlink(missing_ok=True)
             self._lock.release()
 
     def __exit__(
@@ -107,14 +108,10 @@ def live_run(runs: Path) -> str | None:
 def holder(runs: Path) -> dict[str, object]:
     """What the holder wrote about itself; empty where it has not yet."""
     try:
-        found = json.loads(_holder_file(runs).read_text(encoding="utf-8"))
+        found = json.loads((runs / _HOLDER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _holder_file(runs: Path) -> Path:
-    return runs / ".lock.json"
 
 
 def _in_words(found: dict[str, object]) -> str:

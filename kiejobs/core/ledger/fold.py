@@ -18,7 +18,7 @@ from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from decimal import Decimal
 
     from kiejobs.core.ledger.events import JournalRecord, Timed
@@ -107,21 +107,21 @@ class History:
         """The manifest that the journals call for."""
         return to_bytes(manifest(record, self.ledger_of(record)))
 
-    def with_stale_manifests(self, changed: Callable[[JournalRecord], bool]) -> list[JournalRecord]:
-        """The runs whose manifest may differ, since these journals `changed`.
+    def with_stale_manifests(self, changed: Collection[str]) -> list[JournalRecord]:
+        """The runs whose manifest may differ, since the journals of the runs `changed`.
 
         Manifests of earlier runs that show the same purchases are among them. A run that is at work
         writes its manifest at its end.
         """
         settled = [one for one in self.records if not one.live and one.header]
-        seeds = {one.run_id: one for one in settled if changed(one)}
+        seeds = [one for one in settled if one.run_id in changed]
         if len(seeds) == len(settled):
             return settled
-        touched = set[Purchase]().union(*map(self._touched, seeds.values()))
+        touched = set[Purchase]().union(*map(self._touched, seeds))
         return [
             one
             for one in settled
-            if one.run_id in seeds or not touched.isdisjoint(self._shown(one))
+            if one.run_id in changed or not touched.isdisjoint(self._shown(one))
         ]
 
     def _touched(self, record: JournalRecord) -> set[Purchase]:
