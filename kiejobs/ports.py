@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import JournalProblem
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
+    from kiejobs.core.ledger.callbacks import Claim
     from kiejobs.core.ledger.events import Event, RunStarted
     from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.outcomes import (
-        Claim,
         CollectOutcome,
         CreateOutcome,
         PollOutcome,

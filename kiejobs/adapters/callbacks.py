@@ -32,11 +32,10 @@ from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.callbacks import (
     LARGEST_BODY,
     TOO_LARGE,
+    Claim,
     RefusedCallback,
-    ValidCallback,
     read_callback,
 )
-from kiejobs.core.ledger.outcomes import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,7 +150,7 @@ class _Requests:
             return
         await self._answer(heard)(scope, receive, send)
 
-    async def _read(self, request: Request) -> ValidCallback | RefusedCallback:
+    async def _read(self, request: Request) -> Claim | RefusedCallback:
         """The body first, whatever it is for: a client that still writes would miss its answer."""
         body = await self._body(request)
         if isinstance(body, RefusedCallback):
@@ -164,11 +163,11 @@ class _Requests:
         now = self._clock.now().timestamp()
         return read_callback(query, request.headers.items(), body, self._key, now)
 
-    def _answer(self, heard: ValidCallback | RefusedCallback) -> Response:
+    def _answer(self, heard: Claim | RefusedCallback) -> Response:
         if isinstance(heard, RefusedCallback):
             self.turned[heard.why] += 1
             return _response(heard.status, heard.why)
-        if not self._inbox.put(Claim(heard.attempt_id, heard.task_id, heard.signed)):
+        if not self._inbox.put(heard):
             self.turned[FULL] += 1
         return _response(200, "success")
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from kiejobs.core.ledger.callbacks import Claim
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-    from kiejobs.core.ledger.outcomes import Claim
     from kiejobs.runner.collect import FollowedTask
     from kiejobs.runner.follow import Follower
     from kiejobs.runner.limits import Budget

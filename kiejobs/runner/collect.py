@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.ledger import SAFE
-from kiejobs.core.ledger.records import State
+from kiejobs.core.ledger.records import FileRecord, State
 from kiejobs.core.plan.plan import Action
 from kiejobs.runner.limits import jittered
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger.events import Reserved
     from kiejobs.core.ledger.ledger import Attempt
-    from kiejobs.core.ledger.records import FileRecord
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner.settings import Settings, World
 
@@ -63,7 +62,7 @@ class Collector:
             if isinstance(outcome, outcomes.NotCollected):
                 self._not_collected(task, outcome)
                 return
-            files.append(outcome.file)
+            files.append(outcome)
         for name, url in result.stills:
             files += await self._still(task, name, url)
         at = self._world.journal.append(e.Collected(task.attempt_id, tuple(files)))
@@ -88,8 +87,8 @@ class Collector:
         """A picture next to the result. One that does not come is noted and keeps nothing else back."""
         path = _still_path(task.output, name, url)
         outcome = await self._download(task, None, url, path, "image/png")
-        if isinstance(outcome, outcomes.FilesCollected):
-            return [outcome.file]
+        if isinstance(outcome, FileRecord):
+            return [outcome]
         self._notes[task.address] = f"collected without its {name}: {outcome.message}"
         return []
 
@@ -125,7 +124,7 @@ class Collector:
                 outcome = await self._world.artifacts.collect(
                     url, path, key=task.task_id, media_type=media_type
                 )
-            if isinstance(outcome, outcomes.FilesCollected):
+            if isinstance(outcome, FileRecord):
                 return outcome
             if outcome.gone and attempt < _TRIES - 1:
                 refused += 1

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kiejobs import ports
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
+    from kiejobs.core.ledger.callbacks import Claim
     from kiejobs.core.ledger.events import Event, RunStarted
 
 _TURNS = 10  # of the event loop, until whoever is awake has come to a wait
@@ -277,8 +278,7 @@ class MemoryArtifacts:
         data = f"{url} {key}".encode()
         self.files[path] = data
         digest = hashlib.sha256(data).hexdigest()
-        file = FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
-        return outcomes.FilesCollected(file)
+        return FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
 
     async def keep(
         self, data: bytes, path: str, *, key: str, media_type: str
@@ -288,7 +288,7 @@ class MemoryArtifacts:
         self.files[path] = data
         digest = hashlib.sha256(data).hexdigest()
         url = f"urn:kiejobs:task:{key}"
-        return outcomes.FilesCollected(FileRecord(path, digest, len(data), media_type, url))
+        return FileRecord(path, digest, len(data), media_type, url)
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         del collected_at
@@ -337,21 +337,21 @@ def url_of(file: LocalFile) -> str:
 class FakeCallbacks:
     """Tells the claims that it was given, each once, in their order; then waits for `hear`."""
 
-    def __init__(self, *claims: outcomes.Claim) -> None:
-        self._claims: deque[outcomes.Claim] = deque()
+    def __init__(self, *claims: Claim) -> None:
+        self._claims: deque[Claim] = deque()
         self._told: set[tuple[str, str]] = set()
         self._more = anyio.Event()
         for claim in claims:
             self.hear(claim)
 
-    def hear(self, claim: outcomes.Claim) -> None:
+    def hear(self, claim: Claim) -> None:
         name = (claim.attempt_id, claim.task_id)
         if name not in self._told:
             self._told.add(name)
             self._claims.append(claim)
             self._more.set()
 
-    async def next(self) -> outcomes.Claim:
+    async def next(self) -> Claim:
         await anyio.lowlevel.checkpoint()
         while not self._claims:
             self._more = anyio.Event()

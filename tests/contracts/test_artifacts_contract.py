@@ -10,7 +10,7 @@ import pytest
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.core.ledger import outcomes
+from kiejobs.core.ledger.records import FileRecord
 from tests.contracts.fakes import MemoryArtifacts
 from tests.support.judge.replies import download, video
 from tests.support.judge.wire import Reply, Request, Wire
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs import ports
+    from kiejobs.core.ledger import outcomes
 
 AT = "2026-11-22T08:44:27.501Z"
 
@@ -92,8 +93,8 @@ def collected(stage: Stage, path: str = "c/j.mp4") -> outcomes.CollectOutcome:
 
 
 def condition(stage: Stage, outcome: outcomes.CollectOutcome) -> str | None:
-    assert isinstance(outcome, outcomes.FilesCollected)
-    file = outcome.file
+    assert isinstance(outcome, FileRecord)
+    file = outcome
 
     async def scene(artifacts: ports.Artifacts) -> str | None:
         return artifacts.condition([file], AT)
@@ -104,8 +105,8 @@ def condition(stage: Stage, outcome: outcomes.CollectOutcome) -> str | None:
 
 def test_what_is_collected_is_recorded_without_its_signature(stage: Stage) -> None:
     outcome = collected(stage)
-    assert isinstance(outcome, outcomes.FilesCollected)
-    file = outcome.file
+    assert isinstance(outcome, FileRecord)
+    file = outcome
     assert (file.path, file.media_type) == ("c/j.mp4", "video/mp4")
     assert file.url == stage.url.partition("?")[0]
     assert file.bytes > 0
@@ -121,9 +122,9 @@ def test_a_result_that_came_in_an_answer_is_kept_like_a_file(stage: Stage) -> No
         return outcome
 
     outcome = stage.play(scene)
-    assert isinstance(outcome, outcomes.FilesCollected)
-    assert (outcome.file.path, outcome.file.bytes) == ("c/j.json", 15)
-    assert (outcome.file.media_type, outcome.file.url) == (
+    assert isinstance(outcome, FileRecord)
+    assert (outcome.path, outcome.bytes) == ("c/j.json", 15)
+    assert (outcome.media_type, outcome.url) == (
         "application/json",
         "urn:kiejobs:task:t1",
     )
@@ -144,8 +145,8 @@ def test_the_condition_follows_what_becomes_of_the_file(stage: Stage) -> None:
 
 def test_marking_changes_nothing_about_whole_files(stage: Stage) -> None:
     outcome = collected(stage)
-    assert isinstance(outcome, outcomes.FilesCollected)
-    file = outcome.file
+    assert isinstance(outcome, FileRecord)
+    file = outcome
 
     async def scene(artifacts: ports.Artifacts) -> None:
         artifacts.mark([file], AT)

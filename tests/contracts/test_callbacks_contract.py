@@ -10,7 +10,7 @@ import pytest
 
 from kiejobs.adapters.callbacks import Receiver
 from kiejobs.adapters.system import SystemClock
-from kiejobs.core.ledger.outcomes import Claim
+from kiejobs.core.ledger.callbacks import Claim
 from tests.contracts.fakes import FakeCallbacks
 
 if TYPE_CHECKING:

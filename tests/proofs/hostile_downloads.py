@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.core.ledger import outcomes
+from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.hostile_cases import TOLD, TOO_SLOW, WITHOUT_END, Case
 from tests.proofs.hostile_exchanges import cases_of, measured
 from tests.proofs.tcp_proxy import calm
@@ -42,8 +42,8 @@ def play_downloads(stage: Stage, *, every: int) -> Downloads:
     _, told = stage.finished_task()
     [url] = told.urls
     whole = stage.collect(url, "whole.mp4")
-    assert isinstance(whole, outcomes.FilesCollected), whole
-    downloads = _Downloading(stage, url, whole.file.sha256)
+    assert isinstance(whole, FileRecord), whole
+    downloads = _Downloading(stage, url, whole.sha256)
     sizes = measured(stage, lambda: stage.collect(url, "sizes.mp4"))
     cases = (case for case in cases_of(sizes, every) if case.behaviour not in _MAY_LAST)
     for number, case in enumerate(cases):
@@ -63,7 +63,7 @@ class _Downloading:
         self._stage.proxy.script = case.script
         outcome = self._stage.collect(self._url, path, hurried=case.hangs)
         self._stage.proxy.settle()
-        if isinstance(outcome, outcomes.FilesCollected):
+        if isinstance(outcome, FileRecord):
             self.found.whole_at_once += 1
             self._judge(case, path)
             return
@@ -78,7 +78,7 @@ class _Downloading:
         part = stage.part(path)
         stage.proxy.script, stage.proxy.seen = calm, []
         tries = (stage.collect(self._url, path) for _ in range(_MOST_TRIES))
-        if not any(isinstance(outcome, outcomes.FilesCollected) for outcome in tries):
+        if not any(isinstance(outcome, FileRecord) for outcome in tries):
             self._say(case, "never came, in calm")
             return
         stage.proxy.settle()

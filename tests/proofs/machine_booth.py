@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.price_files import bundled_prices
 from kiejobs.adapters.project.schemas import read_schema
-from kiejobs.core.ledger.callbacks import ValidCallback, read_callback
-from kiejobs.core.ledger.outcomes import Claim
+from kiejobs.core.ledger.callbacks import Claim, read_callback
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import NotDelivered
 from kiejobs.sandbox.files import make_content
@@ -107,6 +106,6 @@ class Booth:
             raise NotDelivered
         query = url.partition("?")[2]
         heard = read_callback(query, list(headers.items()), body, None, self._clock.now())
-        if not isinstance(heard, ValidCallback):
+        if not isinstance(heard, Claim):
             raise NotDelivered
-        self.ear.hear(Claim(heard.attempt_id, heard.task_id, heard.signed))
+        self.ear.hear(heard)

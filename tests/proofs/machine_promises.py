@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from kiejobs.core.ledger.outcomes import Claim
+    from kiejobs.core.ledger.callbacks import Claim
     from kiejobs.core.ledger.records import FileRecord
     from tests.proofs.machine_booth import Booth, Charge
     from tests.proofs.machine_house import House

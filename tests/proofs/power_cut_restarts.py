@@ -21,7 +21,7 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts, part_of
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import boot_id
-from kiejobs.core.ledger.outcomes import FilesCollected
+from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.power_cut_campaign import (
     JOBFILE,
     address,
@@ -90,7 +90,7 @@ def collected(recording: Recording, tree: Tree, folder: Path, boot: str) -> tupl
         for path, (task_id, url, _) in due.items():
             for _ in range(_TRIES):
                 outcome = await artifacts.collect(url, path, key=task_id, media_type="video/mp4")
-                if isinstance(outcome, FilesCollected):
+                if isinstance(outcome, FileRecord):
                     break
         await artifacts.close()
 

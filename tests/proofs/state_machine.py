@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kiejobs.core.ledger.outcomes import Claim
+from kiejobs.core.ledger.callbacks import Claim
 from kiejobs.runner import FailureLimit
 from tests.contracts.fakes import FakeCallbacks
 from tests.proofs.figures import tell, words

@@ -16,9 +16,9 @@ from kiejobs.core.diagnostics import JournalProblem, Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
+from kiejobs.core.ledger.callbacks import Claim
 from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.fold import fold
-from kiejobs.core.ledger.outcomes import Claim
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World

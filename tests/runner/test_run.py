@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
 
 HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
-WHOLE = outcomes.FilesCollected(
-    FileRecord("tea/j0.mp4", "0" * 64, 1, "video/mp4", "http://fake.invalid/a")
-)
+WHOLE = FileRecord("tea/j0.mp4", "0" * 64, 1, "video/mp4", "http://fake.invalid/a")
 UNREACHABLE = outcomes.NotSent("ConnectError: refused")
 
 

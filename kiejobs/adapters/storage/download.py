@@ -34,10 +34,10 @@ from kiejobs.adapters.http.client import (
     in_words,
     shown,
 )
+from kiejobs.adapters.storage.file_checks import media_type_fits, nearer_type, what_is_wrong_with
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused, sync_folder
 from kiejobs.adapters.system import boot_id
-from kiejobs.core.ledger.file_checks import media_type_fits, nearer_type, what_is_wrong_with
-from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
+from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
 from kiejobs.core.models.file_fields import media_type_of
 
@@ -121,9 +121,7 @@ class FileArtifacts:
         except FETCH_ERRORS as error:
             return NotCollected(in_words(error))
         kind = nearer_type(media_type, media_type_of(partial.head))
-        return FilesCollected(
-            FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
-        )
+        return FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         return self._folder.condition(files, collected_at)

@@ -1,7 +1,7 @@
 """What a callback says, and whether it may be believed so far.
 
 In: a request's query string, headers and body as they came, the key that callbacks are signed with,
-the time. Out: `ValidCallback`, or `RefusedCallback` with an HTTP status and a reason. Touches nothing.
+the time. Out: `Claim`, or `RefusedCallback` with an HTTP status and a reason. Touches nothing.
 
 A callback is a hint and no more: the signature covers a task id and a time, neither the body nor the
 attempt id in the query. So whoever hears one asks recordInfo for the truth. The reasons are fixed
@@ -35,8 +35,12 @@ _ODD_IN_URL = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True)
-class ValidCallback:
-    """Well-formed, fresh and rightly signed where a key is set. `signed`: there was one to check."""
+class Claim:
+    """A callback that passed its checks: a hint that a task is over, never the truth.
+
+    `attempt_id` from the query of the URL that was called, `task_id` from the body. `signed` when its
+    HMAC was checked.
+    """
 
     attempt_id: str
     task_id: str
@@ -56,7 +60,7 @@ TOO_LARGE = RefusedCallback(413, "the body is larger than 1 MB")
 
 def read_callback(
     query: str, headers: Sequence[tuple[str, str]], body: bytes, key: str | None, now: float
-) -> ValidCallback | RefusedCallback:
+) -> Claim | RefusedCallback:
     """Check one POST. `query` without its `?`; `now` in epoch seconds; `key` None where none is set.
 
     The task is `data.taskId`, or `data.task_id` in older families of models (vendor page); one that
@@ -75,7 +79,7 @@ def read_callback(
     attempt_id = _attempt_id(query)
     if isinstance(attempt_id, RefusedCallback):
         return attempt_id
-    return ValidCallback(attempt_id, task_id.strip(), signed=key is not None)
+    return Claim(attempt_id, task_id.strip(), signed=key is not None)
 
 
 def path_of(public_url: str) -> str | None:

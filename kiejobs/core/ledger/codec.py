@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 EVENT_VERSION = 1
 
-_TYPES: dict[str, Any] = {kind.type: kind for kind in get_args(Event)}
 _MOST_DIGITS = 30  # on either side of the point
 _PLAIN: dict[str, set[type]] = {
     "bool": {bool},
@@ -60,7 +59,7 @@ def from_json(line: Mapping[str, Json]) -> Event | None:
 
     Raises KeyError, TypeError or ValueError where a known type lacks its form.
     """
-    kind = _TYPES.get(line["type"])
+    kind = _types().get(line["type"])
     if kind is None:
         return None
     event: Event = kind(**{name: _decode(name, line[name]) for name, _ in _forms(kind)})
@@ -86,6 +85,11 @@ def bad_field(event: Event | Failure | FileRecord) -> str | None:
         if not _fits(getattr(event, name), written):
             return name
     return None
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return {kind.type: kind for kind in get_args(Event)}
 
 
 @cache

@@ -9,6 +9,7 @@ any order): an attempt's state is the furthest that any event took it. Property 
 
 from __future__ import annotations
 
+from bisect import insort
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -38,6 +39,17 @@ _LADDER = {
 }
 """How far an event takes an attempt. The furthest wins, whatever the order of reading."""
 
+_STEPS = {
+    "submitted": "submitted",
+    "not_accepted": "void",
+    "rejected": "rejected",
+    "in_doubt": "in_doubt",
+    "running": "running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+}
+"""What each type of event takes an attempt to; a ruling says it itself."""
+
 _ENDS = {"succeeded", "failed", "rejected"}
 _TWO_ON_RECORD = "two task ids are on record for one create"
 
@@ -49,7 +61,7 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
     runs: dict[str, e.RunStarted] = {}
     plans: dict[str, str] = {}
     moves: _Moves = {}
-    uploads: dict[str, set[e.Uploaded]] = {}
+    uploads: dict[str, list[e.Uploaded]] = {}
     for journal in journals:
         header = journal.header
         if header is None or (origin is not None and header.origin != origin):
@@ -62,8 +74,8 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
                 case e.Adopted() as event:
                     key = (event.fingerprint, event.take)
                     moves.setdefault(key, []).append((timed.at, event.address))
-                case e.Uploaded() as event:
-                    uploads.setdefault(event.sha256, set()).add(event)
+                case e.Uploaded() as event if event not in uploads.get(event.sha256, ()):
+                    insort(uploads.setdefault(event.sha256, []), event, key=repr)
                 case e.Approved(plan_id=str(plan_id)):
                     plans[plan_id] = journal.run_id
                 case _:
@@ -72,10 +84,7 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    attempts = [draft.attempt(moves) for draft in drafts.values()]
-    return Ledger(
-        attempts, runs, plans, {sha: sorted(told, key=repr) for sha, told in uploads.items()}
-    )
+    return Ledger([draft.attempt(moves) for draft in drafts.values()], runs, plans, uploads)
 
 
 class History:
@@ -101,7 +110,10 @@ class History:
         return fold(one for one in self.records if one.header and one.header.origin != origin)
 
     def record(self, run_id: str) -> JournalRecord | None:
-        return next((one for one in self.records if one.run_id == run_id), None)
+        for one in self.records:
+            if one.run_id == run_id:
+                return one
+        return None
 
     def manifest(self, record: JournalRecord) -> bytes:
         """The manifest that the journals call for."""
@@ -153,11 +165,13 @@ def _purchases(record: JournalRecord, kind: type[e.Adopted | e.Planned]) -> set[
 
 def _says_the_same(was: JournalRecord, now: JournalRecord) -> bool:
     """Nothing was added but a run's end, from which nothing is derived."""
-    if was.run_id != now.run_id or was.live != now.live:
-        return False
-    known = len(was.events)
-    ends = all(isinstance(timed.event, e.RunFinished) for timed in now.events[known:])
-    return was.events is now.events or (ends and was.events[:known] == now.events[:known])
+    if was.events is not now.events:
+        known = len(was.events)
+        more = now.events[known:]
+        is_end = len(more) == 1 and isinstance(more[0].event, e.RunFinished)
+        if (more and not is_end) or was.events != now.events[:known]:
+            return False
+    return (was.run_id, was.live) == (now.run_id, now.live)
 
 
 class _Draft:
@@ -174,15 +188,17 @@ class _Draft:
         self._ruled = ""
         self._rulings: list[tuple[str, str]] = []
         self._gone = ("", "")
-        self._charged: tuple[str, Decimal | None] | None = None
+        self._charged: tuple[str, Decimal | None] = ("", None)
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
         self._files: tuple[str, tuple[FileRecord, ...]] = ("", ())
 
     def take_in(self, timed: Timed) -> None:
         event, at = timed.event, timed.at
+        step = _STEPS.get(event.type)
+        if step is not None:
+            self._climb(step, at, getattr(event, "failure", None))
         match event:
             case e.Submitted(task_id=task_id):
-                self._climb("submitted", at)
                 self._tasks.append((at, task_id))
             case e.Resolved(task_id=task_id):
                 self._ruled = max(self._ruled, at)
@@ -194,26 +210,16 @@ class _Draft:
                 self._claims.append((at, event))
             case e.Called():
                 self._times["called"] = max(at, self._times.get("called", at))
-            case e.NotAccepted(failure=failure):
-                self._climb("void", at, failure)
-            case e.Rejected(failure=failure):
-                self._climb("rejected", at, failure)
-            case e.InDoubt(failure=failure):
-                self._climb("in_doubt", at, failure)
-            case e.Running():
-                self._climb("running", at)
             case _:
-                self._end(event, at)
+                self._take_result(event, at)
 
-    def _end(self, event: e.Event, at: str) -> None:
+    def _take_result(self, event: e.Event, at: str) -> None:
         match event:
             case e.Succeeded(charged=charged, urls=urls):
-                self._climb("succeeded", at)
-                self._charge(at, charged)
+                self._charged = max(self._charged, (at, charged), key=_when)
                 self._urls = max(self._urls, (at, urls), key=_when)
-            case e.Failed(failure=failure, charged=charged):
-                self._climb("failed", at, failure)
-                self._charge(at, charged)
+            case e.Failed(charged=charged):
+                self._charged = max(self._charged, (at, charged), key=_when)
             case e.Collected(files=files):
                 self._files = max(self._files, (at, files), key=_when)
                 self._times["collected"] = self._files[0]
@@ -229,9 +235,6 @@ class _Draft:
         if failure is not None:
             told = (at, failure)
             self._failures[step] = min(self._failures.get(step, told), told, key=_when)
-
-    def _charge(self, at: str, charged: Decimal | None) -> None:
-        self._charged = max(self._charged or ("", None), (at, charged), key=_when)
 
     def attempt(self, moves: _Moves) -> Attempt:
         reserved = self._reserved
@@ -249,7 +252,7 @@ class _Draft:
             address=address if moved >= self._times["reserved"] else reserved.address,
             state=state,
             task_id=tasks[0][1] if tasks else None,
-            charged=self._charged[1] if self._charged else None,
+            charged=self._charged[1],
             failure=failure,
             urls=self._urls[1],
             files=self._files[1],

@@ -1,4 +1,4 @@
-"""What the world's answers come to: create calls, uploads, polls, collecting, callbacks.
+"""What the world's answers come to: create calls, uploads, polls, collecting.
 
 In: nothing. Out: the values that the ports' methods answer with. Each outcome is its own type, so that
 whoever handles one must say what it does with each (design: section 7, what createTask's answer means).
@@ -169,33 +169,12 @@ class TaskRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesCollected:
-    """The file is whole under its final name."""
-
-    file: FileRecord
-
-
-@dataclass(frozen=True, slots=True)
 class NotCollected:
-    """It is not. `gone` when the URL was refused for good (asking the API again may help)."""
+    """The file is not there. `gone` when the URL was refused for good (asking the API again may help)."""
 
     message: str
     gone: bool = False
 
 
-CollectOutcome: TypeAlias = FilesCollected | NotCollected
-
-# --- what a callback says ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A callback that passed its checks: a hint that a task is over, never the truth.
-
-    `attempt_id` from the query of the URL that was called, `task_id` from the body. `signed` when its
-    HMAC was checked.
-    """
-
-    attempt_id: str
-    task_id: str
-    signed: bool
+CollectOutcome: TypeAlias = "FileRecord | NotCollected"
+"""A record: the file is complete under its final name."""

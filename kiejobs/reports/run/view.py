@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.core.ledger.price_drift import PriceDrift, price_drifts
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.terminal import plural, price_text, state_words
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.price_drift import PriceDrift
 
 
 class JobStatus(StrEnum):
@@ -116,6 +116,10 @@ class RunView:
 
     @cached_property
     def price_drifts(self) -> tuple[PriceDrift, ...]:
+        if all(a.charged in {None, a.reserved.credits} for a in self.settled):
+            return ()
+        from kiejobs.core.ledger.price_drift import price_drifts  # noqa: PLC0415 - mostly there is none
+
         return price_drifts(self.settled)
 
     @property

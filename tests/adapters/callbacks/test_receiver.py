@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from kiejobs.adapters.callbacks import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger.outcomes import Claim
+from kiejobs.core.ledger.callbacks import Claim
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import NotDelivered
 from tests.support.bench import PACKAGE

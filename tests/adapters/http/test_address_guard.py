@@ -10,7 +10,8 @@ import pytest
 from kiejobs.adapters.http.client import AddressRule, HostRefused
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
+from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
+from kiejobs.core.ledger.records import FileRecord
 from tests.support.judge.replies import video
 from tests.support.judge.wire import Reply, Request, Wire
 
@@ -88,7 +89,7 @@ def test_a_redirect_is_held_to_the_same_names(
     wire = Wire(answer)
     outcome = anyio.run(fetch, f"http://127.0.0.1:{wire.port}/first.mp4", only, tmp_path)
     wire.close()
-    assert isinstance(outcome, FilesCollected) == comes
+    assert isinstance(outcome, FileRecord) == comes
     assert len(asked) == 1 + comes
     if isinstance(outcome, NotCollected):
         assert "localhost is no result host that the policy allows" in outcome.message

@@ -19,7 +19,7 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.expand.job_checks import safe_output
-from kiejobs.core.ledger.outcomes import CollectOutcome, FilesCollected, NotCollected
+from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord, sibling_path
 from tests.support.judge.replies import video
 from tests.support.judge.wire import DROP, Reply, Request, Wire
@@ -101,7 +101,7 @@ def test_a_file_comes_home_whole_with_its_hash(host: Host, tmp_path: Path) -> No
     outcome = collect(host.url, tmp_path)
     digest = hashlib.sha256(DATA).hexdigest()
     unsigned = host.url.partition("?")[0]
-    assert outcome == FilesCollected(FileRecord(PATH, digest, len(DATA), "video/mp4", unsigned))
+    assert outcome == FileRecord(PATH, digest, len(DATA), "video/mp4", unsigned)
     assert (tmp_path / PATH).read_bytes() == DATA
     assert parts(tmp_path) == []
 
@@ -120,7 +120,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(host: Host, tmp_pat
     assert isinstance(collect(host.url, tmp_path), NotCollected)
     assert not (tmp_path / PATH).exists()
     assert len(parts(tmp_path)) == 1
-    assert isinstance(collect(host.url, tmp_path, times=2), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path, times=2), FileRecord)
     assert (tmp_path / PATH).read_bytes() == DATA
     asked = [request.headers.get("range") for request in host.requests]
     first = len(DATA) // 3
@@ -131,7 +131,7 @@ def test_a_host_without_ranges_is_asked_for_the_whole_and_nothing_is_doubled(
     host: Host, tmp_path: Path
 ) -> None:
     host.replies = [cut, lambda _: Reply(DATA, headers=MP4)]
-    assert isinstance(collect(host.url, tmp_path, times=2), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path, times=2), FileRecord)
     assert (tmp_path / PATH).read_bytes() == DATA
 
 
@@ -141,7 +141,7 @@ def test_another_range_than_was_asked_for_starts_the_file_over(host: Host, tmp_p
         return Reply(DATA[5:], "206 Partial Content", {**MP4, **span})
 
     host.replies = [cut, shifted, whole]
-    assert isinstance(collect(host.url, tmp_path, times=3), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path, times=3), FileRecord)
     assert (tmp_path / PATH).read_bytes() == DATA
 
 
@@ -151,7 +151,7 @@ def test_a_part_that_does_not_fit_is_thrown_away(host: Host, tmp_path: Path) -> 
     assert isinstance(outcome, NotCollected)
     assert outcome.gone
     assert parts(tmp_path) == []
-    assert isinstance(collect(host.url, tmp_path), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path), FileRecord)
     assert (tmp_path / PATH).read_bytes() == DATA
 
 
@@ -169,7 +169,7 @@ def test_what_another_boot_left_is_not_gone_on_with_but_deleted(host: Host, tmp_
     collect(host.url, tmp_path, boot="before")
     (part,) = parts(tmp_path)
     part.write_bytes(bytes(part.stat().st_size))  # as long as it was, and nothing of it
-    assert isinstance(collect(host.url, tmp_path, boot="after"), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path, boot="after"), FileRecord)
     assert "range" not in host.requests[1].headers
     assert (tmp_path / PATH).read_bytes() == DATA
     assert parts(tmp_path) == []
@@ -184,12 +184,12 @@ def test_of_another_boot_nothing_is_deleted_that_is_no_part_or_that_somebody_hol
     film = part.with_name("departed.mp4.part")
     film.write_bytes(b"somebody's film")
     with another_process(part) as process:
-        assert isinstance(collect(host.url, tmp_path, boot="ours"), FilesCollected)
+        assert isinstance(collect(host.url, tmp_path, boot="ours"), FileRecord)
         assert sorted(parts(tmp_path)) == sorted([part, film])
         assert process.stdin is not None
         print("given up", file=process.stdin, flush=True)
     assert isinstance(
-        collect(host.url, tmp_path, path="judged/pour/b.mp4", boot="ours"), FilesCollected
+        collect(host.url, tmp_path, path="judged/pour/b.mp4", boot="ours"), FileRecord
     )
     assert parts(tmp_path) == [film]
 
@@ -200,9 +200,7 @@ def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(
     host.replies = [whole]
     name = sibling_path(safe_output("n" * 220, ".webm"), "f" * 64)
     stem, dot, extension = name.rpartition(".")
-    assert isinstance(
-        collect(host.url, tmp_path, path=f"{stem}-99{dot}{extension}"), FilesCollected
-    )
+    assert isinstance(collect(host.url, tmp_path, path=f"{stem}-99{dot}{extension}"), FileRecord)
 
 
 @pytest.mark.parametrize(
@@ -229,12 +227,12 @@ def test_what_is_no_whole_video_never_gets_the_final_name(
         assert word in outcome.message
         assert not (tmp_path / PATH).exists()
     else:  # the bytes are taken as they are: paid for, and as many as were announced
-        assert isinstance(outcome, FilesCollected)
+        assert isinstance(outcome, FileRecord)
 
 
 def test_what_came_wrong_is_not_gone_on_with(host: Host, tmp_path: Path) -> None:
     host.replies = [lambda _: Reply(b"<html>a page of some length</html>", headers=MP4), whole]
-    assert isinstance(collect(host.url, tmp_path, times=2), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path, times=2), FileRecord)
     assert "range" not in host.requests[1].headers
 
 
@@ -250,7 +248,7 @@ def test_an_address_that_expired_is_told_as_gone(host: Host, tmp_path: Path, sta
 def test_a_redirect_is_followed_and_an_endless_one_is_not(host: Host, tmp_path: Path) -> None:
     there = {"Location": "/elsewhere.mp4"}
     host.replies = [lambda _: Reply(b"", "302 Found", there), whole]
-    assert isinstance(collect(host.url, tmp_path), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path), FileRecord)
     host.replies = [lambda _: Reply(b"", "302 Found", there)]
     outcome = collect(host.url, tmp_path)
     assert isinstance(outcome, NotCollected)
@@ -353,7 +351,7 @@ def test_a_link_in_the_place_of_a_part_is_not_written_through(host: Host, tmp_pa
     victim.write_bytes(b"")
     part.unlink()
     part.symlink_to(victim)
-    assert isinstance(collect(host.url, tmp_path), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path), FileRecord)
     assert victim.read_bytes() == b""
     assert (tmp_path / PATH).read_bytes() == DATA
 
@@ -362,7 +360,7 @@ def test_the_output_folder_itself_may_be_a_link(host: Host, tmp_path: Path) -> N
     host.replies = [whole]
     (tmp_path / "big disk").mkdir()
     (tmp_path / "outputs").symlink_to(tmp_path / "big disk")
-    assert isinstance(collect(host.url, tmp_path / "outputs"), FilesCollected)
+    assert isinstance(collect(host.url, tmp_path / "outputs"), FileRecord)
 
 
 @contextmanager
@@ -400,8 +398,8 @@ def test_a_file_that_another_process_is_receiving_is_waited_for(
         timer.start()
         outcome = collect(host.url, tmp_path)
         timer.join()
-    assert isinstance(outcome, FilesCollected)
-    assert outcome.file.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert isinstance(outcome, FileRecord)
+    assert outcome.sha256 == hashlib.sha256(DATA).hexdigest()
     assert (tmp_path / PATH).read_bytes() == DATA
     assert len(host.requests) == (1 if word == "done" else 2), "what is home is not fetched again"
     assert parts(tmp_path) == []
@@ -410,9 +408,9 @@ def test_a_file_that_another_process_is_receiving_is_waited_for(
 def test_the_condition_of_files_is_told(host: Host, tmp_path: Path) -> None:
     host.replies = [whole]
     outcome = collect(host.url, tmp_path)
-    assert isinstance(outcome, FilesCollected)
+    assert isinstance(outcome, FileRecord)
     folder = OutputFolder(tmp_path)
-    files = [outcome.file]
+    files = [outcome]
     assert folder.condition(files, AT) is None
     (tmp_path / PATH).write_bytes(DATA[:-1] + b"?")
     assert folder.condition(files, AT) == "file_damaged"
@@ -425,8 +423,8 @@ def test_the_condition_of_files_is_told(host: Host, tmp_path: Path) -> None:
 def test_a_marked_file_is_not_read_again_and_a_touched_one_is(host: Host, tmp_path: Path) -> None:
     host.replies = [whole]
     outcome = collect(host.url, tmp_path)
-    assert isinstance(outcome, FilesCollected)
-    folder, path, files = OutputFolder(tmp_path), tmp_path / PATH, [outcome.file]
+    assert isinstance(outcome, FileRecord)
+    folder, path, files = OutputFolder(tmp_path), tmp_path / PATH, [outcome]
     folder.mark(files, AT)
     marked = path.stat()
     path.write_bytes(DATA[:-1] + b"?")

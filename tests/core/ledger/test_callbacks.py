@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kiejobs.core.ledger.callbacks import (
     LARGEST_BODY,
+    Claim,
     RefusedCallback,
-    ValidCallback,
     path_of,
     read_callback,
 )
@@ -51,30 +51,30 @@ def read(
     headers: Headers | None = None,
     content: bytes | None = None,
     key: str | None = None,
-) -> ValidCallback | RefusedCallback:
+) -> Claim | RefusedCallback:
     content = body(taskId="task-1") if content is None else content
     return read_callback(query, headers or [JSON_TYPE], content, key, NOW)
 
 
-def status(said: ValidCallback | RefusedCallback) -> int:
+def status(said: Claim | RefusedCallback) -> int:
     return said.status if isinstance(said, RefusedCallback) else 200
 
 
 def test_a_callback_names_its_attempt_in_the_url_and_its_task_in_the_body() -> None:
-    assert read() == ValidCallback(ATTEMPT, "task-1", signed=False)
-    assert read(f"a=1&{QUERY}&token=") == ValidCallback(ATTEMPT, "task-1", signed=False)
+    assert read() == Claim(ATTEMPT, "task-1", signed=False)
+    assert read(f"a=1&{QUERY}&token=") == Claim(ATTEMPT, "task-1", signed=False)
 
 
 def test_older_families_spell_the_task_in_another_way() -> None:
-    assert read(content=body(task_id="task-1")) == ValidCallback(ATTEMPT, "task-1", signed=False)
+    assert read(content=body(task_id="task-1")) == Claim(ATTEMPT, "task-1", signed=False)
     both = body(task_id="task-1", taskId="task-1")
-    assert read(content=both) == ValidCallback(ATTEMPT, "task-1", signed=False)
+    assert read(content=both) == Claim(ATTEMPT, "task-1", signed=False)
     assert read(content=body(taskId=None, task_id="task-1")) == read()
 
 
 def test_blanks_around_a_task_id_are_cut_off_after_its_signature_was_checked() -> None:
     said = read(headers=signed(" task-1 "), content=body(taskId=" task-1 "), key=KEY)
-    assert said == ValidCallback(ATTEMPT, "task-1", signed=True)
+    assert said == Claim(ATTEMPT, "task-1", signed=True)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_nesting_is_bounded_and_brackets_in_texts_are_none() -> None:
 
 
 def test_a_signed_callback_is_heard_as_such() -> None:
-    assert read(headers=signed("task-1"), key=KEY) == ValidCallback(ATTEMPT, "task-1", signed=True)
+    assert read(headers=signed("task-1"), key=KEY) == Claim(ATTEMPT, "task-1", signed=True)
     older = read(headers=signed("task-1"), content=body(task_id="task-1"), key=KEY)
-    assert older == ValidCallback(ATTEMPT, "task-1", signed=True)
+    assert older == Claim(ATTEMPT, "task-1", signed=True)
 
 
 def test_the_signature_is_the_documented_one() -> None:
@@ -210,7 +210,7 @@ def test_the_signature_is_the_documented_one() -> None:
 
 def test_without_a_key_a_signature_is_not_looked_at() -> None:
     said = read(headers=signed("task-2", "long ago", key="another"))
-    assert said == ValidCallback(ATTEMPT, "task-1", signed=False)
+    assert said == Claim(ATTEMPT, "task-1", signed=False)
 
 
 @pytest.mark.parametrize("off", [-299, -1, 0, 300])
@@ -312,7 +312,7 @@ def test_whatever_comes_is_told_as_a_value_that_repeats_nothing(
 @given(task_ids, st.integers(-299, 299), st.text(min_size=1, max_size=40))
 def test_whatever_is_rightly_signed_is_heard(task_id: str, off: int, key: str) -> None:
     headers = signed(task_id, int(NOW) + off, key)
-    assert read(headers=headers, content=body(taskId=task_id), key=key) == ValidCallback(
+    assert read(headers=headers, content=body(taskId=task_id), key=key) == Claim(
         ATTEMPT, task_id, signed=True
     )
 

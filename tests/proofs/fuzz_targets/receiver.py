@@ -23,14 +23,13 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.callbacks import Receiver
 from kiejobs.adapters.system import Secret, SystemClock
-from kiejobs.core.ledger.callbacks import RefusedCallback, ValidCallback, read_callback
+from kiejobs.core.ledger.callbacks import Claim, RefusedCallback, read_callback
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import CANARY, Broken, no_canary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.core.ledger.outcomes import Claim
 
 network = True
 _NOW = 1_800_000_000
@@ -136,7 +135,7 @@ def _purely(data: bytes) -> None:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = [(name, value) for name, _, value in (line.partition(":") for line in lines)]
     found = read_callback(first.partition("?")[2].partition(" ")[0], headers, body, _KEY, _NOW)
-    if not isinstance(found, ValidCallback | RefusedCallback):
+    if not isinstance(found, Claim | RefusedCallback):
         raise Broken(f"neither heard nor turned away: {found}")
     no_canary(str(found))
 

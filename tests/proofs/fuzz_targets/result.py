@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.file_checks import what_is_wrong_with
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.expand.job_checks import UnsafePath, safe_output
-from kiejobs.core.ledger.file_checks import what_is_wrong_with
-from kiejobs.core.ledger.outcomes import FilesCollected
+from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary
 
@@ -272,10 +272,10 @@ def _only_in(room: Path, outcome: Any) -> None:
         raise Broken(f"files beside the outputs: {_names(room)} {_names(room.parent)}")
     found = {p for p in (room / "outputs").rglob("*") if p.is_file() and not p.is_symlink()}
     final = {p for p in found if not p.name.endswith(".part")}
-    if isinstance(outcome, FilesCollected):
-        whole = room / "outputs" / outcome.file.path
-        if hashlib.sha256(whole.read_bytes()).hexdigest() != outcome.file.sha256:
-            raise Broken(f"recorded otherwise than it lies there: {outcome.file}")
+    if isinstance(outcome, FileRecord):
+        whole = room / "outputs" / outcome.path
+        if hashlib.sha256(whole.read_bytes()).hexdigest() != outcome.sha256:
+            raise Broken(f"recorded otherwise than it lies there: {outcome}")
         final -= {whole.resolve()}
     if {p.resolve() for p in final}:
         raise Broken(f"files that nobody recorded: {final}")
