@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import signal
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from kiejobs.runner import Runner, StopReason, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -137,13 +139,13 @@ async def _execute(
     return end
 
 
-def progress_on(screen: Screen, total: int) -> LineProgress | LiveProgress:
+def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:
     """On a terminal that can move its cursor a display that redraws itself, else lines."""
     if screen.live:
         from kiejobs.reports.live_progress import LiveProgress  # noqa: PLC0415 - rich is slow
 
         return LiveProgress(screen.err, total, color=screen.color_err)
-    return LineProgress(screen.err, total, color=screen.color_err)
+    return nullcontext(LineProgress(screen.err, total, color=screen.color_err))
 
 
 def does_something(change: Change) -> bool:

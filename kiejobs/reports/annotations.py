@@ -39,38 +39,29 @@ def sarif_document(
     found = [(at, problem) for at in looked for problem in at.problems]
     codes = sorted({*MEANINGS, *(problem.code for _, problem in found)})
     results = _Results(codes, below_root)
-    return {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": _driver(codes)},
-                "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {
-                    _ROOT: {"description": {"text": "The root of the repository."}}
-                },
-                "results": [results.of(problem, at) for at, problem in found],
-            }
-        ],
-    }
-
-
-def _driver(codes: Sequence[str]) -> dict[str, Json]:
-    return {
+    driver = {
         "name": "kiejobs",
         "semanticVersion": kiejobs.__version__,
-        "rules": [_rule(code) for code in codes],
+        "rules": list(map(_rule, codes)),
     }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
+        "results": [results.of(problem, at) for at, problem in found],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(code: str) -> dict[str, Json]:
-    meaning = MEANINGS.get(code, code)
+    meaning = {"text": MEANINGS.get(code, code)}
+    level = "warning" if code in WARNINGS else "error"
     return {
         "id": code,
-        "shortDescription": {"text": meaning},
-        "fullDescription": {"text": meaning},
-        "help": {"text": meaning},
-        "defaultConfiguration": {"level": "warning" if code in WARNINGS else "error"},
+        "shortDescription": meaning,
+        "fullDescription": meaning,
+        "help": meaning,
+        "defaultConfiguration": {"level": level},
     }
 
 
@@ -159,16 +150,11 @@ def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], s
             properties["endColumn"] = end - 1  # the last one that is marked
     properties["title"] = problem.code
     kind = "error" if problem.severity is Severity.ERROR else "warning"
-    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{kind} {listed}::{_data(chr(10).join(message_lines(problem)))}"
-
-
-def _property(value: str | int) -> str:
-    return sanitize(str(value)).translate(_IN_PROPERTY)
-
-
-def _data(text: str) -> str:
-    return text.translate(_IN_DATA)
+    listed = ",".join(
+        f"{key}={sanitize(str(value)).translate(_IN_PROPERTY)}" for key, value in properties.items()
+    )
+    message = "\n".join(message_lines(problem)).translate(_IN_DATA)
+    return f"::{kind} {listed}::{message}"
 
 
 # --- marks in the source --------------------------------------------------------------------------

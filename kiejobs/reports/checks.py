@@ -54,9 +54,8 @@ def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
     lines = []
     for check in checks:
         sign = paint.good("ok  ") if check.ok else paint.error("FAIL")
-        lines.append(
-            f"{sign}  {pad(sanitize(check.name), wide)}  {sanitize(check.detail)}".rstrip()
-        )
+        name = pad(sanitize(check.name), wide)
+        lines.append(f"{sign}  {name}  {sanitize(check.detail)}".rstrip())
         if check.hint and not check.ok:
             lines.append(f"      {paint.bold('help')}: {sanitize(check.hint)}")
     failed = sum(not check.ok for check in checks)
@@ -78,15 +77,12 @@ def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bo
     lines = []
     for damage in found:
         line = "" if damage.line is None else f":{damage.line}"
-        lines.append(
-            f"{paint.error('error')} {sanitize(damage.file)}{line}: {sanitize(damage.message)}"
-        )
+        where = f"{sanitize(damage.file)}{line}"
+        lines.append(f"{paint.error('error')} {where}: {sanitize(damage.message)}")
     seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
-    if found:
-        end = paint.error(f"{plural(len(found), 'problem')} in {seen}")
-    else:
-        end = paint.good(f"{seen}: whole, and as the journals say")
-    return "\n".join([*lines, end])
+    well = paint.good(f"{seen}: whole, and as the journals say")
+    failed = paint.error(f"{plural(len(found), 'problem')} in {seen}")
+    return "\n".join([*lines, failed if found else well])
 
 
 def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> dict[str, Json]:

@@ -21,7 +21,7 @@ from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
-from kiejobs.reports.field_diff import both_words
+from kiejobs.reports.field_diff import both_words, common
 from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ class DiffView:
         for edit in self.edits:
             if edit.kind is Kind.CHANGED:
                 fields = tuple(_field_edit(change, texts) for change in edit.fields)
-                group = Group(edit.kind, fields)
-                groups.setdefault(tuple(map(_words_of, fields)), group).addresses.append(
-                    edit.address
-                )
+                words = tuple(map(_words_of, fields))
+                group = groups.setdefault(words, Group(edit.kind, fields))
+                group.addresses.append(edit.address)
         return list(groups.values())
 
     @property
@@ -274,15 +273,15 @@ class TextDiff:
 
     def pieces(self, was: str, now: str) -> list[Piece]:
         one, other = _WORDS.findall(was), _WORDS.findall(now)
-        before = _common(one, other)
-        behind = _common(one[before:][::-1], other[before:][::-1])
+        before = common(one, other)
+        behind = common(one[before:][::-1], other[before:][::-1])
         middle = (one[before : len(one) - behind], other[before : len(other) - behind])
         found = [
             Piece("=", "".join(one[:before])),
             *self._compared(*middle),
             Piece("=", "".join(one[len(one) - behind :])),
         ]
-        return list(_joined(found))
+        return [piece for piece in _joined(found) if piece.text]
 
     def _compared(self, one: Sequence[str], other: Sequence[str]) -> Iterator[Piece]:
         work = len(one) * len(other)
@@ -298,16 +297,8 @@ class TextDiff:
                 yield Piece("+", "".join(other[c:d]))
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many words both begin with."""
-    for at, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return at
-    return min(len(one), len(other))
-
-
 def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """Without empty ones; a lone blank between two changes is part of both."""
+    """A lone blank between two changes is part of both; what is gone or came may be empty."""
     kept = [piece for piece in pieces if piece.text]
     went = came = ""
     for at, piece in enumerate(kept):
@@ -319,14 +310,6 @@ def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
         elif not piece.text.strip() and (went or came) and not is_last:
             went, came = went + piece.text, came + piece.text
         else:
-            yield from _changed(went, came)
-            yield piece
+            yield from (Piece("-", went), Piece("+", came), piece)
             went = came = ""
-    yield from _changed(went, came)
-
-
-def _changed(went: str, came: str) -> Iterator[Piece]:
-    if went:
-        yield Piece("-", went)
-    if came:
-        yield Piece("+", came)
+    yield from (Piece("-", went), Piece("+", came))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.reports.terminal import sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.plan.plan import FieldChange
@@ -27,7 +27,11 @@ _LEAD = 16  # of them for what both have in common before the difference
 
 def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
     """One line for each field, not indented."""
-    return [_line(change, paint) for change in diff]
+    lines = []
+    for change in diff:
+        was, now = both_words(change)
+        lines.append(f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}")
+    return lines
 
 
 def both_words(change: FieldChange) -> tuple[str, str]:
@@ -38,7 +42,7 @@ def both_words(change: FieldChange) -> tuple[str, str]:
     whole = (_spelled(was), _spelled(now))
     if max(map(width, whole)) <= _COLUMNS:
         return f'"{whole[0]}"', f'"{whole[1]}"'
-    at = _common(was, now)
+    at = common(was, now)
     return _around(was, at), _around(now, at)
 
 
@@ -57,13 +61,8 @@ def with_paths(value: Json, files: Mapping[str, str]) -> Json:
     return value
 
 
-def _line(change: FieldChange, paint: Paint) -> str:
-    was, now = both_words(change)
-    return f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}"
-
-
-def _common(was: str, now: str) -> int:
-    """How many characters both begin with."""
+def common(was: Sequence[str], now: Sequence[str]) -> int:
+    """How many characters, or words, both begin with."""
     for at, (one, other) in enumerate(zip(was, now, strict=False)):
         if one != other:
             return at

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING, Self, TextIO, cast
+from typing import Self, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,9 +18,6 @@ from rich.text import Text
 
 from kiejobs.reports.progress import QuietStream, Tally
 from kiejobs.reports.terminal import sanitize, shortened, state_words
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _EVENTS = 5
 _LONGEST = 160
@@ -68,12 +65,7 @@ class LiveProgress:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def job(self, address: str, state: str, note: str | None = None) -> None:
@@ -95,9 +87,8 @@ class LiveProgress:
             done, total = self._tally.settled, self._tally.total
             counts = [(state, count) for state, count in self._tally.states.items() if count]
             events = list(self._events)
-        return Group(
-            _bar(done, total, self._console.get_time() - self._since), _counts(counts), *events
-        )
+        seconds = self._console.get_time() - self._since
+        return Group(_bar(done, total, seconds), _counts(counts), *events)
 
 
 def _event(address: str, state: str, note: str) -> Text:

@@ -103,9 +103,8 @@ def kind_words(kind: Json) -> str:
 
 def value_words(value: Json) -> str:
     """One value, as it would stand in a job file: text without quotes unless it needs them."""
-    text = (
-        value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False)
-    )
+    is_plain = isinstance(value, str) and value.strip()
+    text = value if is_plain else json.dumps(value, ensure_ascii=False)
     return shortened(sanitize(text), _LONGEST)
 
 
@@ -124,7 +123,7 @@ def size_words(count: int) -> str:
 
 def field_words(field: Field, most: int | None = _MANY) -> str:
     """All that it takes, without its default; `most` as in `values_words`."""
-    return ", ".join(_parts(field, most))
+    return ", ".join(filter(None, _parts(field, most)))
 
 
 def _parts(field: Field, most: int | None) -> Iterator[str]:
@@ -151,19 +150,22 @@ def _one(field: Field) -> str:
 
 
 def _list(field: Field, most: int | None) -> Iterator[str]:
-    items = field.get("items", {})
-    of = {"object": "a list of mappings"}.get(str(items.get("type")))
-    of = "a list of URLs" if items.get("format") == "uri" else of
-    of = "a list of files, by URL or path" if "x-kiejobs-file" in field else of
+    items, of = field.get("items", {}), ""
+    if "x-kiejobs-file" in field:
+        of = "a list of files, by URL or path"
+    elif items.get("format") == "uri":
+        of = "a list of URLs"
+    elif items.get("type") == "object":
+        of = "a list of mappings"
     yield of or "a list"
-    yield from _if_any(_span(field.get("minItems"), field.get("maxItems"), "entries"))
-    if items and of is None:
+    yield _span(field.get("minItems"), field.get("maxItems"), "entries")
+    if items and not of:
         yield f"each {field_words(items, most)}"
 
 
 def _limits(field: Field) -> Iterator[str]:
-    yield from _if_any(_span(field.get("minLength"), field.get("maxLength"), "characters"))
-    yield from _if_any(_span(field.get("minimum"), field.get("maximum"), ""))
+    yield _span(field.get("minLength"), field.get("maxLength"), "characters")
+    yield _span(field.get("minimum"), field.get("maximum"), "")
     if "exclusiveMinimum" in field:
         yield f"more than {_number(field['exclusiveMinimum'])}"
     if "exclusiveMaximum" in field:
@@ -188,11 +190,6 @@ def _span(least: Any, most: Any, unit: str) -> str:
     return f"{_number(least)} to {_number(most)}{unit}"
 
 
-def _if_any(text: str) -> Iterator[str]:
-    if text:
-        yield text
-
-
 def _file(rule: Field | None) -> Iterator[str]:
     kinds = [kind.partition("/") for kind in (rule or {}).get("media_types", ())]
     types = [f"any {first}" if last == "*" else last for first, _, last in kinds]
@@ -212,17 +209,10 @@ def _number(value: Any) -> str:
 def list_text(models: Sequence[ModelView], *, color: bool = False) -> str:
     """A line for each, and how many there are."""
     paint = Paint(color)
-    rows = [("model", "makes", "as of", "from", "credits")]
-    rows += [
-        (
-            sanitize(one.spec.model),
-            sanitize(one.kind),
-            sanitize(one.dated or "-"),
-            one.origin,
-            price_range(one.price),
-        )
-        for one in models
-    ]
+    rows: list[tuple[str, ...]] = [("model", "makes", "as of", "from", "credits")]
+    for one in models:
+        known = map(sanitize, (one.spec.model, one.kind, one.dated or "-"))
+        rows.append((*known, one.origin, price_range(one.price)))
     head, *lines = columns(rows)
     return "\n".join([paint.dim(head), *lines, "", plural(len(models), "model")])
 

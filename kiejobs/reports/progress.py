@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TextIO
+from dataclasses import dataclass, field
+from typing import TextIO
 
-from kiejobs.reports.terminal import Paint, pad, sanitize, shortened, state_words
+from kiejobs.reports.terminal import Paint, sanitize, shortened, state_words
 
-if TYPE_CHECKING:
-    from types import TracebackType
+_PASSING = frozenset({"downloading", "uploading"})
+"""Worth a glance on a terminal, not a line in a log."""
 
-
-_PASSING = frozenset(
-    {"downloading", "uploading"}
-)  # worth a glance on a terminal, not a line in a log
 _STATE = 13
 _LONGEST = 160
 
@@ -39,17 +36,6 @@ class LineProgress:
         self._tally = Tally(total)
         self._reported: Counter[tuple[str, ...]] = Counter()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stream.flush()
-
     def job(self, address: str, state: str, note: str | None = None) -> None:
         self._tally.move(address, state)
         if note:
@@ -65,18 +51,16 @@ class LineProgress:
         words = state_words(sanitize(state))
         total = str(self._tally.total)
         done = f"[{self._tally.settled:{len(total)}}/{total}]"
-        blanks = pad("", _STATE - len(words))
+        blanks = " " * (_STATE - len(words))
         return f"{done} {self._paint.state(words)}{blanks}  {sanitize(address)}"
 
     def _report(self, line: str, what: tuple[str, ...]) -> None:
         self._reported[what] += 1
         count = self._reported[what]
         if str(count).strip("0") == "1":
-            self._say(line if count == 1 else f"{line} ({count:,} times)")
-
-    def _say(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+            times = "" if count == 1 else f" ({count:,} times)"
+            self._stream.write(f"{line}{times}\n")
+            self._stream.flush()
 
 
 # --- what both displays need ----------------------------------------------------------------------
@@ -88,53 +72,53 @@ SETTLED = frozenset({
 """The runner's words after which a job needs nothing more in this run."""
 
 
+@dataclass(slots=True)
 class Tally:
     """Which state each job is in, and how many have settled."""
 
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.states: Counter[str] = Counter()
-        self._state_of: dict[str, str] = {}
+    total: int
+    states: Counter[str] = field(default_factory=Counter)
+    state_of: dict[str, str] = field(default_factory=dict)
 
     @property
     def settled(self) -> int:
-        return sum(self.states[state] for state in SETTLED)
+        return sum(map(self.states.__getitem__, SETTLED))
 
     def move(self, address: str, state: str) -> bool:
         """Note a job's state; is it another one than before?"""
-        before = self._state_of.get(address)
+        before = self.state_of.get(address)
         if before == state:
             return False
         if before is not None:
             self.states[before] -= 1
         self.states[state] += 1
-        self._state_of[address] = state
-        self.total = max(self.total, len(self._state_of))
+        self.state_of[address] = state
+        self.total = max(self.total, len(self.state_of))
         return True
 
 
+@dataclass(frozen=True, slots=True)
 class QuietStream:
     """A stream whose failures are nobody's business; what it can't encode is spelled out."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    stream: TextIO
 
     @property
     def encoding(self) -> str:
-        return getattr(self._stream, "encoding", None) or "utf-8"
+        return getattr(self.stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        return self.stream.isatty()
 
     def fileno(self) -> int:
-        return self._stream.fileno()
+        return self.stream.fileno()
 
     def write(self, text: str) -> int:
         fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
-            self._stream.write(fit)
+            self.stream.write(fit)
         return len(text)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            self._stream.flush()
+            self.stream.flush()

@@ -53,16 +53,7 @@ def is_control(char: str) -> bool:
 def _harmless(char: str) -> str:
     if char in _BLANK:
         return " "
-    if not is_control(char):
-        return char
-    code = ord(char)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    return char.encode("unicode_escape").decode() if is_control(char) else char
 
 
 def width(text: str) -> int:
@@ -124,27 +115,23 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
-def credits_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> str:
-    """`16`, `1,600 ($8.00)` where the price of a credit is known, `unknown`."""
+def credits_text(value: Decimal | None) -> str:
+    """`16`, `1,600.5`, `unknown`."""
     if value is None:
         return "unknown"
     whole, dot, rest = money(value).partition(".")
-    return f"{int(whole):,}{dot}{rest}{_dollars(value, usd_per_credit)}"
+    return f"{int(whole):,}{dot}{rest}"
 
 
 def price_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> str:
-    """As `credits_text`, as part of a sentence: `16 credits ($0.08)`, `an unknown price`."""
+    """As part of a sentence: `1,600 credits ($8.00)` where the price of a credit is known."""
     if value is None:
         return "an unknown price"
-    unit = "credit" if value == 1 else "credits"
-    return f"{credits_text(value)} {unit}{_dollars(value, usd_per_credit)}"
-
-
-def _dollars(value: Decimal, usd_per_credit: Decimal | None) -> str:
+    text = f"{credits_text(value)} {'credit' if value == 1 else 'credits'}"
     if usd_per_credit is None or not value:
-        return ""
+        return text
     dollars = (value * usd_per_credit).quantize(_CENT, ROUND_HALF_UP)
-    return f" (${dollars:,})" if dollars else " (under $0.01)"
+    return f"{text} (${dollars:,})" if dollars else f"{text} (under $0.01)"
 
 
 def moment(time: str | None) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.price_drift import PriceDrift
-    from kiejobs.reports.run.view import JobView, RunView
+    from kiejobs.reports.run.view import RunView
 
 
 _LONGEST = 160
@@ -55,21 +55,14 @@ _GO_ON = "Run again to go on; nothing is bought twice."
 
 def steps_after(view: RunView) -> list[Step]:
     """What a run leaves to do: doubts first, since they may have cost something."""
-    doubts = [job for job in view.jobs if job.status is JobStatus.IN_DOUBT]
-    steps = [_doubt_of(job, view.flag) for job in doubts]
+    steps = [
+        doubt_step(job.address, job.job["times"]["reserved"], job.planned, job.error, view.flag)
+        for job in view.jobs
+        if job.status is JobStatus.IN_DOUBT
+    ]
     if view.stopped is not None:
         steps.append(_stopped(view, *view.stopped))
     return [*steps, *_by_status(view.counts, view), *drift_steps(view.price_drifts)]
-
-
-def _doubt_of(job: JobView, flag: str) -> Step:
-    return doubt_step(
-        job.address,
-        since=job.job["times"]["reserved"],
-        credits_at_stake=job.planned,
-        stated=job.error,
-        flag=flag,
-    )
 
 
 def _stopped(view: RunView, reason: str, why: str) -> Step:
@@ -149,21 +142,20 @@ def _run(view: RunView) -> str:
 
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     """For each model that charged otherwise than planned."""
-    return [Step("price_drift", drift_cure(drift), title="Price drift") for drift in drifts]
+    cure = f"put what it costs now into {FILE}, so that plans and budgets hold."
+    return [
+        Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts
+    ]
 
 
 def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
     """For attempts in doubt, from the ledger."""
-    return [
-        doubt_step(
-            attempt.address,
-            since=attempt.times.get("reserved"),
-            credits_at_stake=attempt.reserved.credits,
-            stated=attempt.failure.message if attempt.failure else None,
-            flag=flag,
-        )
-        for attempt in attempts
-    ]
+    steps = []
+    for one in attempts:
+        stated = one.failure.message if one.failure else None
+        since = one.times.get("reserved")
+        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, flag))
+    return steps
 
 
 def doubts_text(attempts: Iterable[Attempt], *, color: bool = False, flag: str = "") -> str:
@@ -172,16 +164,11 @@ def doubts_text(attempts: Iterable[Attempt], *, color: bool = False, flag: str =
 
 
 def doubt_step(
-    address: str,
-    *,
-    since: str | None,
-    credits_at_stake: Decimal | None,
-    stated: str | None,
-    flag: str,
+    address: str, since: str | None, at_stake: Decimal | None, stated: str | None, flag: str
 ) -> Step:
-    """Both ways out of one doubt."""
+    """Both ways out of one doubt; `at_stake` are the credits that it may have cost."""
     why = shortened(sanitize(stated or "the answer is unknown"), _LONGEST)
-    message = f"sent {moment(since)}, may have cost {price_text(credits_at_stake)}: {why}"
+    message = f"sent {moment(since)}, may have cost {price_text(at_stake)}: {why}"
     command = f"kiejobs resolve {quoted(address)}"
     commands = (f"{command} --task TASK_ID{flag}", f"{command} --lost{flag}")
     return Step("in_doubt", message, commands, address)
@@ -191,22 +178,19 @@ def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     """The steps for people, a blank line apart; how to rule on doubts is said once."""
     doubts = [step for step in steps if step.reason == "in_doubt"]
     if doubts:
-        yield from ("", *_how_to_rule(paint))
-        for step in doubts:
-            yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
-            yield from (f"    {command}" for command in step.commands)
+        title = paint.loud("In doubt")
+        yield ""
+        yield f"{title}: may have been bought, and is not bought again until you rule on it."
+        yield "Look for the request in the vendor's task log: --task with the id that you find there,"
+        yield "or --lost where you are sure that nothing was made."
+    for step in doubts:
+        yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
+        yield from (f"    {command}" for command in step.commands)
     for step in steps:
         if step.reason != "in_doubt":
             title = f"{paint.bold(step.title)}: " if step.title else ""
             yield from ("", f"{title}{step.message}")
             yield from (f"    {command}" for command in step.commands)
-
-
-def _how_to_rule(paint: Paint) -> Iterator[str]:
-    title = paint.loud("In doubt")
-    yield f"{title}: may have been bought, and is not bought again until you rule on it."
-    yield "Look for the request in the vendor's task log: --task with the id that you find there,"
-    yield "or --lost where you are sure that nothing was made."
 
 
 # --- charged otherwise than planned ---------------------------------------------------------------
@@ -215,16 +199,11 @@ def _how_to_rule(paint: Paint) -> Iterator[str]:
 def drift_words(drift: PriceDrift) -> str:
     """`a/b charged 20 credits, not 16 (+25 %), for 1 job of 4`."""
     charged, planned = price_text(drift.charged), credits_text(drift.planned)
-    percent = "" if drift.percent is None else f" ({_signed(drift)} %)"
+    percent = ""
+    if drift.percent is not None:
+        percent = f" ({'-' if drift.percent < 0 else '+'}{money(abs(drift.percent))} %)"
     jobs = f"{plural(drift.jobs, 'job')} of {drift.compared:,}"
     return f"{sanitize(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
-
-
-def drift_cure(drift: PriceDrift) -> str:
-    """What to do about it."""
-    return (
-        f"{drift_words(drift)}; put what it costs now into {FILE}, so that plans and budgets hold."
-    )
 
 
 def drift_entry(drift: PriceDrift) -> dict[str, Json]:
@@ -238,8 +217,3 @@ def drift_entry(drift: PriceDrift) -> dict[str, Json]:
         "charged": money(drift.charged),
         "percent": None if percent is None else money(percent),
     }
-
-
-def _signed(drift: PriceDrift) -> str:
-    text = money(drift.percent or drift.charged * 0)
-    return text if text.startswith("-") else f"+{text}"

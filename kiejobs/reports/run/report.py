@@ -25,7 +25,7 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import JobView, RunView, Step
@@ -39,7 +39,9 @@ _LONGEST = 160
 def report_text(view: RunView, *, color: bool = False) -> str:
     """Every job with its task and its file or error; the totals; what to do next; where it all is."""
     paint = Paint(color)
-    lines = [paint.bold(_title(view)), "", *_table(view.jobs, paint), ""]
+    of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
+    title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
+    lines = [paint.bold(title), "", *_table(view, paint), ""]
     lines += [paint.bold(view.summary), *view.bought_summary]
     steps = [] if view.is_complete else list(step_lines(steps_after(view), paint))
     places = _places(view)
@@ -47,20 +49,13 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     return "\n".join([*lines, *steps, *gap, *places])
 
 
-def _title(view: RunView) -> str:
-    campaign = view.manifest["campaign"]
-    of = f" of {sanitize(campaign)}" if campaign else ""
-    mark = REHEARSED if view.rehearsal else ""
-    return f"run {sanitize(view.manifest['run_id'])}{of}{mark}"
-
-
-def _table(jobs: Sequence[JobView], paint: Paint) -> Iterator[str]:
-    if not jobs:
+def _table(view: RunView, paint: Paint) -> Iterator[str]:
+    if not view.jobs:
         yield "  no jobs"
         return
-    wide = max(len("address"), *(width(sanitize(job.address)) for job in jobs))
+    wide = max(map(width, ["address", *map(sanitize, view.manifest["jobs"])]))
     yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
-    for job in jobs:
+    for job in view.jobs:
         state = state_words(job.status)
         padding = " " * (_STATE - len(state))
         address = pad(sanitize(job.address), wide)
@@ -91,7 +86,7 @@ def _below(job: JobView) -> Iterator[str]:
 def _places(view: RunView) -> list[str]:
     """Where the videos are, and what to keep: one line, or none."""
     parts = []
-    if view.outputs is not None and any(job.job["files"] for job in view.jobs):
+    if view.outputs is not None and any(map(itemgetter("files"), view.manifest["jobs"].values())):
         parts.append(f"files in {sanitize(view.outputs)}")
     if view.record is not None:
         parts.append(f"the record is {sanitize(view.record)}")
@@ -115,9 +110,9 @@ def report_document(view: RunView) -> dict[str, Json]:
             "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
         },
         "totals": view.manifest["totals"],
-        "jobs": [_job(job) for job in view.jobs],
-        "price_drift": [drift_entry(drift) for drift in view.price_drifts],
-        "next": [_step(step) for step in steps_after(view)],
+        "jobs": list(map(_job, view.jobs)),
+        "price_drift": list(map(drift_entry, view.price_drifts)),
+        "next": list(map(_step, steps_after(view))),
     }
 
 

@@ -1,7 +1,6 @@
 """What was bought here, and what is open: the ledger for people, or as a document.
 
-In: a `StatusView`. Out: text; the document of
-schemas/documents/status.schema.json. Touches nothing.
+In: a `StatusView`. Out: text; the document of schemas/documents/status.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
@@ -87,11 +86,14 @@ def status_text(
     if view.open:
         lines += ["", *_open(view, paint, flag)]
     if view.not_collected:
-        lines += ["", *_not_collected(view, paint, flag)]
+        words = f"made, but the files are not here; try `kiejobs collect{flag}`"
+        lines += ["", f"{paint.bold('Not collected')}: {words}"]
+        lines += _tasks(view.not_collected, "settled")
     if view.expiring is not None:
         lines += ["", *_expiring(view.expiring, paint, flag)]
     if view.gone:
-        lines += ["", *_gone(view, paint)]
+        words = "made and paid for, but the vendor has them no more; `--retry gone` buys them again"
+        lines += ["", f"{paint.bold('Gone')}: {words}", *_tasks(view.gone, "settled")]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
     steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
@@ -105,10 +107,10 @@ def status_document(view: StatusView) -> dict[str, Json]:
         "origin": view.origin,
         "counts": dict(view.counts),
         "committed": money(view.committed),
-        "open": [attempt_document(attempt) for attempt in view.open],
-        "in_doubt": [attempt_document(attempt) for attempt in view.in_doubt],
-        "not_collected": [attempt_document(attempt) for attempt in view.not_collected],
-        "gone": [attempt_document(attempt) for attempt in view.gone],
+        "open": list(map(attempt_document, view.open)),
+        "in_doubt": list(map(attempt_document, view.in_doubt)),
+        "not_collected": list(map(attempt_document, view.not_collected)),
+        "gone": list(map(attempt_document, view.gone)),
         "conflicts": [
             {"attempt": attempt_document(attempt), "claims": list(map(asdict, attempt.conflicts))}
             for attempt in view.conflicts
@@ -119,7 +121,7 @@ def status_document(view: StatusView) -> dict[str, Json]:
             "last": view.callbacks[-1] if view.callbacks else None,
             "arriving": _are_arriving(view),
         },
-        "price_drift": [drift_entry(drift) for drift in view.price_drifts],
+        "price_drift": list(map(drift_entry, view.price_drifts)),
         "runs": list(view.runs),
         "live_run": view.live_run,
     }
@@ -131,9 +133,8 @@ def _title(view: StatusView) -> str:
     if not view.runs:
         return f"{of}no runs yet{where}: nothing was bought"
     at_work = f"; {sanitize(view.live_run)} is at work now" if view.live_run else ""
-    return (
-        f"{of}{plural(len(view.runs), 'run')}{where}, the last {sanitize(view.runs[-1])}{at_work}"
-    )
+    last = sanitize(view.runs[-1])
+    return f"{of}{plural(len(view.runs), 'run')}{where}, the last {last}{at_work}"
 
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
@@ -164,17 +165,12 @@ def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator
         yield "Nothing that is not home expires within that time."
         return
     yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
-    rows = [
-        (
-            sanitize(line.attempt.address),
-            sanitize(line.attempt.task_id or ""),
-            f"by {moment(f'{line.end:%Y-%m-%dT%H:%M:%SZ}')}",
-            "may be gone by older pages of the vendor, which say 24 hours"
-            if line.may_be_gone
-            else "",
-        )
-        for line in expiring
-    ]
+    rows = []
+    for line in expiring:
+        by = moment(f"{line.end:%Y-%m-%dT%H:%M:%SZ}")
+        old = "may be gone by older pages of the vendor, which say 24 hours"
+        name, task = sanitize(line.attempt.address), sanitize(line.attempt.task_id or "")
+        rows.append((name, task, f"by {by}", old if line.may_be_gone else ""))
     yield from (f"  {line}" for line in columns(rows))
 
 
@@ -184,12 +180,6 @@ def _expiring_document(line: Expiring) -> dict[str, Json]:
         "end": f"{line.end:%Y-%m-%dT%H:%M:%S}.{line.end.microsecond // 1000:03d}Z",
         "may_be_gone": line.may_be_gone,
     }
-
-
-def _gone(view: StatusView, paint: Paint) -> Iterator[str]:
-    title = paint.bold("Gone")
-    yield f"{title}: made and paid for, but the vendor has them no more; `--retry gone` buys them again"
-    yield from _tasks(view.gone, "settled")
 
 
 def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
@@ -202,12 +192,6 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
         ruling = "--lost" if attempt.task_id is None else f"--task {sanitize(attempt.task_id)}"
         if attempt.state is not State.IN_DOUBT:  # whose two ways out are told below
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
-
-
-def _not_collected(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
-    title = paint.bold("Not collected")
-    yield f"{title}: made, but the files are not here; try `kiejobs collect{flag}`"
-    yield from _tasks(view.not_collected, "settled")
 
 
 def _tasks(attempts: Sequence[Attempt], since: str) -> Iterator[str]:

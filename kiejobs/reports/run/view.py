@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import starmap
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.records import State
@@ -102,17 +104,30 @@ class RunView:
     @cached_property
     def jobs(self) -> list[JobView]:
         """In the order of the plan."""
-        entries = self.manifest["jobs"].items()
-        return [_job_view(address, job, self.notes.get(address)) for address, job in entries]
+        return list(starmap(self._job, self.manifest["jobs"].items()))
+
+    def _job(self, address: str, job: Mapping[str, Json]) -> JobView:
+        credits_, error, text = job["credits"], job["error"], None
+        if error is not None:
+            text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
+        return JobView(
+            address,
+            job,
+            note=self.notes.get(address),
+            status=_status(job),
+            error=text,
+            planned=None if credits_["planned"] is None else Decimal(credits_["planned"]),
+            charged=None if credits_["charged"] is None else Decimal(credits_["charged"]),
+        )
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:
-        return Counter(job.status for job in self.jobs)
+        return Counter(map(attrgetter("status"), self.jobs))
 
     @property
     def bought(self) -> list[Attempt]:
         """What this run bought for sure, whatever became of it."""
-        return [attempt for attempt in self.attempts if attempt.task_id is not None]
+        return list(filter(attrgetter("task_id"), self.attempts))
 
     @cached_property
     def price_drifts(self) -> tuple[PriceDrift, ...]:
@@ -166,22 +181,6 @@ def price_of(attempt: Attempt) -> Decimal | None:
     if attempt.charged is not None or attempt.state is State.FAILED:
         return attempt.charged or Decimal(0)
     return attempt.reserved.credits
-
-
-def _job_view(address: str, job: Mapping[str, Json], note: str | None) -> JobView:
-    error, planned, charged = job["error"], job["credits"]["planned"], job["credits"]["charged"]
-    text = None
-    if error is not None:
-        text = f"{error['code']}: {error['message']}" if error["code"] else str(error["message"])
-    return JobView(
-        address,
-        job,
-        note,
-        status=_status(job),
-        error=text,
-        planned=None if planned is None else Decimal(planned),
-        charged=None if charged is None else Decimal(charged),
-    )
 
 
 def _status(job: Mapping[str, Json]) -> JobStatus:

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -20,12 +21,12 @@ from tests.support.results import HOSTILE, harmless, uncolored
 
 def lines(*told: tuple[str, ...], total: int = 3, color: bool = False) -> list[str]:
     stream = io.StringIO()
-    with LineProgress(stream, total, color=color) as progress:
-        for words in told:
-            if len(words) == 1:
-                progress.note(*words)
-            else:
-                progress.job(*words)
+    progress = LineProgress(stream, total, color=color)
+    for words in told:
+        if len(words) == 1:
+            progress.note(*words)
+        else:
+            progress.job(*words)
     return stream.getvalue().splitlines()
 
 
@@ -107,8 +108,8 @@ def test_a_stream_that_is_gone_hurts_nobody() -> None:
     closed = io.StringIO()
     closed.close()
     for stream in (Broken(), closed):
-        for kind in (LineProgress, LiveProgress):
-            with kind(stream, 1) as progress:
+        for on_screen in (nullcontext(LineProgress(stream, 1)), LiveProgress(stream, 1)):
+            with on_screen as progress:
                 progress.job("tea/a", "running")
                 progress.note("still there")
 
@@ -124,7 +125,8 @@ def test_what_a_stream_cannot_encode_is_spelled_out() -> None:
 def test_the_kind_is_chosen_by_the_caller() -> None:
     err = io.StringIO()
     logs = Screen(err, err, False, False, False, None, lambda _: None)  # noqa: FBT003 - six flags
-    assert isinstance(progress_on(logs, 1), LineProgress)
+    with progress_on(logs, 1) as progress:
+        assert isinstance(progress, LineProgress)
     assert isinstance(progress_on(replace(logs, live=True), 1), LiveProgress)
 
 
@@ -208,7 +210,7 @@ def test_logs_are_written_without_loading_rich() -> None:
     code = (
         "import io, sys\n"
         "from kiejobs.reports.progress import LineProgress\n"
-        "with LineProgress(io.StringIO(), 1) as p: p.job('a', 'running')\n"
+        "LineProgress(io.StringIO(), 1).job('a', 'running')\n"
         "print('rich' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
