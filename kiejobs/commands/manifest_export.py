@@ -13,10 +13,8 @@ from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.reports.export.csv import export_csv
-from kiejobs.reports.export.in_toto import export_in_toto
-from kiejobs.reports.export.provenance import Provenance
-from kiejobs.reports.export.ro_crate import METADATA, export_ro_crate
+from kiejobs.reports.provenance import Provenance, export_csv, export_in_toto
+from kiejobs.reports.ro_crate import METADATA, export_ro_crate
 from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:

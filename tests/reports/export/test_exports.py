@@ -24,10 +24,8 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord
-from kiejobs.reports.export.csv import COLUMNS, export_csv
-from kiejobs.reports.export.in_toto import export_in_toto
-from kiejobs.reports.export.provenance import Provenance, public
-from kiejobs.reports.export.ro_crate import export_ro_crate
+from kiejobs.reports.provenance import COLUMNS, Provenance, export_csv, export_in_toto, public
+from kiejobs.reports.ro_crate import export_ro_crate
 from tests.support.judge.server import KEY, SIGNATURE
 from tests.support.results import HOSTILE, harmless
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.export.provenance import input_files, is_url, public
+from kiejobs.reports.provenance import input_files, is_url, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
-    from kiejobs.reports.export.provenance import InputFile, Provenance
+    from kiejobs.reports.provenance import InputFile, Provenance
 
 METADATA = "ro-crate-metadata.json"
 _CRATE = "https://w3id.org/ro/crate/1.1"
@@ -42,19 +42,17 @@ _STATUS: dict[State | None, str] = {
 def export_ro_crate(provenance: Provenance) -> str:
     """The whole document. Paths are below the folder that it is put into: the output folder."""
     attempts = [one for one in provenance.attempts if one.state in _STATUS]
-    entities = _by_id(_entities(attempts, provenance))
-    graph = [_descriptor(), _root(attempts, provenance), *entities]
-    document = {"@context": [f"{_CRATE}/context", _TERMS], "@graph": graph}
-    return json_text(document) + "\n"
-
-
-def _descriptor() -> dict[str, Json]:
-    return {
+    by_id = {entity["@id"]: entity for entity in _entities(attempts, provenance)}
+    descriptor = {
         "@id": METADATA,
         "@type": "CreativeWork",
         "about": _ref("./"),
         "conformsTo": _ref(_CRATE),
     }
+    # Each entity once: takes share their inputs, jobs their models.
+    graph = [descriptor, _root(attempts, provenance), *by_id.values()]
+    document = {"@context": [f"{_CRATE}/context", _TERMS], "@graph": graph}
+    return json_text(document) + "\n"
 
 
 def _root(attempts: list[Attempt], provenance: Provenance) -> dict[str, Json]:
@@ -74,25 +72,18 @@ def _root(attempts: list[Attempt], provenance: Provenance) -> dict[str, Json]:
 
 
 def _entities(attempts: Iterable[Attempt], provenance: Provenance) -> Iterator[dict[str, Json]]:
-    yield {
-        "@id": _PROCESS,
-        "@type": "CreativeWork",
-        "name": "Process Run Crate",
-        "version": "0.5",
-    }
+    name = "Process Run Crate"
+    yield {"@id": _PROCESS, "@type": "CreativeWork", "name": name, "version": "0.5"}
     for attempt in attempts:
         tool, _, version = provenance.runs[attempt.run_id].created_with.partition(" ")
         yield from (_file(file) for file in attempt.files)
         yield _action(attempt, provenance, _tool_id(tool, version))
         yield from _objects(attempt, provenance)
-        yield {
-            "@id": _model_id(attempt),
-            "@type": "SoftwareApplication",
-            "name": attempt.reserved.model,
-        }
+        software = {"@type": "SoftwareApplication"}
+        yield {"@id": _model_id(attempt), **software, "name": attempt.reserved.model}
         yield {
             "@id": _tool_id(tool, version),
-            "@type": "SoftwareApplication",
+            **software,
             "name": tool,
             "softwareVersion": version,
         }
@@ -135,20 +126,12 @@ def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Jso
     whole = {file.place for file in files}
     for name, value in attempt.reserved.input.items():
         if is_url(value):
-            yield {
-                "@id": public(value),
-                "@type": "CreativeWork",
-                "name": name,
-                "url": public(value),
-            }
+            url = public(value)
+            yield {"@id": url, "@type": "CreativeWork", "name": name, "url": url}
         elif name not in whole:
             shown = public(value) if isinstance(value, str) else json_text(public(value), None)
-            yield {
-                "@id": f"#input/{attempt.reserved.fingerprint}/{quote(name)}",
-                "@type": "PropertyValue",
-                "name": name,
-                "value": shown,
-            }
+            id_ = f"#input/{attempt.reserved.fingerprint}/{quote(name)}"
+            yield {"@id": id_, "@type": "PropertyValue", "name": name, "value": shown}
 
 
 def _input_file(file: InputFile) -> dict[str, Json]:
@@ -167,11 +150,6 @@ def _input_file(file: InputFile) -> dict[str, Json]:
 def _moment(at: str | None) -> str | None:
     """The profile takes an offset only, where a journal has `Z`."""
     return at if at is None else at.removesuffix("Z") + "+00:00"
-
-
-def _by_id(entities: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
-    """Each once: takes share their inputs, jobs their models."""
-    return list({entity["@id"]: entity for entity in entities}.values())
 
 
 def _path_id(file: FileRecord) -> str:

@@ -1,1 +1,0 @@
-"""A campaign's provenance in the forms that others have tools for."""
