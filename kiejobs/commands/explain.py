@@ -17,7 +17,7 @@ from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.explain import ExplainContext, explain_document, explain_text
+from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,22 +40,14 @@ def explain(
     loaded = load(replace(wanted, file=file, select=()))
     change = _line_of(address, loaded, wanted, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
-    history = ledger.at(address)
     inputs = change.job.files if change.job is not None else ()
-    context = ExplainContext(inputs, _price_of(change, loaded, space))
+    price = _price_of(change, loaded, space)
+    view = ExplainView(change, diff, ledger.at(address), inputs, price)
     if form == "json":
-        screen.show(json_text(explain_document(change, diff, history, context=context)))
+        screen.show(json_text(explain_document(view)))
     else:
-        text = explain_text(
-            change,
-            diff,
-            history,
-            color=screen.color_out,
-            file=file,
-            flag=space.flag,
-            context=context,
-        )
-        screen.show(text)
+        typed = replace(view, file=file, flag=space.flag)
+        screen.show(explain_text(typed, color=screen.color_out))
     return ExitCode.DONE
 
 

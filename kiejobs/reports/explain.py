@@ -70,51 +70,41 @@ _FREE = {
 
 
 @dataclass(frozen=True, slots=True)
-class ExplainContext:
-    """What is known besides the plan's line: the local files that the request points at, its price."""
+class ExplainView:
+    """One line of the plan: the fields that differ, and the attempts under its address, oldest first.
 
+    `inputs` are the local files that the request points at, `price` is what its model costs. `file` is the
+    job file and `flag` is added, in commands shown.
+    """
+
+    change: Change
+    diff: Sequence[FieldChange]
+    history: Sequence[Attempt]
     inputs: Sequence[LocalFile] = ()
     price: AgedPrice | None = None
+    file: str | None = None
+    flag: str = ""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The address's, and the one that the line is about where that has another address."""
+        one = self.change.attempt
+        return [*self.history, *([one] if one is not None and one not in self.history else [])]
 
 
-NOTHING = ExplainContext()
-
-
-def explain_text(
-    change: Change,
-    diff: Sequence[FieldChange],
-    history: Sequence[Attempt],
-    *,
-    color: bool = False,
-    file: str | None = None,
-    flag: str = "",
-    context: ExplainContext = NOTHING,
-) -> str:
-    """`history` oldest first; `file` is the job file and `flag` is added, in commands shown."""
+def explain_text(view: ExplainView, *, color: bool = False) -> str:
     paint = Paint(color)
-    message, commands = _next(change, file, flag)
-    lines = [paint.bold(sanitize(change.address)), *_why(change, diff, paint), "", message]
+    change = view.change
+    message, commands = _next(view)
+    lines = [paint.bold(sanitize(change.address)), *_why(change, view.diff, paint), "", message]
     lines += [f"    {command}" for command in commands]
-    lines += [
-        "",
-        *_identity(change, context.price),
-        *_inputs(context.inputs),
-        "",
-        *_history(change, _bought(change, history), paint),
-    ]
-    return "\n".join(lines)
+    lines += ["", *_identity(change, view.price), *_inputs(view.inputs), ""]
+    return "\n".join([*lines, *_history(change, view.attempts, paint)])
 
 
-def explain_document(
-    change: Change,
-    diff: Sequence[FieldChange],
-    history: Sequence[Attempt],
-    *,
-    file: str | None = None,
-    flag: str = "",
-    context: ExplainContext = NOTHING,
-) -> dict[str, Json]:
-    message, commands = _next(change, file, flag)
+def explain_document(view: ExplainView) -> dict[str, Json]:
+    change = view.change
+    message, commands = _next(view)
     return {
         "format_version": FORMAT_VERSION,
         "address": change.address,
@@ -127,10 +117,10 @@ def explain_document(
         "take": change.take,
         "model": change.model,
         "credits": money_or_null(change.credits),
-        "diff": diff_document(diff),
-        "history": [attempt_document(attempt) for attempt in _bought(change, history)],
-        "inputs": [asdict(file) for file in context.inputs],
-        "price": context.price and price_entry(context.price),
+        "diff": diff_document(view.diff),
+        "history": list(map(attempt_document, view.attempts)),
+        "inputs": list(map(asdict, view.inputs)),
+        "price": view.price and price_entry(view.price),
         "next": {"message": message, "commands": list(commands)},
     }
 
@@ -146,28 +136,29 @@ def _why(change: Change, diff: Sequence[FieldChange], paint: Paint) -> Iterator[
     yield from (f"    {line}" for line in diff_lines(diff, paint))
 
 
-def _next(change: Change, file: str | None, flag: str) -> tuple[str, tuple[str, ...]]:
+def _next(view: ExplainView) -> tuple[str, Sequence[str]]:
     """What `run` would do with this line, and the commands that change something about it."""
-    run = f"kiejobs run {quoted(file) if file else 'FILE'}"
+    change, flag = view.change, view.flag
+    run = f"kiejobs run {quoted(view.file) if view.file else 'FILE'}"
     this = f"{run} --select {quoted(change.address)}"
-    collect = (f"kiejobs collect{flag}",)
     if change.action is Action.SUBMIT:
         again = f" --retry {retry}" if (retry := _RETRY.get(change.reason)) else ""
         return f"`run` would buy it for {price_text(change.credits)}.", (f"{this}{again}{flag}",)
     if change.action is Action.HOLD:
         return _held(change, this, flag)
-    return _FREE[change.action], {
-        Action.RESUME: collect,
-        Action.COLLECT: collect,
-        Action.ADOPT: (f"{this}{flag}",),
-    }.get(change.action, ())
+    commands: tuple[str, ...] = ()
+    if change.action in {Action.RESUME, Action.COLLECT}:
+        commands = (f"kiejobs collect{flag}",)
+    elif change.action is Action.ADOPT:
+        commands = (f"{this}{flag}",)
+    return _FREE[change.action], commands
 
 
-def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
+def _held(change: Change, this: str, flag: str) -> tuple[str, Sequence[str]]:
     if change.reason == "in_doubt":
         steps = doubt_steps([change.attempt] if change.attempt else [], flag)
         message = "Look for it in the vendor's task log, then rule: its task id, or lost."
-        return message, tuple(command for step in steps for command in step.commands)
+        return message, [command for step in steps for command in step.commands]
     if change.reason == "result_gone":
         message = (
             "Nothing would be bought. `collect` asks for it once more; buy the same again with:"
@@ -176,9 +167,8 @@ def _held(change: Change, this: str, flag: str) -> tuple[str, tuple[str, ...]]:
     if change.reason == "failed":
         message = "Nothing would be bought. Change the input, or buy the same again with:"
         return message, (f"{this} --retry failed{flag}",)
-    return "Another run is submitting it now; look again when that has ended.", (
-        f"kiejobs status{flag}",
-    )
+    message = "Another run is submitting it now; look again when that has ended."
+    return message, (f"kiejobs status{flag}",)
 
 
 def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
@@ -210,12 +200,6 @@ def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:
 def _look(file: LocalFile) -> str:
     pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
     return f"{sanitize(file.media_type)}, {pixels}{file.bytes:,} bytes"
-
-
-def _bought(change: Change, history: Sequence[Attempt]) -> list[Attempt]:
-    """The address's attempts, and the one that the line is about where that has another address."""
-    attempt = change.attempt
-    return [*history, *([attempt] if attempt is not None and attempt not in history else [])]
 
 
 def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Iterator[str]:

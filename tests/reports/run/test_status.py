@@ -22,7 +22,7 @@ from kiejobs.reports.checks import (
     verify_text,
 )
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.explain import explain_document, explain_text
+from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 from kiejobs.reports.run.status import StatusView, status_document, status_text
 from tests.support.results import (
     HOSTILE,
@@ -133,7 +133,7 @@ DIFF = [FieldChange("prompt", "slow", "fast")]
 
 
 def test_a_changed_job_is_explained_with_what_differs_and_what_was_bought() -> None:
-    assert explain_text(CHANGED, DIFF, [at("good")], file="tea time.yaml") == (
+    assert explain_text(ExplainView(CHANGED, DIFF, [at("good")], file="tea time.yaml")) == (
         """\
 tea/good
   ± input_changed: the request differs from what was bought under this address
@@ -189,17 +189,18 @@ tea/good
 )
 def test_each_line_says_why_and_what_would_change_it(line: Change, said: list[str]) -> None:
     history = LEDGER.at(line.address)
-    text = explain_text(line, [], history, flag=" --sandbox")
+    view = ExplainView(line, [], history, flag=" --sandbox")
+    text = explain_text(view)
     for words in said:
         assert words in text
     assert f"{line.sign} {line.reason}: " in text
-    found = explain_document(line, [], history, flag=" --sandbox")
+    found = explain_document(view)
     assert refused("documents/explain", found) == []
     assert found["why"] != line.reason
 
 
 def test_the_explaining_document_has_the_fields_that_differ_and_the_history() -> None:
-    found = explain_document(CHANGED, DIFF, [at("good")], file="tea time.yaml")
+    found = explain_document(ExplainView(CHANGED, DIFF, [at("good")], file="tea time.yaml"))
     assert refused("documents/explain", found) == []
     assert found["diff"] == [{"field": "prompt", "was": "slow", "now": "fast"}]
     assert [attempt["task_id"] for attempt in found["history"]] == ["task-0"]
@@ -270,7 +271,7 @@ def test_the_documents_of_checks_fit_their_schemas() -> None:
 def texts(*, color: bool) -> list[str]:
     return [
         status_text(view(LEDGER, live=RUN), color=color),
-        explain_text(CHANGED, DIFF, [at("good")], color=color),
+        explain_text(ExplainView(CHANGED, DIFF, [at("good")]), color=color),
         doctor_text([WELL, ILL], color=color),
         verify_text([Damage("a", 3, "b")], journals=1, files=1, color=color),
         ruling_text(Ruling("a", "lost", None, "b", "c"), color=color),
@@ -292,10 +293,15 @@ def test_hostile_words_are_told_harmlessly() -> None:
     )
     said: list[str] = [
         status_text(everything),
-        explain_text(line, [FieldChange(HOSTILE, HOSTILE, None)], [doubt], file=HOSTILE),
+        explain_text(
+            ExplainView(line, [FieldChange(HOSTILE, HOSTILE, None)], [doubt], file=HOSTILE)
+        ),
         doctor_text([Check(HOSTILE, ok=False, detail=HOSTILE, hint=HOSTILE)]),
         verify_text([Damage(HOSTILE, 1, HOSTILE)], journals=1, files=1),
         ruling_text(Ruling(HOSTILE, "task", HOSTILE, "b", HOSTILE)),
     ]
-    documents: list[Any] = [status_document(everything), explain_document(line, [], [doubt])]
+    documents: list[Any] = [
+        status_document(everything),
+        explain_document(ExplainView(line, [], [doubt])),
+    ]
     assert all(harmless(text) for text in [*said, *map(json_text, documents)])
