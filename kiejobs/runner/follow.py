@@ -174,8 +174,17 @@ class Follower:
         return True
 
     async def _rest(self, watch: _Watch) -> None:
-        """Until the next poll, or until a callback rings."""
-        seconds = jittered(self._until_next(watch))
+        """Until the next poll, or until a callback rings.
+
+        What was just woken is asked quickly for a while: the record may lag behind the callback.
+        """
+        first, now = self._settings.first_poll, self._world.clock.monotonic()
+        step = ladder(first, now - watch.started)
+        if watch.woken is not None and now - watch.woken < 10 * first:
+            step = first
+        elif self._heard:
+            step = max(step, self._settings.safety_net)
+        seconds = jittered(step)
         if self._world.callbacks is None:
             await self._world.clock.sleep(seconds)
             return
@@ -191,14 +200,6 @@ class Follower:
         if watch.bell.is_set():
             watch.bell = anyio.Event()
             watch.woken = self._world.clock.monotonic()
-
-    def _until_next(self, watch: _Watch) -> float:
-        """What was just woken is asked quickly for a while: the record may lag behind the callback."""
-        first, now = self._settings.first_poll, self._world.clock.monotonic()
-        if watch.woken is not None and now - watch.woken < 10 * first:
-            return first
-        step = ladder(first, now - watch.started)
-        return max(step, self._settings.safety_net) if self._heard else step
 
     def _record_end(
         self, task: FollowedTask, outcome: outcomes.TaskSucceeded | outcomes.TaskFailed

@@ -169,7 +169,10 @@ async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep
     way = response.delivery
     body, size = response.body[: way.stop_after], way.rate or _CHUNK
     if not way.silent:
-        await send(_start(response))
+        length = len(response.body) if response.length is None else response.length
+        headers = {**response.headers, "content-length": str(length)}.items()
+        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": response.status, "headers": pairs})
         for at in range(0, len(body), size):
             chunk = body[at : at + size]
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -180,13 +183,6 @@ async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep
     if way.drop:
         raise ConnectionLost
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _start(response: Response) -> dict[str, Any]:
-    length = len(response.body) if response.length is None else response.length
-    headers = {**response.headers, "content-length": str(length)}
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return {"type": "http.response.start", "status": response.status, "headers": pairs}
 
 
 async def _silence(seconds: float, receive: Receive, sleep: Sleep) -> None:

@@ -89,13 +89,10 @@ class Jobs:
         if not task_id:
             return error(400)
         task = self.charges.tasks.get(task_id)
-        status = None if task is None else self._status(task)
+        status = None if task is None else status_of(task, self.now(), self.speed)
         if task is None or status is None or not status.known:
             return error(422, UNKNOWN_TASK, task_id=task_id)
         return success(self.describe(task, status), task_id=task_id)
-
-    def _status(self, task: Task) -> TaskStatus:
-        return status_of(task, self.now(), self.speed)
 
     def describe(self, task: Task, status: TaskStatus) -> dict[str, Any]:
         """The `data` of recordInfo, keys in the recorded order."""
@@ -123,17 +120,17 @@ class Jobs:
         """What a failed task cost is given back (documented)."""
         left = self.credits - self.charges.total
         for task in self.charges.failing:
-            if self._status(task).state == "fail":
+            if status_of(task, self.now(), self.speed).state == "fail":
                 left += task.credits
         return left
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""
         task = self.charges.tasks.get(task_id)
-        if task is None or self._status(task).state != "success":
+        if task is None or status_of(task, self.now(), self.speed).state != "success":
             return None
-        file = _files(task, self._model(task.model)).get(name)
-        return None if file is None else make_content(file.media_type, file.seed)
+        _, media_type, seed = _files(task, self._model(task.model)).get(name, ("", "", ""))
+        return make_content(media_type, seed) if media_type else None
 
 
 # --- a task's parts of a record --------------------------------------------------------------------
@@ -149,39 +146,31 @@ def _param(task: Task, model: Model) -> str:
 
 
 def _result(task: Task, model: Model, base_url: str) -> str:
-    if model.output(task.input).media_type == "application/json":
+    if model.output(task.input)[0] == "application/json":
         return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
     urls: dict[str, list[str]] = {}
-    for name, file in _files(task, model).items():
-        urls.setdefault(file.key, []).append(f"{base_url}/files/{task.task_id}/{name}")
+    for name, (key, *_) in _files(task, model).items():
+        urls.setdefault(key, []).append(f"{base_url}/files/{task.task_id}/{name}")
     return compact(urls)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """`key`: where resultJson names it. `seed`: what it is told apart by."""
+def _files(task: Task, model: Model) -> dict[str, tuple[str, str, str]]:
+    """What a task gives, by name: the key in resultJson, the media type, the seed that sets it apart.
 
-    key: str
-    media_type: str
-    seed: str
-
-
-def _files(task: Task, model: Model) -> dict[str, _File]:
-    """What a task gives, by names that can't be guessed from its id alone, as on the service's hosts.
-
-    With the first and the last frame of a video, where they are asked for (documented).
+    Names can't be guessed from a task's id alone, as on the service's hosts. With the first and the last
+    frame of a video, where they are asked for (documented).
     """
-    fields, output = model.filled(task.input), model.output(task.input)
-    files: dict[str, _File] = {}
+    fields, (media_type, extension) = model.filled(task.input), model.output(task.input)
+    files: dict[str, tuple[str, str, str]] = {}
     for number in range(count_of(fields)):
         stem = hashlib.sha256(f"{task.task_id}:{task.at}{number or ''}".encode()).hexdigest()[:16]
         seed = f"{task.task_id}-{number + 1}" if number else task.task_id
-        files[stem + output.extension] = _File("resultUrls", output.media_type, seed)
+        files[stem + extension] = ("resultUrls", media_type, seed)
     if fields.get("return_last_frame") is True:
         stem = next(iter(files)).partition(".")[0]
         for which in ("first", "last"):
             name = f"{stem}-{which}.png"
-            files[name] = _File(f"{which}FrameUrl", "image/png", f"{task.task_id}-{name}")
+            files[name] = (f"{which}FrameUrl", "image/png", f"{task.task_id}-{name}")
     return files
 
 

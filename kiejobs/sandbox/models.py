@@ -46,14 +46,6 @@ _CLOSING = ("unevaluatedProperties", "additionalProperties")
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What kind of files, and how they are named."""
-
-    media_type: str
-    extension: str
-
-
-@dataclass(frozen=True, slots=True)
 class Model:
     """One model on offer."""
 
@@ -65,13 +57,13 @@ class Model:
         fields: Mapping[str, Mapping[str, Any]] = self.schema["properties"]["input"]["properties"]
         return fields
 
-    def output(self, request_input: Mapping[str, Json]) -> Output:
-        """What a request's files are: as a rule, or in the format that a field of it asks for."""
+    def output(self, request_input: Mapping[str, Json]) -> tuple[str, str]:
+        """Media type and extension of a request's files: the model's, or those that a field asks for."""
         kind = self.schema.get("x-kiejobs-output", {})
         wanted = self.filled(request_input).get(kind.get("by"))
         asked = kind.get("forms", {}).get(wanted, {}) if isinstance(wanted, str) else {}
         form = {"media_type": "video/mp4", "extension": ".mp4", **kind, **asked}
-        return Output(form["media_type"], form["extension"])
+        return form["media_type"], form["extension"]
 
     def problem(self, request_input: Json) -> str | None:
         """The first thing that is wrong with it, in the schema's order and the service's words.
