@@ -139,6 +139,7 @@ class Submitter:
     ) -> FollowedTask | outcomes.CreateOutcome | None:
         """One reservation, one POST, one outcome on record."""
         reservation = _reservation(job)
+        self._in_flight[reservation.attempt_id] = anyio.Event()
 
         async def reserve() -> None:
             if not self._spending.take(job.credits):
@@ -150,13 +151,11 @@ class Submitter:
                 self._spending.stop(StopReason.JOURNAL, problem.message)
                 raise _NotNow from problem
             self._pace.written(slot)
-            self._in_flight[reservation.attempt_id] = anyio.Event()
             self._world.progress.job(job.address, "reserved")
 
         try:
-            outcome = await self._world.api.create(
-                _body(job, reservation.attempt_id, urls), reserve
-            )
+            body = _body(job, reservation.attempt_id, urls)
+            outcome = await self._world.api.create(body, reserve)
             if isinstance(outcome, outcomes.NotSent):
                 return outcome
             self._pace.answered(accepted=isinstance(outcome, outcomes.Accepted))
@@ -164,9 +163,7 @@ class Submitter:
         except _NotNow:
             return None
         finally:
-            in_flight = self._in_flight.pop(reservation.attempt_id, None)
-            if in_flight is not None:
-                in_flight.set()
+            self._in_flight.pop(reservation.attempt_id).set()
 
     async def _record(
         self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
