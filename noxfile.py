@@ -80,7 +80,7 @@ def fmt(session: nox.Session) -> None:
 
 @nox.session
 def regenerate(session: nox.Session) -> None:
-    """Write anew what is generated: the job file's schema, the reference pages."""
+    """Write again what is generated: the job file's schema, the reference pages, the drawing of the house."""
     install_locked(session)
     session.run("python", "tests/docs/regenerate.py")
     session.run("python", "tests/docs/regenerate_docs.py")
