@@ -17,7 +17,7 @@ from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
 from kiejobs.app.load import JobFolder, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.models.schema_check import IS_ID
+from kiejobs.core.models.spec import IS_ID
 from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
 

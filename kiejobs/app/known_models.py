@@ -13,8 +13,7 @@ from kiejobs.adapters.project.price_files import prices_in_force
 from kiejobs.adapters.project.schemas import model_names
 from kiejobs.core.diagnostics import Problems, UsageProblem
 from kiejobs.core.expand.expand import Catalogue
-from kiejobs.core.models.file_fields import UNKNOWN
-from kiejobs.core.models.spec import Spec, read_spec
+from kiejobs.core.models.spec import UNKNOWN, Spec, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

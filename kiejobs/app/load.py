@@ -19,8 +19,7 @@ from kiejobs.app.known_models import KnownModels
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Expansion, expand
-from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
-from kiejobs.core.jobfile.variables import given_variables
+from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
 from kiejobs.core.template.renderer import is_template
 
 if TYPE_CHECKING:
@@ -130,8 +129,8 @@ def _read_jobfile(
 ) -> tuple[JobFile | None, list[Diagnostic]]:
     """With the variables that were given in the place of its own."""
     jobfile, refused = read_jobfile(document, read_schema("jobfile.structure.json"))
-    if jobfile is None:
-        return None, refused
+    if jobfile is None or not (given or words):
+        return jobfile, refused
     variables, unknown = given_variables(jobfile.vars, given, words)
     return replace(jobfile, vars={**jobfile.vars, **variables}), [*refused, *unknown]
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.models.file_fields import FileRule
+    from kiejobs.core.models.spec import FileRule
     from kiejobs.core.plan.lock import Explain, LockedJob
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.expand.local_files import refs_in
+from kiejobs.core.expand.job import refs_in
 from kiejobs.core.plan.plan import difference, plan
 from kiejobs.core.plan.selection import selectable
 from kiejobs.core.prices.table import aged_prices

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.core.expand.local_files import refs_in
+from kiejobs.core.expand.job import refs_in
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Action

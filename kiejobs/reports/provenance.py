@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.core.document.schema_errors import dotted
-from kiejobs.core.expand.local_files import refs_in
+from kiejobs.core.expand.job import refs_in
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.urls import bare
 from kiejobs.reports.documents import json_text

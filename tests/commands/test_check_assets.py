@@ -11,8 +11,7 @@ import anyio
 import pytest
 
 from kiejobs.adapters.http.fetch import fetch_assets
-from kiejobs.core.models.file_fields import FileRule, files_of, media_type_of, wrong_type
-from kiejobs.core.models.spec import read_spec
+from kiejobs.core.models.spec import FileRule, files_of, media_type_of, read_spec, wrong_type
 from kiejobs.core.plan.lock import Asset
 from tests.support.bench import Bench
 from tests.support.judge.server import KEY

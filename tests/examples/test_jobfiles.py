@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.files import IncludeFolder
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.models.file_fields import media_type_of
+from kiejobs.core.models.spec import media_type_of
 from tests.docs.regenerate import JOBFILE, models
 from tests.support.bench import PACKAGE
 from tests.support.expanding import expanded, structure

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from kiejobs.adapters.storage.file_checks import what_is_wrong_with
-from kiejobs.core.models.file_fields import media_type_of
+from kiejobs.core.models.spec import media_type_of
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.jobs import count_of
 

@@ -17,9 +17,8 @@ from kiejobs.core.diagnostics import Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Catalogue, Expansion, expand
-from kiejobs.core.expand.local_files import no_files
-from kiejobs.core.jobfile.jobfile import JobFile, read_jobfile
-from kiejobs.core.matrix.load_axes import NO_DATA
+from kiejobs.core.expand.job import no_files
+from kiejobs.core.jobfile import JobFile, read_jobfile
 from kiejobs.core.models.spec import Spec, read_spec
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
 from kiejobs.core.template.template import LocalRenderer
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiejobs.core.diagnostics import Diagnostic, Place
-    from kiejobs.core.expand.job import Job
-    from kiejobs.core.expand.local_files import LocalFiles
+    from kiejobs.core.expand.job import Job, LocalFiles
     from kiejobs.core.matrix.load_axes import DataFiles
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
@@ -73,7 +71,7 @@ def expanded(
     files: LocalFiles = no_files,
     prices: PriceTable = NO_PRICES,
     name: str = "job.yaml",
-    data: DataFiles = NO_DATA,
+    data: DataFiles | None = None,
 ) -> Expanded:
     """`models` are request schemas, known beside the one that we ship; `prices` count over ours.
 

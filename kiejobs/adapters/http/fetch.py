@@ -28,7 +28,7 @@ from kiejobs.adapters.http.client import (
 from kiejobs.adapters.media.pictures import look_at
 from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.models.file_fields import HEAD, UNKNOWN, media_type_of, wrong_type
+from kiejobs.core.models.spec import HEAD, UNKNOWN, media_type_of, wrong_type
 from kiejobs.core.plan.lock import Asset
 from kiejobs.core.urls import bare
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from kiejobs.core.models.file_fields import FileRule
+    from kiejobs.core.models.spec import FileRule
 
     Found: TypeAlias = "dict[str, Asset | str]"
     """By URL: the file, or what is wrong with it."""

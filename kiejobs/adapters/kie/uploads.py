@@ -22,7 +22,7 @@ import httpx
 from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
 from kiejobs.adapters.kie.client import exchange, without_key
 from kiejobs.adapters.kie.responses import read_envelope
-from kiejobs.core.expand.local_files import NoFile
+from kiejobs.core.expand.job import NoFile
 from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:

@@ -177,7 +177,7 @@ class DataFolder:
 
     def would_match(self, names: Iterable[str]) -> bool:
         """Is one of these, below the folder, what a glob asked for, whether it is there or not?"""
-        from kiejobs.core.matrix.glob_axis import is_match  # noqa: PLC0415 - most jobs have no globs
+        from kiejobs.core.matrix.axis_values import is_match  # noqa: PLC0415 - most jobs have no globs
 
         return any(is_match(pattern, name) for name in names for pattern in self.patterns)
 

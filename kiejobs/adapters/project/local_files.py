@@ -1,6 +1,6 @@
 """Local files that requests point at, read from below the job file's folder and from nowhere else.
 
-In: paths that `core/local_files.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk,
+In: paths that `core/expand/job.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk,
 by reading. Each file is read once, however many jobs point at it.
 
 Links are followed first, and what lies outside of the folder or is hidden there is none of ours. What is
@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from kiejobs.adapters.media.pictures import Pixels, look_at
 from kiejobs.adapters.project.files import is_shown
 from kiejobs.core.document.wording import nearest, shorten
-from kiejobs.core.expand.job import LocalFile
-from kiejobs.core.expand.local_files import NoFile, cannot_be_sent
-from kiejobs.core.models.file_fields import (
+from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
+from kiejobs.core.models.spec import (
     HEAD,
     LARGEST,
     UNKNOWN,

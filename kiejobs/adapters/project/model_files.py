@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.project.files import find_up, is_shown, read_source
 from kiejobs.adapters.project.schemas import model_names, read_schema, schema_folder
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, UsageProblem
-from kiejobs.core.models.schema_check import CODE, MOST_BYTES, ModelReading, read_model
+from kiejobs.core.models.spec import ModelReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +96,12 @@ def _own_folder() -> str | None:
 
 
 def _own(file: str, model: str) -> ModelReading:
+    from kiejobs.core.models.schema_check import (  # noqa: PLC0415 - for a schema of the project's own
+        CODE,
+        MOST_BYTES,
+        read_model,
+    )
+
     try:
         source = read_source(file, most=MOST_BYTES)
     except UsageProblem as problem:

@@ -39,7 +39,7 @@ from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused, sy
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
-from kiejobs.core.models.file_fields import media_type_of
+from kiejobs.core.models.spec import media_type_of
 
 if TYPE_CHECKING:
     from _hashlib import HASH

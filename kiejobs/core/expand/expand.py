@@ -10,44 +10,44 @@ put together, checked and identified.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.expand.compiled_job import Batch, compile_templates, compiled_job, draft, input_of
-from kiejobs.core.expand.job import Job
-from kiejobs.core.expand.job_checks import (
-    DuplicateJobs,
-    callback_of,
-    check_files,
-    check_request,
-    output_of,
+from kiejobs.core.expand.compiled_job import (
+    compile_templates,
+    compiled_job,
+    draft,
+    input_of,
+    render_batch,
 )
-from kiejobs.core.expand.local_files import FilePlacer, no_files
-from kiejobs.core.expand.matrix_check import check_matrix
-from kiejobs.core.expand.row_problems import Places, RowProblems
-from kiejobs.core.expand.typed_matrix import TypedMatrix
-from kiejobs.core.expand.warnings import LengthWarnings, unused
+from kiejobs.core.expand.job import Job, no_files, place_files
+from kiejobs.core.expand.job_checks import (
+    LengthWarnings,
+    callback_of,
+    file_problems,
+    output_of,
+    request_problems,
+    unused,
+)
+from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
 from kiejobs.core.fingerprint import fingerprint
-from kiejobs.core.matrix.load_axes import NO_DATA, with_data
-from kiejobs.core.models.file_fields import files_of
-from kiejobs.core.models.spec import complete
+from kiejobs.core.models.spec import complete, files_of
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.document.nodes import Document, Json
-    from kiejobs.core.expand.compiled_job import CompiledJob, Draft
-    from kiejobs.core.expand.local_files import LocalFiles
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Draft
+    from kiejobs.core.expand.job import LocalFile, LocalFiles
     from kiejobs.core.expand.row_problems import RowProblem
-    from kiejobs.core.jobfile.jobfile import JobEntry, JobFile
+    from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
+    from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.matrix.load_axes import DataFiles
-    from kiejobs.core.models.file_fields import FileRule
-    from kiejobs.core.models.spec import Spec
+    from kiejobs.core.models.spec import FileRule, Spec
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.core.template.renderer import Renderer
 
@@ -93,7 +93,7 @@ def expand(
     sound: bool = True,
     max_jobs: int | None = None,
     files: LocalFiles = no_files,
-    data: DataFiles = NO_DATA,
+    data: DataFiles | None = None,
 ) -> tuple[Expansion, Problems]:
     """The job file's jobs, and all problems. Nothing is rendered beyond `max_jobs`.
 
@@ -101,30 +101,26 @@ def expand(
     reads is worth a warning only in a file that was `sound` so far.
     """
     limit = max_jobs if max_jobs is not None else jobfile.max_jobs
-    given = with_data(jobfile, data, limit)
-    jobfile, document = given.jobfile, given.jobfile.document
-    matrices, unknown = _matrices(jobfile, catalogue)
-    far_too_many = _beyond_counting(jobfile, matrices, limit)
-    problems = [*given.problems, *unknown]
-    whole: list[TypedMatrix] = []
-    for matrix in matrices:
-        lacks_values = matrix.entry.name in given.broken
-        wrong = [] if lacks_values else check_matrix(document, matrix, walk=not far_too_many)
-        problems += wrong
-        if wrong or lacks_values:
-            problems += _broken_templates(_compiled(document, [matrix], renderer))
-        else:
-            whole.append(matrix)
+    lacking, of_data = frozenset[str](), Problems()
+    if any(entry.has_matrix for entry in jobfile.entries):
+        from kiejobs.core.matrix.load_axes import with_data  # noqa: PLC0415 - for a matrix only
+
+        jobfile, lacking, of_data = with_data(jobfile, data, limit)
+    jobs, unknown = _compiled(jobfile, catalogue)
+    far_too_many = _beyond_counting(jobfile, jobs, limit)
+    whole, problems = _whole(jobs, lacking, renderer, walk=not far_too_many)
+    problems = [*of_data, *unknown, *problems]
     too_many = far_too_many or _too_many(jobfile, whole, limit)
     if too_many:
         problems += too_many
-        return Expansion(jobfile, catalogue.prices), Problems(problems, given.lines)
-    compiled = _compiled(document, whole, renderer)
-    expansion, found = _multiplied(jobfile, compiled, catalogue.prices, renderer, files)
+        return Expansion(jobfile, catalogue.prices), Problems(problems, of_data.lines)
+    _compile(whole, renderer)
+    expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, files)
     problems += found
-    if sound and len(matrices) == len(jobfile.entries) and not Problems(problems).fatal:
-        problems += unused(document, compiled)
-    return expansion, Problems(problems, given.lines)
+    is_whole = sound and len(whole) == len(jobfile.entries) and not Problems(problems).fatal
+    if is_whole and (jobfile.vars or any(job.matrix is not None for job in whole)):
+        problems += unused(jobfile.document, whole)
+    return expansion, Problems(problems, of_data.lines)
 
 
 def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
@@ -140,17 +136,29 @@ def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
 # --- job entries -----------------------------------------------------------------------------------
 
 
-def _matrices(jobfile: JobFile, catalogue: Catalogue) -> tuple[list[TypedMatrix], list[Diagnostic]]:
-    """Of the entries whose model is known."""
-    found: list[TypedMatrix] = []
+def _compiled(jobfile: JobFile, catalogue: Catalogue) -> tuple[list[CompiledJob], list[Diagnostic]]:
+    """The entries whose model is known, their templates still to be compiled."""
+    found: list[CompiledJob] = []
     problems: list[Diagnostic] = []
+    checkers: dict[str, RequestChecker] = {}
     for entry in jobfile.entries:
         spec = catalogue.spec(entry.model) if entry.model is not None else None
-        if spec is not None:
-            found.append(TypedMatrix(entry, spec))
-        else:
+        if spec is None:
             problems += _no_model(jobfile, entry, catalogue)
+            continue
+        if spec.model not in checkers:
+            checkers[spec.model] = RequestChecker(spec)
+        matrix, places = _matrix(entry, spec), Places(jobfile.document, entry)
+        found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places))
     return found, problems
+
+
+def _matrix(entry: JobEntry, spec: Spec) -> TypedMatrix | None:
+    if not entry.has_matrix:
+        return None
+    from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - for a matrix only
+
+    return TypedMatrix(entry, spec)
 
 
 def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterator[Diagnostic]:
@@ -165,65 +173,76 @@ def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterat
         yield Diagnostic("unknown-model", message, place, hint)
 
 
-def _compiled(
-    document: Document, matrices: Sequence[TypedMatrix], renderer: Renderer
-) -> list[CompiledJob]:
-    specs = {matrix.spec.model: matrix.spec for matrix in matrices}
-    checkers = {model: RequestChecker(spec) for model, spec in specs.items()}
-    jobs = [compiled_job(m, checkers[m.spec.model], Places(document, m.entry)) for m in matrices]
-    templates = (one for job in jobs for one in (*job.templates, *job.fills.values()))
-    compile_templates(templates, renderer)
-    return jobs
+def _whole(
+    jobs: Sequence[CompiledJob], lacking: frozenset[str], renderer: Renderer, *, walk: bool
+) -> tuple[list[CompiledJob], list[Diagnostic]]:
+    """The jobs whose rows can be walked, and what can be said of the others."""
+    whole: list[CompiledJob] = []
+    broken: list[CompiledJob] = []
+    problems: list[Diagnostic] = []
+    for job in jobs:
+        wrong: list[Diagnostic] = []
+        if job.matrix is not None and job.entry.name not in lacking:
+            wrong = job.matrix.problems(job.places.document, walk=walk)
+        problems += wrong
+        (broken if wrong or job.entry.name in lacking else whole).append(job)
+    _compile(broken, renderer)
+    wrong_templates = [one.broken for job in broken for one in job.templates]
+    problems += [problem.diagnostic for problem in wrong_templates if problem is not None]
+    return whole, problems
 
 
-def _broken_templates(compiled: Sequence[CompiledJob]) -> Iterator[Diagnostic]:
-    """What can be said of jobs whose rows can't be walked."""
-    for job in compiled:
-        for template in job.templates:
-            if template.ready is not None and template.ready.problem is not None:
-                yield template.ready.problem.diagnostic
+def _compile(jobs: Sequence[CompiledJob], renderer: Renderer) -> None:
+    """Without templates the renderer is not called."""
+    templates = [one for job in jobs for one in (*job.templates, *job.fills.values())]
+    if templates:
+        compile_templates(templates, renderer)
 
 
 # --- how many --------------------------------------------------------------------------------------
 
 
-def _beyond_counting(
-    jobfile: JobFile, matrices: Sequence[TypedMatrix], limit: int
-) -> list[Diagnostic]:
+def _beyond_counting(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
     """Where the rows are so many that even counting them would take long."""
-    most = sum(
-        (matrix.rows.product_size + len(matrix.entry.include)) * matrix.entry.takes
-        for matrix in matrices
-    )
+    most = work = 0
+    for job in jobs:
+        matrix, size = job.matrix, _product_size(job)
+        most += (size + len(job.entry.include)) * job.entry.takes
+        work += matrix.rows.work if matrix is not None else size
     if most > max(_QUICKLY_COUNTED, 100 * limit):
         wanted = f"up to {most:,}" if most < 10**15 else "more than a quadrillion"
-        return [_over_the_limit(jobfile, matrices, wanted, limit)]
-    if sum(matrix.rows.work for matrix in matrices) <= max(_QUICKLY_WALKED, 100 * limit):
+        return [_over_the_limit(jobfile, jobs, wanted, limit)]
+    if work <= max(_QUICKLY_WALKED, 100 * limit):
         return []
-    hardest = max(matrices, key=lambda matrix: matrix.rows.work)
+    rows = [(job.entry, job.matrix.rows) for job in jobs if job.matrix is not None]
+    entry, hardest = max(rows, key=lambda each: each[1].work)
     message = (
-        f"job `{hardest.entry.name}`: {hardest.rows.product_size:,} combinations against "
-        f"{len(hardest.entry.exclude)} exclude and {len(hardest.entry.include)} include entries "
+        f"job `{entry.name}`: {hardest.product_size:,} combinations against "
+        f"{len(entry.exclude)} exclude and {len(entry.include)} include entries "
         "take too long to work out"
     )
     hint = "split the matrix over several jobs, each with the entries that concern it"
-    place = jobfile.document.at(hardest.entry.spot)
-    return [Diagnostic("matrix-too-large", message, place, hint)]
+    return [Diagnostic("matrix-too-large", message, jobfile.document.at(entry.spot), hint)]
 
 
-def _too_many(jobfile: JobFile, matrices: Sequence[TypedMatrix], limit: int) -> list[Diagnostic]:
-    total = sum(len(matrix.rows) * matrix.entry.takes for matrix in matrices)
-    return [_over_the_limit(jobfile, matrices, f"{total:,}", limit)] if total > limit else []
+def _too_many(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
+    total = 0
+    for job in jobs:
+        total += job.entry.takes * (len(job.matrix.rows) if job.matrix is not None else 1)
+    return [_over_the_limit(jobfile, jobs, f"{total:,}", limit)] if total > limit else []
 
 
 def _over_the_limit(
-    jobfile: JobFile, matrices: Sequence[TypedMatrix], wanted: str, limit: int
+    jobfile: JobFile, jobs: Sequence[CompiledJob], wanted: str, limit: int
 ) -> Diagnostic:
-    largest = max(matrices, key=lambda matrix: matrix.rows.product_size * matrix.entry.takes)
+    largest = max(jobs, key=lambda job: _product_size(job) * job.entry.takes)
     message = f"the file makes {wanted} jobs; at most {limit:,} are allowed"
     hint = "narrow a matrix, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
-    place = jobfile.document.at(largest.entry.spot)
-    return Diagnostic("too-many-jobs", message, place, hint)
+    return Diagnostic("too-many-jobs", message, jobfile.document.at(largest.entry.spot), hint)
+
+
+def _product_size(job: CompiledJob) -> int:
+    return 1 if job.matrix is None else job.matrix.rows.product_size
 
 
 # --- jobs ------------------------------------------------------------------------------------------
@@ -236,49 +255,48 @@ def _multiplied(
     renderer: Renderer,
     files: LocalFiles,
 ) -> tuple[Expansion, list[Diagnostic]]:
-    specs = {job.matrix.spec.model: job.matrix.spec for job in compiled}
-    placers = {model: FilePlacer(spec, files) for model, spec in specs.items()}
+    specs = {job.spec.model: job.spec for job in compiled}
     found, duplicates, lengths = RowProblems(), DuplicateJobs(), LengthWarnings(specs)
     jobs: list[Job] = []
     broken: set[str] = set()
     for made in _drafts(compiled, jobfile.campaign, renderer):
-        places = made.job.places
-        for job, wrong in _jobs(
-            made, jobfile.campaign, placers[made.job.matrix.spec.model], prices
-        ):
+        for job, wrong in _jobs(made, jobfile.campaign, files, prices):
             if wrong:
                 broken.add(job.address)
-            for problem in wrong or duplicates.check(job, places):
+            for problem in wrong or duplicates.check(job, made.job.places):
                 found.add(problem, job.name, job.address)
-            lengths.look(job, partial(places.spot_of, values=made.values))
+            lengths.look(job, made)
             jobs.append(job)
-    names = frozenset(job.matrix.entry.name for job in compiled)
+    names = frozenset([job.entry.name for job in compiled])
     expansion = Expansion(jobfile, prices, tuple(jobs), frozenset(broken), names, specs)
-    return expansion, [*found, *lengths.warnings(jobfile.document)]
+    return expansion, [*found.folded(), *lengths.warnings(jobfile.document)]
 
 
 def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Draft]:
     """All rows, their templates rendered."""
-    rows = ((job, values) for job in compiled for values in job.matrix)
+    rows = _rows(compiled)
     while some := list(islice(rows, _AT_ONCE)):
-        batch = Batch()
+        batch: Batch = {}
         drafts = [draft(job, values, campaign, batch) for job, values in some]
-        batch.render(renderer)
+        if batch:
+            render_batch(batch, renderer)
         yield from drafts
 
 
+def _rows(compiled: Sequence[CompiledJob]) -> Iterator[tuple[CompiledJob, Values]]:
+    for job in compiled:
+        for values in ({},) if job.matrix is None else job.matrix:
+            yield job, values
+
+
 def _jobs(
-    made: Draft, campaign: str, placer: FilePlacer, prices: PriceTable
+    made: Draft, campaign: str, files: LocalFiles, prices: PriceTable
 ) -> Iterator[tuple[Job, list[RowProblem]]]:
     """The jobs of one row, one for each take, with what is wrong with them."""
-    compiled, entry, spec = made.job, made.job.matrix.entry, made.job.matrix.spec
-    written, wrong = input_of(made)
-    placed = placer.place(complete(spec, written))
-    request = placed.input
-    wrong += check_request(compiled, made.values, request, failed_to_render=bool(wrong))
-    wrong += check_files(compiled, made.values, placed.wrong)
+    compiled, entry, spec = made.job, made.job.entry, made.job.spec
+    request, local, wrong = _request(made, files)
     mark, unfit = _identity(compiled, request)
-    url, of_url = callback_of(made)
+    url, of_url = callback_of(made) if entry.callback_url is not None else (None, [])
     credits_, place = prices.price(spec.model, request), compiled.places.document.at(entry.spot)
     for take, (address, output) in enumerate(made.takes, 1):
         path, of_path = output_of(made, campaign, take, output, request)
@@ -297,16 +315,32 @@ def _jobs(
             callback_url=url,
             correlate=entry.correlate,
             place=place,
-            files=placed.files,
+            files=local,
         )
         yield job, [*wrong, *unfit, *of_path, *of_url]
 
 
+def _request(
+    made: Draft, files: LocalFiles
+) -> tuple[dict[str, Json], tuple[LocalFile, ...], list[RowProblem]]:
+    """What is sent for one row, its local files, and what is wrong with both."""
+    compiled, values = made.job, made.values
+    written, wrong = input_of(made)
+    request, local, no_file = place_files(compiled.spec, complete(compiled.spec, written), files)
+    refused = compiled.checker.problems(request)
+    if refused:
+        failed = bool(wrong)
+        wrong += request_problems(compiled, values, refused, request, failed_to_render=failed)
+    if no_file:
+        wrong += file_problems(compiled, values, no_file)
+    return request, local, wrong
+
+
 def _identity(compiled: CompiledJob, request: Mapping[str, Json]) -> tuple[str, list[RowProblem]]:
     try:
-        return fingerprint(compiled.matrix.spec.model, request), []
+        return fingerprint(compiled.spec.model, request), []
     except ValueError:
         message = "the request holds text or a number that JSON can't carry exactly"
         hint = "look for a broken \\u escape, or a number that is too large"
-        spot = compiled.matrix.entry.spot
+        spot = compiled.entry.spot
         return "0" * 64, [compiled.places.problem("invalid-text", message, spot, hint)]

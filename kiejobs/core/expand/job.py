@@ -1,19 +1,41 @@
 """A job: one wanted generation, ready to be sent; and the local files that it points at.
 
-In: nothing. Out: `Job`, `LocalFile`. Touches nothing.
+In: a request as written, its spec, a reader of local files. Out: `Job`, `LocalFile`; the request with
+`sha256:...` in the place of paths, and what is wrong with them. Touches nothing: the reader does.
+
+What is an address stays as it is. Anything else in a field that takes a file is a path below the job
+file's folder. Paths come with strangers' branches, so what a path may look like is decided here, and
+where it leads by the reader.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from kiejobs.core.document.wording import shorten, show
+from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from decimal import Decimal
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.models.spec import FileRule, Path, Spec
+
+NO_DIGEST = f"sha256:{'0' * 64}"
+"""Stands where a file should: what is wrong with it is told once, not by the schema again."""
+
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_WEB = frozenset({"http", "https"})
+_ON_THE_WEB = ("https://", "http://")
+_LONGEST = 1000
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
+_BELOW = "a file is named by its path below the job file's folder, such as `images/cup.png`"
+_LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +94,169 @@ class Job:
             body["callBackUrl"] = self.callback_url
         body["input"] = dict(self.input)
         return body
+
+
+# --- local files -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """Why a value gives no file that may be sent; `why` goes on after the name of its field."""
+
+    code: str
+    why: str
+    hint: str | None = None
+
+
+LocalFiles: TypeAlias = "Callable[[str, FileRule], LocalFile | NoFile]"
+"""A path below the job file's folder, without `.` and `..`, and what the model takes -> the file.
+
+A file beyond what the model takes need not be read; one that is handed back has still to be judged.
+"""
+
+
+def no_files(path: str, _rule: FileRule) -> NoFile:
+    """The reader of a job file that has no folder."""
+    return NoFile("missing-file", f"points at no file: {shorten(path)}")
+
+
+def place_files(
+    spec: Spec, request: dict[str, Json], read: LocalFiles
+) -> tuple[dict[str, Json], tuple[LocalFile, ...], list[tuple[Path, NoFile]]]:
+    """The request whose paths have become references, the files that they stand for, and what gives none."""
+    placed, files = request, {}
+    wrong: list[tuple[Path, NoFile]] = []
+    for name in spec.file_fields:
+        value = request.get(name)
+        if value is None or (isinstance(value, str) and value.startswith(_ON_THE_WEB)):
+            continue  # as in nearly every one of a hundred thousand requests
+        for path, text, rule in files_in(spec, name, value):
+            found = None if is_address(text, rule) else _file(text, rule, read)
+            if isinstance(found, NoFile):
+                wrong.append((path, found))
+                placed = _put(placed, path, NO_DIGEST)
+            elif found is not None:
+                files[found.path] = found
+                placed = _put(placed, path, found.ref)
+    return placed, tuple(files.values()), wrong
+
+
+def _file(text: str, rule: FileRule, read: LocalFiles) -> LocalFile | NoFile:
+    path = path_of(text, rule)
+    if isinstance(path, NoFile):
+        return path
+    found = read(path, rule)
+    if isinstance(found, NoFile):
+        return _with_guess(found, text)
+    return unfit(found, rule) or found
+
+
+def _put(value: Json, path: Path, text: str) -> Json:
+    """A copy of a value with `text` where `path` leads."""
+    if not path:
+        return text
+    copied = value.copy()
+    copied[path[0]] = _put(value[path[0]], path[1:], text)
+    return copied
+
+
+def refs_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """What stands for local files in a request's value, with the paths that lead there."""
+    if isinstance(value, str) and _REF.fullmatch(value):
+        yield path, value
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from refs_in(item, (*path, number))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from refs_in(item, (*path, name))
+
+
+# --- what a text means ---
+
+
+def is_address(text: str, rule: FileRule) -> bool:
+    """Is it for the API to follow? What is malformed in it is for the schema to tell."""
+    scheme = _SCHEME.match(text)
+    return scheme is not None and scheme[1].lower() in _WEB | rule.schemes
+
+
+def path_of(text: str, rule: FileRule) -> str | NoFile:
+    """The path below the job file's folder that a text names, in its shortest form."""
+    if "\\" in text:
+        return _no_path("holds a backslash", text, "write paths with `/`, on every system")
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        return _no_scheme(scheme[1], text, rule)
+    if not text.strip():
+        return NoFile("missing-file", "is empty", "write a URL, or a path such as `images/cup.png`")
+    if _ODD.search(text) or len(text) > _LONGEST:
+        return _no_path("is no path", text, _BELOW)
+    if text.startswith(("/", "~")):
+        return _no_path("is not a path below the job file's folder", text, _BELOW)
+    return _below(text)
+
+
+def _below(text: str) -> str | NoFile:
+    parts = [part for part in text.split("/") if part not in {"", "."}]
+    if ".." in parts:
+        hint = "files come from below the job file's folder; move it there"
+        return _no_path("leads out of the job file's folder", text, hint)
+    if any(part.startswith(".") for part in parts):
+        return _no_path("points into what is hidden", text, "give it a name without the dot")
+    if not parts or text.endswith("/"):
+        return _no_path("points at a folder, not at a file", text, _BELOW)
+    return "/".join(parts)
+
+
+def _no_scheme(scheme: str, text: str, rule: FileRule) -> NoFile:
+    taken = sorted({"https", *rule.schemes})
+    hint = f"an address begins with {' or '.join(f'`{one}://`' for one in taken)}; {_BELOW}"
+    if scheme.lower() == "file":
+        hint = _BELOW
+    elif scheme.lower() == "sha256":
+        hint = f"digests are found out, not written; {_BELOW}"
+    return NoFile("invalid-field", f"is neither an http(s) URL nor a path: {show(text)}", hint)
+
+
+def _no_path(why: str, text: str, hint: str) -> NoFile:
+    return NoFile("file-path", f"{why}: {show(text)}", hint)
+
+
+def _with_guess(found: NoFile, text: str) -> NoFile:
+    """Was an address meant, or more than one file?"""
+    if found.code == "missing-file" and any(mark in text for mark in "*?["):
+        return replace(found, hint='a pattern is a matter for an axis: `{glob: "…"}`')
+    if found.code != "missing-file" or not _LIKE_A_HOST.fullmatch(text):
+        return found
+    guess = f"if that is an address, write `https://{shorten(text, 60)}`"
+    return replace(found, hint=f"{found.hint}; {guess}" if found.hint else guess)
+
+
+# --- is a file one that the model takes? ---
+
+
+def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
+    """None where the file may be sent.
+
+    What is neither picture nor video nor sound never is, whatever a schema is silent about: job files come
+    from strangers, and what lies beside them may be somebody's notes.
+    """
+    media_type = None if file.media_type == UNKNOWN else file.media_type
+    wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
+    if wrong is None and media_type is None:
+        wrong = "it is neither a picture nor video nor sound, by its first bytes"
+    return None if wrong is None else cannot_be_sent(file.path, wrong, size_in_words(file))
+
+
+def cannot_be_sent(path: str, wrong: str, size: str | None = None) -> NoFile:
+    """A file that is there, and not as the model takes it."""
+    shown = f"{shorten(path)} ({size})" if size else shorten(path)
+    return NoFile("unfit-file", f"points at {shown}, which can't be sent: {wrong}")
+
+
+def size_in_words(file: LocalFile) -> str | None:
+    """`640 x 480 pixels`; None where nobody looked."""
+    if file.width is None or file.height is None:
+        return None
+    return f"{file.width} x {file.height} pixels"

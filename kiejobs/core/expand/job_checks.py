@@ -1,8 +1,10 @@
-"""Is one row's job a job that may be bought?
+"""Is one row's job a job that may be bought, and does all that its entry says matter?
 
-In: a compiled job, a row's values, the request made of them. Out: problems, and the parts of a job that
-are checked as they are made: its output path, always below the output folder, and its callback URL.
-Touches nothing.
+In: a compiled job, a row's values, the request made of them. Out: problems and warnings, and the parts of a
+job that are checked as they are made: its output path, always below the output folder, and its callback
+URL. Touches nothing.
+
+Where a template may read anything at all, nothing is said to be unused: no false alarms.
 """
 
 from __future__ import annotations
@@ -10,34 +12,36 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
+from kiejobs.core.diagnostics import Diagnostic, Severity
 from kiejobs.core.document.checked import is_uri
+from kiejobs.core.document.nodes import YamlMap
 from kiejobs.core.document.schema_errors import dotted
 from kiejobs.core.document.wording import shorten, show
 from kiejobs.core.models.spec import extension_of
+from kiejobs.core.template.renderer import NOTHING
 from kiejobs.core.urls import has_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
-    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.document.nodes import Document, Json, Spot
     from kiejobs.core.document.schema_errors import SchemaProblem
     from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Rendering
-    from kiejobs.core.expand.job import Job
-    from kiejobs.core.expand.local_files import NoFile
-    from kiejobs.core.expand.row_problems import Places, RowProblem
+    from kiejobs.core.expand.job import Job, NoFile
+    from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, Values
-    from kiejobs.core.models.file_fields import Path
+    from kiejobs.core.models.spec import Path, Spec
+    from kiejobs.core.template.renderer import Reads
 
 _LONGEST_PART = 220  # bytes: 255 less what an extension, `beside` and a partial file's ending take
 _LONGEST_PATH = 1_000
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 _UNFIT = frozenset('<>"|?*')  # what Windows takes in no name
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{n}{d}" for n in ("COM", "LPT") for d in range(1, 10))}
+_RESERVED = re.compile(r"CON|PRN|AUX|NUL|(?:COM|LPT)[1-9]", re.IGNORECASE)
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CODES = {
@@ -49,15 +53,27 @@ _CODES = {
 _OF_ABSENCE = {"required", "needed", "conflict"}
 """Kinds of problems that a field which failed to render may only seem to have."""
 
+_WHOLE_NAMES = frozenset({"axes", "address"})
+"""What an `output` may read in the place of all axes."""
+
+_NEAR = 0.9
+_SHORTEST = 100
+"""Characters; a smaller limit is that of a name or a code, where nothing grows."""
+
 
 # --- the request -----------------------------------------------------------------------------------
 
 
-def check_request(
-    job: CompiledJob, values: Values, request: Mapping[str, Json], *, failed_to_render: bool
+def request_problems(
+    job: CompiledJob,
+    values: Values,
+    refused: Sequence[SchemaProblem],
+    request: Mapping[str, Json],
+    *,
+    failed_to_render: bool,
 ) -> Iterator[RowProblem]:
-    """Against the model's schema. A field that failed to render is not reported as missing as well."""
-    for problem in job.checker.problems(request):
+    """What the model's schema refuses. A field that failed to render is not reported as missing as well."""
+    for problem in refused:
         if failed_to_render and problem.keyword in _OF_ABSENCE:
             continue
         if problem.keyword in {"needed", "conflict"}:
@@ -89,12 +105,12 @@ def _broken_rule(
     """At the first field that can be changed where it stands, with the places of the others."""
     named = (*map(str, problem.path), *problem.others)
     spots = {name: job.places.spot_if_written(name, values, key=problem.at_key) for name in named}
-    written = [spot for spot in spots.values() if spot is not None] or [job.matrix.entry.spot]
+    written = [spot for spot in spots.values() if spot is not None] or [job.entry.spot]
     hints = [problem.hint, _exclude_hint(job, values, named)]
     hints += [
         f"`{name}` is {show(request[name])} where the job file is silent"
         for name, spot in spots.items()
-        if spot is None and name in job.matrix.spec.defaults
+        if spot is None and name in job.spec.defaults
     ]
     hint = "; ".join(filter(None, hints)) or None
     also = tuple(dict.fromkeys(spot for spot in written[1:] if spot != written[0]))
@@ -106,7 +122,7 @@ def _broken_rule(
 
 def _exclude_hint(job: CompiledJob, values: Values, names: Sequence[str]) -> str | None:
     """Where several axes make the combination, it can be left out."""
-    several = {axis.name for axis in job.matrix.rows.axes if len(axis.values) > 1}
+    several = {axis.name for axis in job.entry.axes if len(axis.values) > 1}
     axes = [name for name in names if name in several and name in values]
     if len(axes) < 2:
         return None
@@ -123,7 +139,7 @@ def _as_written(given: AxisValue) -> str:
 
 def _matrix_hint(job: CompiledJob, field: str, value: Json, cell: Place | None) -> str | None:
     """What helps where a matrix was meant, or too much was asked of one."""
-    kind = job.matrix.spec.fields.get(field, {}).get("type")
+    kind = job.spec.fields.get(field, {}).get("type")
     if isinstance(value, list) and kind not in {None, "array"} and value:
         return f"for a job with each of them, write it as an axis: `matrix: {{{field}: {show(value)}}}`"
     if isinstance(value, dict) and kind not in {None, "object"} and value:
@@ -136,12 +152,12 @@ def _matrix_hint(job: CompiledJob, field: str, value: Json, cell: Place | None) 
 
 def _empty_cell_hint(job: CompiledJob, field: str) -> str:
     """An empty cell is no missing field, which is what most people mean by it."""
-    if field not in job.matrix.entry.input:
+    if field not in job.entry.input:
         return "the cell is empty, which is an empty text: fill it"
     return "the cell is empty, which is an empty text: fill it, or write `| default('…', true)` behind its name"
 
 
-def check_files(
+def file_problems(
     job: CompiledJob, values: Values, wrong: Sequence[tuple[Path, NoFile]]
 ) -> Iterator[RowProblem]:
     """What is wrong with the local files of a request, each at its own place."""
@@ -152,13 +168,11 @@ def check_files(
 
 
 def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
-    """The rendered `callBackUrl`, if there is one."""
-    job, entry, written = made.job, made.job.matrix.entry, made.callback
-    if written is None:
-        return None, []
-    if written.problem is not None:
+    """The `callBackUrl` as rendered, if there is one."""
+    job, entry, written = made.job, made.job.entry, made.callback
+    if written is not None and written.problem is not None:
         return None, [written.problem]
-    url = str(written.value)
+    url = str(entry.callback_url if written is None else written.value)
     if not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
         hint = "it must be reachable from outside: https://example.com/callback"
@@ -174,20 +188,22 @@ def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
 
 
 def output_of(
-    made: Draft, campaign: str, take: int, written: Rendering | None, request: Mapping[str, Json]
+    made: Draft, campaign: str, take: int, rendered: Rendering | None, request: Mapping[str, Json]
 ) -> tuple[str, list[RowProblem]]:
     """The file's path below the output folder, as `output` says or as it is by default."""
-    job, entry = made.job, made.job.matrix.entry
-    extension = extension_of(job.matrix.spec, request)
+    entry = made.job.entry
     problems: list[RowProblem] = []
-    if written is not None and written.problem is not None:
-        problems = [written.problem]
-    elif written is not None:
+    extension = extension_of(made.job.spec, request)
+    if rendered is not None and rendered.problem is not None:
+        problems = [rendered.problem]
+    elif entry.output is not None:
+        written = entry.output if rendered is None else rendered.value
         try:
-            return safe_output(str(written.value), extension), []
+            return safe_output(str(written), extension), []
         except UnsafePath as unsafe:
             message, spot, hint = str(unsafe), entry.output_spot, unsafe.hint
-            problems = [job.places.problem("output-path", message, spot, hint, fold=("path",))]
+            problem = made.job.places.problem("output-path", message, spot, hint, fold=("path",))
+            problems = [problem]
     return default_output(campaign, entry.name, made.labels, take, extension), problems
 
 
@@ -237,70 +253,130 @@ def _check_part(part: str, path: str) -> None:
     if unfit:
         shown = f"`{unfit[0]}`"
         raise UnsafePath(f"`output` has a {shown}, which some systems take in no name: {part!r}")
-    if part.partition(".")[0].upper() in _RESERVED:
+    if _RESERVED.fullmatch(part.partition(".")[0]):
         raise UnsafePath(f"`output` has a part that some systems reserve: {part!r}")
     if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:
         raise UnsafePath(f"`output` has a part of more than {_LONGEST_PART} bytes: {part[:40]!r}…")
 
 
-# --- no two jobs alike -----------------------------------------------------------------------------
+# --- what nothing reads ----------------------------------------------------------------------------
 
 
-class DuplicateJobs:
-    """Finds jobs that would buy the same request, or write the same file, as an earlier one."""
-
-    def __init__(self) -> None:
-        self._requests: dict[tuple[str, int], Job] = {}
-        self._files: dict[str, tuple[int, Job]] = {}
-        self._folders: dict[str, tuple[int, Job]] = {}
-
-    def check(self, job: Job, places: Places) -> list[RowProblem]:
-        """Asked of jobs without problems only: what a broken row would do doesn't count."""
-        first = self._requests.setdefault((job.fingerprint, job.take), job)
-        if first is not job:
-            return [_same_request(job, first, places)]
-        first = self._same_file(job)
-        return [] if first is job else [_same_file(job, first, places)]
-
-    def _same_file(self, job: Job) -> Job:
-        """The first job that is in the way of this one's file; the job itself where none is."""
-        # Some file systems take `Cup.mp4` and `cup.mp4` for the same file.
-        parts = job.output.casefold().split("/")
-        path, own = "/".join(parts), (len(self._requests), job)
-        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-        in_the_way = [self._files.setdefault(path, own), self._folders.get(path, own)]
-        in_the_way += [self._files.get(folder, own) for folder in folders]
-        for folder in folders:
-            self._folders.setdefault(folder, own)
-        return min(in_the_way, key=itemgetter(0))[1]
+def unused(document: Document, jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
+    """Variables that no template reads, and axes that change nothing. For a job file without errors."""
+    reads = [_reads(job) for job in jobs]
+    together = NOTHING
+    for one in reads:
+        together |= one
+    return [
+        *_unused_variables(document, together),
+        *_unused_axes(document, zip(jobs, reads, strict=True)),
+    ]
 
 
-def _same_request(job: Job, first: Job, places: Places) -> RowProblem:
-    axes = _differing(job, first)
-    if len(axes) == 1 and not job.files:  # which may have two names for one content
-        message = (
-            f"axis `{axes[0]}` makes no difference between `{first.address}` and `{job.address}`: "
-            "they are the same request"
-        )
-        hint = f"read what differs of `matrix.{axes[0]}` in a template, drop one, or say `takes: 2` if buying it twice is meant"
-    else:
-        message = f"the same request is wanted twice: `{first.address}` and `{job.address}`"
-        hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
-    if job.files:
-        hint += "; files of the same content are the same file, whatever their names"
-    spot = places.entry.spot
-    return places.problem("duplicate-request", message, spot, hint, fold=("duplicate",))
+def _reads(job: CompiledJob) -> Reads:
+    """What its templates may read, all together."""
+    found = NOTHING
+    for template in (*job.templates, *job.fills.values()):
+        found |= template.reads
+    return found
 
 
-def _differing(job: Job, first: Job) -> list[str]:
-    """The axes in which two rows of the same job differ; none for those of different jobs."""
-    if job.address.partition("[")[0] != first.address.partition("[")[0]:
-        return []
-    one, other = dict(job.axes), dict(first.axes)
-    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
+def _unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
+    declared = document.root.get("vars")
+    if reads.vars is None or not isinstance(declared, YamlMap):
+        return
+    for name in declared:
+        if name not in reads.vars and not name.startswith("x-"):
+            message = f"no template reads the variable `{name}`"
+            hint = (
+                f"write `{{{{ vars.{name} }}}}` where it is meant, drop it, or name it `x-{name}`"
+            )
+            place = document.place(("vars", name), key=True)
+            yield Diagnostic("unused-variable", message, place, hint, Severity.WARNING)
 
 
-def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
-    message = f"`{first.address}` and `{job.address}` would write the same file `{job.output}`"
-    hint, spot = "put an axis or `{{ take }}` into `output`", places.entry.spot
-    return places.problem("output-collision", message, spot, hint, fold=("duplicate",))
+def _unused_axes(
+    document: Document, jobs: Iterable[tuple[CompiledJob, Reads]]
+) -> Iterator[Diagnostic]:
+    """An axis in `defaults` counts as used where one job uses it."""
+    used: set[Place] = set()
+    idle: dict[Place, str] = {}
+    for job, reads in jobs:
+        for axis in job.entry.axes:
+            place = _place_of(document, job, axis.name)
+            if _is_used(job, reads, axis.name):
+                used.add(place)
+            else:
+                idle[place] = axis.name
+    for place, name in idle.items():
+        if place not in used:
+            message = (
+                f"axis `{name}` changes nothing: it is no input field, and no template reads it"
+            )
+            hint = f"write `{{{{ matrix.{name} }}}}` where it is meant, or drop it"
+            yield Diagnostic("unused-axis", message, place, hint, Severity.WARNING)
+
+
+def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
+    if reads.axes is None or reads.names is None or axis in reads.axes:
+        return True
+    if axis in job.spec.fields or not reads.names.isdisjoint(_WHOLE_NAMES):
+        return True
+    # An entry that names it says by it which rows are meant.
+    return any(axis in entry.values for entry in (*job.entry.exclude, *job.entry.include))
+
+
+def _place_of(document: Document, job: CompiledJob, axis: str) -> Place:
+    own = ("jobs", job.entry.name, "matrix")
+    there = _at(document, own)
+    path = own if isinstance(there, YamlMap) and axis in there else ("defaults", "matrix")
+    return document.place((*path, axis), key=True)
+
+
+def _at(document: Document, path: Sequence[str]) -> object:
+    node: object = document.root
+    for step in path:
+        node = node.get(step) if isinstance(node, YamlMap) else None
+    return node
+
+
+# --- texts that hardly fit -------------------------------------------------------------------------
+
+
+class LengthWarnings:
+    """The next longer word makes the API refuse them. `look` at each job, then ask for the `warnings`.
+
+    One for each place that such a text was written at, with the longest of them as the example.
+    """
+
+    def __init__(self, specs: Mapping[str, Spec]) -> None:
+        self._limits = {model: _limits(spec) for model, spec in specs.items()}
+        self._found: dict[tuple[Spot, str], list[Job]] = {}
+
+    def look(self, job: Job, made: Draft) -> None:
+        for field, most in self._limits[job.model].items():
+            text = job.input.get(field)
+            if isinstance(text, str) and _NEAR * most <= len(text) <= most:
+                spot = made.job.places.spot_of(field, made.values)
+                self._found.setdefault((spot, field), []).append(job)
+
+    def warnings(self, document: Document) -> Iterator[Diagnostic]:
+        for (spot, field), jobs in self._found.items():
+            example = max(jobs, key=lambda job: len(job.input[field]))
+            upto, length = "up to " if len(jobs) > 1 else "", len(example.input[field])
+            most = self._limits[example.model][field]
+            yield Diagnostic(
+                "near-limit",
+                f"`{field}` has {upto}{length:,} of the {most:,} characters that it may have",
+                document.at(spot),
+                hint="a longer word in `vars` or on an axis makes it too long; shorten what all share",
+                severity=Severity.WARNING,
+                count=len(jobs),
+                example=example.address,
+            )
+
+
+def _limits(spec: Spec) -> dict[str, int]:
+    limits = {name: field.get("maxLength") for name, field in spec.fields.items()}
+    return {n: most for n, most in limits.items() if isinstance(most, int) and most >= _SHORTEST}

@@ -1,6 +1,7 @@
 """What goes wrong with rows: placed at once, then folded, with a count and one example address.
 
-In: what is wrong with a row, and where in the job file. Out: diagnostics. Touches nothing.
+In: what is wrong with a row, and where in the job file; jobs, of which no two may be alike. Out: diagnostics.
+Touches nothing.
 
 A mistake in one prompt hits thousands of combinations; it is one problem.
 """
@@ -8,6 +9,7 @@ A mistake in one prompt hits thousands of combinations; it is one problem.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Place
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.core.document.nodes import Document, Spot
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.expand.typed_matrix import Values
-    from kiejobs.core.jobfile.jobfile import JobEntry
+    from kiejobs.core.jobfile import JobEntry
     from kiejobs.core.template.renderer import TemplateProblem
 
 _MOST_WORDINGS = 5
@@ -60,8 +63,9 @@ class RowProblems:
             else replace(known, count=known.count + 1)
         )
 
-    def __iter__(self) -> Iterator[Diagnostic]:
-        return (made for group in self._groups.values() for made in group.values())
+    def folded(self) -> Iterator[Diagnostic]:
+        for group in self._groups.values():
+            yield from group.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +145,66 @@ class Places:
             else:
                 break
         return spot
+
+
+# --- no two jobs alike -----------------------------------------------------------------------------
+
+
+class DuplicateJobs:
+    """Finds jobs that would buy the same request, or write the same file, as an earlier one."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, int], Job] = {}
+        self._files: dict[str, tuple[int, Job]] = {}
+        self._folders: dict[str, tuple[int, Job]] = {}
+
+    def check(self, job: Job, places: Places) -> list[RowProblem]:
+        """Asked of jobs without problems only: what a broken row would do doesn't count."""
+        first = self._requests.setdefault((job.fingerprint, job.take), job)
+        if first is not job:
+            return [_same_request(job, first, places)]
+        first = self._same_file(job)
+        return [] if first is job else [_same_file(job, first, places)]
+
+    def _same_file(self, job: Job) -> Job:
+        """The first job that is in the way of this one's file; the job itself where none is."""
+        # Some file systems take `Cup.mp4` and `cup.mp4` for the same file.
+        parts = job.output.casefold().split("/")
+        path, own = "/".join(parts), (len(self._requests), job)
+        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+        in_the_way = [self._files.setdefault(path, own), self._folders.get(path, own)]
+        in_the_way += [self._files.get(folder, own) for folder in folders]
+        for folder in folders:
+            self._folders.setdefault(folder, own)
+        return min(in_the_way, key=itemgetter(0))[1]
+
+
+def _same_request(job: Job, first: Job, places: Places) -> RowProblem:
+    axes = _differing(job, first)
+    if len(axes) == 1 and not job.files:  # which may have two names for one content
+        message = (
+            f"axis `{axes[0]}` makes no difference between `{first.address}` and `{job.address}`: "
+            "they are the same request"
+        )
+        hint = f"read what differs of `matrix.{axes[0]}` in a template, drop one, or say `takes: 2` if buying it twice is meant"
+    else:
+        message = f"the same request is wanted twice: `{first.address}` and `{job.address}`"
+        hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
+    if job.files:
+        hint += "; files of the same content are the same file, whatever their names"
+    spot = places.entry.spot
+    return places.problem("duplicate-request", message, spot, hint, fold=("duplicate",))
+
+
+def _differing(job: Job, first: Job) -> list[str]:
+    """The axes in which two rows of the same job differ; none for those of different jobs."""
+    if job.address.partition("[")[0] != first.address.partition("[")[0]:
+        return []
+    one, other = dict(job.axes), dict(first.axes)
+    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
+
+
+def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
+    message = f"`{first.address}` and `{job.address}` would write the same file `{job.output}`"
+    hint, spot = "put an axis or `{{ take }}` into `output`", places.entry.spot
+    return places.problem("output-collision", message, spot, hint, fold=("duplicate",))

@@ -1,9 +1,10 @@
-"""Values of an axis that come from data: rows of a table, a range of numbers, names of files.
+"""The values of an axis: listed in the job file, rows of a table, a range of numbers, names of files.
 
-In: a table, what a job file says of a range, names. Out: `DataValues`, which know what each is called in
-an address, and which of them an entry means; or what is wrong with a range. Touches nothing.
+In: a list, a table, what a job file says of a range, a pattern and a way to list folders. Out: `AxisValues`,
+which know what each is called in an address, and which of them an entry means; or what is wrong with a
+range or a pattern. Touches nothing itself.
 
-Data is data: none of these values is rendered as a template, whatever it looks like.
+Data is data: no value that comes from it is rendered as a template, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from fnmatch import translate
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.address import label
-from kiejobs.core.matrix.include_exclude import equals
+from kiejobs.core.address import label, label_source
+from kiejobs.core.document.wording import show
+from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
 
@@ -30,14 +33,14 @@ MOST_DIGITS: Final = 12
 """Of a number of a range, before the point, and behind it; what a JSON number keeps exactly."""
 
 _SHORT_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?")
+_JUST_THE_NAME = "write just the name to mean that value, or choose another name"
 
 
 @dataclass(frozen=True, eq=False)
-class DataValues:
-    """Values by position, which never enters a name; `names` are what an entry calls them."""
+class AxisValues:
+    """The values that a job file lists, by position; an entry names one by itself, or by parts of it."""
 
     values: tuple[Json, ...]
-    names: tuple[Json, ...]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -52,43 +55,93 @@ class DataValues:
         """The same values, each as `read` makes it."""
         return replace(self, values=tuple(map(read, self.values)))
 
-    def label(self, position: int) -> str:
-        """What the value is called in an address."""
-        return self.labels[position]
+    def label(self, position: int) -> str | None:
+        """What the value is called in an address; None for a mapping without a name."""
+        return label(self.values[position])
 
     def name(self, position: int) -> Json:
-        return self.names[position]
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(label(name) or "?" for name in self.names)
+        """What an entry calls the value."""
+        source = label_source(self.values[position])
+        return self.values[position] if source is None else source
 
     def positions(self, wanted: Json) -> AbstractSet[int]:
-        """Where the values stand that an exclude or include entry means by `wanted`."""
-        found = self._by_name.get(wanted) if isinstance(wanted, str) else None
-        return frozenset() if found is None else {found}
+        """Where the values are that an exclude or include entry means by `wanted`."""
+        if isinstance(wanted, dict):
+            return {n for n, value in enumerate(self.values) if equals(value, wanted)}
+        return self._by_content.get(canonical(wanted), frozenset())
 
     def label_of(self, given: Json) -> str | None:
         """What a value that an include entry gives to this axis is called; None where nothing names it."""
         return label(given)
 
-    def clashes(self, given: Json) -> bool:
-        """Has what an include entry gives the name of one of these values, without being it?"""
-        return not self.positions(given) and self.label_of(given) in self.labels
+    def clash(self, given: Json) -> str | None:
+        """What to do where an include entry gives the name of a value to something else: 5 and "5"."""
+        known = self._by_label.get(label(given))
+        return None if known is None or equals(*known, given) else f"write it as {show(*known)}"
 
     def cell(self, position: int, column: str | None) -> Place | None:
-        """Where in a data file the value stands, or what a mapping has under `column`."""
+        """Where in a data file the value is, or what a mapping has under `column`."""
         del position, column
         return None
 
     @cached_property
-    def _by_name(self) -> Mapping[str, int]:
+    def _by_content(self) -> Mapping[bytes, AbstractSet[int]]:
+        found: dict[bytes, set[int]] = {}
+        for position, value in enumerate(self.values):
+            source = label_source(value)
+            if source is not None or not isinstance(value, dict):
+                found.setdefault(canonical(source), set()).add(position)
+        return found
+
+    @cached_property
+    def _by_label(self) -> Mapping[str | None, tuple[Json]]:
+        """The first value of each label."""
+        values = ((label(value), (value,)) for value in reversed(self.values))
+        return {name: value for name, value in values if name is not None}
+
+
+def equals(value: Json, wanted: Json) -> bool:
+    """Does `value` equal every leaf that `wanted` names?
+
+    Mappings compare key by key, naming fewer keys matches more; a plain `wanted` also names a mapping
+    by its `id` or `name`. Everything else is strict: 5 is not "5", true is not 1.
+    """
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and all(
+            key in value and equals(value[key], leaf) for key, leaf in wanted.items()
+        )
+    if isinstance(value, dict):
+        return label_source(value) is not None and equals(label_source(value), wanted)
+    return canonical(value) == canonical(wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class DataValues(AxisValues):
+    """Values that come from data; `names` are what an entry calls them, whatever they hold."""
+
+    names: tuple[Json, ...]
+
+    def label(self, position: int) -> str:
+        return self._labels[position]
+
+    def name(self, position: int) -> Json:
+        return self.names[position]
+
+    def positions(self, wanted: Json) -> AbstractSet[int]:
+        found = self._by_name.get(wanted) if isinstance(wanted, str) else None
+        return frozenset() if found is None else {found}
+
+    def clash(self, given: Json) -> str | None:
+        is_another = self.label_of(given) in self._labels and not self.positions(given)
+        return _JUST_THE_NAME if is_another else None
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        return tuple(label(name) or "?" for name in self.names)
+
+    @cached_property
+    def _by_name(self) -> Mapping[Json, int]:
         return {name: position for position, name in enumerate(self.names)}
-
-
-def file_names(names: list[str]) -> DataValues:
-    """Files below the job file's folder. Each is called as it is named."""
-    return DataValues(tuple(names), tuple(names))
 
 
 # --- tables ----------------------------------------------------------------------------------------
@@ -102,7 +155,7 @@ class TableRows(DataValues):
     column: str | None = None
 
     @cached_property
-    def labels(self) -> tuple[str, ...]:
+    def _labels(self) -> tuple[str, ...]:
         return tuple(self.table.numbers)
 
     def positions(self, wanted: Json) -> AbstractSet[int]:
@@ -117,11 +170,10 @@ class TableRows(DataValues):
     def label_of(self, given: Json) -> str | None:
         return label(given.get(self.table.key)) if isinstance(given, dict) else label(given)
 
-    def clashes(self, given: Json) -> bool:
-        if not isinstance(given, dict):
-            return False
+    def clash(self, given: Json) -> str | None:
         number = self.table.numbers.get(self.label_of(given) or "")
-        return number is not None and number not in self.positions(given)
+        is_another = isinstance(given, dict) and number not in {None, *self.positions(given)}
+        return _JUST_THE_NAME if is_another else None
 
     def cell(self, position: int, column: str | None) -> Place | None:
         return self.table.place(self.table.rows[position], column or self.column)
@@ -145,8 +197,8 @@ def _has_texts(row: Json, wanted: Json) -> bool:
 # --- ranges: `range: {from: 1, to: 10, step: 2}`, or `range: [1, 10]` ---------------------------------
 
 
-class BadRange(Exception):
-    """`message` goes on after the name of the axis."""
+class BadValues(Exception):
+    """What is wrong with a range goes on after the name of its axis."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -163,9 +215,8 @@ class NumberRange(DataValues):
         found = self._by_number.get(Decimal(str(wanted)))
         return frozenset() if found is None else {found}
 
-    def clashes(self, given: Json) -> bool:
+    def clash(self, given: Json) -> None:
         del given
-        return False
 
     @cached_property
     def _by_number(self) -> Mapping[Decimal, int]:
@@ -173,20 +224,20 @@ class NumberRange(DataValues):
 
 
 def read_range(written: Json, most: int) -> NumberRange:
-    """Both ends count. At most one number more than `most`. Raises BadRange.
+    """Both ends count. At most one number more than `most`. Raises BadValues.
 
     Numbers are decimals, so that a step of 0.1 never ends at 0.30000000000000004.
     """
-    given = _by_name(written)
-    first, last = _number(given["from"]), _number(given["to"])
-    step = _number(given.get("step", 1))
+    if not isinstance(written, dict):
+        written = dict(zip(("from", "to", "step"), written, strict=False))
+    first, last = _number(written["from"]), _number(written["to"])
+    step = _number(written.get("step", 1))
     if not step:
-        raise BadRange("has a step of 0", "drop it, or say how far one number is from the next")
+        raise BadValues("has a step of 0", "drop it, or say how far one number is from the next")
     if (last - first) * step < 0:
         turned = f"write `step: {-step.normalize():f}`, or the smaller number first"
-        raise BadRange(
-            f"leads from {first} to {last}, which a step of {step} never reaches", turned
-        )
+        message = f"leads from {first} to {last}, which a step of {step} never reaches"
+        raise BadValues(message, turned)
     size = min(int((last - first) // step), most) + 1
     values = tuple(_json_number(first + position * step) for position in range(size))
     return NumberRange(values, values)
@@ -196,22 +247,16 @@ def _json_number(number: Decimal) -> Json:
     return int(number) if number == int(number) else float(number)
 
 
-def _by_name(written: Json) -> Mapping[str, Json]:
-    if isinstance(written, dict):
-        return written
-    return dict(zip(("from", "to", "step"), written, strict=False))
-
-
 def _number(written: Json) -> Decimal:
     try:
         number = Decimal(str(written))
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise BadRange(f"has `{str(written)[:40]}` for a number", "write one like 5 or 0.25")
+        raise BadValues(f"has `{str(written)[:40]}` for a number", "write one like 5 or 0.25")
     if not _is_short(number):
         hint = f"at most {MOST_DIGITS} digits before the point, and behind it"
-        raise BadRange(f"has a number that is too long: {str(written)[:40]}", hint)
+        raise BadValues(f"has a number that is too long: {str(written)[:40]}", hint)
     return number
 
 
@@ -223,3 +268,121 @@ def _is_short(number: Decimal) -> bool:
         return False
     exponent = number.normalize().as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -MOST_DIGITS
+
+
+# --- names of files: `glob: images/*.webp` ----------------------------------------------------------
+#
+# `*`, `?` and `[...]` match within one name, `**` any folders. Hidden files and folders are none.
+
+MOST_SEEN: Final = 100_000
+"""Files and folders that are looked at for one pattern."""
+
+_MOST_LEVELS = 32
+_LONGEST = 500
+_WAY = "write a path below the job file's folder, like `images/*.webp` or `images/**/*.webp`"
+_NONE = "hidden files, and links that lead out, are none"
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def files_matching(
+    pattern: str, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
+) -> DataValues:
+    """The names of the files that match, relative to the job file's folder, sorted.
+
+    `entries` gives the names of a folder's files, and of its folders. Raises BadValues, also where no
+    file matches.
+    """
+    steps = _steps(pattern)
+    found = tuple(sorted(_Walk(entries).files("", steps, 0)))
+    if not found:
+        hint = f"it is looked for below the job file's folder; {_NONE}"
+        raise BadValues(f"no file matches `{pattern}`", hint)
+    called: dict[str, str] = {}
+    for name in found:
+        if not name.isprintable():
+            hint = f"rename it: {ascii(name)[:80]}"
+            raise BadValues("a file has a name that can't be shown", hint)
+        other = called.setdefault(label(name) or "", name)
+        if other != name:
+            message = f"`{other}` and `{name}` have the same name in an address"
+            raise BadValues(message, "rename one")
+    return DataValues(found, found)
+
+
+def is_match(pattern: str, name: str) -> bool:
+    """Would a file of this name match, if it were there?"""
+    try:
+        steps = _steps(pattern)
+    except BadValues:
+        return False
+    parts = tuple(name.split("/"))
+    return not any(part.startswith(".") for part in parts) and _fits(steps, parts)
+
+
+def _fits(steps: tuple[re.Pattern[str] | None, ...], parts: tuple[str, ...]) -> bool:
+    @cache
+    def fits(at: int, number: int) -> bool:
+        """Do the steps from `at` on match the parts from `number` on?"""
+        if at == len(steps) or number == len(parts):
+            return at == len(steps) and number == len(parts)
+        step = steps[at]
+        if step is None:
+            return at == len(steps) - 1 or fits(at + 1, number) or fits(at, number + 1)
+        return step.fullmatch(parts[number]) is not None and fits(at + 1, number + 1)
+
+    return fits(0, 0)
+
+
+def _steps(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
+    """One regular expression for each part of the path, None for `**`. Raises BadValues."""
+    parts = pattern.removeprefix("./").split("/")
+    if "\\" in pattern or _DRIVE.match(pattern) or {"", ".", ".."}.intersection(parts):
+        raise BadValues(f"the pattern `{pattern[:80]}` is not allowed", _WAY)
+    if len(pattern) > _LONGEST or len(parts) > _MOST_LEVELS:
+        message = f"a pattern has at most {_LONGEST} characters and {_MOST_LEVELS} parts"
+        raise BadValues(message, _WAY)
+    if any(part.startswith(".") for part in parts):
+        hint = "files whose names begin with `.` are none"
+        raise BadValues(f"`{pattern}` asks for hidden files", hint)
+    if any("**" in part and part != "**" for part in parts):
+        raise BadValues(f"`**` stands alone between two `/`, not as in `{pattern}`", _WAY)
+    kept = [part for at, part in enumerate(parts) if part != "**" or parts[at - 1 : at] != ["**"]]
+    return tuple(None if part == "**" else re.compile(translate(part)) for part in kept)
+
+
+class _Walk:
+    """Looks into each folder once, and into so many only."""
+
+    def __init__(self, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]) -> None:
+        self._entries = entries
+        self._known: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
+        self._been: set[tuple[str, int]] = set()
+        self._seen = 0
+
+    def files(self, folder: str, steps: tuple[re.Pattern[str] | None, ...], at: int) -> set[str]:
+        """The files below `folder` that match the steps from `at` on."""
+        if (folder, at) in self._been or folder.count("/") > _MOST_LEVELS:
+            return set()
+        self._been.add((folder, at))
+        files, folders = self._listed(folder)
+        step, is_last = steps[at], at == len(steps) - 1
+        found = set()
+        if is_last:
+            found = {folder + name for name in files if step is None or step.fullmatch(name)}
+        elif step is None:
+            found = self.files(folder, steps, at + 1)
+        for name in folders:
+            if step is None:
+                found |= self.files(f"{folder}{name}/", steps, at)
+            elif not is_last and step.fullmatch(name):
+                found |= self.files(f"{folder}{name}/", steps, at + 1)
+        return found
+
+    def _listed(self, folder: str) -> tuple[Sequence[str], Sequence[str]]:
+        if folder not in self._known:
+            self._known[folder] = files, folders = self._entries(folder)
+            self._seen += len(files) + len(folders)
+            if self._seen > MOST_SEEN:
+                message = f"there are more than {MOST_SEEN:,} files to look at"
+                raise BadValues(message, "name the folder, like `images/*.webp`")
+        return self._known[folder]

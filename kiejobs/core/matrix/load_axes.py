@@ -6,22 +6,22 @@ values, and problems with their places, in the job file or in a table. Touches n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.nodes import YamlSeq
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.matrix.axis_values import BadRange, DataValues, file_names, read_range, table_rows
-from kiejobs.core.matrix.glob_axis import BadGlob, glob_names
+from kiejobs.core.matrix.axis_values import BadValues, files_matching, read_range, table_rows
+from kiejobs.core.table.formats import MAX_BYTES, MAX_ROWS, lines_of
 from kiejobs.core.table.table import KEY, ending, is_table, read_table
-from kiejobs.core.table.text import MAX_BYTES, MAX_ROWS, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.core.document.nodes import Document, Source, Spot, YamlMap
-    from kiejobs.core.jobfile.jobfile import Axis, JobEntry, JobFile
+    from kiejobs.core.jobfile import Axis, JobEntry, JobFile
+    from kiejobs.core.matrix.axis_values import DataValues
     from kiejobs.core.table.table import Table
 
 CODE = "axis-zip"
@@ -56,28 +56,17 @@ class _NoData:
         return (), ()
 
 
-NO_DATA: Final[DataFiles] = _NoData()
+def with_data(
+    jobfile: JobFile, files: DataFiles | None, limit: int
+) -> tuple[JobFile, frozenset[str], Problems]:
+    """The job file with all values, the names of jobs that lack some, and problems.
 
-
-@dataclass(frozen=True, slots=True)
-class WithData:
-    """A job file whose axes have their values; `broken` are the jobs that lack some.
-
-    `lines` are those of data files that problems may stand in, by name.
+    Without `files` nothing lies beside the job file.
+    No more is made of a range than a file of `limit` jobs could be made of.
     """
-
-    jobfile: JobFile
-    broken: frozenset[str]
-    problems: list[Diagnostic]
-    lines: dict[str, Sequence[str]]
-
-
-def with_data(jobfile: JobFile, files: DataFiles, limit: int) -> WithData:
-    """Makes no more of a range than a file of `limit` jobs could be made of."""
-    reader = _Reader(jobfile, files, limit)
-    entries = tuple(reader.entry(entry) for entry in jobfile.entries)
-    made = replace(jobfile, entries=entries)
-    return WithData(made, frozenset(reader.broken), reader.problems, reader.lines)
+    reader = _Reader(jobfile, files or _NoData(), limit)
+    made = replace(jobfile, entries=tuple(map(reader.entry, jobfile.entries)))
+    return made, frozenset(reader.broken), Problems(reader.problems, reader.lines)
 
 
 class _Reader:
@@ -136,7 +125,7 @@ class _Reader:
         most = max(ALWAYS_MADE, self._limit)
         try:
             values = read_range(source["range"], most)
-        except BadRange as bad:
+        except BadValues as bad:
             message = f"the range of axis `{axis.name}` {bad.message}"
             return self._diagnostic("axis-range", message, source.value_spots["range"], bad.hint)
         if len(values) <= most:
@@ -151,8 +140,8 @@ class _Reader:
     def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
         pattern = source["glob"]
         try:
-            return file_names(glob_names(pattern, lambda at: self._files.entries(at, pattern)))
-        except BadGlob as bad:
+            return files_matching(pattern, lambda at: self._files.entries(at, pattern))
+        except BadValues as bad:
             message = f"axis `{axis.name}`: {bad.message}"
             return self._diagnostic("axis-glob", message, source.value_spots["glob"], bad.hint)
 
@@ -188,12 +177,6 @@ class _Reader:
 # --- axes that are walked together: `zip: [scene, mood]`, or several groups of them ------------------
 
 
-def zip_groups(entry: JobEntry) -> list[YamlSeq]:
-    """The names that each group walks together."""
-    written = entry.zipped
-    return [written] if any(isinstance(item, str) for item in written) else list(written)
-
-
 def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
     """What keeps the axes from being walked together."""
     written = entry.zipped
@@ -204,7 +187,7 @@ def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
         return
     sizes = {axis.name: len(axis.values) for axis in entry.axes}
     first: dict[str, Spot] = {}
-    for names in zip_groups(entry):
+    for names in entry.zip_groups:
         yield from _name_problems(document, entry, names, first)
         known = [(name, sizes[name]) for name in names if name in sizes]
         if len(names) < 2:

@@ -1,6 +1,6 @@
 """The combinations of a job: axes, exclude, include. GitHub Actions' algorithm, made strict.
 
-In: axes with their values (coerced already), exclude and include entries. Out: `Rows`, which walks its
+In: axes with their values, exclude and include entries (all coerced already). Out: `Rows`, which walks its
 combinations one by one. Touches nothing.
 
 Axes in file order, the last varies fastest. `exclude` first: an entry drops the rows that equal every
@@ -19,15 +19,13 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.core.matrix.axis_values import DataValues
-from kiejobs.core.matrix.include_exclude import Filter, Matcher
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.jobfile.jobfile import Axis, Entry
+    from kiejobs.core.jobfile import Entry
+    from kiejobs.core.matrix.axis_values import AxisValues
 
 _LONG_TO_COMPARE = 10_000_000
 
@@ -38,16 +36,8 @@ ValueRef: TypeAlias = tuple[int, int]
 Two rows share a value where they share its reference.
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One combination: `refs` holds axes and extras alike, by name.
-
-    `origin` is None for a row of the product, else the number of the include entry that made it.
-    """
-
-    refs: Mapping[str, ValueRef]
-    origin: int | None = None
+Row: TypeAlias = "Mapping[str, ValueRef]"
+"""One combination: axes and extras alike, by name."""
 
 
 class Rows:
@@ -60,47 +50,29 @@ class Rows:
 
     def __init__(
         self,
-        axes: Sequence[Axis],
+        axes: Mapping[str, AxisValues],
         exclude: Sequence[Entry] = (),
         include: Sequence[Entry] = (),
         zipped: Sequence[Sequence[str]] = (),
     ) -> None:
         """Each group in `zipped` names axes of equal length that are walked together."""
-        self.axes = tuple(axes)
-        self._exclude = tuple(exclude)
-        self._include = tuple(include)
-        self._position = {axis.name: number for number, axis in enumerate(self.axes)}
-        self._matchers = [
-            axis.values if isinstance(axis.values, DataValues) else Matcher(axis)
-            for axis in self.axes
-        ]
-        self._dimensions, self._sizes = self._walked(zipped)
-
-    def _walked(self, zipped: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
-        """For each axis the dimension that it is walked in, and how long each dimension is.
-
-        Axes that are walked together stand where the first of them stands.
-        """
+        self.axes = axes
+        self._exclude = exclude
+        self._include = include
+        self._number = {name: number for number, name in enumerate(axes)}
         group_of = {name: number for number, group in enumerate(zipped) for name in group}
-        dimensions: list[int] = []
-        sizes: list[int] = []
-        known: dict[int, int] = {}
-        for axis in self.axes:
-            group = group_of.get(axis.name)
-            if group is None or group not in known:
-                dimensions.append(len(sizes))
-                sizes.append(len(axis.values))
-            else:
-                dimensions.append(known[group])
-            if group is not None:
-                known.setdefault(group, dimensions[-1])
-        return dimensions, sizes
+        sizes: dict[int | str, int] = {}
+        for name, values in axes.items():
+            sizes.setdefault(group_of.get(name, name), len(values))
+        self._sizes = list(sizes.values())
+        numbers = {group: number for number, group in enumerate(sizes)}
+        self._dimension = {name: numbers[group_of.get(name, name)] for name in axes}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        if self.axes:
-            return tuple(axis.name for axis in self.axes)
-        return tuple(dict.fromkeys(key for entry in self._include for key in entry.values))
+        return tuple(self.axes) or tuple(
+            dict.fromkeys(key for e in self._include for key in e.values)
+        )
 
     @cached_property
     def product_size(self) -> int:
@@ -119,44 +91,31 @@ class Rows:
         removing = sum(self._filter(entry).size(self._sizes) for entry in self._exclude)
         return comparing + walking + removing
 
-    def axis(self, name: str) -> Axis | None:
-        return self.axes[self._position[name]] if name in self._position else None
-
     def __len__(self) -> int:
-        return self.product_size - len(self._excluded) + len(self.appended)
+        return self.product_size - len(self._exclusion[0]) + len(self.appended)
 
     def __iter__(self) -> Iterator[Row]:
         """The rows of the product that survive, the last axis varying fastest; then the appended ones."""
-        excluded, enriching = self._excluded, self._enriching
-        refs = [
-            [(number, position) for position in range(len(axis.values))]
-            for number, axis in enumerate(self.axes)
-        ]
+        excluded, enriching = self._exclusion[0], self._enriching
         columns = [
-            (axis.name, of_axis, dimension)
-            for axis, of_axis, dimension in zip(self.axes, refs, self._dimensions, strict=True)
+            (name, [(number, position) for position in range(len(values))], self._dimension[name])
+            for number, (name, values) in enumerate(self.axes.items())
         ]
         combinations = product(*map(range, self._sizes)) if self.product_size else ()
         for number, positions in enumerate(combinations):
             if number in excluded:
                 continue
-            row = {name: of_axis[positions[dimension]] for name, of_axis, dimension in columns}
+            row = {name: refs[positions[dimension]] for name, refs, dimension in columns}
             for entry, extras in enriching:
                 if entry.matches(positions):
                     row.update(extras)
-            yield Row(row)
-        yield from self.appended
-
-    def values(self, row: Row) -> dict[str, Json]:
-        """The values of a row, by name."""
-        return {name: self.value(name, ref) for name, ref in row.refs.items()}
+            yield row
+        yield from self.appended.values()
 
     def value(self, name: str, ref: ValueRef) -> Json:
         """The value that a reference stands for, under a row's `name`."""
-        axis, position = ref
-        if axis < 0:
-            return self._include[~axis].values[name]
-        return self.axes[axis].values[position]
+        number, position = ref
+        return self._include[~number].values[name] if number < 0 else self.axes[name][position]
 
     @property
     def useless_excludes(self) -> tuple[int, ...]:
@@ -164,20 +123,17 @@ class Rows:
         return self._exclusion[1]
 
     @cached_property
-    def appended(self) -> tuple[Row, ...]:
-        """The include entries that match no surviving row: each becomes a row of its own."""
-        return tuple(
-            Row({key: self._ref(key, value, number) for key, value in entry.values.items()}, number)
+    def appended(self) -> Mapping[int, Row]:
+        """The include entries that match no surviving row, by number: each becomes a row of its own."""
+        return {
+            number: {key: self._ref(key, value, number) for key, value in entry.values.items()}
             for number, entry in enumerate(self._include)
             if not self._matches_any(entry)
-        )
-
-    @property
-    def _excluded(self) -> frozenset[int]:
-        return self._exclusion[0]
+        }
 
     @cached_property
     def _exclusion(self) -> tuple[frozenset[int], tuple[int, ...]]:
+        """The numbers of the rows that are gone, and those of the entries that remove none."""
         gone: set[int] = set()
         useless = []
         for number, entry in enumerate(self._exclude):
@@ -191,41 +147,59 @@ class Rows:
     def _matches_any(self, entry: Entry) -> bool:
         if not self.axes:
             return False
-        excluded = self._excluded
+        excluded = self._exclusion[0]
         return any(row not in excluded for row in self._filter(entry).numbers(self._sizes))
 
     @cached_property
-    def _enriching(self) -> tuple[tuple[Filter, Mapping[str, ValueRef]], ...]:
-        appended = {row.origin for row in self.appended}
-        found = []
+    def _enriching(self) -> list[tuple[_Filter, Row]]:
+        found: list[tuple[_Filter, Row]] = []
         for number, entry in enumerate(self._include):
-            extras = {key: (~number, 0) for key in entry.values if key not in self._position}
-            if extras and number not in appended:
+            extras = {key: (~number, 0) for key in entry.values if key not in self.axes}
+            if extras and number not in self.appended:
                 found.append((self._filter(entry), extras))
-        return tuple(found)
+        return found
 
-    def _filter(self, entry: Entry) -> Filter:
+    def _filter(self, entry: Entry) -> _Filter:
         allowed: dict[int, AbstractSet[int]] = {}
         for key, value in entry.values.items():
-            if key in self._position:
-                place = self._position[key]
-                wanted = self._matchers[place].positions(value)
-                dimension = self._dimensions[place]
+            if key in self.axes:
+                wanted, dimension = self.axes[key].positions(value), self._dimension[key]
                 allowed[dimension] = wanted & allowed.get(dimension, wanted)
-        return Filter(tuple(allowed.items()))
+        return _Filter(allowed)
 
     def _comparisons(self, entry: Entry) -> int:
         """How many values must be looked at to know which ones an entry means."""
         return sum(
-            len(self.axes[self._position[key]].values) if isinstance(value, dict) else 1
+            len(self.axes[key]) if isinstance(value, dict) else 1
             for key, value in entry.values.items()
-            if key in self._position
+            if key in self.axes
         )
 
     def _ref(self, key: str, value: Json, entry: int) -> ValueRef:
         """An axis' own value where an entry names just one, by its name or by a part of it."""
-        place = self._position.get(key)
-        found = self._matchers[place].positions(value) if place is not None else ()
-        if place is None or len(found) != 1:
-            return ~entry, 0
-        return place, next(iter(found))
+        found = self.axes[key].positions(value) if key in self.axes else ()
+        return (self._number[key], next(iter(found))) if len(found) == 1 else (~entry, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """What an entry says of axes: for each dimension that it names the positions that it allows."""
+
+    allowed: Mapping[int, AbstractSet[int]]
+
+    def matches(self, positions: Sequence[int]) -> bool:
+        return all(positions[axis] in wanted for axis, wanted in self.allowed.items())
+
+    def size(self, sizes: Sequence[int]) -> int:
+        """How many combinations of dimensions of these sizes it lets through."""
+        left = math.prod(map(len, self.allowed.values()))
+        return left * math.prod(size for axis, size in enumerate(sizes) if axis not in self.allowed)
+
+    def numbers(self, sizes: Sequence[int]) -> Iterator[int]:
+        """The numbers of those combinations, in order, without walking the rest."""
+        chosen: list[Sequence[int]] = [range(size) for size in sizes]
+        for axis, wanted in self.allowed.items():
+            chosen[axis] = sorted(wanted)
+        strides = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+        steps = [[at * stride for at in part] for part, stride in zip(chosen, strides, strict=True)]
+        return map(sum, product(*steps))

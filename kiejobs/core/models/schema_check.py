@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
@@ -21,16 +21,14 @@ from kiejobs.core.document.reader import decode, read_document
 from kiejobs.core.document.schema_errors import SchemaProblem, dotted
 from kiejobs.core.document.wording import nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
+from kiejobs.core.models.spec import IS_ID, ModelReading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
 
 CODE = "model-schema"
-
-IS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,3}")
-"""What a model can be called: a path of a few plain words."""
 
 MOST_BYTES = 512 * 2**10
 """The largest schema of ours is a tenth of this."""
@@ -55,19 +53,6 @@ to share the rest.
 """
 
 Path: TypeAlias = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelReading:
-    """A model's schema; None where `problems` keep it from being used.
-
-    `file` is what a person calls the project's file, None for a bundled schema; `lines` are its lines.
-    """
-
-    schema: Mapping[str, Any] | None
-    file: str | None = None
-    problems: tuple[Diagnostic, ...] = ()
-    lines: Sequence[str] = ()
 
 
 class _Unreadable(Exception):

@@ -1,8 +1,8 @@
-"""What we know of one model: its request's schema and limits.
+"""What we know of one model: its request's schema and limits, and which of its fields hold files.
 
-In: a model's JSON Schema as data (schemas/models/<vendor>/<model>.json). Out: `Spec`, and what can
-be asked of it: coerce a value, complete an input. No code here names a model or a field:
-adding a model is adding a file. Touches nothing.
+In: a model's JSON Schema as data (schemas/models/<vendor>/<model>.json), inputs, a file's first bytes. Out:
+`Spec`, and what can be asked of it: coerce a value, complete an input, find the files in it and what is
+wrong with one. No code here names a model or a field: adding a model is adding a file. Touches nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.scalars import MAX_EXACT_INT
 from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
+
+IS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,3}")
+"""What a model can be called: a path of a few plain words."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -32,11 +36,13 @@ class Spec:
     `defaults` are the schema's `default` keywords: they are always sent, so that the vendor changing
     a default never changes what a job file means.
 
-    Files are named with `extension`, unless the field `output_by` asks for one of `extensions`.
+    `file_fields` are those that hold files, at any depth. Files are named with `extension`, unless the field
+    `output_by` asks for one of `extensions`.
     """
 
     model: str
     schema: Mapping[str, Any]
+    input_schema: Mapping[str, Any]
     fields: Mapping[str, Mapping[str, Any]]
     required: tuple[str, ...]
     defaults: Mapping[str, Json]
@@ -45,21 +51,31 @@ class Spec:
     digest: str
     output_by: str | None
     extensions: Mapping[str, str]
+    file_fields: tuple[str, ...]
 
-    @property
-    def input_schema(self) -> Mapping[str, Any]:
-        schema: Mapping[str, Any] = self.schema["properties"]["input"]
-        return schema
+
+@dataclass(frozen=True, slots=True)
+class ModelReading:
+    """A model's schema; None where `problems` keep it from being used.
+
+    `file` is what a person calls the project's file, None for a bundled schema; `lines` are its lines.
+    """
+
+    schema: Mapping[str, Any] | None
+    file: str | None = None
+    problems: tuple[Diagnostic, ...] = ()
+    lines: Sequence[str] = ()
 
 
 def read_spec(schema: Mapping[str, Any]) -> Spec:
     """A model's schema as a Spec. Raises KeyError or ValueError where the schema lacks its form."""
     request = schema["properties"]
     fields = request["input"]["properties"]
-    output = schema.get("x-kiejobs-output", {})
+    model, output = request["model"], schema.get("x-kiejobs-output", {})
     return Spec(
-        model=_model_of(request["model"]),
+        model=str(model["const"] if "const" in model else model["enum"][0]),
         schema=schema,
+        input_schema=request["input"],
         fields=fields,
         required=tuple(request["input"].get("required", ())),
         defaults={name: field["default"] for name, field in fields.items() if "default" in field},
@@ -68,15 +84,16 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         digest=hashlib.sha256(canonical(schema)).hexdigest(),
         output_by=output.get("by"),
         extensions={value: form["extension"] for value, form in output.get("forms", {}).items()},
+        file_fields=tuple(name for name in fields if _holds_files(fields[name])),
     )
 
 
 def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:
     """How the file of one request is named; a field of the model may ask for another format."""
     wanted = request_input.get(spec.output_by) if spec.output_by else None
-    return (
-        spec.extensions.get(wanted, spec.extension) if isinstance(wanted, str) else spec.extension
-    )
+    if not isinstance(wanted, str):
+        return spec.extension
+    return spec.extensions.get(wanted, spec.extension)
 
 
 def complete(spec: Spec, request_input: Mapping[str, Json]) -> dict[str, Json]:
@@ -87,8 +104,14 @@ def complete(spec: Spec, request_input: Mapping[str, Json]) -> dict[str, Json]:
             done[name] = coerce(field, request_input[name])
         elif name in spec.defaults:
             done[name] = spec.defaults[name]
-    done.update((name, value) for name, value in request_input.items() if name not in done)
+    for name, value in request_input.items():
+        done.setdefault(name, value)
     return done
+
+
+def typed(spec: Spec, name: str, value: Json) -> Json:
+    """The value in the type that the field of that name wants; as it is, where there is no such field."""
+    return coerce(spec.fields.get(name, {}), value)
 
 
 def coerce(schema: Mapping[str, Any], value: Json) -> Json:
@@ -144,7 +167,141 @@ _READINGS = {
 }
 
 
-def _model_of(schema: Mapping[str, Any]) -> str:
-    if "const" in schema:
-        return str(schema["const"])
-    return str(schema["enum"][0])
+# --- the files that requests point at ----------------------------------------------------------------
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Leads to a value in an input: names of fields, numbers of items."""
+
+LARGEST = 100 * 2**20
+"""Bytes of a file whose model names no limit."""
+
+UNKNOWN = "application/octet-stream"
+"""The media type of what can't be stated."""
+
+HEAD = 64
+"""As many of a file's first bytes tell its type."""
+
+_MARKS = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF8", "image/gif"),
+    (0, b"BM", "image/bmp"),
+    (0, b"II*\x00", "image/tiff"),
+    (0, b"MM\x00*", "image/tiff"),
+    (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (8, b"AVI ", "video/avi"),
+    (4, b"ftypavif", "image/avif"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypM4A ", "audio/mp4"),
+    (4, b"ftypqt  ", "video/quicktime"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
+    (0, b"\xff\xf2", "audio/mpeg"),
+    (0, b"\xff\xf1", "audio/aac"),
+    (0, b"\xff\xf9", "audio/aac"),
+)
+"""Offset and bytes by which a type is known; the first that fits."""
+
+_MATROSKA = b"\x1a\x45\xdf\xa3"
+
+_ALSO = {
+    "image/jpeg": frozenset({"image/jpg"}),
+    "audio/mpeg": frozenset({"audio/mp3"}),
+    "audio/wav": frozenset({"audio/x-wav"}),
+    "audio/ogg": frozenset({"audio/opus"}),
+    "video/avi": frozenset({"video/x-msvideo"}),
+    "video/mp4": frozenset({"audio/mp4"}),
+}
+"""What a type is called, too, or what its first bytes can't tell it from."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRule:
+    """What a model takes: at most `most` bytes, and one of `types` (any, where there is none).
+
+    `schemes`: the kinds of addresses that the field takes beside http and https.
+    """
+
+    most: int
+    types: frozenset[str]
+    schemes: frozenset[str] = frozenset()
+
+    def __and__(self, other: FileRule) -> FileRule:
+        """What both take."""
+        either = not self.types or not other.types
+        types = self.types | other.types if either else self.types & other.types
+        return FileRule(min(self.most, other.most), types, self.schemes & other.schemes)
+
+
+def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:
+    """The files of one request, each as it stands there: an address, or the `ref` of a local file."""
+    for name, value in request_input.items():
+        for _, text, rule in files_in(spec, name, value):
+            yield text, rule
+
+
+def files_in(spec: Spec, name: str, value: Json) -> Iterator[tuple[Path, str, FileRule]]:
+    """The files in the value of the field `name`, with the paths that lead to them."""
+    return _files(spec.fields.get(name, {}), value, (name,))
+
+
+def media_type_of(head: bytes) -> str | None:
+    """By the first bytes; None for what is not known."""
+    if head.startswith(_MATROSKA):
+        return "video/webm" if b"webm" in head else "video/x-matroska"
+    for offset, mark, media_type in _MARKS:
+        if head[offset : offset + len(mark)] == mark and (offset != 8 or head[:4] == b"RIFF"):
+            return media_type
+    return None
+
+
+def wrong_type(rule: FileRule, media_type: str | None) -> str | None:
+    """What is wrong with a file of that type, in words; None where it may be sent."""
+    names = {media_type} | _ALSO.get(media_type or "", frozenset())
+    kinds = {f"{name.partition('/')[0]}/*" for name in names if name}
+    if not rule.types or not rule.types.isdisjoint(names | kinds):
+        return None
+    taken = ", ".join(sorted(rule.types))
+    return f"it is {media_type or 'of no known type'}, and the model takes {taken}"
+
+
+def too_large(rule: FileRule, size: int) -> str | None:
+    """What is wrong with a file of so many bytes, in words; None where it may be sent."""
+    if size <= rule.most:
+        return None if size else "it is empty"
+    return f"it has {size:,} bytes, and the model takes {rule.most:,}"
+
+
+def _files(
+    schema: Mapping[str, Any], value: Json, path: Path
+) -> Iterator[tuple[Path, str, FileRule]]:
+    rule = schema.get("x-kiejobs-file")
+    if isinstance(value, list):
+        inner = schema.get("items", {})
+        schema = inner if rule is None else {**inner, "x-kiejobs-file": rule}
+        for number, item in enumerate(value):
+            yield from _files(schema, item, (*path, number))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _files(schema.get("properties", {}).get(name, {}), item, (*path, name))
+    elif rule is not None and isinstance(value, str):
+        yield path, value, _rule(rule)
+
+
+def _rule(stated: Mapping[str, Any]) -> FileRule:
+    return FileRule(
+        most=stated.get("max_bytes", LARGEST),
+        types=frozenset(stated.get("media_types", ())),
+        schemes=frozenset(stated.get("schemes", ())),
+    )
+
+
+def _holds_files(schema: Mapping[str, Any]) -> bool:
+    inner = [*schema.get("properties", {}).values()]
+    inner += [schema["items"]] if isinstance(schema.get("items"), dict) else []
+    return "x-kiejobs-file" in schema or any(map(_holds_files, inner))

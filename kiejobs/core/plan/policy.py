@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json
     from kiejobs.core.expand.job import Job
-    from kiejobs.core.jobfile.jobfile import JobFile
+    from kiejobs.core.jobfile import JobFile
 
 FILE = "kiejobs.yaml"
 

@@ -16,9 +16,18 @@ from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.wording import kind_of, suggest
-from kiejobs.core.table.csv import read_csv
-from kiejobs.core.table.json import read_json, read_jsonl
-from kiejobs.core.table.text import MOST_REPORTED, SYNTAX, Contents, Row, Text, collected, decoded
+from kiejobs.core.table.formats import (
+    MOST_REPORTED,
+    SYNTAX,
+    Contents,
+    Row,
+    Text,
+    collected,
+    decoded,
+    read_csv,
+    read_json,
+    read_jsonl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.models.schema_check import IS_ID
+from kiejobs.core.models.spec import IS_ID
 from kiejobs.importer.reading.refs import (
     References,
     TooManyReferences,

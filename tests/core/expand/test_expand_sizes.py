@@ -14,8 +14,8 @@ from kiejobs.core.diagnostics import Place
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.plan.plan import Plan, plan
+from kiejobs.core.table.formats import MAX_ROWS
 from kiejobs.core.table.table import read_table
-from kiejobs.core.table.text import MAX_ROWS
 from tests.support.beside import Beside
 from tests.support.expanding import MODEL, Expanded, expanded
 

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.local_files import LocalFolder
-from kiejobs.core.expand.job import LocalFile
-from kiejobs.core.expand.local_files import NoFile, is_address, path_of, unfit
+from kiejobs.core.expand.job import LocalFile, NoFile, is_address, path_of, unfit
 from kiejobs.core.fingerprint import fingerprint
-from kiejobs.core.models.file_fields import FileRule
+from kiejobs.core.models.spec import FileRule
 from kiejobs.importer.fields.files import other_schemes
 from tests.support.expanding import MODEL, expanded
 from tests.support.pictures import picture

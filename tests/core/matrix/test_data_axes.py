@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.files import DataFolder
-from kiejobs.core.matrix.glob_axis import BadGlob, glob_names, is_match
-from kiejobs.core.matrix.load_axes import NO_DATA
+from kiejobs.core.matrix.axis_values import BadValues, files_matching, is_match
 from tests.support.beside import Beside
 from tests.support.expanding import MODEL, Expanded, expanded
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.matrix.load_axes import DataFiles
 
 
-def of_matrix(matrix: str, prompt: str, files: DataFiles = NO_DATA, more: str = "") -> Expanded:
+def of_matrix(matrix: str, prompt: str, files: DataFiles | None = None, more: str = "") -> Expanded:
     job = f"""
 version: 1
 campaign: tea
@@ -219,7 +218,8 @@ PICTURES = Beside(
     ],
 )  # fmt: skip
 def test_a_glob_is_the_sorted_names_of_files(pattern: str, names: list[str]) -> None:
-    assert glob_names(pattern, lambda folder: PICTURES.entries(folder, pattern)) == names
+    found = files_matching(pattern, lambda folder: PICTURES.entries(folder, pattern))
+    assert list(found) == names
     assert all(is_match(pattern, name) for name in names)
 
 
@@ -254,14 +254,14 @@ def test_a_file_s_name_is_data_and_never_a_template() -> None:
     ["*.gif", "../*.webp", "/etc/*", "images/../*", ".git/*", "images//a", "a\\b", "C:/x", "a**/b", "", "x" * 501],
 )  # fmt: skip
 def test_a_pattern_that_is_no_good_is_told(pattern: str) -> None:
-    with pytest.raises(BadGlob):
-        glob_names(pattern, lambda folder: PICTURES.entries(folder, pattern))
+    with pytest.raises(BadValues):
+        files_matching(pattern, lambda folder: PICTURES.entries(folder, pattern))
 
 
 def test_files_without_end_are_not_looked_at_without_end() -> None:
     endless = ["a", "b"], ["x", "y"]
-    with pytest.raises(BadGlob, match="more than 100,000 files"):
-        glob_names("**/*.webp", lambda _folder: endless)
+    with pytest.raises(BadValues, match="more than 100,000 files"):
+        files_matching("**/*.webp", lambda _folder: endless)
 
 
 def test_many_stars_are_matched_in_no_time() -> None:
@@ -281,7 +281,7 @@ def test_a_folder_shows_neither_hidden_files_nor_links_that_lead_out(tmp_path: P
     (folder / "images" / "loop").symlink_to(folder)
     (folder / "images" / "round").symlink_to("round")
     data = DataFolder(folder)
-    found = glob_names("**/*", lambda at: data.entries(at, "**/*"))
+    found = list(files_matching("**/*", lambda at: data.entries(at, "**/*")))
     assert found == ["images/a.webp", "images/in.webp"]
 
 

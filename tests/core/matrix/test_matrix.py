@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.jobfile.jobfile import Axis, Entry
-from kiejobs.core.matrix.matrix import Rows
+from kiejobs.core.jobfile import Entry
+from kiejobs.core.matrix.axis_values import AxisValues
+from kiejobs.core.matrix.matrix import Row, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +29,18 @@ def rows(
     include: Sequence[Values] = (),
 ) -> list[Values]:
     made = matrix(axes, exclude, include)
-    return [made.values(row) for row in made]
+    return [values(made, row) for row in made]
+
+
+def values(made: Rows, row: Row) -> Values:
+    return {name: made.value(name, ref) for name, ref in row.items()}
 
 
 def matrix(
     axes: dict[str, list[Any]], exclude: Sequence[Values], include: Sequence[Values]
 ) -> Rows:
     return Rows(
-        [Axis(name, tuple(values), ((1, 1),) * len(values)) for name, values in axes.items()],
+        {name: AxisValues(tuple(values)) for name, values in axes.items()},
         [entry(values) for values in exclude],
         [entry(values) for values in include],
     )
@@ -202,11 +207,11 @@ def test_an_include_that_brings_a_mapping_back_brings_it_whole(named: Any) -> No
 def test_rows_hand_out_the_very_values_of_their_axes() -> None:
     made = matrix({"scene": [DAWN, DUSK]}, [{"scene": "dusk"}], [{"scene": "dusk"}])
     assert [
-        made.values(row)["scene"] is scene for row, scene in zip(made, [DAWN, DUSK], strict=True)
+        values(made, row)["scene"] is scene for row, scene in zip(made, [DAWN, DUSK], strict=True)
     ]
 
 
-# --- errors are for matrix_check; what it needs to know is here -------------------------------------
+# --- errors are for typed_matrix; what it needs to know is here -------------------------------------
 
 
 def test_an_exclude_that_removes_nothing_more_is_known() -> None:
@@ -214,9 +219,10 @@ def test_an_exclude_that_removes_nothing_more_is_known() -> None:
     assert made.useless_excludes == (1, 2)
 
 
-def test_a_row_knows_which_include_made_it() -> None:
+def test_it_is_known_which_include_made_a_row() -> None:
     made = matrix({"r": ["a"]}, [], [{"x": 1}, {"r": "b"}, {"r": "c"}])
-    assert [row.origin for row in made] == [None, 1, 2]
+    assert len(made) == 3
+    assert list(made.appended) == [1, 2]
 
 
 def test_the_address_is_made_of_axes_or_of_whatever_include_alone_names() -> None:
@@ -233,7 +239,7 @@ def test_a_huge_product_is_a_number_that_nobody_walks() -> None:
     assert made.work == 100**10
     huge = matrix({f"a{n}": list(range(100)) for n in range(9)}, [], [])
     row = next(islice(huge, 10_203, None))
-    assert huge.values(row) == {**dict.fromkeys(huge.names, 0), "a6": 1, "a7": 2, "a8": 3}
+    assert values(huge, row) == {**dict.fromkeys(huge.names, 0), "a6": 1, "a7": 2, "a8": 3}
 
 
 def test_the_work_of_excludes_and_includes_is_told_before_it_is_done() -> None:

@@ -17,7 +17,7 @@ from tests.docs.regenerate import models
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.core.models.schema_check import ModelReading
+    from kiejobs.core.models.spec import ModelReading
 
 ID = "acme/clip-1"
 FILE = "schemas/models/acme/clip-1.json"

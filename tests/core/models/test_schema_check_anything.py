@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiejobs.core.models.file_fields import files_of
-from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.core.models.spec import complete, files_of, read_spec
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged

@@ -10,13 +10,12 @@ import json
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.templates import worker
+from kiejobs.core import jobfile
 from kiejobs.core.document import reader as yaml_reader
 from kiejobs.core.document import tree as yaml_tree
-from kiejobs.core.jobfile import jobfile
-from kiejobs.core.matrix import glob_axis as axis_glob
+from kiejobs.core.matrix import axis_values
 from kiejobs.core.matrix import load_axes as data_axes
-from kiejobs.core.table import csv as table_csv
-from kiejobs.core.table import text as table_text
+from kiejobs.core.table import formats as table_text
 from kiejobs.core.template import environment as template_sandbox
 from kiejobs.core.template import loading as template_loading
 from kiejobs.core.template.filters import LIST_FILTERS, TESTS, TEXT_FILTERS
@@ -51,12 +50,12 @@ def limits() -> str:
         ("size of a table", f"{table_text.MAX_BYTES // 2**20} MB"),
         ("rows of a table", f"{table_text.MAX_ROWS:,}"),
         ("characters of a row of a table", f"{table_text.MAX_ROW:,}"),
-        ("columns of a table", f"{table_csv.MAX_COLUMNS:,}"),
+        ("columns of a table", f"{table_text.MAX_COLUMNS:,}"),
         (
             "numbers of a `range`",
             f"{data_axes.ALWAYS_MADE:,}, or as many as `limits.max_jobs`",
         ),
-        ("files and folders that a `glob` looks at", f"{axis_glob.MOST_SEEN:,}"),
+        ("files and folders that a `glob` looks at", f"{axis_values.MOST_SEEN:,}"),
         ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
         ("seconds of processor time for one template", f"{template.seconds:g}"),
         ("seconds of it for all slow templates of a file", f"{template.seconds_together:g}"),

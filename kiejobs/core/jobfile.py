@@ -1,0 +1,302 @@
+"""What a person wrote: a job file's meaning, defaults merged; and its variables.
+
+In: a Document and the structural schema; what `--vars-file` and `--var` give. Out: a JobFile, and problems
+with their places. Nothing is rendered or multiplied here; that is `expand`. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kiejobs.core.diagnostics import Diagnostic, UsageProblem
+from kiejobs.core.document.checked import Form, problem_at, refused_by
+from kiejobs.core.document.nodes import Document, Source, YamlMap, YamlSeq, plain_json
+from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.scalars import BadScalar
+from kiejobs.core.document.scalars import plain as scalar
+from kiejobs.core.document.wording import kind_of, show, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.document.schema_errors import SchemaProblem
+
+DEFAULT_MAX_JOBS = 1_000
+"""Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""
+
+_START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
+_DECLARE = "declare it under `vars:` in the job file"
+_NO_AXES = frozenset({"include", "exclude", "zip"})
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSetting:
+    """Credits that may be spent. `per` is `campaign` (all runs of it together) or `run`."""
+
+    credits: Decimal
+    per: str
+
+
+class Values(Protocol):
+    """An axis' values by position: a tuple, or what `matrix` makes of data."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, position: int, /) -> Json: ...
+    def __iter__(self) -> Iterator[Json]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One dimension: its name, its values, and where each stood.
+
+    `source` is where the values come from, if they aren't listed; it has one spot, and no values until
+    its data is read.
+    """
+
+    name: str
+    values: Values
+    spots: tuple[Spot, ...]
+    source: YamlMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One exclude or include entry, with the place of each key."""
+
+    values: Mapping[str, Json]
+    spot: Spot
+    key_spots: Mapping[str, Spot]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """One entry under `jobs:`, with the defaults merged beneath it, not yet multiplied.
+
+    `zipped` as written: names of axes, or lists of them.
+    """
+
+    name: str
+    spot: Spot
+    model: str | None
+    model_spot: Spot
+    input: YamlMap
+    axes: tuple[Axis, ...]
+    zipped: YamlSeq
+    exclude: tuple[Entry, ...]
+    include: tuple[Entry, ...]
+    tags: tuple[str, ...]
+    takes: int
+    output: str | None
+    output_spot: Spot
+    callback_url: str | None
+    callback_spot: Spot
+    correlate: bool
+
+    @property
+    def has_matrix(self) -> bool:
+        """Without one it makes one job, or its takes."""
+        return bool(self.axes or self.zipped or self.exclude or self.include)
+
+    @property
+    def zip_groups(self) -> Sequence[YamlSeq]:
+        """The names of axes that each group walks together."""
+        return [self.zipped] if any(isinstance(item, str) for item in self.zipped) else self.zipped
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """One campaign. `vars` are plain values; `max_jobs` is the limit that holds where no flag does."""
+
+    document: Document
+    campaign: str
+    vars: Mapping[str, Json]
+    budget: BudgetSetting | None
+    max_jobs: int
+    entries: tuple[JobEntry, ...]
+
+
+def read_jobfile(
+    document: Document, structure: Mapping[str, Any]
+) -> tuple[JobFile | None, list[Diagnostic]]:
+    """The job file, None where its structure is too broken to go on; and what the schema refuses.
+
+    What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
+    """
+    form = Form(structure, "a job file", code="jobfile-structure", start=_START)
+    refused = list(refused_by(form, document.root))
+    broken = set(map(_part, refused))
+    found = [problem_at(document, problem, form) for problem in refused]
+    jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
+    if not isinstance(jobs, YamlMap) or not broken.isdisjoint({("defaults",), ("jobs",)}):
+        return None, found
+    return _assemble(document, broken), found
+
+
+def _part(problem: SchemaProblem) -> tuple[str, ...]:
+    """What is broken by it: `(key,)`, or `("jobs", name)`; `()` of the file itself."""
+    inside_a_job = len(problem.path) > 1 and problem.path[0] == "jobs"
+    return tuple(map(str, problem.path[: 2 if inside_a_job else 1]))
+
+
+def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
+    root: YamlMap = document.root
+    sound = {key: value for key, value in root.items() if (key,) not in broken}
+    budget = sound.get("budget")
+    defaults, jobs = root.get("defaults"), root["jobs"]
+    bodies = {name: body if body is not None else YamlMap() for name, body in jobs.items()}
+    return JobFile(
+        document=document,
+        campaign=str(root.get("campaign", "?")),
+        vars=plain_json(sound.get("vars", {})),
+        budget=BudgetSetting(Decimal(str(budget["credits"])), budget.get("per", "campaign"))
+        if budget is not None
+        else None,
+        max_jobs=int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
+        entries=tuple(
+            _entry(name, jobs.key_spots[name], _over(defaults, body) if defaults else body)
+            for name, body in bodies.items()
+            if ("jobs", name) not in broken
+        ),
+    )
+
+
+def _entry(name: str, spot: Spot, body: YamlMap) -> JobEntry:
+    matrix = body.get("matrix", YamlMap())
+    return JobEntry(
+        name=name,
+        spot=spot,
+        model=body.get("model"),
+        model_spot=body.value_spots.get("model", spot),
+        input=body.get("input", YamlMap()),
+        axes=tuple(_axes(matrix)),
+        zipped=matrix.get("zip", YamlSeq()),
+        exclude=_entries(matrix, "exclude"),
+        include=_entries(matrix, "include"),
+        tags=tuple(body.get("tags", ())),
+        takes=int(body.get("takes", 1)),  # 2.0 is a whole number, says JSON Schema
+        output=body.get("output"),
+        output_spot=body.value_spots.get("output", spot),
+        callback_url=body.get("callBackUrl"),
+        callback_spot=body.value_spots.get("callBackUrl", spot),
+        correlate=bool(body.get("correlate", True)),
+    )
+
+
+def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
+    """The defaults with the job on top.
+
+    A job's own axis `duration` replaces a default field of that name, and its own field a default
+    axis: the job's word counts, whichever form it has.
+    """
+    merged = _beneath(defaults, body)
+    fields, axes = body.get("input", YamlMap()), body.get("matrix", YamlMap())
+    filled = (
+        ("input", fields, set(axes) - set(fields)),
+        ("matrix", axes, set(fields) - set(axes) - _NO_AXES),
+    )
+    for key, own, filled_otherwise in filled:
+        inner = _beneath(defaults.get(key, YamlMap()), own, filled_otherwise)
+        merged.put(key, inner, own.spot, own.spot)
+    return merged
+
+
+def _beneath(lower: YamlMap, upper: YamlMap, without: AbstractSet[str] = frozenset()) -> YamlMap:
+    """`lower`, less some keys, with `upper` on top, key by key; order and places carried along."""
+    merged = YamlMap(upper.spot)
+    for layer, left_out in ((lower, without), (upper, frozenset[str]())):
+        for key, value in layer.items():
+            if key not in left_out:
+                merged.put(key, value, layer.key_spots[key], layer.value_spots[key])
+    return merged
+
+
+def _axes(matrix: YamlMap) -> Iterator[Axis]:
+    for name, values in matrix.items():
+        if name in _NO_AXES:
+            continue
+        if isinstance(values, YamlMap):
+            yield Axis(name, (), (matrix.key_spots[name],), values)
+        else:
+            yield Axis(name, tuple(plain_json(value) for value in values), tuple(values.item_spots))
+
+
+def _entries(matrix: YamlMap, key: str) -> tuple[Entry, ...]:
+    written = matrix.get(key, YamlSeq())
+    spots = zip(written, written.item_spots, strict=True)
+    return tuple(Entry(plain_json(item), spot, item.key_spots) for item, spot in spots)
+
+
+# --- what `--vars-file` and `--var` put in the place of its variables ---------------------------------
+#
+# What is declared says what a word means: `--var count=5` is a number where the file has one, and the
+# text `5` where it has a text. A file of variables says that by itself.
+
+
+def given_variables(
+    declared: Mapping[str, Json], files: Sequence[Document], words: Mapping[str, str]
+) -> tuple[dict[str, Json], list[Diagnostic]]:
+    """The files in order, a later one over an earlier one; then the words, which win.
+
+    Raises UsageProblem for a word that is no value of its variable's kind.
+    """
+    given: dict[str, Json] = {}
+    found: list[Diagnostic] = []
+    for file in files:
+        found += _problems(file, declared)
+        given |= plain_json(file.root) if isinstance(file.root, dict) else {}
+    given |= {
+        name: _value(name, word, declared[name]) for name, word in words.items() if name in declared
+    }
+    found += [_unknown(name, declared, None) for name in words if name not in declared]
+    return given, found
+
+
+def _problems(file: Document, declared: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    if not isinstance(file.root, dict):
+        message = f"variables are a mapping, not {kind_of(file.root)}"
+        hint = "write one on each line: `brand: Aurora`"
+        yield Diagnostic("variables-structure", message, file.place(()), hint)
+        return
+    for name in file.root:
+        if name not in declared:
+            yield _unknown(name, declared, file.place((name,), key=True))
+
+
+def _unknown(name: str, declared: Mapping[str, Json], place: Place | None) -> Diagnostic:
+    message = f"the job file has no variable `{name}`"
+    return Diagnostic("unknown-variable", message, place, suggest(name, declared) or _DECLARE)
+
+
+def _value(name: str, word: str, declared: Json) -> Json:
+    """What a word means where the file has `declared`."""
+    if declared is None or isinstance(declared, str):
+        return word
+    if isinstance(declared, list | dict):
+        return _collection(name, word, declared)
+    try:
+        value = scalar(word)
+    except BadScalar as bad:
+        raise UsageProblem(f"--var {name}: {bad.message}") from bad
+    if kind_of(value) != kind_of(declared):
+        raise _misfit(name, word, declared)
+    if not isinstance(value, bool) and str(value) != word:
+        # It would be printed otherwise than it was typed.
+        raise UsageProblem(f"--var {name}={word}: write the number as {value}")
+    return value
+
+
+def _collection(name: str, word: str, declared: Json) -> Json:
+    document, found = read_document(Source(f"--var {name}", word.encode(errors="surrogatepass")))
+    if document is None or found or kind_of(document.root) != kind_of(declared):
+        raise _misfit(name, word, declared)
+    return plain_json(document.root)
+
+
+def _misfit(name: str, word: str, declared: Json) -> UsageProblem:
+    message = f"--var {name}={word[:80]}: the job file has {kind_of(declared)} there"
+    return UsageProblem(message, hint=f"in the file it is {show(declared)}; write it the same way")

@@ -1,1 +1,0 @@
-"""What a person wrote: a job file's meaning, defaults merged."""
