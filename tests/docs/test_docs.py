@@ -41,6 +41,10 @@ UPDATE = "see `python tests/docs/update_docs.py`"
 
 _PICTURE = re.compile(r"\bimages/[\w-]+\.png\b")
 """A local file of a job file: each is drawn, no two alike."""
+_OUR_FILE = re.compile(
+    r"`(?:python )?((?:kiejobs|tests|schemas/documents)/[a-z_/0-9.]+)(?: \[PAGE…\])?`"
+)
+"""A path without a name to fill in, such as `CODE.yaml`."""
 
 BASE = {
     "version": 1,
@@ -200,6 +204,12 @@ def broken(page: Page) -> Iterator[str]:
             yield f"{page.name}:{line}: no {target}"
         elif anchor and anchor not in anchors(path):
             yield f"{page.name}:{line}: no heading for {target}"
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_our_files_that_a_page_names_are_there(page: Page) -> None:
+    named = {name for _, line in page.prose for name in _OUR_FILE.findall(line)}
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def anchors(path: Path) -> set[str]:
