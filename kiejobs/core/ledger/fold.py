@@ -37,18 +37,7 @@ _LADDER = {
     "failed": 5,
     "succeeded": 6,
 }
-"""How far an event takes an attempt. The furthest wins, whatever the order of reading."""
-
-_STEPS = {
-    "submitted": "submitted",
-    "not_accepted": "void",
-    "rejected": "rejected",
-    "in_doubt": "in_doubt",
-    "running": "running",
-    "succeeded": "succeeded",
-    "failed": "failed",
-}
-"""What each type of event takes an attempt to; a ruling says it itself."""
+"""How far an event takes an attempt, mostly by its type. The furthest wins, whatever the order of reading."""
 
 _ENDS = {"succeeded", "failed", "rejected"}
 _TWO_ON_RECORD = "two task ids are on record for one create"
@@ -194,8 +183,8 @@ class _Draft:
 
     def take_in(self, timed: Timed) -> None:
         event, at = timed.event, timed.at
-        step = _STEPS.get(event.type)
-        if step is not None:
+        step = "void" if isinstance(event, e.NotAccepted) else event.type
+        if step in _LADDER:
             self._climb(step, at, getattr(event, "failure", None))
         match event:
             case e.Submitted(task_id=task_id):
