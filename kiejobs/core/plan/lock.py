@@ -146,8 +146,7 @@ def _prices_of(expansion: Expansion) -> LockedPrices:
 
 def to_bytes(lock: Lock) -> bytes:
     """JSON with sorted keys and LF, one job a line, so that git shows what changed."""
-    document = cast("dict[str, Json]", lock)
-    parts = (f'  "{key}": {_part(document[key])}' for key in sorted(document))
+    parts = (f'  "{key}": {_part(value)}' for key, value in sorted(lock.items()))
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf-8", "surrogatepass")
 
 
@@ -171,7 +170,7 @@ def from_bytes(data: bytes, schema: Mapping[str, Any]) -> Lock:
 def _part(value: Json) -> str:
     if not isinstance(value, dict) or not value:
         return _json(value)
-    lines = (f"    {_json(key)}: {_json(value[key])}" for key in sorted(value))
+    lines = (f"    {_json(key)}: {_json(item)}" for key, item in sorted(value.items()))
     return "{\n" + ",\n".join(lines) + "\n  }"
 
 
@@ -190,10 +189,8 @@ def differences(was: Lock, now: Lock, explain: Explain, *, images: bool) -> Iter
     if was["campaign"] != now["campaign"]:
         yield f"the campaign is called `{now['campaign']}`, and was locked as `{was['campaign']}`"
     if was["fingerprint_version"] != now["fingerprint_version"]:
-        versions = (
-            f"{now['fingerprint_version']}, the lock's of version {was['fingerprint_version']}"
-        )
-        yield f"fingerprints are of version {versions}"
+        ours, locked = now["fingerprint_version"], was["fingerprint_version"]
+        yield f"fingerprints are of version {ours}, the lock's of version {locked}"
     yield from _sets(was["models"], now["models"], "the schema of {}", "the model {}")
     yield from _prices(was, now)
     yield from _sets(was["templates"], now["templates"], "the template {}")

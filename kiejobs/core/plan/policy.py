@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.money import money
-from kiejobs.core.plan.selection import wild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,25 +96,25 @@ def check_file(policy: Policy, jobfile: JobFile, jobs: Iterable[Job]) -> Iterato
     for job in jobs:
         total += 1
         entry = entries[job.name]
-        for rule, message in rules.broken_by(job):
-            at = jobfile.document.at(entry.model_spot if rule == "models" else entry.spot)
-            yield _at_file(policy, (rule, message), at, job.address)
-    too_many = _too_many(policy, total)
-    if too_many is not None:
-        at = jobfile.document.place(("jobs",), key=True)
-        yield _at_file(policy, ("jobs", too_many), at)
+        for words in rules.broken_by(job):
+            at = jobfile.document.at(entry.model_spot if words[0] == "models" else entry.spot)
+            yield _at_file(policy, words, at, job.address)
+    for words in _too_many(policy, total):
+        yield _at_file(policy, words, jobfile.document.place(("jobs",), key=True))
 
 
 def _at_file(policy: Policy, words: Words, at: Place, example: str | None = None) -> Diagnostic:
-    message = f"policy {words[0]}: {words[1]}"
-    also = (policy.places[words[0]],)
-    return Diagnostic("policy-rule", message, at, example=example, also=also)
+    rule, message = words
+    also = (policy.places[rule],)
+    return Diagnostic("policy-rule", f"policy {rule}: {message}", at, example=example, also=also)
 
 
 class JobRules:
     """The rules that look at one job alone. Jobs that are alike are judged once."""
 
     def __init__(self, policy: Policy) -> None:
+        from kiejobs.core.plan.selection import wild  # noqa: PLC0415 - most have no policy
+
         self._policy = policy
         self._models = [wild(pattern) for pattern in policy.models or ()]
         self._tags = [(pattern, wild(pattern)) for pattern in policy.tags]
@@ -131,7 +130,8 @@ class JobRules:
     def _judge(self, model: str, tags: tuple[str, ...], price: Decimal | None) -> Iterator[Words]:
         policy = self._policy
         if policy.models is not None and not any(fits(model) for fits in self._models):
-            yield "models", f"the model `{model}` is not allowed; {_allowed(policy.models)}"
+            allowed = f"allowed: {_listed(policy.models)}" if policy.models else "none is"
+            yield "models", f"the model `{model}` is not allowed; {allowed}"
         lacks = [pattern for pattern, fits in self._tags if not any(map(fits, tags))]
         if lacks:
             yield "tags", f"no tag {' and no tag '.join(f'`{pattern}`' for pattern in lacks)}"
@@ -174,19 +174,16 @@ def _of_each(policy: Policy, bought: Sequence[Job]) -> Iterable[Diagnostic]:
 def _of_all(
     policy: Policy, bought: Sequence[Job], campaign: str, jobs: int, committed: Decimal
 ) -> Iterator[Diagnostic]:
-    too_many = _too_many(policy, jobs)
-    if too_many is not None:
-        yield _breach(policy, "jobs", too_many)
+    for words in _too_many(policy, jobs):
+        yield _breach(policy, *words)
     total = sum((job.credits or Decimal(0) for job in bought), Decimal(0))
     of_run, of_campaign = policy.credits_per_run, policy.credits_per_campaign
     if of_run is not None and total > of_run:
         message = f"the plan buys for {money(total)} credits; {_at_most(of_run)}"
         yield _breach(policy, "credits_per_run", message)
     if of_campaign is not None and committed + total > of_campaign:
-        held = f"{campaign} holds {money(committed)} credits"
-        message = (
-            f"{held} and the plan buys for {money(total)} credits more; {_at_most(of_campaign)}"
-        )
+        held = f"{campaign} holds {money(committed)} credits and the plan buys for {money(total)}"
+        message = f"{held} credits more; {_at_most(of_campaign)}"
         yield _breach(policy, "credits_per_campaign", message)
     unpriced = [job.address for job in bought if job.credits is None]
     for rule in ("credits_per_run", "credits_per_campaign"):
@@ -200,14 +197,9 @@ def _breach(
     return Diagnostic(rule, message, policy.places[rule], count=count, example=example)
 
 
-def _too_many(policy: Policy, jobs: int) -> str | None:
-    if policy.jobs is None or jobs <= policy.jobs:
-        return None
-    return f"the file makes {jobs:,} jobs; at most {policy.jobs:,} are allowed"
-
-
-def _allowed(models: tuple[str, ...]) -> str:
-    return f"allowed: {_listed(models)}" if models else "none is"
+def _too_many(policy: Policy, jobs: int) -> Iterator[Words]:
+    if policy.jobs is not None and jobs > policy.jobs:
+        yield "jobs", f"the file makes {jobs:,} jobs; at most {policy.jobs:,} are allowed"
 
 
 def _at_most(most: Decimal) -> str:
