@@ -77,7 +77,8 @@ class _Results:
             "ruleId": problem.code,
             "ruleIndex": self._rules[problem.code],
             "level": "error" if problem.severity is Severity.ERROR else "warning",
-            "message": {"text": _unlinked("\n".join(message_lines(problem)))},
+            # SARIF takes `[text](target)` for a link in any message.
+            "message": {"text": "\n".join(message_lines(problem)).replace("](", "] (")},
             "locations": [self._location(place, at)],
             "partialFingerprints": {_FINGERPRINT: self._fingerprint(problem, place, at)},
         }
@@ -115,11 +116,6 @@ class _Results:
 def _reference(path: str) -> str:
     """A relative reference: a colon in its first part would make that a scheme, so it is encoded."""
     return quote(path, safe="/", errors="surrogatepass")
-
-
-def _unlinked(text: str) -> str:
-    """SARIF takes `[text](target)` for a link in any message."""
-    return text.replace("](", "] (")
 
 
 # --- GitHub's workflow commands -------------------------------------------------------------------

@@ -22,7 +22,7 @@ from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
 from kiejobs.reports.field_diff import both_words, common
-from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
+from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, width
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -60,7 +60,6 @@ class FieldEdit:
 class Group:
     """Jobs that were edited in the same words; `fields` are those of the first one."""
 
-    kind: Kind
     fields: tuple[FieldEdit, ...]
     addresses: list[str] = field(default_factory=list)
 
@@ -117,7 +116,7 @@ class DiffView:
             if edit.kind is Kind.CHANGED:
                 fields = tuple(_field_edit(change, texts) for change in edit.fields)
                 words = tuple(map(_words_of, fields))
-                group = groups.setdefault(words, Group(edit.kind, fields))
+                group = groups.setdefault(words, Group(fields))
                 group.addresses.append(edit.address)
         return list(groups.values())
 
@@ -163,14 +162,14 @@ def diff_text(view: DiffView, *, color: bool) -> str:
         lines.append(f"     {plural(more, 'more changed job')}: `--format json` has all")
     for edit in view.others:
         source = f"  moved from {sanitize(edit.source)}" if edit.source else ""
-        lines.append(f"  {paint.sign(SIGNS[edit.kind])}  {sanitize(edit.address)}{source}")
+        lines.append(f"  {paint.status(SIGNS[edit.kind])}  {sanitize(edit.address)}{source}")
     head = f"{sanitize(view.campaign)}: {view.counts} since {view.when}"
     notes = [f"  {line}" for line in view.remarks]
     return "\n".join([*lines, *([""] if lines else []), paint.bold(head), *notes]) + "\n"
 
 
 def _group(group: Group, paint: Paint) -> Iterator[str]:
-    sign = paint.sign(SIGNS[group.kind])
+    sign = paint.status(SIGNS[Kind.CHANGED])
     for address in group.addresses[:_ADDRESSES]:
         yield f"  {sign}  {sanitize(address)}"
     if len(group.addresses) > _ADDRESSES:
@@ -198,7 +197,7 @@ def cut(pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
         text = sanitize(piece.text)
         if piece.sign == "=" and len(text) > 2 * _AROUND:
             before = "" if at == 0 else _beginning(text)
-            behind = "" if at == len(pieces) - 1 else _end(text)
+            behind = "" if at == len(pieces) - 1 else _beginning(text[::-1])[::-1]
             text = f"{before} {behind}" if before and behind else before + behind
         yield piece.sign, text
 
@@ -208,12 +207,6 @@ def _beginning(text: str) -> str:
     kept = shortened(text, _AROUND)
     words, blank, rest = kept.rpartition(" ")
     return f"{words} …" if blank and len(rest) < _AROUND // 2 else kept
-
-
-def _end(text: str) -> str:
-    kept = shortened_left(text, _AROUND)
-    rest, blank, words = kept.partition(" ")
-    return f"… {words}" if blank and len(rest) < _AROUND // 2 else kept
 
 
 # --- the document ---------------------------------------------------------------------------------

@@ -34,16 +34,15 @@ def json_text(value: Json, indent: int | None = 2) -> str:
 
 def json_rows(document: Mapping[str, Json], rows: str) -> str:
     """A document on one line, but for the list `rows`: that has a line for each entry."""
-    parts = [
-        f"{json_text(key, None)}: {_one_a_line(value) if key == rows else json_text(value, None)}"
-        for key, value in document.items()
-    ]
+    parts = []
+    for key, value in document.items():
+        if key == rows:
+            lines = ",".join(f"\n{json_text(entry, None)}" for entry in value)
+            text = f"[{lines}\n]"
+        else:
+            text = json_text(value, None)
+        parts.append(f"{json_text(key, None)}: {text}")
     return f"{{{', '.join(parts)}}}\n"
-
-
-def _one_a_line(entries: Json) -> str:
-    lines = ",".join(f"\n{json_text(entry, None)}" for entry in entries)
-    return f"[{lines}\n]"
 
 
 def money_or_null(value: Decimal | None) -> str | None:

@@ -130,7 +130,7 @@ def _words(change: Change) -> str:
 
 
 def _why(change: Change, diff: Sequence[FieldChange], paint: Paint) -> Iterator[str]:
-    yield f"  {paint.sign(change.sign)} {sanitize(change.reason)}: {sanitize(_words(change))}"
+    yield f"  {paint.status(change.sign)} {sanitize(change.reason)}: {sanitize(_words(change))}"
     if change.detail:
         yield f"    {paint.dim(shortened(sanitize(change.detail), _LONGEST))}"
     yield from (f"    {line}" for line in diff_lines(diff, paint))
@@ -212,7 +212,7 @@ def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Itera
 
 
 def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
-    state = paint.state(state_words(attempt.state or "not made"))
+    state = paint.status(state_words(attempt.state or "not made"))
     paid = "" if attempt.charged is None else f", {price_text(attempt.charged)}"
     task = f", task {sanitize(attempt.task_id)}" if attempt.task_id else ""
     yield f"{moment(attempt.times.get('reserved'))}  {state}{paid}{task}"

@@ -97,7 +97,8 @@ def changes_text(found: Sequence[str], *, color: bool = False) -> str:
 
 def assets_text(wrong: Mapping[str, str], *, color: bool = False) -> str:
     """One line for each file that can't be used."""
-    return _lines("file", [f"{_shown(url)}: {why}" for url, why in wrong.items()], color=color)
+    found = [f"{bare(url)[:200]}: {why}" for url, why in wrong.items()]
+    return _lines("file", found, color=color)
 
 
 def _content(lock: Lock) -> str:
@@ -119,7 +120,3 @@ def _lines(lead: str, found: Sequence[str], *, color: bool) -> str:
     if len(found) > _MOST:
         lines.append(f"... and {len(found) - _MOST:,} more")
     return "\n".join(lines)
-
-
-def _shown(url: str) -> str:
-    return bare(url)[:200]

@@ -71,16 +71,14 @@ class LiveProgress:
     def job(self, address: str, state: str, note: str | None = None) -> None:
         with self._lock:
             if self._tally.move(address, state) or note:
-                self._add(_event(address, state, note or ""))
+                event = _event(address, state, note or "")
+                if event not in self._events:
+                    self._events.append(event)
 
     def note(self, message: str) -> None:
         if message not in self._notes:
             self._notes.add(message)
             self._console.print(Text(sanitize(message), style="bold"))
-
-    def _add(self, event: Text) -> None:
-        if event not in self._events:
-            self._events.append(event)
 
     def _drawn(self) -> Group:
         with self._lock:

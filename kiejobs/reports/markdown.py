@@ -106,9 +106,11 @@ def table(
 ) -> str:
     """All rows that there is room for, folded where they are many, and how many were left out.
 
-    `aligned` is the line below the head; `noun` names a row.
+    `aligned` is the line below the head; `noun` names a row. Empty without rows.
     """
     kept, more = fitting(rows, characters)
+    if not kept and not more:
+        return ""
     text = "\n".join(["| " + " | ".join(head) + " |", aligned, *kept]) + left_out(kept, more, noun)
     count = len(kept) + more
     return text if count <= LONG else folded(f"{count:,} {noun}s", text)
@@ -152,19 +154,16 @@ def plan_markdown(view: PlanView) -> str:
     parts = [
         f"{marker('plan', view.campaign, view.file)}\n### kiejobs plan: {code(view.campaign)}{mark}",
         f"**{'; '.join([buys, *view.counts])}**",
-        " ".join([_jobs(view), *_prices(view)]),
+        f"{_jobs(view)}{_prices(view)}",
         "\n".join(map(_notice, view.notices)),
         _broken(view.broken),
-        table(head, "| :-: | :-- | :-- | --: |", map(_plan_row, listed), _PLAN_ROWS, "line")
-        if listed
-        else "",
+        table(head, "| :-: | :-- | :-- | --: |", map(_plan_row, listed), _PLAN_ROWS, "line"),
         _differences(blocks, _PLAN_DIFFS, "job", "What differs in"),
         _in_doubt(view) if view.doubts else "",
         f"Digest: `{view.totals.digest}`" if view.submits else "",
-        f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}."
-        if view.own_schemas
-        else "",
     ]
+    if view.own_schemas:
+        parts.append(f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}.")
     return _document(parts)
 
 
@@ -186,10 +185,11 @@ def _jobs(view: PlanView) -> str:
     return f"{plural(wanted, 'job')} now, {known:,} before: {edited or 'the same'}."
 
 
-def _prices(view: PlanView) -> Iterator[str]:
-    if view.prices and view.submits:
-        mark = _BEWARE if needs_a_look(view.prices) else ""
-        yield f"{mark}Prices: {code(prices_words(view.prices), _PRICES)}."
+def _prices(view: PlanView) -> str:
+    if not (view.prices and view.submits):
+        return ""
+    mark = _BEWARE if needs_a_look(view.prices) else ""
+    return f" {mark}Prices: {code(prices_words(view.prices), _PRICES)}."
 
 
 def _notice(one: Notice) -> str:
@@ -269,7 +269,7 @@ def report_markdown(view: RunView) -> str:
         f"{marker('report', campaign, view.file)}\n### kiejobs run{of}{mark}",
         f"**{view.summary}**",
         *view.bought_summary,
-        table(head, aligned, map(_run_row, jobs), _RUN_ROWS, "job") if jobs else "",
+        table(head, aligned, map(_run_row, jobs), _RUN_ROWS, "job"),
         _steps(view),
         f"Run {code(view.manifest['run_id'])}",
     ]
@@ -315,7 +315,7 @@ def diff_markdown(view: DiffView, file: str) -> str:
         f"**{view.counts}** since {when}",
         "\n".join(f"- {line}" for line in view.remarks),
         _differences(blocks, _EDIT_DIFFS, "edit", "What differs:"),
-        table((" ", "job", "edit"), "| :-: | :-- | :-- |", rows, _EDIT_ROWS, "job") if rows else "",
+        table((" ", "job", "edit"), "| :-: | :-- | :-- |", rows, _EDIT_ROWS, "job"),
     ]
     return _document(parts)
 

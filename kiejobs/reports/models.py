@@ -138,7 +138,7 @@ def _parts(field: Field, most: int | None) -> Iterator[str]:
     else:
         yield _one(field)
         yield from _limits(field)
-    yield from _file(field.get("x-kiejobs-file"))
+    yield from _file(field.get("x-kiejobs-file", {}))
 
 
 def _one(field: Field) -> str:
@@ -190,12 +190,10 @@ def _span(least: Any, most: Any, unit: str) -> str:
     return f"{_number(least)} to {_number(most)}{unit}"
 
 
-def _file(rule: Field | None) -> Iterator[str]:
-    kinds = [kind.partition("/") for kind in (rule or {}).get("media_types", ())]
-    types = [f"any {first}" if last == "*" else last for first, _, last in kinds]
-    if types:
-        yield values_words(types)
-    if rule and "max_bytes" in rule:
+def _file(rule: Field) -> Iterator[str]:
+    kinds = (kind.partition("/") for kind in rule.get("media_types", ()))
+    yield values_words([f"any {first}" if last == "*" else last for first, _, last in kinds])
+    if "max_bytes" in rule:
         yield f"at most {size_words(rule['max_bytes'])}"
 
 

@@ -187,7 +187,7 @@ def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:
     if change.spends:
         credits_ = pad(credits_text(change.credits), _CREDITS, right=True)
         credits_ = paint.loud(credits_) if change.credits is None else credits_
-    yield f"  {paint.sign(change.sign)}  {address}  {reason}  {credits_}".rstrip()
+    yield f"  {paint.status(change.sign)}  {address}  {reason}  {credits_}".rstrip()
     if row.diff:
         yield from (f"       {line}" for line in diff_lines(row.diff, paint))
     if row.remark:

@@ -52,7 +52,7 @@ class LineProgress:
         total = str(self._tally.total)
         done = f"[{self._tally.settled:{len(total)}}/{total}]"
         blanks = " " * (_STATE - len(words))
-        return f"{done} {self._paint.state(words)}{blanks}  {sanitize(address)}"
+        return f"{done} {self._paint.status(words)}{blanks}  {sanitize(address)}"
 
     def _report(self, line: str, what: tuple[str, ...]) -> None:
         self._reported[what] += 1

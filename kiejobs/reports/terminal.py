@@ -147,34 +147,15 @@ _BOLD, _DIM = "1", "2"
 _RED, _GREEN, _YELLOW, _BLUE, _CYAN = "31", "32", "33", "34", "36"
 _LOUD = "1;35"
 
-_SIGNS = {
-    "+": _GREEN,
-    "±": _YELLOW,
-    "~": _CYAN,
-    "?": _LOUD,
+_STATUSES = {
+    **dict.fromkeys(("+", "succeeded", "collected"), _GREEN),
+    **dict.fromkeys(("±", "-", "waiting", "not accepted"), _YELLOW),
+    **dict.fromkeys(("not collected", "not submitted"), _YELLOW),
+    **dict.fromkeys(("~", ">", "reserved", "submitted", "running", "downloading"), _CYAN),
+    **dict.fromkeys(("!", "failed", "rejected", "gone"), _RED),
+    **dict.fromkeys(("?", "in doubt"), _LOUD),
+    **dict.fromkeys(("=", "ruled lost"), _DIM),
     "v": _BLUE,
-    "=": _DIM,
-    "!": _RED,
-    ">": _CYAN,
-    "-": _YELLOW,
-}
-
-_STATES = {
-    "reserved": _CYAN,
-    "submitted": _CYAN,
-    "running": _CYAN,
-    "downloading": _CYAN,
-    "waiting": _YELLOW,
-    "succeeded": _GREEN,
-    "collected": _GREEN,
-    "failed": _RED,
-    "rejected": _RED,
-    "in doubt": _LOUD,
-    "not accepted": _YELLOW,
-    "not collected": _YELLOW,
-    "gone": _RED,
-    "not submitted": _YELLOW,
-    "ruled lost": _DIM,
 }
 
 
@@ -209,18 +190,14 @@ class Paint:
     def gutter(self, text: str) -> str:
         return self._with(f"{_BOLD};{_BLUE}", text)
 
-    def sign(self, sign: str) -> str:
-        """A sign of the plan."""
-        return self._with(_SIGNS.get(sign), sign)
-
-    def state(self, words: str) -> str:
-        """A state in words, as `state_words` has it."""
-        return self._with(_STATES.get(words), words)
+    def status(self, text: str) -> str:
+        """A sign of the plan, or a state in words, as `state_words` has it."""
+        return self._with(_STATUSES.get(text), text)
 
     def _with(self, code: str | None, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text
 
 
-def state_words(state: str | None) -> str:
-    """A state as people read it: `in doubt`; None is what was never submitted."""
-    return "not submitted" if state is None else state.replace("_", " ")
+def state_words(state: str) -> str:
+    """A state as people read it: `in doubt`."""
+    return state.replace("_", " ")

@@ -179,10 +179,9 @@ def test_counts_and_times_in_words() -> None:
 def test_colour_is_there_only_when_it_is_wanted() -> None:
     plain, painted = Paint(color=False), Paint(color=True)
     for sign in "+±~?v=!>-":
-        assert plain.sign(sign) == sign
-        assert painted.sign(sign) != sign
-        assert uncolored(painted.sign(sign)) == sign
-    assert painted.state(state_words("in_doubt")) == "\x1b[1;35min doubt\x1b[0m"
-    assert painted.state("a state of tomorrow") == "a state of tomorrow"
+        assert plain.status(sign) == sign
+        assert painted.status(sign) != sign
+        assert uncolored(painted.status(sign)) == sign
+    assert painted.status(state_words("in_doubt")) == "\x1b[1;35min doubt\x1b[0m"
+    assert painted.status("a state of tomorrow") == "a state of tomorrow"
     assert painted.bold("") == ""
-    assert state_words(None) == "not submitted"

@@ -89,15 +89,11 @@ def _case(suite: ET.Element, job: JobView) -> None:
         if kind != "skipped":
             attributes["type"] = job.status.value
         ET.SubElement(case, kind, attributes).text = message
-    if out := _output(job):
-        ET.SubElement(case, "system-out").text = _xml(out)
-
-
-def _output(job: JobView) -> str:
     task = job.job["task_id"]
     lines = [f"task {task}"] if task else []
     lines += [f"file {file['path']}" for file in job.job["files"]]
-    return "\n".join(lines)
+    if lines:
+        ET.SubElement(case, "system-out").text = _xml("\n".join(lines))
 
 
 def _seconds(times: Mapping[str, Json]) -> float:

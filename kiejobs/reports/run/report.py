@@ -59,7 +59,7 @@ def _table(view: RunView, paint: Paint) -> Iterator[str]:
         state = state_words(job.status)
         padding = " " * (_STATE - len(state))
         address = pad(sanitize(job.address), wide)
-        yield f"  {paint.state(state)}{padding}  {address}  {_credits(job)}".rstrip()
+        yield f"  {paint.status(state)}{padding}  {address}  {_credits(job)}".rstrip()
         for line in _below(job):
             yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
 

@@ -139,7 +139,7 @@ def _title(view: StatusView) -> str:
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
     counted = [(state, count) for state, count in view.counts.items() if count]
-    rows = [(paint.state(state_words(state)), f"{count:,}") for state, count in counted]
+    rows = [(paint.status(state_words(state)), f"{count:,}") for state, count in counted]
     yield from (f"  {line}" for line in columns(rows, right=frozenset({1})))
     if counted:
         yield f"  {price_text(view.committed)} spent or held"
