@@ -19,8 +19,13 @@ from kiejobs.app.plan import has_selected
 from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
 from kiejobs.core.plan.policy import NO_POLICY, Policy, check_file
-from kiejobs.reports.annotations import CheckedFile, github_words, sarif_document
-from kiejobs.reports.diagnostics import diagnostics_document, diagnostics_text
+from kiejobs.reports.diagnostics import (
+    CheckedFile,
+    diagnostics_document,
+    diagnostics_text,
+    github_words,
+    sarif_document,
+)
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import plural
 

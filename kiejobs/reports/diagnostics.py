@@ -1,21 +1,28 @@
-"""Problems in a job file, as a compiler reports them.
+"""Problems in files: as a compiler reports them, as SARIF 2.1.0, as GitHub's workflow commands.
 
-In: diagnostics, and the lines of the files that they stand in. Out: text with the source line and a
-caret, or the document of schemas/documents/validate.schema.json. Touches nothing.
+In: diagnostics, the lines of the files that they stand in, what files are called from the repository's root.
+Out: text with the source line and a caret; the documents of schemas/documents/validate.schema.json and of
+code scanning; lines for GitHub's runner. Touches nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from kiejobs.core.diagnostics import Severity
+import kiejobs
+from kiejobs.core.diagnostics import Place, Severity
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.diagnostics import Diagnostic, Place
+    from kiejobs.core.diagnostics import Diagnostic, Problems
     from kiejobs.core.document.nodes import Json
 
 _WHOLE = 100  # columns up to which a source line is shown whole
@@ -128,3 +135,255 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
         "example": problem.example,
         "also": [{"file": at.file, "line": at.line, "column": at.column} for at in problem.also],
     }
+
+
+# --- SARIF ------------------------------------------------------------------------------------------
+
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+_ROOT = "SRCROOT"
+_FINGERPRINT = "kiejobs/v1"
+
+
+def sarif_document(
+    looked: Iterable[CheckedFile], below_root: Callable[[str], str | None]
+) -> dict[str, Json]:
+    """One run over all files. Every code is a rule, whether something broke it or not."""
+    found = [(at, problem) for at in looked for problem in at.problems]
+    codes = sorted({*MEANINGS, *(problem.code for _, problem in found)})
+    results = _Results(codes, below_root)
+    driver = {
+        "name": "kiejobs",
+        "semanticVersion": kiejobs.__version__,
+        "rules": list(map(_rule, codes)),
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
+        "results": [results.of(problem, at) for at, problem in found],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(code: str) -> dict[str, Json]:
+    meaning = {"text": MEANINGS.get(code, code)}
+    level = "warning" if code in WARNINGS else "error"
+    return {
+        "id": code,
+        "shortDescription": meaning,
+        "fullDescription": meaning,
+        "help": meaning,
+        "defaultConfiguration": {"level": level},
+    }
+
+
+class _Results:
+    def __init__(self, codes: Sequence[str], below_root: Callable[[str], str | None]) -> None:
+        self._rules = {code: number for number, code in enumerate(codes)}
+        self._below_root = below_root
+        self._seen: Counter[str] = Counter()
+
+    def of(self, problem: Diagnostic, at: CheckedFile) -> dict[str, Json]:
+        place = problem.place or Place(at.file, 1, 1)  # code scanning wants one
+        result: dict[str, Json] = {
+            "ruleId": problem.code,
+            "ruleIndex": self._rules[problem.code],
+            "level": "error" if problem.severity is Severity.ERROR else "warning",
+            # SARIF takes `[text](target)` for a link in any message.
+            "message": {"text": "\n".join(message_lines(problem)).replace("](", "] (")},
+            "locations": [self._location(place, at)],
+            "partialFingerprints": {_FINGERPRINT: self._fingerprint(problem, place, at)},
+        }
+        if problem.also:
+            result["relatedLocations"] = [
+                {"id": number, **self._location(other, at)}
+                for number, other in enumerate(problem.also, 1)
+            ]
+        return result
+
+    def _location(self, place: Place, at: CheckedFile) -> dict[str, Json]:
+        region = {"startLine": place.line, "startColumn": place.column}
+        end = end_of_mark(place, at.lines)
+        if end is not None:
+            region["endColumn"] = end
+        return {"physicalLocation": {"artifactLocation": self._artifact(place), "region": region}}
+
+    def _artifact(self, place: Place) -> dict[str, Json]:
+        """Outside of the repository only the name as it was typed is known to everybody."""
+        path = self._below_root(place.file)
+        if path is None:
+            return {"uri": _reference(place.file)}
+        return {"uri": _reference(path), "uriBaseId": _ROOT}
+
+    def _fingerprint(self, problem: Diagnostic, place: Place, at: CheckedFile) -> str:
+        """The same wherever the line moves to; equal ones in a file are numbered."""
+        line = source_line(place, at.lines) or ""
+        name = self._below_root(place.file) or place.file
+        parts = f"{problem.code}\x00{name}\x00{line.strip()}"
+        digest = hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
+        self._seen[digest] += 1
+        return f"{digest}:{self._seen[digest]}"
+
+
+def _reference(path: str) -> str:
+    """A relative reference: a colon in its first part would make that a scheme, so it is encoded."""
+    return quote(path, safe="/", errors="surrogatepass")
+
+
+# --- GitHub's workflow commands -------------------------------------------------------------------
+
+
+_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_IN_DATA = str.maketrans(_DATA)
+_IN_PROPERTY = str.maketrans({**_DATA, ":": "%3A", ",": "%2C"})
+
+
+def github_words(looked: CheckedFile, below_root: Callable[[str], str | None]) -> str:
+    """`::error file=...,line=...,col=...,endColumn=...,title=CODE::message`, a line for each problem.
+
+    The job file's own name is used where a problem has no place. The escapes are those of GitHub's
+    toolkit: `%`, CR and LF in the message, `:` and `,` in properties too.
+    """
+    return "".join(f"{_command(each, looked, below_root)}\n" for each in looked.problems)
+
+
+def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], str | None]) -> str:
+    place = problem.place
+    name = place.file if place else at.file
+    properties: dict[str, str | int] = {"file": below_root(name) or name}
+    if place is not None:
+        properties |= {"line": place.line, "col": place.column}
+        end = end_of_mark(place, at.lines)
+        if end is not None:
+            properties["endColumn"] = end - 1  # the last one that is marked
+    properties["title"] = problem.code
+    kind = "error" if problem.severity is Severity.ERROR else "warning"
+    listed = ",".join(
+        f"{key}={sanitize(str(value)).translate(_IN_PROPERTY)}" for key, value in properties.items()
+    )
+    message = "\n".join(message_lines(problem)).translate(_IN_DATA)
+    return f"::{kind} {listed}::{message}"
+
+
+# --- marks in the source --------------------------------------------------------------------------
+
+
+_WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,:\[\]{}\"']+")
+_MARK = 1000  # characters that are looked at for the end of a mark
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A job file that was looked at, its name as it was typed; `lines` of all files, by name.
+
+    `jobs` is how many it makes, None where it is not valid.
+    """
+
+    file: str
+    jobs: int | None
+    problems: Problems
+    lines: Mapping[str, Sequence[str]]
+
+
+def source_line(place: Place, lines: Mapping[str, Sequence[str]]) -> str | None:
+    """The line that a problem stands in, where it is known."""
+    of_file = lines.get(place.file, ())
+    return of_file[place.line - 1] if 1 <= place.line <= len(of_file) else None
+
+
+def end_of_mark(place: Place, lines: Mapping[str, Sequence[str]]) -> int | None:
+    """The column behind the word or the quoted text at `place`; None where there is nothing to mark."""
+    line = source_line(place, lines)
+    start = place.column - 1
+    if line is None or not line[start : start + 1].strip():
+        return None
+    word = _WORD.match(line, start, start + _MARK)
+    return word.end() + 1 if word else place.column + 1
+
+
+def message_lines(problem: Diagnostic) -> Iterator[str]:
+    """What is wrong, then what to do and where else to look, each on one harmless line."""
+    yield shortened(sanitize(problem.message), _LONGEST)
+    for kind, text in remarks(problem):
+        yield f"{kind}: {shortened(sanitize(text), _LONGEST)}"
+
+
+# --- what the codes of diagnostics mean ------------------------------------------------------------
+
+
+MEANINGS = {
+    "axis-glob": "A `glob` axis has a pattern that is not allowed, or that no file matches.",
+    "axis-range": "A `range` axis has bounds or a step that make no numbers.",
+    "axis-source": "An axis that is a mapping must say one of `from`, `range` and `glob`.",
+    "axis-value": "A value of an axis can't be named in an address: a mapping without `id` or `name`.",
+    "axis-zip": "`zip` names axes that can't be walked together: not as long as one another, or no axes.",
+    "data-file": "A table can't be read: it is not there, outside of the job file's folder, hidden, too "
+    "large, or of a kind that is not known.",
+    "duplicate-request": "Two jobs would buy the very same request. `takes` says that this is meant.",
+    "duplicate-row": "Two `include` entries make rows with the same address.",
+    "duplicate-value": 'An axis has a value twice, counted after coercion: `5` and `"5"` are one.',
+    "empty-job": "`exclude` leaves nothing of a job.",
+    "exclude-key": "An `exclude` entry names something that is not an axis.",
+    "fault": "A fault file for the sandbox has a mistake.",
+    "file-path": "A path that can't name a local file: one that leaves the job file's folder, is "
+    "hidden there, or is a folder or a device.",
+    "field-conflict": "Fields whose values the model doesn't take together.",
+    "field-set-twice": "An axis fills a field that `input` sets to something else.",
+    "file-unreadable": "A job file can't be read as it was at a revision. Only `render --diff` tells it.",
+    "invalid-field": "A value that the model's schema refuses.",
+    "invalid-text": "A request that JSON can't carry exactly, such as half a surrogate pair.",
+    "jobfile-structure": "The file has not the form of a job file: a wrong type, a missing key.",
+    "matrix-too-large": "Working the matrix out would take too long: millions of combinations "
+    "against many `exclude` and `include` entries.",
+    "missing-field": "The model needs a field that neither `input` nor an axis gives.",
+    "missing-file": "There is no file at a path below the job file's folder, or it can't be read.",
+    "model-schema": "A schema in the project's own `schemas/models` is not JSON, or not in the form that "
+    "a model's schema has to have.",
+    "near-limit": "A text has nine tenths or more of the characters that the model takes. A warning.",
+    "no-model": "A job names no model, and `defaults` names none either.",
+    "output-collision": "Two jobs would write the same file.",
+    "output-path": "`output` gives a path that would leave the output folder, or no system takes.",
+    "policy-rule": "What a job file asks for breaks a rule of `kiejobs.yaml`. Only `validate` tells it "
+    "this way; `plan` and `run` end with exit code 5.",
+    "policy-structure": "`kiejobs.yaml` has not the form of a policy.",
+    "price-field": "A price file speaks of an input field that the model doesn't have.",
+    "price-model": "A price file has a price for a model that there is no schema for: a warning.",
+    "price-overlap": "Two lines of a price file fit the same request: which one counts?",
+    "price-structure": "`prices.yaml` has not the form of a price file.",
+    "price-value": "A price file wants a value that the model's field never has, or a quantity of a "
+    "field that holds no number.",
+    "table-key": "A row of a table has no key, or the key of another row, or there is no such column.",
+    "table-syntax": "A table is not well-formed: a quote, a cell or a bracket too many or too few.",
+    "template": "A template can't be read, or can't be rendered for some combination.",
+    "too-many-jobs": "The file makes more jobs than `limits.max_jobs`, or the default, allows.",
+    "unfit-file": "A local file that the model would not take: its type by its bytes, its size, or "
+    "a picture that does not decode.",
+    "unknown-field": "A field that the model doesn't have. The API would ignore it, and charge.",
+    "unknown-key": "A key that a job file, a policy or a price file doesn't have.",
+    "unknown-model": "There is no schema for this model.",
+    "unknown-variable": "`--var` or a file that is given by `--vars-file` sets a variable that the job file "
+    "doesn't declare under `vars`.",
+    "unused-axis": "An axis is no input field of its job's model, and no template of it reads it. A warning.",
+    "unused-variable": "A variable is declared under `vars`, and no template reads it. A warning; names that "
+    "begin with `x-` are yours.",
+    "useless-exclude": "An `exclude` entry removes nothing, so it says something else than was meant.",
+    "variables-structure": "A file that is given by `--vars-file` is no mapping.",
+    "yaml-alias": "An alias without its anchor, one that contains itself, or aliases that blow the "
+    "file up.",
+    "yaml-depth": "Nested deeper than any job file needs to be.",
+    "yaml-documents": "A second document begins. One file is one campaign.",
+    "yaml-duplicate-key": "A key is there twice in one mapping.",
+    "yaml-empty": "There is nothing in the file.",
+    "yaml-encoding": "The file is not UTF-8, or holds characters that nobody can see.",
+    "yaml-key": "A key that is not text.",
+    "yaml-number": "A number that JSON can't hold, or not exactly.",
+    "yaml-size": "The file is larger than 64 MB, or holds more values than it may.",
+    "yaml-syntax": "This is not YAML. A template without quotes is the usual reason.",
+    "yaml-tag": "A tag that has no meaning here, or a value that is not what its tag promises.",
+}
+
+WARNINGS = frozenset({"near-limit", "unused-axis", "unused-variable"})
+"""Codes of what is said and lived with, unless `--strict` asks for more."""

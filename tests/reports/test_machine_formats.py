@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.annotations import MEANINGS, CheckedFile, github_words, sarif_document
+from kiejobs.reports.diagnostics import MEANINGS, CheckedFile, github_words, sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
 from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each

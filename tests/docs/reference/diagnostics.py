@@ -19,8 +19,7 @@ from kiejobs.app.known_models import KnownModels
 from kiejobs.app.load import load
 from kiejobs.app.policy_check import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
-from kiejobs.reports.annotations import MEANINGS
-from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.reports.diagnostics import MEANINGS, diagnostics_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
