@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from kiejobs.adapters.project.files import read_source
-from kiejobs.adapters.project.model_files import ModelFiles, UsableSchemas
-from kiejobs.adapters.project.price_files import required_prices
+from kiejobs.adapters.project.models import ModelFiles, required_prices
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.app import Sandbox
@@ -66,7 +65,7 @@ def make_sandbox(
 
         send_callback = post_callback
     return Sandbox(
-        UsableSchemas(ModelFiles()),
+        ModelFiles(),
         store,
         speed=speed,
         faults=None if fault_file is None else required_faults(fault_file),

@@ -27,31 +27,23 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The machine's own time. For rehearsals waits run `speed` times as fast; what is written down keeps
+    the real time.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() * self._speed
 
     async def sleep(self, seconds: float) -> None:
         from anyio import sleep  # noqa: PLC0415 - slow to import, and most commands never wait
 
-        await sleep(seconds)
-
-
-class FastClock(SystemClock):
-    """Waits run `speed` times as fast, for rehearsals; what is written down keeps the real time."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-
-    def monotonic(self) -> float:
-        return time.monotonic() * self._speed
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / self._speed)
+        await sleep(seconds / self._speed)
 
 
 @dataclass(frozen=True, slots=True)

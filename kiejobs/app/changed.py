@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.project.files import candidates, find_up, read_source
-from kiejobs.adapters.project.model_files import FOLDER as SCHEMAS
+from kiejobs.adapters.project.models import FOLDER as SCHEMAS
 from kiejobs.app.load import JobFolder, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document

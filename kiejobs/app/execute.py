@@ -49,7 +49,7 @@ _BETWEEN_READINGS = 2.0  # seconds
 class Execution:
     """What is to be done, under which run, within which limits.
 
-    `folder` is the job file's, whose local files may be uploaded; `uploads` are those on record.
+    `folder` is the job file's, where local files are to be uploaded from; `uploads` are those on record.
     """
 
     journal: RunJournal

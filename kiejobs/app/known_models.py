@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.model_files import ModelFiles
-from kiejobs.adapters.project.price_files import prices_in_force
+from kiejobs.adapters.project.models import ModelFiles, prices_in_force
 from kiejobs.adapters.project.schemas import model_names
 from kiejobs.core.diagnostics import Problems, UsageProblem
 from kiejobs.core.expand.expand import Catalogue
@@ -45,7 +44,8 @@ class KnownModels:
     def spec(self, model: str) -> Spec | None:
         """None for a model that is not known, or whose schema is broken."""
         if model not in self._known:
-            self._known[model] = self._read(model)
+            schema = self._files.get(model)
+            self._known[model] = None if schema is None else read_spec(schema)
         return self._known[model]
 
     def own_file(self, model: str) -> str | None:
@@ -56,10 +56,6 @@ class KnownModels:
         """Those that follow a schema of the project's own, and whether it stands in a bundled one's place."""
         bundled = model_names()
         return {model: model in bundled for model in models if model in self._files.own}
-
-    def _read(self, model: str) -> Spec | None:
-        reading = self._files.reading(model)
-        return None if reading is None or reading.schema is None else read_spec(reading.schema)
 
 
 def media_types() -> Callable[[str], str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.adapters.system import FastClock, SystemClock, api_base, origin_of, upload_base
+from kiejobs.adapters.system import SystemClock, api_base, origin_of, upload_base
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.policy import NO_POLICY, Policy
 
@@ -65,7 +65,7 @@ class Workspace:
         return OutputFolder(self.outputs)
 
     def clock(self) -> SystemClock:
-        return FastClock(self.speed) if self.sandbox else SystemClock()
+        return SystemClock(self.speed if self.sandbox else 1.0)
 
     def ledger(self) -> Ledger:
         """The ledger of those journals that spoke to this API, as they are now."""

@@ -17,7 +17,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import find_up
-from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.storage.output_folder import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.connect import is_sendable, opened

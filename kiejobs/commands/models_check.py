@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.http.fetch import page_name, page_text
-from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
@@ -69,14 +69,14 @@ def _check(files: ModelFiles, page: str, model: ImportedModel) -> CheckedModel |
 
     Or what is wrong with the schema in use.
     """
-    reading = files.reading(model.model)
-    if reading is None:
+    schema, own = files.get(model.model), files.own.get(model.model)
+    if schema is None and own is None:
         return CheckedModel(model.model, page, known=False)
-    if reading.schema is None:
-        return [f"{problem.place}: {problem.message}" for problem in reading.problems]
-    newer, _ = merged(model.schema, dict(reading.schema))
-    changes = tuple(model_changes(reading.schema, newer))
-    return CheckedModel(model.model, page, changes, reading.file)
+    if schema is None:
+        problems = files.reading(model.model).problems
+        return [f"{problem.place}: {problem.message}" for problem in problems]
+    newer, _ = merged(model.schema, dict(schema))
+    return CheckedModel(model.model, page, tuple(model_changes(schema, newer)), own)
 
 
 def _exit_code(checked: Sequence[CheckedModel], problems: Sequence[str]) -> ExitCode:

@@ -172,8 +172,10 @@ def _execute(
     budget = Budget(planned.budget_left, most_failures=most)
     if key is None:
         return Execution(journal, planned.changes, how.settings, budget), NOTHING_DONE
+    order = planned.order
+    folder = Path(order.wanted.file).parent if order.loaded.files.read else None
     with listening(how.ear, how.callback_url, space, screen) as line:
-        approval = planned.order.approval
+        approval = order.approval
         journal.append(*intentions(planned.changes), *([approval.event] if approval else []))
         ages = recent_create_ages(ledger, space)
         execution = Execution(
@@ -182,7 +184,7 @@ def _execute(
             replace(how.settings, lately=ages, callback_url=line.url),
             budget,
             callbacks=line.callbacks,
-            folder=Path(planned.order.wanted.file).parent,
+            folder=folder,
             uploads=reusable_uploads(ledger),
         )
         return execution, execute(execution, space, key, screen, claim.release)

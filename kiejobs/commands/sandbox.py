@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.model_files import ModelFiles
+from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.system import FastClock, SystemClock
+from kiejobs.adapters.system import SystemClock
 from tests.contracts.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(
-    params=[SystemClock, lambda: FastClock(50.0), FakeClock], ids=["real", "fast", "fake"]
+    params=[SystemClock, lambda: SystemClock(50.0), FakeClock], ids=["real", "fast", "fake"]
 )
 def clock(request: pytest.FixtureRequest) -> Clock:
     made: Clock = request.param()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.price_files import read_price_file
+from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.files import make_content

@@ -16,7 +16,7 @@ import httpx
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi, Patience
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret

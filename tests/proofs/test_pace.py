@@ -10,7 +10,7 @@ import anyio
 import httpx
 
 from kiejobs.adapters.kie.client import KieApi
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret

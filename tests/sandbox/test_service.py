@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
 from kiejobs.sandbox.models import UNLISTED, Model, credits_for

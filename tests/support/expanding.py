@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.diagnostics import Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document

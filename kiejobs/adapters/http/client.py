@@ -129,7 +129,7 @@ class GuardedClient:
 
 # --- which addresses may be asked --------------------------------------------------------------------
 
-_WRAPPED = [ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96")]
+_WRAPPED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 """IPv4 in the last four bytes: NAT64 (RFC 6052), and what was once called compatible (RFC 4291)."""
 
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; not known to every Python
@@ -224,7 +224,12 @@ def is_public(address: str) -> bool:
 
 def shown(url: str) -> str:
     """A URL for people: without what may be a secret."""
-    return "".join(c if c.isprintable() else " " for c in bare(url))[:200]
+    return printable(bare(url))[:200]
+
+
+def printable(text: str) -> str:
+    """With a blank for each character that steers a terminal or can't be seen."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 async def _addresses(host: str) -> list[str]:

@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
 
-from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
+from kiejobs.adapters.http.client import USER_AGENT, in_words, printable, tls
 from kiejobs.adapters.kie import responses as answers
 from kiejobs.adapters.system import origin_of
 from kiejobs.core.ledger import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
     from kiejobs.core.document.nodes import Json
@@ -37,7 +37,8 @@ CREDIT_PATH = "/api/v1/chat/credit"
 DOWNLOAD_PATH = "/api/v1/common/download-url"
 
 _Outcome = TypeVar(
-    "_Outcome", bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord"
+    "_Outcome",
+    bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord | str | Decimal",
 )
 
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
@@ -92,12 +93,11 @@ class KieApi:
         self._base = base.rstrip("/")
         self._key = key
         self._patience = patience or Patience()
-        headers = {"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT}
         connect = self._patience.connect
         creating = httpx.Timeout(self._patience.answer, connect=connect, pool=60.0)
         asking = httpx.Timeout(self._patience.poll, connect=connect, pool=60.0)
-        self._creating = _client(self._base, headers, creating, 0, transport)
-        self._asking = _client(self._base, headers, asking, _QUESTIONS, transport)
+        self._creating = keyed_client(self._base, key, creating, transport)
+        self._asking = keyed_client(self._base, key, asking, transport, keep=_QUESTIONS)
         # The pool walks all who wait for a connection each time one is free, and gives up on them after
         # a while. Thousands of tasks are resumed at once: they queue here, in turn, at no cost.
         self._turn_to_ask = anyio.Semaphore(_QUESTIONS)
@@ -130,82 +130,62 @@ class KieApi:
         if not evidence.reserved:
             raise RuntimeError("the transport wrote a create call without announcing it")
         outcome = answers.create_outcome(status, headers.get("retry-after"), answer)
-        return self._without_key(outcome)
+        return self._cleaned(outcome)
 
     def _broken_off(self, evidence: _Evidence, error: Exception) -> outcomes.CreateOutcome:
         if evidence.refusal is not None:
             raise evidence.refusal
-        said = self._clean(in_words(error))
+        said = without_key(in_words(error), self._key)
         return outcomes.CreateInDoubt(said) if evidence.reserved else outcomes.NotSent(said)
 
     async def poll(self, task_id: str) -> outcomes.PollOutcome:
-        answer = await self._get(RECORD_PATH, {"taskId": task_id})
-        if isinstance(answer, outcomes.Unanswered):
-            return answer
-        return self._without_key(answers.poll_outcome(*answer))
+        params = {"taskId": task_id}
+        return await self._ask("GET", RECORD_PATH, answers.poll_outcome, params=params)
 
     async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
-        answer = await self._get(RECORD_PATH, {"taskId": task_id})
-        if isinstance(answer, outcomes.Unanswered):
-            return answer
-        return self._without_key(answers.task_record(*answer))
+        params = {"taskId": task_id}
+        return await self._ask("GET", RECORD_PATH, answers.task_record, params=params)
 
     async def download_url(self, url: str) -> str | outcomes.Unanswered:
-        request = self._asking.build_request("POST", DOWNLOAD_PATH, json={"url": url})
-        answer = await self._ask(request)
-        if isinstance(answer, outcomes.Unanswered):
-            return answer
-        found = answers.download_url(*answer)
-        return self._without_key(found) if isinstance(found, outcomes.Unanswered) else found
+        return await self._ask("POST", DOWNLOAD_PATH, answers.download_url, json={"url": url})
 
     async def balance(self) -> Decimal | outcomes.Unanswered:
-        answer = await self._get(CREDIT_PATH, {})
-        if isinstance(answer, outcomes.Unanswered):
-            return answer
-        found = answers.balance(*answer)
-        return self._without_key(found) if isinstance(found, outcomes.Unanswered) else found
+        return await self._ask("GET", CREDIT_PATH, answers.balance)
 
-    async def _get(
-        self, path: str, params: Mapping[str, str]
-    ) -> tuple[int, bytes] | outcomes.Unanswered:
+    async def _ask(
+        self, method: str, path: str, read: Callable[[int, bytes], _Outcome], **content: Any
+    ) -> _Outcome | outcomes.Unanswered:
+        """One question, at no cost. An id that fits into no URL is a ValueError; ids are the API's and opaque."""
         try:
-            request = self._asking.build_request("GET", path, params=params)
-        except ValueError as error:  # an id that fits into no URL; ids are the API's and opaque
-            return outcomes.Unanswered(self._clean(in_words(error)))
-        return await self._ask(request)
-
-    async def _ask(self, request: httpx.Request) -> tuple[int, bytes] | outcomes.Unanswered:
-        """One question, at no cost."""
-        try:
+            request = self._asking.build_request(method, path, **content)
             async with self._turn_to_ask:
                 with anyio.fail_after(self._patience.connect + self._patience.poll):
                     status, headers, answer = await exchange(self._asking, request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
-            return outcomes.Unanswered(self._clean(in_words(error)))
+            return outcomes.Unanswered(without_key(in_words(error), self._key))
         self.last_date = headers.get("date")
-        return status, answer
+        return self._cleaned(read(status, answer))
 
-    def _without_key(self, outcome: _Outcome) -> _Outcome:
+    def _cleaned(self, outcome: _Outcome) -> _Outcome:
         """The outcome with its message shortened, made printable, and the key cut out."""
-        if isinstance(outcome, outcomes.Accepted | outcomes.TaskSucceeded | outcomes.TaskRecord):
+        if isinstance(
+            outcome,
+            outcomes.Accepted | outcomes.TaskSucceeded | outcomes.TaskRecord | str | Decimal,
+        ):
             return outcome
         if isinstance(outcome, outcomes.StillRunning):
-            return replace(outcome, api_state=self._clean(outcome.api_state))
-        outcome = replace(outcome, message=self._clean(outcome.message))
+            return replace(outcome, api_state=without_key(outcome.api_state, self._key))
+        outcome = replace(outcome, message=without_key(outcome.message, self._key))
         if isinstance(outcome, outcomes.NotSent) or outcome.code is None:
             return outcome
-        return replace(outcome, code=self._clean(outcome.code))
-
-    def _clean(self, text: str) -> str:
-        return without_key(text, self._key)
+        return replace(outcome, code=without_key(outcome.code, self._key))
 
 
 def without_key(text: str, key: Secret) -> str:
     """What somebody else said: shortened, made printable, and the key cut out."""
     if key:
         text = text.replace(key.value, "***")
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:_LONGEST_MESSAGE]
+    return " ".join(printable(text).split())[:_LONGEST_MESSAGE]
 
 
 def request_bytes(body: Mapping[str, Json]) -> bytes:
@@ -213,17 +193,19 @@ def request_bytes(body: Mapping[str, Json]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _client(
+def keyed_client(
     base: str,
-    headers: Mapping[str, str],
+    key: Secret,
     timeout: httpx.Timeout,
-    keep: int,
-    transport: httpx.AsyncBaseTransport | None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    keep: int = 0,
 ) -> httpx.AsyncClient:
+    """For hosts that are given the key. `keep` connections at a time, all kept; else eight, and none of them."""
     limits = httpx.Limits(max_connections=keep or 8, max_keepalive_connections=keep)
     return httpx.AsyncClient(
-        base_url=base,
-        headers=dict(headers),
+        base_url=base.rstrip("/"),
+        headers={"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT},
         timeout=timeout,
         transport=transport
         or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),

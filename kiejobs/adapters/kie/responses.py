@@ -276,12 +276,12 @@ def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Frames that were asked for beside a video, each the first of its list [D]."""
-    lists = ((name, result.get(key)) for key, name in _STILLS.items())
-    return tuple(
-        (name, urls[0])
-        for name, urls in lists
-        if isinstance(urls, list) and urls and isinstance(urls[0], str)
-    )
+    found = []
+    for key, name in _STILLS.items():
+        urls = result.get(key)
+        if isinstance(urls, list) and urls and isinstance(urls[0], str):
+            found.append((name, urls[0]))
+    return tuple(found)
 
 
 def _found(result: Mapping[str, Json]) -> Json:

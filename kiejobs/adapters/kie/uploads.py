@@ -19,8 +19,8 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kiejobs.adapters.http.client import USER_AGENT, in_words, tls
-from kiejobs.adapters.kie.client import exchange, without_key
+from kiejobs.adapters.http.client import in_words
+from kiejobs.adapters.kie.client import exchange, keyed_client, without_key
 from kiejobs.adapters.kie.responses import read_envelope
 from kiejobs.core.expand.job import NoFile
 from kiejobs.core.ledger import outcomes
@@ -71,16 +71,8 @@ class KieUploads:
         self._scheme = urlsplit(base).scheme
         self._key = key
         self._folder = folder
-        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        self._client = httpx.AsyncClient(
-            base_url=base.rstrip("/"),
-            headers={"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT},
-            timeout=httpx.Timeout(_PATIENCE, connect=15.0, pool=None),
-            transport=transport
-            or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        timeout = httpx.Timeout(_PATIENCE, connect=15.0, pool=None)
+        self._client = keyed_client(base, key, timeout, transport, keep=AT_ONCE)
 
     async def close(self) -> None:
         await self._client.aclose()

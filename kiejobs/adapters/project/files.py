@@ -72,14 +72,14 @@ def find_up(name: str) -> str | None:
     Outside of git only the current folder is looked at. A link that leads nowhere is found too: what
     somebody put there is never passed over in silence. As a path from the current folder.
     """
-    return next((place for place in candidates(name) if os.path.lexists(place)), None)
+    return next(filter(os.path.lexists, candidates(name)), None)
 
 
 def candidates(name: str) -> list[str]:
     """Wherever `find_up` looks for `name`, whether it is there or not. As paths from the current folder."""
     here, top = Path.cwd(), root()
-    folders = (folder for folder in (here, *here.parents) if folder.is_relative_to(top))
-    return [os.path.relpath(folder / name, here) for folder in folders]
+    way = (here, *here.parents)
+    return [os.path.relpath(at / name, here) for at in way if at.is_relative_to(top)]
 
 
 class IncludeFolder:
@@ -196,7 +196,10 @@ class DataFolder:
 def root() -> Path:
     """The checkout's folder; where there is none, the folder that we are in."""
     here = Path.cwd()
-    return next((p for p in (here, *here.parents) if (p / ".git").exists()), here)
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return folder
+    return here
 
 
 def below_root(name: str) -> str | None:

@@ -16,7 +16,6 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.media.pictures import Pixels, look_at
 from kiejobs.adapters.project.files import is_shown
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
@@ -31,6 +30,8 @@ from kiejobs.core.models.spec import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kiejobs.adapters.media.pictures import Pixels
 
 
 _CHUNK = 2**20
@@ -169,12 +170,16 @@ def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalF
 def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size: int) -> NoFile:
     """More than the model takes, or nothing at all."""
     seen = _seen(stream, media_type, decode=False)
-    pixels = f"{seen.width} x {seen.height} pixels" if isinstance(seen, Pixels) else None
+    pixels = None
+    if seen is not None and not isinstance(seen, str):
+        pixels = f"{seen.width} x {seen.height} pixels"
     rule = FileRule(most, frozenset())
     return cannot_be_sent(path, too_large(rule, size) or "it changes while it is read", pixels)
 
 
 def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Pixels | str | None:
+    from kiejobs.adapters.media.pictures import look_at  # noqa: PLC0415 - most jobs have no local files
+
     stream.seek(0)
     return look_at(stream, media_type, decode=decode)
 

@@ -32,5 +32,5 @@ def read_schema(name: str) -> Mapping[str, Any]:
 def model_names() -> tuple[str, ...]:
     """The models that there is a schema for: `<vendor>/<model>`, or `<model>` alone."""
     folder = schema_folder() / "models"
-    found = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.json"))
-    return tuple(sorted(path.as_posix() for path in found))
+    found = folder.rglob("*.json")
+    return tuple(sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.adapters.project.price_files import Prices, prices_in_force, read_price_file
+from kiejobs.adapters.project.models import Prices, prices_in_force, read_price_file
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.prices.table import PriceLine, PriceTable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.project.schemas import schema_folder
 from kiejobs.app.known_models import KnownModels
 from kiejobs.core.document.nodes import Source

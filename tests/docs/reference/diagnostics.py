@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import kiejobs
 from kiejobs.adapters.project.files import read_source
-from kiejobs.adapters.project.price_files import read_price_file
+from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.known_models import KnownModels

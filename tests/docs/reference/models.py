@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.price_files import bundled_prices
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.models.rules import rules_of
 from kiejobs.core.money import money
 from tests.docs.reference.markdown import Schema, code, codes, kind, table
