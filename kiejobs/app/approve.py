@@ -1,39 +1,52 @@
-"""What may be bought, where somebody approved it elsewhere: a plan file, or a digest.
+"""What must hold before anything is bought: an approval from elsewhere, the policy, the lock.
 
-In: `--plan FILE`, `--expect DIGEST`. Out: the job file and flags that a plan was made with; StalePlan
-where what would be bought now is something else. Touches: the plan file, by reading.
+In: a loaded job file, the plan's lines, the ledger; `--plan FILE`, `--expect DIGEST`, `--locked`,
+`--check-assets`. Out: what a plan file approves and was made with; StalePlan, SpendingStopped or
+UsageProblem where something is not as it should be. Touches: plan file and lock, by reading; with
+`--check-assets` the network.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.schemas import read_schema
-from kiejobs.core.diagnostics import StalePlan, UsageProblem
+from kiejobs.adapters.system import api_base
+from kiejobs.app.load import variables_of
+from kiejobs.core.diagnostics import SpendingStopped, StalePlan, UsageProblem
+from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
-from kiejobs.core.plan.plan import digest_of, row_of
-from kiejobs.reports.guards import drift_text
-from kiejobs.reports.terminal import sanitize
+from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
+from kiejobs.core.plan.plan import difference, digest_of, row_of
+from kiejobs.core.plan.policy import breaches
+from kiejobs.reports.field_diff import diff_lines
+from kiejobs.reports.guards import assets_text, breaches_text, changes_text, drift_text
+from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Workspace
+    from kiejobs.app.project import JobFileOptions, Workspace
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.lock import Explain, LockedJob
     from kiejobs.core.plan.plan import Change, PricedRow
+    from kiejobs.core.plan.policy import Policy
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"
@@ -94,9 +107,10 @@ def open_plan(
 
 
 def plan_file_keys(
-    loaded: LoadedJobFile, wanted: JobFileOptions, retry: Sequence[str], space: Workspace
+    loaded: LoadedJobFile, retry: Sequence[str], space: Workspace
 ) -> dict[str, Json]:
     """What a plan file says besides what every plan's document does."""
+    wanted = loaded.wanted
     return {
         "made": utc_text(space.clock().now()),
         "options": {
@@ -159,3 +173,138 @@ def _document(name: str) -> dict[str, Json]:
         raise UsageProblem(f"{name} is a plan's document, but no plan file", hint=hint)
     found: dict[str, Json] = document
     return found
+
+
+# --- the policy ------------------------------------------------------------------------------------
+
+
+def breaches_of(
+    policy: Policy, loaded: LoadedJobFile, ledger: Ledger, changes: Iterable[Change]
+) -> Sequence[Diagnostic]:
+    """The rules that these lines of a plan break."""
+    bought = [change.job for change in changes if change.spends and change.job is not None]
+    campaign = loaded.jobfile.campaign
+    return breaches(
+        policy,
+        bought,
+        campaign=campaign,
+        jobs=len(loaded.expansion.jobs),
+        committed=ledger.committed(campaign),
+    )
+
+
+def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -> None:
+    """Reports every rule that is broken. Raises SpendingStopped where there is one."""
+    if not broken:
+        return
+    screen.say(breaches_text(broken, color=screen.color_err))
+    rules = plural(len({breach.code for breach in broken}), "rule")
+    raise SpendingStopped(
+        f"the plan breaks {rules} of {policy.file}: nothing is bought",
+        hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
+    )
+
+
+# --- the lock, and the files that requests point at ------------------------------------------------
+
+
+def require_locked(
+    loaded: LoadedJobFile,
+    screen: Screen,
+    *,
+    base: str | None = None,
+    ledger: Ledger | None = None,
+) -> None:
+    """For `--locked` and `--check-assets`.
+
+    `base` is the API's, as for `fetch_assets`; the `ledger` knows what was bought, and so what changed
+    in a request. Raises StalePlan where the lock says something else, UsageProblem where there is no lock
+    or a file can't be used.
+    """
+    wanted = loaded.wanted
+    locked = read_lock(wanted.file) if wanted.locked else None
+    images = look_at_assets(loaded, screen, base) if wanted.check_assets else {}
+    if locked is None:
+        return
+    explain = _explainer(loaded, ledger)
+    now = lock_of(loaded, images)
+    found = list(differences(locked, now, explain, images=wanted.check_assets))
+    if found:
+        screen.say(changes_text(found, color=screen.color_err))
+        hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it anew"
+        raise StalePlan(f"{wanted.file} is not what its lock says", hint=hint)
+
+
+def lock_path(file: str) -> Path:
+    """Beside the job file, under its name and `.lock`."""
+    return Path(f"{file}.lock")
+
+
+def read_lock(file: str) -> Lock:
+    """The lock of a job file. Raises UsageProblem where there is none, or none of ours."""
+    path, again = lock_path(file), f"`kiejobs lock {quoted(file)}` writes it"
+    if not path.exists():
+        raise UsageProblem(f"{path} is missing", hint=again)
+    try:
+        return from_bytes(read_source(str(path)).data, read_schema("lock.schema.json"))
+    except ValueError as error:
+        raise UsageProblem(f"{path} can't be read as a lock: {error}", hint=again) from error
+
+
+def lock_of(loaded: LoadedJobFile, images: Mapping[str, Asset | None]) -> Lock:
+    """What the lock would be now; `images` by their URLs. Local files are locked in any case."""
+    file = loaded.wanted.file
+    assets = {image_name(url): asset for url, asset in images.items()}
+    for path, local in loaded.files.read.items():
+        assets[path] = Asset(sha256=local.sha256, bytes=local.bytes, media_type=local.media_type)
+    return make_lock(
+        loaded.expansion,
+        assets,
+        templates=loaded.folder.includes.read,
+        vars_files={_from_folder(file, name): digest for name, digest in loaded.vars_files.items()},
+        variables=variables_of(loaded.wanted),
+        data_files=loaded.folder.data.digests,
+    )
+
+
+def look_at_assets(
+    loaded: LoadedJobFile, screen: Screen, base: str | None = None
+) -> dict[str, Asset]:
+    """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong reported before."""
+    from kiejobs.adapters.http.fetch import fetch_assets  # noqa: PLC0415 - httpx is slow to import
+
+    files = wanted_files(loaded.expansion)
+    found = anyio.run(fetch_assets, files, base or api_base(None))
+    seen = {url: asset for url, asset in found.items() if not isinstance(asset, str)}
+    wrong = {url: why for url, why in found.items() if isinstance(why, str)}
+    if wrong:
+        screen.say(assets_text(wrong, color=screen.color_err))
+        what = f"{len(wrong)} of {len(found)} files that the requests point at can't be used"
+        raise UsageProblem(what, hint="the API would fetch them as they are")
+    return seen
+
+
+def _from_folder(file: str, name: str) -> str:
+    """A file's name as seen from the job file's folder; no absolute path gets into a lock."""
+    if Path(name).is_absolute():
+        return Path(name).name
+    return Path(os.path.relpath(name, Path(file).parent)).as_posix()
+
+
+def _explainer(loaded: LoadedJobFile, ledger: Ledger | None) -> Explain:
+    """Says what changed in a request, where the locked one was bought."""
+    jobs = {job.address: job for job in loaded.expansion.jobs}
+
+    def explain(address: str, locked: LockedJob) -> str | None:
+        bought = ledger and ledger.bought(locked["fingerprint"], locked["take"])
+        if not bought:
+            return None
+        job = jobs[address]
+        fields = difference(
+            {"model": bought.reserved.model, **bought.reserved.input},
+            {"model": job.model, **job.input},
+            loaded.files.paths,
+        )
+        return "; ".join(diff_lines(fields, Paint(color=False))) or None
+
+    return explain

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import anyio
+
 from kiejobs.adapters.http.client import is_public
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import UsageProblem
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
+    from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.ports import Callbacks
+
+
+_BETWEEN_READINGS = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +38,11 @@ class ListenAddress:
     public_url: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackSetup:
-    """What creates say about being called back: the URL, and whether we answer there ourselves."""
-
-    url: str | None
-    callbacks: Callbacks | None
-
-
 @contextmanager
 def listening(
     ear: ListenAddress | None, public_url: str | None, space: Workspace, screen: Screen
-) -> Iterator[CallbackSetup]:
-    """Open where there is an ear; else only the URL, for a listener that is somewhere else.
+) -> Iterator[tuple[str | None, Callbacks | None]]:
+    """The URL that creates carry, and what hears callbacks: None without an ear, it is somewhere else.
 
     Raises UsageProblem for a URL that can't be called, a port that can't be had, a missing extra.
     """
@@ -52,7 +50,7 @@ def listening(
     if ear is None:
         if public_url is not None:
             _require_reachable(public_url, space)
-        yield CallbackSetup(public_url, None)
+        yield public_url, None
         return
     try:
         from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - needs the extra `serve`
@@ -69,7 +67,7 @@ def listening(
                 "KIE_WEBHOOK_HMAC_KEY is not set: callbacks are taken unsigned, as hints only"
             )
         try:
-            yield CallbackSetup(url, receiver)
+            yield url, receiver
         finally:
             for why, count in sorted(receiver.turned.items()):
                 screen.say(f"turned away: {count} callback{'' if count == 1 else 's'}: {why}")
@@ -105,3 +103,29 @@ def _is_local(host: str) -> bool:
         return True
     numeric = ":" in host or host.replace(".", "").isdigit()
     return numeric and not is_public(host)
+
+
+class LedgerReader:
+    """All journals folded anew, but not more often than every two seconds.
+
+    Whoever asks waits for a reading that begins after the question: a callback is told once, so one
+    that was held against an older reading would be lost. A burst of them shares one reading.
+    """
+
+    def __init__(self, space: Workspace) -> None:
+        self._space = space
+        self._clock = space.clock()
+        self._turn = anyio.Lock()
+        self._ledger: Ledger | None = None
+        self._read_at = 0.0
+
+    async def __call__(self) -> Ledger:
+        asked = self._clock.monotonic()
+        async with self._turn:
+            if self._ledger is None or self._read_at <= asked:
+                if self._ledger is not None:
+                    age = self._clock.monotonic() - self._read_at
+                    await self._clock.sleep(max(_BETWEEN_READINGS - age, 0))
+                self._read_at = self._clock.monotonic()
+                self._ledger = await anyio.to_thread.run_sync(self._space.ledger)
+            return self._ledger

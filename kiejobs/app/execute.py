@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.app.connect import opened
+from kiejobs.app.project import opened
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.core.plan.plan import Action
@@ -23,7 +23,7 @@ from kiejobs.reports.progress import LineProgress
 from kiejobs.runner import Runner, StopReason, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
-
-_BETWEEN_READINGS = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ async def _execute(
     screen: Screen,
     all_reserved: Callable[[], None],
 ) -> RunEnd:
-    from kiejobs.app.known_models import media_types  # noqa: PLC0415 - schemas are slow to import
+    from kiejobs.app.load import media_types  # noqa: PLC0415 - schemas are slow to import
 
     called_back = execution.settings.callback_url is not None
     total = sum(map(does_something, execution.changes))
@@ -116,27 +114,27 @@ async def _execute(
             opened(space, key, calls_back=called_back, folder=execution.folder) as doors,
             anyio.create_task_group() as group,
         ):
-            world = World(
-                doors.api,
-                execution.journal,
-                doors.artifacts,
-                space.clock(),
-                progress,
-                execution.callbacks,
-                doors.uploads,
-            )
+            api, artifacts, uploads = doors
+            clock, callbacks = space.clock(), execution.callbacks
+            journal = execution.journal
             runner = Runner(
-                world,
+                World(api, journal, artifacts, clock, progress, callbacks, uploads),
                 settings=execution.settings,
                 spending=execution.spending,
                 media_type=media_types(),
-                reread=LedgerReader(space),
+                reread=_reread(space) if callbacks is not None else None,
                 uploads=execution.uploads,
             )
             group.start_soon(_heed_signals, execution, space, screen, progress.note)
             end = await runner.carry_out(execution.changes, all_reserved)
             group.cancel_scope.cancel()
     return end
+
+
+def _reread(space: Workspace) -> Callable[[], Awaitable[Ledger]]:
+    from kiejobs.app.callbacks import LedgerReader  # noqa: PLC0415 - most runs take no callbacks
+
+    return LedgerReader(space)
 
 
 def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:
@@ -165,29 +163,3 @@ async def _heed_signals(
             execution.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
             if not execution.settings.stay:
                 note("no more spending; still collecting. Press Ctrl-C again to leave at once")
-
-
-class LedgerReader:
-    """All journals folded anew, but not more often than every two seconds.
-
-    Whoever asks waits for a reading that begins after the question: a callback is told once, so one
-    that was held against an older reading would be lost. A burst of them shares one reading.
-    """
-
-    def __init__(self, space: Workspace) -> None:
-        self._space = space
-        self._clock = space.clock()
-        self._turn = anyio.Lock()
-        self._ledger: Ledger | None = None
-        self._read_at = 0.0
-
-    async def __call__(self) -> Ledger:
-        asked = self._clock.monotonic()
-        async with self._turn:
-            if self._ledger is None or self._read_at <= asked:
-                if self._ledger is not None:
-                    age = self._clock.monotonic() - self._read_at
-                    await self._clock.sleep(max(_BETWEEN_READINGS - age, 0))
-                self._read_at = self._clock.monotonic()
-                self._ledger = await anyio.to_thread.run_sync(self._space.ledger)
-            return self._ledger

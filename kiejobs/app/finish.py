@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.app.records import Ending, view_of
+from kiejobs.app.records import view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord, Timed
@@ -20,13 +20,12 @@ from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.runner import RunEnd, StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from kiejobs.app.execute import Execution
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Ledger
 
 NOTHING_DONE = RunEnd({}, 0)
@@ -37,36 +36,49 @@ def finish(
     execution: Execution, end: RunEnd, space: Workspace, screen: Screen, form: str
 ) -> ExitCode:
     """Publish the manifests, report, and say how it ended."""
-    history = space.store.read()
-    ledger, record = history.ledger(space.origin), _record(execution, history)
+    history, header = space.store.read(), execution.journal.header
+    ledger = history.ledger(space.origin)
+    # Of a run that had nothing to write down there is its header alone.
+    record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     document = manifest(record, ledger, also=_followed(execution))
-    states = [_verdict(job, ledger) for job in document["jobs"].values()]
-    code = _exit_code(states, end, execution)
+    code = _exit_code({_verdict(job, ledger) for job in document["jobs"].values()}, end, execution)
+    stopped, why = execution.spending.stopped, execution.spending.why or ""
     _end_journal(execution, code, screen)
     space.store.publish(record.run_id)
-    view = view_of(space, record, ledger, document, _ending(execution, end, code))
-    if any(attempt.conflicts for attempt in view.attempts):
-        screen.say(
-            f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
-        )
+    view = view_of(
+        space,
+        record,
+        ledger,
+        document,
+        exit_code=int(code),
+        stopped=None if stopped is None else (str(stopped), why),
+        notes=end.notes,
+    )
+    for attempt in view.attempts:
+        if attempt.conflicts:
+            screen.say(
+                f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
+            )
+            break
     if form == "json":
         screen.show(json_text(report_document(view)))
     else:
         screen.show(report_text(view, color=screen.color_out))
+    if header.command == "run" and end is not NOTHING_DONE:
+        mention_others(execution, ledger, space, screen)
     return code
 
 
-def tell_others(execution: Execution, space: Workspace, screen: Screen) -> None:
+def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     header = execution.journal.header
-    ours = {
-        change.attempt.attempt_id
-        for change in execution.changes
-        if change.attempt and change.action in {Action.RESUME, Action.ADOPT}
-    }
+    ours = set()
+    for change in execution.changes:
+        if change.attempt and change.action in {Action.RESUME, Action.ADOPT}:
+            ours.add(change.attempt.attempt_id)
     others = [
         attempt
-        for attempt in space.ledger().attempts()
+        for attempt in ledger.attempts()
         if attempt.is_open
         and attempt.address.startswith(f"{header.campaign}/")
         and attempt.run_id != header.run_id
@@ -79,12 +91,6 @@ def tell_others(execution: Execution, space: Workspace, screen: Screen) -> None:
         )
 
 
-def _record(execution: Execution, history: History) -> JournalRecord:
-    """As it was written; of a run that had nothing to write down its header alone."""
-    header = execution.journal.header
-    return history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
-
-
 def _end_journal(execution: Execution, code: ExitCode, screen: Screen) -> None:
     stopped = execution.spending.stopped
     if execution.journal.is_born:
@@ -94,12 +100,6 @@ def _end_journal(execution: Execution, code: ExitCode, screen: Screen) -> None:
         except JournalProblem as problem:
             screen.say(f"warning: {problem.message}")
     execution.journal.close()
-
-
-def _ending(execution: Execution, end: RunEnd, code: ExitCode) -> Ending:
-    stopped = execution.spending.stopped
-    why = None if stopped is None else (str(stopped), execution.spending.why or "")
-    return Ending(int(code), why, end.notes)
 
 
 def _followed(execution: Execution) -> list[str]:
@@ -128,23 +128,22 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
     return State.FAILED if is_gone else job["state"]
 
 
-def _exit_code(states: Sequence[str | None], end: RunEnd, execution: Execution) -> ExitCode:
-    """The first that holds; what needs a person comes before what only takes time."""
-    stopped = execution.spending.stopped
-    is_open = bool({State.SUBMITTED, State.RUNNING, State.RESERVED} & set(states))
+def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution) -> ExitCode:
+    """The first that holds; what needs a person comes before what only takes time.
+
+    What listens until it is stopped has then done what it was asked for.
+    """
+    stopped, settings = execution.spending.stopped, execution.settings
+    is_open = not {State.SUBMITTED, State.RUNNING, State.RESERVED}.isdisjoint(states)
+    failed = not {State.FAILED, State.REJECTED}.isdisjoint(states)
+    interrupted = ExitCode.DONE if settings.stay else ExitCode.INTERRUPTED
     verdicts = (
         (stopped is StopReason.JOURNAL, ExitCode.JOURNAL),
         (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
-        (stopped is StopReason.INTERRUPTED, _interrupted(execution)),
+        (stopped is StopReason.INTERRUPTED, interrupted),
         (stopped is not None, ExitCode.STOPPED),
-        (bool({State.FAILED, State.REJECTED} & set(states)), ExitCode.SOME_FAILED),
-        (end.unready > 0, ExitCode.SOME_FAILED),
-        (is_open and not execution.settings.detach, ExitCode.STILL_RUNNING),
+        (failed or end.unready > 0, ExitCode.SOME_FAILED),
+        (is_open and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
     return next((code for holds, code in verdicts if holds), ExitCode.DONE)
-
-
-def _interrupted(execution: Execution) -> ExitCode:
-    """What listens until it is told to stop has then done what it was asked for."""
-    return ExitCode.DONE if execution.settings.stay else ExitCode.INTERRUPTED

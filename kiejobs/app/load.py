@@ -1,35 +1,37 @@
-"""From a job file's name to its expansion, or to all of its problems.
+"""From a job file's name to its expansion, or to all of its problems; the models that it may name.
 
-In: the file's name, variables, limits. Out: `LoadedJobFile`. Touches: disk, by reading.
+In: the file's name, variables, limits; schemas by model, prices. Out: `LoadedJobFile`. Touches: disk, by
+reading.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import DataFolder, IncludeFolder, git_commit, read_source
-from kiejobs.adapters.project.local_files import LocalFolder
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.models import ModelFiles, prices_in_force
+from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
-from kiejobs.app.job_file import variables_of
-from kiejobs.app.known_models import KnownModels
-from kiejobs.core.diagnostics import InvalidJobFile, Problems
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.expand.expand import Expansion, expand
+from kiejobs.core.expand.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
+from kiejobs.core.models.spec import UNKNOWN, Spec, read_spec
 from kiejobs.core.template.renderer import is_template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.adapters.project.local_files import LocalFolder
+    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Document, Json
-    from kiejobs.core.expand.expand import Catalogue
-
+    from kiejobs.core.expand.job import LocalFile, NoFile
+    from kiejobs.core.models.spec import FileRule
 
 _ENDS = re.compile(r"\r\n?|\n")
 """Of a template's lines, as Jinja counts them."""
@@ -39,16 +41,16 @@ _ENDS = re.compile(r"\r\n?|\n")
 class LoadedJobFile:
     """A job file that could be expanded; from `load` it is free of errors, and `problems` are warnings.
 
-    `folder` has read the files next to it. `vars_files` are named as written, with their SHA-256.
-    `own_schemas` are models whose schema is the project's own, each with whether there is a bundled one
-    too.
+    `wanted` says how it was loaded; `folder` has read the files next to it. `vars_files` are named as
+    written, with their SHA-256.
     """
 
+    wanted: JobFileOptions
     expansion: Expansion
     problems: Problems
     folder: JobFolder
+    models: KnownModels
     vars_files: Mapping[str, str]
-    own_schemas: Mapping[str, bool]
 
     @property
     def jobfile(self) -> JobFile:
@@ -60,6 +62,12 @@ class LoadedJobFile:
         return self.folder.files
 
     @property
+    def own_schemas(self) -> dict[str, bool]:
+        """Models that follow a schema of the project's own; does it replace a bundled one?"""
+        bundled, own = model_names(), self.models.files.own
+        return {model: model in bundled for model in self.expansion.spec_of if model in own}
+
+    @property
     def source(self) -> dict[str, Json]:
         """Where the jobs come from, for the journal: no absolute path."""
         document = self.jobfile.document
@@ -69,14 +77,28 @@ class LoadedJobFile:
 
 
 class JobFolder:
-    """What lies beside a job file and is read for it; it knows what was asked of it."""
+    """What lies next to a job file and is read for it; it knows what was asked of it.
+
+    `has_local_files`: do requests point at any?
+    """
 
     def __init__(self, file: str, *, decode: bool = False) -> None:
         """With `decode` pictures are decoded, else only looked at."""
-        folder = Path(file).parent
-        self.includes = IncludeFolder(folder)
-        self.files = LocalFolder(folder, decode=decode)
-        self.data = DataFolder(folder)
+        self.path = Path(file).parent
+        self._decode = decode
+        self.has_local_files = False
+        self.includes = IncludeFolder(self.path)
+        self.data = DataFolder(self.path)
+
+    @cached_property
+    def files(self) -> LocalFolder:
+        from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most have none
+
+        return LocalFolder(self.path, decode=self._decode)
+
+    def local_file(self, path: str, rule: FileRule) -> LocalFile | NoFile:
+        self.has_local_files = True
+        return self.files(path, rule)
 
     @property
     def asked(self) -> set[str]:
@@ -89,9 +111,8 @@ def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFi
 
     `folder` is for those who want to know what was asked of it, whatever is raised.
     """
-    loaded, problems = try_to_load(
-        wanted, folder or JobFolder(wanted.file, decode=wanted.check_assets)
-    )
+    folder = folder or JobFolder(wanted.file, decode=wanted.check_assets)
+    loaded, problems = try_to_load(wanted, folder)
     if loaded is None or problems.fatal:
         raise InvalidJobFile(problems)
     return loaded
@@ -108,20 +129,47 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     document, found = read_document(source)
     if document is None:
         return None, Problems(found, {source.name: source.lines})
-    given = [_vars_file(name) for name in wanted.vars_files]
+    given = list(map(_vars_file, wanted.vars_files))
     jobfile, refused = _read_jobfile(document, given, variables_of(wanted))
     problems = Problems([*found, *refused])
     if jobfile is None:
         return None, _with_lines(problems, (document, *given), folder)
     models = KnownModels()
-    catalogue = models.catalogue(entry.model for entry in jobfile.entries)
+    for entry in jobfile.entries:
+        models.spec(entry.model or "")
+    catalogue = models.catalogue()
     problems += models.problems()
-    sound = not problems.fatal
-    expansion, of_jobs = _expand(jobfile, catalogue, wanted.max_jobs, folder, sound=sound)
+    expansion, of_jobs = expand(
+        jobfile,
+        catalogue,
+        ProcessRenderer({"vars": jobfile.vars, "campaign": jobfile.campaign}, folder.includes),
+        sound=not problems.fatal,
+        max_jobs=wanted.max_jobs,
+        files=folder.local_file,
+        data=folder.data,
+    )
     problems = _with_lines(problems + of_jobs, (document, *given), folder)
-    vars_files = {file.name: file.sha256 for file in given}
-    own_schemas = models.own_of(expansion.spec_of)
-    return LoadedJobFile(expansion, problems, folder, vars_files, own_schemas), problems
+    digests = {file.name: file.sha256 for file in given}
+    return LoadedJobFile(wanted, expansion, problems, folder, models, digests), problems
+
+
+def variables_of(wanted: JobFileOptions) -> dict[str, str]:
+    """`--var`s by name; of two with one name the later one. Raises UsageProblem."""
+    given: dict[str, str] = {}
+    for text in wanted.variables:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageProblem(f"--var {text}: write it as name=value")
+        given[key] = value
+    return given
+
+
+def _vars_file(name: str) -> Document:
+    source = read_source(name)
+    document, found = read_document(source)
+    if document is None or found:
+        raise InvalidJobFile(Problems(found, {name: source.lines}))
+    return document
 
 
 def _read_jobfile(
@@ -135,29 +183,11 @@ def _read_jobfile(
     return replace(jobfile, vars={**jobfile.vars, **variables}), [*refused, *unknown]
 
 
-def _expand(
-    jobfile: JobFile,
-    catalogue: Catalogue,
-    max_jobs: int | None,
-    folder: JobFolder,
-    *,
-    sound: bool,
-) -> tuple[Expansion, Problems]:
-    shared = {"vars": jobfile.vars, "campaign": jobfile.campaign}
-    return expand(
-        jobfile,
-        catalogue,
-        ProcessRenderer(shared, folder.includes),
-        sound=sound,
-        max_jobs=max_jobs,
-        files=folder.files,
-        data=folder.data,
-    )
-
-
 def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder) -> Problems:
     """With the lines of the job file, which was read first, and of the templates that they are in."""
-    lines = {**problems.lines, **{document.name: document.lines for document in read}}
+    lines = dict(problems.lines)
+    for document in read:
+        lines[document.name] = document.lines
     below = read[0].sibling("")
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
@@ -166,9 +196,43 @@ def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder)
     return Problems(problems, lines)
 
 
-def _vars_file(name: str) -> Document:
-    source = read_source(name)
-    document, found = read_document(source)
-    if document is None or found:
-        raise InvalidJobFile(Problems(found, {name: source.lines}))
-    return document
+class KnownModels:
+    """The models that there are schemas for, each read when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.files = ModelFiles()
+        self._known: dict[str, Spec | None] = {}
+        self._of_prices = Problems()
+
+    def catalogue(self) -> Catalogue:
+        """With the prices in force. Raises UsageProblem where the project's prices can't be read."""
+        known = Catalogue(self.files.names, self.spec)
+        prices, self._of_prices = prices_in_force(known)
+        return replace(known, prices=prices)
+
+    def problems(self) -> Problems:
+        """What is wrong with the project's own prices, and with those of its schemas that were asked for."""
+        return self.files.problems() + self._of_prices
+
+    def spec(self, model: str) -> Spec | None:
+        """None for a model that is not known, or whose schema is broken."""
+        if model not in self._known:
+            schema = self.files.get(model)
+            self._known[model] = None if schema is None else read_spec(schema)
+        return self._known[model]
+
+    def media_type(self, model: str) -> str:
+        """What the files of a model are; anything, where the model is not known any more."""
+        spec = self.spec(model)
+        return spec.media_type if spec else UNKNOWN
+
+
+def media_types() -> Callable[[str], str]:
+    """Says what the files of a model are.
+
+    Raises nothing: what was paid for is downloaded whatever became of the schemas.
+    """
+    try:
+        return KnownModels().media_type
+    except UsageProblem:
+        return lambda _model: UNKNOWN

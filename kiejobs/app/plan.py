@@ -1,66 +1,89 @@
-"""What `plan`, `run` and `explain` have in common: a loaded file against the ledger.
+"""A loaded file against the ledger: what would be done, and what of it goes on record before it is.
 
-In: a loaded job file, a workspace, flags. Out: a `Plan`, prices in words, budgets. Touches: journals
-and the output folder, by reading.
+In: a loaded job file, a workspace, flags. Out: a `Plan`, prices, budgets; the lines as they are carried
+out, the events that record them, the pace so far. Touches: journals and the output folder, by reading;
+the clock.
 """
 
 from __future__ import annotations
 
 from collections import ChainMap
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.select import selection_of
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.expand.job import refs_in
-from kiejobs.core.plan.plan import difference, plan
-from kiejobs.core.plan.selection import selectable
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State, sibling_path
+from kiejobs.core.plan.plan import Action, difference, plan
+from kiejobs.core.plan.selection import OF_LEDGER, read_selection, selectable
 from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.project import Workspace
+    from kiejobs.app.project import JobFileOptions, Workspace
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change, FieldChange, Plan
+    from kiejobs.core.plan.selection import Selection
     from kiejobs.core.prices.table import AgedPrice
 
+_LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
-def has_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> bool:
+
+def selection_of(wanted: JobFileOptions) -> Selection:
+    """`--select`, for verbs that see both the job file and the ledger."""
+    return read_selection(wanted.select, file=Path(wanted.file).as_posix())
+
+
+def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
+    """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
+    selection = selection_of(wanted)
+    for key in sorted(selection.keys & OF_LEDGER):
+        raise UsageProblem(
+            f"`--select {key}:…`: {verb} reads the job file only and knows no {key}",
+            hint=f"`kiejobs plan --select` and `kiejobs status --select` know it; {verb} takes "
+            "tag:, job:, axis:, file: and addresses",
+        )
+    return selection
+
+
+def has_selected(loaded: LoadedJobFile) -> bool:
     """Could `--select` take any of the file's jobs, whatever becomes of them?"""
-    selection = selection_of(wanted).without_ledger()
+    if not loaded.wanted.select:
+        return True
+    selection = selection_of(loaded.wanted).without_ledger()
     return not selection.terms or any(
         selection.takes(selectable(job)) for job in loaded.expansion.jobs
     )
 
 
-def require_selected(loaded: LoadedJobFile, wanted: JobFileOptions) -> None:
+def require_selected(loaded: LoadedJobFile) -> None:
     """Raises UsageProblem where `--select` could take none of the file's jobs: mostly a slip.
 
     That nothing is in the state that is asked for is none.
     """
-    if not has_selected(loaded, wanted):
+    if not has_selected(loaded):
         hint = "`kiejobs plan` without --select lists the addresses"
         raise UsageProblem("--select matches no job", hint=hint)
 
 
 def make_plan(
-    loaded: LoadedJobFile,
-    wanted: JobFileOptions,
-    space: Workspace,
-    ledger: Ledger,
-    retry: Sequence[str],
+    loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]
 ) -> Plan:
     return plan(
         loaded.expansion.jobs,
         ledger,
         space.condition,
         campaign=loaded.jobfile.campaign,
-        selection=selection_of(wanted),
+        selection=selection_of(loaded.wanted) if loaded.wanted.select else None,
         retry=frozenset(retry),
     )
 
@@ -69,20 +92,18 @@ def diff_of(loaded: LoadedJobFile, change: Change, ledger: Ledger) -> list[Field
     """The fields that differ from what was bought under this address; None where that is no matter."""
     if change.reason != "input_changed" or change.attempt is None or change.job is None:
         return None
-    job = change.job
-    was = dict(change.attempt.reserved.input)
+    job, reserved = change.job, change.attempt.reserved
+    was, now = dict(reserved.input), job.input
     files = ChainMap(loaded.files.paths, dict(_paths_then(was, ledger)))
-    if change.attempt.reserved.model != job.model:
-        return difference(
-            {"model": change.attempt.reserved.model, **was},
-            {"model": job.model, **job.input},
-            files,
-        )
-    return difference(was, job.input, files)
+    if reserved.model != job.model:
+        was, now = {"model": reserved.model, **was}, {"model": job.model, **now}
+    return difference(was, now, files)
 
 
 def _paths_then(was: dict[str, Json], ledger: Ledger) -> Iterator[tuple[str, str]]:
     """Where the local files of a request lay when they were uploaded."""
+    from kiejobs.core.expand.job import refs_in  # noqa: PLC0415 - behind a difference
+
     for _, ref in refs_in(was):
         for told in ledger.uploads.get(ref.removeprefix("sha256:"), ()):
             yield ref, told.path
@@ -103,8 +124,9 @@ def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> 
 
 def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:
     """The price of a credit, where all models of the file agree on one."""
-    prices = [loaded.expansion.prices.of(model) for model in loaded.expansion.spec_of]
-    known = {None if price is None else price.usd_per_credit for price in prices}
+    known = set()
+    for price in map(loaded.expansion.prices.of, loaded.expansion.spec_of):
+        known.add(None if price is None else price.usd_per_credit)
     return known.pop() if len(known) == 1 else None
 
 
@@ -117,3 +139,80 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 def widest_address(loaded: LoadedJobFile) -> int:
     """How wide the address column must be."""
     return max((width(job.address) for job in loaded.expansion.jobs), default=7)
+
+
+# --- before it is carried out ----------------------------------------------------------------------
+
+
+def aimed(
+    lines: Sequence[Change], ledger: Ledger, elsewhere: Ledger, callback_url: str | None
+) -> list[Change]:
+    """The lines as they are carried out: no job goes to a file that another purchase has.
+
+    What was bought from another API into the same folder is another purchase, whatever it shows.
+    `callback_url` is for jobs that name none themselves.
+    """
+    taken, foreign = ledger.paths(), elsewhere.paths()
+
+    def aim(job: Job) -> Job:
+        if job.callback_url is None and callback_url is not None:
+            job = replace(job, callback_url=callback_url, correlate=True)
+        ours = taken.get(job.output, job.fingerprint) == job.fingerprint
+        if ours and job.output not in foreign:
+            return job
+        return replace(job, output=sibling_path(job.output, job.fingerprint))
+
+    return [
+        replace(line, job=aim(line.job)) if line.spends and line.job is not None else line
+        for line in lines
+    ]
+
+
+def intentions(lines: Sequence[Change]) -> list[e.Event]:
+    """The plan on record, and after it the adoptions, which cost nothing and hold at once."""
+    planned: list[e.Event] = []
+    adopted: list[e.Event] = []
+    for line in lines:
+        if line.action is Action.ORPHAN:
+            continue
+        planned.append(
+            e.Planned(
+                address=line.address,
+                fingerprint=line.fingerprint,
+                take=line.take,
+                model=line.model,
+                action=str(line.action),
+                reason=line.reason,
+                credits=line.credits,
+            )
+        )
+        if line.action is Action.ADOPT and line.attempt is not None:
+            was = line.attempt.address
+            adopted.append(e.Adopted(line.address, was, line.fingerprint, line.take))
+    return planned + adopted
+
+
+def reusable_uploads(ledger: Ledger) -> Uploads:
+    """Those on record, but for what a task was made with that failed, or a create that was rejected.
+
+    It may have been the address's fault: a file that the vendor dropped early, say. Another upload costs
+    nothing, and another failure may.
+    """
+    if not ledger.uploads:
+        return {}
+    from kiejobs.core.expand.job import refs_in  # noqa: PLC0415 - most upload nothing
+
+    failed = (a for a in ledger.attempts() if a.state in {State.FAILED, State.REJECTED})
+    suspect = {ref for attempt in failed for _, ref in refs_in(dict(attempt.reserved.input))}
+    return {sha: told for sha, told in ledger.uploads.items() if f"sha256:{sha}" not in suspect}
+
+
+def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
+    """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
+    now = space.clock().now()
+    speed = space.speed if space.sandbox else 1.0
+    ages = []
+    for attempt in list(ledger.attempts())[-_LATEST:]:
+        age = (now - datetime.fromisoformat(attempt.times["reserved"])).total_seconds()
+        ages.append(max(age, 0.0) * speed)  # below 0 where the clock was set back
+    return tuple(ages)

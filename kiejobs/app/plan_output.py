@@ -15,9 +15,8 @@ from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.project import Workspace
+    from kiejobs.app.project import JobFileOptions, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Plan
 

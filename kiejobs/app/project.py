@@ -1,29 +1,66 @@
-"""Where a command works: folders, API, whether it is a rehearsal.
+"""The project that a command works in: its folders, its policy, the API whose purchases count there.
 
-In: the flags that say so. Out: a `Workspace`, which has what verbs have in common. Touches: the
-environment through the system adapter; the ledger and the output folder through their adapters. Only
-here is the ledger's home chosen: everybody else has it from the workspace.
+In: the flags that say so. Out: a `Workspace`, and its API opened for the length of a run. Touches: the
+environment through the system adapter; the network, or the sandbox in process. Only here is the ledger's
+home chosen, and only from here secrets go to the API's adapters.
 """
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.project.files import find_up, read_source
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.storage.output_folder import OutputFolder
-from kiejobs.adapters.system import SystemClock, api_base, origin_of, upload_base
+from kiejobs.adapters.system import (
+    Secret,
+    SystemClock,
+    api_base,
+    api_key,
+    origin_of,
+    upload_base,
+    webhook_key,
+)
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
 from kiejobs.core.ledger.records import utc_text
-from kiejobs.core.plan.policy import NO_POLICY, Policy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from kiejobs.adapters.kie.client import KieApi
+    from kiejobs.adapters.kie.uploads import KieUploads
+    from kiejobs.adapters.storage.download import FileArtifacts
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.core.plan.policy import Policy
     from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
 
-SANDBOX_BASE = "http://sandbox.invalid"
-REHEARSAL = Path("rehearsal")
+POLICY = "kiejobs.yaml"
+_LARGEST_POLICY = 2**20  # bytes
+_SANDBOX_BASE = "http://sandbox.invalid"
+_REHEARSAL = Path("rehearsal")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFileOptions:
+    """Which job file, what the command line changes in it, and what it is held against first.
+
+    `locked`: against its lock; `check_assets`: its files are looked at, too.
+    """
+
+    file: str
+    select: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    vars_files: tuple[str, ...] = ()
+    max_jobs: int | None = None
+    locked: bool = False
+    check_assets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +73,7 @@ class Locations:
     sandbox: bool = False
     speed: float = 20.0
     faults: str | None = None
-    policy: Policy = NO_POLICY
+    policy: Policy | None = None
     files_elsewhere: bool = False
 
 
@@ -56,7 +93,7 @@ class Workspace:
     faults: str | None
     flag: str
     """What to add to a command that is shown to a person, so that it works here."""
-    policy: Policy = NO_POLICY
+    policy: Policy | None = None
     files_elsewhere: bool = False
     """What came home once counts as whole where its file is not here: it was moved away on purpose."""
 
@@ -83,12 +120,13 @@ class Workspace:
 
 def open_workspace(where: Locations) -> Workspace:
     """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
-    base = SANDBOX_BASE if where.sandbox else api_base(where.base_url)
-    runs = _folder("runs", where.runs, where.policy.runs, where)
+    policy = where.policy
+    base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
+    runs = _folder("runs", where.runs, policy.runs if policy else None, where)
     return Workspace(
         store=FolderStore(runs),
-        outputs=_folder("outputs", where.outputs, where.policy.outputs, where),
-        sandbox_folder=(runs.parent if runs.parent != Path() else REHEARSAL) / "sandbox",
+        outputs=_folder("outputs", where.outputs, policy.outputs if policy else None, where),
+        sandbox_folder=(runs.parent if runs.parent != Path() else _REHEARSAL) / "sandbox",
         base=base,
         upload_base=base if where.sandbox else upload_base(base),
         origin=origin_of(base),
@@ -96,29 +134,142 @@ def open_workspace(where: Locations) -> Workspace:
         speed=where.speed,
         faults=where.faults,
         flag=_as_flags(where),
-        policy=where.policy,
+        policy=policy,
         files_elsewhere=where.files_elsewhere,
     )
 
 
 def _folder(name: str, flag: str | None, ruled: str | None, where: Locations) -> Path:
-    """The flag's, else the rehearsal's, else the policy's, which is beside its file, else `name`."""
+    """The flag's, else the rehearsal's, else the policy's, which is next to its file, else `name`."""
     if flag:
         return Path(flag)
     if where.sandbox:
-        return REHEARSAL / name
-    return Path(where.policy.file or "").parent / ruled if ruled else Path(name)
+        return _REHEARSAL / name
+    file = where.policy.file if where.policy else ""
+    return Path(file).parent / ruled if ruled else Path(name)
 
 
 def _as_flags(where: Locations) -> str:
     """The flags again, as they would be typed."""
-    policy = where.policy.file if where.policy.named else None
+    text = " --sandbox" if where.sandbox else ""
+    text += " --files-elsewhere" if where.files_elsewhere else ""
     named = {
         "--runs": where.runs,
         "--outputs": where.outputs,
         "--base-url": where.base_url,
-        "--policy": policy,
+        "--policy": where.policy.file if where.policy and where.policy.named else None,
     }
-    words = [f" {name} {shlex.quote(value)}" for name, value in named.items() if value]
-    switches = {"--sandbox": where.sandbox, "--files-elsewhere": where.files_elsewhere}
-    return "".join([*(f" {name}" for name, on in switches.items() if on), *words])
+    for name, value in named.items():
+        text += f" {name} {shlex.quote(value)}" if value else ""
+    return text
+
+
+# --- its policy ------------------------------------------------------------------------------------
+
+
+def policy_in_force(named: str | None) -> Policy | None:
+    """The policy of that name, else the checkout's; None where nothing is ruled out.
+
+    Raises UsageProblem where it can't be read, InvalidJobFile with all that is wrong with it.
+    """
+    file = named or find_up(POLICY)
+    if file is None:
+        return None
+    from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - most have no policy
+    from kiejobs.core.plan.policy import read_policy  # noqa: PLC0415 - as above
+
+    source = read_source(file, most=_LARGEST_POLICY)
+    document, found = read_document(source)
+    policy = None
+    if document is not None:
+        schema = read_schema("policy.schema.json")
+        policy, refused = read_policy(document, schema, named=named is not None)
+        found += refused
+    if policy is None or found:
+        raise InvalidJobFile(Problems(found, {file: source.lines}))
+    return policy
+
+
+def flags_of(policy: Policy) -> dict[str, str | bool]:
+    """What the policy says of flags, by the names of parameters, as click's `default_map` wants it."""
+    flags = {flag.replace("-", "_"): value for flag, value in policy.defaults.items()}
+    if policy.callback_url is not None:
+        flags["public_url"] = policy.callback_url
+    return flags
+
+
+# --- its API ---------------------------------------------------------------------------------------
+
+
+def require_key(space: Workspace) -> Secret:
+    """The key, or SpendingStopped; a rehearsal needs none."""
+    if space.sandbox:
+        return Secret("sandbox")
+    key = api_key()
+    if not key:
+        hint = "export KIE_API_KEY=…, or add --sandbox to rehearse at no cost"
+        raise SpendingStopped("KIE_API_KEY is not set", hint=hint)
+    if not is_sendable(key):
+        raise SpendingStopped("KIE_API_KEY holds characters that no key has")
+    return key
+
+
+def is_sendable(key: Secret) -> bool:
+    """Can it stand in an HTTP header?"""
+    return key.value.isascii() and key.value.isprintable()
+
+
+@asynccontextmanager
+async def opened(
+    space: Workspace, key: Secret, *, calls_back: bool = False, folder: Path | None = None
+) -> AsyncIterator[tuple[KieApi, FileArtifacts, KieUploads | None]]:
+    """The API, the store of its results and where to upload to, for the length of a run.
+
+    `calls_back`: a rehearsal's API is to send its callbacks, too. `folder`: the job file's, where local
+    files may have to be uploaded from it.
+    """
+    from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
+    from kiejobs.adapters.kie.client import KieApi  # noqa: PLC0415 - as above
+    from kiejobs.adapters.storage.download import FileArtifacts  # noqa: PLC0415 - as above
+
+    if space.sandbox:
+        transport = _rehearsal(space, calls_back=calls_back)
+        rule = AddressRule(private_too=True)
+    else:
+        transport = None
+        hosts = space.policy.hosts if space.policy else None
+        rule = replace(await AddressRule.for_base(space.base), only=hosts)
+    api = KieApi(space.base, key, transport=transport)
+    artifacts = FileArtifacts(space.folder, rule, transport)
+    uploads = None if folder is None else _uploads(space, key, folder, transport)
+    try:
+        yield api, artifacts, uploads
+    finally:
+        if uploads is not None:
+            await uploads.close()
+        await api.close()
+        await artifacts.close()
+
+
+def _uploads(
+    space: Workspace, key: Secret, folder: Path, transport: httpx.AsyncBaseTransport | None
+) -> KieUploads:
+    from kiejobs.adapters.kie.uploads import KieUploads  # noqa: PLC0415 - most runs upload nothing
+    from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - as above
+
+    return KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
+
+
+def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:
+    """The sandbox instead of a network, its memory next to the journals."""
+    from kiejobs.adapters.sandbox import InProcess, make_sandbox  # noqa: PLC0415 - a tenth of the time to start
+
+    app = make_sandbox(
+        space.sandbox_folder,
+        space.speed,
+        space.faults,
+        base_url=_SANDBOX_BASE,
+        webhook_key=webhook_key(),
+        calls_back=calls_back,
+    )
+    return InProcess(app)

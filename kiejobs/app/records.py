@@ -6,7 +6,6 @@ plan has them, those that expire first ahead. Touches: the output folder, by rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -50,51 +49,41 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
 # --- a run, for its report ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended: its exit code (None where it has no end on record) and why spending stopped.
-
-    `notes` are what went wrong on the way home, by address; nobody remembers them after the run.
-    """
-
-    exit_code: int | None
-    stopped: tuple[str, str] | None
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-
-def attempts_of(run_id: str, ledger: Ledger) -> list[Attempt]:
-    """What a run reserved itself."""
-    return [attempt for attempt in ledger.attempts() if attempt.run_id == run_id]
-
-
-def settled_by(record: JournalRecord, ledger: Ledger) -> list[Attempt]:
-    """What a run reserved or saw the end of: a detached run's jobs end in a later `collect`."""
-    ends = (timed.event for timed in record.events)
-    seen = {event.attempt_id for event in ends if isinstance(event, e.Succeeded)}
-    own = record.run_id
-    return [a for a in ledger.attempts() if a.run_id == own or a.attempt_id in seen]
-
-
 def view_of(
     space: Workspace,
     record: JournalRecord,
     ledger: Ledger,
     document: Mapping[str, Json],
-    ending: Ending,
+    *,
+    exit_code: int | None,
+    stopped: tuple[str, str] | None,
+    notes: Mapping[str, str],
 ) -> RunView:
-    """A run as its report is to show it."""
-    run_id = document["run_id"]
+    """A run as its report is to show it.
+
+    `exit_code` is None where it has no end on record, `stopped` says why spending did. `notes` are what
+    went wrong on the way home, by address; nobody remembers them after the run. `settled` is what it
+    reserved or saw the end of: a detached run's jobs end in a later `collect`.
+    """
+    ends = (timed.event for timed in record.events)
+    seen = {event.attempt_id for event in ends if isinstance(event, e.Succeeded)}
+    own, settled = [], []
+    for attempt in ledger.attempts():
+        if attempt.run_id == record.run_id:
+            own.append(attempt)
+        if attempt.run_id == record.run_id or attempt.attempt_id in seen:
+            settled.append(attempt)
     return RunView(
         document,
-        notes=ending.notes,
-        stopped=ending.stopped,
-        exit_code=ending.exit_code,
-        attempts=attempts_of(run_id, ledger),
-        settled=settled_by(record, ledger),
+        notes=notes,
+        stopped=stopped,
+        exit_code=exit_code,
+        attempts=own,
+        settled=settled,
         flag=space.flag,
         rehearsal=space.sandbox,
         outputs=space.outputs.as_posix(),
-        record=space.store.document(run_id),
+        record=space.store.document(record.run_id),
     )
 
 
@@ -164,15 +153,13 @@ def unfinished_runs(history: History, space: Workspace) -> list[JournalRecord]:
     The claim is ours, so nobody else buys from this folder; but this may be a copy of another. What a run
     on the other copy buys from now on can't be known here: only git brings it together.
     """
-    now = space.clock().now()
-    return [one for one in history.records if _may_be_elsewhere(one, space.origin, now)]
-
-
-def _may_be_elsewhere(record: JournalRecord, origin: str, now: datetime) -> bool:
-    header = record.header
-    if header is None or header.command != "run" or header.origin != origin:
-        return False
-    last = record.events[-1]
-    if isinstance(last.event, e.RunFinished):
-        return False
-    return abs(now - datetime.fromisoformat(last.at)) < _RECENT
+    now, found = space.clock().now(), []
+    for record in history.records:
+        header = record.header
+        if header is None or header.command != "run" or header.origin != space.origin:
+            continue
+        last = record.events[-1]
+        is_over = isinstance(last.event, e.RunFinished)
+        if not is_over and abs(now - datetime.fromisoformat(last.at)) < _RECENT:
+            found.append(record)
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import below_root
-from kiejobs.app.at_revision import as_it_was
+from kiejobs.app.by_git import as_it_was
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
@@ -21,9 +21,9 @@ from kiejobs.reports.markdown import diff_markdown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
+    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.plan.selection import Selection
 
 FORMS = ("text", "json", "markdown")

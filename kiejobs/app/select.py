@@ -1,19 +1,19 @@
-"""`--select`, verb by verb: what a verb can know of its jobs, and what it must refuse.
+"""What verbs of the ledger are asked about: one campaign, `--select`.
 
-In: the words of `--select`, a job file, the ledger. Out: selections and tests of attempts. Touches: the
-job file where tags are asked for, and the output folder where results are.
+In: the words of `--select`, a job file, the ledger. Out: tests of attempts. Touches: the job file where
+its campaign or tags are asked for, and the output folder where results are.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.job_file import JobFileOptions
-from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.adapters.project.files import read_source
+from kiejobs.app.project import JobFileOptions
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.ledger.manifest import totals
-from kiejobs.core.plan.selection import OF_LEDGER, Selectable, read_selection, result_of, state_of
+from kiejobs.core.plan.selection import Selectable, read_selection, result_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,27 +21,23 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-    from kiejobs.core.plan.selection import Selection
     from kiejobs.reports.run.view import RunView
 
     TagsOf = Callable[[Attempt], tuple[str, ...]]
 
 
-def selection_of(wanted: JobFileOptions) -> Selection:
-    """For verbs that see both the job file and the ledger."""
-    return read_selection(wanted.select, file=Path(wanted.file).as_posix())
+def campaign_of(file: str) -> str:
+    """A job file's campaign. Raises InvalidJobFile or UsageProblem where it can't be read."""
+    from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - behind a job file
 
-
-def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
-    """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
-    selection = selection_of(wanted)
-    for key in sorted(selection.keys & OF_LEDGER):
-        raise UsageProblem(
-            f"`--select {key}:…`: {verb} reads the job file only and knows no {key}",
-            hint=f"`kiejobs plan --select` and `kiejobs status --select` know it; {verb} takes "
-            "tag:, job:, axis:, file: and addresses",
-        )
-    return selection
+    source = read_source(file)
+    document, found = read_document(source)
+    campaign = document.root.get("campaign") if document and isinstance(document.root, dict) else 0
+    if isinstance(campaign, str):
+        return campaign
+    if found:
+        raise InvalidJobFile(Problems(found, {file: source.lines}))
+    raise UsageProblem(f"{file} has no `campaign:`")
 
 
 def chosen(

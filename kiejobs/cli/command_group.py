@@ -1,6 +1,7 @@
 """The group that all verbs hang from, and the values that their flags are made into.
 
-In: parsed flags. Out: the values that commands take. Touches nothing.
+In: parsed flags; the standard streams. Out: the values that commands take. Touches: the streams; ends the
+process when asked to leave at once.
 
 Click hands a command one keyword for each flag. `given` gathers those that belong together: the flags that a
 maker below has parameters for reach the command as the one typed value that it makes.
@@ -11,21 +12,25 @@ maker below has parameters for reach the command as the one typed value that it 
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from kiejobs import __version__
+from kiejobs.core.diagnostics import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
+    from typing import TextIO
 
     from kiejobs.app.callbacks import ListenAddress
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations
+    from kiejobs.app.project import JobFileOptions, Locations
     from kiejobs.commands.run import RunOptions
     from kiejobs.core.plan.policy import Policy
     from kiejobs.runner import FailureLimit, Settings
@@ -66,12 +71,6 @@ def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command
 # --- the values ----------------------------------------------------------------------------------
 
 
-def _screen() -> Screen:
-    from kiejobs.cli.terminal import make_screen
-
-    return make_screen()
-
-
 def _job_file(
     *,
     file: str | None = None,
@@ -83,7 +82,7 @@ def _job_file(
     check_assets: bool = False,
 ) -> JobFileOptions:
     """Which job file, and what the command line changes in it."""
-    from kiejobs.app.job_file import JobFileOptions
+    from kiejobs.app.project import JobFileOptions
 
     return JobFileOptions(
         file=file or "",
@@ -98,7 +97,7 @@ def _job_file(
 
 def _locations(  # noqa: PLR0913 - one for each flag
     *,
-    policy: Policy,
+    policy: Policy | None,
     runs: str | None,
     outputs: str | None,
     base_url: str | None,
@@ -182,23 +181,59 @@ def _run_options(  # noqa: PLR0913 - one for each flag
         form=form,
         ear=_listen_address(host=host, port=port, public_url=public_url) if listen else None,
         callback_url=public_url,
-        most_failures=_failure_limit(max_failures),
+        most_failures=_failure_limit(*max_failures) if max_failures else None,
         plan_file=plan_file,
         expect=expect,
         allow_behind=allow_behind,
     )
 
 
-def _failure_limit(limit: tuple[Decimal, bool] | None) -> FailureLimit | None:
+def _failure_limit(number: Decimal, is_share: bool) -> FailureLimit:  # noqa: FBT001 - as parsed
     from kiejobs.runner import FailureLimit
 
-    if limit is None:
-        return None
-    number, is_share = limit
     return FailureLimit(percent=number) if is_share else FailureLimit(number=int(number))
 
 
-SCREEN = given("screen", _screen)
+# --- the terminal ----------------------------------------------------------------------------------
+
+
+def make_screen() -> Screen:
+    """Colours and a live display only on a terminal, and not where NO_COLOR is set."""
+    from kiejobs.app.output import Screen
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            with suppress(OSError):  # it flushes first, maybe onto a full disk
+                stream.reconfigure(errors="replace")
+    return Screen(
+        out=sys.stdout,
+        err=sys.stderr,
+        color_out=_colors(sys.stdout),
+        color_err=_colors(sys.stderr),
+        live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
+        ask=_ask if sys.stdin.isatty() else None,
+        leave=_leave,
+    )
+
+
+def _colors(stream: TextIO) -> bool:
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
+
+
+def _ask(question: str) -> bool:
+    return click.confirm(question, err=True)
+
+
+def _leave(last_words: str) -> None:
+    """At once: the journal is whole at any moment, so nothing needs to be tidied up."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live display hides it
+    sys.stderr.write(f"{show_cursor}\n{last_words}\n")
+    sys.stderr.flush()
+    os._exit(ExitCode.INTERRUPTED)
+
+
+SCREEN = given("screen", make_screen)
 JOB_FILE = given("wanted", _job_file)
 LOCATIONS = given("where", _locations)
 SETTINGS = given("settings", _settings)

@@ -26,7 +26,6 @@ from kiejobs.cli.options import (
     BUYING,
     CHECK_ASSETS,
     CHOICE,
-    CREDITS,
     FOLDERS,
     FOLLOWING,
     HEARING,
@@ -37,6 +36,7 @@ from kiejobs.cli.options import (
     SELECT,
     SINCE,
     VARIABLES,
+    credit_number,
     flag,
     format_flag,
     out_flag,
@@ -46,9 +46,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.app.callbacks import ListenAddress
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations
+    from kiejobs.app.project import JobFileOptions, Locations
     from kiejobs.commands.run import RunOptions
     from kiejobs.core.diagnostics import ExitCode
     from kiejobs.core.plan.policy import Policy
@@ -78,7 +77,7 @@ def init(folder: str, *, github: bool, gitlab: bool, screen: Screen) -> ExitCode
 @LOCKED
 @POLICY
 @flag("--strict", is_flag=True, help="Take warnings for errors.")
-@out_flag("Write to FILE too, as its ending says: .json, .sarif or .txt.")
+@out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 @JOB_FILE
 @SCREEN
@@ -87,7 +86,7 @@ def validate(  # noqa: PLR0913 - the verb's flags
     form: str,
     outs: tuple[str, ...],
     since: str | None,
-    policy: Policy,
+    policy: Policy | None,
     *,
     strict: bool,
     wanted: JobFileOptions,
@@ -109,7 +108,7 @@ def validate(  # noqa: PLR0913 - the verb's flags
 @POLICY_DEFAULTS
 @flag("--diff", "since", metavar="REV", help="What an edit since did to each of them, by git; `REV...` "
       "is where HEAD and REV parted.")  # fmt: skip
-@out_flag("With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
+@out_flag(help="With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
 @format_flag("markdown", help="With --diff: what to print on stdout.")
 @JOB_FILE
 @SCREEN
@@ -145,11 +144,11 @@ def lock(*, wanted: JobFileOptions, screen: Screen) -> ExitCode:
 @SINCE
 @LOCKED
 @FOLDERS
-@flag("--budget", type=CREDITS, metavar="CREDITS", help="Compare the total with this.")
+@flag("--budget", type=credit_number, metavar="CREDITS", help="Compare the total with this.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
-@out_flag("Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
+@out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
 @format_flag("markdown")
 @JOB_FILE
 @LOCATIONS

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiejobs import __version__
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _run() -> int:
 
 
 def _expected(error: KiejobsError) -> int:
-    from kiejobs.cli.terminal import make_screen  # noqa: PLC0415 - behind an error
+    from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - behind an error
     from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415
     from kiejobs.reports.terminal import sanitize  # noqa: PLC0415
 
@@ -81,13 +82,41 @@ def _expected(error: KiejobsError) -> int:
 
 
 def _bug(error: Exception) -> int:
-    from kiejobs.cli.crash import write_report  # noqa: PLC0415 - behind a bug
-
-    where = write_report(error)
+    where = _write_report(error)
     click.echo(f"kiejobs itself is at fault: {type(error).__name__}", err=True)
     click.echo("  Nothing that was paid for is lost: run the same command again.", err=True)
     click.echo(f"  The report is in {where}; please send it along.", err=True)
     return ExitCode.BUG
+
+
+def _write_report(error: Exception) -> str:
+    """The traceback and the versions. Values of variables are left out: prompts may be private."""
+    import platform  # noqa: PLC0415 - behind a bug, as all here
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from kiejobs.adapters.system import redact  # noqa: PLC0415
+
+    lines = [
+        f"kiejobs {__version__}, Python {platform.python_version()}, {platform.system()}",
+        f"command: {' '.join(sys.argv[1:])}",
+        "",
+        *traceback.format_exception(error),
+    ]
+    text = redact("\n".join(lines))
+    for folder in (Path.cwd, tempfile.gettempdir):
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=folder(), prefix="kiejobs-crash-", suffix=".txt", delete=False,
+                encoding="utf-8",
+            ) as report:  # fmt: skip
+                report.write(text)
+        except OSError:
+            continue
+        return str(report.name)
+    sys.stderr.write(text)
+    return "the lines above"
 
 
 def _close_broken_pipe() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,108 +18,65 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.policy import Policy
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-    DurationBase = click.ParamType[float]
-    RateBase = click.ParamType[tuple[int, float]]
-    CreditsBase = click.ParamType[Decimal]
-    FailuresBase = click.ParamType[tuple[Decimal, bool]]
-else:  # not generic at run time before click 8.5
-    DurationBase = RateBase = CreditsBase = FailuresBase = click.ParamType
 
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
-class Duration(DurationBase):
-    """Seconds, from a number with its unit: `500ms`, `3s`, `10m`, `2h`."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
-            return value
-        found = _DURATION.fullmatch(str(value).strip())
-        if found is None or not float(found[1]):
-            self.fail(f"{value!r} is not a duration; write 500ms, 3s, 10m or 2h", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
+def duration(value: str | float) -> float:
+    """Seconds, from a number with its unit: `500ms`, `3s`, `10m`, `2h`. Raises BadParameter, as all here."""
+    if isinstance(value, float):
+        return value
+    found = _DURATION.fullmatch(value.strip())
+    if found is None or not float(found[1]):
+        raise click.BadParameter(f"{value!r} is not a duration; write 500ms, 3s, 10m or 2h")
+    return float(found[1]) * _UNITS[found[2]]
 
 
-class RateType(RateBase):
+def rate(value: str | tuple[int, float]) -> tuple[int, float]:
     """(count, seconds), from `18/10.5s`."""
-
-    name = "rate"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, float]:
-        if isinstance(value, tuple):
-            return value
-        count, slash, span = str(value).partition("/")
-        if not slash or not count.strip().isdecimal() or int(count) < 1:
-            self.fail(f"{value!r} is not a rate; write 18/10.5s", param, ctx)
-        return int(count), Duration().convert(span, param, ctx)
+    if isinstance(value, tuple):
+        return value
+    count, slash, span = value.partition("/")
+    if not slash or not count.strip().isdecimal() or int(count) < 1:
+        raise click.BadParameter(f"{value!r} is not a rate; write 18/10.5s")
+    return int(count), duration(span)
 
 
-class Credits(CreditsBase):
+def credit_number(value: str | Decimal) -> Decimal:
     """A number of credits, 0 or more, exact."""
-
-    name = "credits"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Decimal:
-        try:
-            credits_ = Decimal(str(value))
-        except InvalidOperation:
-            credits_ = Decimal("NaN")
-        if not credits_.is_finite() or credits_ < 0:
-            self.fail(f"{value!r} is not a number of credits", param, ctx)
-        return credits_
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise click.BadParameter(f"{value!r} is not a number of credits")
+    return number
 
 
-class Speed(DurationBase):
+def factor(value: str | float) -> float:
     """A factor above zero, up to a million."""
-
-    name = "factor"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            factor = float(value)
-        except ValueError:
-            factor = 0.0
-        if not 0.001 <= factor <= 1_000_000:
-            self.fail(f"{value!r} is not a factor; write 20, or 0.5 for half speed", param, ctx)
-        return factor
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.001 <= number <= 1_000_000:
+        raise click.BadParameter(f"{value!r} is not a factor; write 20, or 0.5 for half speed")
+    return number
 
 
-class Failures(FailuresBase):
+def failures(value: str | tuple[Decimal, bool]) -> tuple[Decimal, bool]:
     """(number, is it a share?), from `5` or `10%`."""
-
-    name = "failures"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Decimal, bool]:
-        if isinstance(value, tuple):
-            return value
-        text = str(value).strip()
-        share = text.endswith("%")
-        number = text.removesuffix("%")
-        known = _PERCENT.fullmatch(number) if share else number.isdecimal() and number.isascii()
-        if not known or not Decimal(number) or (share and Decimal(number) > 100):
-            self.fail(f"{value!r} is no limit of failures; write 5 or 10%", param, ctx)
-        return Decimal(number), share
-
-
-DURATION = Duration()
-FAILURES = Failures()
-SPEED = Speed()
-RATE = RateType()
-CREDITS = Credits()
+    if isinstance(value, tuple):
+        return value
+    text = value.strip()
+    share = text.endswith("%")
+    number = text.removesuffix("%")
+    known = _PERCENT.fullmatch(number) if share else number.isdecimal() and number.isascii()
+    if not known or not Decimal(number) or (share and Decimal(number) > 100):
+        raise click.BadParameter(f"{value!r} is no limit of failures; write 5 or 10%")
+    return Decimal(number), share
 
 
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
@@ -149,19 +107,19 @@ def format_flag(*forms: str, help: str = "What to print on stdout.") -> Decorato
     )
 
 
-def out_flag(help_: str) -> Decorator:
-    """`-o FILE`, several times; `help_` says which endings there are."""
-    return flag("--out", "-o", "outs", multiple=True, metavar="FILE", help=help_)
+out_flag = partial(flag, "--out", "-o", "outs", multiple=True, metavar="FILE")
+"""`-o FILE`, several times; `help` says which endings there are."""
 
 
 def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Policy | None:
     """The policy that holds, for the command; what it says of flags is laid beneath the others."""
     if context.resilient_parsing:
         return None
-    from kiejobs.app.policy_check import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
+    from kiejobs.app.project import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
 
     policy = policy_in_force(named)
-    context.default_map = {**(context.default_map or {}), **flags_of(policy)}
+    if policy is not None:
+        context.default_map = {**(context.default_map or {}), **flags_of(policy)}
     return policy
 
 
@@ -190,7 +148,7 @@ FOLDERS = stacked(
 )
 
 REHEARSAL = stacked(
-    flag("--speed", type=SPEED, default=20.0, show_default=True,
+    flag("--speed", type=factor, default=20.0, show_default=True,
          help="How many times faster a rehearsal's time runs."),
     flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
 )  # fmt: skip
@@ -219,9 +177,9 @@ LOCKED = stacked(
 )
 
 FOLLOWING = stacked(
-    flag("--poll", type=DURATION, default="3s", show_default=True,
+    flag("--poll", type=duration, default="3s", show_default=True,
          help="First step of the polling ladder."),
-    flag("--wait", type=DURATION, default="60m", show_default=True,
+    flag("--wait", type=duration, default="60m", show_default=True,
          help="Patience with one task; when it ends the task is still running."),
 )  # fmt: skip
 
@@ -235,16 +193,16 @@ HEARING = stacked(
 
 BUYING = stacked(
     flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
-    flag("--budget", type=CREDITS, metavar="CREDITS", help="Spend no more than this."),
+    flag("--budget", type=credit_number, metavar="CREDITS", help="Spend no more than this."),
     flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
          help="Buy again what failed or was rejected, or what the vendor no longer has."),
-    flag("--rate", type=RATE, default="18/10.5s", show_default=True,
+    flag("--rate", type=rate, default="18/10.5s", show_default=True,
          help="At most so many creates in any such span."),
     flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,
          help="At most so many tasks at the API at once."),
     flag("--canary/--no-canary", default=False,
          help="Buy the cheapest of each job first; go on where it succeeded."),
-    flag("--max-failures", type=FAILURES, metavar="N|N%",
+    flag("--max-failures", type=failures, metavar="N|N%",
          help="Stop buying at so many failures; keep collecting."),
     flag("--allow-behind", is_flag=True,
          help="Buy although git's upstream may have journals that are not here."),

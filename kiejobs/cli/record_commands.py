@@ -14,19 +14,18 @@ import click
 from kiejobs.cli.command_group import JOB_FILE, LOCATIONS, MAYBE_FILE, RUN, SCREEN, door
 from kiejobs.cli.options import (
     CHOICE,
-    DURATION,
     FOLDERS,
     REHEARSAL,
     SELECT,
+    duration,
     flag,
     format_flag,
     out_flag,
 )
 
 if TYPE_CHECKING:
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations
+    from kiejobs.app.project import JobFileOptions, Locations
     from kiejobs.core.diagnostics import ExitCode
 
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 @SELECT
 @FOLDERS
 @flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
-@flag("--expiring", type=DURATION, metavar="DURATION",
+@flag("--expiring", type=duration, metavar="DURATION",
       help="Tell what the vendor throws away within that time.")  # fmt: skip
 @format_flag()
 @LOCATIONS
@@ -105,7 +104,7 @@ def resolve(
 @RUN
 @SELECT
 @FOLDERS
-@out_flag("Write to FILE, as its ending says: .json, .md, .xml or .txt.")
+@out_flag(help="Write to FILE, as its ending says: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
 @LOCATIONS
 @SCREEN

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, execute, new_journal
 from kiejobs.app.finish import NOTHING_DONE, finish
-from kiejobs.app.job_file import campaign_of
-from kiejobs.app.project import open_workspace
+from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
-from kiejobs.app.select import chosen
+from kiejobs.app.select import campaign_of, chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import JobFileOptions, Locations, Workspace
     from kiejobs.runner import Settings
 
 

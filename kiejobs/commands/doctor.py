@@ -20,9 +20,8 @@ from kiejobs.adapters.project.files import find_up
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.storage.output_folder import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
-from kiejobs.app.connect import is_sendable, opened
-from kiejobs.app.known_models import KnownModels
-from kiejobs.app.project import open_workspace
+from kiejobs.app.load import KnownModels
+from kiejobs.app.project import is_sendable, open_workspace, opened
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.table import FILE as PRICES
@@ -138,8 +137,8 @@ def _api(space: Workspace) -> Iterator[Check]:
         return
 
     async def ask() -> tuple[object, str | None]:
-        async with opened(space, key) as doors:
-            return await doors.api.balance(), doors.api.last_date
+        async with opened(space, key) as (api, *_):
+            return await api.balance(), api.last_date
 
     answer, date = anyio.run(ask)
     if isinstance(answer, Unanswered):

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.job_file import campaign_of
 from kiejobs.app.load import load
 from kiejobs.app.plan import diff_of, make_plan, prices_of
 from kiejobs.app.project import open_workspace
+from kiejobs.app.select import campaign_of
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.documents import json_text
@@ -22,10 +22,9 @@ from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import JobFileOptions, Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.prices.table import AgedPrice
@@ -37,8 +36,8 @@ def explain(
     space = open_workspace(where)
     ledger = space.ledger()
     address, file = _address_and_file(words, ledger)
-    loaded = load(replace(wanted, file=file, select=()))
-    change = _line_of(address, loaded, wanted, space, ledger)
+    loaded = load(replace(wanted, file=file))
+    change = _line_of(address, loaded, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     inputs = change.job.files if change.job is not None else ()
     price = _price_of(change, loaded, space)
@@ -57,11 +56,9 @@ def _price_of(change: Change, loaded: LoadedJobFile, space: Workspace) -> AgedPr
     return next((one for one in prices if one.model == change.model), None)
 
 
-def _line_of(
-    address: str, loaded: LoadedJobFile, wanted: JobFileOptions, space: Workspace, ledger: Ledger
-) -> Change:
+def _line_of(address: str, loaded: LoadedJobFile, space: Workspace, ledger: Ledger) -> Change:
     known = []
-    for change in make_plan(loaded, wanted, space, ledger, ()).changes:
+    for change in make_plan(loaded, space, ledger, ()).changes:
         if change.address == address:
             return change
         known.append(change.address)

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.app.callbacks import listening
-from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, execute, new_journal
 from kiejobs.app.finish import finish
-from kiejobs.app.project import open_workspace
+from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
@@ -34,9 +33,9 @@ def listen(
     space.store.publish()
     lines = lines_to_follow(space, space.ledger(), None)
     journal = new_journal(space, "listen")
-    with listening(ear, ear.public_url, space, screen) as line:
-        settings = replace(settings, stay=True, callback_url=line.url)
-        execution = Execution(journal, lines, settings, Budget(), line.callbacks)
+    with listening(ear, ear.public_url, space, screen) as (url, callbacks):
+        settings = replace(settings, stay=True, callback_url=url)
+        execution = Execution(journal, lines, settings, Budget(), callbacks)
         end = execute(execution, space, key, screen)
     if form == "text" and not execution.journal.is_born:
         screen.say("Nothing came in.")

@@ -9,8 +9,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import write_atomically
+from kiejobs.app.approve import lock_of, lock_path, look_at_assets
 from kiejobs.app.load import load
-from kiejobs.app.lock_check import lock_of, lock_path, look_at_assets
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock import to_bytes
@@ -19,8 +19,8 @@ from kiejobs.reports.guards import locked_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
+    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.plan.lock import Asset
 
 
@@ -31,7 +31,7 @@ def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
         images = look_at_assets(loaded, screen)
     else:
         images = dict.fromkeys(wanted_files(loaded.expansion))
-    made = lock_of(loaded, wanted, images)
+    made = lock_of(loaded, images)
     path, data = lock_path(wanted.file), to_bytes(made)
     with contextlib.suppress(OSError):
         if path.read_bytes() == data:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.app.known_models import KnownModels
+from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.reports.diagnostics import diagnostics_text
@@ -50,7 +50,7 @@ def models_show(model: str, form: str, screen: Screen) -> ExitCode:
         raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
     if spec is None:
         raise InvalidJobFile(known.problems())
-    view = ModelView(spec, known.own_file(model), catalogue.prices.of(model))
+    view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
     if form == "json":
         screen.show(json_text(show_document(view)))
     else:
@@ -63,7 +63,7 @@ def _views(known: KnownModels) -> Iterator[ModelView]:
     for model in catalogue.models:
         spec = catalogue.spec(model)
         if spec is not None:
-            yield ModelView(spec, known.own_file(model), catalogue.prices.of(model))
+            yield ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
 
 
 def _concluded(problems: Problems, screen: Screen) -> ExitCode:

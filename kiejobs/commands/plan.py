@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.app.approve import plan_file_keys
-from kiejobs.app.changed import Changes
+from kiejobs.app.approve import breaches_of, plan_file_keys, require_locked, require_none
+from kiejobs.app.by_git import Changes
 from kiejobs.app.load import load
-from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import budget_left, make_plan, require_selected
 from kiejobs.app.plan_output import FORMS, plan_in, plan_view
-from kiejobs.app.policy_check import breaches_of, require_none
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.reports.plan import plan_json
@@ -26,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations
+    from kiejobs.app.project import JobFileOptions, Locations
 
 
 def plan(  # noqa: PLR0913 - the verb's flags
@@ -53,21 +50,23 @@ def plan(  # noqa: PLR0913 - the verb's flags
     files = files_by_ending(outs, FORMS, (wanted.file,))
     space = open_workspace(where)
     loaded = load(wanted)
-    require_selected(loaded, wanted)
+    require_selected(loaded)
     ledger = space.ledger()
-    require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
-    made = make_plan(loaded, wanted, space, ledger, retry)
-    broken = breaches_of(space.policy, loaded, ledger, made.changes)
+    if wanted.locked or wanted.check_assets:
+        require_locked(loaded, screen, base=space.base, ledger=ledger)
+    made = make_plan(loaded, space, ledger, retry)
+    broken = breaches_of(space.policy, loaded, ledger, made.changes) if space.policy else ()
     left = budget_left(loaded, ledger, budget)
     view = plan_view(loaded, wanted, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
     screen.show(plan_in(form, view, color=screen.color_out))
     for path, kind in files:
         if kind == "json":
-            write(path, plan_json(view, plan_file_keys(loaded, wanted, retry, space)))
+            write(path, plan_json(view, plan_file_keys(loaded, retry, space)))
         else:
             write(path, plan_in(kind, view))
-    require_none(broken, space.policy, screen)
+    if broken and space.policy is not None:
+        require_none(broken, space.policy, screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING
     return ExitCode.DONE

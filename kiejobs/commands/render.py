@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.load import load
-from kiejobs.app.lock_check import require_locked
-from kiejobs.app.plan import require_selected
+from kiejobs.app.plan import require_selected, selection_of_file
 from kiejobs.app.render_diff import render_diff
-from kiejobs.app.select import selection_of_file
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.plan.selection import selectable
 from kiejobs.reports.documents import json_text
@@ -20,9 +18,9 @@ from kiejobs.reports.documents import json_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
+    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.plan.selection import Selection
 
 
@@ -38,8 +36,11 @@ def render(
         raise UsageProblem("--out goes with --diff", hint="the requests go to stdout: `> FILE`")
     selection = selection_of_file(wanted, "render")
     loaded = load(wanted)
-    require_selected(loaded, wanted)
-    require_locked(loaded, wanted, screen)
+    require_selected(loaded)
+    if wanted.locked or wanted.check_assets:
+        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
+        require_locked(loaded, screen)
     if since is not None:
         return render_diff(loaded, wanted, selection, (since, form, outs), screen)
     for line in _lines(loaded, selection):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import open_workspace
-from kiejobs.app.records import Ending, find_run, view_of
+from kiejobs.app.records import find_run, view_of
 from kiejobs.app.select import narrowed
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
@@ -42,7 +42,16 @@ def report(
     history = space.store.read()
     record = find_run(space, history, name)
     ledger = history.ledger_of(record)
-    view = view_of(space, record, ledger, manifest(record, ledger), _ending(record))
+    code, stopped = _end_of(record)
+    view = view_of(
+        space,
+        record,
+        ledger,
+        manifest(record, ledger),
+        exit_code=code,
+        stopped=None if stopped is None else (stopped, ""),
+        notes={},
+    )
     if select:
         view = narrowed(view, select, space, ledger)
     for path, kind in targets:
@@ -62,8 +71,6 @@ def _words(form: str, view: RunView, *, color: bool) -> str:
     return report_text(view, color=color) + "\n"
 
 
-def _ending(record: JournalRecord) -> Ending:
+def _end_of(record: JournalRecord) -> tuple[int | None, str | None]:
     ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
-    if not ends:
-        return Ending(None, None)
-    return Ending(ends[-1].exit_code, (ends[-1].stopped, "") if ends[-1].stopped else None)
+    return (ends[-1].exit_code, ends[-1].stopped or None) if ends else (None, None)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kiejobs.app.connect import opened, require_key
 from kiejobs.app.execute import new_journal
-from kiejobs.app.project import open_workspace
+from kiejobs.app.project import open_workspace, opened, require_key
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
@@ -104,7 +103,7 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
 
 def _ask(space: Workspace, task_id: str) -> TaskRecord | Unanswered:
     async def ask() -> TaskRecord | Unanswered:
-        async with opened(space, require_key(space)) as doors:
-            return await doors.api.record(task_id)
+        async with opened(space, require_key(space)) as (api, *_):
+            return await api.record(task_id)
 
     return anyio.run(ask)

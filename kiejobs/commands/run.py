@@ -6,26 +6,24 @@ the world that the adapters touch.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.approve import expected, open_plan, require_approved
-from kiejobs.app.callbacks import listening
-from kiejobs.app.connect import require_key
 from kiejobs.app.execute import Execution, does_something, execute, new_journal
-from kiejobs.app.finish import NOTHING_DONE, finish, tell_others
+from kiejobs.app.finish import NOTHING_DONE, finish, mention_others
 from kiejobs.app.load import load
-from kiejobs.app.lock_check import require_locked
 from kiejobs.app.plan import (
+    aimed,
     budget_left,
+    intentions,
     make_plan,
+    recent_create_ages,
     require_selected,
+    reusable_uploads,
 )
 from kiejobs.app.plan_output import plan_view
-from kiejobs.app.policy_check import breaches_of, require_none
-from kiejobs.app.project import open_workspace
-from kiejobs.app.purchases import aimed, intentions, recent_create_ages, reusable_uploads
+from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import unfinished_runs
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
@@ -37,19 +35,19 @@ from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.approve import Approval
     from kiejobs.app.callbacks import ListenAddress
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import JobFileOptions, Locations, Workspace
     from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, PlanTotals
-    from kiejobs.ports import LedgerClaim, RunJournal
+    from kiejobs.ports import Callbacks, LedgerClaim, RunJournal
     from kiejobs.runner import FailureLimit, RunEnd, Settings
 
 
@@ -75,20 +73,11 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """What was asked for: a job file, and with `approval` what of it was approved elsewhere."""
-
-    wanted: JobFileOptions
-    loaded: LoadedJobFile
-    retry: tuple[str, ...]
-    approval: Approval | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Planned:
-    """What is to be done for it, going by the ledger."""
+    """What is to be done, going by the ledger; `approval` is what of it was approved elsewhere."""
 
-    order: _Order
+    loaded: LoadedJobFile
+    approval: Approval | None
     changes: list[Change]
     totals: PlanTotals
     budget_left: Decimal | None
@@ -98,56 +87,76 @@ class _Planned:
 
 def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
     space = open_workspace(where)
-    order = _load(wanted, how)
-    journal = _journal(space, order)
+    loaded, approval, how = _load(wanted, how)
+    campaign, source = loaded.jobfile.campaign, loaded.source
+    journal = new_journal(space, "run", campaign=campaign, source=source)
     with space.claim(journal) as claim:
-        planned = _plan(order, how, space, screen)
+        planned = _plan(loaded, approval, how, space, screen)
         key = _approve(planned, how, space, screen)
         done, end = _execute(planned, key, journal, how, space, screen, claim)
-        return _finish(done, end, how, space, screen)
+        if end is NOTHING_DONE:
+            return _nothing_to_do(done, planned.ledger, how, space, screen)
+        return finish(done, end, space, screen, how.form)
 
 
-def _load(wanted: JobFileOptions, how: RunOptions) -> _Order:
+def _load(
+    wanted: JobFileOptions, how: RunOptions
+) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
     """A plan file says what its plan was made of."""
-    approval, retry = expected(how.expect), how.retry
-    if how.plan_file is not None:
-        approval, wanted, retry = open_plan(how.plan_file, wanted)
+    approval = None
+    if how.plan_file is not None or how.expect is not None:
+        from kiejobs.app.approve import expected, open_plan  # noqa: PLC0415 - most approve here
+
+        approval = expected(how.expect)
+        if how.plan_file is not None:
+            approval, wanted, retry = open_plan(how.plan_file, wanted)
+            how = replace(how, retry=retry)
     loaded = load(wanted)
-    require_selected(loaded, wanted)
-    return _Order(wanted, loaded, retry, approval)
+    if wanted.select:
+        require_selected(loaded)
+    return loaded, approval, how
 
 
-def _journal(space: Workspace, order: _Order) -> RunJournal:
-    campaign, source = order.loaded.jobfile.campaign, order.loaded.source
-    return new_journal(space, "run", campaign=campaign, source=source)
-
-
-def _plan(order: _Order, how: RunOptions, space: Workspace, screen: Screen) -> _Planned:
+def _plan(
+    loaded: LoadedJobFile,
+    approval: Approval | None,
+    how: RunOptions,
+    space: Workspace,
+    screen: Screen,
+) -> _Planned:
     """The plan, shown, within the policy and the lock. Raises StalePlan, SpendingStopped."""
-    wanted, loaded = order.wanted, order.loaded
     space.store.publish()
     history = space.store.read()
     for record in unfinished_runs(history, space):
         screen.say(_unfinished_text(record))
     ledger = history.ledger(space.origin)
-    require_locked(loaded, wanted, screen, base=space.base, ledger=ledger)
-    made = make_plan(loaded, wanted, space, ledger, order.retry)
+    if loaded.wanted.locked or loaded.wanted.check_assets:
+        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
+        require_locked(loaded, screen, base=space.base, ledger=ledger)
+    made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, how.budget)
     tell, color = _teller(how, screen)
-    tell(plan_text(plan_view(loaded, wanted, space, ledger, made, left), color=color))
-    changes, elsewhere = list(made.changes), history.elsewhere(space.origin)
-    require_none(breaches_of(space.policy, loaded, ledger, changes), space.policy, screen)
-    return _Planned(order, changes, made.totals, left, ledger, elsewhere)
+    view = plan_view(loaded, loaded.wanted, space, ledger, made, left)
+    tell(plan_text(view, color=color))
+    if space.policy is not None:
+        from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
+
+        broken = breaches_of(space.policy, loaded, ledger, made.changes)
+        require_none(broken, space.policy, screen)
+    elsewhere = history.elsewhere(space.origin)
+    return _Planned(loaded, approval, list(made.changes), made.totals, left, ledger, elsewhere)
 
 
 def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Screen) -> Secret | None:
     """The key to act with, once it is approved; None where there is nothing to do."""
-    approval = planned.order.approval
-    buys = planned.totals.actions[Action.SUBMIT]
+    buys, approval = planned.totals.actions[Action.SUBMIT], planned.approval
     if buys and not how.allow_behind and not space.sandbox:
         for unknown in space.store.require_current():
             screen.say(unknown)
     if approval is not None:
+        from kiejobs.app.approve import require_approved  # noqa: PLC0415 - most approve here
+
         require_approved(approval, planned.changes, planned.ledger, space, screen)
     if not any(map(does_something, planned.changes)):
         return None
@@ -167,38 +176,35 @@ def _execute(
     claim: LedgerClaim,
 ) -> tuple[Execution, RunEnd]:
     """The plan goes on record first. The claim ends with the last reservation."""
-    ledger, limit = planned.ledger, how.most_failures
+    ledger, limit, approval = planned.ledger, how.most_failures, planned.approval
     most = limit.of(planned.totals.actions[Action.SUBMIT]) if limit is not None else None
     budget = Budget(planned.budget_left, most_failures=most)
     if key is None:
         return Execution(journal, planned.changes, how.settings, budget), NOTHING_DONE
-    order = planned.order
-    folder = Path(order.wanted.file).parent if order.loaded.files.read else None
-    with listening(how.ear, how.callback_url, space, screen) as line:
-        approval = order.approval
+    with _listening(how, space, screen) as (url, callbacks):
         journal.append(*intentions(planned.changes), *([approval.event] if approval else []))
         ages = recent_create_ages(ledger, space)
         execution = Execution(
             journal,
-            aimed(planned.changes, ledger, planned.elsewhere, line.url),
-            replace(how.settings, lately=ages, callback_url=line.url),
+            aimed(planned.changes, ledger, planned.elsewhere, url),
+            replace(how.settings, lately=ages, callback_url=url),
             budget,
-            callbacks=line.callbacks,
-            folder=folder,
+            callbacks=callbacks,
+            folder=planned.loaded.folder.path if planned.loaded.folder.has_local_files else None,
             uploads=reusable_uploads(ledger),
         )
         return execution, execute(execution, space, key, screen, claim.release)
 
 
-def _finish(
-    done: Execution, end: RunEnd, how: RunOptions, space: Workspace, screen: Screen
-) -> ExitCode:
-    if end is NOTHING_DONE:
-        tell_others(done, space, screen)
-        return _nothing_to_do(done, how, space, screen)
-    code = finish(done, end, space, screen, how.form)
-    tell_others(done, space, screen)
-    return code
+def _listening(
+    how: RunOptions, space: Workspace, screen: Screen
+) -> AbstractContextManager[tuple[str | None, Callbacks | None]]:
+    """Where callbacks come to: nowhere in most runs."""
+    if how.ear is None and how.callback_url is None:
+        return nullcontext((None, None))
+    from kiejobs.app.callbacks import listening  # noqa: PLC0415 - as above
+
+    return listening(how.ear, how.callback_url, space, screen)
 
 
 def _unfinished_text(record: JournalRecord) -> str:
@@ -209,8 +215,11 @@ def _unfinished_text(record: JournalRecord) -> str:
     )
 
 
-def _nothing_to_do(done: Execution, how: RunOptions, space: Workspace, screen: Screen) -> ExitCode:
+def _nothing_to_do(
+    done: Execution, ledger: Ledger, how: RunOptions, space: Workspace, screen: Screen
+) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
+    mention_others(done, ledger, space, screen)
     lines = done.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]

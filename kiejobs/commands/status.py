@@ -9,10 +9,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.app.job_file import campaign_of
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import of_campaign
-from kiejobs.app.select import chosen
+from kiejobs.app.select import campaign_of, chosen
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety
 from kiejobs.core.ledger.price_drift import latest_price_drifts

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import below_root
-from kiejobs.app.changed import are_many, job_files
+from kiejobs.app.approve import require_locked
+from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
-from kiejobs.app.lock_check import require_locked
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import has_selected
-from kiejobs.app.select import selection_of_file
+from kiejobs.app.plan import has_selected, selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
-from kiejobs.core.plan.policy import NO_POLICY, Policy, check_file
+from kiejobs.core.plan.policy import check_file
 from kiejobs.reports.diagnostics import (
     CheckedFile,
     diagnostics_document,
@@ -32,10 +31,11 @@ from kiejobs.reports.terminal import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.job_file import JobFileOptions
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
+    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.diagnostics import KiejobsError
+    from kiejobs.core.plan.policy import Policy
 
 
 def validate(  # noqa: PLR0913 - the verb's flags
@@ -43,7 +43,7 @@ def validate(  # noqa: PLR0913 - the verb's flags
     files: Sequence[str],
     form: str,
     screen: Screen,
-    policy: Policy = NO_POLICY,
+    policy: Policy | None = None,
     outs: Sequence[str] = (),
     since: str | None = None,
     *,
@@ -92,22 +92,24 @@ def _nothing(files: Sequence[str], since: str | None) -> str:
 
 
 def _look(
-    wanted: JobFileOptions, policy: Policy, screen: Screen
+    wanted: JobFileOptions, policy: Policy | None, screen: Screen
 ) -> tuple[CheckedFile | None, KiejobsError | None]:
     """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
         loaded = load(wanted, JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
         return CheckedFile(wanted.file, None, invalid.problems, invalid.problems.lines), None
-    if not has_selected(loaded, wanted):
+    if not has_selected(loaded):
         return None, None
-    against = check_file(policy, loaded.jobfile, loaded.expansion.jobs)
-    problems = loaded.problems + Problems(against)
+    problems = loaded.problems
+    if policy is not None:
+        problems += Problems(check_file(policy, loaded.jobfile, loaded.expansion.jobs))
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
     _say_unseen(loaded, screen)
     looked = CheckedFile(wanted.file, jobs, problems, problems.lines)
     try:
-        require_locked(loaded, wanted, screen)
+        if wanted.locked or wanted.check_assets:
+            require_locked(loaded, screen)
     except (StalePlan, UsageProblem) as refusal:
         return looked, refusal
     return looked, None

@@ -32,9 +32,9 @@ def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str
     )
 
 
-def policy_detail(policy: Policy) -> str:
+def policy_detail(policy: Policy | None) -> str:
     """Which policy holds here, and what it rules."""
-    if policy.file is None:
+    if policy is None:
         return "none: no kiejobs.yaml here or above, up to the root of the checkout"
     rules = ", ".join(policy.places) or "no rules"
     flags = ", ".join(f"--{flag}" for flag in policy.defaults)

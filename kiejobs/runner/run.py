@@ -68,7 +68,7 @@ class Runner:
         settings: Settings,
         spending: Budget,
         media_type: Callable[[str], str],
-        reread: Callable[[], Awaitable[Ledger]] = _nothing_known,
+        reread: Callable[[], Awaitable[Ledger]] | None = None,
         uploads: Uploads | None = None,
     ) -> None:
         self._settings = settings
@@ -78,7 +78,9 @@ class Runner:
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
         self._follower = Follower(world, settings, spending, media_type)
-        self._callbacks = None if world.callbacks is None else self._handler(world, reread)
+        self._callbacks = (
+            None if world.callbacks is None else self._handler(world, reread or _nothing_known)
+        )
         # Jobs being started: uploads have places of their own, so that they keep no create waiting.
         self._at_once = settings.creates + settings.uploads
         self._unsent = 0

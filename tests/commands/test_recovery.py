@@ -21,7 +21,7 @@ from kiejobs.adapters.ledger.journal import FileJournal, read_journal
 from kiejobs.app.execute import new_run_id
 from kiejobs.app.project import Locations, open_workspace
 from kiejobs.app.records import lines_to_follow
-from kiejobs.cli.options import FAILURES
+from kiejobs.cli.options import failures
 from tests.contracts.fakes import FakeClock
 from tests.support.bench import MODEL, Bench, ended, judged
 from tests.support.judge.server import LINK, RECORD, SIGNATURE, Judge
@@ -218,7 +218,7 @@ def test_after_too_many_failures_what_was_bought_is_still_collected(table: Set) 
 @pytest.mark.parametrize("limit", ["0", "-1", "101%", "two", "1.5", "0%", "%", "²"])
 def test_a_limit_that_is_none_is_refused(limit: str) -> None:
     with pytest.raises(click.BadParameter, match="is no limit of failures"):
-        FAILURES.convert(limit, None, None)
+        failures(limit)
 
 
 def test_a_budget_of_a_campaign_is_never_exceeded_by_one_job_whatever_befalls(table: Set) -> None:

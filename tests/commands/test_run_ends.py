@@ -249,7 +249,8 @@ def test_while_one_still_waits_another_may_run_and_buys_nothing_twice(table: Set
 def limited(bench: Bench, blocks: int, *words: str) -> Ran:
     """Run with no file larger than so many blocks of 1024 bytes: a full disk, as far as we can tell."""
     command = ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "-", *bench.command(*words)]
-    environment = bench.environment(KIE_API_BASE=bench.url)
+    # A module that Python could only half write would stay behind, for everybody who comes later.
+    environment = bench.environment(KIE_API_BASE=bench.url, PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(
         command, cwd=bench.folder, env=environment, capture_output=True, text=True, check=False,
         timeout=280,

@@ -13,14 +13,12 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
-from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
-from kiejobs.app.policy_check import policy_in_force
+from kiejobs.app.project import POLICY, JobFileOptions, policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
-from kiejobs.core.plan.policy import FILE
 from kiejobs.core.prices import table as prices
 from tests.docs import house
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
@@ -125,7 +123,7 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
         (tmp_path / path).write_bytes(picture(size=(4, height)))
     file = tmp_path / "snippet.yaml"
     file.write_text(block.text, encoding="utf-8")
-    if block.file == FILE:
+    if block.file == POLICY:
         assert policy_in_force(str(file)).file == str(file)
         return
     if (block.file or "").endswith(prices.FILE):

@@ -20,11 +20,10 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, does_something, new_journal
 from kiejobs.app.finish import finish
-from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
 from kiejobs.app.output import Screen
-from kiejobs.app.plan import budget_left, make_plan
-from kiejobs.app.purchases import aimed, intentions, recent_create_ages
+from kiejobs.app.plan import aimed, budget_left, intentions, make_plan, recent_create_ages
+from kiejobs.app.project import JobFileOptions
 from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
@@ -103,8 +102,7 @@ class House:
         return list(map(_foretold, self._changes(place, place.ledger(), retry)))
 
     def _changes(self, place: Place, ledger: Ledger, retry: Collection[str]) -> list[Change]:
-        wanted = JobFileOptions(str(self.jobfile))
-        return list(make_plan(self._loaded, wanted, place, ledger, tuple(retry)).changes)
+        return list(make_plan(self._loaded, place, ledger, tuple(retry)).changes)
 
     @property
     def _loaded(self) -> LoadedJobFile:

@@ -21,8 +21,8 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import new_run_id
-from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.load import load
+from kiejobs.app.project import JobFileOptions
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes

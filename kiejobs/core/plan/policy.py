@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job
     from kiejobs.core.jobfile import JobFile
 
-FILE = "kiejobs.yaml"
-
 Words: TypeAlias = tuple[str, str]
 """A rule's name, and in what way it is broken."""
 
@@ -51,7 +49,7 @@ class Policy:
     typed. `places` tells where each rule stands that the file has.
     """
 
-    file: str | None = None
+    file: str
     named: bool = False
     runs: str | None = None
     outputs: str | None = None
@@ -66,10 +64,6 @@ class Policy:
     callback_url: str | None = None
     defaults: Mapping[str, str | bool] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
-
-
-NO_POLICY = Policy()
-"""Where there is no policy file, nothing is ruled out."""
 
 
 def read_policy(

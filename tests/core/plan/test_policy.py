@@ -15,7 +15,7 @@ from kiejobs.core.diagnostics import Place, Problems
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.job import Job
-from kiejobs.core.plan.policy import NO_POLICY, Policy, breaches, read_policy
+from kiejobs.core.plan.policy import Policy, breaches, read_policy
 from tests.docs.reference.cli import commands
 from tests.docs.regenerate import SCHEMAS
 
@@ -107,7 +107,7 @@ def test_a_policy_that_uses_every_key_is_read_as_it_stands() -> None:
 
 def test_a_policy_that_is_silent_rules_nothing() -> None:
     policy = ruled("limits: {}")
-    assert replace(policy, file=None) == NO_POLICY
+    assert policy == Policy(file="kiejobs.yaml")
 
 
 def test_all_that_is_wrong_is_told_at_once_and_nothing_is_half_believed() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.models import Prices, prices_in_force, read_price_file
-from kiejobs.app.known_models import KnownModels
+from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.prices.table import PriceLine, PriceTable
 from tests.support.expanding import line as told

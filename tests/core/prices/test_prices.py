@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.project.schemas import schema_folder
-from kiejobs.app.known_models import KnownModels
+from kiejobs.app.load import KnownModels
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.prices.file import check_prices, read_prices

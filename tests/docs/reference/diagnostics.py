@@ -14,10 +14,8 @@ import kiejobs
 from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
-from kiejobs.app.job_file import JobFileOptions
-from kiejobs.app.known_models import KnownModels
-from kiejobs.app.load import load
-from kiejobs.app.policy_check import policy_in_force
+from kiejobs.app.load import KnownModels, load
+from kiejobs.app.project import JobFileOptions, policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics import MEANINGS, diagnostics_text
 

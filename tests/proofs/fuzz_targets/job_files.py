@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.job_file import JobFileOptions
 from kiejobs.app.output import Screen
+from kiejobs.app.project import JobFileOptions
 from kiejobs.commands.render import render
 from kiejobs.commands.validate import validate
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
