@@ -52,10 +52,8 @@ def _is_plain(value: Json) -> bool:
     if isinstance(value, int):
         return -_LARGEST_EXACT <= value <= _LARGEST_EXACT
     if isinstance(value, dict):
-        return all(_is_plain_key(key) and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    return False
+        return all(map(_is_plain_key, value)) and all(map(_is_plain, value.values()))
+    return isinstance(value, list) and all(map(_is_plain, value))
 
 
 def _is_plain_key(key: object) -> bool:

@@ -26,9 +26,9 @@ def amount(text: Json) -> Decimal:
     if not isinstance(text, str):
         raise TypeError("money is no text")
     try:
-        amount = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is no amount of money") from error
-    if not amount.is_finite():
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
         raise ValueError(f"{text!r} is no amount of money")
-    return amount
+    return value

@@ -18,7 +18,9 @@ import re
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,6 @@ LARGEST_BODY = 1_000_000  # bytes; a real one has a few thousand
 _DEEPEST = 64  # arrays and objects within one another; a real one has 3
 _FRESH = 300  # seconds that a signed time may be away from ours, either way
 _LONGEST_TASK_ID = 200
-_ATTEMPT_ID = re.compile(r"[0-9a-f]{32}")
 _EPOCH_SECONDS = re.compile(r"[0-9]{1,12}")
 _JSON_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # linear, whatever it is given
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -76,9 +77,9 @@ def read_callback(
     refusal = None if key is None else _unsigned(headers, task_id, key, now)
     if refusal is not None:
         return refusal
-    attempt_id = _attempt_id(query)
-    if isinstance(attempt_id, RefusedCallback):
-        return attempt_id
+    attempt_id = attempt_in(query)
+    if attempt_id is None:
+        return RefusedCallback(400, "the URL must name one attempt")
     return Claim(attempt_id, task_id.strip(), signed=key is not None)
 
 
@@ -100,13 +101,6 @@ def path_of(public_url: str) -> str | None:
 def _says_json(headers: Sequence[tuple[str, str]]) -> bool:
     media_type = (_only(headers, "content-type") or "").partition(";")[0]
     return media_type.strip().lower() == "application/json"
-
-
-def _attempt_id(query: str) -> str | RefusedCallback:
-    found = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "attempt"]
-    if len(found) == 1 and _ATTEMPT_ID.fullmatch(found[0]):
-        return found[0]
-    return RefusedCallback(400, "the URL must name one attempt")
 
 
 # --- the body ------------------------------------------------------------------------------------
