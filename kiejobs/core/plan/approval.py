@@ -55,19 +55,14 @@ def drift(approved: Sequence[PricedRow], now: Sequence[PricedRow]) -> Iterator[D
     was, is_ = ({row.address: row for row in rows} for rows in (approved, now))
     for address in sorted({*was, *is_}):
         before, after = was.get(address), is_.get(address)
-        if before is None and after is not None:
-            yield Drift("added", address, None, after.price)
-        elif after is None and before is not None:
-            yield Drift("gone", address, before.price, None)
-        elif before is not None and after is not None:
-            yield from _changed(before, after)
-
-
-def _changed(before: PricedRow, after: PricedRow) -> Iterator[Drift]:
-    if (before.fingerprint, before.take) != (after.fingerprint, after.take):
-        yield Drift("request", before.address, before.fingerprint, after.fingerprint)
-    if before.price != after.price:
-        yield Drift("price", before.address, before.price, after.price)
+        if before is None or after is None:
+            prices = (None if row is None else row.price for row in (before, after))
+            yield Drift("added" if before is None else "gone", address, *prices)
+            continue
+        if (before.fingerprint, before.take) != (after.fingerprint, after.take):
+            yield Drift("request", address, before.fingerprint, after.fingerprint)
+        if before.price != after.price:
+            yield Drift("price", address, before.price, after.price)
 
 
 def _since_each_run(changes: Sequence[Change]) -> Iterator[list[PricedRow]]:
