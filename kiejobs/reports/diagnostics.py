@@ -108,13 +108,9 @@ def _shown(text: str) -> str:
 def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
-    parts = []
-    if errors or not warnings:
-        text = plural(errors, "error") if errors else "no problems"
-        parts.append(paint.error(text) if errors else text)
-    if warnings:
-        parts.append(paint.warning(plural(warnings, "warning")))
-    return ", ".join(parts)
+    parts = [paint.error(plural(errors, "error"))] if errors else []
+    parts += [paint.warning(plural(warnings, "warning"))] if warnings else []
+    return ", ".join(parts) or "no problems"
 
 
 def _paint_of(problem: Diagnostic, paint: Paint) -> Callable[[str], str]:

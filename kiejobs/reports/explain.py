@@ -176,30 +176,22 @@ def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
         ("fingerprint", sanitize(change.fingerprint)),
         ("model", sanitize(change.model)),
         ("take", str(change.take)),
-        *_price(change, aged),
     ]
+    if aged is not None:
+        rows.append(("price", f"{price_text(change.price)}; {prices_words([aged])}"))
+        if aged.price is not None and aged.price.note:
+            rows.append(("", shortened(sanitize(aged.price.note), _LONGEST)))
     return [f"  {line}" for line in columns(rows)]
 
 
-def _price(change: Change, aged: AgedPrice | None) -> Iterator[tuple[str, str]]:
-    if aged is not None:
-        yield "price", f"{price_text(change.price)}; {prices_words([aged])}"
-        if aged.price is not None and aged.price.note:
-            yield "", shortened(sanitize(aged.price.note), _LONGEST)
-
-
-def _inputs(files: Sequence[LocalFile]) -> Iterator[str]:
+def _inputs(files: Sequence[LocalFile]) -> list[str]:
     """What the request's local files are, by their bytes."""
-    rows = [(sanitize(file.path), f"{file.ref[:19]}  {_look(file)}") for file in files]
-    if rows:
-        yield ""
-        yield "  local files:"
-        yield from (f"    {line}" for line in columns(rows))
-
-
-def _look(file: LocalFile) -> str:
-    pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
-    return f"{sanitize(file.media_type)}, {pixels}{file.bytes:,} bytes"
+    rows = []
+    for file in files:
+        pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
+        look = f"{sanitize(file.media_type)}, {pixels}{file.bytes:,} bytes"
+        rows.append((sanitize(file.path), f"{file.ref[:19]}  {look}"))
+    return ["", "  local files:", *(f"    {line}" for line in columns(rows))] if rows else []
 
 
 def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Iterator[str]:

@@ -235,8 +235,7 @@ def _plan_diff(row: PlanRow) -> Iterator[str]:
     for field in row.diff or ():
         name = shortened(sanitize(field.field), _DETAIL)
         was, now = both_words(field)
-        yield f"- {name}: {was}"
-        yield f"+ {name}: {now}"
+        yield from (f"- {name}: {was}", f"+ {name}: {now}")
 
 
 # --- a run, for a comment or a step's summary -----------------------------------------------------
@@ -329,8 +328,7 @@ def _group(group: Group) -> Iterator[str]:
     for one in group.shown:
         was, now = _both(one)
         name = shortened(sanitize(one.change.field), _ADDRESS)
-        yield f"- {name}: {shortened(was, _LINE)}"
-        yield f"+ {name}: {shortened(now, _LINE)}"
+        yield from (f"- {name}: {shortened(was, _LINE)}", f"+ {name}: {shortened(now, _LINE)}")
 
 
 def _both(one: FieldEdit) -> tuple[str, str]:

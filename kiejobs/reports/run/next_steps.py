@@ -78,23 +78,17 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
 
 def _interrupted(counts: Counter[JobStatus], view: RunView) -> Step:
     """What is left. Doubts wait for rulings, which have steps of their own, and not for another run."""
-    left = list(_left(counts))
-    doubts = [f"{_are(counts[JobStatus.IN_DOUBT])} in doubt"] if counts[JobStatus.IN_DOUBT] else []
+    at_api = counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED]
+    left = [f"{_were(counts[JobStatus.UNSENT])} not bought"] if counts[JobStatus.UNSENT] else []
+    left += [f"{_are(at_api)} still at the API"] if at_api else []
+    uncollected, doubts = counts[JobStatus.NOT_COLLECTED], counts[JobStatus.IN_DOUBT]
+    left += [f"{_are(uncollected)} not collected"] if uncollected else []
     if not left and not doubts:
         return Step("stopped", "Interrupted; all that was bought is here.")
-    message = f"Interrupted; {', '.join([*left, *doubts])}."
+    message = ", ".join([*left, *([f"{_are(doubts)} in doubt"] if doubts else [])])
     if not left:
-        return Step("stopped", message)
-    return Step("stopped", f"{message} {_GO_ON}", (_again(view),))
-
-
-def _left(counts: Counter[JobStatus]) -> Iterator[str]:
-    if counts[JobStatus.UNSENT]:
-        yield f"{_were(counts[JobStatus.UNSENT])} not bought"
-    if at_api := counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED]:
-        yield f"{_are(at_api)} still at the API"
-    if counts[JobStatus.NOT_COLLECTED]:
-        yield f"{_are(counts[JobStatus.NOT_COLLECTED])} not collected"
+        return Step("stopped", f"Interrupted; {message}.")
+    return Step("stopped", f"Interrupted; {message}. {_GO_ON}", (_again(view),))
 
 
 def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:

@@ -175,11 +175,9 @@ def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator
 
 
 def _expiring_document(line: Expiring) -> dict[str, Json]:
-    return {
-        "attempt": attempt_document(line.attempt),
-        "end": f"{line.end:%Y-%m-%dT%H:%M:%S}.{line.end.microsecond // 1000:03d}Z",
-        "may_be_gone": line.may_be_gone,
-    }
+    end = f"{line.end:%Y-%m-%dT%H:%M:%S}.{line.end.microsecond // 1000:03d}Z"
+    attempt = attempt_document(line.attempt)
+    return {"attempt": attempt, "end": end, "may_be_gone": line.may_be_gone}
 
 
 def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
