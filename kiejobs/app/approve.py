@@ -127,11 +127,7 @@ def plan_file_keys(
 
 
 def require_approved(
-    approval: Approval,
-    changes: Sequence[Change],
-    ledger: Ledger,
-    space: Workspace,
-    screen: Screen,
+    approval: Approval, changes: Sequence[Change], ledger: Ledger, space: Workspace, screen: Screen
 ) -> None:
     """Raises StalePlan where something else would be bought than was approved, or once more."""
     used = ledger.plans_used.get(approval.plan_id or "")
@@ -209,11 +205,7 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
 
 
 def require_locked(
-    loaded: LoadedJobFile,
-    screen: Screen,
-    *,
-    base: str | None = None,
-    ledger: Ledger | None = None,
+    loaded: LoadedJobFile, screen: Screen, *, base: str | None = None, ledger: Ledger | None = None
 ) -> None:
     """For `--locked` and `--check-assets`.
 

@@ -15,7 +15,6 @@ from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.runner import RunEnd, StopReason
 
@@ -32,9 +31,7 @@ NOTHING_DONE = RunEnd({}, 0)
 """The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
 
 
-def finish(
-    execution: Execution, end: RunEnd, space: Workspace, screen: Screen, form: str
-) -> ExitCode:
+def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) -> ExitCode:
     """Publish the manifests, report, and say how it ended."""
     history, header = space.store.read(), execution.journal.header
     ledger = history.ledger(space.origin)
@@ -60,10 +57,7 @@ def finish(
                 f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
             )
             break
-    if form == "json":
-        screen.show(json_text(report_document(view)))
-    else:
-        screen.show(report_text(view, color=screen.color_out))
+    screen.answer(report_document, report_text, view)
     if header.command == "run" and end is not NOTHING_DONE:
         mention_others(execution, ledger, space, screen)
     return code
@@ -146,4 +140,7 @@ def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution
         (is_open and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
-    return next((code for holds, code in verdicts if holds), ExitCode.DONE)
+    for holds, code in verdicts:
+        if holds:
+            return code
+    return ExitCode.DONE

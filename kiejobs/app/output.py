@@ -9,13 +9,18 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import JournalProblem, UsageProblem
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from kiejobs.core.document.nodes import Json
+
+Subject = TypeVar("Subject")
 
 _BY_ENDING = {
     ".json": "json",
@@ -30,7 +35,8 @@ _BY_ENDING = {
 class Screen:
     """`ask` puts a yes-or-no question and is only there when a person can answer.
 
-    `leave` ends the process at once, after a last line: the second Ctrl-C.
+    `leave` ends the process at once, after a last line: the second Ctrl-C. `form` is `--format`, what is
+    to be shown; `outs` are names of files for more.
     """
 
     out: TextIO
@@ -40,6 +46,17 @@ class Screen:
     live: bool
     ask: Callable[[str], bool] | None
     leave: Callable[[str], None]
+    form: str = "text"
+    outs: Sequence[str] = ()
+
+    def answer(
+        self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject
+    ) -> None:
+        """Show what was asked for: the subject's document, or its text."""
+        if self.form == "json":
+            self.show(json_text(document(subject)))
+        else:
+            self.show(text(subject, color=self.color_out))
 
     def show(self, text: str) -> None:
         """Part of the document that was asked for. Raises JournalProblem where it can't be written."""
@@ -84,9 +101,10 @@ def files_by_ending(
     return found
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str | bytes) -> None:
     """Raises UsageProblem where the disk refuses."""
     try:
-        write_atomically(path, text.encode(errors="backslashreplace"))
+        data = text if isinstance(text, bytes) else text.encode(errors="backslashreplace")
+        write_atomically(path, data)
     except OSError as error:
         raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error

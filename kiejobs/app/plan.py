@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.project import JobFileOptions, Workspace
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change, FieldChange, Plan
@@ -153,19 +152,19 @@ def aimed(
     `callback_url` is for jobs that name none themselves.
     """
     taken, foreign = ledger.paths(), elsewhere.paths()
-
-    def aim(job: Job) -> Job:
+    found = []
+    for line in lines:
+        job = line.job
+        if job is None or not line.spends:
+            found.append(line)
+            continue
         if job.callback_url is None and callback_url is not None:
             job = replace(job, callback_url=callback_url, correlate=True)
         ours = taken.get(job.output, job.fingerprint) == job.fingerprint
-        if ours and job.output not in foreign:
-            return job
-        return replace(job, output=sibling_path(job.output, job.fingerprint))
-
-    return [
-        replace(line, job=aim(line.job)) if line.spends and line.job is not None else line
-        for line in lines
-    ]
+        if not ours or job.output in foreign:
+            job = replace(job, output=sibling_path(job.output, job.fingerprint))
+        found.append(replace(line, job=job))
+    return found
 
 
 def intentions(lines: Sequence[Change]) -> list[e.Event]:

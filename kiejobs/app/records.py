@@ -65,8 +65,7 @@ def view_of(
     went wrong on the way home, by address; nobody remembers them after the run. `settled` is what it
     reserved or saw the end of: a detached run's jobs end in a later `collect`.
     """
-    ends = (timed.event for timed in record.events)
-    seen = {event.attempt_id for event in ends if isinstance(event, e.Succeeded)}
+    seen = {at.event.attempt_id for at in record.events if isinstance(at.event, e.Succeeded)}
     own, settled = [], []
     for attempt in ledger.attempts():
         if attempt.run_id == record.run_id:

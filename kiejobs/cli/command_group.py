@@ -147,7 +147,6 @@ def _run_options(  # noqa: PLR0913 - one for each flag
     yes: bool,
     budget: Decimal | None,
     retry: tuple[str, ...],
-    form: str,
     listen: bool,
     host: str,
     port: int,
@@ -178,7 +177,6 @@ def _run_options(  # noqa: PLR0913 - one for each flag
         yes=yes,
         budget=budget,
         retry=retry,
-        form=form,
         ear=_listen_address(host=host, port=port, public_url=public_url) if listen else None,
         callback_url=public_url,
         most_failures=_failure_limit(*max_failures) if max_failures else None,
@@ -197,7 +195,7 @@ def _failure_limit(number: Decimal, is_share: bool) -> FailureLimit:  # noqa: FB
 # --- the terminal ----------------------------------------------------------------------------------
 
 
-def make_screen() -> Screen:
+def make_screen(form: str = "text", outs: tuple[str, ...] = ()) -> Screen:
     """Colours and a live display only on a terminal, and not where NO_COLOR is set."""
     from kiejobs.app.output import Screen
 
@@ -213,6 +211,8 @@ def make_screen() -> Screen:
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         ask=_ask if sys.stdin.isatty() else None,
         leave=_leave,
+        form=form,
+        outs=outs,
     )
 
 

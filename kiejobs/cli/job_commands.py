@@ -81,10 +81,8 @@ def init(folder: str, *, github: bool, gitlab: bool, screen: Screen) -> ExitCode
 @format_flag("github", "sarif")
 @JOB_FILE
 @SCREEN
-def validate(  # noqa: PLR0913 - the verb's flags
+def validate(
     files: tuple[str, ...],
-    form: str,
-    outs: tuple[str, ...],
     since: str | None,
     policy: Policy | None,
     *,
@@ -98,7 +96,7 @@ def validate(  # noqa: PLR0913 - the verb's flags
     """
     from kiejobs.commands import validate as verb
 
-    return verb.validate(wanted, files, form, screen, policy, outs, since, strict=strict)
+    return verb.validate(wanted, files, screen, policy, since, strict=strict)
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
@@ -112,13 +110,11 @@ def validate(  # noqa: PLR0913 - the verb's flags
 @format_flag("markdown", help="With --diff: what to print on stdout.")
 @JOB_FILE
 @SCREEN
-def render(
-    since: str | None, form: str, outs: tuple[str, ...], *, wanted: JobFileOptions, screen: Screen
-) -> ExitCode:
+def render(since: str | None, *, wanted: JobFileOptions, screen: Screen) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
     from kiejobs.commands import render as verb
 
-    return verb.render(wanted, screen, since, form, outs)
+    return verb.render(wanted, screen, since)
 
 
 @door.command(short_help="Write down what a job file comes to now.")
@@ -153,9 +149,7 @@ def lock(*, wanted: JobFileOptions, screen: Screen) -> ExitCode:
 @JOB_FILE
 @LOCATIONS
 @SCREEN
-def plan(  # noqa: PLR0913 - the verb's flags
-    form: str,
-    outs: tuple[str, ...],
+def plan(
     budget: Decimal | None,
     retry: tuple[str, ...],
     since: str | None,
@@ -171,12 +165,10 @@ def plan(  # noqa: PLR0913 - the verb's flags
     return verb.plan(
         wanted,
         where,
-        form,
         screen,
         detailed_exitcode=detailed_exitcode,
         retry=retry,
         budget=budget,
-        outs=outs,
         since=since,
     )
 
@@ -220,12 +212,12 @@ def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Sc
 @SETTINGS
 @SCREEN
 def collect(
-    form: str, *, wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen
+    *, wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen
 ) -> ExitCode:
     """Follow what was bought, bring home what is done. Buys nothing, any number of times."""
     from kiejobs.commands import collect as verb
 
-    return verb.collect(wanted, where, settings, form, screen)
+    return verb.collect(wanted, where, settings, screen)
 
 
 @door.command(short_help="Take callbacks; bring home what they tell of.")
@@ -239,13 +231,11 @@ def collect(
 @LOCATIONS
 @SETTINGS
 @SCREEN
-def listen(
-    form: str, *, ear: ListenAddress, where: Locations, settings: Settings, screen: Screen
-) -> ExitCode:
+def listen(*, ear: ListenAddress, where: Locations, settings: Settings, screen: Screen) -> ExitCode:
     """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
 
     Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
     """
     from kiejobs.commands import listen as verb
 
-    return verb.listen(where, ear, settings, form, screen)
+    return verb.listen(where, ear, settings, screen)

@@ -28,7 +28,7 @@ def models() -> None:
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @format_flag()
 @SCREEN
-def models_list(words: tuple[str, ...], form: str, *, screen: Screen) -> ExitCode:
+def models_list(words: tuple[str, ...], *, screen: Screen) -> ExitCode:
     """List the models: what each makes, when its facts were read, what it costs.
 
     A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
@@ -36,18 +36,18 @@ def models_list(words: tuple[str, ...], form: str, *, screen: Screen) -> ExitCod
     """
     from kiejobs.commands import models_show as verb
 
-    return verb.models_list(words, form, screen)
+    return verb.models_list(words, screen)
 
 
 @models.command(name="show")
 @click.argument("model")
 @format_flag()
 @SCREEN
-def models_show(model: str, form: str, *, screen: Screen) -> ExitCode:
+def models_show(model: str, *, screen: Screen) -> ExitCode:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
     from kiejobs.commands import models_show as verb
 
-    return verb.models_show(model, form, screen)
+    return verb.models_show(model, screen)
 
 
 @models.command(name="import")
@@ -57,7 +57,7 @@ def models_show(model: str, form: str, *, screen: Screen) -> ExitCode:
 @format_flag()
 @SCREEN
 def models_import(
-    pages: tuple[str, ...], into: str | None, form: str, *, force: bool, screen: Screen
+    pages: tuple[str, ...], into: str | None, *, force: bool, screen: Screen
 ) -> ExitCode:
     """Turn the vendor's pages into model schemas of this project.
 
@@ -66,14 +66,14 @@ def models_import(
     """
     from kiejobs.commands import models_import as verb
 
-    return verb.models_import(pages, into, form, screen, force=force)
+    return verb.models_import(pages, into, screen, force=force)
 
 
 @models.command(name="check")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @format_flag("markdown")
 @SCREEN
-def models_check(pages: tuple[str, ...], form: str, *, screen: Screen) -> ExitCode:
+def models_check(pages: tuple[str, ...], *, screen: Screen) -> ExitCode:
     """Tell what newer pages of the vendor's change about the models in use; write nothing.
 
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
@@ -81,4 +81,4 @@ def models_check(pages: tuple[str, ...], form: str, *, screen: Screen) -> ExitCo
     """
     from kiejobs.commands import models_check as verb
 
-    return verb.models_check(pages, form, screen)
+    return verb.models_check(pages, screen)

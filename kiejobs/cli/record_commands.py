@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 def status(
     file: str | None,
     select: tuple[str, ...],
-    form: str,
     expiring: float | None,
     *,
     exit_code: bool,
@@ -52,15 +51,7 @@ def status(
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
     from kiejobs.commands import status as verb
 
-    return verb.status(
-        file,
-        where,
-        form,
-        screen,
-        exit_code=exit_code,
-        expiring=expiring,
-        select=select,
-    )
+    return verb.status(file, where, screen, exit_code=exit_code, expiring=expiring, select=select)
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")
@@ -72,12 +63,12 @@ def status(
 @LOCATIONS
 @SCREEN
 def explain(
-    words: tuple[str, ...], form: str, *, wanted: JobFileOptions, where: Locations, screen: Screen
+    words: tuple[str, ...], *, wanted: JobFileOptions, where: Locations, screen: Screen
 ) -> ExitCode:
     """Say why a line of the plan is what it is, and what differs from what was bought."""
     from kiejobs.commands import explain as verb
 
-    return verb.explain(words, wanted, where, form, screen)
+    return verb.explain(words, wanted, where, screen)
 
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
@@ -90,14 +81,14 @@ def explain(
 @LOCATIONS
 @SCREEN
 def resolve(
-    address: str, task_id: str | None, form: str, *, lost: bool, where: Locations, screen: Screen
+    address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen
 ) -> ExitCode:
     """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
     from kiejobs.commands import resolve as verb
 
     if lost == (task_id is not None) or task_id == "":
         raise click.UsageError("say one of --task ID and --lost")
-    return verb.resolve(address, task_id, where, form, screen)
+    return verb.resolve(address, task_id, where, screen)
 
 
 @door.command(short_help="Tell what a run came to.")
@@ -109,18 +100,12 @@ def resolve(
 @LOCATIONS
 @SCREEN
 def report(
-    run_id: str | None,
-    select: tuple[str, ...],
-    outs: tuple[str, ...],
-    form: str,
-    *,
-    where: Locations,
-    screen: Screen,
+    run_id: str | None, select: tuple[str, ...], *, where: Locations, screen: Screen
 ) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
     from kiejobs.commands import report as verb
 
-    return verb.report(run_id, where, form, outs, screen, select)
+    return verb.report(run_id, where, screen, select)
 
 
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
@@ -157,11 +142,11 @@ def manifest_rebuild(*, where: Locations, screen: Screen) -> ExitCode:
 @format_flag()
 @LOCATIONS
 @SCREEN
-def manifest_verify(form: str, *, decode: bool, where: Locations, screen: Screen) -> ExitCode:
+def manifest_verify(*, decode: bool, where: Locations, screen: Screen) -> ExitCode:
     """Check that journals are unbroken, manifests true to them, and collected files whole."""
     from kiejobs.commands import manifest as verb
 
-    return verb.verify(where, form, screen, decode=decode)
+    return verb.verify(where, screen, decode=decode)
 
 
 @manifest.command(name="export")
@@ -175,7 +160,6 @@ def manifest_verify(form: str, *, decode: bool, where: Locations, screen: Screen
 @SCREEN
 def manifest_export(
     runs_: tuple[str, ...],
-    form: str,
     campaign: str | None,
     out: str | None,
     *,
@@ -188,7 +172,7 @@ def manifest_export(
     """
     from kiejobs.commands import manifest_export as verb
 
-    return verb.export(form, runs_, campaign, out, where, screen)
+    return verb.export(runs_, campaign, out, where, screen)
 
 
 @door.command(short_help="Check key, API, balance, clock, folders.")
@@ -197,11 +181,11 @@ def manifest_export(
 @format_flag()
 @LOCATIONS
 @SCREEN
-def doctor(form: str, *, where: Locations, screen: Screen) -> ExitCode:
+def doctor(*, where: Locations, screen: Screen) -> ExitCode:
     """Check that everything is in place: key, API, balance, clock, folders, versions."""
     from kiejobs.commands import doctor as verb
 
-    return verb.doctor(where, form, screen)
+    return verb.doctor(where, screen)
 
 
 @door.command(short_help="Serve the imitated API on a port.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def collect(
-    wanted: JobFileOptions, where: Locations, settings: Settings, form: str, screen: Screen
+    wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen
 ) -> ExitCode:
     space = open_workspace(where)
     campaign = campaign_of(wanted.file) if wanted.file else None
@@ -34,16 +34,16 @@ def collect(
     journal = new_journal(space, "collect", campaign=campaign)
     if not lines:
         execution = Execution(journal, doubts(ledger, campaign), settings, Budget())
-        return _nothing_to_do(execution, space, form, screen)
+        return _nothing_to_do(execution, space, screen)
     key = require_key(space)
     execution = Execution(journal, lines, settings, Budget())
     end = execute(execution, space, key, screen)
-    return finish(execution, end, space, screen, form)
+    return finish(execution, end, space, screen)
 
 
-def _nothing_to_do(execution: Execution, space: Workspace, form: str, screen: Screen) -> ExitCode:
-    if form == "json":
-        return finish(execution, NOTHING_DONE, space, screen, form)
+def _nothing_to_do(execution: Execution, space: Workspace, screen: Screen) -> ExitCode:
+    if screen.form == "json":
+        return finish(execution, NOTHING_DONE, space, screen)
     screen.say("Nothing to collect.")
     if not execution.changes:
         return ExitCode.DONE

@@ -27,7 +27,6 @@ from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.checks import Check, doctor_document, doctor_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.guards import policy_detail
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ _CLOCK_SLACK = 300  # seconds
 _LITTLE_ROOM = 2**30  # bytes
 
 
-def doctor(where: Locations, form: str, screen: Screen) -> ExitCode:
+def doctor(where: Locations, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
     checks = [
@@ -54,10 +53,7 @@ def doctor(where: Locations, form: str, screen: Screen) -> ExitCode:
         *_folders(space),
         *_journals(space),
     ]
-    if form == "json":
-        screen.show(json_text(doctor_document(checks)))
-    else:
-        screen.show(doctor_text(checks, color=screen.color_out))
+    screen.answer(doctor_document, doctor_text, checks)
     return ExitCode.DONE if all(check.ok for check in checks) else ExitCode.SOME_FAILED
 
 

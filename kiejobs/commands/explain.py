@@ -16,7 +16,6 @@ from kiejobs.app.project import open_workspace
 from kiejobs.app.select import campaign_of
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import suggest
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    words: Sequence[str], wanted: JobFileOptions, where: Locations, form: str, screen: Screen
+    words: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen
 ) -> ExitCode:
     space = open_workspace(where)
     ledger = space.ledger()
@@ -42,11 +41,8 @@ def explain(
     inputs = change.job.files if change.job is not None else ()
     price = _price_of(change, loaded, space)
     view = ExplainView(change, diff, ledger.at(address), inputs, price)
-    if form == "json":
-        screen.show(json_text(explain_document(view)))
-    else:
-        typed = replace(view, file=file, flag=space.flag)
-        screen.show(explain_text(typed, color=screen.color_out))
+    typed = replace(view, file=file, flag=space.flag)
+    screen.answer(explain_document, explain_text, typed)
     return ExitCode.DONE
 
 

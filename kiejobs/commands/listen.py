@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.runner import Settings
 
 
-def listen(
-    where: Locations, ear: ListenAddress, settings: Settings, form: str, screen: Screen
-) -> ExitCode:
+def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Screen) -> ExitCode:
     """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
     space = open_workspace(where)
     key = require_key(space)
@@ -37,7 +35,7 @@ def listen(
         settings = replace(settings, stay=True, callback_url=url)
         execution = Execution(journal, lines, settings, Budget(), callbacks)
         end = execute(execution, space, key, screen)
-    if form == "text" and not execution.journal.is_born:
+    if screen.form == "text" and not execution.journal.is_born:
         screen.say("Nothing came in.")
         return ExitCode.DONE
-    return finish(execution, end, space, screen, form)
+    return finish(execution, end, space, screen)

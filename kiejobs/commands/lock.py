@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.approve import lock_of, lock_path, look_at_assets
 from kiejobs.app.load import load
-from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.app.output import write
+from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock import to_bytes
 from kiejobs.reports.guards import locked_text
@@ -37,9 +37,6 @@ def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
         if path.read_bytes() == data:
             screen.say(locked_text(str(path), made, written=False))
             return ExitCode.DONE
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error
+    write(path, data)
     screen.say(locked_text(str(path), made, written=True))
     return ExitCode.DONE

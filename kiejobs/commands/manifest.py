@@ -5,6 +5,7 @@ In: the runs folder. Out: the manifest; what was rewritten; what is wrong. Touch
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.app.project import open_workspace
@@ -13,7 +14,6 @@ from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.checks import Damage, verify_document, verify_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def rebuild(where: Locations, screen: Screen) -> ExitCode:
     return ExitCode.DONE
 
 
-def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> ExitCode:
+def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
     """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1).
 
     With `decode` each video is opened too, and held against its request; not so the sandbox's samples,
@@ -61,7 +61,6 @@ def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> Exit
     look = _decoder(space) if decode else None
     history, damaged = space.store.check()
     found = [_damage(place, problem) for place, problem in damaged]
-    journals = history.records
     files = 0
     if not damaged:
         found += _stale_manifests(space, history)
@@ -69,11 +68,9 @@ def verify(where: Locations, form: str, screen: Screen, *, decode: bool) -> Exit
         for finding in _files(space, history, look):
             files += 1
             found += [finding] if finding is not None else []
-    if form == "json":
-        screen.show(json_text(verify_document(found, journals=len(journals), files=files)))
-    else:
-        color = screen.color_out
-        screen.show(verify_text(found, journals=len(journals), files=files, color=color))
+    journals = len(history.records)
+    document = partial(verify_document, journals=journals, files=files)
+    screen.answer(document, partial(verify_text, journals=journals, files=files), found)
     if decode and space.sandbox:
         screen.say(_NOT_COMPARED)
     if damaged:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.output_folder import write_atomically
+from kiejobs.app.output import write
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
@@ -28,16 +28,12 @@ _NAMES = {"csv": "provenance.csv", "ro-crate": METADATA, "in-toto": "provenance.
 
 
 def export(
-    form: str,
-    runs: Sequence[str],
-    campaign: str | None,
-    out: str | None,
-    where: Locations,
-    screen: Screen,
+    runs: Sequence[str], campaign: str | None, out: str | None, where: Locations, screen: Screen
 ) -> ExitCode:
     """`out` is a file, a folder, `-` for stdout; the default is stdout, of a crate the output folder."""
     space = open_workspace(where)
     provenance = _provenance(space, runs, campaign)
+    form = screen.form
     if out is None and form == "ro-crate":
         out = str(space.outputs)
     text = _text(form, provenance)
@@ -45,10 +41,7 @@ def export(
         screen.stream((text,))
         return ExitCode.DONE
     path = _target(Path(out or "-"), form, is_folder=out == str(space.outputs))
-    try:
-        write_atomically(path, text.encode("utf-8", "surrogatepass"))
-    except OSError as error:
-        raise UsageProblem(f"can't write {path}: {error.strerror or error}") from error
+    write(path, text.encode("utf-8", "surrogatepass"))
     screen.say(f"wrote {path}: {plural(len(provenance.attempts), 'job')}")
     return ExitCode.DONE
 

@@ -15,12 +15,7 @@ from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
 from kiejobs.importer.page import PageReading, read_page
-from kiejobs.importer.report import (
-    CheckedModel,
-    check_document,
-    check_markdown,
-    check_text,
-)
+from kiejobs.importer.report import CheckedModel, check_document, check_markdown, check_text
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
     from kiejobs.importer.page import ImportedModel
 
 
-def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:
+def models_check(pages: Sequence[str], screen: Screen) -> ExitCode:
     """Exit 0 where nothing changed, 3 where it did, 1 where that breaks something, 2 where a page or a
     schema in use can't be read; all of them are looked at in any case.
     """
@@ -46,9 +41,9 @@ def models_check(pages: Sequence[str], form: str, screen: Screen) -> ExitCode:
                 checked.append(found)
             else:
                 problems += found
-    if form == "json":
+    if screen.form == "json":
         screen.show(json_text(check_document(checked, problems)))
-    elif form == "markdown":
+    elif screen.form == "markdown":
         screen.show(check_markdown(checked, problems))
     else:
         screen.show(check_text(checked, problems, color=screen.color_out))

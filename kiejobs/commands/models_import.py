@@ -20,13 +20,7 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.importer.merge import merged
 from kiejobs.importer.page import read_page
-from kiejobs.importer.report import (
-    ImportedFile,
-    ImportedPage,
-    import_document,
-    import_text,
-)
-from kiejobs.reports.documents import json_text
+from kiejobs.importer.report import ImportedFile, ImportedPage, import_document, import_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,17 +37,14 @@ class _NotWritten(Exception):
 
 
 def models_import(
-    pages: Sequence[str], into: str | None, form: str, screen: Screen, *, force: bool
+    pages: Sequence[str], into: str | None, screen: Screen, *, force: bool
 ) -> ExitCode:
     """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_up(_FOLDER) or _FOLDER)
     writer = _Writer(folder, force=force)
     today = datetime.now(UTC).date().isoformat()
     done = [_import(page, writer, today) for page in pages]
-    if form == "json":
-        screen.show(json_text(import_document(done)))
-    else:
-        screen.show(import_text(done, color=screen.color_out))
+    screen.answer(import_document, import_text, done)
     return ExitCode.DONE if all(page.ok for page in done) else ExitCode.INVALID
 
 

@@ -11,7 +11,6 @@ from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.reports.diagnostics import diagnostics_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _ALL = "`kiejobs models list` shows all"
 
 
-def models_list(words: Sequence[str], form: str, screen: Screen) -> ExitCode:
+def models_list(words: Sequence[str], screen: Screen) -> ExitCode:
     """Exit 2 where a schema of the project's own, or its prices, can't be read: the others are shown.
 
     A model is shown where each word is a part of its id, or says what it makes or where it is from.
@@ -33,14 +32,11 @@ def models_list(words: Sequence[str], form: str, screen: Screen) -> ExitCode:
     models = [one for one in _views(known) if all(_fits(one, word) for word in words)]
     if words and not models and not known.problems():
         raise UsageProblem(f"no model fits `{shorten(' '.join(words))}`", hint=_ALL)
-    if form == "json":
-        screen.show(json_text(list_document(models)))
-    else:
-        screen.show(list_text(models, color=screen.color_out))
+    screen.answer(list_document, list_text, models)
     return _concluded(known.problems(), screen)
 
 
-def models_show(model: str, form: str, screen: Screen) -> ExitCode:
+def models_show(model: str, screen: Screen) -> ExitCode:
     """Raises UsageProblem for a model that is not known, InvalidJobFile where its schema is broken."""
     known = KnownModels()
     catalogue = known.catalogue()
@@ -51,10 +47,7 @@ def models_show(model: str, form: str, screen: Screen) -> ExitCode:
     if spec is None:
         raise InvalidJobFile(known.problems())
     view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
-    if form == "json":
-        screen.show(json_text(show_document(view)))
-    else:
-        screen.show(show_text(view, color=screen.color_out))
+    screen.answer(show_document, show_text, view)
     return _concluded(known.problems(), screen)
 
 

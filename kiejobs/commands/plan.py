@@ -28,16 +28,14 @@ if TYPE_CHECKING:
     from kiejobs.app.project import JobFileOptions, Locations
 
 
-def plan(  # noqa: PLR0913 - the verb's flags
+def plan(
     wanted: JobFileOptions,
     where: Locations,
-    form: str,
     screen: Screen,
     *,
     detailed_exitcode: bool,
     retry: Sequence[str],
     budget: Decimal | None,
-    outs: Sequence[str] = (),
     since: str | None = None,
 ) -> ExitCode:
     """Exit 3 where asked to and something is to be done, 5 where a policy has something against it.
@@ -47,7 +45,7 @@ def plan(  # noqa: PLR0913 - the verb's flags
     if since is not None and not Changes(since).touch(wanted):
         screen.say(f"{wanted.file} is unchanged since {since}: no plan")
         return ExitCode.DONE
-    files = files_by_ending(outs, FORMS, (wanted.file,))
+    files = files_by_ending(screen.outs, FORMS, (wanted.file,))
     space = open_workspace(where)
     loaded = load(wanted)
     require_selected(loaded)
@@ -59,7 +57,7 @@ def plan(  # noqa: PLR0913 - the verb's flags
     left = budget_left(loaded, ledger, budget)
     view = plan_view(loaded, wanted, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
-    screen.show(plan_in(form, view, color=screen.color_out))
+    screen.show(plan_in(screen.form, view, color=screen.color_out))
     for path, kind in files:
         if kind == "json":
             write(path, plan_json(view, plan_file_keys(loaded, retry, space)))

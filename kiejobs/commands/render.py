@@ -16,7 +16,7 @@ from kiejobs.core.plan.selection import selectable
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
@@ -24,15 +24,9 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.selection import Selection
 
 
-def render(
-    wanted: JobFileOptions,
-    screen: Screen,
-    since: str | None = None,
-    form: str = "text",
-    outs: Sequence[str] = (),
-) -> ExitCode:
+def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> ExitCode:
     """With `since`, a revision, what an edit did to the requests; only then there is a choice of forms."""
-    if outs and since is None:
+    if screen.outs and since is None:
         raise UsageProblem("--out goes with --diff", hint="the requests go to stdout: `> FILE`")
     selection = selection_of_file(wanted, "render")
     loaded = load(wanted)
@@ -42,7 +36,7 @@ def render(
 
         require_locked(loaded, screen)
     if since is not None:
-        return render_diff(loaded, wanted, selection, (since, form, outs), screen)
+        return render_diff(loaded, wanted, selection, (since, screen.form, screen.outs), screen)
     for line in _lines(loaded, selection):
         screen.out.write(line)
     return ExitCode.DONE

@@ -30,14 +30,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    name: str | None,
-    where: Locations,
-    form: str,
-    files: Sequence[str],
-    screen: Screen,
-    select: Sequence[str] = (),
+    name: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()
 ) -> ExitCode:
-    targets = files_by_ending(files, ("text", "json", "junit", "markdown"))
+    targets = files_by_ending(screen.outs, ("text", "json", "junit", "markdown"))
     space = open_workspace(where)
     history = space.store.read()
     record = find_run(space, history, name)
@@ -56,8 +51,8 @@ def report(
         view = narrowed(view, select, space, ledger)
     for path, kind in targets:
         write(path, _words(kind, view, color=False))
-    if not files or form != "text":
-        screen.show(_words(form, view, color=screen.color_out))
+    if not targets or screen.form != "text":
+        screen.show(_words(screen.form, view, color=screen.color_out))
     return ExitCode.DONE
 
 

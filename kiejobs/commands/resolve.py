@@ -6,6 +6,7 @@ journals; the API for `--task`, by asking.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,7 +20,6 @@ from kiejobs.core.ledger.outcomes import TaskRecord, Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.task_match import mismatch
 from kiejobs.reports.checks import Ruling, ruling_document, ruling_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 
-def resolve(
-    address: str, task_id: str | None, where: Locations, form: str, screen: Screen
-) -> ExitCode:
+def resolve(address: str, task_id: str | None, where: Locations, screen: Screen) -> ExitCode:
     """`task_id` None is the ruling `--lost`: nothing was made, so the job may be bought again."""
     space = open_workspace(where)
     journal = new_journal(space, "resolve", campaign=address.partition("/")[0])
@@ -46,10 +44,7 @@ def resolve(
         journal.close()
     space.store.publish(journal.run_id)
     ruling = Ruling(address, word, task_id, attempt.attempt_id, evidence)
-    if form == "json":
-        screen.show(json_text(ruling_document(ruling)))
-    else:
-        screen.show(ruling_text(ruling, color=screen.color_out, flag=space.flag))
+    screen.answer(ruling_document, partial(ruling_text, flag=space.flag), ruling)
     return ExitCode.DONE
 
 

@@ -63,7 +63,6 @@ class RunOptions:
     yes: bool
     budget: Decimal | None
     retry: tuple[str, ...]
-    form: str
     ear: ListenAddress | None = None
     callback_url: str | None = None
     most_failures: FailureLimit | None = None
@@ -95,8 +94,8 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
         key = _approve(planned, how, space, screen)
         done, end = _execute(planned, key, journal, how, space, screen, claim)
         if end is NOTHING_DONE:
-            return _nothing_to_do(done, planned.ledger, how, space, screen)
-        return finish(done, end, space, screen, how.form)
+            return _nothing_to_do(done, planned.ledger, space, screen)
+        return finish(done, end, space, screen)
 
 
 def _load(
@@ -136,7 +135,7 @@ def _plan(
         require_locked(loaded, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, how.budget)
-    tell, color = _teller(how, screen)
+    tell, color = _teller(screen)
     view = plan_view(loaded, loaded.wanted, space, ledger, made, left)
     tell(plan_text(view, color=color))
     if space.policy is not None:
@@ -215,28 +214,26 @@ def _unfinished_text(record: JournalRecord) -> str:
     )
 
 
-def _nothing_to_do(
-    done: Execution, ledger: Ledger, how: RunOptions, space: Workspace, screen: Screen
-) -> ExitCode:
+def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
     mention_others(done, ledger, space, screen)
     lines = done.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
     if doubts:
-        tell, color = _teller(how, screen)
+        tell, color = _teller(screen)
         tell(doubts_text(doubts, color=color, flag=space.flag))
-    if how.form == "json":
-        return finish(done, NOTHING_DONE, space, screen, how.form)
+    if screen.form == "json":
+        return finish(done, NOTHING_DONE, space, screen)
     held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
     lacks = any(a.state in {State.FAILED, State.REJECTED} or a.gone is not None for a in held)
     failed = ExitCode.SOME_FAILED if lacks else ExitCode.DONE
     return ExitCode.IN_DOUBT if doubts else failed
 
 
-def _teller(how: RunOptions, screen: Screen) -> tuple[Callable[[str], None], bool]:
+def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:
     """Where the plan goes, and whether in colour: part of the text, or beside a JSON report."""
-    if how.form == "text":
+    if screen.form == "text":
         return screen.show, screen.color_out
     return screen.say, screen.color_err
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.app.project import open_workspace
@@ -16,7 +17,6 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 def status(
     file: str | None,
     where: Locations,
-    form: str,
     screen: Screen,
     *,
     exit_code: bool,
@@ -40,11 +39,8 @@ def status(
     """`expiring`: tell what the vendor throws away within so many seconds."""
     space = open_workspace(where)
     view = _view(space, file, select, expiring)
-    if form == "json":
-        screen.show(json_text(status_document(view)))
-    else:
-        color, flag = screen.color_out, space.flag
-        screen.show(status_text(view, color=color, flag=flag, rehearsal=space.sandbox))
+    text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
+    screen.answer(status_document, text, view)
     if not exit_code:
         return ExitCode.DONE
     if view.in_doubt or view.conflicts:

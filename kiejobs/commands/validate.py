@@ -38,13 +38,11 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.policy import Policy
 
 
-def validate(  # noqa: PLR0913 - the verb's flags
+def validate(
     wanted: JobFileOptions,
     files: Sequence[str],
-    form: str,
     screen: Screen,
     policy: Policy | None = None,
-    outs: Sequence[str] = (),
     since: str | None = None,
     *,
     strict: bool = False,
@@ -59,7 +57,7 @@ def validate(  # noqa: PLR0913 - the verb's flags
     """
     selection_of_file(wanted, "validate")
     many, files = are_many(files, since), job_files(files, wanted, since)
-    targets = files_by_ending(outs, ("text", "json", "sarif"), files)
+    targets = files_by_ending(screen.outs, ("text", "json", "sarif"), files)
     looked, unlike = [], []
     for file in files:
         at, refusal = _look(replace(wanted, file=file), policy, screen)
@@ -69,12 +67,12 @@ def validate(  # noqa: PLR0913 - the verb's flags
             at = replace(at, jobs=None, problems=at.problems.as_errors())
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
-        if form == "text" and (at.problems or refusal is None):
+        if screen.form == "text" and (at.problems or refusal is None):
             screen.say(_text(at, color=screen.color_err))
     if not looked:
         screen.say(_nothing(files, since))
-    if form != "text":
-        screen.show(_words(form, looked, many=many))
+    if screen.form != "text":
+        screen.show(_words(screen.form, looked, many=many))
     for path, kind in targets:
         write(path, _words(kind, looked, many=many))
     if any(at.jobs is None for at in looked):

@@ -136,7 +136,7 @@ class House:
             changes = aimed(lines, ledger, history.elsewhere(BASE), how.callback_url)
             errand = replace(errand, changes=changes)
             end = await self._carry_out(errand, place, how, lock.release)
-            return finish(errand, end, place, screen(), "text")
+            return finish(errand, end, place, screen())
 
     async def collect(self, how: How, life: Life) -> ExitCode:
         """As in commands/collect.py; with something to hear, as in commands/listen.py."""
@@ -151,7 +151,7 @@ class House:
         elif not lines:
             return ExitCode.DONE
         end = await self._carry_out(errand, place, how, lambda: None)
-        return finish(errand, end, place, screen(), "text")
+        return finish(errand, end, place, screen())
 
     async def resolve(self, address: str, task_id: str | None, life: Life) -> bool:
         """As in commands/resolve.py, where the address is in doubt. False where it stays in doubt."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def judged(wanted: JobFileOptions) -> ExitCode:
     for form in ("text", "json"):
 
         def run(screen: Screen, form: str = form) -> None:
-            ends.append(validate(wanted, [wanted.file], form, screen))
+            ends.append(validate(wanted, [wanted.file], replace(screen, form=form)))
 
         said, error = _told(run)
         if error is None and form == "json":
