@@ -14,8 +14,8 @@ from kiejobs.core.diagnostics import Diagnostic, UsageProblem
 from kiejobs.core.document.checked import Form, problem_at, refused_by
 from kiejobs.core.document.nodes import Document, Source, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.document.scalars import BadScalar
-from kiejobs.core.document.scalars import plain as scalar
+from kiejobs.core.document.tree import BadScalar
+from kiejobs.core.document.tree import plain as scalar
 from kiejobs.core.document.wording import kind_of, show, suggest
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.checked import SchemaProblem
     from kiejobs.core.document.nodes import Json, Spot
-    from kiejobs.core.document.schema_errors import SchemaProblem
 
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kiejobs.core.document.schema_errors import dotted
+from kiejobs.core.document.checked import dotted
 from kiejobs.core.expand.job import refs_in
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.urls import bare

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from kiejobs.adapters.project.files import DataFolder, IncludeFolder
 from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.adapters.templates.process import ProcessRenderer
 from tests.support.expanding import Expanded, expanded
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -61,7 +63,7 @@ def _expanded(source: Path) -> Expanded:
     folder = source.parent
     return expanded(
         source.read_bytes(),
-        load=IncludeFolder(folder),
+        renderer=partial(ProcessRenderer, includes=IncludeFolder(folder)),
         files=LocalFolder(folder),
         data=DataFolder(folder, Path()),
     )

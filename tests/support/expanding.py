@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Diagnostic, Place
     from kiejobs.core.expand.job import Job, LocalFiles
     from kiejobs.core.matrix.load_axes import DataFiles
+    from kiejobs.core.template.renderer import Renderer
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 MODEL = "bytedance/v1-pro-fast-image-to-video"
@@ -72,10 +73,11 @@ def expanded(
     prices: PriceTable = NO_PRICES,
     name: str = "job.yaml",
     data: DataFiles | None = None,
+    renderer: Callable[[Mapping[str, Any]], Renderer] | None = None,
 ) -> Expanded:
     """`models` are request schemas, known beside the one that we ship; `prices` count over ours.
 
-    `data` is what the axes may read.
+    `data` is what the axes may read; `renderer` makes another one than that in this process, without limits.
     """
     written = text if isinstance(text, bytes) else text.encode()
     document, found = read_document(Source(name, written))
@@ -89,7 +91,7 @@ def expanded(
     expansion, more = expand(
         jobfile,
         catalogue(*models, prices=prices),
-        LocalRenderer(shared, load),
+        renderer(shared) if renderer else LocalRenderer(shared, load),
         sound=not problems.fatal,
         max_jobs=max_jobs,
         files=files,

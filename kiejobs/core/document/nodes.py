@@ -64,10 +64,6 @@ class YamlSeq(list[Any]):
         self.spot = spot
         self.item_spots: list[Spot] = []
 
-    def put(self, value: Any, spot: Spot) -> None:
-        self.append(value)
-        self.item_spots.append(spot)
-
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -108,9 +104,9 @@ class Document:
 def plain_json(value: Json) -> Json:
     """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
     if isinstance(value, dict):
-        return {key: plain_json(item) for key, item in value.items()}
+        return dict(zip(value, map(plain_json, value.values()), strict=True))
     if isinstance(value, list):
-        return [plain_json(item) for item in value]
+        return list(map(plain_json, value))
     return trimmed(value) if isinstance(value, str) else value
 
 

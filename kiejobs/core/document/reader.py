@@ -3,8 +3,8 @@
 In: a `Source`, the bytes of a job file. Out: a `Document` whose every key and value knows its line
 and column, and what is wrong with the file. Touches nothing but the garbage collector's switch.
 
-Scalars mean what YAML 1.2 says (scalars.py); nesting and aliases are bounded as they come (tree.py); the
-parser's complaints are reworded (syntax_errors.py).
+Nesting and aliases are bounded as they come (tree.py); the parser's complaints are reworded
+(syntax_errors.py).
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ from __future__ import annotations
 import gc
 import hashlib
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import Document
-from kiejobs.core.document.syntax_errors import syntax_problem, too_deep
 from kiejobs.core.document.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kiejobs.core.document.nodes import Source
 
 FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -54,40 +50,36 @@ def read_document(
     text = decode(source)
     if isinstance(text, Diagnostic):
         return None, [text]
-    lines = text.splitlines()
     tree = Tree(source.name, text, exact=exact)
+    lines, was_on = text.splitlines(), gc.isenabled()
+    gc.disable()  # a tree has no cycles; looking for some as it grows costs more than building it
     try:
-        with _no_garbage_collection():
-            tree.build(yaml.parse(text, Loader=parser))
+        tree.build(yaml.parse(text, Loader=parser))
     except yaml.YAMLError as error:
-        tree.findings.usable = False
-        problem = too_deep(source.name, text) or syntax_problem(source.name, lines, error)
-        if problem not in tree.findings.problems:
-            tree.findings.problems.append(problem)
-    problems = tree.findings.problems
-    if not tree.findings.usable:
-        return None, problems
-    if tree.root is None:
-        return None, [*problems, _empty(source)]
-    digest = hashlib.sha256(source.data).hexdigest()
-    return Document(source.name, tree.root, lines, digest), problems
-
-
-def _empty(source: Source) -> Diagnostic:
-    hint = "`kiejobs init` writes one to start from"
-    return Diagnostic("yaml-empty", "the file is empty", Place(source.name, 1, 1), hint)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A tree has no cycles; looking for some in a growing one costs more than building it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
+        tree.usable = False
+        problem = _syntax_problem(source.name, text, error)
+        if problem not in tree.problems:
+            tree.problems.append(problem)
     finally:
         if was_on:
             gc.enable()
+    if not tree.usable:
+        return None, tree.problems
+    if tree.root is None:
+        hint = "`kiejobs init` writes one to start from"
+        empty = Diagnostic("yaml-empty", "the file is empty", Place(source.name, 1, 1), hint)
+        return None, [*tree.problems, empty]
+    digest = hashlib.sha256(source.data).hexdigest()
+    return Document(source.name, tree.root, lines, digest), tree.problems
+
+
+def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> Diagnostic:
+    from kiejobs.core.document.syntax_errors import (  # noqa: PLC0415 - most files have none
+        syntax_problem,
+        too_deep,
+    )
+
+    return too_deep(name, text) or syntax_problem(name, text.splitlines(), error)
 
 
 # --- from bytes to text --------------------------------------------------------------------------

@@ -1,30 +1,24 @@
-"""Builds the tree of a job file from the parser's events, one at a time, without recursion.
+"""The tree of a job file, made of the parser's events one at a time, without recursion.
 
-In: PyYAML events. Out: `Tree.root` made of YamlMap, YamlSeq and scalars, each with its line and
-column, and `Tree.findings`. Touches nothing.
+In: PyYAML events. Out: `Tree.root`, of YamlMap, YamlSeq and scalars, each with its line and column, and
+`Tree.problems`. Touches nothing.
 
-The file may be hostile, so nesting and what aliases add are counted as the events come: a bomb ends
-at the event that goes too far, not after it is built.
+The file may be hostile, so nesting and what aliases add are counted as the events come: a bomb ends at the
+event that goes too far, not after it is built. Scalars mean what YAML 1.2's core schema says (1.2.2, chapter
+10.3): by PyYAML's own rules `on` is true, `12:30` is 750 and `2026-11-22` a date.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
-from kiejobs.core.document.scalars import (
-    TAG_PREFIX,
-    BadScalar,
-    plain,
-    tagged,
-    tagged_exactly,
-    unknown_tag,
-    words_only,
-)
-from kiejobs.core.document.syntax_errors import MAX_DEPTH, bare_template, depth_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
+
+MAX_DEPTH = 64
+"""Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
 
 MAX_ALIASED = 1_000_000
 """Nodes that all aliases together may add: ten to each of 100,000 scenes, and still walked in seconds."""
@@ -43,38 +40,44 @@ MAX_PROBLEMS = 1_000
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
+Anchored: TypeAlias = tuple[Any, int, str | None]
+"""A value, how many nodes it is when written out, and its text where it can be a key."""
 
+
+@dataclass(slots=True)
 class _Frame:
     """A collection that is being built, and the key whose value comes next."""
 
-    __slots__ = ("anchor", "is_map", "key", "key_spot", "merged", "node", "size", "spot")
+    node: Any
+    anchor: str | None
+    is_map: bool
+    size: int = 1
+    key: str | None = None
+    key_spot: Spot = (1, 1)
+    merged: tuple[Any, Spot] | None = None
 
-    def __init__(self, node: Any, anchor: str | None, spot: Spot) -> None:
-        self.node = node
-        self.is_map = type(node) is YamlMap
-        self.anchor = anchor
-        self.spot = spot
-        self.size = 1
-        self.key: str | None = None
-        self.key_spot = spot
-        self.merged: tuple[Any, Spot] | None = None
+
+class StopReading(Exception):
+    """Nothing further can be learnt from this file; what is wrong is in the problems."""
 
 
 class Tree:
-    """One document on its way from events to values; with `exact` numbers stay text."""
+    """One document on its way from events to values; with `exact` numbers stay text.
+
+    `usable` turns False when what was read is not what the file says.
+    """
 
     def __init__(self, name: str, text: str, *, exact: bool = False) -> None:
-        self.findings = Findings(name)
-        self._tagged = tagged_exactly if exact else tagged
-        self._plain = words_only if exact else plain
+        self.root: Any = None
+        self.problems: list[Diagnostic] = []
+        self.usable = True
+        self._name = name
         self._text = text
+        self._exact = exact
         self._documents = YamlSeq()
-        self._stack = [_Frame(self._documents, None, (1, 1))]
-        self._anchors = Anchors(self.findings)
-
-    @property
-    def root(self) -> Any:
-        return self._documents[0] if self._documents else None
+        self._stack = [_Frame(self._documents, None, is_map=False)]
+        self._anchors: dict[str, Anchored | None] = {}  # None: not complete yet
+        self._aliased = 0
 
     def build(self, events: Iterable[Any]) -> None:
         """Take every event, or those up to the first that makes reading on pointless.
@@ -83,8 +86,8 @@ class Tree:
         """
         handlers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._map,
-            yaml.SequenceStartEvent: self._seq,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
             yaml.MappingEndEvent: self._close,
             yaml.SequenceEndEvent: self._close,
             yaml.AliasEvent: self._alias,
@@ -96,81 +99,85 @@ class Tree:
                 if handler is not None:
                     handler(event)
                 if count > MAX_EVENTS:
-                    self._too_many(_spot(event))
+                    message = "the file holds more values than a job file may"
+                    hint = "split it into several job files"
+                    self.fatal("yaml-size", message, _spot(event), hint)
         except StopReading:
             return
-
-    def _too_many(self, spot: Spot) -> None:
-        message = "the file holds more values than a job file may"
-        self.findings.fatal("yaml-size", message, spot, "split it into several job files")
+        self.root = self._documents[0] if self._documents else None
 
     # --- one event each --------------------------------------------------------------------------
 
     def _document(self, event: Any) -> None:
         if self._documents:
             hint = "give each campaign a file of its own"
-            message = "a second document begins here"
-            self.findings.fatal("yaml-documents", message, _spot(event), hint)
+            self.fatal("yaml-documents", "a second document begins here", _spot(event), hint)
 
     def _scalar(self, event: Any) -> None:
-        spot = _spot(event)
-        frame = self._stack[-1]
-        if frame.is_map and frame.key is None:
-            self._begin_pair(frame, event, spot)
+        text, frame, spot = event.value, self._stack[-1], _spot(event)
+        if not frame.is_map or frame.key is not None:
+            value = self._value(event, spot)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = (value, 1, text)
+            self._put(frame, value, 1, spot)
             return
-        value = self._value(event, spot)
         if event.anchor is not None:
-            self._anchors.complete(event.anchor, Anchored(value, 1, event.value))
-        self._put(frame, value, 1, spot)
+            self._anchors[event.anchor] = (text, 1, text)
+        if event.tag is not None:
+            self._value(event, spot)  # a tag changes no key, but one that means nothing is reported
+        merges = text == "<<" and event.implicit[0] and event.tag is None
+        self._expect(frame, _MERGE if merges else text, spot)
 
-    def _map(self, event: Any) -> None:
-        self._open(event, YamlMap(_spot(event)), "map")
-
-    def _seq(self, event: Any) -> None:
-        self._open(event, YamlSeq(_spot(event)), "seq")
-
-    def _open(self, event: Any, node: YamlMap | YamlSeq, tag: str) -> None:
+    def _open(self, event: Any) -> None:
+        spot, parent = _spot(event), self._stack[-1]
+        is_map = event.__class__ is yaml.MappingStartEvent
         if len(self._stack) > MAX_DEPTH:
-            self.findings.too_deep(node.spot)
-        parent = self._stack[-1]
+            self._add(depth_problem(Place(self._name, *spot)))
+            self._stop()
         if parent.is_map and parent.key is None:
-            self._no_key(parent, node.spot, event.start_mark.index)
-        if event.tag not in (None, "!", TAG_PREFIX + tag):
-            self._bad_scalar(unknown_tag(event.tag), node.spot)
+            self._no_key(parent, spot, event.start_mark.index)
+        if event.tag not in (None, "!", _TAG_PREFIX + ("map" if is_map else "seq")):
+            self._bad_scalar(_unknown_tag(event.tag), spot)
         if event.anchor is not None:
-            self._anchors.begin(event.anchor)
-        self._stack.append(_Frame(node, event.anchor, node.spot))
+            self._anchors[event.anchor] = None
+        node = YamlMap(spot) if is_map else YamlSeq(spot)
+        self._stack.append(_Frame(node, event.anchor, is_map))
 
     def _close(self, _event: Any) -> None:
         frame = self._stack.pop()
         if frame.merged is not None and not _merge_into(frame.node, frame.merged[0]):
             message = "`<<` takes a mapping, or a list of mappings"
-            self.findings.add("yaml-key", message, frame.merged[1], "name one with `*`")
+            self.add("yaml-key", message, frame.merged[1], "name one with `*`")
         if frame.anchor is not None:
-            self._anchors.complete(frame.anchor, Anchored(frame.node, frame.size))
-        self._put(self._stack[-1], frame.node, frame.size, frame.spot)
+            self._anchors[frame.anchor] = (frame.node, frame.size, None)
+        self._put(self._stack[-1], frame.node, frame.size, frame.node.spot)
 
     def _alias(self, event: Any) -> None:
-        spot = _spot(event)
-        found = self._anchors.resolve(event.anchor, spot)
-        frame = self._stack[-1]
+        spot, frame = _spot(event), self._stack[-1]
+        value, size, text = self._anchors.get(event.anchor) or self._no_value(event.anchor, spot)
+        self._aliased += size
+        if self._aliased > MAX_ALIASED:
+            message = f"aliases blow this file up by more than {MAX_ALIASED:,} nodes"
+            self.fatal("yaml-alias", message, spot, "write it with fewer or smaller anchors")
         if not frame.is_map or frame.key is not None:
-            self._put(frame, found.value, found.size, spot)
-        elif found.text is None:
+            self._put(frame, value, size, spot)
+        elif text is None:
             self._no_key(frame, spot, event.start_mark.index)
         else:
-            self._expect(frame, found.text, spot)
+            self._expect(frame, text, spot)
 
-    # --- keys ------------------------------------------------------------------------------------
+    def _no_value(self, name: str, spot: Spot) -> Anchored:
+        """What stands in the place of an alias that means nothing here."""
+        self.usable = False
+        if name in self._anchors:
+            message, hint = f"`*{name}` stands inside what it names", "a value can't contain itself"
+        else:
+            message = f"nothing is named `&{name}`"
+            hint = f"write `&{name}` before a value further up; a text that starts with `*` needs quotes"
+        self.add("yaml-alias", message, spot, hint)
+        return None, 1, ""
 
-    def _begin_pair(self, frame: _Frame, event: Any, spot: Spot) -> None:
-        text: str = event.value
-        if event.anchor is not None:
-            self._anchors.complete(event.anchor, Anchored(text, 1, text))
-        if event.tag is not None:
-            self._value(event, spot)  # a tag changes no key, but one that means nothing is reported
-        merges = text == "<<" and event.implicit[0] and event.tag is None
-        self._expect(frame, _MERGE if merges else text, spot)
+    # --- keys and values -------------------------------------------------------------------------
 
     def _expect(self, frame: _Frame, key: str, spot: Spot) -> None:
         first = frame.node.key_spots.get(key)
@@ -182,39 +189,36 @@ class Tree:
         if first is not None:
             shown = "<<" if key is _MERGE else key[:80]
             message = f"the key `{shown}` is here twice"
-            self.findings.add("yaml-duplicate-key", message, spot, hint, also=first)
+            self.add("yaml-duplicate-key", message, spot, hint, also=first)
 
     def _no_key(self, frame: _Frame, spot: Spot, index: int) -> None:
+        """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
         frame.key = _BAD_KEY
         if self._text[max(index - 1, 0) : index + 1] == "{{":
-            self.findings.bare_template((spot[0], spot[1] - 1))
+            self._add(bare_template(Place(self._name, spot[0], spot[1] - 1)))
             return
         message = "a key must be text, not a list or a mapping"
-        self.findings.add("yaml-key", message, spot, "write the key as text")
-
-    # --- values ----------------------------------------------------------------------------------
+        self.add("yaml-key", message, spot, "write the key as text")
 
     def _value(self, event: Any, spot: Spot) -> Any:
         text: str = event.value
         try:
             if event.tag is not None:
-                return self._tagged(text, event.tag)
+                return _tagged(text, event.tag, exact=self._exact)
             if event.implicit[0]:
-                return self._plain(text)
+                return plain(text, exact=self._exact)
         except BadScalar as problem:
             self._bad_scalar(problem, spot)
         # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-            self.findings.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
+            self.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
         return text
-
-    def _bad_scalar(self, problem: BadScalar, spot: Spot) -> None:
-        self.findings.add(problem.code, problem.message, spot, problem.hint)
 
     def _put(self, frame: _Frame, value: Any, size: int, spot: Spot) -> None:
         frame.size += size
         if not frame.is_map:
-            frame.node.put(value, spot)
+            frame.node.append(value)
+            frame.node.item_spots.append(spot)
             return
         key, frame.key = frame.key, None
         if key is _MERGE:
@@ -222,59 +226,46 @@ class Tree:
         elif key is not _BAD_KEY:
             frame.node.put(key, value, frame.key_spot, spot)
 
+    # --- what is wrong ---------------------------------------------------------------------------
+
+    def add(
+        self, code: str, message: str, spot: Spot, hint: str | None = None, also: Spot | None = None
+    ) -> None:
+        """Raises StopReading when there are too many."""
+        others = () if also is None else (Place(self._name, *also),)
+        self._add(Diagnostic(code, message, Place(self._name, *spot), hint, also=others))
+
+    def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
+        self.add(code, message, spot, hint)
+        self._stop()
+
+    def _bad_scalar(self, problem: BadScalar, spot: Spot) -> None:
+        self.add(problem.code, problem.message, spot, problem.hint)
+
+    def _add(self, problem: Diagnostic) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        self.usable = False
+        raise StopReading
+
+
+def depth_problem(place: Place) -> Diagnostic:
+    message = f"nested more than {MAX_DEPTH} levels deep"
+    return Diagnostic("yaml-depth", message, place, "a job file needs about six")
+
+
+def bare_template(place: Place) -> Diagnostic:
+    """YAML takes `{{ x }}` for a mapping within a mapping, and says so in many ways."""
+    message = "a template without quotes"
+    return Diagnostic("yaml-syntax", message, place, 'write it as "{{ … }}"')
+
 
 def _spot(event: Any) -> Spot:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1)
-
-
-# --- one value in several places -----------------------------------------------------------------
-
-
-class Anchored(NamedTuple):
-    """A value, how many nodes it is when written out, and its text where it can be a key."""
-
-    value: Any
-    size: int
-    text: str | None = None
-
-
-class Anchors:
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-        self._known: dict[str, Anchored | None] = {}
-        self._aliased = 0
-
-    def begin(self, name: str) -> None:
-        """What `name` stands before is not complete yet."""
-        self._known[name] = None
-
-    def complete(self, name: str, anchored: Anchored) -> None:
-        self._known[name] = anchored
-
-    def resolve(self, name: str, spot: Spot) -> Anchored:
-        """What `*name` means here. Raises Stop when aliases have added too much."""
-        found = self._known.get(name)
-        if found is None:
-            self._no_value(name, spot)
-            return Anchored(None, 1, "")
-        self._aliased += found.size
-        if self._aliased > MAX_ALIASED:
-            message = f"aliases blow this file up by more than {MAX_ALIASED:,} nodes"
-            hint = "write it with fewer or smaller anchors"
-            self._findings.fatal("yaml-alias", message, spot, hint)
-        return found
-
-    def _no_value(self, name: str, spot: Spot) -> None:
-        self._findings.usable = False
-        if name in self._known:
-            hint = "a value can't contain itself"
-            self._findings.add("yaml-alias", f"`*{name}` stands inside what it names", spot, hint)
-            return
-        hint = (
-            f"write `&{name}` before a value further up; a text that starts with `*` needs quotes"
-        )
-        self._findings.add("yaml-alias", f"nothing is named `&{name}`", spot, hint)
 
 
 def _merge_into(node: YamlMap, value: Any) -> bool:
@@ -287,60 +278,94 @@ def _merge_into(node: YamlMap, value: Any) -> bool:
     if not all(type(base) is YamlMap for base in bases):
         return False
     pairs: dict[str, tuple[Any, Spot, Spot]] = {}
-    for base in bases:
-        for key in base:
-            pairs.setdefault(key, _pair(base, key))
-    pairs |= {key: _pair(node, key) for key in node}
+    for base in (*reversed(bases), node):
+        pairs |= {key: (base[key], base.key_spots[key], base.value_spots[key]) for key in base}
+    order = dict.fromkeys(key for base in (*bases, node) for key in base)
     node.clear()
-    for key, pair in pairs.items():
-        node.put(key, *pair)
+    for key in order:
+        node.put(key, *pairs[key])
     return True
 
 
-def _pair(node: YamlMap, key: str) -> tuple[Any, Spot, Spot]:
-    return node[key], node.key_spots[key], node.value_spots[key]
+# --- scalars -------------------------------------------------------------------------------------
+
+MAX_EXACT_INT = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+_TAG_PREFIX = "tag:yaml.org,2002:"
+"""What `!!` stands for."""
+
+_WORDS: dict[str, Any] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
+_WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
+_WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
+_KINDS = {int: "int", float: "float", bool: "bool", type(None): "null"}
+_NUMBER_STARTS = frozenset("+-.0123456789")
+_INT = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_QUOTE_IT = "put it in quotes if it is meant as text"
 
 
-# --- what is wrong -------------------------------------------------------------------------------
+class BadScalar(Exception):
+    """`code` and `hint` are those of the Diagnostic that it becomes."""
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
 
 
-class StopReading(Exception):
-    """Nothing further can be learnt from this file; what is wrong is in the findings."""
+def plain(text: str, *, exact: bool = False) -> Any:
+    """The value of an unquoted, untagged scalar. Raises BadScalar for a number that JSON can't hold.
+
+    With `exact` a number stays the text that it was written as, whatever it is.
+    """
+    if exact or text[:1] not in _NUMBER_STARTS:
+        return _WORDS.get(text, text)
+    if _INT.fullmatch(text):
+        return _exact_int(text, 10)
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        if math.isfinite(value):
+            return value
+        raise BadScalar("yaml-number", f"`{text[:40]}` is too large for a number", _QUOTE_IT)
+    if _OCTAL.fullmatch(text):
+        return _exact_int(text[2:], 8)
+    if _HEX.fullmatch(text):
+        return _exact_int(text[2:], 16)
+    if _NOT_FINITE.fullmatch(text):
+        raise BadScalar("yaml-number", f"JSON has no number `{text}`", _QUOTE_IT)
+    return text
 
 
-class Findings:
-    """`usable` turns False when what was read is not what the file says."""
+def _exact_int(digits: str, base: int) -> int:
+    # Looked at before it is converted: Python refuses thousands of digits, and takes its time.
+    if len(digits.lstrip("+-0")) <= 18:
+        value = int(digits, base)
+        if -MAX_EXACT_INT <= value <= MAX_EXACT_INT:
+            return value
+    raise BadScalar("yaml-number", "a whole number this large is not exact in JSON", _QUOTE_IT)
 
-    def __init__(self, name: str) -> None:
-        self.problems: list[Diagnostic] = []
-        self.usable = True
-        self._name = name
 
-    def add(
-        self, code: str, message: str, spot: Spot, hint: str | None = None, also: Spot | None = None
-    ) -> None:
-        """Raises StopReading when there are too many."""
-        others = () if also is None else (Place(self._name, *also),)
-        place = Place(self._name, *spot)
-        self._add(Diagnostic(code, message, place, hint, also=others))
+def _tagged(text: str, tag: str, *, exact: bool) -> Any:
+    """The value of a scalar with an explicit tag. Raises BadScalar where the two don't fit."""
+    kind = tag.removeprefix(_TAG_PREFIX)
+    if tag == "!" or kind == "str":
+        return text
+    if kind not in _KINDS.values():
+        raise _unknown_tag(tag)
+    value = plain(text)
+    if kind == "float" and type(value) is int:
+        value = float(value)
+    if _KINDS.get(type(value)) != kind:
+        raise BadScalar("yaml-tag", f"`{text}` is not what `!!{kind}` promises", "drop the tag")
+    return text if exact and type(value) in (int, float) else value
 
-    def bare_template(self, spot: Spot) -> None:
-        """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
-        self._add(bare_template(Place(self._name, *spot)))
 
-    def too_deep(self, spot: Spot) -> NoReturn:
-        self._add(depth_problem(Place(self._name, *spot)))
-        self.stop()
-
-    def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
-        self.add(code, message, spot, hint)
-        self.stop()
-
-    def stop(self) -> NoReturn:
-        self.usable = False
-        raise StopReading
-
-    def _add(self, problem: Diagnostic) -> None:
-        self.problems.append(problem)
-        if len(self.problems) >= MAX_PROBLEMS:
-            self.stop()
+def _unknown_tag(tag: str) -> BadScalar:
+    shown = "!!" + tag.removeprefix(_TAG_PREFIX) if tag.startswith(_TAG_PREFIX) else tag
+    message = f"the tag `{shown}` has no meaning in a job file"
+    return BadScalar("yaml-tag", message, "drop it; a text that starts with `!` needs quotes")

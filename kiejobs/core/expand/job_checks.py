@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
 from kiejobs.core.diagnostics import Diagnostic, Severity
-from kiejobs.core.document.checked import is_uri
+from kiejobs.core.document.checked import dotted, is_uri
 from kiejobs.core.document.nodes import YamlMap
-from kiejobs.core.document.schema_errors import dotted
 from kiejobs.core.document.wording import shorten, show
 from kiejobs.core.models.spec import extension_of
 from kiejobs.core.template.renderer import NOTHING
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.checked import SchemaProblem
     from kiejobs.core.document.nodes import Document, Json, Spot
-    from kiejobs.core.document.schema_errors import SchemaProblem
     from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Rendering
     from kiejobs.core.expand.job import Job, NoFile
     from kiejobs.core.expand.row_problems import RowProblem

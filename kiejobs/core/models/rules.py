@@ -20,8 +20,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.document.checked import validator
-from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.checked import SchemaProblem, in_words, validator
 from kiejobs.core.document.wording import show
 
 if TYPE_CHECKING:

@@ -15,10 +15,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.checked import Form, problem_at, refused_by, validator
+from kiejobs.core.document.checked import (
+    Form,
+    SchemaProblem,
+    dotted,
+    problem_at,
+    refused_by,
+    validator,
+)
 from kiejobs.core.document.nodes import Document, Source
 from kiejobs.core.document.reader import decode, read_document
-from kiejobs.core.document.schema_errors import SchemaProblem, dotted
 from kiejobs.core.document.wording import nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.spec import IS_ID, ModelReading

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.document.scalars import MAX_EXACT_INT
+from kiejobs.core.document.tree import MAX_EXACT_INT
 from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:

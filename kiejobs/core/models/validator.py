@@ -12,8 +12,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.checked import validator
-from kiejobs.core.document.schema_errors import SchemaProblem, in_words
+from kiejobs.core.document.checked import SchemaProblem, in_words, validator
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rules import broken_rule, rules_of

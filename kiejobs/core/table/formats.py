@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import plain_json
-from kiejobs.core.document.scalars import BadScalar
-from kiejobs.core.document.scalars import plain as scalar
+from kiejobs.core.document.tree import BadScalar
+from kiejobs.core.document.tree import plain as scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
