@@ -240,7 +240,7 @@ async def opened(
         hosts = space.policy.hosts if space.policy else None
         rule = replace(await AddressRule.for_base(space.base), only=hosts)
     api = KieApi(space.base, key, transport=transport)
-    artifacts = FileArtifacts(space.folder, rule, transport)
+    artifacts = FileArtifacts(space.outputs, rule, transport)
     uploads = None if folder is None else _uploads(space, key, folder, transport)
     try:
         yield api, artifacts, uploads
@@ -269,7 +269,7 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
         space.speed,
         space.faults,
         base_url=_SANDBOX_BASE,
-        webhook_key=webhook_key(),
+        webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
     )
     return InProcess(app)

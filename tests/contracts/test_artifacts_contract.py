@@ -9,7 +9,6 @@ import pytest
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
-from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger.records import FileRecord
 from tests.contracts.fakes import MemoryArtifacts
 from tests.support.judge.replies import download, video
@@ -34,7 +33,7 @@ class Folder:
 
     def play(self, scene: Callable[[ports.Artifacts], Awaitable[Any]]) -> Any:
         async def run() -> Any:
-            artifacts = FileArtifacts(OutputFolder(self._root), AddressRule(private_too=True))
+            artifacts = FileArtifacts(self._root, AddressRule(private_too=True))
             try:
                 return await scene(artifacts)
             finally:

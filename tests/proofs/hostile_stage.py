@@ -18,7 +18,6 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi, Patience
 from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.adapters.storage.download import FileArtifacts
-from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.ledger import outcomes
 from kiejobs.sandbox.app import Sandbox
@@ -89,7 +88,7 @@ class Stage:
 
         async def go() -> outcomes.CollectOutcome:
             artifacts = FileArtifacts(
-                OutputFolder(self.output),
+                self.output,
                 AddressRule(private_too=True),
                 _Hurried() if hurried else None,
             )

@@ -219,7 +219,7 @@ class House:
         wire = Wire(self.app, place.life)
         api = KieApi(BASE, Secret("k"), transport=wire)
         artifacts = FileArtifacts(
-            place.folder, AddressRule(private_too=True), wire, boot="the same"
+            place.outputs, AddressRule(private_too=True), wire, boot="the same"
         )
         journal, life = errand.journal, place.life
         assert isinstance(journal, MortalJournal)

@@ -19,7 +19,6 @@ import anyio
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts, part_of
-from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.power_cut_campaign import (
@@ -86,7 +85,7 @@ def collected(recording: Recording, tree: Tree, folder: Path, boot: str) -> tupl
     outputs = folder / "outputs"
 
     async def collect() -> None:
-        artifacts = FileArtifacts(OutputFolder(outputs), AddressRule(private_too=True), boot=boot)
+        artifacts = FileArtifacts(outputs, AddressRule(private_too=True), boot=boot)
         for path, (task_id, url, _) in due.items():
             for _ in range(_TRIES):
                 outcome = await artifacts.collect(url, path, key=task_id, media_type="video/mp4")

@@ -98,7 +98,7 @@ class Stage:
         journal = FileJournal(self.folder / "runs", header, clock)
         api = KieApi(BASE, Secret("k"), transport=InProcess(self.app))
         rule = AddressRule(private_too=True)
-        files = FileArtifacts(OutputFolder(self.folder / "outputs"), rule, InProcess(self.app))
+        files = FileArtifacts(self.folder / "outputs", rule, InProcess(self.app))
         world = World(api, journal, files, clock, Told())
         settings = Settings(detach=detach)
         runner = Runner(

@@ -78,8 +78,12 @@ def find_up(name: str) -> str | None:
 def candidates(name: str) -> list[str]:
     """Wherever `find_up` looks for `name`, whether it is there or not. As paths from the current folder."""
     here, top = Path.cwd(), root()
-    way = (here, *here.parents)
-    return [os.path.relpath(at / name, here) for at in way if at.is_relative_to(top)]
+    found = []
+    for folder in (here, *here.parents):
+        found.append(os.path.relpath(folder / name, here))
+        if folder == top:
+            break
+    return found
 
 
 class IncludeFolder:

@@ -15,6 +15,7 @@ left is never gone on with.
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -43,7 +44,7 @@ from kiejobs.core.models.spec import media_type_of
 
 if TYPE_CHECKING:
     from _hashlib import HASH
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 _LARGEST_FILE = 4 * 2**30  # bytes
@@ -58,20 +59,20 @@ class _Refused(Exception):
         self.gone = gone
 
 
-class FileArtifacts:
-    """The port `Artifacts` over a folder and a client of its own.
+class FileArtifacts(OutputFolder):
+    """The port `Artifacts`: an output folder with a client of its own.
 
     `boot` names the time since the machine was last started: what was left before is not gone on with.
     """
 
     def __init__(
         self,
-        folder: OutputFolder,
+        root: Path,
         rule: AddressRule,
         transport: httpx.AsyncBaseTransport | None = None,
         boot: str | None = None,
     ) -> None:
-        self._folder = folder
+        super().__init__(root)
         self._boot = boot or boot_id()
         self._swept: set[Path] = set()
         self._client = GuardedClient(rule, transport)
@@ -80,9 +81,7 @@ class FileArtifacts:
         await self._client.close()
 
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
-        async def receive(partial: Partial) -> None:
-            await self._receive(url, partial, media_type)
-
+        receive = functools.partial(self._receive, url, media_type)
         return await self._bring(receive, path, key, media_type, shown(url))
 
     async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
@@ -103,7 +102,7 @@ class FileArtifacts:
         from_: str,
     ) -> CollectOutcome:
         try:
-            target = self._folder.target(path)
+            target = self.target(path)
             self._sweep(target.parent)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
                 async with opened(target, key, self._boot) as partial:
@@ -123,19 +122,13 @@ class FileArtifacts:
         kind = nearer_type(media_type, media_type_of(partial.head))
         return FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
 
-    def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
-        return self._folder.condition(files, collected_at)
-
-    def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
-        self._folder.mark(files, collected_at)
-
     def _sweep(self, folder: Path) -> None:
         """Once is enough: nobody here leaves parts of another boot."""
         if folder not in self._swept:
             sweep(folder, self._boot)
             self._swept.add(folder)
 
-    async def _receive(self, url: str, partial: Partial, media_type: str) -> None:
+    async def _receive(self, url: str, media_type: str, partial: Partial) -> None:
         headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
         async with self._client.get(url, headers) as response:
             await _take(response, partial, media_type)

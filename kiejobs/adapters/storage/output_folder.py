@@ -77,10 +77,10 @@ class OutputFolder:
         Those below the output folder even where they are there: who made them may have died just then.
         """
         way = (folder, *folder.parents)
-        missing = [place for place in way if not place.exists()]
+        unsynced = {place.parent for place in way if not place.exists()}
         folder.mkdir(parents=True, exist_ok=True)
         own = {place.parent for place in way if place.is_relative_to(root)}
-        for place in {place.parent for place in missing} | (own - self._durable):
+        for place in unsynced | (own - self._durable):
             sync_folder(place)
         self._durable |= own
 

@@ -9,7 +9,6 @@ import pytest
 
 from kiejobs.adapters.http.client import AddressRule, HostRefused
 from kiejobs.adapters.storage.download import FileArtifacts
-from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
 from tests.support.judge.replies import video
@@ -97,7 +96,7 @@ def test_a_redirect_is_held_to_the_same_names(
 
 
 async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
-    artifacts = FileArtifacts(OutputFolder(root), AddressRule(private_too=True, only=only))
+    artifacts = FileArtifacts(root, AddressRule(private_too=True, only=only))
     try:
         return await artifacts.collect(url, "tea/pour.mp4", key="k", media_type="video/mp4")
     finally:

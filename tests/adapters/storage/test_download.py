@@ -81,7 +81,7 @@ def collect(
     boot: str | None = None,
 ) -> CollectOutcome:
     async def go() -> CollectOutcome:
-        artifacts = FileArtifacts(OutputFolder(root), AddressRule(private_too=private), boot=boot)
+        artifacts = FileArtifacts(root, AddressRule(private_too=private), boot=boot)
         try:
             for _ in range(times):
                 outcome = await artifacts.collect(url, path, key="t1", media_type="video/mp4")
@@ -315,7 +315,7 @@ def test_the_address_that_was_connected_to_counts_and_not_what_its_name_said(
             """The first answer was a public address."""
 
     async def go() -> CollectOutcome:
-        artifacts = FileArtifacts(OutputFolder(tmp_path), Fickle(private_too=False))
+        artifacts = FileArtifacts(tmp_path, Fickle(private_too=False))
         try:
             return await artifacts.collect(host.url, PATH, key="t1", media_type="video/mp4")
         finally:

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.file_checks import what_is_wrong_with
-from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.core.expand.job_checks import UnsafePath, safe_output
 from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.fuzz_bytes import mutated
@@ -248,7 +247,7 @@ class _Host(httpx.AsyncBaseTransport):
 
 async def _collect(host: _Host, url: str, path: str, outputs: Path) -> Any:
     rule = AddressRule(private_too=False)
-    artifacts = FileArtifacts(OutputFolder(outputs), rule, host)
+    artifacts = FileArtifacts(outputs, rule, host)
     try:
         return await artifacts.collect(url, path, key="task", media_type="video/mp4")
     finally:
