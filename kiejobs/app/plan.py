@@ -18,7 +18,6 @@ from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Action, difference, plan
-from kiejobs.core.plan.selection import OF_LEDGER, read_selection, selectable
 from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.terminal import width
 
@@ -39,13 +38,15 @@ _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
 def selection_of(wanted: JobFileOptions) -> Selection:
     """`--select`, for verbs that see both the job file and the ledger."""
+    from kiejobs.core.plan.selection import read_selection  # noqa: PLC0415 - behind a flag
+
     return read_selection(wanted.select, file=Path(wanted.file).as_posix())
 
 
 def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
     """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
     selection = selection_of(wanted)
-    for key in sorted(selection.keys & OF_LEDGER):
+    for key in selection.ledger_keys:
         raise UsageProblem(
             f"`--select {key}:…`: {verb} reads the job file only and knows no {key}",
             hint=f"`kiejobs plan --select` and `kiejobs status --select` know it; {verb} takes "
@@ -59,9 +60,7 @@ def has_selected(loaded: LoadedJobFile) -> bool:
     if not loaded.wanted.select:
         return True
     selection = selection_of(loaded.wanted).without_ledger()
-    return not selection.terms or any(
-        selection.takes(selectable(job)) for job in loaded.expansion.jobs
-    )
+    return any(map(selection.takes_job, loaded.expansion.jobs)) or not selection.terms
 
 
 def require_selected(loaded: LoadedJobFile) -> None:

@@ -12,7 +12,6 @@ from kiejobs.app.load import load
 from kiejobs.app.plan import require_selected, selection_of_file
 from kiejobs.app.render_diff import render_diff
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.core.plan.selection import selectable
 from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
 
 def _lines(loaded: LoadedJobFile, selection: Selection) -> Iterator[str]:
     for job in loaded.expansion.jobs:
-        if selection.takes(selectable(job)):
+        if selection.takes_job(job):
             line = {
                 "address": job.address,
                 "fingerprint": job.fingerprint,

@@ -199,7 +199,7 @@ class _Decider:
             state_of,
         )
 
-        if not selection.asks_ledger:
+        if not selection.ledger_keys:
             return selectable(job)
         attempt = self._ledger.bought(job.fingerprint, job.take)
         counts = attempt

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan.plan import difference
-from kiejobs.core.plan.selection import selectable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -92,11 +91,11 @@ def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edi
         if job.address not in was and job.address not in broken:
             source = left.pop((job.fingerprint, job.take), None)
         moved.add(source)
-        if selection.takes(selectable(job)):
+        if selection.takes_job(job):
             unclear = job.address in broken or before.is_unclear(job.name)
             yield _edit(job, was.get(job.address), source, unclear=unclear)
     for address, job in was.items():
-        if address not in wanted and address not in moved and selection.takes(selectable(job)):
+        if address not in wanted and address not in moved and selection.takes_job(job):
             yield Edit(address, Kind.GONE, _fields(job, None), was=job.fingerprint)
 
 

@@ -81,15 +81,19 @@ class Selection:
         known = job if job.file is not None else replace(job, file=self.file)
         return any(all(test.matches(known) for test in term) for term in self.terms)
 
+    def takes_job(self, job: Job) -> bool:
+        """Of a job file, whatever became of it."""
+        return self.takes(selectable(job))
+
     @property
     def keys(self) -> frozenset[str]:
         """What its terms look at."""
         return frozenset(test.key for term in self.terms for test in term)
 
     @property
-    def asks_ledger(self) -> bool:
-        """Must `state` and `result` be filled in?"""
-        return not self.keys.isdisjoint(OF_LEDGER)
+    def ledger_keys(self) -> list[str]:
+        """Which of `result` and `state` it looks at; these must be filled in."""
+        return sorted(self.keys & OF_LEDGER)
 
     def without_ledger(self) -> Selection:
         """What it takes whatever became of the jobs: all that it could ever take."""

@@ -115,8 +115,8 @@ def test_a_part_that_is_empty_does_not_take_everything(word: str) -> None:
 
 
 def test_a_selection_knows_whether_it_asks_what_became_of_jobs() -> None:
-    assert not read_selection(["tag:hero pour*,d=5 file:tea.yaml"]).asks_ledger
-    assert read_selection(["tag:hero,state:failed"]).asks_ledger
+    assert not read_selection(["tag:hero pour*,d=5 file:tea.yaml"]).ledger_keys
+    assert read_selection(["tag:hero,state:failed"]).ledger_keys
     assert read_selection(["result:gone"]).keys == {"result"}
 
 
