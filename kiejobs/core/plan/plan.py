@@ -169,8 +169,10 @@ def _totals(changes: Sequence[Change]) -> PlanTotals:
 
 def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Attempt]:
     """What was bought for the campaign, and neither the request nor the address is wanted any more."""
-    requests = {(job.fingerprint, job.take) for job in jobs}
-    addresses = {job.address for job in jobs}
+    requests, addresses = set[tuple[str, int]](), set[str]()
+    for job in jobs:
+        requests.add((job.fingerprint, job.take))
+        addresses.add(job.address)
     for attempt in ledger.current():
         known = attempt.key in requests or attempt.address in addresses
         ours = attempt.address.startswith(f"{campaign}/")
