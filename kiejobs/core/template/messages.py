@@ -143,31 +143,20 @@ def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
 
 
 _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
-    (
-        r"innermost block .* closed is '(\w+)'",
-        "`{{% {0} %}}` is not closed",
-        "add `{{% end{0} %}}`",
-    ),
+    (r"innermost block .* closed is '(\w+)'", "`{{% {0} %}}` is not closed", "add `{{% end{0} %}}`"),
     (r"unknown tag '(end\w+)'", "`{{% {0} %}}` closes nothing", None),
     (r"unknown tag '(\w+)'", "there is no tag `{0}`", None),
     (r"end of template.* 'end of print statement'", "`{{{{` is not closed", "add `}}}}`"),
     (r"end of template.* 'end of statement block'", "`{{%` is not closed", "add `%}}`"),
     (r"expression, got 'end of print statement'", "`{{{{ }}}}` is empty", "put a name in it"),
-    (
-        r"token 'end of print statement', got '(.+)'",
-        "`{0}` is not expected before `}}}}`",
-        "`~` joins texts; a text in quotes can't hold the same quote",
-    ),
+    (r"token 'end of print statement', got '(.+)'", "`{0}` is not expected before `}}}}`",
+     "`~` joins texts; a text in quotes can't hold the same quote"),
     (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
     (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
-    (
-        r"block '(.+)' defined twice",
-        "the block `{0}` is there twice",
-        "`self.{0}()` prints it again",
-    ),
+    (r"block '(.+)' defined twice", "the block `{0}` is there twice", "`self.{0}()` prints it again"),
     (r"end of comment tag", "`{{#` is not closed", "add `#}}`"),
     (r"end of raw directive", "`{{% raw %}}` is not closed", "add `{{% endraw %}}`"),
-)
+)  # fmt: skip
 
 
 def _syntax_words(told: str) -> tuple[str, str | None]:
@@ -180,34 +169,23 @@ def _syntax_words(told: str) -> tuple[str, str | None]:
 
 _PYTHON: tuple[tuple[str, str], ...] = (
     (r"extended multiple times", "a template can extend only one other"),
-    (
-        r"Required block '(.+)' not found",
-        "the block `{0}` must be given: the template that is extended requires it",
-    ),
+    (r"Required block '(.+)' not found", "the block `{0}` must be given: the template that is extended requires it"),
     (r"there is no parent block called '(.+)'\.", "`super`: what is extended has no block `{0}`"),
-    (
-        r"the template '(.+)' \(imported .*\) does not export the requested name '(.+)'",
-        "the template `{0}` has no macro `{1}`",
-    ),
+    (r"the template '(.+)' \(imported .*\) does not export the requested name '(.+)'",
+     "the template `{0}` has no macro `{1}`"),
     (r"No first item", "there is no first item: the list is empty"),
     (r"No last item", "there is no last item: the list is empty"),
     (r"No aggregated item", "there is no first item: the list is empty"),
     (r"unhashable type: 'slice'", "a mapping can't be sliced"),
-    (
-        r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'",
-        "`{0}` makes no sense between {1} and {2}",
-    ),
-    (
-        r"unsupported operand type\(s\) for (\S+): '(\w+)' and '(\w+)'",
-        "`{0}` makes no sense between {1} and {2}",
-    ),
+    (r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'", "`{0}` makes no sense between {1} and {2}"),
+    (r"unsupported operand type\(s\) for (\S+): '(\w+)' and '(\w+)'", "`{0}` makes no sense between {1} and {2}"),
     (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
     (r"'(\w+)' object is not (?:iterable|reversible|subscriptable)", "{0} is no list"),
     (r"(?:object|argument) of type '(\w+)' (?:has no len|is not)", "{0} is no list"),
     (r"unhashable type: '(\w+)'", "{0} can't be a key"),
     (r"'(\w+)' object cannot be interpreted as an integer", "{0} is no whole number"),
     (r"type (\w+) doesn't define __round__", "{0} can't be rounded"),
-)
+)  # fmt: skip
 _TYPES = dict.fromkeys(("int", "float"), "a number") | dict.fromkeys(("list", "tuple"), "a list")
 _TYPES |= {"str": "a text", "bool": "a boolean", "dict": "a mapping", "NoneType": "null"}
 _TYPES |= {"LoopContext": "`loop`", "Namespace": "a namespace", "range": "a list"}

@@ -17,7 +17,6 @@ from kiejobs.core.matrix import axis_values
 from kiejobs.core.matrix import load_axes as data_axes
 from kiejobs.core.table import formats as table_text
 from kiejobs.core.template import environment as template_sandbox
-from kiejobs.core.template import loading as template_loading
 from kiejobs.core.template.filters import LIST_FILTERS, TESTS, TEXT_FILTERS
 from kiejobs.core.template.renderer import Limits
 from tests.docs.reference.markdown import Schema, code, codes, kind, resolved, table
@@ -56,7 +55,7 @@ def limits() -> str:
             f"{data_axes.ALWAYS_MADE:,}, or as many as `limits.max_jobs`",
         ),
         ("files and folders that a `glob` looks at", f"{axis_values.MOST_SEEN:,}"),
-        ("characters of a template", f"{template_loading.MAX_SOURCE:,}"),
+        ("characters of a template", f"{template_sandbox.MAX_SOURCE:,}"),
         ("seconds of processor time for one template", f"{template.seconds:g}"),
         ("seconds of it for all slow templates of a file", f"{template.seconds_together:g}"),
         ("memory of the process that renders", f"{template.memory // 2**20} MB"),
