@@ -195,23 +195,28 @@ def seconds_of(retry_after: str | None) -> float | None:
 
 def download_url(status: int, body: bytes) -> str | outcomes.Unanswered:
     """A bare URL in `data` [D]; code 422 for URLs that the API did not make [O]."""
-    envelope = read_envelope(body)
-    if envelope is None or envelope.code != "200":
-        said = excerpt(body) if envelope is None else envelope.message
-        return outcomes.Unanswered(said, (envelope.code if envelope else None) or str(status))
-    if not isinstance(envelope.data, str):
-        return outcomes.Unanswered("no URL in the answer", "200")
-    return envelope.data
+    data = _data_in(status, body)
+    if isinstance(data, str | outcomes.Unanswered):
+        return data
+    return outcomes.Unanswered("no URL in the answer", "200")
 
 
 def balance(status: int, body: bytes) -> Decimal | outcomes.Unanswered:
     """Credits on the account: documented as an integer, seen as a float."""
+    data = _data_in(status, body)
+    if isinstance(data, outcomes.Unanswered):
+        return data
+    found = decimal_of(data)
+    return outcomes.Unanswered("no number in the answer", "200") if found is None else found
+
+
+def _data_in(status: int, body: bytes) -> Json | outcomes.Unanswered:
+    """Of an answer that says 200."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code != "200":
         said = excerpt(body) if envelope is None else envelope.message
         return outcomes.Unanswered(said, (envelope.code if envelope else None) or str(status))
-    found = decimal_of(envelope.data)
-    return outcomes.Unanswered("no number in the answer", "200") if found is None else found
+    return envelope.data
 
 
 def decimal_of(value: Any) -> Decimal | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.client import AddressRule, HostRefused
+from kiejobs.adapters.http.client import AddressRule, HostRefused, is_public, shown
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
@@ -101,3 +101,24 @@ async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
         return await artifacts.collect(url, "tea/pour.mp4", key="k", media_type="video/mp4")
     finally:
         await artifacts.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True), ("2606:2800:220:1::1", True), ("64:ff9b::5db8:d822", True),
+        ("127.0.0.1", False), ("10.0.0.1", False), ("172.16.0.1", False), ("192.168.1.1", False),
+        ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False),
+        ("255.255.255.255", False), ("::1", False), ("::", False), ("fe80::1%eth0", False),
+        ("fd00::1", False), ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False),
+        ("64:ff9b::a00:1", False), ("::7f00:1", False), ("::a9fe:a9fe", False),
+        ("64:ff9b:1::1", False), ("not an address", False),
+    ],
+)  # fmt: skip
+def test_which_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001 - a table
+    assert is_public(address) is public
+
+
+def test_a_url_is_shown_without_its_signature_and_without_what_steers_a_terminal() -> None:
+    assert shown("https://a/b?sig=1") == "https://a/b"
+    assert "\x1b" not in shown("https://a/\x1b[31m")

@@ -1,0 +1,136 @@
+"""Files of a project: what is read from where, and what is not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiejobs.adapters.project.files import LARGEST_TEMPLATE, IncludeFolder, git_commit, read_source
+from kiejobs.adapters.project.schemas import model_names, read_schema
+from kiejobs.core.diagnostics import UsageProblem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "secret.j2").write_text("secret")
+    inside = tmp_path / "jobs"
+    (inside / "prompts").mkdir(parents=True)
+    (inside / "prompts" / "steam.j2").write_text("\ufeffsteam", encoding="utf-8")
+    return inside
+
+
+def test_an_include_comes_from_below_the_job_file(folder: Path) -> None:
+    include = IncludeFolder(folder)
+    assert include("prompts/steam.j2") == "steam"
+    assert include("prompts/../prompts/steam.j2") == "steam"
+    assert include("prompts/nothing.j2") is None
+    assert include("prompts") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.j2", "prompts/../../secret.j2", "/etc/passwd", "x\0y", "a" * 5000, ""]
+)
+def test_nothing_is_included_from_elsewhere(folder: Path, name: str) -> None:
+    assert IncludeFolder(folder)(name) is None
+    assert IncludeFolder(folder)(str(folder.parent / "secret.j2")) is None
+
+
+def test_links_are_followed_before_they_are_judged(folder: Path) -> None:
+    (folder / "out.j2").symlink_to(folder.parent / "secret.j2")
+    (folder / "up").symlink_to(folder.parent)
+    (folder / "loop.j2").symlink_to(folder / "loop.j2")
+    (folder / "in.j2").symlink_to(folder / "prompts" / "steam.j2")
+    include = IncludeFolder(folder)
+    assert include("out.j2") is None
+    assert include("up/secret.j2") is None
+    assert include("loop.j2") is None
+    assert include("in.j2") == "steam"
+
+
+def test_an_include_is_text_of_a_bearable_size(folder: Path) -> None:
+    (folder / "big.j2").write_bytes(b"x" * (LARGEST_TEMPLATE + 1))
+    (folder / "bytes.j2").write_bytes(b"\xff\xfe")
+    os.mkfifo(folder / "pipe.j2")
+    include = IncludeFolder(folder)
+    assert [include(name) for name in ("big.j2", "bytes.j2", "pipe.j2")] == [None] * 3
+
+
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * 11)
+    assert read_source(str(tmp_path / "big"), most=11).data == b"x" * 11
+    for name, most, words in (
+        ("nothing", 10, "No such file"),
+        ("", 2**20, "directory"),
+        ("big", 10, "larger"),
+    ):
+        with pytest.raises(UsageProblem, match=words):
+            read_source(str(tmp_path / name), most=most)
+
+
+def test_a_link_that_leads_out_of_its_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "jobs" / ".git").mkdir(parents=True)
+    (tmp_path / "jobs" / ".git" / "config").write_bytes(b"token")
+    (tmp_path / "secret").write_bytes(b"secret")
+    targets = ("../secret", "/proc/self/environ", "/dev/zero", ".git/config")
+    for number, target in enumerate(targets):
+        link = tmp_path / "jobs" / f"{number}.yaml"
+        link.symlink_to(target)
+        with pytest.raises(UsageProblem, match="leads out"):
+            read_source(str(link))
+
+
+def test_a_link_within_its_folder_is_as_good_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_bytes(b"x")
+    (tmp_path / "two.yaml").symlink_to("one.yaml")
+    (tmp_path / "round.yaml").symlink_to("round.yaml")
+    assert read_source(str(tmp_path / "two.yaml")).data == b"x"
+    with pytest.raises(UsageProblem, match="can't read"):
+        read_source(str(tmp_path / "round.yaml"))
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(UsageProblem, match="larger"):
+        read_source("/dev/zero", most=2**20)
+
+
+def test_what_is_hidden_is_included_by_no_template(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("token")
+    (tmp_path / ".env").write_text("token")
+    (tmp_path / "link.j2").symlink_to(".git/config")
+    load = IncludeFolder(tmp_path)
+    assert [load(name) for name in (".env", ".git/config", "link.j2")] == [None, None, None]
+
+
+@pytest.mark.parametrize("head", [b"\xff", b"ref: secret\n", b"token\n", b"ref: a\0b\n"])
+def test_what_is_no_commit_is_not_told_as_one(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "secret").write_text("token")
+    (tmp_path / ".git" / "HEAD").write_bytes(head)
+    assert git_commit(tmp_path) is None
+
+
+def test_models_are_files_and_each_can_be_read() -> None:
+    names = model_names()
+    assert "bytedance/v1-pro-fast-image-to-video" in names
+    for name in names:
+        assert read_schema(f"models/{name}.json")["type"] == "object"
+
+
+def test_the_commit_is_read_from_gits_files(tmp_path: Path) -> None:
+    assert git_commit(tmp_path / "jobs") in {None, git_commit(tmp_path)}
+    git = tmp_path / ".git"
+    (git / "refs/heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_commit(tmp_path) is None, "no commit yet"
+    (git / "packed-refs").write_text(f"# pack-refs\n{'b' * 40} refs/heads/main\n")
+    assert git_commit(tmp_path) == "b" * 40
+    (git / "refs/heads/main").write_text(f"{'a' * 40}\n")
+    assert git_commit(tmp_path / "deeper") == "a" * 40
+    (git / "HEAD").write_text(f"{'c' * 40}\n")
+    assert git_commit(tmp_path) == "c" * 40
