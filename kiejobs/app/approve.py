@@ -253,7 +253,7 @@ def lock_of(loaded: LoadedJobFile, images: Mapping[str, Asset | None]) -> Lock:
         loaded.expansion,
         assets,
         templates=loaded.folder.includes.read,
-        vars_files={_from_folder(file, name): digest for name, digest in loaded.vars_files.items()},
+        vars_files={_from_folder(file, each.name): each.sha256 for each in loaded.vars_files},
         variables=variables_of(loaded.wanted),
         data_files=loaded.folder.data.digests,
     )

@@ -48,6 +48,7 @@ class Execution:
     """What is to be done, under which run, within which limits.
 
     `folder` is the job file's, where local files are to be uploaded from; `uploads` are those on record.
+    `media_type` is of a model's files, None where nobody looked at the models yet.
     """
 
     journal: RunJournal
@@ -57,6 +58,7 @@ class Execution:
     callbacks: Callbacks | None = None
     folder: Path | None = None
     uploads: Uploads | None = None
+    media_type: Callable[[str], str] | None = None
 
 
 def new_journal(
@@ -121,7 +123,7 @@ async def _execute(
                 World(api, journal, artifacts, clock, progress, callbacks, uploads),
                 settings=execution.settings,
                 spending=execution.spending,
-                media_type=media_types(),
+                media_type=execution.media_type or media_types(),
                 reread=_reread(space) if callbacks is not None else None,
                 uploads=execution.uploads,
             )

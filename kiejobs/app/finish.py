@@ -66,18 +66,14 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
 def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     header = execution.journal.header
-    ours = set()
+    others = set()
+    for attempt in ledger.attempts():
+        ours = attempt.run_id == header.run_id
+        if attempt.is_open and not ours and attempt.address.startswith(f"{header.campaign}/"):
+            others.add(attempt.attempt_id)
     for change in execution.changes:
         if change.attempt and change.action in {Action.RESUME, Action.ADOPT}:
-            ours.add(change.attempt.attempt_id)
-    others = [
-        attempt
-        for attempt in ledger.attempts()
-        if attempt.is_open
-        and attempt.address.startswith(f"{header.campaign}/")
-        and attempt.run_id != header.run_id
-        and attempt.attempt_id not in ours
-    ]
+            others.discard(change.attempt.attempt_id)
     if others:
         screen.say(
             f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
@@ -101,13 +97,14 @@ def _followed(execution: Execution) -> list[str]:
 
     Of what nobody wants any more only a doubt is.
     """
-    return [
-        change.attempt.attempt_id
-        for change in execution.changes
-        if change.attempt is not None
-        and not change.spends
-        and (change.action is not Action.ORPHAN or change.attempt.state is State.IN_DOUBT)
-    ]
+    found = []
+    for change in execution.changes:
+        attempt = change.attempt
+        if attempt is None or change.spends:
+            continue
+        if change.action is not Action.ORPHAN or attempt.state is State.IN_DOUBT:
+            found.append(attempt.attempt_id)
+    return found
 
 
 def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:

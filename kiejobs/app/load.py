@@ -41,8 +41,7 @@ _ENDS = re.compile(r"\r\n?|\n")
 class LoadedJobFile:
     """A job file that could be expanded; from `load` it is free of errors, and `problems` are warnings.
 
-    `wanted` says how it was loaded; `folder` has read the files next to it. `vars_files` are named as
-    written, with their SHA-256.
+    `wanted` says how it was loaded; `folder` has read the files next to it, `vars_files` are read too.
     """
 
     wanted: JobFileOptions
@@ -50,7 +49,7 @@ class LoadedJobFile:
     problems: Problems
     folder: JobFolder
     models: KnownModels
-    vars_files: Mapping[str, str]
+    vars_files: Sequence[Document]
 
     @property
     def jobfile(self) -> JobFile:
@@ -130,7 +129,8 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     if document is None:
         return None, Problems(found, {source.name: source.lines})
     given = list(map(_vars_file, wanted.vars_files))
-    jobfile, refused = _read_jobfile(document, given, variables_of(wanted))
+    words = variables_of(wanted) if wanted.variables else {}
+    jobfile, refused = _read_jobfile(document, given, words)
     problems = Problems([*found, *refused])
     if jobfile is None:
         return None, _with_lines(problems, (document, *given), folder)
@@ -149,8 +149,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
         data=folder.data,
     )
     problems = _with_lines(problems + of_jobs, (document, *given), folder)
-    digests = {file.name: file.sha256 for file in given}
-    return LoadedJobFile(wanted, expansion, problems, folder, models, digests), problems
+    return LoadedJobFile(wanted, expansion, problems, folder, models, given), problems
 
 
 def variables_of(wanted: JobFileOptions) -> dict[str, str]:

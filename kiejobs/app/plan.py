@@ -136,7 +136,10 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 
 def widest_address(loaded: LoadedJobFile) -> int:
     """How wide the address column must be."""
-    return max((width(job.address) for job in loaded.expansion.jobs), default=7)
+    widest = 0
+    for job in loaded.expansion.jobs:
+        widest = max(widest, width(job.address))
+    return widest or 7
 
 
 # --- before it is carried out ----------------------------------------------------------------------

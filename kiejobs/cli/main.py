@@ -37,8 +37,7 @@ def _says_its_last(stream: TextIO) -> bool:
     try:
         stream.flush()
     except OSError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _silence(stream)
         return False
     return True
 
@@ -57,7 +56,7 @@ def _run() -> int:
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _close_broken_pipe()
+        _silence(sys.stdout)  # the reader went away (`| head`)
         return ExitCode.DONE
     except KiejobsError as error:
         return _expected(error)
@@ -119,7 +118,7 @@ def _write_report(error: Exception) -> str:
     return "the lines above"
 
 
-def _close_broken_pipe() -> None:
-    """The reader went away (`| head`): keep Python from complaining about it at its end."""
+def _silence(stream: TextIO) -> None:
+    """What is still to be written goes nowhere: keep Python from complaining about it at its end."""
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

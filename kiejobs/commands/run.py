@@ -191,6 +191,7 @@ def _execute(
             callbacks=callbacks,
             folder=planned.loaded.folder.path if planned.loaded.folder.has_local_files else None,
             uploads=reusable_uploads(ledger),
+            media_type=planned.loaded.models.media_type,
         )
         return execution, execute(execution, space, key, screen, claim.release)
 
