@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
-_OF_ONE_FIELD = {"type", "properties", "required", "unevaluatedProperties", "additionalProperties"}
 _NOTES = {
     "title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly",
     "$comment", "errorMessage",
@@ -44,6 +43,11 @@ _ALONE = {
 """Keywords that are a rule by themselves."""
 
 _ARMS = ("if", "then", "else")
+_OF_ONE_FIELD = {
+    "type", "properties", "required", "unevaluatedProperties", "additionalProperties", *_NOTES, *_ARMS,
+}  # fmt: skip
+"""Keywords that are no rule, notes among them; what is conditional is one rule together."""
+
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ELSEWHERE = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor", "$defs", "$schema"}
 """What makes a part of a schema mean something else when it is taken out of the whole."""
@@ -78,7 +82,8 @@ class FieldRule:
 
 def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
     """All rules of a closed schema; None where it must be asked as a whole."""
-    if not _is_closed(schema) or _points_elsewhere(schema):
+    closed = False in (schema.get("unevaluatedProperties"), schema.get("additionalProperties"))
+    if not closed or _points_elsewhere(schema):
         return None
     parts = _parts(schema)
     if parts is None:
@@ -163,25 +168,16 @@ def _both(one: set[str] | None, other: set[str] | None) -> set[str] | None:
 def _parts(schema: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """One schema for each rule; None where a keyword is neither of a field nor of a rule."""
     parts: list[dict[str, Any]] = []
-    conditional = {arm: schema[arm] for arm in _ARMS if arm in schema}
-    if conditional:
-        parts.append(conditional)
+    if not schema.keys().isdisjoint(_ARMS):
+        parts.append({arm: schema[arm] for arm in _ARMS if arm in schema})
     for keyword, value in schema.items():
         if keyword == "allOf":
             parts.extend({"allOf": [part]} if isinstance(part, bool) else part for part in value)
         elif keyword in _ALONE:
             parts.append({keyword: value})
-        elif not _is_of_one_field(keyword) and keyword not in _ARMS:
+        elif keyword not in _OF_ONE_FIELD and not keyword.startswith("x-"):
             return None
     return parts
-
-
-def _is_of_one_field(keyword: str) -> bool:
-    return keyword in _OF_ONE_FIELD or keyword in _NOTES or keyword.startswith("x-")
-
-
-def _is_closed(schema: Mapping[str, Any]) -> bool:
-    return False in (schema.get("unevaluatedProperties"), schema.get("additionalProperties"))
 
 
 def _points_elsewhere(node: Any) -> bool:

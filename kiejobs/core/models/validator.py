@@ -46,22 +46,17 @@ class RequestChecker:
             refused = self._remember("", dict(request_input), self._whole)
             return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in refused]
         unknown = [name for name in request_input if name not in self._fields]
-        found = self._field_by_field(request_input, unknown)
-        if not self._rules:
-            return found
-        wrong = {name for name in self.spec.required if name not in request_input}
-        wrong |= {str(problem.path[0]) for problem in found if problem.path}
-        wrong |= {nearest(name, self._fields) or name for name in unknown}
-        return [*found, *self._rule_by_rule(self._rules, request_input, wrong)]
-
-    def _field_by_field(
-        self, request_input: Mapping[str, Json], unknown: Sequence[str]
-    ) -> list[SchemaProblem]:
-        found = self._missing(request_input, unknown)
+        missing = [name for name in self.spec.required if name not in request_input]
+        found = self._missing(missing, unknown) if missing else []
         for name, value in request_input.items():
             if name in self._fields:
                 found.extend(self._remember(name, value, self._fields[name]))
-        return [*found, *map(self._unknown, unknown)]
+        found.extend(map(self._unknown, unknown))
+        if not self._rules:
+            return found
+        wrong = {*missing, *(str(problem.path[0]) for problem in found if problem.path)}
+        wrong |= {nearest(name, self._fields) or name for name in unknown}
+        return [*found, *self._rule_by_rule(self._rules, request_input, wrong)]
 
     def _rule_by_rule(
         self, rules: Sequence[FieldRule], request_input: Mapping[str, Json], wrong: set[str]
@@ -78,17 +73,14 @@ class RequestChecker:
                     known = self._keep(key, broken)
                 yield from known
 
-    def _missing(
-        self, request_input: Mapping[str, Json], unknown: Sequence[str]
-    ) -> list[SchemaProblem]:
-        """Required fields that are not there; one that was only misspelt is told as unknown."""
+    def _missing(self, missing: Sequence[str], unknown: Sequence[str]) -> list[SchemaProblem]:
+        """Required fields that are not there; one that was only misspelt is reported as unknown."""
         meant = {nearest(name, self._fields) for name in unknown}
+        words = f"is missing: {self.spec.model} needs it"
         return [
-            SchemaProblem(
-                (), "required", f"`{name}` is missing: {self.spec.model} needs it", at_key=True
-            )
-            for name in self.spec.required
-            if name not in request_input and name not in meant
+            SchemaProblem((), "required", f"`{name}` {words}", at_key=True)
+            for name in missing
+            if name not in meant
         ]
 
     def _unknown(self, name: str) -> SchemaProblem:
@@ -122,6 +114,8 @@ def _is_field(problem: SchemaProblem) -> bool:
 
 def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[SchemaProblem]:
     errors = list(validator.iter_errors(value))
+    if not errors:
+        return []
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     found: list[SchemaProblem] = []
     for error in errors:

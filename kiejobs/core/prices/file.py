@@ -134,8 +134,8 @@ def _table(document: Document, *, own: bool) -> PriceTable:
     root: Mapping[str, Any] = plain_json(document.root)
     usd = root.get("usd_per_credit")
     file = document.name if own else None
-    prices = (_price(model, stated, usd, file) for model, stated in root["models"].items())
-    return PriceTable({price.model: price for price in prices})
+    models = root["models"].items()
+    return PriceTable({model: _price(model, stated, usd, file) for model, stated in models})
 
 
 def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | None) -> ModelPrice:
@@ -161,8 +161,13 @@ def _numbered(credits_: str | list[Any]) -> Iterator[tuple[PriceLine, int]]:
     for number, stated in enumerate(credits_):
         choices = [_choices(name, wanted) for name, wanted in stated.get("when", {}).items()]
         for chosen in product(*choices):
-            when = {name: wanted for name, wanted in chosen if isinstance(wanted, str)}
-            given = {name: wanted for name, wanted in chosen if isinstance(wanted, bool)}
+            when: dict[str, str] = {}
+            given: dict[str, bool] = {}
+            for name, wanted in chosen:
+                if isinstance(wanted, bool):
+                    given[name] = wanted
+                else:
+                    when[name] = wanted
             yield PriceLine(when, Decimal(stated["credits"]), given), number
 
 

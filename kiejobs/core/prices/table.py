@@ -56,7 +56,10 @@ class PriceLine:
         for name, wanted in self.when.items():
             if as_text(request_input.get(name)) != wanted:
                 return False
-        return all(_is_there(request_input, name) is there for name, there in self.given.items())
+        for name, there in self.given.items():
+            if (request_input.get(name) not in (None, "", [], {})) is not there:
+                return False
+        return True
 
     def meets(self, other: PriceLine) -> bool:
         """Could one request be meant by both?"""
@@ -187,17 +190,12 @@ def day_of(text: str) -> date:
 
 def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[AgedPrice, ...]:
     """In the order of the models. A date that is still to come is no age."""
-    return tuple(_aged(model, table.of(model), today) for model in models)
-
-
-def _aged(model: str, price: ModelPrice | None, today: date) -> AgedPrice:
-    if price is None:
-        return AgedPrice(model, None)
-    return AgedPrice(model, price, max((today - day_of(price.date)).days, 0))
-
-
-def _is_there(request_input: Mapping[str, Json], name: str) -> bool:
-    return request_input.get(name) not in (None, "", [], {})
+    aged: list[AgedPrice] = []
+    for model in models:
+        price = table.of(model)
+        days = 0 if price is None else max((today - day_of(price.date)).days, 0)
+        aged.append(AgedPrice(model, price, days))
+    return tuple(aged)
 
 
 def _line_data(line: PriceLine) -> Json:
