@@ -44,18 +44,6 @@ class DataFiles(Protocol):
         ...
 
 
-class _NoData:
-    """Where nothing lies beside the job file."""
-
-    def read(self, name: str, most: int) -> Source | str:
-        del most
-        return f"there is no file `{name}` here"
-
-    def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
-        del folder, pattern
-        return (), ()
-
-
 def with_data(
     jobfile: JobFile, files: DataFiles | None, limit: int
 ) -> tuple[JobFile, frozenset[str], Problems]:
@@ -64,7 +52,7 @@ def with_data(
     Without `files` nothing lies beside the job file.
     No more is made of a range than a file of `limit` jobs could be made of.
     """
-    reader = _Reader(jobfile, files or _NoData(), limit)
+    reader = _Reader(jobfile, files, limit)
     made = replace(jobfile, entries=tuple(map(reader.entry, jobfile.entries)))
     return made, frozenset(reader.broken), Problems(reader.problems, reader.lines)
 
@@ -72,7 +60,7 @@ def with_data(
 class _Reader:
     """Reads each source once, however many jobs have it from `defaults`."""
 
-    def __init__(self, jobfile: JobFile, files: DataFiles, limit: int) -> None:
+    def __init__(self, jobfile: JobFile, files: DataFiles | None, limit: int) -> None:
         self._document = jobfile.document
         self._files = files
         self._limit = limit
@@ -140,10 +128,13 @@ class _Reader:
     def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
         pattern = source["glob"]
         try:
-            return files_matching(pattern, lambda at: self._files.entries(at, pattern))
+            return files_matching(pattern, lambda at: self._entries(at, pattern))
         except BadValues as bad:
             message = f"axis `{axis.name}`: {bad.message}"
             return self._diagnostic("axis-glob", message, source.value_spots["glob"], bad.hint)
+
+    def _entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
+        return self._files.entries(folder, pattern) if self._files else ((), ())
 
     def _rows(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic | None:
         name, key = source["from"], source["key"]
@@ -166,7 +157,9 @@ class _Reader:
         if not is_table(name):
             message = f"`{name}` is no table: it ends in `{ending(name)[:20]}`"
             return None, [self._diagnostic("data-file", message, spot, _KINDS)]
-        found = self._files.read(name, MAX_BYTES)
+        found = (
+            self._files.read(name, MAX_BYTES) if self._files else f"there is no file `{name}` here"
+        )
         if isinstance(found, str):
             hint = "data lies below the job file's folder"
             return None, [self._diagnostic("data-file", found, spot, hint)]

@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import plain_json
@@ -145,16 +145,15 @@ _QUOTE = 'put the whole cell in quotes, and write a quote in it twice: "5"" wide
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 
-class _Record(NamedTuple):
-    cells: list[str]
-    start: int
+_Record: TypeAlias = tuple[list[str], int]
+"""A row's cells, and where it begins."""
 
 
 def read_csv(text: Text, delimiter: str) -> Contents:
     """The rows below the header."""
     records = _records(text, delimiter)
     header = next(records, None)
-    columns = header.cells if isinstance(header, _Record) else []
+    columns = header[0] if isinstance(header, tuple) else []
 
     def place(row: Row, column: str | None) -> Place:
         if column not in columns:
@@ -162,7 +161,7 @@ def read_csv(text: Text, delimiter: str) -> Contents:
         starts, _ = _split(text, row.start, delimiter)
         return text.place(starts[columns.index(column)])
 
-    if not isinstance(header, _Record):
+    if not isinstance(header, tuple):
         return Contents([], [] if header is None else [header], place)
     rows, problems = collected(_rows(text, delimiter, columns, records), place)
     heading = tuple(_heading_problems(text, delimiter, header)) if rows or problems else ()
@@ -183,7 +182,7 @@ def _records(text: Text, delimiter: str) -> Iterator[_Record | Diagnostic]:
             _skip_row(stream, start)
             yield problem
         elif cells:
-            yield _Record(cells, start)
+            yield cells, start
         elif cells is None:
             return
 
@@ -205,25 +204,27 @@ def _rows(
     for each in records:
         if isinstance(each, Diagnostic):
             yield each
-        elif len(each.cells) == len(columns):
-            yield Row(plain_json(dict(zip(columns, each.cells, strict=True))), each.start)
-        else:
-            few = len(each.cells) < len(columns)
-            message = f"the row has {len(each.cells)} cells, and the header {len(columns)}"
-            hint = "an empty cell needs its delimiter, too" if few else _HELD
-            at = each.start if few else _split(text, each.start, delimiter)[0][len(columns)]
-            yield text.problem(at, message, hint)
+            continue
+        cells, start = each
+        if len(cells) == len(columns):
+            yield Row(plain_json(dict(zip(columns, cells, strict=True))), start)
+            continue
+        few = len(cells) < len(columns)
+        message = f"the row has {len(cells)} cells, and the header {len(columns)}"
+        hint = "an empty cell needs its delimiter, too" if few else _HELD
+        at = start if few else _split(text, start, delimiter)[0][len(columns)]
+        yield text.problem(at, message, hint)
 
 
 def _heading_problems(text: Text, delimiter: str, header: _Record) -> Iterator[Diagnostic]:
     """What is wrong with the names of the columns."""
-    columns, starts = header.cells, _split(text, header.start, delimiter)[0]
+    columns, starts = header[0], _split(text, header[1], delimiter)[0]
     if len(columns) > MAX_COLUMNS:
         yield text.problem(starts[MAX_COLUMNS], f"more than {MAX_COLUMNS:,} columns")
         return
     if columns[0].startswith("sep=") and not "".join(columns[1:]):
         hint = "delete the line, and save the table with commas, or with tabs as .tsv"
-        yield text.problem(header.start, "`sep=` is a note to Excel, and no header", hint)
+        yield text.problem(header[1], "`sep=` is a note to Excel, and no header", hint)
         return
     for number, (column, at) in enumerate(zip(columns, starts, strict=True)):
         if not column.strip():
@@ -292,7 +293,8 @@ class _BadJson(Exception):
 
 def read_jsonl(text: Text) -> Contents:
     """A row in each line that is not blank."""
-    return _contents(text, (_row(text, *span) for span in _lines(text.text)))
+    lines = re.finditer(r"[^\n]+", text.text)
+    return _contents(text, (_row(text, *line.span()) for line in lines if not line[0].isspace()))
 
 
 def read_json(text: Text) -> Contents:
@@ -309,14 +311,6 @@ def _contents(text: Text, found: Iterable[Row | Diagnostic]) -> Contents:
         return text.place(row.start if column is None else _value_at(text.text, row, column))
 
     return Contents(*collected(found, place), place)
-
-
-def _lines(text: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    for line in text.split("\n"):
-        if line and not line.isspace():
-            yield at, at + len(line)
-        at += len(line) + 1
 
 
 def _items(text: str) -> Iterator[tuple[int, int]]:
