@@ -153,7 +153,9 @@ def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[Schem
     elif keyword in {"required", "dependentRequired"}:
         yield _missing_key(error, path)
     elif keyword in {"anyOf", "oneOf"} and error.context:
-        yield from in_words(_likeliest(error), noun)
+        best = best_match([error])
+        likeliest = error.context[0] if best is None or best is error else best
+        yield from in_words(likeliest, noun)
     else:
         message, hint = _words(error, keyword)
         name = f"`{dotted(path)}`" if path else "this value"
@@ -164,11 +166,6 @@ def dotted(path: Sequence[str | int]) -> str:
     """A path as people write it: `jobs.pour.tags[0]`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in path)
     return "".join(steps).removeprefix(".")
-
-
-def _likeliest(error: ValidationError) -> ValidationError:
-    best = best_match([error])
-    return best if best is not None and best is not error else error.context[0]
 
 
 def _own_hint(error: ValidationError) -> str | None:

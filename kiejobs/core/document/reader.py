@@ -88,23 +88,15 @@ def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> Diagnostic:
 def decode(source: Source) -> str | Diagnostic:
     """The text of `source`, or what keeps it from being read."""
     if len(source.data) > MAX_BYTES:
-        return _too_large(source)
+        size = f"{len(source.data) / 2**20:.0f} MB; a job file may be {MAX_BYTES // 2**20} MB"
+        place, hint = Place(source.name, 1, 1), "split it into several job files"
+        return Diagnostic("yaml-size", f"the file is {size}", place, hint)
     try:
         text = source.data.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:
         return _not_utf8(source, error.start)
     found = _FORBIDDEN.search(text)
     return text if found is None else _forbidden(source, text, found.start())
-
-
-def _too_large(source: Source) -> Diagnostic:
-    megabytes = len(source.data) / 1024 / 1024
-    return Diagnostic(
-        "yaml-size",
-        f"the file is {megabytes:.0f} MB; a job file may be {MAX_BYTES // 1024 // 1024} MB",
-        Place(source.name, 1, 1),
-        "split it into several job files",
-    )
 
 
 def _not_utf8(source: Source, at: int) -> Diagnostic:
