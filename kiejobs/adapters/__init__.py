@@ -1,4 +1,7 @@
-"""The only wing that touches the world: HTTP, files, locks, environment, clock."""
+"""The only wing that touches the world: network, files, locks, environment, clock.
+
+Face: `system`, `callbacks`, `git`, `sandbox`.
+"""
 
 import sys
 

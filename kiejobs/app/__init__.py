@@ -1,1 +1,4 @@
-"""What verbs share: use cases that wire adapters to the core."""
+"""What verbs share, as use cases: load, plan, approve, execute, finish.
+
+Face: `load`, `plan`, `approve`, `execute`, `finish`, `project`.
+"""

@@ -1,1 +1,4 @@
-"""The door: commands, options, exit codes. Only here does the process end."""
+"""The door: commands, flags, exit codes. Only here does the process end.
+
+Face: `main`.
+"""

@@ -1,1 +1,4 @@
-"""One file per verb: wires adapters to the core, in plain sight."""
+"""One file per verb, and nothing else.
+
+Face: `plan`, `run`, `collect`, `status`, `report`, `resolve`.
+"""

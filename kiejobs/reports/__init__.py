@@ -1,1 +1,4 @@
-"""Results in, words out. The only floor that words things for people."""
+"""Results in, words out: text, Markdown and documents.
+
+Face: `plan`, `diff`, `explain`, `diagnostics`, `terminal`, `documents`.
+"""

@@ -1,4 +1,7 @@
-"""The only concurrent room: one task group; one job, one coroutine, from top to bottom."""
+"""The only concurrent room: one task group; one job, one coroutine, from top to bottom.
+
+Face: `Runner`, `RunEnd`, `World`, `Settings`, `Budget`, `StopReason`.
+"""
 
 from kiejobs.runner.limits import Budget, FailureLimit, Rate, StopReason
 from kiejobs.runner.run import RunEnd, Runner

@@ -1,1 +1,4 @@
-"""The web: the guarded client, which hosts may be asked, errors in words."""
+"""The web: one guarded client, the addresses that it may ask, errors in words.
+
+Face: `GuardedClient`, `AddressRule`, `HostRefused`, `in_words`.
+"""

@@ -1,1 +1,4 @@
-"""The vendor's API over httpx."""
+"""The vendor's API: one attempt a call, the outcome as a value.
+
+Face: `KieApi`, `KieUploads`, `create_outcome`, `poll_outcome`.
+"""

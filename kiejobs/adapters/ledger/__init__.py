@@ -1,1 +1,4 @@
-"""Where the ledger lives."""
+"""The homes of the ledger, behind the port `LedgerStore`. Only `app/project.py` chooses one.
+
+Face: `FolderStore`.
+"""

@@ -1,1 +1,4 @@
-"""Media decoded."""
+"""Collected media and local pictures, decoded.
+
+Face: `decode`, `pictures`.
+"""

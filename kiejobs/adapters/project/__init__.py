@@ -1,1 +1,4 @@
-"""What a project brings along: models, prices, tables, pictures, templates."""
+"""What a project brings along: files, tables, templates, schemas, models, prices.
+
+Face: `read_source`, `IncludeFolder`, `DataFolder`, `LocalFolder`, `ModelFiles`, `read_schema`.
+"""

@@ -1,1 +1,4 @@
-"""Templates rendered in a process of their own: `process` starts it, `worker` is what it runs."""
+"""Templates rendered in a child process with limits and without secrets.
+
+Face: `render_process`, `RenderProcess`, `worker`.
+"""

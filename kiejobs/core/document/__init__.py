@@ -1,1 +1,4 @@
-"""Text with places: YAML as values that know their line and column."""
+"""YAML as values that know their line and column, and schemas that check them.
+
+Face: `read_document`, `read_checked`, `Document`, `YamlMap`, `YamlSeq`, `Source`.
+"""

@@ -1,1 +1,4 @@
-"""What happened: events, and the state folded from them."""
+"""What happened to purchases: events, and the state folded from them.
+
+Face: `fold`, `Ledger`, `Attempt`, `History`, `events`, `outcomes`.
+"""

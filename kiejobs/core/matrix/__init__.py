@@ -1,1 +1,4 @@
-"""The combinations of a job."""
+"""The combinations of a job: GitHub Actions' algorithm, made strict.
+
+Face: `Rows`, `with_data`, `AxisValues`, `DataValues`.
+"""

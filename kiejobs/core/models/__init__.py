@@ -1,1 +1,4 @@
-"""What a model takes: its schema, its rules, its file fields."""
+"""What a model takes: the schema of its request, rules across fields, file fields.
+
+Face: `Spec`, `read_spec`, `RequestChecker`, `read_model`, `rules_of`.
+"""

@@ -1,1 +1,4 @@
-"""What a request costs."""
+"""What a request costs, by a table that is data.
+
+Face: `PriceTable`, `read_prices`, `check_prices`, `aged_prices`.
+"""

@@ -1,1 +1,4 @@
-"""Data tables: rows that are mappings, each named by its key."""
+"""Data tables: rows of cells with their places, each named by its key.
+
+Face: `Table`, `read_table`, `is_table`.
+"""

@@ -1,1 +1,4 @@
-"""Prompts as Jinja templates."""
+"""Prompts as Jinja templates. Only the rendering process imports jinja2.
+
+Face: `Renderer`, `Wish`, `Reads`, `TemplateProblem`, `is_template`.
+"""

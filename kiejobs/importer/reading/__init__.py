@@ -1,1 +1,4 @@
-"""From a page's text to the requests that it describes."""
+"""From a page's text to the requests that it describes.
+
+Face: `documents_of`, `requests_of`, `ApiRequest`, `described`.
+"""
