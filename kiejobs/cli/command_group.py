@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from kiejobs import __version__
-from kiejobs.core.diagnostics import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,6 +226,8 @@ def _ask(question: str) -> bool:
 
 def _leave(last_words: str) -> None:
     """At once: the journal is whole at any moment, so nothing needs to be tidied up."""
+    from kiejobs.core.diagnostics import ExitCode
+
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live display hides it
     sys.stderr.write(f"{show_cursor}\n{last_words}\n")
     sys.stderr.flush()

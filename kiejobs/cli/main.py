@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kiejobs import __version__
-from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError
 
 if TYPE_CHECKING:
     from typing import NoReturn, TextIO
+
+    from kiejobs.core.diagnostics import KiejobsError
 
 
 def main() -> NoReturn:
@@ -28,6 +29,8 @@ def main() -> NoReturn:
     code = _run()
     _says_its_last(sys.stderr)
     if not _says_its_last(sys.stdout):
+        from kiejobs.core.diagnostics import ExitCode  # noqa: PLC0415 - dataclasses take a while
+
         code = code or ExitCode.JOURNAL
     sys.exit(int(code))
 
@@ -49,24 +52,29 @@ def _run() -> int:
 
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)
-    except click.ClickException as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net
+        return _failed(error)
+    return answer if isinstance(answer, int) else 0
+
+
+def _failed(error: BaseException) -> int:
+    from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
+
+    if isinstance(error, click.ClickException):
         error.show()
         return ExitCode.INVALID
-    except (click.Abort, KeyboardInterrupt):
+    if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         _silence(sys.stdout)  # the reader went away (`| head`)
         return ExitCode.DONE
-    except KiejobsError as error:
-        return _expected(error)
-    except Exception as error:  # noqa: BLE001 - the last net
-        return _bug(error)
-    return answer if isinstance(answer, int) else ExitCode.DONE
+    return _expected(error) if isinstance(error, KiejobsError) else _bug(error)
 
 
 def _expected(error: KiejobsError) -> int:
     from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - behind an error
+    from kiejobs.core.diagnostics import InvalidJobFile  # noqa: PLC0415
     from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415
     from kiejobs.reports.terminal import sanitize  # noqa: PLC0415
 
@@ -80,7 +88,9 @@ def _expected(error: KiejobsError) -> int:
     return error.exit_code
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: BaseException) -> int:
+    from kiejobs.core.diagnostics import ExitCode  # noqa: PLC0415 - behind a bug
+
     where = _write_report(error)
     click.echo(f"kiejobs itself is at fault: {type(error).__name__}", err=True)
     click.echo("  Nothing that was paid for is lost: run the same command again.", err=True)
@@ -88,7 +98,7 @@ def _bug(error: Exception) -> int:
     return ExitCode.BUG
 
 
-def _write_report(error: Exception) -> str:
+def _write_report(error: BaseException) -> str:
     """The traceback and the versions. Values of variables are left out: prompts may be private."""
     import platform  # noqa: PLC0415 - behind a bug, as all here
     import tempfile  # noqa: PLC0415

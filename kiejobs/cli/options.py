@@ -6,7 +6,6 @@ In: words from the command line or `KIEJOBS_<FLAG>`. Out: typed values. Touches 
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from kiejobs.core.plan.policy import Policy
 
@@ -46,6 +46,8 @@ def rate(value: str | tuple[int, float]) -> tuple[int, float]:
 
 def credit_number(value: str | Decimal) -> Decimal:
     """A number of credits, 0 or more, exact."""
+    from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - keeps `--help` light
+
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -68,6 +70,8 @@ def factor(value: str | float) -> float:
 
 def failures(value: str | tuple[Decimal, bool]) -> tuple[Decimal, bool]:
     """(number, is it a share?), from `5` or `10%`."""
+    from decimal import Decimal  # noqa: PLC0415 - keeps `--help` light
+
     if isinstance(value, tuple):
         return value
     text = value.strip()
