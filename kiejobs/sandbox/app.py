@@ -34,7 +34,7 @@ from kiejobs.sandbox.asgi import (
     read_request,
     success,
 )
-from kiejobs.sandbox.files import Uploads, file_answer, no_file
+from kiejobs.sandbox.files import UploadRoutes, file_answer, no_file
 from kiejobs.sandbox.jobs import Jobs
 from kiejobs.sandbox.tasks import HEALTHY, Charges, TaskOutcome, iso, log_request
 
@@ -79,7 +79,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self._charges = Charges(self.store)
-        self._uploads = Uploads(self.store)
+        self._uploads = UploadRoutes(self.store)
         self.base_url = self.base_url.rstrip("/")
         self._jobs = Jobs(
             self.schemas,

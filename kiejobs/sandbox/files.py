@@ -113,7 +113,7 @@ def _wanted(request: Request, etag: str, size: int) -> range | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Uploads:
+class UploadRoutes:
     """What was uploaded, by its path on the imitated host. The folder is born with the first of them.
 
     A later upload to a path takes its place. Processes may share a store: a note is renamed into place

@@ -48,7 +48,7 @@ _LONGEST_PAGE = 60.0  # seconds
 _LARGEST_PAGE = 16 * 2**20  # bytes
 
 
-class _Refused(Exception):
+class _FileRefused(Exception):
     """A URL that gives no file that may be sent."""
 
 
@@ -84,7 +84,7 @@ class _Look:
                 with anyio.fail_after(_LONGEST):
                     async with self._client.get(url) as response:
                         asset = await _read(response, takes, kept)
-            except (_Refused, HostRefused) as refused:
+            except (_FileRefused, HostRefused) as refused:
                 return str(refused)
             except FETCH_ERRORS as error:
                 return in_words(error)
@@ -96,21 +96,21 @@ class _Look:
 
 async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:
     if response.status_code != 200:
-        raise _Refused(f"the host answered HTTP {response.status_code}")
+        raise _FileRefused(f"the host answered HTTP {response.status_code}")
     told = response.headers.get("content-length", "")
     if told.isdecimal() and int(told) > takes.most:
-        raise _Refused(f"it has {int(told):,} bytes, and the model takes {takes.most:,}")
+        raise _FileRefused(f"it has {int(told):,} bytes, and the model takes {takes.most:,}")
     digest, size, head = hashlib.sha256(), 0, b""
     async for chunk in response.aiter_raw():
         digest.update(chunk)
         kept.write(chunk)
         size, head = size + len(chunk), head + chunk[: HEAD - len(head)]
         if size > takes.most:
-            raise _Refused(f"it has more than the {takes.most:,} bytes that the model takes")
+            raise _FileRefused(f"it has more than the {takes.most:,} bytes that the model takes")
     media_type = media_type_of(head)
     wrong = wrong_type(takes, media_type) if size else "it is empty"
     if wrong is not None:
-        raise _Refused(wrong)
+        raise _FileRefused(wrong)
     return Asset(sha256=digest.hexdigest(), bytes=size, media_type=media_type or UNKNOWN)
 
 

@@ -51,7 +51,7 @@ _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
 
 
-class _Refused(Exception):
+class _ResultRefused(Exception):
     """A URL that will not give the file. `gone` where asking for a new URL may help."""
 
     def __init__(self, message: str, *, gone: bool = False) -> None:
@@ -111,7 +111,7 @@ class FileArtifacts(OutputFolder):
                         partial.path.replace(target)
                     # Also where another process renamed it: that one may have died just then.
                     sync_folder(target.parent)
-        except _Refused as refused:
+        except _ResultRefused as refused:
             return NotCollected(str(refused), gone=refused.gone)
         except (HostRefused, PathRefused) as refused:
             return NotCollected(f"refused: {refused}")
@@ -138,13 +138,13 @@ async def _take(response: httpx.Response, partial: Partial, media_type: str) -> 
     """The body of one answer, appended or from the start, checked when it is complete."""
     if response.status_code == 416 and partial.size:
         partial.start_over()
-        raise _Refused("the part that was there did not fit; it was thrown away", gone=True)
+        raise _ResultRefused("the part that was there did not fit; it was thrown away", gone=True)
     if response.status_code not in {200, 206}:
         gone = response.status_code in {401, 403, 404, 410}
-        raise _Refused(f"the result host answered HTTP {response.status_code}", gone=gone)
+        raise _ResultRefused(f"the result host answered HTTP {response.status_code}", gone=gone)
     said = response.headers.get("content-type", "")
     if not media_type_fits(said, media_type):
-        raise _Refused(f"expected {media_type}, got {said[:60]!r}")
+        raise _ResultRefused(f"expected {media_type}, got {said[:60]!r}")
     expected = _expected_size(response, partial)
     await _stream(response, partial, expected)
     if expected is not None and partial.size != expected:
@@ -154,7 +154,7 @@ async def _take(response: httpx.Response, partial: Partial, media_type: str) -> 
     wrong = what_is_wrong_with(partial.head, partial.size, media_type, read=read)
     if wrong is not None:
         partial.start_over()
-        raise _Refused(wrong)
+        raise _ResultRefused(wrong)
 
 
 def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
@@ -163,7 +163,7 @@ def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
         span, _, total = response.headers.get("content-range", "").partition("/")
         if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
             partial.start_over()
-            raise _Refused("the host answered another range than was asked for", gone=True)
+            raise _ResultRefused("the host answered another range than was asked for", gone=True)
         return int(total) if total.isdigit() else None
     if partial.size:
         partial.start_over()
@@ -175,7 +175,7 @@ async def _stream(response: httpx.Response, partial: Partial, expected: int | No
     limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
     async for chunk in response.aiter_raw():  # as it comes, so that what came is kept
         if partial.size + len(chunk) > limit:
-            raise _Refused("the host sent more than it said, or more than 4 GB")
+            raise _ResultRefused("the host sent more than it said, or more than 4 GB")
         partial.write(chunk)
     partial.sync()
 
