@@ -1,7 +1,7 @@
 """The receiver of the API's callbacks: an HTTP server in a thread, an inbox in the run's event loop.
 
-In: POSTs from the internet. Out: claims, each told once, to the runner (`ports.Callbacks`). Touches a
-listening socket. Needs the extra `serve`: Starlette's requests and responses, uvicorn's server.
+In: POSTs from the internet. Out: claims, each once, to the runner (`ports.Callbacks`). Touches: a
+listening socket. Needs the extra `serve`.
 
 Whether an attempt id is anybody's is not known here, so nobody can find it out: every callback that
 passes its checks is answered in the same bytes after the same work. Its own thread answers within a
@@ -23,11 +23,11 @@ from urllib.parse import quote
 
 import anyio.lowlevel
 import h11
-import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kiejobs.adapters.server import QuietServer, open_socket, url_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.callbacks import (
     LARGEST_BODY,
@@ -38,8 +38,7 @@ from kiejobs.core.ledger.callbacks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import TracebackType
+    from collections.abc import Iterator
 
     from starlette.types import Receive, Scope, Send
 
@@ -85,20 +84,19 @@ class Receiver:
         limits: Limits | None = None,
     ) -> None:
         self._host, self._port, self._path = host, port, path
+        self._key = key.value if key else None
+        self._clock = clock
         self._limits = limits or Limits()
         self._inbox = Inbox(self._limits.waiting, self._limits.remembered)
-        self._desk = _Requests(path, key, clock, self._limits, self._inbox)
         self._open = ExitStack()
         self._base = ""
+        self._large = 0
+        self.turned: Counter[str] = Counter()
 
     @property
     def url(self) -> str:
         """Where callbacks are taken, path included, with the port that was really had."""
         return self._base + quote(self._path)
-
-    @property
-    def turned(self) -> Counter[str]:
-        return Counter(self._desk.turned)
 
     async def next(self) -> Claim:
         """The next callback that passed its checks and wasn't told before; waits for one."""
@@ -106,13 +104,7 @@ class Receiver:
 
     def __enter__(self) -> Self:
         """Raises UsageProblem where host and port can't be had."""
-        served = listening(
-            self._desk,
-            self._host,
-            self._port,
-            seconds=self._limits.seconds,
-            connections=self._limits.connections,
-        )
+        served = listening(self, self._host, self._port, self._limits)
         try:
             self._base = self._open.enter_context(served)
         except OSError as error:
@@ -120,35 +112,24 @@ class Receiver:
             raise UsageProblem(f"can't listen on {self._host}:{self._port}: {said}") from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
-
-class _Requests:
-    """The ASGI app. Only the server's thread is in here."""
-
-    def __init__(
-        self, path: str, key: Secret | None, clock: Clock, limits: Limits, inbox: Inbox
-    ) -> None:
-        self.turned: Counter[str] = Counter()
-        self._path = path
-        self._key = key.value if key else None
-        self._clock = clock
-        self._limits = limits
-        self._inbox = inbox
-        self._large = 0
+    # --- the ASGI app: only the server's thread is in here ---
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             heard = await self._read(Request(scope, receive))
         except ClientDisconnect:
             return
-        await self._answer(heard)(scope, receive, send)
+        if isinstance(heard, RefusedCallback):
+            self.turned[heard.why] += 1
+            answer = _response(heard.status, heard.why)
+        else:
+            if not self._inbox.put(heard):
+                self.turned[FULL] += 1
+            answer = _response(200, "success")
+        await answer(scope, receive, send)
 
     async def _read(self, request: Request) -> Claim | RefusedCallback:
         """The body first, whatever it is for: a client that still writes would miss its answer."""
@@ -162,14 +143,6 @@ class _Requests:
         query = request.scope["query_string"].decode("latin-1")
         now = self._clock.now().timestamp()
         return read_callback(query, request.headers.items(), body, self._key, now)
-
-    def _answer(self, heard: Claim | RefusedCallback) -> Response:
-        if isinstance(heard, RefusedCallback):
-            self.turned[heard.why] += 1
-            return _response(heard.status, heard.why)
-        if not self._inbox.put(heard):
-            self.turned[FULL] += 1
-        return _response(200, "success")
 
     async def _body(self, request: Request) -> bytes | RefusedCallback:
         """Whole. One that is too large is read on for a while and thrown away."""
@@ -229,7 +202,9 @@ class Inbox:
                 return True
             if len(self._claims) >= self._room:
                 return False
-            self._remember(name)
+            self._told[name] = None
+            if len(self._told) > self._remembered:
+                self._told.popitem(last=False)
             self._claims.append(claim)
             for event, loop in self._waiting.items():
                 loop.call_soon_threadsafe(event.set)
@@ -255,11 +230,6 @@ class Inbox:
             self._waiting[event] = asyncio.get_running_loop()
             return None
 
-    def _remember(self, name: tuple[str, str]) -> None:
-        self._told[name] = None
-        if len(self._told) > self._remembered:
-            self._told.popitem(last=False)
-
 
 # --- an ASGI app on a port, for requests from anybody on the internet ---------------------------------
 #
@@ -268,7 +238,6 @@ class Inbox:
 # request and one deadline from its first moment to its last, and closes the oldest when there are too
 # many: whoever is slow on purpose makes room for those who are not.
 
-_GRACE_SECONDS = 1
 _ACCEPTED_AT_ONCE = 8
 """In one turn of the event loop, so that those who came first are read before the next are let in.
 Else a sudden crowd would push out its own first, whose requests had arrived but were not looked at."""
@@ -280,26 +249,37 @@ wait."""
 
 
 @contextmanager
-def listening(app: Any, host: str, port: int, *, seconds: float, connections: int) -> Iterator[str]:
+def listening(app: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
     """Serve `app` until the block ends; gives `http://HOST:PORT`. Port 0 takes a free one.
 
-    A connection lasts `seconds` at most; of more than `connections` the oldest is closed. Raises
-    OSError where the port can't be had.
+    A connection lasts `limits.seconds` at most; of more than `limits.connections` the oldest is closed.
+    Raises OSError where the port can't be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as sock:
+    with open_socket(host, port) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AT_ONCE)  # heirs: all accepted
-        ready = threading.Event()
-        server = _Server(_config(app, seconds, connections), ready.set)
-        thread = threading.Thread(
-            target=_serve, args=(server, sock, ready), name="kiejobs-callbacks", daemon=True
-        )
+        begun = threading.Event()
+
+        def ready() -> None:
+            # asyncio prints what it can't do for a connection, e.g. when file descriptors run out.
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+            sock.listen(_QUEUE)
+            begun.set()
+
+        def run() -> None:
+            try:
+                server.run(sockets=[sock])
+            finally:
+                begun.set()  # also where it could not begin: nobody is to wait for ever
+
+        protocol = partial(_OneRequest, guests={}, limits=limits)
+        server = QuietServer(app, protocol, ready, date_header=False, backlog=_ACCEPTED_AT_ONCE)
+        thread = threading.Thread(target=run, name="kiejobs-callbacks", daemon=True)
         thread.start()
         try:
-            ready.wait()
+            begun.wait()
             if not server.started:
                 raise OSError("the server did not start")
-            yield _address(sock)
+            yield url_of(sock)
         finally:
             server.should_exit = True
             thread.join()
@@ -310,80 +290,23 @@ def spoken(code: int, msg: str) -> bytes:
     return json.dumps({"code": code, "msg": msg}, separators=(",", ":")).encode()
 
 
-def _serve(server: uvicorn.Server, sock: socket.socket, ready: threading.Event) -> None:
-    try:
-        server.run(sockets=[sock])
-    finally:
-        ready.set()  # also where it could not begin: nobody is to wait for ever
-
-
-def _address(sock: socket.socket) -> str:
-    """One that means "any" is told as loopback."""
-    host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _config(app: Any, seconds: float, connections: int) -> uvicorn.Config:
-    protocol: Any = partial(_OneRequest, guests={}, seconds=seconds, most=connections)
-    return uvicorn.Config(
-        app,
-        http=protocol,
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        proxy_headers=False,
-        log_config=None,
-        log_level="critical",
-        server_header=False,
-        date_header=False,
-        backlog=_ACCEPTED_AT_ONCE,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready; and when it stops, doesn't wait for requests that are half there."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # asyncio prints what it can't do for a connection, e.g. when file descriptors run out.
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-        await super().startup(sockets)
-        for sock in sockets or []:
-            sock.listen(_QUEUE)
-        self._ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.close()
-        await super().shutdown(sockets)
-
-
 class _OneRequest(H11Protocol):
     """A connection for one request: its app answers with `Connection: close`.
 
     `guests` are all connections that are open, the oldest first.
     """
 
-    def __init__(
-        self, *, guests: dict[_OneRequest, None], seconds: float, most: int, **given: Any
-    ) -> None:
+    def __init__(self, *, guests: dict[_OneRequest, None], limits: Limits, **given: Any) -> None:
         super().__init__(**given)
         self._guests = guests
-        self._seconds = seconds
-        self._most = most
+        self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(self._seconds, transport.abort)
+        self._deadline = self.loop.call_later(self._limits.seconds, transport.abort)
         self._guests[self] = None
-        if len(self._guests) > self._most:
+        if len(self._guests) > self._limits.connections:
             oldest = next(iter(self._guests))
             del self._guests[oldest]
             oldest.transport.abort()

@@ -22,7 +22,7 @@ def sandbox(
     host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen
 ) -> ExitCode:
     try:
-        from kiejobs.sandbox.serve import serve  # noqa: PLC0415 - needs the extra `serve`
+        from kiejobs.adapters.server import serve  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
         raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error

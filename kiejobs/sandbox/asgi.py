@@ -7,7 +7,7 @@ Errors come as HTTP 200 with the code in the body (observed); the exceptions are
 401, observed on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed).
 
 An ASGI app can't say "drop the connection". So a delivery that breaks off raises `ConnectionLost`:
-whoever runs the app turns that into a dead connection (serve.py closes the socket, an in-process
+whoever runs the app turns that into a dead connection (adapters/server.py closes the socket, an in-process
 transport raises its own read error).
 """
 

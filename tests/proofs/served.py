@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.sandbox import make_sandbox
-from kiejobs.sandbox.serve import serve
+from kiejobs.adapters.server import serve
 from tests.support.bench import PACKAGE
 from tests.support.sandbox_served import read_charges
 

@@ -833,7 +833,7 @@ def test_on_a_port_callbacks_are_really_posted(tmp_path: Path) -> None:
 SERVE = """
 import pathlib, sys
 from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.serve import serve
+from kiejobs.adapters.server import serve
 serve(Sandbox({}, pathlib.Path(sys.argv[1])), "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
 """
 

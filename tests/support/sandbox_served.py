@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kiejobs.sandbox.serve import listening, make_server, url_of
+from kiejobs.adapters.server import open_socket, sandbox_server, url_of
 from kiejobs.sandbox.tasks import task_of_line
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Served for as long as the block lasts; gives the address."""
-    with listening(host, port) as sock:
+    with open_socket(host, port) as sock:
         started = threading.Event()
-        server = make_server(sandbox, sock, lambda _: started.set())
+        server = sandbox_server(sandbox, sock, lambda _: started.set())
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
