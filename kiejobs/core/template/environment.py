@@ -11,22 +11,30 @@ do is bounded by the process that it runs in, not here.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import warnings
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from jinja2 import nodes
 from jinja2.runtime import Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Namespace, missing, pass_context
 from jinja2.visitor import NodeTransformer
 
-from kiejobs.core.template.filters import FILTERS, OPERATORS, TESTS, calculate, method
+from kiejobs.core.template.filters import (
+    FILTERS,
+    TESTS,
+    NoValue,
+    fail,
+    formatted,
+    kind,
+    method,
+    text,
+)
 from kiejobs.core.template.messages import did_you_mean
 from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.values import MAX_NUMBER, NoValue, fail, kind, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -36,13 +44,6 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 200_000
 """Characters that a template may print; the longest prompt that the API takes has 10,000."""
-
-MAX_RANGE: Final = 100_000
-MAX_NODES: Final = 10_000
-"""What jinja2 compiles within a second; a long prompt has 200."""
-
-MAX_SOURCE: Final = 100_000
-"""Characters of a template; the longest prompt that the API takes has 10,000."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _WAY = "write a path below the job file's folder, like `prompts/scene.j2`"
@@ -57,19 +58,19 @@ _CALLED, _JOINED = "<called>", "<joined>"
 class PromptEnvironment(ImmutableSandboxedEnvironment):
     """What all templates of one job file share. `load` answers None where there is no template."""
 
-    intercepted_binops = OPERATORS
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
 
     def __init__(self, load: Callable[[str], str | None]) -> None:
         super().__init__(
             undefined=NoValue,
             finalize=_show,
-            loader=loader(load),
+            loader=jinja2.FunctionLoader(load),
             optimized=False,  # it would calculate while compiling, where no line is to blame
             auto_reload=False,
         )
         self._blocks: dict[str, frozenset[str] | None] = {}
         self.template_class = FreshTemplate
-        self.globals = {"range": _range, "namespace": Namespace}
+        self.globals = {"range": safe_range, "namespace": Namespace}
         self.tests = dict(TESTS)
         self.filters = {**FILTERS, _CALLED: self.called, _JOINED: self.joined}
 
@@ -94,14 +95,14 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def _blocks_filled(self, tree: nodes.Template) -> frozenset[str] | None:
         """All that a template that extends this one may fill; None where that can't be known."""
-        check_beside(tree)
-        blocks = blocks_of(tree)
-        for form in forms_of(tree):
-            name = form.value if isinstance(form, nodes.Const) else None
+        _check_dropped(tree)
+        blocks = frozenset(block.name for block in tree.find_all(nodes.Block))
+        for extended in (node.template for node in tree.body if isinstance(node, nodes.Extends)):
+            name = extended.value if isinstance(extended, nodes.Const) else None
             known = self._blocks_of(name) if isinstance(name, str) else None
             if known is None:
                 return None
-            check_blocks(tree, str(name), known)
+            _check_blocks(tree, str(name), known)
             blocks |= known
         return blocks
 
@@ -148,19 +149,19 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         found = self.getitem(obj, name)
         return (method(obj, name) or found) if isinstance(found, Undefined) else found
 
-    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        return self.undefined(obj=obj, name=attribute)
-
     # --- doing -----------------------------------------------------------------------------------
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        del context
-        return calculate(operator, left, right)
-
-    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if not callable(obj):
-            raise TemplateProblem(f"{kind(obj)} can't be called")
-        return super().call(context, obj, *args, **kwargs)
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%" and isinstance(left, str):
+            return formatted(left, right)
+        # A list and a tuple are one thing to people.
+        left, right = (list(side) if isinstance(side, tuple) else side for side in (left, right))
+        try:
+            return super().call_binop(context, operator, left, right)
+        except TypeError as error:
+            hint = "`~` joins anything as text" if operator == "+" else None
+            message = f"`{operator}` makes no sense between {kind(left)} and {kind(right)}"
+            raise TemplateProblem(message, hint) from error
 
     def call_filter(self, name: Any, *args: Any, **kwargs: Any) -> Any:
         """Of those that `map` names."""
@@ -189,13 +190,6 @@ def _show(_context: Any, value: Any) -> str:
     return text(value)
 
 
-def _range(*args: int) -> range:
-    numbers = range(*args)
-    if len(numbers) > MAX_RANGE:
-        raise TemplateProblem(f"`range` makes more than {MAX_RANGE:,} numbers")
-    return numbers
-
-
 @contextlib.contextmanager
 def _in(name: str | None) -> Any:
     """Problems are those of the template of this name."""
@@ -207,31 +201,16 @@ def _in(name: str | None) -> Any:
 
 
 def _check(tree: nodes.Template) -> None:
-    """Raises TemplateProblem for what prompts can't use, and for trees that would take long to compile."""
-    queue: deque[nodes.Node] = deque([tree])
-    count = 0
-    while queue:
-        node = queue.popleft()
-        count += 1
-        if count > MAX_NODES:
-            raise TemplateProblem("the template is too long", "move what is repeated into a macro")
-        _check_node(node)
-        queue.extend(node.iter_child_nodes())
-
-
-def _check_node(node: nodes.Node) -> None:
-    if isinstance(node, nodes.ScopedEvalContextModifier):
-        raise TemplateProblem("`{% autoescape %}` has no use in a prompt", None, node.lineno)
-    if isinstance(node, nodes.Filter):
-        _check_name(node.name, FILTERS, "filter", node.lineno)
-    elif isinstance(node, nodes.Test):
-        _check_name(node.name, TESTS, "test", node.lineno)
-    elif isinstance(node, nodes.Const) and not _is_small(node.value):
-        raise TemplateProblem("a number is too large", None, node.lineno)
-
-
-def _is_small(value: Any) -> bool:
-    return not isinstance(value, int | float) or -MAX_NUMBER <= value <= MAX_NUMBER
+    """Raises TemplateProblem for what prompts can't use."""
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        is_filter = isinstance(node, nodes.Filter)
+        known, what = (FILTERS, "filter") if is_filter else (TESTS, "test")
+        _check_name(node.name, known, what, node.lineno)
+    for const in tree.find_all(nodes.Const):
+        if const.value == math.inf:  # which is no name in the code that jinja2 makes
+            raise TemplateProblem("a number is too large", None, const.lineno)
+    for scope in tree.find_all(nodes.ScopedEvalContextModifier):
+        raise TemplateProblem("`{% autoescape %}` has no use in a prompt", None, scope.lineno)
 
 
 def _check_name(name: Any, known: Collection[str], what: str, lineno: int | None = None) -> None:
@@ -296,25 +275,6 @@ class FreshTemplate(jinja2.Template):
         return self.make_module()
 
 
-def loader(load: Callable[[str], str | None]) -> jinja2.BaseLoader:
-    """jinja2's way to ask `load`, which answers None where there is no template."""
-
-    def source(name: str) -> str | None:
-        text = load(name)
-        if text is not None:
-            check_source(text, name)
-        return text
-
-    return jinja2.FunctionLoader(source)
-
-
-def check_source(text: str, name: str | None = None) -> None:
-    """Raises TemplateProblem for a template that is too long to be compiled in good time."""
-    if len(text) > MAX_SOURCE:
-        message = f"the template has more than {MAX_SOURCE:,} characters"
-        raise TemplateProblem(message, "include less", name=name)
-
-
 def check_name(name: Any) -> None:
     """Raises TemplateProblem unless `name` is a plain path that stays below its folder."""
     if not isinstance(name, str):
@@ -326,16 +286,7 @@ def check_name(name: Any) -> None:
         raise TemplateProblem(f"the template name `{shown}` is not allowed", _WAY)
 
 
-def forms_of(tree: nodes.Template) -> list[Any]:
-    """The expressions that name what is extended, whatever the circumstances."""
-    return [node.template for node in tree.body if isinstance(node, nodes.Extends)]
-
-
-def blocks_of(tree: nodes.Template) -> frozenset[str]:
-    return frozenset(block.name for block in tree.find_all(nodes.Block))
-
-
-def check_beside(tree: nodes.Template) -> None:
+def _check_dropped(tree: nodes.Template) -> None:
     """Raises TemplateProblem for what stands behind the `extends` and in no block."""
     is_filling = False
     for node in tree.body:
@@ -345,7 +296,7 @@ def check_beside(tree: nodes.Template) -> None:
         is_filling |= isinstance(node, nodes.Extends)
 
 
-def check_blocks(tree: nodes.Template, form: str, known: Collection[str]) -> None:
+def _check_blocks(tree: nodes.Template, form: str, known: Collection[str]) -> None:
     """Raises TemplateProblem for a block that has no place in the form."""
     for node in tree.body:
         if isinstance(node, nodes.Block) and node.name not in known:

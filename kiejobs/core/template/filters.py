@@ -1,27 +1,27 @@
-"""The filters, tests, methods and operators that prompts may use: jinja2's and Python's own, by name.
+"""What prompts can do with values: jinja2's filters and tests, Python's methods and `%`, and printing.
 
-In: values of templates. Out: tables for the environment. Touches nothing.
+In: values of templates. Out: their texts, tables for the environment, and a `TemplateProblem` for what makes
+no sense. Touches nothing. How much of it a template may do is bounded by its process, not here.
 
-Left out is whatever differs each time or shows Python's insides. What is changed has its reason beside
-it; mostly it is that a text is never made of a list by accident, and that a boolean is `true`, as in YAML.
+Left out is whatever differs each time or shows Python's insides. What is changed has its reason next to it;
+mostly it is that a text is never made of a list by accident, and that a boolean is `true`, as in YAML.
 """
 
 from __future__ import annotations
 
 import json
-import operator
-import re
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from jinja2 import UndefinedError
 from jinja2 import filters as jinja_filters
 from jinja2 import tests as jinja_tests
+from jinja2.environment import TemplateModule
 from jinja2.filters import make_attrgetter
-from jinja2.runtime import Undefined
-from jinja2.utils import pass_environment
+from jinja2.runtime import LoopContext, StrictUndefined, Undefined
+from jinja2.utils import Namespace, missing, pass_environment
 
 from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.values import fail, kind, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,90 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     Function = Callable[..., Any]
+
+# --- printing ----------------------------------------------------------------------------------------
+
+_MAX_NUMBER: Final = 2**63
+
+
+def text(value: Any) -> str:
+    """What `{{ value }}` prints. Raises TemplateProblem for what is no text, number or boolean."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        if not -_MAX_NUMBER <= value <= _MAX_NUMBER:  # nor is NaN
+            raise TemplateProblem("a number is too large, or is none")
+        return str(value)
+    if isinstance(value, Undefined):
+        # `{{ x if y }}` without an else is jinja2's lenient undefined, and prints nothing.
+        return "" if type(value) is Undefined else fail(value)
+    raise TemplateProblem(f"{kind(value)} can't be printed", _way_out(value))
+
+
+def _way_out(value: Any) -> str:
+    if value is None:
+        return "give it a value, or write `| default('…', true)`"
+    if isinstance(value, dict):
+        return "name one of its keys, or write `| tojson`"
+    if isinstance(value, list | tuple | range):
+        return "write `| join(', ')`"
+    return "call it: write `()` behind its name"
+
+
+def kind(value: Any) -> str:
+    """What a person would call this value."""
+    for types, word in _KINDS:
+        if isinstance(value, types):
+            return word
+    return "null" if value is None else "a function"
+
+
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (Undefined, "an undefined value"),
+    (bool, "a boolean"),
+    ((int, float, complex), "a number"),
+    (str, "a text"),
+    (dict, "a mapping"),
+    ((list, tuple, range), "a list"),
+    (LoopContext, "`loop`"),
+    (Namespace, "a namespace"),
+    (TemplateModule, "an imported template"),
+)
+
+
+class NotDefined(UndefinedError):
+    """An undefined value was used.
+
+    `name` was looked up in `holder`, jinja2's `missing` for a name on its own. `told` is there where
+    more is known than that.
+    """
+
+    def __init__(self, holder: Any, name: Any, told: str | None, message: str) -> None:
+        super().__init__(told or message)
+        self.holder = holder
+        self.name = name
+        self.told = told
+
+
+class NoValue(StrictUndefined):
+    """jinja2's strict undefined, whose error remembers what was looked up, and where."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: Any = None
+    ) -> None:
+        del exc
+        raising: Any = partial(NotDefined, obj, name, hint)
+        super().__init__(hint, obj, name, raising)
+
+
+def fail(value: Undefined) -> NoReturn:
+    """Raises the error that `value` stands for."""
+    value._fail_with_undefined_error()  # noqa: SLF001 - jinja2's way to do it from outside
+
 
 # --- filters -----------------------------------------------------------------------------------------
 
@@ -69,72 +153,68 @@ def _list(made: Any) -> Any:
     return made if isinstance(made, str) else list(made)
 
 
-def _joined(
+def _join(
     environment: Environment, value: Iterable[Any], between: Any = "", attribute: Any = None
 ) -> str:
     get = make_attrgetter(environment, attribute)
     return text(between).join([text(get(item)) for item in _walked(value)])
 
 
-def _batched(value: Any, linecount: int, fill_with: Any = None) -> list[Any]:
-    # jinja2 makes of `batch(0)` an empty row and one that holds all; here it was always one each.
-    return list(jinja_filters.do_batch(_walked(value), max(linecount, 1), fill_with))
-
-
-def _replaced(value: Any, old: Any, new: Any, count: int | None = None) -> str:
+def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
     return text(value).replace(text(old), text(new), -1 if count is None else count)
 
 
-def _truncated(
-    environment: Environment,
-    value: Any,
-    length: int = 255,
-    killwords: bool = False,  # noqa: FBT001, FBT002 - jinja2's, positions and all
-    end: str = "...",
-    leeway: int = 5,
-) -> str:
-    # jinja2 stops with an assertion that says nothing where `length` has no room for the dots.
-    length, leeway = max(length, len(end)), max(leeway, 0)
-    return jinja_filters.do_truncate(environment, text(value), length, killwords, end, leeway)
+def _format(value: Any, *args: Any, **kwargs: Any) -> str:
+    return formatted(text(value), kwargs or args)
 
 
-def _formatted(value: Any, *args: Any, **kwargs: Any) -> str:
-    return _percent(text(value), kwargs or args)
+def formatted(pattern: str, values: Any) -> str:
+    """`pattern % values`, for texts and numbers."""
+    given: tuple[Any, ...] = values if isinstance(values, tuple) else (values,)
+    if isinstance(values, dict):
+        values = {key: value for key, value in values.items() if _is_scalar(value)}
+        given = ()
+    for value in given:
+        if not _is_scalar(_used(value)):
+            raise TemplateProblem(f"`%` can't put {kind(value)} into a text")
+    made: str = pattern % values
+    return made
 
 
-def _as_json(value: Any, indent: int | None = None) -> str:
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _tojson(value: Any, indent: int | None = None) -> str:
     """Without jinja2's escapes for HTML; sorted like it, so that another order of keys buys nothing."""
-    step = None if indent is None else min(indent, 8)
     return json.dumps(
-        _used(value), ensure_ascii=False, sort_keys=True, allow_nan=False, indent=step
+        _used(value), ensure_ascii=False, sort_keys=True, allow_nan=False, indent=indent
     )
 
 
 _OF_TEXT = (
-    "capitalize", "center", "indent", "lower", "string", "title", "trim", "upper", "urlencode",
-    "wordwrap",
+    "capitalize", "center", "indent", "lower", "string", "title", "trim", "truncate", "upper",
+    "urlencode", "wordwrap",
 )  # fmt: skip
 _OF_NUMBERS = ("abs", "float", "int", "round")
 _OF_LISTS = ("count", "first", "last", "length", "list", "max", "min", "sort", "sum")
 _TO_LISTS = (
-    "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "unique",
+    "batch", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "unique",
 )  # fmt: skip
 
 TEXT_FILTERS: Final[dict[str, Function]] = {
     **{name: _with(jinja_filters.FILTERS[name], text) for name in _OF_TEXT},
     **{name: _with(jinja_filters.FILTERS[name], _used) for name in _OF_NUMBERS},
     **{name: jinja_filters.FILTERS[name] for name in ("d", "default")},
-    "format": _formatted,
-    "replace": _replaced,
-    "tojson": _as_json,
-    "truncate": pass_environment(_truncated),
+    "format": _format,
+    "replace": _replace,
+    "tojson": _tojson,
 }
 LIST_FILTERS: Final[dict[str, Function]] = {
     **{name: _with(jinja_filters.FILTERS[name], _walked, _list) for name in _TO_LISTS},
     **{name: _with(jinja_filters.FILTERS[name], _walked) for name in _OF_LISTS},
     **{name: _with(jinja_filters.FILTERS[name], _mapping, list) for name in ("dictsort", "items")},
-    "batch": _batched,
-    "join": pass_environment(_joined),
+    "join": pass_environment(_join),
 }
 FILTERS: Final = TEXT_FILTERS | LIST_FILTERS
 
@@ -172,19 +252,11 @@ def _as_written(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-def _divisible(value: Any, by: Any) -> bool:
-    # `%` between texts is formatting, so only numbers get to it.
-    if not isinstance(_used(value), int | float) or not isinstance(by, int | float):
-        raise TemplateProblem(f"{kind(value)} can't be divided by {kind(by)}")
-    return bool(value % by == 0)
-
-
-def _even(value: Any) -> bool:
-    return _divisible(value, 2)
-
-
-def _odd(value: Any) -> bool:
-    return not _divisible(value, 2)
+def _divided(value: Any) -> Any:
+    """`%` between texts is formatting, so only numbers get to it."""
+    if not isinstance(_used(value), int | float):
+        raise TemplateProblem(f"{kind(value)} can't be divided")
+    return value
 
 
 _JINJA_TESTS: dict[str, Any] = dict(jinja_tests.TESTS)
@@ -196,12 +268,10 @@ _TESTS = (
 TESTS: Final[dict[str, Function]] = {
     **{name: _JINJA_TESTS[name] for name in _TESTS},
     **{name: _with(_JINJA_TESTS[name], text) for name in ("lower", "upper")},
+    **{name: _with(_JINJA_TESTS[name], _divided) for name in ("divisibleby", "even", "odd")},
     **dict.fromkeys(("==", "eq", "equalto"), _equal),
     **dict.fromkeys(("!=", "ne"), _unequal),
     "in": _within,
-    "divisibleby": _divisible,
-    "even": _even,
-    "odd": _odd,
     "iterable": jinja_tests.test_sequence,  # whose answer for what is undefined is no, and no error
 }
 
@@ -210,108 +280,33 @@ TESTS: Final[dict[str, Function]] = {
 _TEXT_METHODS = (
     "capitalize", "casefold", "center", "count", "endswith", "find", "index", "isalnum",
     "isalpha", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper",
-    "join", "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
-    "rjust", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title",
-    "upper", "zfill",
+    "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "rjust", "rstrip",
+    "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper", "zfill",
 )  # fmt: skip
-MAPPING_METHODS: Final = frozenset(("get", "items", "keys", "values"))
-"""Names behind a mapping that may stand for all of it."""
-
-_METHODS: Final[tuple[tuple[Any, frozenset[str]], ...]] = (
-    (str, frozenset(_TEXT_METHODS)),
-    (dict, MAPPING_METHODS),
-    ((list, tuple), frozenset(("count", "index"))),
-)
 
 
 def method(owner: Any, name: Any) -> Function | None:
     """Python's own, but for those whose result could be printed as no list or text of a job file."""
-    for types, names in _METHODS:
-        if isinstance(owner, types) and name in names:
-            own = _OWN_METHODS.get((types, name))
-            found: Function = getattr(owner, name) if own is None else partial(own, owner)
-            return found
-    return None
+    found = _METHODS.get(type(owner), {}).get(name)
+    return None if found is None else partial(found, owner)
 
 
 def _joins(between: str, parts: Iterable[Any]) -> str:
     return between.join(map(text, _walked(parts)))
 
 
-_OWN_METHODS: Final[dict[tuple[Any, str], Function]] = {
-    (str, "join"): _joins,
-    (str, "replace"): _replaced,
-    (dict, "items"): lambda owner: list(owner.items()),
-    (dict, "keys"): list,
-    (dict, "values"): lambda owner: list(owner.values()),
+_OF_TEXTS: Final[dict[str, Function]] = {name: getattr(str, name) for name in _TEXT_METHODS}
+_OF_MAPPINGS: Final[dict[str, Function]] = {
+    "get": dict.get,
+    "items": lambda owner: list(owner.items()),
+    "keys": list,
+    "values": lambda owner: list(owner.values()),
 }
-
-# --- operators ---------------------------------------------------------------------------------------
-
-_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
+_METHODS: Final[dict[Any, dict[str, Function]]] = {
+    str: {**_OF_TEXTS, "join": _joins, "replace": _replace},
+    dict: _OF_MAPPINGS,
+    list: {"count": list.count, "index": list.index},
+    tuple: {"count": tuple.count, "index": tuple.index},
 }
-OPERATORS: Final = frozenset(_ARITHMETIC)
-_MAX_BITS: Final = 64
-# What follows a `%`: at most three digits of width and of precision, no `*`, nothing that shows the
-# insides of a value.
-_DIRECTIVE = re.compile(r"%(?:%|(?:\([^()%]*\))?[-#0 +]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcs])")
-
-
-def calculate(sign: str, left: Any, right: Any) -> Any:
-    """`left sign right`. Raises TemplateProblem, and ZeroDivisionError."""
-    if sign == "%" and isinstance(left, str):
-        return _percent(left, right)
-    if sign == "**":
-        _check_power(left, right)
-    if sign in ("+", "*"):  # a list and a tuple are one thing to people
-        left = list(left) if isinstance(left, tuple) else left
-        right = list(right) if isinstance(right, tuple) else right
-    try:
-        return number(_ARITHMETIC[sign](left, right))
-    except TypeError as error:
-        hint = "`~` joins anything as text" if sign == "+" else None
-        message = f"`{sign}` makes no sense between {kind(left)} and {kind(right)}"
-        raise TemplateProblem(message, hint) from error
-
-
-def _check_power(base: Any, exponent: Any) -> None:
-    # Only whole numbers grow without end; a float that is too large is an OverflowError.
-    if not isinstance(base, int) or not isinstance(exponent, int) or base.bit_length() < 2:
-        return
-    if base.bit_length() * exponent > 2 * _MAX_BITS:
-        raise TemplateProblem("a calculation's result is too large")
-
-
-def _percent(pattern: str, values: Any) -> str:
-    """`pattern % values`, for texts and numbers."""
-    given: tuple[Any, ...] = values if isinstance(values, tuple) else (values,)
-    if isinstance(values, dict):
-        values = {key: value for key, value in values.items() if _is_scalar(value)}
-        given = ()
-    for value in given:
-        if not _is_scalar(_used(value)):
-            raise TemplateProblem(f"`%` can't put {kind(value)} into a text")
-    _check_pattern(pattern)
-    made: str = pattern % values
-    return made
-
-
-def _check_pattern(pattern: str) -> None:
-    at = pattern.find("%")
-    while at >= 0:
-        found = _DIRECTIVE.match(pattern, at)
-        if found is None:
-            hint = "write `%%` for a percent sign, and widths below 1000"
-            raise TemplateProblem(f"`{pattern[at : at + 12]}` is no format", hint)
-        at = pattern.find("%", found.end())
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+MAPPING_METHODS: Final = frozenset(_OF_MAPPINGS)
+"""Names behind a mapping that may stand for all of it."""

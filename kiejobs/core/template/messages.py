@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.template.filters import method
+from kiejobs.core.template.filters import NotDefined, kind, method
 from kiejobs.core.template.renderer import TemplateProblem
-from kiejobs.core.template.values import NotDefined, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,16 +41,14 @@ def compile_problem(error: Exception, name: str | None = None) -> TemplateProble
         return TemplateProblem(message, hint, error.lineno, error.name)
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
         return TemplateProblem(_TOO_DEEP, "write it in smaller steps", name=name)
-    return TemplateProblem(f"the template can't be read: {_short(error)}", name=name)
+    return TemplateProblem(f"the template can't be read: {_python_words(error)}", name=name)
 
 
 def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
     """What kept a template from being rendered; `known` is the context."""
     lines = _passed_through(error)
-    if isinstance(error, TemplateSyntaxError):
-        problem = compile_problem(error)
-    else:
-        problem = _unplaced(error, known)
+    is_placed = isinstance(error, TemplateProblem | TemplateSyntaxError)
+    problem = compile_problem(error) if is_placed else _unplaced(error, known)
     if problem.lineno is None and problem.name is None and lines:
         problem.name, problem.lineno = lines.pop()
     problem.users = _shortest(lines)
@@ -59,8 +56,6 @@ def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProble
 
 
 def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
-    if isinstance(error, TemplateProblem):
-        return error
     if isinstance(error, NotDefined) and error.told is None:
         return _not_defined(error, known)
     if isinstance(error, TemplateNotFound):
@@ -69,6 +64,9 @@ def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
         return _too_deep(error)
     if isinstance(error, MemoryError | OverflowError):
         return TemplateProblem("the template makes something too large")
+    if isinstance(error, UnicodeEncodeError):
+        hint = "write the character itself"
+        return TemplateProblem("half a surrogate pair is no character", hint)
     return TemplateProblem(_python_words(error))
 
 
@@ -180,11 +178,13 @@ _PYTHON: tuple[tuple[str, str], ...] = (
     (r"'(\S+)' not supported between .* '(\w+)' and '(\w+)'", "`{0}` makes no sense between {1} and {2}"),
     (r"unsupported operand type\(s\) for (\S+): '(\w+)' and '(\w+)'", "`{0}` makes no sense between {1} and {2}"),
     (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
+    (r"'(\w+)' object is not callable", "{0} can't be called"),
     (r"'(\w+)' object is not (?:iterable|reversible|subscriptable)", "{0} is no list"),
     (r"(?:object|argument) of type '(\w+)' (?:has no len|is not)", "{0} is no list"),
     (r"unhashable type: '(\w+)'", "{0} can't be a key"),
     (r"'(\w+)' object cannot be interpreted as an integer", "{0} is no whole number"),
     (r"type (\w+) doesn't define __round__", "{0} can't be rounded"),
+    (r"Exceeds the limit \(\d+ digits\)", "a number is too large"),
 )  # fmt: skip
 _TYPES = dict.fromkeys(("int", "float"), "a number") | dict.fromkeys(("list", "tuple"), "a list")
 _TYPES |= {"str": "a text", "bool": "a boolean", "dict": "a mapping", "NoneType": "null"}
@@ -193,9 +193,7 @@ _ARGUMENTS = re.compile(
     r"(?:[\w<>]+\.)*(?:sync_)?(?:do_|test_)?[_<]?(\w+?)[_>]?(?:\(\))? (?:takes|got|missing|expected)"
 )
 _NAMELESS = frozenset(("lambda", "call", "equal", "unequal", "within"))
-_AS_WRITTEN = {"len": "length", "soft_str": "string", "joined": "join", "replaced": "replace"}
-_AS_WRITTEN |= {"batched": "batch", "truncated": "truncate", "formatted": "format"}
-_AS_WRITTEN |= {"as_json": "tojson", "joins": "join", "divisible": "divisibleby"}
+_AS_WRITTEN = {"len": "length", "soft_str": "string", "joins": "join"}
 
 
 def _python_words(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.runtime import Context
 
-from kiejobs.core.template.environment import PromptEnvironment, check_name, check_source
+from kiejobs.core.template.environment import PromptEnvironment, check_name
 from kiejobs.core.template.filters import MAPPING_METHODS
 from kiejobs.core.template.messages import compile_problem, render_problem
 from kiejobs.core.template.renderer import ANYTHING, NOTHING, Reads, TemplateProblem, TooMuch, Wish
@@ -86,13 +86,15 @@ class LocalRenderer:
             if isinstance(problem, TooMuch):
                 self._compiled[wish.text] = problem
             return problem
-        return text if _is_unicode(text) else TemplateProblem(*_HALF_A_CHARACTER)
+        return text
 
     def _print(self, code: jinja2.Template, names: Mapping[str, Any]) -> str:
         # jinja2's own render() copies the globals twice, which costs more than a short prompt.
         env = self._environment
         context = Context(env, {**env.globals, **names}, None, code.blocks)
-        return env.concat(code.root_render_func(context))
+        text = env.concat(code.root_render_func(context))
+        text.encode()  # an escape in a template can name half a character
+        return text
 
     def _compile(self, text: str) -> _Compiled | TemplateProblem:
         known = self._compiled.get(text)
@@ -106,7 +108,6 @@ class LocalRenderer:
         env = self._environment
         try:
             with self._limit():
-                check_source(text)
                 tree = env.parse(text)
                 reads = all_reads(reads_of(tree), self._reads_of_named)
                 return _Compiled(env.from_string(tree), reads)
@@ -125,7 +126,6 @@ class LocalRenderer:
             text = self._peek(name)
             if text is None:  # left out by `ignore missing`, or else told when it is rendered
                 return NOTHING
-            check_source(text, name)
             return reads_of(self._environment.parse(text, name))
         except TooMuch:
             raise
@@ -138,20 +138,6 @@ class _Compiled(NamedTuple):
 
     code: jinja2.Template
     reads: Reads
-
-
-_HALF_A_CHARACTER = ("half a surrogate pair is no character", "write the character itself")
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether UTF-8 can carry it; an escape in a template can name half a character."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _as_value(problem: TemplateProblem) -> TemplateProblem:

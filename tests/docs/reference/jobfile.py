@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from jinja2.sandbox import MAX_RANGE
+
 from kiejobs.adapters.templates import worker
 from kiejobs.core import jobfile
 from kiejobs.core.document import reader as yaml_reader
@@ -55,13 +57,12 @@ def limits() -> str:
             f"{data_axes.ALWAYS_MADE:,}, or as many as `limits.max_jobs`",
         ),
         ("files and folders that a `glob` looks at", f"{axis_values.MOST_SEEN:,}"),
-        ("characters of a template", f"{template_sandbox.MAX_SOURCE:,}"),
         ("seconds of processor time for one template", f"{template.seconds:g}"),
         ("seconds of it for all slow templates of a file", f"{template.seconds_together:g}"),
         ("memory of the process that renders", f"{template.memory // 2**20} MB"),
         ("templates that one template includes", f"{worker.MOST_INCLUDES:,}"),
         ("characters that a template prints", f"{template_sandbox.MAX_TEXT:,}"),
-        ("numbers in a template's `range`", f"{template_sandbox.MAX_RANGE:,}"),
+        ("numbers in a template's `range`", f"{MAX_RANGE:,}"),
     )
     return table(("what", "at most"), rows)
 
