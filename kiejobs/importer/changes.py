@@ -17,23 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 from kiejobs.core.fingerprint import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
 
     Schema = Mapping[str, Any]
+    Listed = dict[bytes, Json]
 
 ABSENT: Final = object()
 """What a keyword is that is not there; null is a value."""
 
-_LIMITS = {
-    **dict.fromkeys(("minLength", "minimum", "exclusiveMinimum", "minItems"), 1),
-    **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems"), -1),
-}
-"""1 for a lower bound, of which more is tighter."""
-
-_STRICTER_WITH = ("format", "pattern", "uniqueItems")
-_CLOSING = "unevaluatedProperties"
+_AT_LEAST = ("minLength", "minimum", "exclusiveMinimum", "minItems")
+_AT_MOST = ("maxLength", "maximum", "exclusiveMaximum", "maxItems")
+_OTHERS = ("format", "pattern", "uniqueItems", "multipleOf", "deprecated", "unevaluatedProperties")
 _WORDS = {"title", "description", "examples", "$comment", "x-kiejobs-note", "x-kiejobs-hint"}
 
 
@@ -61,14 +57,9 @@ class ModelChange:
 def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
     """All of them; none where the two say the same of a request."""
     inputs = (schema["properties"]["input"] for schema in (was, now))
-    return [*_fields("", *inputs), *_output(was, now)]
-
-
-def _output(was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """Another extension gives files another name, and a file of another type looks damaged."""
     outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
-    for kind in ("media_type", "extension"):
-        yield from _keyword("", kind, *outputs, breaking=True)
+    formats = [*_keyword("", "media_type", *outputs), *_keyword("", "extension", *outputs)]
+    return [*_fields("", *inputs), *formats]
 
 
 # --- objects ---------------------------------------------------------------------------------------
@@ -76,36 +67,29 @@ def _output(was: Schema, now: Schema) -> Iterator[ModelChange]:
 
 def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
     before, after = was.get("properties", {}), now.get("properties", {})
-    needed = [frozenset(schema.get("required", ())) for schema in (was, now)]
+    required = [frozenset(schema.get("required", ())) for schema in (was, now)]
     for name in [*before, *(name for name in after if name not in before)]:
         at = f"{path}.{name}" if path else name
         if name not in after:
             yield ModelChange(at, "field", breaking=True, was=True)
-        elif name not in before:
-            yield _new_field(at, after[name], needed=name in needed[1])
-        else:
-            yield from _required(at, after[name], name in needed[0], name in needed[1])
-            yield from _field(at, before[name], after[name])
-
-
-def _new_field(at: str, field: Schema, *, needed: bool) -> ModelChange:
-    """One with a default is sent from now on; one that is needed and has none must be written."""
-    default = {"default": field["default"]} if "default" in field else {}
-    breaking = needed or bool(default)
-    return ModelChange(at, "field", breaking=breaking, now={"required": needed, **default})
-
-
-def _required(at: str, now: Schema, was_needed: bool, is_needed: bool) -> Iterator[ModelChange]:  # noqa: FBT001
-    if was_needed != is_needed:
-        breaking = is_needed and "default" not in now
-        yield ModelChange(at, "required", breaking=breaking, was=was_needed, now=is_needed)
+            continue
+        field, needed = after[name], name in required[1]
+        if name not in before:
+            default = {"default": field["default"]} if "default" in field else {}
+            new = {"required": needed, **default}
+            yield ModelChange(at, "field", breaking=needed or bool(default), now=new)
+            continue
+        if needed != (name in required[0]):
+            breaking = needed and "default" not in field
+            yield ModelChange(at, "required", breaking=breaking, was=not needed, now=needed)
+        yield from _field(at, before[name], field)
 
 
 # --- one field -------------------------------------------------------------------------------------
 
 
 def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
-    yield from _keyword(at, "default", was, now, breaking=True)
+    yield from _keyword(at, "default", was, now)
     before, after = was.get("type", ABSENT), now.get("type", ABSENT)
     if before != after:
         # No type at all would let more through, but nothing would be read as text or number any more.
@@ -113,91 +97,77 @@ def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         yield ModelChange(at, "type", breaking=not wider, was=before, now=after)
         if not wider:
             return
-    yield from _values(at, was, now)
-    for kind, sign in _LIMITS.items():
-        yield from _limit(at, kind, was, now, sign)
-    for kind in _STRICTER_WITH:
-        yield from _keyword(at, kind, was, now, breaking=now.get(kind, False) is not False)
-    yield from _keyword(at, "multipleOf", was, now, breaking=_is_coarser(was, now))
-    yield from _keyword(at, "deprecated", was, now, breaking=False)
-    yield from _keyword(at, _CLOSING, was, now, breaking=now.get(_CLOSING) is False)
-    yield from _choices(at, was, now)
-    yield from _file(at, was.get("x-kiejobs-file", {}), now.get("x-kiejobs-file", {}))
+    yield from _list(at, ("values", "enum"), _listed(was), _listed(now))
+    for kind in (*_AT_LEAST, *_AT_MOST, *_OTHERS):
+        yield from _keyword(at, kind, was, now)
+    for kind in ("anyOf", "oneOf", "additionalProperties"):
+        # Which of two forms is tighter is unknown, so any change breaks.
+        if _token(_bare(was.get(kind))) != _token(_bare(now.get(kind))):
+            yield ModelChange(at, "choices", breaking=True)
+    files = [schema.get("x-kiejobs-file", {}) for schema in (was, now)]
+    # A rule that names no type takes any.
+    types = [_by_token(sorted(set(rule.get("media_types", ())))) or None for rule in files]
+    yield from _list(at, ("file_types", "media_types"), *types)
+    yield from _keyword(at, "max_bytes", *files)
     if "properties" in was or "properties" in now:
         yield from _fields(at, was, now)
     if "items" in was or "items" in now:
         yield from _field(f"{at}[]", was.get("items", {}), now.get("items", {}))
 
 
-def _keyword(
-    at: str, kind: str, was: Schema, now: Schema, *, breaking: bool
-) -> Iterator[ModelChange]:
+def _keyword(at: str, kind: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
     before, after = was.get(kind, ABSENT), now.get(kind, ABSENT)
     if _token(before) != _token(after):
+        breaking = _breaks(kind, was.get(kind), now.get(kind))
         yield ModelChange(at, kind, breaking=breaking, was=before, now=after)
 
 
-def _limit(at: str, kind: str, was: Schema, now: Schema, sign: int) -> Iterator[ModelChange]:
-    before, after = was.get(kind), now.get(kind)
-    tighter = after is not None and (before is None or (after - before) * sign > 0)
-    yield from _keyword(at, kind, was, now, breaking=tighter)
-
-
-def _is_coarser(was: Schema, now: Schema) -> bool:
-    """Are there numbers that the old step takes and the new one does not?"""
-    before, after = was.get("multipleOf"), now.get("multipleOf")
-    if after is None:
+def _breaks(kind: str, was: Any, now: Any) -> bool:
+    """Of two values that differ. Another extension gives files another name, and a file of another type
+    looks damaged.
+    """
+    if kind in {"default", "media_type", "extension"}:
+        return True
+    if kind == "unevaluatedProperties":
+        return now is False
+    if kind == "deprecated" or now is None or now is False:
         return False
-    return before is None or round(before / after, 9) % 1 != 0
+    if was is None or kind in _OTHERS[:3]:
+        return True
+    if kind == "multipleOf":  # are there numbers that the old step takes and the new one does not?
+        return bool(round(was / now, 9) % 1)
+    return bool(now > was if kind in _AT_LEAST else now < was)
 
 
-def _values(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """Enumerations, by what went and what came; a `const` is one value."""
-    before, after = _listed(was), _listed(now)
-    if before is None and after is None:
-        return
-    if before is None or after is None:
-        old, new = (ABSENT if one is None else list(one.values()) for one in (before, after))
-        yield ModelChange(at, "enum", breaking=after is not None, was=old, now=new)
-        return
-    gone = [value for token, value in before.items() if token not in after]
-    come = [value for token, value in after.items() if token not in before]
-    yield from _gone_and_come(at, "values", gone, come)
-
-
-def _gone_and_come(at: str, kind: str, gone: list[Json], come: list[Json]) -> Iterator[ModelChange]:
-    if gone:
-        yield ModelChange(at, kind, breaking=True, was=gone)
-    if come:
-        yield ModelChange(at, kind, breaking=False, now=come)
-
-
-def _listed(field: Schema) -> dict[bytes, Json] | None:
-    if "const" in field:
-        return {_token(field["const"]): field["const"]}
-    return {_token(value): value for value in field["enum"]} if "enum" in field else None
-
-
-def _choices(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """Forms that a value may have. Which of them is tighter is unknown, so any change breaks."""
-    for kind in ("anyOf", "oneOf", "additionalProperties"):
-        if _token(_bare(was.get(kind))) != _token(_bare(now.get(kind))):
-            yield ModelChange(at, "choices", breaking=True)
-
-
-def _file(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
-    """What kind of file a URL leads to; a rule that names no type takes any."""
-    before, after = (frozenset(rule.get("media_types", ())) for rule in (was, now))
-    gone, come = sorted(before - after), sorted(after - before)
-    if before and after:
-        yield from _gone_and_come(at, "file_types", gone, come)
-    elif before or after:
-        was_types, now_types = gone or ABSENT, come or ABSENT
-        yield ModelChange(at, "media_types", breaking=bool(after), was=was_types, now=now_types)
-    yield from _limit(at, "max_bytes", was, now, -1)
+def _list(
+    at: str, kinds: tuple[str, str], was: Listed | None, now: Listed | None
+) -> Iterator[ModelChange]:
+    """By what went and what came; None takes anything."""
+    some, whole = kinds
+    if was is not None and now is not None:
+        gone = [value for token, value in was.items() if token not in now]
+        come = [value for token, value in now.items() if token not in was]
+        if gone:
+            yield ModelChange(at, some, breaking=True, was=gone)
+        if come:
+            yield ModelChange(at, some, breaking=False, now=come)
+    elif was is not None or now is not None:
+        old, new = (ABSENT if one is None else list(one.values()) for one in (was, now))
+        yield ModelChange(at, whole, breaking=now is not None, was=old, now=new)
 
 
 # --- comparing -------------------------------------------------------------------------------------
+
+
+def _listed(field: Schema) -> Listed | None:
+    """Enumerations; a `const` is one value."""
+    if "const" in field:
+        return _by_token([field["const"]])
+    return _by_token(field["enum"]) if "enum" in field else None
+
+
+def _by_token(values: Sequence[Json]) -> Listed:
+    return {_token(value): value for value in values}
 
 
 def _token(value: Json) -> bytes:

@@ -19,7 +19,7 @@ from kiejobs.reports.models import kind_words, size_words, value_words, values_w
 from kiejobs.reports.terminal import Paint, columns, plural, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.importer.changes import ModelChange
@@ -247,15 +247,23 @@ def _rebuys(checked: Sequence[CheckedModel]) -> bool:
 
 # --- one difference --------------------------------------------------------------------------------
 
-_GONE_OR_THERE = {
-    "values": ("takes no {} any more", "takes {} too"),
-    "enum": ("takes anything now, was one of {}", "takes only {} now"),
-    "file_types": ("takes no {} files any more", "takes {} files too"),
-    "media_types": ("takes files of any type now, was {}", "takes only {} files now"),
-    "format": ("need not be a URL any more", "must be a URL now"),
-}
-"""Where there is nothing now, with what was; with what is."""
+_WORDS: dict[str, tuple[str, str, str]] = {
+    "values": ("takes no {was} any more", "takes {now} too", ""),
+    "enum": ("takes anything now, was one of {was}", "takes only {now} now", ""),
+    "file_types": ("takes no {was} files any more", "takes {now} files too", ""),
+    "media_types": ("takes files of any type now, was {was}", "takes only {now} files now", ""),
+    "format": ("need not be a URL any more", "must be a URL now", "must be a URL now"),
+    "default": (
+        "has no default any more, was {was}", "has a default now: {now}",
+        "has another default: {now}, was {was}",
+    ),
+    "type": ("is {now} now, was {was}",) * 3,
+    "media_type": ("gives files of type {now} now, was {was}",) * 3,
+    "extension": ("gives files named {now} now, was {was}",) * 3,
+}  # fmt: skip
+"""Where there is nothing now, where there was nothing, and where there is another value."""
 
+_NOTHING = {"type": "anything", "media_type": "nothing known", "extension": "nothing known"}
 _YES_OR_NO = {
     "required": ("is needed now", "can be left out now"),
     "uniqueItems": ("must not hold anything twice now", "may hold things twice now"),
@@ -280,83 +288,49 @@ _READS_OTHERWISE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 def change_words(change: ModelChange) -> str:
     """`takes 4k too`, `at most 500 characters, was 1,000`."""
     kind, was, now = change.kind, change.was, change.now
-    if kind in _GONE_OR_THERE:
-        lost, gained = _GONE_OR_THERE[kind]
-        return lost.format(values_words(was)) if now is ABSENT else gained.format(values_words(now))
     if kind in _YES_OR_NO:
         return _YES_OR_NO[kind][0 if now is True else 1]
-    if kind in _WORDING:
-        return _WORDING[kind](change)
-    return _limit(kind, was, now)
+    if kind == "choices":
+        return "may have other forms than before"
+    if kind == "unevaluatedProperties":
+        return f"takes {'no ' if change.breaking else ''}keys of other names now"
+    if kind == "field":
+        return _field(now)
+    if kind not in _WORDS:
+        return _limit(kind, was, now)
+    gone, come, other = _WORDS[kind]
+    words = gone if now is ABSENT else come if was is ABSENT else other
+    return words.format(was=_value(kind, was), now=_value(kind, now))
 
 
-def _exact(value: Json) -> str:
-    """With quotes where text would read as a number: "5" and 5 are two."""
-    text = value_words(value)
-    is_text = isinstance(value, str) and _READS_OTHERWISE.fullmatch(value)
-    return f'"{text}"' if is_text else text
-
-
-def _field(change: ModelChange) -> str:
-    if change.now is ABSENT:
+def _field(now: Json) -> str:
+    if now is ABSENT:
         return "is gone"
-    if "default" in change.now:
-        return f"is new; {_exact(change.now['default'])} is sent where a job file leaves it out"
-    return "is new, and needed" if change.now["required"] else "is new"
-
-
-def _default(change: ModelChange) -> str:
-    if change.now is ABSENT:
-        return f"has no default any more, was {_exact(change.was)}"
-    before = "has a default now" if change.was is ABSENT else "has another default"
-    was = "" if change.was is ABSENT else f", was {_exact(change.was)}"
-    return f"{before}: {_exact(change.now)}{was}"
-
-
-def _type(change: ModelChange) -> str:
-    was, now = (
-        "anything" if kind is ABSENT else kind_words(kind) for kind in (change.was, change.now)
-    )
-    return f"is {now} now, was {was}"
-
-
-def _closed(change: ModelChange) -> str:
-    return f"takes {'no ' if change.breaking else ''}keys of other names now"
-
-
-def _choices(_: ModelChange) -> str:
-    return "may have other forms than before"
-
-
-def _output(change: ModelChange) -> str:
-    was, now = (
-        "nothing known" if one is ABSENT else value_words(one) for one in (change.was, change.now)
-    )
-    what = "files of type" if change.kind == "media_type" else "files named"
-    return f"gives {what} {now} now, was {was}"
+    if "default" in now:
+        words = _value("default", now["default"])
+        return f"is new; {words} is sent where a job file leaves it out"
+    return "is new, and needed" if now["required"] else "is new"
 
 
 def _limit(kind: str, was: Json, now: Json) -> str:
     """With both numbers."""
-    words = _LIMITS.get(kind, f"{kind} {{}}")
+    words = _LIMITS[kind]
     if now is ABSENT:
-        return f"without a limit now, was {words.format(_amount(kind, was))}"
-    before = "without a limit" if was is ABSENT else _amount(kind, was)
-    return f"{words.format(_amount(kind, now))} now, was {before}"
+        return f"without a limit now, was {words.format(_value(kind, was))}"
+    before = "without a limit" if was is ABSENT else _value(kind, was)
+    return f"{words.format(_value(kind, now))} now, was {before}"
 
 
-def _amount(kind: str, value: Json) -> str:
+def _value(kind: str, value: Json) -> str:
+    if value is ABSENT:
+        return _NOTHING.get(kind, "")
+    if kind in {"values", "enum", "file_types", "media_types"}:
+        return values_words(value)
+    if kind == "type":
+        return kind_words(value)
     if kind == "max_bytes":
         return size_words(value)
-    return f"{value:,}" if isinstance(value, int) else value_words(value)
-
-
-_WORDING: dict[str, Callable[[ModelChange], str]] = {
-    "field": _field,
-    "default": _default,
-    "type": _type,
-    "unevaluatedProperties": _closed,
-    "choices": _choices,
-    "media_type": _output,
-    "extension": _output,
-}
+    if kind == "default":  # with quotes where text would read as a number: "5" and 5 are two
+        quoted = isinstance(value, str) and _READS_OTHERWISE.fullmatch(value)
+        return f'"{value_words(value)}"' if quoted else value_words(value)
+    return f"{value:,}" if kind in _LIMITS and isinstance(value, int) else value_words(value)
