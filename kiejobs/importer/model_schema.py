@@ -164,7 +164,7 @@ def _as_asked(kind: str, fields: Schema) -> Schema:
     }
     if not forms:
         return output
-    return {**output, **forms.get(field.get("default"), {}), "by": _ASKED, "forms": forms}
+    return {**output, **forms.get(str(field.get("default")), {}), "by": _ASKED, "forms": forms}
 
 
 def _output(name: str) -> Schema:

@@ -513,6 +513,50 @@ def test_an_id_is_found_in_the_surest_place_that_names_one(model: Any, asked: st
     assert [made.model for made in found.models] == ["moss/1"]
 
 
+@pytest.mark.parametrize(
+    "limit", [{"type": "int"}, {"minimum": {}}, {"maxLength": "5"}, {"enum": 5}, {"type": ["x"]}]
+)
+def test_a_rule_that_json_schema_refuses_is_left_out_and_told(limit: dict[str, Any]) -> None:
+    first = {"a": {"type": "integer", "maximum": 9, "maxLength": 7}}
+    found = shaped([{"properties": first}, {"properties": {"a": {**first["a"], **limit}}}])
+    assert "allOf" not in found.schema["properties"]["input"]
+    assert any("the page's own limits of them are malformed" in note for note in found.notes)
+
+
+def test_a_name_that_is_required_twice_is_required_once() -> None:
+    shapes = [{"properties": {"a": {}}, "required": ["a", "a"]}, {"properties": {"b": {}}}]
+    found = shaped(shapes, dependentRequired={"b": ["prompt", "prompt"]})
+    rules = found.schema["properties"]["input"]["allOf"]
+    assert rules[0]["anyOf"][0]["required"] == ["a"]
+    assert rules[1]["dependentRequired"] == {"b": ["prompt"]}
+
+
+def shaped(shapes: list[dict[str, Any]], **more: Any) -> ImportedModel:
+    """A model whose input has several shapes; an example of the page has a value for `a`."""
+    document = small({"const": "moss/1"})
+    content = document["paths"]["/api/v1/jobs/createTask"]["post"]["requestBody"]["content"]
+    body = content["application/json"]
+    body["schema"]["properties"]["input"] |= {"oneOf": shapes, **more}
+    body["example"] = {"model": "moss/1", "input": {"prompt": "dusk", "a": 5}}
+    return read_page("moss", json.dumps(document), imported="2026-01-01").models[0]
+
+
+@pytest.mark.parametrize("odd", [["png"], {"png": 1}, 5])
+def test_a_default_format_that_is_no_text_asks_for_no_format(odd: Any) -> None:
+    output_format = {"enum": ["png", odd], "default": odd}
+    document = small({"const": "moss/text-to-image"}, output_format=output_format)
+    (made,) = read_page("moss", json.dumps(document), imported="2026-01-01").models
+    assert made.schema["properties"]["input"]["properties"]["output_format"]["default"] == odd
+    assert made.schema["x-kiejobs-output"]["extension"] == ".png"
+
+
+def test_null_is_no_type() -> None:
+    document = small({"const": "moss/1"}, nothing={"type": "null"})
+    (made,) = read_page("moss", json.dumps(document), imported="2026-01-01").models
+    assert "type" not in made.schema["properties"]["input"]["properties"]["nothing"]
+    assert "nothing: `null` is no type" in made.notes
+
+
 def test_a_key_given_twice_is_told_and_the_first_counts() -> None:
     fields = "{prompt: {type: string, maxLength: 5}, prompt: {type: string}}"
     schema = f"{{properties: {{model: {{const: moss/1}}, input: {{properties: {fields}}}}}}}"

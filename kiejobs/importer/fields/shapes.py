@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
 from kiejobs.importer.reading.refs import (
     both,
     by_name,
@@ -77,7 +80,17 @@ def _united(
     required = [*needed, *(name for name in always if name not in needed)]
     united = {**node, "type": "object", "properties": fields, "required": required}
     choices = [_choice(shape, fields, always, exclusive=exclusive) for shape in shapes]
-    return united, {"title": _title(choices), "anyOf": choices} if all(choices) else None
+    if not all(choices):
+        return united, None
+    rule = {"title": _title(choices), "anyOf": choices}
+    try:
+        Draft202012Validator.check_schema(rule)
+    except SchemaError:  # its keywords are copied from the page as they are
+        note(
+            "which of its fields go together is not checked: the page's own limits of them are malformed"
+        )
+        return united, None
+    return united, rule
 
 
 def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:

@@ -35,7 +35,6 @@ _TYPES = {
     "int32": "integer", "int64": "integer", "number": "number", "float": "number",
     "double": "number", "decimal": "number", "boolean": "boolean", "bool": "boolean",
     "array": "array", "list": "array", "object": "object", "map": "object", "dict": "object",
-    "null": "null",
 }  # fmt: skip
 _JSON_TYPES = {
     bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object",

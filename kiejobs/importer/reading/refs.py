@@ -160,7 +160,7 @@ def fields_in(schema: Schema) -> Schema:
 
 
 def names_in(value: Any) -> list[str]:
-    return [str(name).strip() for name in items_in(value)]
+    return list(dict.fromkeys(str(name).strip() for name in items_in(value)))
 
 
 def values_in(schema: Schema) -> list[Any] | None:
