@@ -3,7 +3,8 @@
     python tests/docs/regenerate_docs.py
 
 In: the command line, the schemas, the codes: whatever the program knows best. Out: the regions
-between `<!-- generated: NAME -->` and `<!-- end -->`. Touches the pages. A test compares them.
+between `<!-- generated: NAME -->` and `<!-- end -->`, and the page that `kiejobs --help` prints.
+Touches the pages. Tests compare them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from kiejobs.cli.main import HELP_PAGE
 from tests.docs.pages import Page, pages, regions, with_regions
 from tests.docs.reference import (
     cli,
@@ -63,6 +65,7 @@ def main() -> None:
         if text != page.text:
             page.path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote {page.name}\n")
+    Path(HELP_PAGE).write_text(cli.help_page(80), encoding="utf-8")
 
 
 def regenerated(page: Page) -> str:

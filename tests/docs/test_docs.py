@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +25,7 @@ from kiejobs.core.models.spec import read_spec
 from kiejobs.core.prices import table as prices
 from tests.docs import house
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
-from tests.docs.reference import diagnostics, outcomes
+from tests.docs.reference import cli, diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
 from tests.docs.regenerate_docs import REGIONS, regenerated
 from tests.docs.sessions import Ids, Session, commands
@@ -236,6 +239,21 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_generated_parts_are_fresh(page: Page) -> None:
     assert regenerated(page) == page.text, f"{page.name} is stale: {REGENERATE}"
+
+
+def test_the_page_that_help_prints_is_what_click_would_say() -> None:
+    """On a narrower screen click says it itself."""
+    shown = [
+        subprocess.run(
+            [sys.executable, "-m", "kiejobs", flag],
+            env={**os.environ, "COLUMNS": columns},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for flag, columns in (("--help", "80"), ("-h", "200"), ("--help", "60"))
+    ]
+    assert shown == [cli.help_page(80), cli.help_page(80), cli.help_page(60)], REGENERATE
 
 
 def test_every_generated_part_is_on_some_page() -> None:

@@ -34,6 +34,12 @@ _KEYS = (
 )
 
 
+def help_page(columns: int) -> str:
+    """What click says for `kiejobs --help` on a screen that wide."""
+    context = door.make_context("kiejobs", [], resilient_parsing=True, terminal_width=columns - 2)
+    return door.get_help(context) + "\n"
+
+
 def verbs() -> str:
     """A chapter for each command: what it does, how it is called, its options."""
     return "\n".join("\n".join(_chapter(path, command)) for path, command in commands())
