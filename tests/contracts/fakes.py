@@ -340,7 +340,7 @@ class FakeCallbacks:
     def __init__(self, *claims: Claim) -> None:
         self._claims: deque[Claim] = deque()
         self._told: set[tuple[str, str]] = set()
-        self._more = anyio.Event()
+        self._waiting: anyio.Event | None = None
         for claim in claims:
             self.hear(claim)
 
@@ -349,13 +349,14 @@ class FakeCallbacks:
         if name not in self._told:
             self._told.add(name)
             self._claims.append(claim)
-            self._more.set()
+            if self._waiting is not None:
+                self._waiting.set()
 
     async def next(self) -> Claim:
         await anyio.lowlevel.checkpoint()
         while not self._claims:
-            self._more = anyio.Event()
-            await self._more.wait()
+            self._waiting = anyio.Event()  # only here: anyio 4.3 asks which loop runs
+            await self._waiting.wait()
         return self._claims.popleft()
 
 

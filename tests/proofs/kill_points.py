@@ -62,6 +62,10 @@ class Figures:
         return sum(point.hit is not None for point in self.points)
 
     @property
+    def kills(self) -> int:
+        return sum(point.died for point in self.points)
+
+    @property
     def books(self) -> Books:
         return sum((point.books for point in self.points), Books())
 
@@ -69,7 +73,7 @@ class Figures:
         kinds = Counter(point.hit.kind for point in self.points if point.hit is not None)
         return {
             "points": len({(point.meant.name, point.meant.number) for point in self.points}),
-            "kills": sum(point.died for point in self.points),
+            "kills": self.kills,
             "kills_at_such_a_call": self.hits,
             "came_through": sum(not point.died for point in self.points),
             "jobs": len(JOBS),

