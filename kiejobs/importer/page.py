@@ -1,8 +1,9 @@
 """A vendor's page, as models that job files can name.
 
 In: a page's name and text: Markdown around an OpenAPI document, the document itself as YAML or JSON, or
-the answer of the vendor's discovery API. Out: `PageReading`: for each model its request schema in our
-form, what had to be decided on the way, and what could not be read. Touches nothing.
+the answer of the vendor's discovery API. Out: for each model its request schema as schemas/models holds it,
+what had to be decided on the way, what the page's own examples have that the schema refuses; and what could
+not be read. Touches nothing.
 
 A page is a stranger's text: sizes, depths and references are bounded, nothing is fetched.
 """
@@ -10,18 +11,60 @@ A page is a stranger's text: sizes, depths and references are bounded, nothing i
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.importer.model_schema import model_schema
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.wording import show
+from kiejobs.core.models.descriptions import model_description, model_title
+from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.fields.field import FieldContext, fields_of
+from kiejobs.importer.fields.shapes import one_shape
 from kiejobs.importer.reading.openapi import requests_of
+from kiejobs.importer.reading.refs import by_name, mapping
 from kiejobs.importer.reading.text import documents_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jsonschema.exceptions import ValidationError
+
     from kiejobs.importer.reading.openapi import ApiRequest
+    from kiejobs.importer.reading.refs import Schema
 
 MOST_VALUES = 100_000
 """Of all requests of a page together, references written out."""
+
+MOST_NOTES = 200
+MOST_CHARACTERS = 100_000
+"""Of an example that is held against the schema."""
+
+_ASKED = "output_format"
+_USUAL = {"video": "mp4", "image": "png", "audio": "mp3", "json": "json"}
+_FORMATS = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp",
+    "mp4": "video/mp4", "mov": "video/quicktime", "mp3": "audio/mpeg", "wav": "audio/wav",
+    "json": "application/json",
+}  # fmt: skip
+# From the surest sign to the weakest. Each tier looks at the model's id first, then at the words.
+_TIERS = (
+    {
+        "json": r"-to-text\b|transcri|\bocr\b",
+        "audio": r"-to-(?:speech|dialogue|music|audio|sound)|audio-isolation|sound-effect|\btts\b",
+        "video": r"-to-video\b|\b[a-z]2v\b|video-?edit",
+        "image": r"-to-image\b|image-?edit|remove-background",
+    },
+    {"video": r"\bvideos?\b", "image": r"\bimages?\b", "audio": r"(?:music|audio|voice|speech)-+models"},
+    {"video": r"animate|motion|avatar|lip-?sync|storyboard", "image": r"upscale|inpaint|photo|picture",
+     "audio": r"music|speech|voice"},
+)  # fmt: skip
+_SHOWN = {
+    "json": r"resultObject", "video": r"\.(?:mp4|mov|webm)\b", "image": r"\.(?:png|jpe?g|webp)\b",
+    "audio": r"\.(?:mp3|wav|m4a)\b",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +96,15 @@ def read_page(name: str, text: str, *, imported: str) -> PageReading:
         problems += more
         for request in requests:
             left -= request.size
-            made = _imported(request, digest, imported) if left >= 0 else "the page is too large"
+            try:
+                made = _model(request, digest, imported) if left >= 0 else "the page is too large"
+            except RecursionError:
+                made = "its schema is nested too deeply"
             if isinstance(made, str):
                 problems.append(f"{name}: {request.model}: {made}")
             else:
                 _take(models, made)
     return PageReading(name, tuple(models.values()), tuple(dict.fromkeys(problems)))
-
-
-def _imported(request: ApiRequest, digest: str, imported: str) -> ImportedModel | str:
-    """The model, or why there is none."""
-    try:
-        made = model_schema(request, digest, imported)
-    except RecursionError:
-        return "its schema is nested too deeply"
-    if made is None:
-        return "its `input` has no fields"
-    schema, notes = made
-    return ImportedModel(request.model, schema, tuple(notes))
 
 
 def _take(models: dict[str, ImportedModel], made: ImportedModel) -> None:
@@ -80,3 +114,136 @@ def _take(models: dict[str, ImportedModel], made: ImportedModel) -> None:
         note = "the page describes it a second time, and otherwise; the first counts"
         if note not in known.notes:
             models[made.model] = replace(known, notes=(*known.notes, note))
+
+
+def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | str:
+    """The model, or why there is none. Raises RecursionError."""
+    notes = list(request.notes)
+    node, rules = one_shape(request.input, notes.append)
+    around = FieldContext(request.examples, request.prose, notes.append)
+    fields, required = fields_of(node, around)
+    if not fields:
+        return "its `input` has no fields"
+    output, guess = _output_of(request, fields)
+    notes += [guess] if guess else []
+    schema = _schema(request.model, fields, required, rules, output)
+    form = f"OpenAPI {request.version}" if request.version else "headings and tables"
+    source = {
+        "facts": "fields, enums, defaults, limits, file types and sizes",
+        "page": f"the vendor's page for {request.model} ({form})",
+        "sha256": digest,
+        "date": imported,
+    }
+    schema["x-kiejobs-source"] = [source]
+    notes += _against_examples(schema, request.examples)
+    told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
+    return ImportedModel(request.model, schema, tuple(told))
+
+
+def _schema(
+    model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema
+) -> Schema:
+    properties = {
+        "model": {
+            "title": "Model",
+            "description": "Names the model; this request takes no other.",
+            "type": "string",
+            "enum": [model],
+            "default": model,
+        },
+        "callBackUrl": {
+            "title": "Callback address",
+            "description": "Where the API posts the outcome once the task is over. Without it "
+            "there is only polling.",
+            "type": "string",
+            "format": "uri",
+        },
+        "input": {
+            "title": "Input",
+            "description": "What to generate.",
+            **_object(required, fields, **({"allOf": rules} if rules else {})),
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:kiejobs:model:{model}",
+        "title": model_title(model),
+        "description": model_description(model, output["media_type"]),
+        **_object(["model", "input"], properties),
+        "x-kiejobs-output": output,
+    }
+
+
+def _object(required: list[str], properties: Schema, **rules: Any) -> Schema:
+    closed = {"unevaluatedProperties": False}
+    return {"type": "object", "required": required, "properties": properties, **rules, **closed}
+
+
+# --- what the model makes --------------------------------------------------------------------------
+
+
+def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
+    """`x-kiejobs-output`, by what the page says of itself; and a note where it is a guess."""
+    texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
+    looks = [(tier, text) for tier in _TIERS for text in texts]
+    for signs, text in [*looks, (_SHOWN, request.answer)]:
+        kind = next((kind for kind, sign in signs.items() if re.search(sign, text)), None)
+        if kind is not None:
+            return _as_asked(kind, fields), None
+    prose = request.prose.lower()
+    guess = next((kind for kind in ("video", "image", "audio") if kind in prose), "video")
+    return _as_asked(guess, fields), f"nothing on the page says what it makes; taken for {guess}"
+
+
+def _as_asked(kind: str, fields: Schema) -> Schema:
+    """A field for the format says it nearer: for its default, and for each value that it takes."""
+    output = _output(_USUAL[kind])
+    field = fields.get(_ASKED, {})
+    forms = {
+        value: _output(value.lower())
+        for value in field.get("enum", ())
+        if isinstance(value, str) and _FORMATS.get(value.lower(), "").startswith(kind)
+    }
+    if not forms:
+        return output
+    return {**output, **forms.get(str(field.get("default")), {}), "by": _ASKED, "forms": forms}
+
+
+def _output(name: str) -> Schema:
+    return {"media_type": _FORMATS[name], "extension": ".jpg" if name == "jpeg" else f".{name}"}
+
+
+# --- the page's own examples -----------------------------------------------------------------------
+
+
+def _against_examples(schema: Schema, examples: Iterable[Schema]) -> list[str]:
+    """One note for each thing, however many examples have it."""
+    spec = read_spec(schema)
+    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    notes: list[str] = []
+    for example in examples:
+        if len(str(example)) > MOST_CHARACTERS:
+            notes.append("an example of the page is too large to be held against its schema")
+            continue
+        request = complete(spec, by_name(example))
+        notes += map(_refusal, checker.iter_errors(request))
+    return list(dict.fromkeys(notes))[:50]
+
+
+def _refusal(error: ValidationError) -> str:
+    path = ".".join(str(step) for step in error.absolute_path)[:120]
+    where = f" in {path}" if path else ""
+    if error.validator == "unevaluatedProperties":
+        known = mapping(error.schema).get("properties", {})
+        unknown = ", ".join(str(name) for name in mapping(error.instance) if name not in known)
+        return f"the page's example has {unknown[:200]}{where}, which its schema does not know"
+    if error.validator == "required":
+        return f"the page's example lacks what its schema requires{where}: {error.message[:120]}"
+    if error.instance in ("", [], None):
+        return f"the page's example leaves {path} empty; here a field without a value is left out"
+    if not path:
+        return f"the page's example breaks a rule of its own schema over several fields ({error.validator})"
+    return (
+        f"the page's example has {show(error.instance)} for {path}, which its schema refuses "
+        f"({error.validator}); the schema counts"
+    )

@@ -25,7 +25,7 @@ from kiejobs.importer.reading.refs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kiejobs.importer.reading.refs import Schema
     from kiejobs.importer.reading.text import ApiDocument
@@ -64,10 +64,13 @@ def requests_of(name: str, document: ApiDocument) -> tuple[list[ApiRequest], lis
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
-    for path, operation in _operations(document.root):
-        place = f"{name}: POST {path[:200]}"
+    for path, item in list(document.root["paths"].items())[:1000]:
+        operation = mapping(References(document.root).target(item)).get("post")
+        if not isinstance(operation, dict):
+            continue
+        place = f"{name}: POST {str(path)[:200]}"
         try:
-            requests, wrong, other = _requests(document, path, operation)
+            requests, wrong, other = _requests(document, str(path), operation)
         except (TooManyReferences, RecursionError):
             problems.append(f"{place}: written out, its schema is too large or nested too deeply")
             continue
@@ -87,10 +90,11 @@ def _requests(
     media = _json_content(references, operation)
     variants = _variants(references.written_out(media.get("schema", {})))
     known = {one for variant in variants for one in _listed_models(fields_in(variant).get("model"))}
+    # Whatever the page shows of outcomes: the endings of addresses show what is made.
+    answer = json.dumps([operation.get("responses"), operation.get("callbacks")], default=str)
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
-    answer = _answer(operation)
     for variant in variants:
         fields = fields_in(variant)
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
@@ -100,30 +104,21 @@ def _requests(
         examples = _examples(references, media, variant)
         models, notes, wrong = _models(fields["model"], examples, operation, document.model)
         problems += wrong
-        notes = [*document.notes, *references.notes, *_odd(fields, path), *notes]
         found += [
             ApiRequest(
                 model=model,
                 input=fields["input"],
-                examples=_inputs(examples, model, known),
+                examples=_inputs(examples, known - {model}),
                 words=_words(document.root, operation, path),
                 prose=str(operation.get("description", ""))[:20_000],
                 version=str(document.root.get("openapi", ""))[:20],
-                answer=answer,
+                answer=answer[:50_000],
                 size=references.values,
-                notes=tuple(notes),
+                notes=(*document.notes, *references.notes, *_odd(fields, path), *notes),
             )
             for model in models
         ]
     return found, problems, others
-
-
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
-    references = References(document)
-    for path, item in list(document["paths"].items())[:1000]:
-        post = mapping(references.target(item)).get("post")
-        if isinstance(post, dict):
-            yield str(path), post
 
 
 def _json_content(references: References, operation: Schema) -> Schema:
@@ -147,15 +142,15 @@ def _variants(body: Any) -> list[Schema]:
 
 def _odd(fields: Schema, path: str) -> list[str]:
     """Notes on what kiejobs has no place for."""
-    left = [name for name in fields if name not in {"model", "input", "callBackUrl"}]
     notes = [
-        f"{name[:80]} beside `input` is left out: job files have no place for it" for name in left
+        f"{name[:80]} beside `input` is left out: job files have no place for it"
+        for name in fields
+        if name not in {"model", "input", "callBackUrl"}
     ]
-    if not path.partition("#")[0].rstrip("/").endswith("/createTask"):
-        notes.append(
-            f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
-        )
-    return notes
+    if path.partition("#")[0].rstrip("/").endswith("/createTask"):
+        return notes
+    elsewhere = f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
+    return [*notes, elsewhere]
 
 
 def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
@@ -163,12 +158,6 @@ def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
     parts = [operation.get("summary"), operation.get("operationId"), title]
     parts += [*items_in(operation.get("tags")), path]
     return " | ".join(str(part)[:300] for part in parts if part)
-
-
-def _answer(operation: Schema) -> str:
-    """Whatever the page shows of outcomes, as text: the endings of addresses show what is made."""
-    shown = [operation.get(key) for key in ("responses", "callbacks")]
-    return json.dumps(shown, default=str)[:50_000]
 
 
 # --- examples --------------------------------------------------------------------------------------
@@ -189,9 +178,8 @@ def _examples(references: References, media: Schema, schema: Schema) -> list[Sch
     return [body for body in bodies if isinstance(body.get("input"), dict)]
 
 
-def _inputs(examples: list[Schema], model: str, known: set[str]) -> tuple[Schema, ...]:
-    """The examples' inputs that are this model's, or nobody's by name."""
-    others = known - {model}
+def _inputs(examples: list[Schema], others: set[str]) -> tuple[Schema, ...]:
+    """The examples' inputs that are not another model's by name."""
     return tuple(body["input"] for body in examples if str(body.get("model")).strip() not in others)
 
 
@@ -203,7 +191,10 @@ def _models(
 ) -> tuple[list[str], list[str], list[str]]:
     """Ids; notes on what is odd about them; problems. `asked` is what the discovery API was asked about."""
     shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
-    listed = _listed_models(schema) or shown or _models_in_prose(schema, asked)
+    # What is left to go by: the question, or prose like "Must be `vendor/model`".
+    prose = mapping(schema).get("description")
+    in_prose = _MUST_BE.findall(prose[:2_000]) if isinstance(prose, str) else []
+    listed = _listed_models(schema) or shown or ([asked.strip()] if asked else in_prose)
     notes: list[str] = []
     copied = _copied(listed, shown, operation)
     if copied is not None:
@@ -227,27 +218,12 @@ def _models(
 def _listed_models(schema: Any) -> list[str]:
     """The models that the schema of `model` names, from the surest place that names any."""
     form = mapping(schema)
-    sources = (
-        form.get("enum"),
-        [form.get("const")],
-        [form.get("default")],
-        form.get("examples"),
-        [form.get("example")],
-    )
-    for source in sources:
+    const, default, example = ([form.get(key)] for key in ("const", "default", "example"))
+    for source in (form.get("enum"), const, default, form.get("examples"), example):
         found = [text.strip() for text in items_in(source) if isinstance(text, str)]
         if found:
             return found
     return []
-
-
-def _models_in_prose(schema: Any, asked: str | None) -> list[str]:
-    """What is left to go by: the question, or prose like "Must be `vendor/model`"."""
-    if asked:
-        return [asked.strip()]
-    prose = mapping(schema).get("description")
-    found = _MUST_BE.findall(prose[:2_000]) if isinstance(prose, str) else []
-    return list(dict.fromkeys(found))
 
 
 def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:

@@ -1,9 +1,8 @@
 """Schemas of an OpenAPI document with their references written out.
 
 In: the document, a schema in it. Out: the schema as plain values, without `$ref` and `allOf`. Touches
-nothing: what a reference to elsewhere means is not known here, and it is never fetched.
-
-References may go round in circles or multiply: depth and the number of values are bounded.
+nothing: a reference to elsewhere is never fetched. References may go round in circles or multiply: depth
+and the number of values are bounded.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ Note: TypeAlias = Callable[[str], None]
 MOST_VALUES = 20_000
 MOST_DEPTH = 48
 
-_LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
-_UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
+_UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
 
 
 class TooManyReferences(Exception):
@@ -52,35 +51,32 @@ class References:
             for key, value in node.items()
             if key not in {"$ref", "allOf", "x-apidog-refs"}
         }
-        return _sibling(beneath, own)
+        # What stands next to a reference counts more than what it leads to; fields of both count.
+        shared = [key for key in ("properties", "required") if key in beneath and key in own]
+        return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}
 
     def target(self, node: Any) -> Any:
         """What `node` refers to, if it does; itself otherwise. Not written out further."""
         for _ in range(MOST_DEPTH):
-            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
+            reference = mapping(node).get("$ref")
+            if not isinstance(reference, str):
                 return node
-            found = self._find(node["$ref"].strip())
-            node = {} if found is None else found
+            node = self._find(reference.strip()) or {}
         return {}
 
     def _parts(self, node: Schema, trail: tuple[str, ...]) -> list[tuple[Any, tuple[str, ...]]]:
-        """What is laid beneath a schema: the parts of `allOf`, and its references."""
+        """What is laid beneath a schema: the parts of `allOf`, and what its references lead to."""
         found = [(part, trail) for part in items_in(node.get("allOf"))]
         others = mapping(node.get("x-apidog-refs")).values()
-        for one in [node, *others]:
-            reference = one.get("$ref") if isinstance(one, dict) else None
-            if isinstance(reference, str):
-                found += self._followed(reference.strip(), trail)
+        given = [mapping(one).get("$ref") for one in (node, *others)]
+        for reference in [one.strip() for one in given if isinstance(one, str)]:
+            if reference in trail:
+                self._note(
+                    f"the reference {reference} leads back to itself; it is not followed again"
+                )
+            elif (part := self._find(reference)) is not None:
+                found.append((part, (*trail, reference)))
         return found
-
-    def _followed(
-        self, reference: str, trail: tuple[str, ...]
-    ) -> list[tuple[Any, tuple[str, ...]]]:
-        if reference in trail:
-            self._note(f"the reference {reference} leads back to itself; it is not followed again")
-            return []
-        found = self._find(reference)
-        return [] if found is None else [(found, (*trail, reference))]
 
     def _find(self, reference: str) -> Any:
         """The value at a JSON pointer. Blanks at the ends of names don't count: some pages have them."""
@@ -120,20 +116,14 @@ def both(one: Any, other: Any) -> Schema:
     return merged
 
 
-def _sibling(beneath: Schema, own: Schema) -> Schema:
-    """What stands next to a reference counts more than what it leads to; fields of both count."""
-    shared = [key for key in ("properties", "required") if key in beneath and key in own]
-    return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}
-
-
 def _together(key: str, one: Any, other: Any) -> Any:
-    if key == "properties" and isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, dict) and isinstance(other, dict) and key == "properties":
         shared = {name: both(one[name], other[name]) for name in one if name in other}
         return {**one, **other, **shared}
-    if key == "required" and isinstance(one, list) and isinstance(other, list):
-        return [*one, *(name for name in other if name not in one)]
-    if key == "enum" and isinstance(one, list) and isinstance(other, list):
-        return [value for value in one if value in other] or other
+    if isinstance(one, list) and isinstance(other, list):
+        if key == "required":
+            return [*one, *(name for name in other if name not in one)]
+        return ([value for value in one if value in other] if key == "enum" else []) or other
     if key in _LOWER | _UPPER and is_number(one) and is_number(other):
         return max(one, other) if key in _LOWER else min(one, other)
     return other
