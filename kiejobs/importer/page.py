@@ -21,8 +21,7 @@ from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.fields.field import FieldContext, fields_of
-from kiejobs.importer.fields.shapes import one_shape
+from kiejobs.importer.fields.field import FieldContext, fields_of, one_shape
 from kiejobs.importer.reading.openapi import requests_of
 from kiejobs.importer.reading.refs import by_name, mapping
 from kiejobs.importer.reading.text import documents_of

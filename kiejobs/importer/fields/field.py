@@ -1,10 +1,11 @@
-"""One field of a page's request, in our form.
+"""The input of a page's request, in our form.
 
-In: a field's name and its schema, references written out. Out: JSON Schema 2020-12 with our own
-annotations, and notes on what had to be decided. Touches nothing.
+In: a schema, references written out. Out: JSON Schema 2020-12 with our own annotations; for an input of
+several shapes one list of fields, and rules that say which go together, each with a title for people; notes
+on what had to be decided. Touches nothing.
 
 The rules where a page speaks twice: a keyword counts more than prose; a limit from prose that the page's
-own values break is none; a default that the field itself would refuse is never sent.
+own values break is none; a default that the field itself, or a shape without it, would refuse is never sent.
 """
 
 from __future__ import annotations
@@ -13,23 +14,40 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
 from kiejobs.core.models.descriptions import field_description, field_title
 from kiejobs.importer.fields.files import file_rule, points_at_file
 from kiejobs.importer.fields.stated import add_stated, related
 from kiejobs.importer.fields.types import choices_of, default_of, limits_of, type_of, values_of
-from kiejobs.importer.reading.refs import by_name, items_in, mapping, names_in
+from kiejobs.importer.reading.refs import (
+    both,
+    by_name,
+    fields_in,
+    is_number,
+    items_in,
+    mapping,
+    names_in,
+    values_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.importer.reading.refs import Note, Schema
 
-
 MOST_DEPTH = 8
 MOST_FIELDS = 300
+MOST_SHAPES = 20
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _FORMATS = frozenset({"uri", "url", "uri-reference", "iri"})
+_WIDER = {
+    "minimum": min, "maximum": max, "minLength": min, "maxLength": max, "minItems": min, "maxItems": max,
+}  # fmt: skip
+_NARROWING = ("enum", "const", *_WIDER, "type")
+_NOTHING_SAID = "nothing says what it takes, so anything is let through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +77,20 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
         if not _may_be(name, raw, inner, fields, around.note):
             continue
         shown = [one[name] for one in objects if name in one]
-        fields[name] = _field(name, inner, around.inside(shown, name))
+        form = _form(name, inner, around.inside(shown, name))
+        description = field_description(form)
+        words = {"title": field_title(name)} | ({"description": description} if description else {})
+        fields[name] = {**words, **form}
         if mapping(inner).get("required") is True:
             required.append(name)
     for text in related(given):
         around.note(text)
     for name in dict.fromkeys(required):
+        field = fields.get(name, {})
         if name not in fields:
             around.note(f"{name[:80]}: called required, but it is no field; left out")
-        elif _is_sample(fields[name]):
-            del fields[name]["default"]
+        elif "default" in field and field.get("type") == "string" and "enum" not in field:
+            del field["default"]  # a text to try the page with, not one to buy something with
             around.note(f"{name}: required, and yet with a text as its default: never sent unasked")
     return fields, [name for name in dict.fromkeys(required) if name in fields]
 
@@ -76,40 +98,41 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
 def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Note) -> bool:
     if not _NAME.fullmatch(name):
         note(f"`{name[:80]}` can't be the name of a field; left out")
-        return False
-    if mapping(inner).get("readOnly") is True:
+    elif mapping(inner).get("readOnly") is True:
         note(f"{name}: only answers have it; left out")
-        return False
-    if name in fields:
+    elif name in fields:
         note(f"{name}: here twice; the first counts")
-        return False
-    if name != raw:
-        note(f"{name}: the page writes its name with blanks around it")
-    return True
-
-
-def _field(name: str, node: Any, around: FieldContext) -> Schema:
-    """The form with title and description."""
-    form = _form(name, node, around)
-    description = field_description(form)
-    words = {"title": field_title(name)} | ({"description": description} if description else {})
-    return {**words, **form}
+    else:
+        if name != raw:
+            note(f"{name}: the page writes its name with blanks around it")
+        return True
+    return False
 
 
 def _form(name: str, node: Any, around: FieldContext) -> Schema:
     """What the field, or an item of it, takes: limits, default and all."""
     if not isinstance(node, dict) or around.depth > MOST_DEPTH:
-        around.note("nothing says what it takes, so anything is let through")
+        around.note(_NOTHING_SAID)
         return {}
-    prose = _prose(node)
-    around = replace(around, shown=[*around.shown, *_shown(node)])
+    texts = [one.get("description") for one in (node, mapping(node.get("items")))]
+    prose = "\n".join(text for text in texts if isinstance(text, str))
+    shown = [*around.shown, *items_in(node.get("examples"))[:20]]
+    shown += [node["example"]] if "example" in node else []
+    around = replace(around, shown=shown)
     form = _core(name, node, around)
-    if points_at_file(name, form, prose, around.shown):
-        _mark_as_file(form, file_rule(name, prose, around.prose))
-        node = _without_sample(node, around)
-    if "default" in node:
-        form |= default_of(form, node["default"], around.note)
-    add_stated(form, prose, around.shown, around.note)
+    default = node.get("default")
+    if points_at_file(name, form, prose, shown):
+        form["x-kiejobs-file"] = file_rule(name, prose, around.prose)
+        if form.get("type") == "array":
+            form["items"] = {"type": "string", "format": "uri"}
+        else:
+            form["format"] = "uri"
+        if default not in (None, "", []):
+            # A file that a page fills in is one to try it with: sent unasked, it would be paid for.
+            around.note("its default is a file of the page's own; nothing is sent for it")
+            default = None
+    form |= default_of(form, default, around.note)
+    add_stated(form, prose, shown, around.note)
     if node.get("deprecated") is True:
         form["deprecated"] = True
     return form
@@ -119,31 +142,23 @@ def _core(name: str, node: Schema, around: FieldContext) -> Schema:
     """Type, values, limits, and what is within."""
     node, choices = choices_of(node, around.note)
     if choices:
-        inside = around.inside([])
-        return {"anyOf": [_form(name, one, inside) for one in choices]}
+        return {"anyOf": [_form(name, one, around.inside([])) for one in choices]}
     kind = type_of(node, around.note)
     values, kind = values_of(node, kind, around.note)
     form: Schema = {} if kind is None else {"type": kind}
     if kind is None and not values:
-        around.note("nothing says what it takes, so anything is let through")
+        around.note(_NOTHING_SAID)
     if kind == "string" and str(node.get("format")) in _FORMATS:
         form["format"] = "uri"
     if values:
         form["enum"] = values
     form |= limits_of(node, kind, around.note)
-    if kind == "array":
-        form |= _items(name, node, around)
-    if kind == "object":
-        form |= _object(node, around)
-    return form
-
-
-def _items(name: str, node: Schema, around: FieldContext) -> Schema:
-    if not isinstance(node.get("items"), dict):
+    if kind == "array" and isinstance(node.get("items"), dict):
+        shown = [item for value in around.shown for item in items_in(value)[:50]]
+        form["items"] = _form(name, node["items"], around.inside(shown))
+    elif kind == "array":
         around.note("nothing says what its items are, so anything is let through")
-        return {}
-    shown = [item for value in around.shown if isinstance(value, list) for item in value[:50]]
-    return {"items": _form(name, node["items"], around.inside(shown))}
+    return form | _object(node, around) if kind == "object" else form
 
 
 def _object(node: Schema, around: FieldContext) -> Schema:
@@ -158,32 +173,110 @@ def _object(node: Schema, around: FieldContext) -> Schema:
     return {}
 
 
-def _without_sample(node: Schema, around: FieldContext) -> Schema:
-    """A file that a page fills in is one to try it with: sent unasked, it would be paid for."""
-    if node.get("default") in (None, "", []):
-        return node
-    around.note("its default is a file of the page's own; nothing is sent for it")
-    return {key: value for key, value in node.items() if key != "default"}
+# --- an input of several shapes --------------------------------------------------------------------
 
 
-def _is_sample(form: Schema) -> bool:
-    """A text to try the page with, not one to buy something with."""
-    return "default" in form and form.get("type") == "string" and "enum" not in form
+def one_shape(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
+    """The object with the fields of all shapes, and the rules."""
+    rules: list[Schema] = []
+    for key in ("oneOf", "anyOf"):
+        shapes = [one for one in items_in(node.get(key)) if isinstance(one, dict)][:MOST_SHAPES]
+        node = {name: value for name, value in node.items() if name != key}
+        shapes = [one_shape(one, note)[0] for one in shapes if one.get("type") != "null"]
+        if len(shapes) == 1:
+            node = both(node, shapes[0])
+        elif shapes:
+            node, rule = _united(node, shapes, exclusive=key == "oneOf", note=note)
+            rules += [rule] if rule else []
+    for name, others in list(by_name(node.get("dependentRequired")).items())[:50]:
+        wanted = names_in(others)
+        if wanted:
+            title = f"{name} needs {' and '.join(wanted)}"[:300]
+            rules.append({"title": title, "dependentRequired": {name: wanted}})
+    for name in ("if", "not", "dependentSchemas", "patternProperties"):
+        if name in node:
+            note(f"the page's `{name}` over several fields is left out")
+    return node, rules
 
 
-def _mark_as_file(form: Schema, rule: Schema) -> None:
-    form["x-kiejobs-file"] = rule
-    if form.get("type") == "array":
-        form["items"] = {"type": "string", "format": "uri"}
-    else:
-        form["format"] = "uri"
+def _united(
+    node: Schema, shapes: list[Schema], *, exclusive: bool, note: Note
+) -> tuple[Schema, Schema | None]:
+    own, several = fields_in(node), [fields_in(shape) for shape in shapes]
+    fields: Schema = dict(own)
+    for shape in several:
+        for name, form in shape.items():
+            either = name in fields and name not in own
+            fields[name] = _either(fields[name], form) if either else form
+    for name, form in fields.items():
+        in_all = name in own or all(name in shape for shape in several)
+        if not in_all and "default" in mapping(form):
+            # Always sent, it would break the other shapes.
+            note(
+                f"{name}: its default is left out, since not every form of the input has the field"
+            )
+            fields[name] = {key: value for key, value in form.items() if key != "default"}
+    wanted = [names_in(shape.get("required")) for shape in shapes]
+    always = [name for name in wanted[0] if all(name in names for names in wanted)]
+    required = list(dict.fromkeys([*names_in(node.get("required")), *always]))
+    united = {**node, "type": "object", "properties": fields, "required": required}
+    choices = [_choice(shape, fields, always, exclusive=exclusive) for shape in shapes]
+    return united, _rule(choices, note) if all(choices) else None
 
 
-def _prose(node: Schema) -> str:
-    texts = [one.get("description") for one in (node, mapping(node.get("items")))]
-    return "\n".join(text for text in texts if isinstance(text, str))
+def _rule(choices: list[Schema], note: Note) -> Schema | None:
+    words = "; or ".join(map(_choice_words, choices))
+    rule = {"title": f"the fields must go together: {words}"[:400], "anyOf": choices}
+    try:
+        Draft202012Validator.check_schema(rule)
+    except SchemaError:  # its keywords are copied from the page as they are
+        note(
+            "which of its fields go together is not checked: the page's own limits of them are malformed"
+        )
+        return None
+    return rule
 
 
-def _shown(node: Schema) -> list[Any]:
-    found = items_in(node.get("examples"))[:20]
-    return [*found, node["example"]] if "example" in node else found
+def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:
+    """What makes a request one of this shape."""
+    own = fields_in(shape)
+    needed = names_in(shape.get("required"))
+    required = [name for name in needed if name in fields and name not in always]
+    narrowed: Schema = {}
+    for name, form in own.items():
+        widest = fields[name]
+        if isinstance(form, dict) and isinstance(widest, dict):
+            kept = [key for key in _NARROWING if key in form and form[key] != widest.get(key)]
+            narrowed |= {name: {key: form[key] for key in kept}} if kept else {}
+    foreign = [name for name in fields if name not in own] if exclusive and own else []
+    choice: Schema = {"required": required} if required else {}
+    if narrowed:
+        choice["properties"] = narrowed
+    if foreign:
+        choice["not"] = {"anyOf": [{"required": [name]} for name in foreign]}
+    return choice
+
+
+def _either(one: Any, other: Any) -> Any:
+    """What takes whatever one of the two takes, as far as one schema can."""
+    if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
+        return other if isinstance(other, dict) else one
+    dropped = {"const", "enum", *_WIDER}
+    if one.get("default") != other.get("default"):
+        dropped.add("default")
+    merged = {key: value for key, value in one.items() if key not in dropped}
+    for name, wider in _WIDER.items():
+        if is_number(one.get(name)) and is_number(other.get(name)):
+            merged[name] = wider(one[name], other[name])
+    values, others = values_in(one), values_in(other)
+    if values and others:
+        merged["enum"] = [*values, *(value for value in others if value not in values)]
+    return merged
+
+
+def _choice_words(choice: Schema) -> str:
+    parts = [f"{' and '.join(choice['required'])} given"] if "required" in choice else []
+    parts += [f"{name} as listed for it" for name in choice.get("properties", {})]
+    if "not" in choice:
+        parts.append(f"without {', '.join(one['required'][0] for one in choice['not']['anyOf'])}")
+    return " ".join(parts)

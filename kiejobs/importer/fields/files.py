@@ -76,10 +76,11 @@ def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) ->
         return False
     if item.get("format") == "uri" or _URL_NAME.search(name):
         return True
-    addressed = any(_HTTP.match(text) for text in _texts(shown))
-    return bool((addressed or kind_of(name, prose)) and _URL_PROSE.search(prose)) or (
-        addressed and bool(media_types(prose))
-    )
+    values = [one for value in shown for one in (value if isinstance(value, list) else [value])]
+    addressed = any(isinstance(one, str) and _HTTP.match(one) for one in values)
+    if _URL_PROSE.search(prose) and (addressed or kind_of(name, prose)):
+        return True
+    return addressed and bool(media_types(prose))
 
 
 def file_rule(name: str, prose: str, around: str) -> Schema:
@@ -91,7 +92,10 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
         types = [one for one in media_types(about) if one.startswith(kind)]
         most = most if most is not None else largest(about) if types else None
         prose = f"{prose}\n{about}"
-    rule: Schema = {"media_types": types or _by_name(name)}
+    if not types:
+        # A frame or a picture is one in any format; what a sound or a video may be in is not so plain.
+        types = ["image/*"] if _kinds_in(name.lower()).keys() == {"image"} else []
+    rule: Schema = {"media_types": types}
     if most is not None:
         rule["max_bytes"] = most
     if schemes:
@@ -101,12 +105,6 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
     if facts:
         rule["note"] = f"From the page's prose: {'; '.join(facts)}."
     return rule
-
-
-def _by_name(name: str) -> list[str]:
-    """A frame or a picture is one in any format; what a sound or a video may be in is not so plain."""
-    kinds = {kind for kind, words in _KINDS.items() if any(word in name.lower() for word in words)}
-    return ["image/*"] if kinds == {"image"} else []
 
 
 @lru_cache(maxsize=2_000)
@@ -152,30 +150,25 @@ def file_facts(prose: str) -> tuple[str, ...]:
 
 def kind_of(name: str, prose: str) -> str | None:
     """image, video or audio, by the field's name or else by the first such word in the prose."""
-    for text in (name.lower(), prose.lower()[:300]):
-        found = [
-            (text.find(word), kind)
-            for kind, words in _KINDS.items()
-            for word in words
-            if word in text
-        ]
-        if found:
-            return min(found)[1]
-    return None
+    found = _kinds_in(name.lower()) or _kinds_in(prose.lower()[:300])
+    return min(found, key=found.__getitem__, default=None)
+
+
+def _kinds_in(text: str) -> dict[str, int]:
+    """Each kind that `text` has a word of, and where the first one stands."""
+    at = {
+        kind: [text.find(word) for word in words if word in text] for kind, words in _KINDS.items()
+    }
+    return {kind: min(places) for kind, places in at.items() if places}
 
 
 @lru_cache(maxsize=100)
 def _about(around: str, kind: str) -> str:
     """Those parts and lines of the page's general words that speak of such files, and of no others."""
     parts = re.split(r"\n\s*(?=#{1,4} |<Step |\d+\. )|</Step>", around)
-    fitting = []
-    for part in [*parts, *around.splitlines()]:
-        types = media_types(part)
-        if types and all(one.startswith(kind) for one in types):
-            fitting.append(part)
-    return "\n".join(dict.fromkeys(fitting))
-
-
-def _texts(shown: Iterable[Any]) -> list[str]:
-    values = [one for value in shown for one in (value if isinstance(value, list) else [value])]
-    return [one for one in values if isinstance(one, str)]
+    fitting = [
+        part
+        for part in dict.fromkeys([*parts, *around.splitlines()])
+        if (types := media_types(part)) and all(one.startswith(kind) for one in types)
+    ]
+    return "\n".join(fitting)

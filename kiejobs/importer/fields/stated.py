@@ -1,9 +1,7 @@
 """What a page says of a field only in prose, added to its form; and fields that prose ties together.
 
-In: a field in our form, the prose about it, values that the page shows. Out: limits in the form, each
-with a note in `x-kiejobs-note` that it is from prose; notes for people. Touches nothing else.
-
-A keyword counts more than prose; prose that the page's own values break counts nothing.
+In: a field in our form, the prose about it, values that the page shows. Out: limits in the form, each with
+a note in `x-kiejobs-note` that it is from prose; notes for people. Touches nothing else.
 """
 
 from __future__ import annotations
@@ -89,14 +87,21 @@ def _limits(form: Schema, kind: Any, prose: str, note: Note) -> list[Schema]:
     if kind == "array":
         return [_missing(form, items_from_prose(prose), "minItems", "maxItems", note)]
     if "enum" in form:
-        _compare(form, prose, note)
+        listed = form["enum"]
+        others = [text for text in choices_from_prose(prose) if coerce(form, text) not in listed]
+        if others and len(listed) > 1:
+            shown = ", ".join(map(show, others[:8]))
+            note(f"prose lists {shown}, the schema does not; the schema counts")
         return []
     if kind == "string":
         length = _missing(form, length_from_prose(prose), "minLength", "maxLength", note)
         return [length, _listed(form, kind, prose)]
     if kind in {"integer", "number"}:
         numbers = _numbers(form, prose, note)
-        return [numbers, _step(form, kind, prose, note), _listed(form, kind, prose)]
+        step = step_from_prose(prose)
+        is_known = step is None or "multipleOf" in form or (kind == "integer" and step == 1)
+        steps = {} if step is None or is_known else multiple(step, note)
+        return [numbers, steps, _listed(form, kind, prose)]
     return []
 
 
@@ -132,13 +137,6 @@ def _numbers(form: Schema, prose: str, note: Note) -> Schema:
     return limits
 
 
-def _step(form: Schema, kind: str, prose: str, note: Note) -> Schema:
-    step = step_from_prose(prose)
-    if step is None or "multipleOf" in form or (kind == "integer" and step == 1):
-        return {}
-    return multiple(step, note)
-
-
 def _counted(form: Schema, prose: str) -> Schema:
     """The whole numbers of a range, for a field that takes numbers as text."""
     stated, step = range_from_prose(prose), step_from_prose(prose) or 1
@@ -159,15 +157,6 @@ def _listed(form: Schema, kind: str, prose: str) -> Schema:
     return {"enum": values} if values and all(fits(form, value) for value in values) else {}
 
 
-def _compare(form: Schema, prose: str, note: Note) -> None:
-    """Values that prose lists otherwise than the schema does."""
-    listed = form["enum"]
-    others = [text for text in choices_from_prose(prose) if coerce(form, text) not in listed]
-    if others and len(listed) > 1:
-        shown = ", ".join(map(show, others[:8]))
-        note(f"prose lists {shown}, the schema does not; the schema counts")
-
-
 def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
     """What limits nothing, and is good to know."""
     found: list[str] = []
@@ -183,11 +172,12 @@ def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
     value = coerce({"type": kind}, default)
     if not fits(form, value):
         return found
+    given = form.get("default")
     if "default" not in form and value != "None":
         found.append(f"Left out, it is {show(value)}: {_FROM_PROSE}.")
-    elif "default" in form and value != form["default"]:
+    elif "default" in form and value != given:
         note(
-            f"prose says its default is {show(value)}, the schema {show(form['default'])}; the schema counts"
+            f"prose says its default is {show(value)}, the schema {show(given)}; the schema counts"
         )
     return found
 
@@ -202,11 +192,10 @@ def related(given: Schema) -> list[str]:
     for name, one in fields.items():
         prose = one.get("description")
         others = _named(name, prose[:MOST_CHARACTERS], fields) if isinstance(prose, str) else []
-        if others:
-            found.append(
-                f"{name[:80]}: prose ties it to {', '.join(others)[:200]}; a rule between fields is "
-                "for you to write"
-            )
+        ties = (
+            f"prose ties it to {', '.join(others)[:200]}; a rule between fields is for you to write"
+        )
+        found += [f"{name[:80]}: {ties}"] if others else []
     return found
 
 

@@ -1,11 +1,9 @@
 """Types, choices, listed values, limits and defaults of one field, without the habits of page makers.
 
-In: a schema as it stands on a page. Out: the same in JSON Schema 2020-12, and what had to be decided.
-Touches nothing.
+In: a schema as it stands on a page. Out: the same in JSON Schema 2020-12, and notes. Touches nothing.
 
-A listed value of the wrong type is read in the field's type where there is one way to; where
-there is none, the list says the type. null is never sent, so it is no type and no value. A limit that
-can't be one is left out.
+A listed value of the wrong type is read in the field's type where there is one way to; where there is none,
+the list says the type. null is never sent, so it is no type and no value. What can't be a limit is left out.
 """
 
 from __future__ import annotations
@@ -87,13 +85,18 @@ def limits_of(node: Schema, kind: str | None, note: Note) -> Schema:
     """The limits that go with the type."""
     limits: Schema = {}
     if kind in _COUNTS:
-        limits |= _counts(node, _COUNTS[kind], note)
+        limits = _counts(node, _COUNTS[kind], note)
     if kind in {"integer", "number"}:
-        limits |= _bounds(node, note)
+        limits = _bounds(node, note)
     if kind == "array" and node.get("uniqueItems") is True:
         limits["uniqueItems"] = True
-    if kind == "string" and isinstance(node.get("pattern"), str):
-        limits |= _pattern(node["pattern"], note)
+    pattern = node.get("pattern")
+    if kind == "string" and isinstance(pattern, str):
+        why = unsafe_reason(pattern) or ("may have 200 characters" if len(pattern) > 200 else None)
+        if why is None:
+            limits["pattern"] = pattern
+        else:
+            note(f"its pattern is left out: one {why}")
     return limits
 
 
@@ -129,12 +132,10 @@ def _listed(node: Schema) -> list[Any]:
 def _counts(node: Schema, names: tuple[str, str], note: Note) -> Schema:
     found: Schema = {}
     for name in names:
-        if name not in node:
-            continue
-        number = _as_number(node[name])
+        number = _as_number(node.get(name))
         if number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
             found[name] = int(number)
-        elif node[name] is not None:
+        elif node.get(name) is not None:
             note(f"its {name} is no count and left out")
     return _in_order(found, names[0], names[1], note)
 
@@ -146,13 +147,10 @@ def _bounds(node: Schema, note: Note) -> Schema:
             found[exclusive] = found.pop(plain)
         elif isinstance(found.get(exclusive), bool):
             del found[exclusive]
-    limits: Schema = {}
-    for name, value in found.items():
-        number = _as_number(value)
-        if number is None:
-            note(f"its {name} is no number and left out")
-        else:
-            limits[name] = number
+    limits = {name: _as_number(value) for name, value in found.items()}
+    for name in [name for name, number in limits.items() if number is None]:
+        note(f"its {name} is no number and left out")
+        del limits[name]
     step = _as_number(node.get("multipleOf"))
     if step is not None and step > 0:
         limits |= multiple(step, note)
@@ -172,14 +170,6 @@ def _in_order(limits: Schema, low: str, high: str, note: Note) -> Schema:
         note(f"its {low} is above its {high}; both are left out")
         return {name: value for name, value in limits.items() if name not in {low, high}}
     return limits
-
-
-def _pattern(pattern: str, note: Note) -> Schema:
-    why = unsafe_reason(pattern)
-    if why is None and len(pattern) <= 200:
-        return {"pattern": pattern}
-    note(f"its pattern is left out: one {why or 'may have 200 characters'}")
-    return {}
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -234,13 +224,11 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
 
 def _one_list(choices: list[Schema]) -> Schema | None:
     """Several lists of one type as one list; None where they are not that."""
-    kinds = {str(one.get("type")) for one in choices}
-    lists = [values for one in choices if (values := values_in(one)) is not None]
-    if len(kinds) != 1 or len(lists) != len(choices):
+    lists = [values_in(one) for one in choices]
+    if None in lists or len({str(one.get("type")) for one in choices}) != 1:
         return None
-    kind = choices[0].get("type")
-    found = {"enum": [value for values in lists for value in values]}
-    return found if kind is None else {**found, "type": kind}
+    found = {"enum": [value for values in lists for value in values or ()]}
+    return {**found, "type": choices[0]["type"]} if choices[0].get("type") is not None else found
 
 
 # --- the default -----------------------------------------------------------------------------------
@@ -258,11 +246,11 @@ def default_of(form: Schema, given: Any, note: Note) -> Schema:
             note(f"its default {show(given)} is read as {show(value)}")
         return {"default": value}
     same = [one for one in form.get("enum", ()) if str(one).lower() == str(value).lower()]
-    if len(same) == 1:
-        note(f"its default {show(given)} is listed as {show(same[0])}, and so it is sent")
-        return {"default": same[0]}
-    note(f"its default {show(given)} is none that the field takes; nothing is sent for it")
-    return {}
+    if len(same) != 1:
+        note(f"its default {show(given)} is none that the field takes; nothing is sent for it")
+        return {}
+    note(f"its default {show(given)} is listed as {show(same[0])}, and so it is sent")
+    return {"default": same[0]}
 
 
 def fits(form: Schema, value: Any) -> bool:
