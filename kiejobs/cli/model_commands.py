@@ -79,6 +79,6 @@ def models_check(pages: tuple[str, ...], *, screen: Screen) -> ExitCode:
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
     breaks job files, 2 where a page can't be read.
     """
-    from kiejobs.commands import models_check as verb
+    from kiejobs.commands import models_import as verb
 
     return verb.models_check(pages, screen)

@@ -170,7 +170,7 @@ def manifest_export(
 
     Of the runs that are named, or of all that was bought.
     """
-    from kiejobs.commands import manifest_export as verb
+    from kiejobs.commands import manifest as verb
 
     return verb.export(runs_, campaign, out, where, screen)
 

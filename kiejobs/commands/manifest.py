@@ -1,23 +1,29 @@
-"""`kiejobs manifest show|rebuild|verify`: a run's document, made anew, or held against the world.
+"""`kiejobs manifest show|rebuild|verify|export`: runs' documents, made again, checked, or in others' forms.
 
-In: the runs folder. Out: the manifest; what was rewritten; what is wrong. Touches: disk.
+In: the runs folder. Out: the manifest; what was rewritten; what is wrong; provenance as CSV, in-toto
+statements or an RO-Crate's metadata. Touches: disk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.app.output import write
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.checks import Damage, verify_document, verify_text
-from kiejobs.reports.terminal import quoted
+from kiejobs.reports.provenance import Provenance, export_csv, export_in_toto
+from kiejobs.reports.ro_crate import METADATA, export_ro_crate
+from kiejobs.reports.terminal import plural, quoted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from kiejobs.app.output import Screen
@@ -113,20 +119,20 @@ def _bought_twice(space: Workspace, history: History) -> Iterator[Damage]:
 def _pair(attempts: Sequence[Attempt], space: Workspace) -> str:
     first, *rest = attempts
     tasks = " and ".join(f"task {attempt.task_id} in run {attempt.run_id}" for attempt in attempts)
-    cost = _priced(first.charged or first.reserved.credits, len(rest))
     times = "twice" if len(attempts) == 2 else f"{len(attempts)} times"
+    cost = _cost(first.charged or first.reserved.credits, len(rest))
     return f"{first.address} was bought {times}: {tasks}; {cost}; {_ruling(first, space)}"
 
 
 def _several(attempt: Attempt, space: Workspace) -> str:
-    tasks = " and ".join([str(attempt.task_id), *sorted(attempt.other_task_ids)])
-    cost = _priced(attempt.reserved.credits, len(attempt.other_task_ids))
+    others = sorted(attempt.other_task_ids)
+    tasks = " and ".join([str(attempt.task_id), *others])
     what = f"{attempt.address} is one create with several tasks: {tasks}"
-    return f"{what}; {cost}; {_ruling(attempt, space)}"
+    return f"{what}; {_cost(attempt.reserved.credits, len(others))}; {_ruling(attempt, space)}"
 
 
-def _priced(credits_: Decimal | None, times: int) -> str:
-    """What buying again cost, in words."""
+def _cost(credits_: Decimal | None, times: int) -> str:
+    """Of buying again, in words."""
     if credits_ is None:
         return "at an unknown price"
     return f"{money(credits_ * times)} credits more than once would have cost"
@@ -178,3 +184,62 @@ def _decoder(space: Workspace) -> Look:
         return None if space.sandbox else media.differs(seen, attempt.reserved.input)
 
     return look
+
+
+# --- export ------------------------------------------------------------------------------------------
+
+
+_FORMS: dict[str, tuple[str, Callable[[Provenance], Iterable[str]]]] = {
+    "csv": ("provenance.csv", export_csv),
+    "in-toto": ("provenance.intoto.jsonl", export_in_toto),
+    "ro-crate": (METADATA, export_ro_crate),
+}
+"""What the file is called where only a folder is named, and what writes it."""
+
+
+def export(
+    runs: Sequence[str], campaign: str | None, out: str | None, where: Locations, screen: Screen
+) -> ExitCode:
+    """`out` is a file, a folder, `-` for stdout; the default is stdout, of a crate the output folder."""
+    space = open_workspace(where)
+    provenance = _provenance(space, runs, campaign)
+    form = screen.form
+    if out is None and form == "ro-crate":
+        out = str(space.outputs)
+    name, words = _FORMS[form]
+    text = "".join(words(provenance))
+    if out is None or out == "-":
+        screen.stream((text,))
+        return ExitCode.DONE
+    path = Path(out)
+    # A folder is one that is there, or that has no ending to its name.
+    if out == str(space.outputs) or path.is_dir() or not path.suffix:
+        path /= name
+    write(path, text.encode("utf-8", "surrogatepass"))
+    screen.say(f"wrote {path}: {plural(len(provenance.attempts), 'job')}")
+    return ExitCode.DONE
+
+
+def _provenance(space: Workspace, runs: Sequence[str], campaign: str | None) -> Provenance:
+    """The named runs' attempts, else the purchases from this API. Raises UsageProblem for none."""
+    history = space.store.read()
+    if runs:
+        found = (find_run(space, history, one) for one in runs)
+        named = {record.run_id: record for record in found}
+        ledgers = {run_id: history.ledger_of(record) for run_id, record in named.items()}
+        attempts = [
+            a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id
+        ]
+        headers = {name: head for ledger in ledgers.values() for name, head in ledger.runs.items()}
+        uploads = {key: told for ledger in ledgers.values() for key, told in ledger.uploads.items()}
+    else:
+        ledger = history.ledger(space.origin)
+        attempts, headers = list(ledger.current()), dict(ledger.runs)
+        uploads = dict(ledger.uploads)
+    if campaign is not None:
+        attempts = [one for one in attempts if one.address.startswith(f"{campaign}/")]
+    if not attempts:
+        whom = "" if campaign is None else f" for `{sanitize(campaign)}`"
+        message = f"nothing was ever bought{whom} in {space.store.name}"
+        raise UsageProblem(message, hint="`kiejobs status` lists the runs")
+    return Provenance(attempts, headers, uploads)

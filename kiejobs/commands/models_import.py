@@ -1,7 +1,7 @@
-"""`kiejobs models import PAGE...`: take models in from the vendor's pages.
+"""`kiejobs models import PAGE...` and `kiejobs models check PAGE...`: the vendor's pages, read.
 
-In: names of files and URLs. Out: a schema for each model below `schemas/models`, and what is to
-be known of it. Touches: disk; the network for URLs, never with the key.
+In: names of files and URLs. Out: a schema for each model below `schemas/models`; of a check only what a
+page changes about the models in use. Touches: disk; the network for URLs, never with the key.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.fetch import page_name, page_text
 from kiejobs.adapters.project.files import find_up, read_source
+from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
+from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
-from kiejobs.importer.page import read_page
-from kiejobs.importer.report import ImportedFile, ImportedPage, import_document, import_text
+from kiejobs.importer.page import PageReading, read_page
+from kiejobs.importer.report import (
+    CheckedModel,
+    ImportedFile,
+    ImportedPage,
+    check_document,
+    check_markdown,
+    check_text,
+    import_document,
+    import_text,
+)
+from kiejobs.reports.documents import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,65 +53,63 @@ def models_import(
 ) -> ExitCode:
     """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_up(_FOLDER) or _FOLDER)
-    writer = _Writer(folder, force=force)
-    today = datetime.now(UTC).date().isoformat()
-    done = [_import(page, writer, today) for page in pages]
+    pages_of: dict[str, str] = {}  # by model: each is written at most once
+    done = [_import(_read(page), folder, pages_of, force=force) for page in pages]
     screen.answer(import_document, import_text, done)
     return ExitCode.DONE if all(page.ok for page in done) else ExitCode.INVALID
 
 
-def _import(page: str, writer: _Writer, today: str) -> ImportedPage:
+def _read(page: str) -> PageReading:
     name = page_name(page)
     try:
         text = page_text(page)
     except KiejobsError as error:
-        return ImportedPage(name, problems=(error.message,))
-    reading = read_page(name, text, imported=today)
+        return PageReading(name, problems=(error.message,))
+    return read_page(name, text, imported=datetime.now(UTC).date().isoformat())
+
+
+def _import(
+    page: PageReading, folder: Path, pages_of: dict[str, str], *, force: bool
+) -> ImportedPage:
     files: list[ImportedFile] = []
-    problems = list(reading.problems)
-    for model in reading.models:
+    problems = list(page.problems)
+    for model in page.models:
+        first = pages_of.setdefault(model.model, page.name)
         try:
-            files.append(writer.write(model, name))
+            if first != page.name:
+                raise _NotWritten(f"{first} was imported for it just now")
+            files.append(_import_model(model, folder, force=force))
         except _NotWritten as why:
-            problems.append(f"{name}: {model.model}: {why}")
-    return ImportedPage(name, tuple(files), tuple(problems))
+            problems.append(f"{page.name}: {model.model}: {why}")
+    return ImportedPage(page.name, tuple(files), tuple(problems))
 
 
-class _Writer:
-    """Writes models below one folder, each at most once in a call."""
+def _import_model(model: ImportedModel, folder: Path, *, force: bool) -> ImportedFile:
+    """Raises _NotWritten."""
+    path = folder / f"{model.model}.json"
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise _NotWritten("a link leads out of the folder")
+        return _write(model, path, force=force)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+        raise _NotWritten(f"can't write {path}: {error}") from error
 
-    def __init__(self, folder: Path, *, force: bool) -> None:
-        self._folder = folder
-        self._force = force
-        self._pages: dict[str, str] = {}
 
-    def write(self, model: ImportedModel, page: str) -> ImportedFile:
-        """Raises _NotWritten."""
-        first = self._pages.setdefault(model.model, page)
-        if first != page:
-            raise _NotWritten(f"{first} was imported for it just now")
-        path = self._folder / f"{model.model}.json"
-        try:
-            if not path.resolve().is_relative_to(self._folder.resolve()):
-                raise _NotWritten("a link leads out of the folder")
-            return self._write(model, path)
-        except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
-            raise _NotWritten(f"can't write {path}: {error}") from error
-
-    def _write(self, model: ImportedModel, path: Path) -> ImportedFile:
-        there = _there(path)
-        before = there if there is not None else _bundled(model.model)
-        schema, more = merged(model.schema, before) if before is not None else (model.schema, [])
-        shadows = (_SHADOWS,) if there is None and before is not None else ()
-        notes = (*model.notes, *shadows, *more)
-        if schema == there:
-            return ImportedFile(model.model, path.as_posix(), "unchanged", notes)
-        if there is not None and not self._force:
-            return ImportedFile(model.model, path.as_posix(), "kept", notes)
+def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
+    there = _there(path)
+    before = there if there is not None else _bundled(model.model)
+    schema, more = merged(model.schema, before) if before is not None else (model.schema, [])
+    shadows = (_SHADOWS,) if there is None and before is not None else ()
+    outcome = "wrote"
+    if schema == there:
+        outcome = "unchanged"
+    elif there is not None and not force:
+        outcome = "kept"
+    else:
         data = (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
         _require_form(data, model.model, path)
         write_atomically(path, data)
-        return ImportedFile(model.model, path.as_posix(), "wrote", notes)
+    return ImportedFile(model.model, path.as_posix(), outcome, (*model.notes, *shadows, *more))
 
 
 def _there(path: Path) -> dict[str, Any] | None:
@@ -125,3 +135,55 @@ def _require_form(data: bytes, model: str, path: Path) -> None:
     reading = read_model(Source(path.as_posix(), data), model, read_schema("model.schema.json"))
     if reading.problems:
         raise _NotWritten(f"what was made of it is not our form: {reading.problems[0].message}")
+
+
+# --- a check: nothing is written ----------------------------------------------------------------------
+
+
+def models_check(pages: Sequence[str], screen: Screen) -> ExitCode:
+    """Exit 0 where nothing changed, 3 where it did, 1 where that breaks something, 2 where a page or a
+    schema in use can't be read; all of them are looked at in any case.
+    """
+    files = ModelFiles()
+    checked: list[CheckedModel] = []
+    problems: list[str] = []
+    for page in pages:
+        reading = _read(page)
+        problems += reading.problems
+        for model in reading.models:
+            found = _check(files, reading.name, model)
+            if isinstance(found, CheckedModel):
+                checked.append(found)
+            else:
+                problems += found
+    if screen.form == "json":
+        screen.show(json_text(check_document(checked, problems)))
+    elif screen.form == "markdown":
+        screen.show(check_markdown(checked, problems))
+    else:
+        screen.show(check_text(checked, problems, color=screen.color_out))
+    return _exit_code(checked, problems)
+
+
+def _check(files: ModelFiles, page: str, model: ImportedModel) -> CheckedModel | list[str]:
+    """What an import would change, so what people put into the schema in use by hand is no change.
+
+    Or what is wrong with the schema in use.
+    """
+    schema, own = files.get(model.model), files.own.get(model.model)
+    if schema is None and own is None:
+        return CheckedModel(model.model, page, known=False)
+    if schema is None:
+        problems = files.reading(model.model).problems
+        return [f"{problem.place}: {problem.message}" for problem in problems]
+    newer, _ = merged(model.schema, dict(schema))
+    return CheckedModel(model.model, page, tuple(model_changes(schema, newer)), own)
+
+
+def _exit_code(checked: Sequence[CheckedModel], problems: Sequence[str]) -> ExitCode:
+    found = {one.status for one in checked}
+    if problems:
+        return ExitCode.INVALID
+    if "breaking" in found:
+        return ExitCode.SOME_FAILED
+    return ExitCode.CHANGES_PENDING if found - {"unchanged"} else ExitCode.DONE

@@ -1,8 +1,7 @@
 """Problems in files: as a compiler reports them, as SARIF 2.1.0, as GitHub's workflow commands.
 
-In: diagnostics, the lines of the files that they stand in, what files are called from the repository's root.
-Out: text with the source line and a caret; the documents of schemas/documents/validate.schema.json and of
-code scanning; lines for GitHub's runner. Touches nothing.
+In: diagnostics, the lines of their files. Out: text with a caret below the source line; the documents of
+schemas/documents/validate.schema.json and of code scanning; lines for GitHub's runner. Touches nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -75,17 +74,22 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
     yield f"{label}{where}: {paint.bold(shortened(sanitize(problem.message), _LONGEST))}"
     margin = " " * (len(str(place.line)) if place else 1)
     if place is not None:
-        yield from _excerpt(place, lines.get(place.file, ()), margin, problem, paint)
+        yield from _excerpt(place, lines, margin, problem, paint)
     for kind, text in remarks(problem):
         yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {sanitize(text)}"
 
 
 def _excerpt(
-    place: Place, lines: Sequence[str], margin: str, problem: Diagnostic, paint: Paint
+    place: Place,
+    lines: Mapping[str, Sequence[str]],
+    margin: str,
+    problem: Diagnostic,
+    paint: Paint,
 ) -> Iterator[str]:
-    if not 1 <= place.line <= len(lines):
+    line = source_line(place, lines)
+    if line is None:
         return
-    before, behind = _around(lines[place.line - 1], place.column - 1)
+    before, behind = _around(line, place.column - 1)
     bar = paint.gutter("|")
     yield f"{margin} {bar}"
     yield f"{paint.gutter(str(place.line))} {bar} {before}{behind}".rstrip()
@@ -124,12 +128,10 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
         "severity": problem.severity.value,
         "message": problem.message,
         "hint": problem.hint,
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
+        **(asdict(place) if place else dict.fromkeys(("file", "line", "column"))),
         "count": problem.count,
         "example": problem.example,
-        "also": [{"file": at.file, "line": at.line, "column": at.column} for at in problem.also],
+        "also": list(map(asdict, problem.also)),
     }
 
 
@@ -149,7 +151,7 @@ def sarif_document(
     """One run over all files. Every code is a rule, whether something broke it or not."""
     found = [(at, problem) for at in looked for problem in at.problems]
     codes = sorted({*MEANINGS, *(problem.code for _, problem in found)})
-    results = _Results(codes, below_root)
+    seen: Counter[str] = Counter()
     driver = {
         "name": "kiejobs",
         "semanticVersion": kiejobs.__version__,
@@ -159,74 +161,65 @@ def sarif_document(
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
-        "results": [results.of(problem, at) for at, problem in found],
+        "results": [
+            {
+                "ruleId": problem.code,
+                "ruleIndex": codes.index(problem.code),
+                **_result(problem, at, below_root, seen),
+            }
+            for at, problem in found
+        ],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(code: str) -> dict[str, Json]:
     meaning = {"text": MEANINGS.get(code, code)}
-    level = "warning" if code in WARNINGS else "error"
     return {
         "id": code,
-        "shortDescription": meaning,
-        "fullDescription": meaning,
-        "help": meaning,
-        "defaultConfiguration": {"level": level},
+        **dict.fromkeys(("shortDescription", "fullDescription", "help"), meaning),
+        "defaultConfiguration": {"level": "warning" if code in WARNINGS else "error"},
     }
 
 
-class _Results:
-    def __init__(self, codes: Sequence[str], below_root: Callable[[str], str | None]) -> None:
-        self._rules = {code: number for number, code in enumerate(codes)}
-        self._below_root = below_root
-        self._seen: Counter[str] = Counter()
-
-    def of(self, problem: Diagnostic, at: CheckedFile) -> dict[str, Json]:
-        place = problem.place or Place(at.file, 1, 1)  # code scanning wants one
-        result: dict[str, Json] = {
-            "ruleId": problem.code,
-            "ruleIndex": self._rules[problem.code],
-            "level": "error" if problem.severity is Severity.ERROR else "warning",
-            # SARIF takes `[text](target)` for a link in any message.
-            "message": {"text": "\n".join(message_lines(problem)).replace("](", "] (")},
-            "locations": [self._location(place, at)],
-            "partialFingerprints": {_FINGERPRINT: self._fingerprint(problem, place, at)},
-        }
-        if problem.also:
-            result["relatedLocations"] = [
-                {"id": number, **self._location(other, at)}
-                for number, other in enumerate(problem.also, 1)
-            ]
-        return result
-
-    def _location(self, place: Place, at: CheckedFile) -> dict[str, Json]:
-        region = {"startLine": place.line, "startColumn": place.column}
-        end = end_of_mark(place, at.lines)
-        if end is not None:
-            region["endColumn"] = end
-        return {"physicalLocation": {"artifactLocation": self._artifact(place), "region": region}}
-
-    def _artifact(self, place: Place) -> dict[str, Json]:
-        """Outside of the repository only the name as it was typed is known to everybody."""
-        path = self._below_root(place.file)
-        if path is None:
-            return {"uri": _reference(place.file)}
-        return {"uri": _reference(path), "uriBaseId": _ROOT}
-
-    def _fingerprint(self, problem: Diagnostic, place: Place, at: CheckedFile) -> str:
-        """The same wherever the line moves to; equal ones in a file are numbered."""
-        line = source_line(place, at.lines) or ""
-        name = self._below_root(place.file) or place.file
-        parts = f"{problem.code}\x00{name}\x00{line.strip()}"
-        digest = hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
-        self._seen[digest] += 1
-        return f"{digest}:{self._seen[digest]}"
+def _result(
+    problem: Diagnostic,
+    at: CheckedFile,
+    below_root: Callable[[str], str | None],
+    seen: Counter[str],
+) -> dict[str, Json]:
+    """`seen` counts equal fingerprints: they are the same wherever the line moves to."""
+    place = problem.place or Place(at.file, 1, 1)  # code scanning wants one
+    line = (source_line(place, at.lines) or "").strip()
+    parts = f"{problem.code}\x00{below_root(place.file) or place.file}\x00{line}"
+    digest = hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
+    seen[digest] += 1
+    also = [
+        {"id": number, **_location(other, at, below_root)}
+        for number, other in enumerate(problem.also, 1)
+    ]
+    return {
+        "level": problem.severity.value,
+        # SARIF takes `[text](target)` for a link in any message.
+        "message": {"text": "\n".join(message_lines(problem)).replace("](", "] (")},
+        "locations": [_location(place, at, below_root)],
+        "partialFingerprints": {_FINGERPRINT: f"{digest}:{seen[digest]}"},
+        **({"relatedLocations": also} if also else {}),
+    }
 
 
-def _reference(path: str) -> str:
-    """A relative reference: a colon in its first part would make that a scheme, so it is encoded."""
-    return quote(path, safe="/", errors="surrogatepass")
+def _location(
+    place: Place, at: CheckedFile, below_root: Callable[[str], str | None]
+) -> dict[str, Json]:
+    """Outside of the repository only the name as it was typed is known to everybody."""
+    path = below_root(place.file)
+    # A colon in the first part of a relative reference would make that a scheme.
+    uri = quote(place.file if path is None else path, safe="/", errors="surrogatepass")
+    base = {} if path is None else {"uriBaseId": _ROOT}
+    region = {"startLine": place.line, "startColumn": place.column}
+    if (end := end_of_mark(place, at.lines)) is not None:
+        region["endColumn"] = end
+    return {"physicalLocation": {"artifactLocation": {"uri": uri, **base}, "region": region}}
 
 
 # --- GitHub's workflow commands -------------------------------------------------------------------
@@ -256,12 +249,11 @@ def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], s
         if end is not None:
             properties["endColumn"] = end - 1  # the last one that is marked
     properties["title"] = problem.code
-    kind = "error" if problem.severity is Severity.ERROR else "warning"
     listed = ",".join(
         f"{key}={sanitize(str(value)).translate(_IN_PROPERTY)}" for key, value in properties.items()
     )
     message = "\n".join(message_lines(problem)).translate(_IN_DATA)
-    return f"::{kind} {listed}::{message}"
+    return f"::{problem.severity} {listed}::{message}"
 
 
 # --- marks in the source --------------------------------------------------------------------------

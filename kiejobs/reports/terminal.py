@@ -1,7 +1,4 @@
-"""Text made fit for a terminal: harmless, aligned, coloured where wanted.
-
-In: text from anywhere, whether colour is wanted. Out: text in which nothing from outside steers the
-terminal, padded by what it takes on the screen. Touches nothing.
+"""Text made fit for a terminal: harmless, aligned, coloured where wanted. Text in, text out; touches nothing.
 
 Job files and answers come from strangers: an escape sequence in a prompt or an error message could
 repaint what a person approves. Everything that is shown goes through `sanitize` once; colour is added
@@ -16,6 +13,7 @@ import shlex
 import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
@@ -165,37 +163,21 @@ class Paint:
 
     color: bool
 
-    def bold(self, text: str) -> str:
-        return self._with(_BOLD, text)
+    def _with(self, code: str | None, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text
 
-    def dim(self, text: str) -> str:
-        return self._with(_DIM, text)
-
-    def good(self, text: str) -> str:
-        return self._with(_GREEN, text)
-
-    def bad(self, text: str) -> str:
-        return self._with(_RED, text)
-
-    def loud(self, text: str) -> str:
-        """For what costs money or may have: unknown prices, doubts."""
-        return self._with(_LOUD, text)
-
-    def error(self, text: str) -> str:
-        return self._with(f"{_BOLD};{_RED}", text)
-
-    def warning(self, text: str) -> str:
-        return self._with(f"{_BOLD};{_YELLOW}", text)
-
-    def gutter(self, text: str) -> str:
-        return self._with(f"{_BOLD};{_BLUE}", text)
+    bold = partialmethod(_with, _BOLD)
+    dim = partialmethod(_with, _DIM)
+    good = partialmethod(_with, _GREEN)
+    bad = partialmethod(_with, _RED)
+    loud = partialmethod(_with, _LOUD)  # what costs money or may have: unknown prices, doubts
+    error = partialmethod(_with, f"{_BOLD};{_RED}")
+    warning = partialmethod(_with, f"{_BOLD};{_YELLOW}")
+    gutter = partialmethod(_with, f"{_BOLD};{_BLUE}")
 
     def status(self, text: str) -> str:
         """A sign of the plan, or a state in words, as `state_words` has it."""
         return self._with(_STATUSES.get(text), text)
-
-    def _with(self, code: str | None, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text
 
 
 def state_words(state: str) -> str:
