@@ -94,7 +94,7 @@ def validate(
 
     A folder stands for the job files below it.
     """
-    from kiejobs.commands import validate as verb
+    from kiejobs.commands import jobfile as verb
 
     return verb.validate(wanted, files, screen, policy, since, strict=strict)
 
@@ -112,7 +112,7 @@ def validate(
 @SCREEN
 def render(since: str | None, *, wanted: JobFileOptions, screen: Screen) -> ExitCode:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
-    from kiejobs.commands import render as verb
+    from kiejobs.commands import jobfile as verb
 
     return verb.render(wanted, screen, since)
 
@@ -129,7 +129,7 @@ def lock(*, wanted: JobFileOptions, screen: Screen) -> ExitCode:
 
     `--locked` on validate, render, plan and run refuses whatever differs from it.
     """
-    from kiejobs.commands import lock as verb
+    from kiejobs.commands import jobfile as verb
 
     return verb.lock(wanted, screen)
 
@@ -236,6 +236,6 @@ def listen(*, ear: ListenAddress, where: Locations, settings: Settings, screen: 
 
     Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
     """
-    from kiejobs.commands import listen as verb
+    from kiejobs.commands import collect as verb
 
     return verb.listen(where, ear, settings, screen)

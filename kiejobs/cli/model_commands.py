@@ -34,7 +34,7 @@ def models_list(words: tuple[str, ...], *, screen: Screen) -> ExitCode:
     A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
     words fit are listed.
     """
-    from kiejobs.commands import models_show as verb
+    from kiejobs.commands import models as verb
 
     return verb.models_list(words, screen)
 
@@ -45,7 +45,7 @@ def models_list(words: tuple[str, ...], *, screen: Screen) -> ExitCode:
 @SCREEN
 def models_show(model: str, *, screen: Screen) -> ExitCode:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
-    from kiejobs.commands import models_show as verb
+    from kiejobs.commands import models as verb
 
     return verb.models_show(model, screen)
 
@@ -64,7 +64,7 @@ def models_import(
     PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
     can't be imported is told with its place (exit 2); the other pages are imported all the same.
     """
-    from kiejobs.commands import models_import as verb
+    from kiejobs.commands import models as verb
 
     return verb.models_import(pages, into, screen, force=force)
 
@@ -79,6 +79,6 @@ def models_check(pages: tuple[str, ...], *, screen: Screen) -> ExitCode:
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
     breaks job files, 2 where a page can't be read.
     """
-    from kiejobs.commands import models_import as verb
+    from kiejobs.commands import models as verb
 
     return verb.models_check(pages, screen)

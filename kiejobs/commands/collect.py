@@ -1,13 +1,15 @@
-"""`kiejobs collect [FILE]`: follow what was bought, bring home what is done. Buys nothing.
+"""`kiejobs collect [FILE]` and `kiejobs listen`: follow what was bought, download what is done. Buys nothing.
 
-In: the journals; a job file narrows it to one campaign. Out: videos, a report. Touches: the API
-(asking only), the output folder, a journal of its own.
+In: the journals; a job file narrows it to one campaign; callbacks. Out: doubts ended, videos, a report.
+Touches: the API (asking only), the output folder, a journal of its own; a listening socket.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kiejobs.app.callbacks import listening
 from kiejobs.app.execute import Execution, execute, new_journal
 from kiejobs.app.finish import NOTHING_DONE, finish
 from kiejobs.app.project import open_workspace, require_key
@@ -17,6 +19,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
+    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions, Locations, Workspace
     from kiejobs.runner import Settings
@@ -50,3 +53,20 @@ def _nothing_to_do(execution: Execution, space: Workspace, screen: Screen) -> Ex
     count = len(execution.changes)
     screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
     return ExitCode.IN_DOUBT
+
+
+def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Screen) -> ExitCode:
+    """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
+    space = open_workspace(where)
+    key = require_key(space)
+    space.store.publish()
+    lines = lines_to_follow(space, space.ledger(), None)
+    journal = new_journal(space, "listen")
+    with listening(ear, ear.public_url, space, screen) as (url, callbacks):
+        settings = replace(settings, stay=True, callback_url=url)
+        execution = Execution(journal, lines, settings, Budget(), callbacks)
+        end = execute(execution, space, key, screen)
+    if screen.form == "text" and not execution.journal.is_born:
+        screen.say("Nothing came in.")
+        return ExitCode.DONE
+    return finish(execution, end, space, screen)

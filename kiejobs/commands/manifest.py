@@ -6,7 +6,6 @@ statements or an RO-Crate's metadata. Touches: disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from kiejobs.reports.ro_crate import METADATA, export_ro_crate
 from kiejobs.reports.terminal import plural, quoted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from kiejobs.app.output import Screen

@@ -1,6 +1,7 @@
-"""`kiejobs status [FILE]`: what is in flight, what is in doubt, what it costs. No key, no network.
+"""`kiejobs status [FILE]` and `kiejobs report [RUN]`: what is open, and what a run came to. No key, no network.
 
-In: the journals; a job file narrows it to one campaign. Out: a summary. Touches: disk, by reading.
+In: the journals; a job file narrows them to one campaign; a run's id (the latest where not named). Out: a
+summary; a report on stdout, or in files whose endings say the format. Touches: disk.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import open_workspace
-from kiejobs.app.records import of_campaign
-from kiejobs.app.select import campaign_of, chosen
+from kiejobs.app.records import find_run, of_campaign, view_of
+from kiejobs.app.select import campaign_of, chosen, narrowed
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety
+from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.markdown import report_markdown
+from kiejobs.reports.run.junit import report_junit
+from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 
 if TYPE_CHECKING:
@@ -24,7 +32,9 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
+    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.reports.run.view import RunView
 
 
 def status(
@@ -102,3 +112,45 @@ def _expiring(attempts: Sequence[Attempt], within: float, space: Workspace) -> l
         Expiring(attempt, end, may_be_gone=is_past_safety(attempt, now))
         for end, attempt in sorted(near, key=lambda pair: (pair[0], pair[1].attempt_id))
     ]
+
+
+def report(
+    name: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()
+) -> ExitCode:
+    targets = files_by_ending(screen.outs, ("text", "json", "junit", "markdown"))
+    space = open_workspace(where)
+    history = space.store.read()
+    record = find_run(space, history, name)
+    ledger = history.ledger_of(record)
+    code, stopped = _end_of(record)
+    view = view_of(
+        space,
+        record,
+        ledger,
+        manifest(record, ledger),
+        exit_code=code,
+        stopped=None if stopped is None else (stopped, ""),
+        notes={},
+    )
+    if select:
+        view = narrowed(view, select, space, ledger)
+    for path, kind in targets:
+        write(path, _words(kind, view, color=False))
+    if not targets or screen.form != "text":
+        screen.show(_words(screen.form, view, color=screen.color_out))
+    return ExitCode.DONE
+
+
+def _words(form: str, view: RunView, *, color: bool) -> str:
+    if form == "json":
+        return json_text(report_document(view)) + "\n"
+    if form == "junit":
+        return report_junit(view)
+    if form == "markdown":
+        return report_markdown(view)
+    return report_text(view, color=color) + "\n"
+
+
+def _end_of(record: JournalRecord) -> tuple[int | None, str | None]:
+    ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
+    return (ends[-1].exit_code, ends[-1].stopped or None) if ends else (None, None)

@@ -1,7 +1,7 @@
-"""`kiejobs models import PAGE...` and `kiejobs models check PAGE...`: the vendor's pages, read.
+"""`kiejobs models list|show|import|check`: the models that job files can name, and the vendor's pages.
 
-In: names of files and URLs. Out: a schema for each model below `schemas/models`; of a check only what a
-page changes about the models in use. Touches: disk; the network for URLs, never with the key.
+In: words to choose by, a model's id; names of files and URLs. Out: tables, documents; a schema for each
+imported model below `schemas/models`. Touches: disk; the network for URLs, never with the key.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from kiejobs.adapters.project.files import find_up, read_source
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.storage.output_folder import write_atomically
-from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
+from kiejobs.app.load import KnownModels
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
@@ -32,13 +34,66 @@ from kiejobs.importer.report import (
     import_document,
     import_text,
 )
+from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiejobs.app.output import Screen
+    from kiejobs.core.diagnostics import Problems
     from kiejobs.importer.page import ImportedModel
+
+_ALL = "`kiejobs models list` shows all"
+
+
+def models_list(words: Sequence[str], screen: Screen) -> ExitCode:
+    """Exit 2 where a schema of the project's own, or its prices, can't be read: the others are shown.
+
+    A model is shown where each word is a part of its id, or says what it makes or where it is from.
+    Raises UsageProblem where none is.
+    """
+    known = KnownModels()
+    models = [one for one in _views(known) if all(_fits(one, word) for word in words)]
+    if words and not models and not known.problems():
+        raise UsageProblem(f"no model fits `{shorten(' '.join(words))}`", hint=_ALL)
+    screen.answer(list_document, list_text, models)
+    return _concluded(known.problems(), screen)
+
+
+def models_show(model: str, screen: Screen) -> ExitCode:
+    """Raises UsageProblem for a model that is not known, InvalidJobFile where its schema is broken."""
+    known = KnownModels()
+    catalogue = known.catalogue()
+    spec = catalogue.spec(model)
+    if spec is None and model not in catalogue.models:
+        hint = suggest(model, catalogue.models) or _ALL
+        raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
+    if spec is None:
+        raise InvalidJobFile(known.problems())
+    view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
+    screen.answer(show_document, show_text, view)
+    return _concluded(known.problems(), screen)
+
+
+def _views(known: KnownModels) -> Iterator[ModelView]:
+    catalogue = known.catalogue()
+    for model in catalogue.models:
+        spec = catalogue.spec(model)
+        if spec is not None:
+            yield ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
+
+
+def _concluded(problems: Problems, screen: Screen) -> ExitCode:
+    if problems:
+        screen.say(diagnostics_text(problems, problems.lines, color=screen.color_err))
+    return ExitCode.INVALID if problems.fatal else ExitCode.DONE
+
+
+def _fits(model: ModelView, word: str) -> bool:
+    return word.lower() in model.spec.model.lower() or word in {model.kind, model.origin}
+
 
 _FOLDER = "schemas/models"
 _SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
@@ -75,9 +130,10 @@ def _import(
     problems = list(page.problems)
     for model in page.models:
         first = pages_of.setdefault(model.model, page.name)
+        if first != page.name:
+            problems.append(f"{page.name}: {model.model}: {first} was imported for it just now")
+            continue
         try:
-            if first != page.name:
-                raise _NotWritten(f"{first} was imported for it just now")
             files.append(_import_model(model, folder, force=force))
         except _NotWritten as why:
             problems.append(f"{page.name}: {model.model}: {why}")
@@ -137,7 +193,7 @@ def _require_form(data: bytes, model: str, path: Path) -> None:
         raise _NotWritten(f"what was made of it is not our form: {reading.problems[0].message}")
 
 
-# --- a check: nothing is written ----------------------------------------------------------------------
+# --- a check: nothing is written ------------------------------------------------------------------
 
 
 def models_check(pages: Sequence[str], screen: Screen) -> ExitCode:

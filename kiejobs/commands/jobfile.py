@@ -1,22 +1,26 @@
-"""`kiejobs validate FILE...`: every problem of a job file, at its place. No key, no network.
+"""`kiejobs validate FILE...`, `kiejobs render FILE`, `kiejobs lock FILE`: what a job file comes to. No key.
 
-In: job files. Out: diagnostics, or how many jobs they make; for people, or as documents, annotations,
-SARIF. Touches: disk, by reading, and the files that were asked for.
+In: job files, a selection. Out: every problem at its place; one request a line, or what an edit did to
+them; `FILE.lock`, for `--locked` to check against. Touches: disk; with `--check-assets` the network.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import below_root
-from kiejobs.app.approve import require_locked
+from kiejobs.app.approve import lock_of, lock_path, look_at_assets, require_locked
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import has_selected, selection_of_file
+from kiejobs.app.plan import has_selected, require_selected, selection_of_file
+from kiejobs.app.render_diff import render_diff
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
+from kiejobs.core.expand.expand import wanted_files
+from kiejobs.core.plan.lock import to_bytes
 from kiejobs.core.plan.policy import check_file
 from kiejobs.reports.diagnostics import (
     CheckedFile,
@@ -26,16 +30,19 @@ from kiejobs.reports.diagnostics import (
     sarif_document,
 )
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.guards import locked_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions
     from kiejobs.core.diagnostics import KiejobsError
+    from kiejobs.core.plan.lock import Asset
     from kiejobs.core.plan.policy import Policy
+    from kiejobs.core.plan.selection import Selection
 
 
 def validate(
@@ -136,3 +143,51 @@ def _text(at: CheckedFile, *, color: bool = False) -> str:
     if at.jobs is not None:
         told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)
+
+
+def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> ExitCode:
+    """With `since`, a revision, what an edit did to the requests; only then there is a choice of forms."""
+    if screen.outs and since is None:
+        raise UsageProblem("--out goes with --diff", hint="the requests go to stdout: `> FILE`")
+    selection = selection_of_file(wanted, "render")
+    loaded = load(wanted)
+    require_selected(loaded)
+    if wanted.locked or wanted.check_assets:
+        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
+        require_locked(loaded, screen)
+    if since is not None:
+        return render_diff(loaded, wanted, selection, (since, screen.form, screen.outs), screen)
+    for line in _lines(loaded, selection):
+        screen.out.write(line)
+    return ExitCode.DONE
+
+
+def _lines(loaded: LoadedJobFile, selection: Selection) -> Iterator[str]:
+    for job in loaded.expansion.jobs:
+        if selection.takes_job(job):
+            line = {
+                "address": job.address,
+                "fingerprint": job.fingerprint,
+                "take": job.take,
+                "body": job.body,
+            }
+            yield json_text(line, indent=None) + "\n"
+
+
+def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
+    loaded = load(wanted)
+    images: Mapping[str, Asset | None]
+    if wanted.check_assets:
+        images = look_at_assets(loaded, screen)
+    else:
+        images = dict.fromkeys(wanted_files(loaded.expansion))
+    made = lock_of(loaded, images)
+    path, data = lock_path(wanted.file), to_bytes(made)
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == data:
+            screen.say(locked_text(str(path), made, written=False))
+            return ExitCode.DONE
+    write(path, data)
+    screen.say(locked_text(str(path), made, written=True))
+    return ExitCode.DONE
