@@ -26,8 +26,7 @@ from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsagePr
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.core.prices.table import aged_prices
-from kiejobs.reports.checks import Check, doctor_document, doctor_text
-from kiejobs.reports.guards import policy_detail
+from kiejobs.reports.checks import Check, doctor_document, doctor_text, policy_detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

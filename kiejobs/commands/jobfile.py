@@ -22,6 +22,7 @@ from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePl
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock import to_bytes
 from kiejobs.core.plan.policy import check_file
+from kiejobs.reports.checks import locked_text
 from kiejobs.reports.diagnostics import (
     CheckedFile,
     diagnostics_document,
@@ -30,19 +31,16 @@ from kiejobs.reports.diagnostics import (
     sarif_document,
 )
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.guards import locked_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions
     from kiejobs.core.diagnostics import KiejobsError
     from kiejobs.core.plan.lock import Asset
     from kiejobs.core.plan.policy import Policy
-    from kiejobs.core.plan.selection import Selection
 
 
 def validate(
@@ -56,28 +54,26 @@ def validate(
 ) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
 
-    Where it is `strict`, warnings are errors.
-
     All are those that changed `since` a revision, where one is given, and where something is selected
-    those that have such jobs or can't tell. Raises StalePlan or UsageProblem where valid files are not
-    what their locks say.
+    those that have such jobs or can't tell. Where it is `strict`, warnings are errors. Raises StalePlan or
+    UsageProblem where valid files are not what their locks say.
     """
     selection_of_file(wanted, "validate")
     many, files = are_many(files, since), job_files(files, wanted, since)
     targets = files_by_ending(screen.outs, ("text", "json", "sarif"), files)
     looked, unlike = [], []
     for file in files:
-        at, refusal = _look(replace(wanted, file=file), policy, screen)
+        at, refusal = _look(replace(wanted, file=file), policy, screen, strict=strict)
         if at is None:
             continue
-        if strict and at.problems:
-            at = replace(at, jobs=None, problems=at.problems.as_errors())
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
         if screen.form == "text" and (at.problems or refusal is None):
             screen.say(_text(at, color=screen.color_err))
+    if not looked and files:
+        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
     if not looked:
-        screen.say(_nothing(files, since))
+        screen.say(f"No job file changed since {since}.")
     if screen.form != "text":
         screen.show(_words(screen.form, looked, many=many))
     for path, kind in targets:
@@ -89,42 +85,32 @@ def validate(
     return ExitCode.DONE
 
 
-def _nothing(files: Sequence[str], since: str | None) -> str:
-    """Raises UsageProblem where it is `--select` that took nothing."""
-    if files:
-        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
-    return f"No job file changed since {since}."
-
-
 def _look(
-    wanted: JobFileOptions, policy: Policy | None, screen: Screen
+    wanted: JobFileOptions, policy: Policy | None, screen: Screen, *, strict: bool
 ) -> tuple[CheckedFile | None, KiejobsError | None]:
     """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
         loaded = load(wanted, JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
-        return CheckedFile(wanted.file, None, invalid.problems, invalid.problems.lines), None
+        problems = invalid.problems.as_errors() if strict else invalid.problems
+        return CheckedFile(wanted.file, None, problems), None
     if not has_selected(loaded):
         return None, None
     problems = loaded.problems
     if policy is not None:
         problems += Problems(check_file(policy, loaded.jobfile, loaded.expansion.jobs))
+    problems = problems.as_errors() if strict else problems
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
-    _say_unseen(loaded, screen)
-    looked = CheckedFile(wanted.file, jobs, problems, problems.lines)
+    if loaded.files.read and not can_look():
+        files = plural(len(loaded.files.read), "local file")
+        screen.say(f"{files} checked by type and size only: {INSTALL} decodes pictures, too")
+    looked = CheckedFile(wanted.file, jobs, problems)
     try:
         if wanted.locked or wanted.check_assets:
             require_locked(loaded, screen)
     except (StalePlan, UsageProblem) as refusal:
         return looked, refusal
     return looked, None
-
-
-def _say_unseen(loaded: LoadedJobFile, screen: Screen) -> None:
-    """That nobody could look whether the pictures decode, where that is so."""
-    if loaded.files.read and not can_look():
-        told = plural(len(loaded.files.read), "local file")
-        screen.say(f"{told} checked by type and size only: {INSTALL} decodes pictures, too")
 
 
 def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
@@ -139,7 +125,7 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
 
 
 def _text(at: CheckedFile, *, color: bool = False) -> str:
-    told = [diagnostics_text(at.problems, at.lines, color=color)] if at.problems else []
+    told = [diagnostics_text(at.problems, at.problems.lines, color=color)] if at.problems else []
     if at.jobs is not None:
         told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)
@@ -153,41 +139,26 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
     loaded = load(wanted)
     require_selected(loaded)
     if wanted.locked or wanted.check_assets:
-        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
-
         require_locked(loaded, screen)
     if since is not None:
         return render_diff(loaded, wanted, selection, (since, screen.form, screen.outs), screen)
-    for line in _lines(loaded, selection):
-        screen.out.write(line)
+    for job in filter(selection.takes_job, loaded.expansion.jobs):
+        names = ("address", "fingerprint", "take", "body")
+        line = {name: getattr(job, name) for name in names}
+        screen.out.write(f"{json_text(line, indent=None)}\n")
     return ExitCode.DONE
-
-
-def _lines(loaded: LoadedJobFile, selection: Selection) -> Iterator[str]:
-    for job in loaded.expansion.jobs:
-        if selection.takes_job(job):
-            line = {
-                "address": job.address,
-                "fingerprint": job.fingerprint,
-                "take": job.take,
-                "body": job.body,
-            }
-            yield json_text(line, indent=None) + "\n"
 
 
 def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
     loaded = load(wanted)
-    images: Mapping[str, Asset | None]
+    images: Mapping[str, Asset | None] = dict.fromkeys(wanted_files(loaded.expansion))
     if wanted.check_assets:
         images = look_at_assets(loaded, screen)
-    else:
-        images = dict.fromkeys(wanted_files(loaded.expansion))
     made = lock_of(loaded, images)
-    path, data = lock_path(wanted.file), to_bytes(made)
+    path, data, there = lock_path(wanted.file), to_bytes(made), None
     with contextlib.suppress(OSError):
-        if path.read_bytes() == data:
-            screen.say(locked_text(str(path), made, written=False))
-            return ExitCode.DONE
-    write(path, data)
-    screen.say(locked_text(str(path), made, written=True))
+        there = path.read_bytes()
+    if there != data:
+        write(path, data)
+    screen.say(locked_text(str(path), made, written=there != data))
     return ExitCode.DONE

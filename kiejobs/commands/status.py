@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
-    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.reports.run.view import RunView
 
@@ -73,9 +72,7 @@ def _view(
     return StatusView(
         campaign=campaign,
         origin=space.origin,
-        counts={
-            state.value: sum(1 for attempt in mine if attempt.state is state) for state in State
-        },
+        counts={state.value: [one.state for one in mine].count(state) for state in State},
         open=open_,
         in_doubt=[attempt for attempt in everywhere if attempt.state is State.IN_DOUBT],
         conflicts=[attempt for attempt in everywhere if attempt.conflicts],
@@ -85,14 +82,12 @@ def _view(
         callbacks=sorted(a.times["called"] for a in everywhere if "called" in a.times),
         price_drifts=latest_price_drifts(everywhere),
         now=space.clock().now(),
-        committed=_committed(everywhere) if select else ledger.committed(campaign),
+        committed=sum((one.committed for one in everywhere), Decimal(0))
+        if select
+        else ledger.committed(campaign),
         runs=sorted(ledger.runs),
         live_run=history.live_run,
     )
-
-
-def _committed(attempts: Sequence[Attempt]) -> Decimal:
-    return sum((attempt.committed for attempt in attempts), Decimal(0))
 
 
 def _is_due(space: Workspace, attempt: Attempt) -> bool:
@@ -104,14 +99,12 @@ def _is_due(space: Workspace, attempt: Attempt) -> bool:
 def _expiring(attempts: Sequence[Attempt], within: float, space: Workspace) -> list[Expiring]:
     """The vendor's end of what is not home yet, the nearest first."""
     now = space.clock().now()
-    ends = [(expires_at(attempt), attempt) for attempt in attempts]
     near = [
-        (end, a) for end, a in ends if end is not None and end <= now + timedelta(seconds=within)
-    ]
-    return [
         Expiring(attempt, end, may_be_gone=is_past_safety(attempt, now))
-        for end, attempt in sorted(near, key=lambda pair: (pair[0], pair[1].attempt_id))
+        for attempt in attempts
+        if (end := expires_at(attempt)) is not None and end <= now + timedelta(seconds=within)
     ]
+    return sorted(near, key=lambda one: (one.end, one.attempt.attempt_id))
 
 
 def report(
@@ -122,16 +115,10 @@ def report(
     history = space.store.read()
     record = find_run(space, history, name)
     ledger = history.ledger_of(record)
-    code, stopped = _end_of(record)
-    view = view_of(
-        space,
-        record,
-        ledger,
-        manifest(record, ledger),
-        exit_code=code,
-        stopped=None if stopped is None else (stopped, ""),
-        notes={},
-    )
+    ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
+    code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)
+    stopped, made = (why, "") if why else None, manifest(record, ledger)
+    view = view_of(space, record, ledger, made, exit_code=code, stopped=stopped, notes={})
     if select:
         view = narrowed(view, select, space, ledger)
     for path, kind in targets:
@@ -142,15 +129,8 @@ def report(
 
 
 def _words(form: str, view: RunView, *, color: bool) -> str:
+    if form == "text":
+        return f"{report_text(view, color=color)}\n"
     if form == "json":
-        return json_text(report_document(view)) + "\n"
-    if form == "junit":
-        return report_junit(view)
-    if form == "markdown":
-        return report_markdown(view)
-    return report_text(view, color=color) + "\n"
-
-
-def _end_of(record: JournalRecord) -> tuple[int | None, str | None]:
-    ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
-    return (ends[-1].exit_code, ends[-1].stopped or None) if ends else (None, None)
+        return f"{json_text(report_document(view))}\n"
+    return (report_junit if form == "junit" else report_markdown)(view)

@@ -1,21 +1,29 @@
-"""Checks and rulings: what `doctor`, `manifest verify` and `resolve` have to say.
+"""Checks and rulings, and what holds a run back: `doctor`, `manifest verify`, `resolve`, policies, approvals, locks.
 
-In: what they found. Out: text; the documents of schemas/documents/doctor, manifest-verify and
+In: what was found. Out: text; the documents of schemas/documents/doctor, manifest-verify and
 resolve.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.core.urls import bare
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.terminal import Paint, pad, plural, sanitize, width
+from kiejobs.reports.terminal import Paint, columns, plural, price_text, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.plan.approval import Drift
+    from kiejobs.core.plan.lock import Lock
+    from kiejobs.core.plan.policy import Policy
+
+_MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +58,11 @@ class Ruling:
 
 def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
     paint = Paint(color)
-    wide = max((width(sanitize(check.name)) for check in checks), default=0)
+    signs = {True: paint.good("ok  "), False: paint.error("FAIL")}
+    rows = columns((signs[one.ok], sanitize(one.name), sanitize(one.detail)) for one in checks)
     lines = []
-    for check in checks:
-        sign = paint.good("ok  ") if check.ok else paint.error("FAIL")
-        name = pad(sanitize(check.name), wide)
-        lines.append(f"{sign}  {name}  {sanitize(check.detail)}".rstrip())
+    for check, row in zip(checks, rows, strict=True):
+        lines.append(row)
         if check.hint and not check.ok:
             lines.append(f"      {paint.bold('help')}: {sanitize(check.hint)}")
     failed = sum(not check.ok for check in checks)
@@ -66,7 +73,7 @@ def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
 def doctor_document(checks: Sequence[Check]) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
-        "checks": [asdict(check) for check in checks],
+        "checks": list(map(asdict, checks)),
         "ok": all(check.ok for check in checks),
     }
 
@@ -81,15 +88,19 @@ def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bo
         lines.append(f"{paint.error('error')} {where}: {sanitize(damage.message)}")
     seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
     well = paint.good(f"{seen}: whole, and as the journals say")
-    failed = paint.error(f"{plural(len(found), 'problem')} in {seen}")
-    return "\n".join([*lines, failed if found else well])
+    return "\n".join(
+        [
+            *lines,
+            paint.error(f"{plural(len(found), 'problem')} in {seen}") if found else well,
+        ]
+    )
 
 
 def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
         "ok": not found,
-        "problems": [asdict(damage) for damage in found],
+        "problems": list(map(asdict, found)),
         "journals": journals,
         "files": files,
     }
@@ -97,15 +108,94 @@ def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> di
 
 def ruling_text(ruling: Ruling, *, color: bool = False, flag: str = "") -> str:
     """What was ruled and why, and what follows; `flag` is added to commands that are shown."""
-    paint = Paint(color)
+    ruled = "is lost: nothing was made of it"
+    follows = "the next run buys it again"
     if ruling.ruling == "task":
         ruled = f"is task {sanitize(ruling.task_id or '')}"
         follows = f"bring its files home with `kiejobs collect{flag}`"
-    else:
-        ruled = "is lost: nothing was made of it"
-        follows = "the next run buys it again"
-    return f"{paint.bold(sanitize(ruling.address))} {ruled}\n  {sanitize(ruling.evidence)}\n  {follows}"
+    address = Paint(color).bold(sanitize(ruling.address))
+    return f"{address} {ruled}\n  {sanitize(ruling.evidence)}\n  {follows}"
 
 
 def ruling_document(ruling: Ruling) -> dict[str, Json]:
     return {"format_version": FORMAT_VERSION, **asdict(ruling)}
+
+
+# --- a policy, an approval, a lock ----------------------------------------------------------------
+
+
+def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str:
+    """One line for each rule that is broken, with the place where it stands."""
+    paint = Paint(color)
+    lines = []
+    for breach in breaches:
+        many = f"{plural(breach.count, 'job')}, e.g. " if breach.count > 1 else ""
+        whom = "" if breach.example is None else f" ({many}{sanitize(breach.example)})"
+        rule = f"{paint.error('policy ' + breach.code)} ({sanitize(str(breach.place))})"
+        lines.append(f"{rule}: {sanitize(breach.message)}{whom}")
+    return "\n".join(lines)
+
+
+def policy_detail(policy: Policy | None) -> str:
+    """Which policy holds here, and what it rules."""
+    if policy is None:
+        return "none: no kiejobs.yaml here or above, up to the root of the checkout"
+    rules = ", ".join(policy.places) or "no rules"
+    flags = ", ".join(f"--{flag}" for flag in policy.defaults)
+    return f"{policy.file}: {rules}" + (f"; defaults for {flags}" if flags else "")
+
+
+def drift_text(differences: Sequence[Drift], *, color: bool = False) -> str:
+    count = plural(len(differences), "difference")
+    lines = [f"  {sanitize(one.address)}: {_words(one)}" for one in differences[:_MOST]]
+    more = len(differences) - _MOST
+    rest = [f"  and {more:,} more"] if more > 0 else []
+    return "\n".join([Paint(color).bold(f"{count} from what was approved"), *lines, *rest])
+
+
+def _words(one: Drift) -> str:
+    if one.kind == "added":
+        return f"would be bought now for {_price(one.now)}, and is not in the plan"
+    if one.kind == "gone":
+        return f"is in the plan for {_price(one.was)}, and would not be bought now"
+    if one.kind == "price":
+        return f"was {_price(one.was)}, is {_price(one.now)} now"
+    return f"another request: {(one.was or '')[:12]} in the plan, {(one.now or '')[:12]} now"
+
+
+def _price(text: str | None) -> str:
+    return price_text(None if text is None else Decimal(text))
+
+
+def locked_text(path: str, lock: Lock, *, written: bool) -> str:
+    """What is in the lock, and what is not."""
+    counted = (
+        (lock["jobs"], "job"),
+        (lock["models"], "model"),
+        (lock["templates"], "template"),
+        (lock.get("data_files", {}), "table"),
+        (lock["vars_files"], "variables file"),
+        (lock["variables"], "variable"),
+        (lock["images"], "image"),
+    )
+    content = ", ".join(plural(len(things), noun) for things, noun in counted if things)
+    text = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {content}"
+    if missing := list(lock["images"].values()).count(None):
+        text += f"\n{plural(missing, 'image')} not fetched; --check-assets locks the bytes too"
+    return text
+
+
+def changes_text(found: Sequence[str], lead: str = "locked", *, color: bool = False) -> str:
+    """One line for each difference, the first ones where there are many."""
+    word = Paint(color).error(lead)
+    lines = [f"{word}: {sanitize(line)}" for line in found[:_MOST]]
+    if len(found) > _MOST:
+        lines.append(f"... and {len(found) - _MOST:,} more")
+    return "\n".join(lines)
+
+
+def assets_text(wrong: Mapping[str, str], *, color: bool = False) -> str:
+    """One line for each file that can't be used."""
+    return changes_text(
+        [f"{bare(url)[:200]}: {why}" for url, why in wrong.items()], "file", color=color
+    )

@@ -190,7 +190,7 @@ def _result(
 ) -> dict[str, Json]:
     """`seen` counts equal fingerprints: they are the same wherever the line moves to."""
     place = problem.place or Place(at.file, 1, 1)  # code scanning wants one
-    line = (source_line(place, at.lines) or "").strip()
+    line = (source_line(place, at.problems.lines) or "").strip()
     parts = f"{problem.code}\x00{below_root(place.file) or place.file}\x00{line}"
     digest = hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
     seen[digest] += 1
@@ -217,7 +217,7 @@ def _location(
     uri = quote(place.file if path is None else path, safe="/", errors="surrogatepass")
     base = {} if path is None else {"uriBaseId": _ROOT}
     region = {"startLine": place.line, "startColumn": place.column}
-    if (end := end_of_mark(place, at.lines)) is not None:
+    if (end := end_of_mark(place, at.problems.lines)) is not None:
         region["endColumn"] = end
     return {"physicalLocation": {"artifactLocation": {"uri": uri, **base}, "region": region}}
 
@@ -245,7 +245,7 @@ def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], s
     properties: dict[str, str | int] = {"file": below_root(name) or name}
     if place is not None:
         properties |= {"line": place.line, "col": place.column}
-        end = end_of_mark(place, at.lines)
+        end = end_of_mark(place, at.problems.lines)
         if end is not None:
             properties["endColumn"] = end - 1  # the last one that is marked
     properties["title"] = problem.code
@@ -265,15 +265,11 @@ _MARK = 1000  # characters that are looked at for the end of a mark
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A job file that was looked at, its name as it was typed; `lines` of all files, by name.
-
-    `jobs` is how many it makes, None where it is not valid.
-    """
+    """A job file that was looked at, its name as it was typed; how many jobs it makes, if it is valid."""
 
     file: str
     jobs: int | None
     problems: Problems
-    lines: Mapping[str, Sequence[str]]
 
 
 def source_line(place: Place, lines: Mapping[str, Sequence[str]]) -> str | None:

@@ -62,8 +62,7 @@ anything = st.text(max_size=40) | st.sampled_from(
 
 
 def looked(*problems: Diagnostic, lines: Sequence[str] = LINES, name: str = NAME) -> CheckedFile:
-    found = Problems(problems)
-    return CheckedFile(name, None, found, {name: lines})
+    return CheckedFile(name, None, Problems(problems, {name: lines}))
 
 
 def below(name: str) -> str | None:
