@@ -57,16 +57,40 @@ _WHY = {
     "no_longer_wanted": "it was bought, and the job file has it no more",
 }
 
-_RETRY = {"retry_failed": "failed", "retry_gone": "gone"}
-"""What `--retry` must say for a line to be bought again."""
-
-_FREE = {
-    Action.RESUME: "`run` or `collect` would wait for it, at no cost.",
-    Action.COLLECT: "`run` or `collect` would fetch the file again, at no cost.",
-    Action.ADOPT: "`run` would note its new name, at no cost.",
-    Action.ORPHAN: "Nothing would be done: it is reported, and never deleted.",
-    Action.KEEP: "Nothing would be done. To buy another one, say `takes: 2` in the job file.",
+_BUYS = "`run` would buy it for {price}."
+_NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "retry_failed": (_BUYS, ("{this} --retry failed{flag}",)),
+    "retry_gone": (_BUYS, ("{this} --retry gone{flag}",)),
+    Action.SUBMIT: (_BUYS, ("{this}{flag}",)),
+    "in_doubt": ("Look for it in the vendor's task log, then rule: its task id, or lost.", ()),
+    "result_gone": (
+        "Nothing would be bought. `collect` asks for it once more; buy the same again with:",
+        ("kiejobs collect{flag}", "{this} --retry gone{flag}"),
+    ),
+    "failed": (
+        "Nothing would be bought. Change the input, or buy the same again with:",
+        ("{this} --retry failed{flag}",),
+    ),
+    Action.HOLD: (
+        "Another run is submitting it now; look again when that has ended.",
+        ("kiejobs status{flag}",),
+    ),
+    Action.RESUME: (
+        "`run` or `collect` would wait for it, at no cost.",
+        ("kiejobs collect{flag}",),
+    ),
+    Action.COLLECT: (
+        "`run` or `collect` would fetch the file again, at no cost.",
+        ("kiejobs collect{flag}",),
+    ),
+    Action.ADOPT: ("`run` would note its new name, at no cost.", ("{this}{flag}",)),
+    Action.ORPHAN: ("Nothing would be done: it is reported, and never deleted.", ()),
+    Action.KEEP: (
+        "Nothing would be done. To buy another one, say `takes: 2` in the job file.",
+        (),
+    ),
 }
+"""What `run` would do with a line, and the commands that change something about it: by reason or action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,38 +161,18 @@ def _why(change: Change, diff: Sequence[FieldChange], paint: Paint) -> Iterator[
 
 
 def _next(view: ExplainView) -> tuple[str, Sequence[str]]:
-    """What `run` would do with this line, and the commands that change something about it."""
     change, flag = view.change, view.flag
     run = f"kiejobs run {quoted(view.file) if view.file else 'FILE'}"
-    this = f"{run} --select {quoted(change.address)}"
-    if change.action is Action.SUBMIT:
-        again = f" --retry {retry}" if (retry := _RETRY.get(change.reason)) else ""
-        return f"`run` would buy it for {price_text(change.credits)}.", (f"{this}{again}{flag}",)
-    if change.action is Action.HOLD:
-        return _held(change, this, flag)
-    commands: tuple[str, ...] = ()
-    if change.action in {Action.RESUME, Action.COLLECT}:
-        commands = (f"kiejobs collect{flag}",)
-    elif change.action is Action.ADOPT:
-        commands = (f"{this}{flag}",)
-    return _FREE[change.action], commands
-
-
-def _held(change: Change, this: str, flag: str) -> tuple[str, Sequence[str]]:
-    if change.reason == "in_doubt":
-        steps = doubt_steps([change.attempt] if change.attempt else [], flag)
-        message = "Look for it in the vendor's task log, then rule: its task id, or lost."
-        return message, [command for step in steps for command in step.commands]
-    if change.reason == "result_gone":
-        message = (
-            "Nothing would be bought. `collect` asks for it once more; buy the same again with:"
-        )
-        return message, (f"kiejobs collect{flag}", f"{this} --retry gone{flag}")
-    if change.reason == "failed":
-        message = "Nothing would be bought. Change the input, or buy the same again with:"
-        return message, (f"{this} --retry failed{flag}",)
-    message = "Another run is submitting it now; look again when that has ended."
-    return message, (f"kiejobs status{flag}",)
+    words = {
+        "this": f"{run} --select {quoted(change.address)}",
+        "flag": flag,
+        "price": price_text(change.credits),
+    }
+    message, commands = _NEXT.get(change.reason) or _NEXT[change.action]
+    shown = [command.format_map(words) for command in commands]
+    if change.reason == "in_doubt" and change.attempt:
+        shown = [line for step in doubt_steps([change.attempt], flag) for line in step.commands]
+    return message.format_map(words), shown
 
 
 def _identity(change: Change, aged: AgedPrice | None) -> list[str]:

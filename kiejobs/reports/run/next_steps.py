@@ -1,8 +1,4 @@
-"""What to do next, with the commands to type.
-
-In: a run, attempts in doubt, prices that drifted. Out: `Step`s as data, and as lines for people.
-Touches nothing.
-"""
+"""What to do next, with the commands to type: `Step`s as data, and as lines for people. Touches nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
+from kiejobs.reports.documents import money_or_null
 from kiejobs.reports.run.view import JobStatus, Step
 from kiejobs.reports.terminal import (
     Paint,
@@ -32,12 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.price_drift import PriceDrift
     from kiejobs.reports.run.view import RunView
 
-
 _LONGEST = 160
-
-
-# --- what a run leaves to do ----------------------------------------------------------------------
-
 
 _CURES = {
     "budget": "Raise the budget, then run again.",
@@ -66,52 +58,51 @@ def steps_after(view: RunView) -> list[Step]:
 
 
 def _stopped(view: RunView, reason: str, why: str) -> Step:
+    # `collect` buys nothing, so nothing of it leads to `run`.
+    is_collect = view.manifest["command"] == "collect"
+    again = f"kiejobs collect{view.flag}" if is_collect else _run(view)
     if reason == "interrupted":
-        return _interrupted(view.counts, view)
+        return _interrupted(view.counts, again)
     reasoned = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
     unsent = view.counts[JobStatus.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
     message = f"{sanitize(reason)}{reasoned}.{left} {cure}"
-    return Step("stopped", message, (_again(view),), title="Stopped")
+    return Step("stopped", message, (again,), title="Stopped")
 
 
-def _interrupted(counts: Counter[JobStatus], view: RunView) -> Step:
+def _interrupted(counts: Counter[JobStatus], again: str) -> Step:
     """What is left. Doubts wait for rulings, which have steps of their own, and not for another run."""
-    at_api = counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED]
-    left = [f"{_were(counts[JobStatus.UNSENT])} not bought"] if counts[JobStatus.UNSENT] else []
-    left += [f"{_are(at_api)} still at the API"] if at_api else []
-    uncollected, doubts = counts[JobStatus.NOT_COLLECTED], counts[JobStatus.IN_DOUBT]
-    left += [f"{_are(uncollected)} not collected"] if uncollected else []
-    if not left and not doubts:
-        return Step("stopped", "Interrupted; all that was bought is here.")
+    counted = (
+        (counts[JobStatus.UNSENT], _were, "not bought"),
+        (counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED], _are, "still at the API"),
+        (counts[JobStatus.NOT_COLLECTED], _are, "not collected"),
+    )
+    left = [f"{jobs(count)} {words}" for count, jobs, words in counted if count]
+    doubts = counts[JobStatus.IN_DOUBT]
     message = ", ".join([*left, *([f"{_are(doubts)} in doubt"] if doubts else [])])
-    if not left:
-        return Step("stopped", f"Interrupted; {message}.")
-    return Step("stopped", f"Interrupted; {message}. {_GO_ON}", (_again(view),))
+    if left:
+        return Step("stopped", f"Interrupted; {message}. {_GO_ON}", (again,))
+    return Step("stopped", f"Interrupted; {message or 'all that was bought is here'}.")
 
 
 def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
-    collect = (f"kiejobs collect{view.flag}",)
+    run, collect = _run(view), f"kiejobs collect{view.flag}"
     if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
         message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
-        yield Step("running", message, collect, title="Not here yet")
-    if count[JobStatus.NOT_COLLECTED]:
-        jobs = _are(count[JobStatus.NOT_COLLECTED])
-        message = f"{jobs} bought and made, but the files are not here; try again with"
-        yield Step("not_collected", message, collect, title="Not collected")
-    if count[JobStatus.GONE]:
-        jobs = _are(count[JobStatus.GONE])
-        message = f"{jobs} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
-        again = f"{_run(view)} --retry gone"
-        yield Step("gone", message, (*collect, again), title="Gone")
-    failed = count[JobStatus.FAILED] + count[JobStatus.REJECTED]
-    if failed:
+        yield Step("running", message, (collect,), title="Not here yet")
+    if uncollected := count[JobStatus.NOT_COLLECTED]:
+        message = f"{_are(uncollected)} bought and made, but the files are not here; try again with"
+        yield Step("not_collected", message, (collect,), title="Not collected")
+    if gone := count[JobStatus.GONE]:
+        message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
+        yield Step("gone", message, (collect, f"{run} --retry gone"), title="Gone")
+    if failed := count[JobStatus.FAILED] + count[JobStatus.REJECTED]:
         message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
-        yield Step("failed", message, (f"{_run(view)} --retry failed",), title="Failed")
-    if count[JobStatus.UNSENT] and view.stopped is None:
-        message = f"{_were(count[JobStatus.UNSENT])} not bought. {_GO_ON}"
-        yield Step("not_submitted", message, (_run(view),), title="Not submitted")
+        yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
+    if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
+        message = f"{_were(unsent)} not bought. {_GO_ON}"
+        yield Step("not_submitted", message, (run,), title="Not submitted")
 
 
 def _were(count: int) -> str:
@@ -120,11 +111,6 @@ def _were(count: int) -> str:
 
 def _are(count: int) -> str:
     return plural(count, "job is", "jobs are")
-
-
-def _again(view: RunView) -> str:
-    """The command that goes on: `collect` buys nothing, so nothing of it leads to `run`."""
-    return f"kiejobs collect{view.flag}" if view.manifest["command"] == "collect" else _run(view)
 
 
 def _run(view: RunView) -> str:
@@ -137,9 +123,8 @@ def _run(view: RunView) -> str:
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     """For each model that charged otherwise than planned."""
     cure = f"put what it costs now into {FILE}, so that plans and budgets hold."
-    return [
-        Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts
-    ]
+    words = [f"{drift_words(one)}; {cure}" for one in drifts]
+    return [Step("price_drift", message, title="Price drift") for message in words]
 
 
 def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
@@ -170,21 +155,20 @@ def doubt_step(
 
 def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     """The steps for people, a blank line apart; how to rule on doubts is said once."""
-    doubts = [step for step in steps if step.reason == "in_doubt"]
-    if doubts:
+    order = sorted(steps, key=lambda step: step.reason != "in_doubt")
+    if order and order[0].reason == "in_doubt":
         title = paint.loud("In doubt")
         yield ""
         yield f"{title}: may have been bought, and is not bought again until you rule on it."
         yield "Look for the request in the vendor's task log: --task with the id that you find there,"
         yield "or --lost where you are sure that nothing was made."
-    for step in doubts:
-        yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
-        yield from (f"    {command}" for command in step.commands)
-    for step in steps:
-        if step.reason != "in_doubt":
+    for step in order:
+        if step.reason == "in_doubt":
+            yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
+        else:
             title = f"{paint.bold(step.title)}: " if step.title else ""
             yield from ("", f"{title}{step.message}")
-            yield from (f"    {command}" for command in step.commands)
+        yield from (f"    {command}" for command in step.commands)
 
 
 # --- charged otherwise than planned ---------------------------------------------------------------
@@ -193,21 +177,19 @@ def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 def drift_words(drift: PriceDrift) -> str:
     """`a/b charged 20 credits, not 16 (+25 %), for 1 job of 4`."""
     charged, planned = price_text(drift.charged), credits_text(drift.planned)
-    percent = ""
-    if drift.percent is not None:
-        percent = f" ({'-' if drift.percent < 0 else '+'}{money(abs(drift.percent))} %)"
+    sign = "-" if (drift.percent or 0) < 0 else "+"
+    percent = "" if drift.percent is None else f" ({sign}{money(abs(drift.percent))} %)"
     jobs = f"{plural(drift.jobs, 'job')} of {drift.compared:,}"
     return f"{sanitize(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
 
 
 def drift_entry(drift: PriceDrift) -> dict[str, Json]:
     """For a document."""
-    percent = drift.percent
     return {
         "model": drift.model,
         "jobs": drift.jobs,
         "compared": drift.compared,
         "planned": money(drift.planned),
         "charged": money(drift.charged),
-        "percent": None if percent is None else money(percent),
+        "percent": money_or_null(drift.percent),
     }
