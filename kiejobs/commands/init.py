@@ -18,48 +18,6 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
 
-_JOBFILE = """\
-# yaml-language-server: $schema=../schemas/jobfile.schema.json
-#
-# A job file says what you want. `kiejobs plan` shows what is missing and its price,
-# `kiejobs run` buys it, once. Try it at no cost:  kiejobs run {file} --sandbox
-version: 1
-
-# The campaign's name begins every address: first/sunrise[duration=5,resolution=720p].
-campaign: first
-
-# Variables for the prompts; `--var place=…` overrides one.
-vars:
-  place: a quiet harbour
-
-# Nothing more is bought once the campaign holds this many credits (1 credit = $0.005).
-budget: {{credits: 100}}
-
-# What every job below has, unless it says otherwise.
-defaults:
-  model: bytedance/v1-pro-fast-image-to-video
-  matrix:
-    resolution: [720p]
-    duration: [5]
-
-jobs:
-  sunrise:
-    input:
-      image_url: https://example.com/harbour.webp
-      prompt: >-
-        Slow dolly over {{{{ vars.place }}}} at sunrise, mist on the water, fishing boats
-        rocking gently, {{{{ matrix.duration }}}} seconds in one take
-
-  # An axis with more values multiplies the job: two resolutions, two jobs.
-  gulls:
-    matrix:
-      resolution: [720p, 1080p]
-    tags: [hero]
-    input:
-      image_url: https://example.com/gulls.webp
-      prompt: Gulls rise from {{{{ vars.place }}}}, shot on a long lens
-"""
-
 _IGNORED = ("rehearsal/", "outputs/", "runs/.lock*", "kiejobs-out/")
 
 _SCRIPTS = {"ci/kiejobs.sh": "ci/kiejobs.sh", "ci/kiejobs-requirements.txt": "ci/requirements.txt"}
@@ -101,19 +59,17 @@ def init(folder: str, forges: Sequence[str], screen: Screen) -> ExitCode:
     jobfile = root / "jobfiles" / "first.yaml"
     begins = not any(jobfile.parent.glob("*.yaml")) if forges else not jobfile.exists()
     if not begins and not forges:
-        raise UsageProblem(
-            f"{jobfile} exists already", hint="name another folder: kiejobs init DIR"
-        )
+        hint = "name another folder: kiejobs init DIR"
+        raise UsageProblem(f"{jobfile} exists already", hint=hint)
     try:
         if begins:
             _begin(root, jobfile, screen)
-        else:
-            _ignore(root / ".gitignore", screen)
+        _ignore(root / ".gitignore", screen)
         for forge in forges:
             _write_flows(root, FLOWS[forge], screen)
     except OSError as error:
         raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
-    typed = quoted(_shown(jobfile))
+    typed = quoted(jobfile.as_posix())
     if begins:
         screen.show(f"\nNext:\n  kiejobs plan {typed}\n  kiejobs run {typed} --sandbox")
     for forge in forges:
@@ -122,26 +78,29 @@ def init(folder: str, forges: Sequence[str], screen: Screen) -> ExitCode:
 
 
 def _begin(root: Path, jobfile: Path, screen: Screen) -> None:
-    _write(jobfile, _JOBFILE.format(file=quoted(_shown(jobfile))), screen)
+    text = _given("first.yaml").replace("FILE", quoted(jobfile.as_posix()))
+    _write(jobfile, text, screen)
     for name in ("jobfile.schema.json", "policy.schema.json", "prices.schema.json"):
-        schema = (schema_folder() / name).read_text(encoding="utf-8")
-        _write(root / "schemas" / name, schema, screen)
-    _ignore(root / ".gitignore", screen)
+        _write(root / "schemas" / name, _given(name), screen)
+
+
+def _given(name: str) -> str:
+    return (schema_folder() / name).read_text(encoding="utf-8")
 
 
 def _write_flows(root: Path, files: Mapping[str, str], screen: Screen) -> None:
     for name, source in files.items():
         path = root / name
         if path.exists():
-            screen.show(f"kept {_shown(path)} as it is")
+            screen.show(f"kept {path.as_posix()} as it is")
         else:
-            _write(path, (schema_folder() / "flows" / source).read_text(encoding="utf-8"), screen)
+            _write(path, _given(f"flows/{source}"), screen)
 
 
 def _write(path: Path, text: str, screen: Screen) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
-    screen.show(f"wrote {_shown(path)}")
+    screen.show(f"wrote {path.as_posix()}")
 
 
 def _ignore(path: Path, screen: Screen) -> None:
@@ -151,8 +110,4 @@ def _ignore(path: Path, screen: Screen) -> None:
     if missing:
         gap = "" if not there or there.endswith("\n") else "\n"
         path.write_text(f"{there}{gap}{chr(10).join(missing)}\n", encoding="utf-8", newline="\n")
-        screen.show(f"wrote {_shown(path)} (runs/ is not ignored: commit it, it is the record)")
-
-
-def _shown(path: Path) -> str:
-    return path.as_posix()
+        screen.show(f"wrote {path.as_posix()} (runs/ is not ignored: commit it, it is the record)")

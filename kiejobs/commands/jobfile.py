@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import below_root
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.app.approve import lock_of, lock_path, look_at_assets, require_locked
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
@@ -119,7 +120,8 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
     if form == "github":
         return "".join(github_words(at, below_root) for at in looked)
     if form == "sarif":
-        return json_text(sarif_document(looked, below_root)) + "\n"
+        meanings = read_schema("diagnostics.json")
+        return json_text(sarif_document(looked, below_root, meanings)) + "\n"
     documents = [diagnostics_document(at.file, at.jobs, at.problems) for at in looked]
     return json_text(documents if many else documents[0]) + "\n"
 

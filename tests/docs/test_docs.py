@@ -263,7 +263,7 @@ def test_every_generated_part_is_on_some_page() -> None:
 
 def test_every_diagnostic_code_is_explained_and_none_is_made_up() -> None:
     used, told = diagnostics.used_codes(), set(diagnostics.MEANINGS)
-    where = "MEANINGS in kiejobs/reports/diagnostics.py"
+    where = "schemas/diagnostics.json"
     assert used - told == set(), f"say in {where} what these codes mean, then {REGENERATE}"
     assert told - used == set(), f"nothing gives these codes any more; take them out of {where}"
 

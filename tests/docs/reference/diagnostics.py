@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 import kiejobs
 from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.models import read_price_file
+from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import KnownModels, load
 from kiejobs.app.project import JobFileOptions, policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
-from kiejobs.reports.diagnostics import MEANINGS, diagnostics_text
+from kiejobs.reports.diagnostics import diagnostics_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MEANINGS = read_schema("diagnostics.json")
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "diagnostics"
 
@@ -84,7 +87,8 @@ def problems_of(name: str) -> Problems:
 
 
 def _chapter(name: str) -> Iterator[str]:
-    yield f"## {name}\n\n{MEANINGS.get(name, 'Not explained yet.')}\n"
+    known = MEANINGS.get(name, {"meaning": "Not explained yet."})
+    yield f"## {name}\n\n{known['meaning']}\n"
     if name in WITHOUT_EXAMPLE:
         yield f"No example: {WITHOUT_EXAMPLE[name]}.\n"
         return
