@@ -17,8 +17,13 @@ from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.checks import Damage, verify_document, verify_text
-from kiejobs.reports.provenance import Provenance, export_csv, export_in_toto
-from kiejobs.reports.ro_crate import METADATA, export_ro_crate
+from kiejobs.reports.provenance import (
+    METADATA,
+    Provenance,
+    export_csv,
+    export_in_toto,
+    export_ro_crate,
+)
 from kiejobs.reports.terminal import plural, quoted, sanitize
 
 if TYPE_CHECKING:

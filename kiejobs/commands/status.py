@@ -23,8 +23,7 @@ from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.markdown import report_markdown
-from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.report import report_document, report_text
+from kiejobs.reports.run.report import report_document, report_junit, report_text
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
 
 if TYPE_CHECKING:

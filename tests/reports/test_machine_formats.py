@@ -22,7 +22,7 @@ from jsonschema import Draft4Validator
 from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
 from kiejobs.reports.diagnostics import CheckedFile, github_words, sarif_document
-from kiejobs.reports.run.junit import report_junit
+from kiejobs.reports.run.report import report_junit
 from kiejobs.reports.run.view import RunView
 from tests.support.results import HOSTILE, harmless, ledger_of, manifest_of, one_of_each
 

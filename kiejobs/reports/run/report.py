@@ -1,17 +1,20 @@
-"""A run's report for people, and as a document.
+"""A run's report for people, as a document, and in the JUnit XML that CI servers read.
 
-In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json. Touches nothing.
+In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json; XML. Touches nothing.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.run.next_steps import drift_entry, step_lines, steps_after
+from kiejobs.reports.run.next_steps import drift_entry, drift_words, step_lines, steps_after
 from kiejobs.reports.run.view import JobStatus, price_of
 from kiejobs.reports.terminal import (
     REHEARSED,
@@ -25,10 +28,10 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.reports.run.view import JobView, RunView, Step
+    from kiejobs.reports.run.view import JobView, RunView
 
 
 _STATE = 13  # columns: as wide as `not submitted`
@@ -85,11 +88,9 @@ def _below(job: JobView) -> Iterator[str]:
 
 def _places(view: RunView) -> list[str]:
     """Where the videos are, and what to keep: one line, or none."""
-    parts = []
-    if view.outputs is not None and any(map(itemgetter("files"), view.manifest["jobs"].values())):
-        parts.append(f"files in {sanitize(view.outputs)}")
-    if view.record is not None:
-        parts.append(f"the record is {sanitize(view.record)}")
+    has_files = any(map(itemgetter("files"), view.manifest["jobs"].values()))
+    parts = [f"files in {sanitize(view.outputs)}"] if view.outputs and has_files else []
+    parts += [f"the record is {sanitize(view.record)}"] if view.record else []
     return ["; ".join(parts)] if parts else []
 
 
@@ -112,7 +113,15 @@ def report_document(view: RunView) -> dict[str, Json]:
         "totals": view.manifest["totals"],
         "jobs": list(map(_job, view.jobs)),
         "price_drift": list(map(drift_entry, view.price_drifts)),
-        "next": list(map(_step, steps_after(view))),
+        "next": [
+            {
+                "reason": step.reason,
+                "message": step.message,
+                "address": step.address,
+                "commands": list(step.commands),
+            }
+            for step in steps_after(view)
+        ],
     }
 
 
@@ -121,10 +130,82 @@ def _job(job: JobView) -> dict[str, Json]:
     return {"address": job.address, **kept, "standing": job.status.value, "note": job.note}
 
 
-def _step(step: Step) -> dict[str, Json]:
-    return {
-        "reason": step.reason,
-        "message": step.message,
-        "address": step.address,
-        "commands": list(step.commands),
+# --- JUnit XML, for CI servers ----------------------------------------------------------------------
+
+# A suite for the campaign, a case for each job. Failed and rejected are failures, what may cost or has cost
+# without a result is an error, the rest that is not done is skipped.
+
+# What XML 1.0 can't hold in any spelling (its chapter 2.2) and `clean` lets through.
+_FORBIDDEN = re.compile("[\ufffe\uffff]")
+
+_KINDS = {
+    **dict.fromkeys(JobStatus, "skipped"),
+    **dict.fromkeys((JobStatus.FAILED, JobStatus.REJECTED), "failure"),
+    **dict.fromkeys((JobStatus.IN_DOUBT, JobStatus.NOT_COLLECTED, JobStatus.GONE), "error"),
+    JobStatus.SUCCEEDED: None,
+}
+
+
+def report_junit(view: RunView) -> str:
+    """`<testsuites><testsuite><testcase>`, with the task's id and the files in `system-out`."""
+    suites = ET.Element("testsuites")
+    suite = ET.SubElement(suites, "testsuite", _suite(view))
+    properties = ET.SubElement(suite, "properties")
+    stated = [(name, str(view.manifest[name])) for name in ("run_id", "created_with")]
+    stated += [("price_drift", drift_words(drift)) for drift in view.price_drifts]
+    for name, value in stated:
+        ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
+    for job in view.jobs:
+        _case(suite, job)
+    ET.indent(suites)
+    text = ET.tostring(suites, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(view: RunView) -> dict[str, str]:
+    kinds = [_KINDS[job.status] for job in view.jobs]
+    started = min((at for job in view.jobs if (at := job.job["times"]["reserved"])), default=None)
+    attributes = {
+        "name": _xml(view.manifest["campaign"] or view.manifest["run_id"]),
+        "tests": str(len(kinds)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
+        "time": f"{sum(_seconds(job.job['times']) for job in view.jobs):.3f}",
     }
+    if started is not None:
+        attributes["timestamp"] = _xml(started.partition(".")[0].removesuffix("Z"))
+    return attributes
+
+
+def _case(suite: ET.Element, job: JobView) -> None:
+    attributes = {
+        "classname": _xml(job.address.partition("/")[0]),
+        "name": _xml(job.address),
+        "time": f"{_seconds(job.job['times']):.3f}",
+    }
+    case = ET.SubElement(suite, "testcase", attributes)
+    kind = _KINDS[job.status]
+    if kind is not None:
+        text = job.error or job.note or state_words(job.status)
+        message = _xml(text.replace("\n", " "))
+        named = {} if kind == "skipped" else {"type": job.status.value}
+        ET.SubElement(case, kind, {"message": message, **named}).text = message
+    task = job.job["task_id"]
+    lines = [f"task {task}"] if task else []
+    lines += [f"file {file['path']}" for file in job.job["files"]]
+    if lines:
+        ET.SubElement(case, "system-out").text = _xml("\n".join(lines))
+
+
+def _seconds(times: Mapping[str, Json]) -> float:
+    """From the reservation to the end; 0 where there is none yet."""
+    if times["reserved"] is None or times["settled"] is None:
+        return 0.0
+    took = datetime.fromisoformat(times["settled"]) - datetime.fromisoformat(times["reserved"])
+    return max(took.total_seconds(), 0.0)
+
+
+def _xml(text: str) -> str:
+    """Spelled out as on a terminal, since logs of CI servers end up on one; line breaks stay."""
+    return "\n".join(_FORBIDDEN.sub("\ufffd", sanitize(line)) for line in text.split("\n"))

@@ -24,8 +24,14 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord
-from kiejobs.reports.provenance import COLUMNS, Provenance, export_csv, export_in_toto, public
-from kiejobs.reports.ro_crate import export_ro_crate
+from kiejobs.reports.provenance import (
+    COLUMNS,
+    Provenance,
+    export_csv,
+    export_in_toto,
+    export_ro_crate,
+    public,
+)
 from tests.support.judge.server import KEY, SIGNATURE
 from tests.support.results import HOSTILE, harmless
 

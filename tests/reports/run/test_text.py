@@ -15,8 +15,7 @@ from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.money import UNPRICED
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.run.junit import report_junit
-from kiejobs.reports.run.report import report_document, report_text
+from kiejobs.reports.run.report import report_document, report_junit, report_text
 from kiejobs.reports.run.view import RunView
 from tests.support.results import (
     HOSTILE,
