@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.records import FileRecord
     from kiejobs.core.ledger.uploads import Uploads
 
-_ENDS = ("collected", "settled", "submitted", "reserved")
-
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -43,19 +41,14 @@ class Provenance:
     runs: Mapping[str, e.RunStarted]
     uploads: Uploads = field(default_factory=dict)
 
-    @property
-    def campaigns(self) -> list[str]:
-        """Whose attempts these are, sorted."""
-        return sorted({attempt.address.partition("/")[0] for attempt in self.attempts})
-
-    @property
-    def until(self) -> str | None:
-        """When the last thing happened, in UTC as text: a document needs a date that never changes."""
-        return max((last_time(attempt) for attempt in self.attempts), default=None)
-
     def source(self, attempt: Attempt) -> Mapping[str, Json]:
         """The job file that the attempt came from, as its journal names it; empty where it does not."""
         return self.runs[attempt.run_id].source or {}
+
+    def tool(self, attempt: Attempt) -> tuple[str, str]:
+        """What ran it, and its version."""
+        name, _, version = self.runs[attempt.run_id].created_with.partition(" ")
+        return name, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +75,6 @@ def input_files(attempt: Attempt, provenance: Provenance) -> Iterator[InputFile]
             known = max(records, key=lambda one: (one.expires or "", one.path), default=None)
             facts = (known.path, known.bytes, known.media_type) if known else ()
             yield InputFile(dotted(path), sha256, *facts)
-
-
-def last_time(attempt: Attempt) -> str:
-    """When the last thing happened to it."""
-    return next(attempt.times[name] for name in _ENDS if name in attempt.times)
 
 
 def public(value: Json) -> Json:
@@ -122,6 +110,7 @@ COLUMNS = (
 )  # fmt: skip
 """The columns that are always there; after them one `input.FIELD` for each field of any request."""
 
+_SOURCE = (("job_file", "file"), ("job_file_sha256", "sha256"), ("git_commit", "git_commit"))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -139,7 +128,7 @@ def export_csv(provenance: Provenance) -> Iterator[str]:
 def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
     job, source = job_of_attempt(attempt), provenance.source(attempt)
     inputs = list(input_files(attempt, provenance))
-    error = job["error"] or {"class": None, "code": None, "message": None}
+    error = job["error"] or dict.fromkeys(("class", "code", "message"))
     files = {
         name: "\n".join("" if file[name] is None else str(file[name]) for file in job["files"])
         for name in ("path", "sha256", "bytes", "media_type", "url", "url_expires")
@@ -147,9 +136,7 @@ def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
     return {
         **{name: value for name, value in job.items() if name in COLUMNS},
         "run_id": attempt.run_id,
-        "job_file": source.get("file"),
-        "job_file_sha256": source.get("sha256"),
-        "git_commit": source.get("git_commit"),
+        **{name: source.get(key) for name, key in _SOURCE},
         **{f"credits_{name}": value for name, value in job["credits"].items()},
         **job["times"],
         **files,
@@ -199,6 +186,7 @@ def export_in_toto(provenance: Provenance) -> Iterator[str]:
 
 
 def _statement(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
+    definition, details = _definition(attempt, provenance), _details(attempt, provenance)
     return {
         "_type": STATEMENT,
         "subject": [
@@ -206,10 +194,7 @@ def _statement(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
             for file in attempt.files
         ],
         "predicateType": PREDICATE,
-        "predicate": {
-            "buildDefinition": _definition(attempt, provenance),
-            "runDetails": _details(attempt, provenance),
-        },
+        "predicate": {"buildDefinition": definition, "runDetails": details},
     }
 
 
@@ -247,16 +232,15 @@ def _dependencies(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str
 
 
 def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
-    tool, _, version = provenance.runs[attempt.run_id].created_with.partition(" ")
     times = attempt.times
+    task = f"urn:kiejobs:task:{quote(attempt.task_id or '', safe='')}"
     metadata = {
         "invocationId": attempt.run_id,
         "startedOn": times.get("submitted", times["reserved"]),
         "finishedOn": times.get("settled"),
     }
-    task = f"urn:kiejobs:task:{quote(attempt.task_id or '', safe='')}"
     return {
-        "builder": {"id": BUILDER, "version": {tool: version}},
+        "builder": {"id": BUILDER, "version": dict([provenance.tool(attempt)])},
         "metadata": _known(metadata),
         "byproducts": [{"name": "task", "uri": task}] if attempt.task_id else [],
     }
@@ -275,6 +259,7 @@ _PROCESS = "https://w3id.org/ro/wfrun/process/0.5"
 _TERMS = {"sha256": "http://schema.org/sha256"}
 """A term that RO-Crate 1.1 does not define, and later ones do, as here."""
 
+_ENDS = ("collected", "settled", "submitted", "reserved")
 _LICENSE = "None is stated here: whoever publishes these files says how they may be used."
 """RO-Crate 1.1 wants one, and takes words where there is no link."""
 
@@ -291,8 +276,8 @@ def export_ro_crate(provenance: Provenance) -> str:
     descriptor = {
         "@id": METADATA,
         "@type": "CreativeWork",
-        "about": _ref("./"),
-        "conformsTo": _ref(_CRATE),
+        "about": _refs(["./"]),
+        "conformsTo": _refs([_CRATE]),
     }
     # Each entity once: takes share their inputs, jobs their models.
     graph = [descriptor, _root(attempts, provenance), *by_id.values()]
@@ -301,18 +286,19 @@ def export_ro_crate(provenance: Provenance) -> str:
 
 
 def _root(attempts: list[Attempt], provenance: Provenance) -> dict[str, Json]:
-    names = ", ".join(provenance.campaigns)
+    names = ", ".join(sorted({one.address.partition("/")[0] for one in provenance.attempts}))
     files = dict.fromkeys(_path_id(file) for one in attempts for file in one.files)
+    until = max(map(_last_time, provenance.attempts), default=None)  # a date that never changes
     return {
         "@id": "./",
         "@type": "Dataset",
         "name": f"Generated media: {names}",
         "description": f"What kiejobs bought and collected for {names}, and how each file was made.",
-        "datePublished": _moment(provenance.until),
+        "datePublished": _moment(until),
         "license": _LICENSE,
-        "conformsTo": _ref(_PROCESS),
-        "hasPart": _one_or_many(_ref(file) for file in files),
-        "mentions": _one_or_many(_ref(_action_id(one)) for one in attempts),
+        "conformsTo": _refs([_PROCESS]),
+        "hasPart": _refs(files),
+        "mentions": _refs(map(_action_id, attempts)),
     }
 
 
@@ -320,29 +306,21 @@ def _entities(attempts: Iterable[Attempt], provenance: Provenance) -> Iterator[d
     name = "Process Run Crate"
     yield {"@id": _PROCESS, "@type": "CreativeWork", "name": name, "version": "0.5"}
     for attempt in attempts:
-        tool, _, version = provenance.runs[attempt.run_id].created_with.partition(" ")
-        yield from (_file(file) for file in attempt.files)
-        yield _action(attempt, provenance, _tool_id(tool, version))
+        tool, version = provenance.tool(attempt)
+        tool_id = f"urn:kiejobs:tool:{quote(tool)}:{quote(version)}"
+        for file in attempt.files:
+            yield {"@id": _path_id(file), "@type": "File", "name": file.path, **_content(file)}
+        yield _action(attempt, provenance, tool_id)
         yield from _objects(attempt, provenance)
         software = {"@type": "SoftwareApplication"}
         yield {"@id": _model_id(attempt), **software, "name": attempt.reserved.model}
-        yield {
-            "@id": _tool_id(tool, version),
-            **software,
-            "name": tool,
-            "softwareVersion": version,
-        }
+        yield {"@id": tool_id, **software, "name": tool, "softwareVersion": version}
 
 
-def _file(file: FileRecord) -> dict[str, Json]:
-    return {
-        "@id": _path_id(file),
-        "@type": "File",
-        "name": file.path,
-        "contentSize": str(file.bytes),
-        "encodingFormat": file.media_type,
-        "sha256": file.sha256,
-    }
+def _content(file: FileRecord | InputFile) -> dict[str, Json]:
+    size = None if file.bytes is None else str(file.bytes)
+    content = {"contentSize": size, "encodingFormat": file.media_type, "sha256": file.sha256}
+    return _known(content)
 
 
 def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Json]:
@@ -354,9 +332,9 @@ def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Js
             "name": attempt.address,
             "description": f"take {attempt.reserved.take} of request {attempt.reserved.fingerprint}",
             "identifier": attempt.task_id,
-            "instrument": [_ref(_model_id(attempt)), _ref(tool)],
-            "object": _one_or_many(_ref(one["@id"]) for one in _objects(attempt, provenance)),
-            "result": _one_or_many(_ref(_path_id(file)) for file in attempt.files),
+            "instrument": _refs([_model_id(attempt), tool]),
+            "object": _refs(one["@id"] for one in _objects(attempt, provenance)),
+            "result": _refs(map(_path_id, attempt.files)),
             "startTime": _moment(times.get("submitted", times["reserved"])),
             "endTime": _moment(times.get("settled")),
             "actionStatus": _STATUS[attempt.state],
@@ -368,7 +346,9 @@ def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Js
 def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Json]]:
     """What went in: web addresses and local files as works of their own, the other fields as values."""
     files = list(input_files(attempt, provenance))
-    yield from map(_input_file, files)
+    for file in files:  # no part of the crate: it stays where the job file is
+        id_ = f"#file/{file.sha256}"
+        yield {"@id": id_, "@type": "MediaObject", "name": file.name, **_content(file)}
     whole = {file.place for file in files}
     for name, value in attempt.reserved.input.items():
         if is_url(value):
@@ -378,20 +358,6 @@ def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Jso
             shown = public(value) if isinstance(value, str) else json_text(public(value), None)
             id_ = f"#input/{attempt.reserved.fingerprint}/{quote(name)}"
             yield {"@id": id_, "@type": "PropertyValue", "name": name, "value": shown}
-
-
-def _input_file(file: InputFile) -> dict[str, Json]:
-    """No part of the crate: it stays where the job file is."""
-    return _known(
-        {
-            "@id": f"#file/{file.sha256}",
-            "@type": "MediaObject",
-            "name": file.name,
-            "contentSize": None if file.bytes is None else str(file.bytes),
-            "encodingFormat": file.media_type,
-            "sha256": file.sha256,
-        }
-    )
 
 
 def _moment(at: str | None) -> str | None:
@@ -415,15 +381,11 @@ def _model_id(attempt: Attempt) -> str:
     return f"urn:kiejobs:model:{quote(attempt.reserved.model)}"
 
 
-def _tool_id(tool: str, version: str) -> str:
-    return f"urn:kiejobs:tool:{quote(tool)}:{quote(version)}"
+def _last_time(attempt: Attempt) -> str:
+    return next(attempt.times[name] for name in _ENDS if name in attempt.times)
 
 
-def _ref(id_: str) -> dict[str, str]:
-    return {"@id": id_}
-
-
-def _one_or_many(refs: Iterable[dict[str, str]]) -> Json:
+def _refs(ids: Iterable[str]) -> Json:
     """A single value stands for itself: RO-Crate wants no list of one."""
-    found = list(refs)
+    found = [{"@id": id_} for id_ in ids]
     return found[0] if len(found) == 1 else found
