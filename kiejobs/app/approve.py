@@ -32,7 +32,7 @@ from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_n
 from kiejobs.core.plan.plan import difference, digest_of, row_of
 from kiejobs.core.plan.policy import breaches
 from kiejobs.reports.checks import assets_text, breaches_text, changes_text, drift_text
-from kiejobs.reports.field_diff import diff_lines
+from kiejobs.reports.plan import diff_lines
 from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
 if TYPE_CHECKING:

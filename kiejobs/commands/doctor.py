@@ -29,7 +29,7 @@ from kiejobs.core.prices.table import aged_prices
 from kiejobs.reports.checks import Check, doctor_document, doctor_text, policy_detail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
@@ -44,16 +44,23 @@ def doctor(where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     checks = [
         *_versions(),
-        _policy(space),
-        _models(),
-        _prices(space),
+        Check("policy", ok=True, detail=policy_detail(space.policy)),
+        _sound("models", _models, space),
+        _sound("prices", _prices, space),
         *_key(space),
         *_api(space),
         *_folders(space),
-        *_journals(space),
+        _sound("journals", _journals, space),
     ]
     screen.answer(doctor_document, doctor_text, checks)
     return ExitCode.DONE if all(check.ok for check in checks) else ExitCode.SOME_FAILED
+
+
+def _sound(name: str, look: Callable[[Workspace], str], space: Workspace) -> Check:
+    try:
+        return Check(name, ok=True, detail=look(space))
+    except (UsageProblem, JournalProblem) as problem:
+        return Check(name, ok=False, detail=problem.message, hint=problem.hint)
 
 
 def _versions() -> Iterator[Check]:
@@ -65,52 +72,34 @@ def _versions() -> Iterator[Check]:
         except PackageNotFoundError:
             yield Check("packages", ok=False, detail=f"{package} is not installed")
     yield Check("packages", ok=True, detail=", ".join(found))
-    yield Check("pictures", ok=True, detail=_pictures())
-
-
-def _pictures() -> str:
+    pictures = f"checked by type and size only: {INSTALL} decodes them, too"
     if can_look():
-        return f"checked by decoding them, with Pillow {version('pillow')}"
-    return f"checked by type and size only: {INSTALL} decodes them, too"
+        pictures = f"checked by decoding them, with Pillow {version('pillow')}"
+    yield Check("pictures", ok=True, detail=pictures)
 
 
-def _policy(space: Workspace) -> Check:
-    return Check("policy", ok=True, detail=policy_detail(space.policy))
-
-
-def _models() -> Check:
-    hint = "`kiejobs models list` tells what is wrong, and where"
-    try:
-        files = ModelFiles()
-    except UsageProblem as problem:
-        return Check("models", ok=False, detail=problem.message, hint=problem.hint)
+def _models(_: Workspace) -> str:
+    files = ModelFiles()
+    for first in files.check_all():
+        hint = "`kiejobs models list` tells what is wrong, and where"
+        raise UsageProblem(f"{first.place}: {first.message}", hint=hint)
     own = len(files.own)
-    detail = f"{len(files.names) - own} bundled"
-    if files.folder is not None:
-        detail += f", {own} of the project's own in {files.folder}"
-    found = files.check_all()
-    if found:
-        first = next(iter(found))
-        return Check("models", ok=False, detail=f"{first.place}: {first.message}", hint=hint)
-    return Check("models", ok=True, detail=detail)
+    where = "" if files.folder is None else f", {own} of the project's own in {files.folder}"
+    return f"{len(files.names) - own} bundled{where}"
 
 
-def _prices(space: Workspace) -> Check:
-    try:
-        known = KnownModels()
-        table = known.catalogue().prices
-    except UsageProblem as problem:
-        return Check("prices", ok=False, detail=problem.message, hint=problem.hint)
+def _prices(space: Workspace) -> str:
+    known = KnownModels()
+    table = known.catalogue().prices
     own_file = find_up(PRICES)
     for one in known.problems():
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` tells all that is wrong with it"
-            return Check("prices", ok=False, detail=f"{one.place}: {one.message}", hint=hint)
+            raise UsageProblem(f"{one.place}: {one.message}", hint=hint)
     aged = aged_prices(table, table.models, space.clock().now().date())
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
-    counts += f"{len(table.models) - own} bundled, {sum(one.old for one in aged)} of them old"
-    return Check("prices", ok=True, detail=counts)
+    return f"{counts}{len(table.models) - own} bundled, {sum(one.old for one in aged)} of them old"
 
 
 def _key(space: Workspace) -> Iterator[Check]:
@@ -151,10 +140,8 @@ def _clock(date: str) -> Check:
         away = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (ValueError, TypeError):
         return Check("clock", ok=True, detail="the API's clock could not be read")
-    well = abs(away) < _CLOCK_SLACK
-    return Check(
-        "clock", well, f"{abs(away):.0f} s away from the API's", "set this machine's clock"
-    )
+    detail = f"{abs(away):.0f} s away from the API's"
+    return Check("clock", abs(away) < _CLOCK_SLACK, detail, "set this machine's clock")
 
 
 def _folders(space: Workspace) -> Iterator[Check]:
@@ -170,10 +157,5 @@ def _folders(space: Workspace) -> Iterator[Check]:
     yield Check("disk", free > _LITTLE_ROOM, room, "a video takes 2 to 50 MB")
 
 
-def _journals(space: Workspace) -> Iterator[Check]:
-    try:
-        count = len(space.store.read().records)
-    except JournalProblem as problem:
-        yield Check("journals", ok=False, detail=problem.message, hint=problem.hint)
-        return
-    yield Check("journals", ok=True, detail=f"{count} in {space.store.name}, unbroken")
+def _journals(space: Workspace) -> str:
+    return f"{len(space.store.read().records)} in {space.store.name}, unbroken"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kiejobs.app.project import JobFileOptions, Locations, Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
-    from kiejobs.core.prices.table import AgedPrice
 
 
 def explain(
@@ -39,17 +38,12 @@ def explain(
     change = _line_of(address, loaded, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     inputs = change.job.files if change.job is not None else ()
-    price = _price_of(change, loaded, space)
-    view = ExplainView(change, diff, ledger.at(address), inputs, price)
-    typed = replace(view, file=file, flag=space.flag)
-    screen.answer(explain_document, explain_text, typed)
-    return ExitCode.DONE
-
-
-def _price_of(change: Change, loaded: LoadedJobFile, space: Workspace) -> AgedPrice | None:
-    """None for what is no longer wanted."""
     prices = prices_of(loaded, space) if change.job is not None else ()
-    return next((one for one in prices if one.model == change.model), None)
+    price = next((one for one in prices if one.model == change.model), None)
+    history = ledger.at(address)
+    view = ExplainView(change, diff, history, inputs, price, file=file, flag=space.flag)
+    screen.answer(explain_document, explain_text, view)
+    return ExitCode.DONE
 
 
 def _line_of(address: str, loaded: LoadedJobFile, space: Workspace, ledger: Ledger) -> Change:

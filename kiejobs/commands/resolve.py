@@ -59,9 +59,8 @@ def _disputed(address: str, ledger: Ledger, task_id: str | None) -> Attempt:
         named = (attempt for attempt in disputed if attempt.task_id == task_id)
         return next(named, disputed[0])
     doubts = [a.address for a in ledger.attempts() if a.state is State.IN_DOUBT or a.conflicts]
-    hint = suggest(address, doubts) or (
-        f"in doubt: {', '.join(doubts)}" if doubts else "nothing is in doubt"
-    )
+    listed = f"in doubt: {', '.join(doubts)}" if doubts else "nothing is in doubt"
+    hint = suggest(address, doubts) or listed
     raise UsageProblem(f"`{sanitize(address)}` is not in doubt", hint=hint)
 
 
@@ -81,18 +80,17 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
     """What the ruling rests on; raises where the API contradicts it."""
     if task_id is None:
         return "a person ruled that nothing was made"
+    task, another = f"task {sanitize(task_id)}", "look for another task in the vendor's log"
     owner = next((a for a in ledger.attempts() if a.task_id == task_id), None)
     if owner is not None:
-        message = f"task {sanitize(task_id)} belongs to `{owner.address}` already"
-        raise StillInDoubt(message, hint="look for another task in the vendor's log")
+        raise StillInDoubt(f"{task} belongs to `{owner.address}` already", hint=another)
     record = _ask(space, task_id)
     if isinstance(record, Unanswered):
-        message = f"the API does not show task {sanitize(task_id)}: {record.message}"
-        raise StillInDoubt(message, hint="check the id, or try again in a minute")
+        hint = "check the id, or try again in a minute"
+        raise StillInDoubt(f"the API does not show {task}: {record.message}", hint=hint)
     found = mismatch(attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads)
     if found is not None:
-        message = f"task {sanitize(task_id)} is not this job: {sanitize(found)}"
-        raise StillInDoubt(message, hint="look for another task in the vendor's log")
+        raise StillInDoubt(f"{task} is not this job: {sanitize(found)}", hint=another)
     return f"recordInfo shows the same request for task {task_id} ({record.api_state})"
 
 

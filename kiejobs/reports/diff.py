@@ -1,8 +1,7 @@
 """Edits of requests for `render --diff`: the same edit of many jobs once, texts word by word.
 
-In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words, and
-`Piece`s of texts, from which either text can be put together again; text; the document of
-schemas/documents/render-diff.schema.json. Touches nothing.
+In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words; text;
+the document of schemas/documents/render-diff.schema.json. Touches nothing.
 
 Texts come from strangers, and comparing two can take time by the product of their lengths. So what both
 begin and end with is set aside first, and what is left is compared by words, or not at all where it is
@@ -21,7 +20,7 @@ from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
-from kiejobs.reports.field_diff import both_words, common
+from kiejobs.reports.plan import both_words, common
 from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, width
 
 if TYPE_CHECKING:
@@ -123,9 +122,8 @@ class DiffView:
     @property
     def others(self) -> list[Edit]:
         """What is not changed, but added, gone, moved or unclear, by kind."""
-        order = list(SIGNS)
-        others = (edit for edit in self.edits if edit.kind is not Kind.CHANGED)
-        return sorted(others, key=lambda edit: order.index(edit.kind))
+        kinds = [kind for kind in SIGNS if kind is not Kind.CHANGED]
+        return [edit for kind in kinds for edit in self.edits if edit.kind is kind]
 
 
 def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
@@ -278,16 +276,15 @@ class TextDiff:
 
     def _compared(self, one: Sequence[str], other: Sequence[str]) -> Iterator[Piece]:
         work = len(one) * len(other)
-        if work > min(_LARGEST, self._left):
-            yield from (Piece("-", "".join(one)), Piece("+", "".join(other)))
-            return
-        self._left -= work
-        for tag, a, b, c, d in SequenceMatcher(None, one, other).get_opcodes():
+        edits: Sequence[tuple[str, int, int, int, int]] = [("replace", 0, len(one), 0, len(other))]
+        if work <= min(_LARGEST, self._left):
+            self._left -= work
+            edits = SequenceMatcher(None, one, other).get_opcodes()
+        for tag, a, b, c, d in edits:
             if tag == "equal":
                 yield Piece("=", "".join(one[a:b]))
             else:
-                yield Piece("-", "".join(one[a:b]))
-                yield Piece("+", "".join(other[c:d]))
+                yield from (Piece("-", "".join(one[a:b])), Piece("+", "".join(other[c:d])))
 
 
 def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:

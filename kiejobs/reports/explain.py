@@ -16,8 +16,7 @@ from kiejobs.reports.documents import (
     diff_document,
     money_or_null,
 )
-from kiejobs.reports.field_diff import diff_lines
-from kiejobs.reports.plan import price_entry, prices_words
+from kiejobs.reports.plan import diff_lines, price_entry, prices_words
 from kiejobs.reports.run.next_steps import doubt_steps
 from kiejobs.reports.terminal import (
     Paint,

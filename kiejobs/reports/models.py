@@ -18,7 +18,7 @@ from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.terminal import Paint, columns, plural, sanitize, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.models.spec import Spec
@@ -91,6 +91,11 @@ _KINDS = {
     "array": "a list",
     "object": "a mapping",
 }
+_BOUNDS = {
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+    "multipleOf": "in steps of",
+}
 WIDE = 80
 _MANY = 12
 _LONGEST = 60  # columns of one value
@@ -150,13 +155,12 @@ def _one(field: Field) -> str:
 
 
 def _list(field: Field, most: int | None) -> Iterator[str]:
-    items, of = field.get("items", {}), ""
-    if "x-kiejobs-file" in field:
-        of = "a list of files, by URL or path"
-    elif items.get("format") == "uri":
-        of = "a list of URLs"
-    elif items.get("type") == "object":
-        of = "a list of mappings"
+    items = field.get("items", {})
+    of = (
+        ("x-kiejobs-file" in field and "a list of files, by URL or path")
+        or (items.get("format") == "uri" and "a list of URLs")
+        or (items.get("type") == "object" and "a list of mappings")
+    )
     yield of or "a list"
     yield _span(field.get("minItems"), field.get("maxItems"), "entries")
     if items and not of:
@@ -166,28 +170,24 @@ def _list(field: Field, most: int | None) -> Iterator[str]:
 def _limits(field: Field) -> Iterator[str]:
     yield _span(field.get("minLength"), field.get("maxLength"), "characters")
     yield _span(field.get("minimum"), field.get("maximum"), "")
-    if "exclusiveMinimum" in field:
-        yield f"more than {_number(field['exclusiveMinimum'])}"
-    if "exclusiveMaximum" in field:
-        yield f"less than {_number(field['exclusiveMaximum'])}"
-    if "multipleOf" in field:
-        yield f"in steps of {_number(field['multipleOf'])}"
+    for name, words in _BOUNDS.items():
+        if name in field:
+            yield f"{words} {_number(field[name])}"
     if "pattern" in field:
         yield f"like {sanitize(field['pattern'])}"
 
 
 def _span(least: Any, most: Any, unit: str) -> str:
     """`3 to 20,000 characters`, `up to 9 entries`, `from 4`."""
-    unit = f" {unit}" if unit else ""
     if least is None and most is None:
         return ""
     if least == most:
-        return f"exactly {_number(most)}{unit}"
-    if least is None:
-        return f"up to {_number(most)}{unit}"
-    if most is None:
-        return f"from {_number(least)}{unit}"
-    return f"{_number(least)} to {_number(most)}{unit}"
+        words = f"exactly {_number(most)}"
+    elif least is None:
+        words = f"up to {_number(most)}"
+    else:
+        words = f"from {_number(least)}" if most is None else f"{_number(least)} to {_number(most)}"
+    return f"{words} {unit}".rstrip()
 
 
 def _file(rule: Field) -> Iterator[str]:
@@ -236,7 +236,7 @@ def show_text(model: ModelView, *, color: bool = False) -> str:
     paint = Paint(color)
     blocks = [
         _head(model, paint),
-        ["Fields (* is needed)", *_fields(model, paint)],
+        ["Fields (* is needed)", *_fields(model.spec.fields, model.spec.required, paint)],
         *_section("Rules", model.rules),
         ["Price", *_price(model.price)],
         *_section("Sources", [_source(one) for one in model.sources]),
@@ -259,29 +259,24 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
     ]
 
 
-def _fields(model: ModelView, paint: Paint) -> Iterator[str]:
-    for name, field in model.spec.fields.items():
-        yield from _field_lines(name, field, paint, needed=name in model.spec.required)
-
-
-def _field_lines(
-    name: str, field: Mapping[str, Any], paint: Paint, *, needed: bool, depth: int = 1
+def _fields(
+    fields: Mapping[str, Field], required: Collection[str], paint: Paint, depth: int = 1
 ) -> Iterator[str]:
-    """The field, and those within it."""
+    """Each with those within it."""
     indent = "  " * depth
-    gone = " (deprecated)" if field.get("deprecated") is True else ""
-    yield f"{indent}{paint.good(sanitize(name))}{' *' if needed else ''}{gone}"
-    default = f"; default {value_words(field['default'])}" if "default" in field else ""
-    texts = [f"{field_words(field, most=None)}{default}"]
-    if field.get("description", "") != field_description(dict(field)):
-        texts.append(str(field.get("description", "")))
-    texts += [f"note: {note}" for note in notes_of(field)]
-    for text in texts:
-        yield from _wrapped(text, indent + "    ")
-    inner = field.get("items", field)
-    for key, part in inner.get("properties", {}).items():
-        is_needed = key in inner.get("required", ())
-        yield from _field_lines(key, part, paint, needed=is_needed, depth=depth + 2)
+    for name, field in fields.items():
+        gone = " (deprecated)" if field.get("deprecated") is True else ""
+        yield f"{indent}{paint.good(sanitize(name))}{' *' if name in required else ''}{gone}"
+        default = f"; default {value_words(field['default'])}" if "default" in field else ""
+        texts = [f"{field_words(field, most=None)}{default}"]
+        if field.get("description", "") != field_description(dict(field)):
+            texts.append(str(field.get("description", "")))
+        texts += [f"note: {note}" for note in notes_of(field)]
+        for text in texts:
+            yield from _wrapped(text, indent + "    ")
+        inner = field.get("items", field)
+        part = inner.get("properties", {}), inner.get("required", ())
+        yield from _fields(*part, paint, depth + 2)
 
 
 def _section(title: str, entries: Sequence[str]) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""A plan as data, as a table for people, and as a document.
+"""A plan as data, as a table for people, and as a document; and fields that differ, wherever they are shown.
 
 In: a plan's changes with what differs, its totals, what is left of a budget. Out: `PlanView`, which
 Markdown renders as well; text; the document of schemas/plan.schema.json. Touches nothing.
@@ -6,9 +6,13 @@ Markdown renders as well; text; the document of schemas/plan.schema.json. Touche
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
+from operator import eq
 from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.records import State
@@ -16,7 +20,6 @@ from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, money_or_null
-from kiejobs.reports.field_diff import diff_lines
 from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,
@@ -26,10 +29,12 @@ from kiejobs.reports.terminal import (
     price_text,
     sanitize,
     shortened,
+    shortened_left,
+    width,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.diagnostics import Diagnostic
@@ -212,15 +217,13 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
 
 
 def _outcome(view: PlanView) -> str:
-    buys, unpriced = [], view.totals.unpriced
-    if view.submits and unpriced == view.submits:
-        buys = [f"{view.submits:,} to buy, at {view.price}"]
-    elif view.submits:
-        buys = [f"{view.submits - unpriced:,} to buy for {view.price}"]
-    counts = "; ".join([*buys, *view.counts]) or "no jobs"
-    if view.submits:
-        return f"{counts}{REHEARSED if view.rehearsal else ''}"
-    return f"{counts}. Nothing to buy{' in this rehearsal' if view.rehearsal else ''}."
+    if not view.submits:
+        counts = "; ".join(view.counts) or "no jobs"
+        return f"{counts}. Nothing to buy{' in this rehearsal' if view.rehearsal else ''}."
+    priced = view.submits - view.totals.unpriced
+    buys = f"{priced:,} to buy for" if priced else f"{view.submits:,} to buy, at"
+    counts = "; ".join([f"{buys} {view.price}", *view.counts])
+    return f"{counts}{REHEARSED if view.rehearsal else ''}"
 
 
 # --- prices and schemas ---------------------------------------------------------------------------
@@ -246,8 +249,7 @@ def prices_words(aged: Sequence[AgedPrice]) -> str:
             old.append(f"{sanitize(one.model)} ({one.price.date})")
     words = []
     for file, known in dates.items():
-        first, last = min(known), max(known)
-        span = first if first == last else f"{first} to {last}"
+        span = " to ".join(dict.fromkeys((min(known), max(known))))
         words.append(f"{sanitize(file)}, {sanitize(span)}")
     words += [f"older than {OLD_AFTER} days: {_some(old, _NAMED)}"] if old else []
     return "; ".join([*words, *([f"none for {_some(missing, _NAMED)}"] if missing else [])])
@@ -260,10 +262,8 @@ def needs_a_look(aged: Sequence[AgedPrice]) -> bool:
 
 def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
     """The models that follow a schema of the project's own: whoever approves a plan should know."""
-    names = [
-        f"{name(model)}{' (in place of the bundled one)' if instead else ''}"
-        for model, instead in sorted(own.items())
-    ]
+    marks = {True: " (in place of the bundled one)", False: ""}
+    names = [f"{name(model)}{marks[instead]}" for model, instead in sorted(own.items())]
     return _some(names, _MANY)
 
 
@@ -297,15 +297,8 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
 
 def price_entry(one: AgedPrice) -> dict[str, Json]:
     """For a document: every key is always there. `file` is null for the bundled table."""
-    price = one.price
-    return {
-        "date": price and price.date,
-        "file": price and price.file,
-        "model": one.model,
-        "note": price and price.note,
-        "old": one.old,
-        "source": price and price.source,
-    }
+    stated = {key: getattr(one.price, key, None) for key in ("date", "file", "note", "source")}
+    return dict(sorted({**stated, "model": one.model, "old": one.old}.items()))
 
 
 def _change(row: PlanRow) -> dict[str, Json]:
@@ -321,3 +314,73 @@ def _change(row: PlanRow) -> dict[str, Json]:
         "reason": change.reason,
         "take": change.take,
     }
+
+
+# --- fields that differ -----------------------------------------------------------------------------
+
+# On one line each: `prompt: "…slow pour" -> "…fast pour"`. Long texts are cut around the first place where they
+# differ, since prompts run to 10,000 characters.
+
+
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
+_HASH = len("sha256:") + 12
+_COLUMNS = 56  # for one value
+_LEAD = 16  # of them for what both have in common before the difference
+
+
+def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
+    """One line for each field, not indented."""
+    lines = []
+    for change in diff:
+        was, now = both_words(change)
+        lines.append(f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}")
+    return lines
+
+
+def both_words(change: FieldChange) -> tuple[str, str]:
+    """Each on one line; texts as JSON has them, long ones cut around where they differ."""
+    was, now = (with_paths(value, change.files or {}) for value in (change.was, change.now))
+    if not (isinstance(was, str) and isinstance(now, str)):
+        return _json(was), _json(now)
+    whole = (_spelled(was), _spelled(now))
+    if max(map(width, whole)) <= _COLUMNS:
+        return f'"{whole[0]}"', f'"{whole[1]}"'
+    at = common(was, now)
+    return _excerpt(was, at), _excerpt(now, at)
+
+
+def with_paths(value: Json, files: Mapping[str, str]) -> Json:
+    """A request's value with the path of each local file beside the beginning of its hash.
+
+    `files`: paths by reference; without one the hash stands alone.
+    """
+    if isinstance(value, str) and _REF.fullmatch(value):
+        short = value[:_HASH]
+        return f"{files[value]} ({short})" if value in files else short
+    if isinstance(value, list):
+        return [with_paths(item, files) for item in value]
+    if isinstance(value, dict):
+        return {key: with_paths(item, files) for key, item in value.items()}
+    return value
+
+
+def common(was: Sequence[str], now: Sequence[str]) -> int:
+    """How many characters, or words, both begin with."""
+    return sum(takewhile(bool, map(eq, was, now)))
+
+
+def _excerpt(text: str, at: int) -> str:
+    before = ("…" if at > _LEAD else "") + _spelled(text[max(at - _LEAD, 0) : at])
+    behind = _spelled(text[at : at + _COLUMNS])
+    return f'"{shortened_left(before, _LEAD)}{shortened(behind, _COLUMNS - _LEAD)}"'
+
+
+def _json(value: Json) -> str:
+    if value is None:
+        return "(absent)"
+    return shortened(sanitize(json.dumps(value, ensure_ascii=False)), _COLUMNS)
+
+
+def _spelled(text: str) -> str:
+    """As JSON has it, so that a line break or a blank at the end can be seen."""
+    return sanitize(json.dumps(text, ensure_ascii=False)[1:-1])

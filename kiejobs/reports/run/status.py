@@ -87,13 +87,12 @@ def status_text(
         lines += ["", *_open(view, paint, flag)]
     if view.not_collected:
         words = f"made, but the files are not here; try `kiejobs collect{flag}`"
-        lines += ["", f"{paint.bold('Not collected')}: {words}"]
-        lines += _tasks(view.not_collected, "settled")
+        lines += ["", *_tasks("Not collected", words, view.not_collected, "settled", paint)]
     if view.expiring is not None:
         lines += ["", *_expiring(view.expiring, paint, flag)]
     if view.gone:
         words = "made and paid for, but the vendor has them no more; `--retry gone` buys them again"
-        lines += ["", f"{paint.bold('Gone')}: {words}", *_tasks(view.gone, "settled")]
+        lines += ["", *_tasks("Gone", words, view.gone, "settled", paint)]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
     steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
@@ -146,8 +145,8 @@ def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
 
 
 def _open(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
-    yield f"{paint.bold('At the API')}: bring the files home with `kiejobs collect{flag}`"
-    yield from _tasks(view.open, "submitted")
+    words = f"bring the files home with `kiejobs collect{flag}`"
+    yield from _tasks("At the API", words, view.open, "submitted", paint)
     if _are_arriving(view):
         last = moment(view.callbacks[-1])
         yield f"  callbacks arrive, the last {last}: polling is only a safety net"
@@ -155,9 +154,8 @@ def _open(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
 
 def _are_arriving(view: StatusView) -> bool:
     """Did one come lately?"""
-    if not view.callbacks:
-        return False
-    return view.now - datetime.fromisoformat(view.callbacks[-1]) <= _LATELY
+    last = view.callbacks[-1:]
+    return any(view.now - datetime.fromisoformat(at) <= _LATELY for at in last)
 
 
 def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator[str]:
@@ -192,7 +190,10 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
 
-def _tasks(attempts: Sequence[Attempt], since: str) -> Iterator[str]:
+def _tasks(
+    title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint
+) -> Iterator[str]:
+    yield f"{paint.bold(title)}: {words}"
     rows = [
         (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}")
         for a in attempts
