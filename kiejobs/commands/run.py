@@ -244,10 +244,8 @@ def _confirm(totals: PlanTotals, how: RunOptions, screen: Screen) -> None:
     if how.yes or not bought:
         return
     if screen.ask is None:
-        raise UsageProblem(
-            f"{bought} job(s) would be bought and nobody is there to confirm it",
-            hint="add --yes once the plan has been looked at",
-        )
+        message = f"{bought} job(s) would be bought and nobody is there to confirm it"
+        raise UsageProblem(message, hint="add --yes once the plan has been looked at")
     unknown = f", {totals.unpriced} of them at an unknown price" if totals.unpriced else ""
     if not screen.ask(f"Buy {bought} job(s) for {totals.credits} credits{unknown}?"):
         raise UsageProblem("nothing was bought")

@@ -176,9 +176,7 @@ def _next(view: ExplainView) -> tuple[str, Sequence[str]]:
 
 def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
     rows = [
-        ("fingerprint", sanitize(change.fingerprint)),
-        ("model", sanitize(change.model)),
-        ("take", str(change.take)),
+        (name, sanitize(str(getattr(change, name)))) for name in ("fingerprint", "model", "take")
     ]
     if aged is not None:
         rows.append(("price", f"{price_text(change.price)}; {prices_words([aged])}"))
@@ -198,10 +196,7 @@ def _inputs(files: Sequence[LocalFile]) -> list[str]:
 
 
 def _history(change: Change, attempts: Sequence[Attempt], paint: Paint) -> Iterator[str]:
-    if not attempts:
-        yield "  never attempted"
-        return
-    yield "  attempts, oldest first:"
+    yield "  attempts, oldest first:" if attempts else "  never attempted"
     for attempt in attempts:
         yield from (f"    {line}" for line in _attempt(attempt, change, paint))
 
@@ -215,8 +210,7 @@ def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     name = "" if attempt.address == change.address else f"; as {sanitize(attempt.address)}"
     request = f"request {sanitize(attempt.reserved.fingerprint[:12])}{same}"
     yield paint.dim(f"  {request}; run {sanitize(attempt.run_id)}{name}")
-    if attempt.failure is not None:
-        code = f"{attempt.failure.code}: " if attempt.failure.code else ""
-        message = sanitize(f"{code}{attempt.failure.message}")
-        yield paint.dim(f"  {shortened(message, _LONGEST)}")
+    if (failure := attempt.failure) is not None:
+        message = ": ".join(filter(None, (failure.code, failure.message)))
+        yield paint.dim(f"  {shortened(sanitize(message), _LONGEST)}")
     yield from (paint.dim(f"  {sanitize(file.path)}") for file in attempt.files)

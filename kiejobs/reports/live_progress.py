@@ -23,14 +23,10 @@ _EVENTS = 5
 _LONGEST = 160
 
 _STYLES = {
-    "collected": "green",
-    "succeeded": "green",
-    "failed": "red",
-    "rejected": "red",
+    **dict.fromkeys(("collected", "succeeded"), "green"),
+    **dict.fromkeys(("failed", "rejected"), "red"),
+    **dict.fromkeys(("waiting", "not collected", "not submitted"), "yellow"),
     "in doubt": "bold magenta",
-    "waiting": "yellow",
-    "not collected": "yellow",
-    "not submitted": "yellow",
 }
 
 

@@ -1,7 +1,6 @@
 """Markdown that strangers' text can't get out of: plans, runs and edits as comments on pull requests.
 
-In: a `PlanView`, a `RunView`, a `DiffView`; text from anywhere. Out: documents that fit into a comment,
-and their pieces. Touches nothing.
+In: their views; text from anywhere. Out: documents that fit into a comment. Touches nothing.
 
 What comes from outside stands in code spans and fenced blocks only: there a forge looks for no
 mentions, references, links, HTML or markers. That is stronger than escaping, since mentions are looked
@@ -79,12 +78,8 @@ def marker(kind: str, campaign: str | None, file: str | None) -> str:
     `<!-- kiejobs plan: CAMPAIGN FILE -->`, the same for the same job file, percent-encoded where need
     be: nothing in it can end the comment.
     """
-    names = (
-        quote(name, safe="/", errors="surrogatepass").replace("--", "-%2D")
-        for name in (campaign, file)
-        if name
-    )
-    return f"<!-- kiejobs {kind}: {' '.join(names)} -->"
+    shown = [quote(one, safe="/", errors="surrogatepass") for one in (campaign, file) if one]
+    return f"<!-- kiejobs {kind}: {' '.join(shown).replace('--', '-%2D')} -->"
 
 
 def fitting(texts: Iterable[str], characters: int) -> tuple[list[str], int]:
@@ -116,12 +111,8 @@ def table(
 
 
 def left_out(kept: Sequence[str], count: int, noun: str) -> str:
-    if not count:
-        return ""
-    more = "more " if kept else ""
-    return (
-        f"\n\n*{count:,} {more}{noun}{'' if count == 1 else 's'} left out: too long for a comment.*"
-    )
+    left = plural(count, f"more {noun}" if kept else noun)
+    return f"\n\n*{left} left out: too long for a comment.*" if count else ""
 
 
 def _inert(text: str) -> str:
@@ -246,13 +237,11 @@ _CELL = 200
 _STEP = 400
 
 _RUN_SIGNS = {
+    **dict.fromkeys(JobStatus, "\u23f3"),
+    **dict.fromkeys((JobStatus.FAILED, JobStatus.REJECTED, JobStatus.GONE), "\u274c"),
     JobStatus.SUCCEEDED: "\u2705",
-    JobStatus.FAILED: "\u274c",
-    JobStatus.REJECTED: "\u274c",
-    JobStatus.GONE: "\u274c",
     JobStatus.IN_DOUBT: "\u2753",
 }
-_OTHER = "\u23f3"
 
 
 def report_markdown(view: RunView) -> str:
@@ -275,7 +264,7 @@ def report_markdown(view: RunView) -> str:
 
 
 def _run_row(job: JobView) -> str:
-    sign = _RUN_SIGNS.get(job.status, _OTHER)
+    sign = _RUN_SIGNS[job.status]
     credits_ = "" if job.charged is None else credits_text(job.charged)
     came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
     cells = "<br>".join(cell(text, _CELL) for text in came if text)
@@ -334,8 +323,8 @@ def _both(one: FieldEdit) -> tuple[str, str]:
     if one.pieces is None:
         return both_words(one.change)
     pieces = list(cut(one.pieces))
-    was = "".join(text for sign, text in pieces if sign != "+")
-    return was, "".join(text for sign, text in pieces if sign != "-")
+    was, now = ("".join(text for sign, text in pieces if sign != other) for other in "+-")
+    return was, now
 
 
 # --- what they have in common ---------------------------------------------------------------------

@@ -154,8 +154,8 @@ def _open(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
 
 def _are_arriving(view: StatusView) -> bool:
     """Did one come lately?"""
-    last = view.callbacks[-1:]
-    return any(view.now - datetime.fromisoformat(at) <= _LATELY for at in last)
+    calls = view.callbacks
+    return bool(calls) and view.now - datetime.fromisoformat(calls[-1]) <= _LATELY
 
 
 def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator[str]:

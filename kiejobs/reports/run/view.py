@@ -1,8 +1,7 @@
-"""A run as reports look at it: its manifest, and what the manifest doesn't say.
+"""A run as its reports render it: its manifest, and what the manifest doesn't say. Touches nothing.
 
 In: a manifest's dict, notes, why spending stopped, what the run itself sent, where things lie. Out:
-`RunView`, whose jobs know how they stand, with its sums, which text, JUnit and Markdown render. Touches
-nothing.
+`RunView`, whose jobs know how they stand, with its sums.
 """
 
 from __future__ import annotations
@@ -107,18 +106,14 @@ class RunView:
         return list(starmap(self._job, self.manifest["jobs"].items()))
 
     def _job(self, address: str, job: Mapping[str, Json]) -> JobView:
-        credits_, error, text = job["credits"], job["error"], None
+        error, text = job["error"], None
         if error is not None:
             text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
-        return JobView(
-            address,
-            job,
-            note=self.notes.get(address),
-            status=_status(job),
-            error=text,
-            planned=None if credits_["planned"] is None else Decimal(credits_["planned"]),
-            charged=None if credits_["charged"] is None else Decimal(credits_["charged"]),
+        planned, charged = (
+            None if job["credits"][name] is None else Decimal(job["credits"][name])
+            for name in ("planned", "charged")
         )
+        return JobView(address, job, self.notes.get(address), _status(job), text, planned, charged)
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:
@@ -168,11 +163,10 @@ class RunView:
         """What this run alone bought, of all its jobs; empty for `collect`, which buys nothing."""
         if self.manifest["command"] != "run":
             return []
-        bought = self.bought
         doubts = [attempt for attempt in self.attempts if attempt.state is State.IN_DOUBT]
-        stated = _priced(bought) if bought else "nothing"
+        stated = _priced(self.bought) if self.bought else "nothing"
         if doubts:
-            stated += f"{'' if bought else ' for sure'}; in doubt: {_priced(doubts)}"
+            stated += f"{'' if self.bought else ' for sure'}; in doubt: {_priced(doubts)}"
         return [f"this run bought {stated}"]
 
 
@@ -201,16 +195,13 @@ def _priced(attempts: Sequence[Attempt]) -> str:
 
 def _charged(jobs: Sequence[JobView]) -> str:
     """What the API said that it charged; it does not always say."""
-    charged, unstated = Decimal(0), []
-    for job in jobs:
-        if job.charged is not None:
-            charged += job.charged
-        elif job.job["state"] == State.SUCCEEDED:
-            unstated.append(job.planned)
-    if not unstated:
-        return f"{price_text(charged)} charged"
-    planned = f"{_sum(unstated)} planned, the API did not say what it charged"
-    return f"{price_text(charged)} charged, {planned}" if charged else planned
+    charged = sum((job.charged for job in jobs if job.charged is not None), Decimal(0))
+    silent = [job for job in jobs if job.charged is None and job.job["state"] == State.SUCCEEDED]
+    words = [f"{price_text(charged)} charged"] if charged or not silent else []
+    if silent:
+        planned = _sum(job.planned for job in silent)
+        words.append(f"{planned} planned, the API did not say what it charged")
+    return ", ".join(words)
 
 
 def _sum(prices: Iterable[Decimal | None]) -> str:
