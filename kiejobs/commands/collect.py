@@ -48,11 +48,9 @@ def _nothing_to_do(execution: Execution, space: Workspace, screen: Screen) -> Ex
     if screen.form == "json":
         return finish(execution, NOTHING_DONE, space, screen)
     screen.say("Nothing to collect.")
-    if not execution.changes:
-        return ExitCode.DONE
-    count = len(execution.changes)
-    screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
-    return ExitCode.IN_DOUBT
+    if count := len(execution.changes):
+        screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
+    return ExitCode.IN_DOUBT if count else ExitCode.DONE
 
 
 def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Screen) -> ExitCode:

@@ -1,11 +1,11 @@
 """`kiejobs explain ADDRESS [FILE]`: why this line, and what differs from what was bought.
 
-In: an address, the job file (found by its campaign where not named). Out: an explanation. Touches:
-disk, by reading.
+In: an address, the job file (found by its campaign where not named). Out: an explanation. Touches: disk.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,16 +77,8 @@ def _files_of(campaign: str, ledger: Ledger) -> Iterator[str]:
         for run in reversed(list(ledger.runs.values()))
         if run.campaign == campaign and run.source
     ]
-    usual = sorted(
-        str(path) for folder in ("jobfiles", ".") for path in Path(folder).glob("*.y*ml")
-    )
+    usual = sorted(str(path) for one in ("jobfiles", ".") for path in Path(one).glob("*.y*ml"))
     for name in dict.fromkeys([*told, *usual]):
-        if Path(name).is_file() and _has_campaign(name, campaign):
-            yield name
-
-
-def _has_campaign(name: str, campaign: str) -> bool:
-    try:
-        return campaign_of(name) == campaign
-    except (InvalidJobFile, UsageProblem):
-        return False
+        with suppress(InvalidJobFile, UsageProblem):
+            if Path(name).is_file() and campaign_of(name) == campaign:
+                yield name

@@ -192,7 +192,6 @@ def _decoder(space: Workspace) -> Look:
 
 # --- export ------------------------------------------------------------------------------------------
 
-
 _FORMS: dict[str, tuple[str, Callable[[Provenance], Iterable[str]]]] = {
     "csv": ("provenance.csv", export_csv),
     "in-toto": ("provenance.intoto.jsonl", export_in_toto),

@@ -1,8 +1,7 @@
 """`kiejobs plan FILE`: what would be bought, line by line, and for how much. No key, no network.
 
-In: a job file, the journals. Out: a table, the document of schemas/plan.schema.json, or Markdown for a
-pull request; the same in files, where a plan's document is a plan file. Touches: disk, by
-reading, and the files that were asked for.
+In: a job file, the journals. Out: a table, the document of schemas/plan.schema.json, or Markdown for a pull
+request; the same in files, where a plan's document is a plan file. Touches: disk.
 """
 
 from __future__ import annotations

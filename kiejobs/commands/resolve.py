@@ -1,7 +1,7 @@
 """`kiejobs resolve ADDRESS --task ID | --lost`: the ruling that ends a doubt, or a conflict.
 
-In: an address in doubt or in conflict, and a person's ruling. Out: a `resolved` event with its evidence. Touches: the
-journals; the API for `--task`, by asking.
+In: an address, and a person's ruling. Out: a `resolved` event with its evidence. Touches: the journals; the API
+for `--task`, by asking.
 """
 
 from __future__ import annotations
@@ -68,11 +68,9 @@ def _seen(attempt: Attempt, task_id: str | None) -> str:
     """A conflict ends when a person has looked at it; the task that counts stays the same."""
     known = sanitize(attempt.task_id or "")
     if task_id is None or task_id != attempt.task_id:
-        raise UsageProblem(
-            f"`{sanitize(attempt.address)}` has task {known} on record already",
-            hint=f"end the conflict with --task {known}; any other task stays noted beside it, "
-            "and its file is in the vendor's task log",
-        )
+        message = f"`{sanitize(attempt.address)}` has task {known} on record already"
+        other = "any other task stays noted beside it, and its file is in the vendor's task log"
+        raise UsageProblem(message, hint=f"end the conflict with --task {known}; {other}")
     return "a person ruled that this is the task to keep"
 
 

@@ -44,11 +44,16 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions, Locations, Workspace
-    from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, PlanTotals
     from kiejobs.ports import Callbacks, LedgerClaim, RunJournal
     from kiejobs.runner import FailureLimit, RunEnd, Settings
+
+
+_UNFINISHED = (
+    "has no end on record. Either it died, and this run goes on where it was; or it is at work on "
+    "another copy of this folder: then press Ctrl-C and wait for its journal"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ def _plan(
     space.store.publish()
     history = space.store.read()
     for record in unfinished_runs(history, space):
-        screen.say(_unfinished_text(record))
+        name, at = sanitize(record.run_id), moment(record.events[-1].at)
+        screen.say(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
     ledger = history.ledger(space.origin)
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
@@ -205,14 +211,6 @@ def _listening(
     from kiejobs.app.callbacks import listening  # noqa: PLC0415 - as above
 
     return listening(how.ear, how.callback_url, space, screen)
-
-
-def _unfinished_text(record: JournalRecord) -> str:
-    return (
-        f"note: run {sanitize(record.run_id)} was last heard of at {moment(record.events[-1].at)} "
-        "and has no end on record. Either it died, and this run goes on where it was; or it is "
-        "at work on another copy of this folder: then press Ctrl-C and wait for its journal"
-    )
 
 
 def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> ExitCode:

@@ -26,7 +26,9 @@ def sandbox(
     except ImportError as error:
         hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
         raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error
-    _require_sound(ModelFiles())
+    # Whoever sends a request later could only be answered that a model is not known.
+    if problems := ModelFiles().check_all():
+        raise InvalidJobFile(problems)
     app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key())
 
     def ready(url: str) -> None:
@@ -40,10 +42,3 @@ def sandbox(
     except OSError as error:
         raise UsageProblem(f"can't listen on {host}:{port}: {error.strerror or error}") from error
     return ExitCode.DONE
-
-
-def _require_sound(models: ModelFiles) -> None:
-    """Whoever knocks later could only be told that a model is not known. Raises InvalidJobFile."""
-    problems = models.check_all()
-    if problems:
-        raise InvalidJobFile(problems)

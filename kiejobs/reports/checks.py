@@ -88,12 +88,8 @@ def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bo
         lines.append(f"{paint.error('error')} {where}: {sanitize(damage.message)}")
     seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
     well = paint.good(f"{seen}: whole, and as the journals say")
-    return "\n".join(
-        [
-            *lines,
-            paint.error(f"{plural(len(found), 'problem')} in {seen}") if found else well,
-        ]
-    )
+    end = paint.error(f"{plural(len(found), 'problem')} in {seen}") if found else well
+    return "\n".join([*lines, end])
 
 
 def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> dict[str, Json]:

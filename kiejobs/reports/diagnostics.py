@@ -137,7 +137,6 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
 
 # --- SARIF ------------------------------------------------------------------------------------------
 
-
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -229,7 +228,6 @@ def _location(
 
 # --- GitHub's workflow commands -------------------------------------------------------------------
 
-
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_DATA = str.maketrans(_DATA)
 _IN_PROPERTY = str.maketrans({**_DATA, ":": "%3A", ",": "%2C"})
@@ -262,7 +260,6 @@ def _command(problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], s
 
 
 # --- marks in the source --------------------------------------------------------------------------
-
 
 _WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,:\[\]{}\"']+")
 _MARK = 1000  # characters that are looked at for the end of a mark

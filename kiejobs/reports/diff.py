@@ -147,7 +147,6 @@ def _words_of(one: FieldEdit) -> Hashable:
 
 # --- text -----------------------------------------------------------------------------------------
 
-
 _AROUND = 36  # columns of what is the same, before and behind a change
 _ADDRESSES = 6
 _GROUPS = 500  # more than anybody reads
@@ -237,7 +236,6 @@ def _document(edit: Edit) -> dict[str, Json]:
 
 
 # --- two texts, word by word ----------------------------------------------------------------------
-
 
 # A word with the blanks behind it; of scripts that set none, each character is one.
 _WORDS = re.compile(

@@ -34,13 +34,10 @@ def json_text(value: Json, indent: int | None = 2) -> str:
 
 def json_rows(document: Mapping[str, Json], rows: str) -> str:
     """A document on one line, but for the list `rows`: that has a line for each entry."""
+    lines = ",".join(f"\n{json_text(entry, None)}" for entry in document[rows])
     parts = []
     for key, value in document.items():
-        if key == rows:
-            lines = ",".join(f"\n{json_text(entry, None)}" for entry in value)
-            text = f"[{lines}\n]"
-        else:
-            text = json_text(value, None)
+        text = f"[{lines}\n]" if key == rows else json_text(value, None)
         parts.append(f"{json_text(key, None)}: {text}")
     return f"{{{', '.join(parts)}}}\n"
 

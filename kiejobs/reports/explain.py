@@ -1,7 +1,6 @@
 """One line of the plan, explained: why it is so, what was bought before, what would change it.
 
-In: a change, the fields that differ, the attempts under its address. Out: text; the document of
-schemas/documents/explain.schema.json. Touches nothing.
+In: an `ExplainView`. Out: text; the document of schemas/documents/explain.schema.json. Touches nothing.
 """
 
 from __future__ import annotations

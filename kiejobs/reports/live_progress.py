@@ -1,7 +1,7 @@
 """What is happening, on a terminal: a bar, the time, how many jobs are in each state, the last events.
 
-In: states and notes from the runner, and a stream that is a terminal. Out: nothing. Touches: that
-stream only, from a thread of rich as well. Notes stay on the screen; the rest goes when it ends.
+In: states and notes from the runner, and a stream that is a terminal. Touches: that stream only, from a thread
+of rich as well. Notes stay on the screen; the rest goes when it ends.
 """
 
 from __future__ import annotations

@@ -122,7 +122,6 @@ def _inert(text: str) -> str:
 
 # --- a plan ---------------------------------------------------------------------------------------
 
-
 _ADDRESS = 160
 _DETAIL = 120
 _PRICES = 400
@@ -230,7 +229,6 @@ def _plan_diff(row: PlanRow) -> Iterator[str]:
 
 # --- a run, for a comment or a step's summary -----------------------------------------------------
 
-
 _RUN_ROWS = 36_000  # characters for the table
 _STEPS = 12_000  # for what there is to do
 _CELL = 200
@@ -280,7 +278,6 @@ def _steps(view: RunView) -> str:
 
 
 # --- an edit --------------------------------------------------------------------------------------
-
 
 _EDIT_ROWS = 20_000  # characters for the table
 _EDIT_DIFFS = 36_000  # for what differs

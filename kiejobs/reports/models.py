@@ -1,8 +1,7 @@
 """`models list` and `models show`: which models there are, and what one takes and costs.
 
-In: specs, where they came from, their prices. Out: `ModelView`s; what a field takes, as `text, up to 10,000
-characters`; text of at most 80 columns; the documents of schemas/documents/models-list.schema.json and
-models-show.schema.json. Touches nothing.
+In: specs, where they came from, their prices. Out: what a field takes, as `text, up to 10,000 characters`; text
+of at most 80 columns; the documents of schemas/documents/models-{list,show}.schema.json. Touches nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.models.spec import Spec
-    from kiejobs.core.prices.table import ModelPrice, PriceLine
+    from kiejobs.core.prices.table import ModelPrice
 
     Field = Mapping[str, Any]
 
@@ -81,7 +80,6 @@ def notes_of(field: Mapping[str, Any]) -> Iterator[str]:
 
 
 # --- what a field takes ---------------------------------------------------------------------------
-
 
 _KINDS = {
     "string": "text",
@@ -234,12 +232,16 @@ def price_range(price: ModelPrice | None) -> str:
 def show_text(model: ModelView, *, color: bool = False) -> str:
     """Everything about one model, for reading."""
     paint = Paint(color)
+    sources = [
+        "; ".join(str(one[key]) for key in ("page", "facts", "date") if key in one)
+        for one in model.sources
+    ]
     blocks = [
         _head(model, paint),
         ["Fields (* is needed)", *_fields(model.spec.fields, model.spec.required, paint)],
         *_section("Rules", model.rules),
         ["Price", *_price(model.price)],
-        *_section("Sources", [_source(one) for one in model.sources]),
+        *_section("Sources", sources),
     ]
     blocks = [[paint.bold(block[0]), *block[1:]] for block in blocks]
     return "\n\n".join("\n".join(block) for block in blocks)
@@ -290,9 +292,10 @@ def _price(price: ModelPrice | None) -> list[str]:
         return ["  not known: a plan says so, and a budget can't hold it"]
     names = list(dict.fromkeys(name for line in price.lines for name in line.fields))
     rows = [[*names, "credits"]]
-    rows += [
-        [*(_condition(line, name) for name in names), money(line.credits)] for line in price.lines
-    ]
+    for line in price.lines:
+        wanted = {name: "given" if there else "not given" for name, there in line.given.items()}
+        wanted |= {name: sanitize(value) for name, value in line.when.items()}
+        rows.append([*(wanted.get(name, "any") for name in names), money(line.credits)])
     table = columns(rows, right=frozenset({len(names)}))
     per = f"for each {sanitize(price.unit)}"
     if price.quantity is not None:
@@ -303,23 +306,8 @@ def _price(price: ModelPrice | None) -> list[str]:
         per += f"; a credit is {money(price.usd_per_credit)} USD"
     lines = [*_wrapped(per, "  "), *(f"  {line}" for line in table)]
     lines += _wrapped(f"as of {price.date}: {price.source}", "  ")
-    if price.file is not None:
-        lines += _wrapped(f"from this project's {price.file}", "  ")
+    lines += _wrapped(f"from this project's {price.file}", "  ") if price.file is not None else ()
     return [*lines, *(_wrapped(f"note: {price.note}", "  ") if price.note else ())]
-
-
-def _condition(line: PriceLine, name: str) -> str:
-    """What a price line wants of a field."""
-    if name in line.when:
-        return sanitize(line.when[name])
-    if name in line.given:
-        return "given" if line.given[name] else "not given"
-    return "any"
-
-
-def _source(source: object) -> str:
-    stated = source if isinstance(source, dict) else {}
-    return "; ".join(str(stated[key]) for key in ("page", "facts", "date") if key in stated)
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
@@ -385,8 +373,5 @@ def _price_document(price: ModelPrice | None) -> Json:
             for line in price.lines
         ],
         "usd_per_credit": money_or_null(price.usd_per_credit),
-        "source": price.source,
-        "date": price.date,
-        "file": price.file,
-        "note": price.note,
+        **{name: getattr(price, name) for name in ("source", "date", "file", "note")},
     }

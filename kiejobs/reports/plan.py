@@ -164,7 +164,6 @@ class PlanView:
 
 # --- text -----------------------------------------------------------------------------------------
 
-
 _REASON = 16  # columns: as wide as `no_longer_wanted`
 _CREDITS = 7
 _DETAIL = 120
@@ -227,7 +226,6 @@ def _outcome(view: PlanView) -> str:
 
 
 # --- prices and schemas ---------------------------------------------------------------------------
-
 
 BUNDLED = "bundled"
 """What the table that comes with kiejobs is called."""

@@ -1,10 +1,7 @@
 """What is happening, as it happens: a line for each change of state, for logs.
 
-In: states and notes from the runner, and a stream. Out: nothing. Touches: that stream only. The
-display on a terminal is in live_progress.py; what both need is below.
-
-Both never raise: a full disk or a closed pipe under stderr must not come between a purchase and its
-record.
+In: states and notes from the runner, and a stream. Touches: that stream only. The display on a terminal is in
+live_progress.py. Both never raise: a full disk or a closed pipe must not come between a purchase and its record.
 """
 
 from __future__ import annotations
@@ -64,7 +61,6 @@ class LineProgress:
 
 
 # --- what both displays need ----------------------------------------------------------------------
-
 
 SETTLED = frozenset({
     "collected", "failed", "rejected", "in_doubt", "not collected", "not submitted",

@@ -325,22 +325,21 @@ def _content(file: FileRecord | InputFile) -> dict[str, Json]:
 
 def _action(attempt: Attempt, provenance: Provenance, tool: str) -> dict[str, Json]:
     times, failure = attempt.times, attempt.failure
-    return _known(
-        {
-            "@id": _action_id(attempt),
-            "@type": "CreateAction",
-            "name": attempt.address,
-            "description": f"take {attempt.reserved.take} of request {attempt.reserved.fingerprint}",
-            "identifier": attempt.task_id,
-            "instrument": _refs([_model_id(attempt), tool]),
-            "object": _refs(one["@id"] for one in _objects(attempt, provenance)),
-            "result": _refs(map(_path_id, attempt.files)),
-            "startTime": _moment(times.get("submitted", times["reserved"])),
-            "endTime": _moment(times.get("settled")),
-            "actionStatus": _STATUS[attempt.state],
-            "error": failure.message if failure is not None else None,
-        }
-    )
+    entity = {
+        "@id": _action_id(attempt),
+        "@type": "CreateAction",
+        "name": attempt.address,
+        "description": f"take {attempt.reserved.take} of request {attempt.reserved.fingerprint}",
+        "identifier": attempt.task_id,
+        "instrument": _refs([_model_id(attempt), tool]),
+        "object": _refs(one["@id"] for one in _objects(attempt, provenance)),
+        "result": _refs(map(_path_id, attempt.files)),
+        "startTime": _moment(times.get("submitted", times["reserved"])),
+        "endTime": _moment(times.get("settled")),
+        "actionStatus": _STATUS[attempt.state],
+        "error": failure.message if failure is not None else None,
+    }
+    return _known(entity)
 
 
 def _objects(attempt: Attempt, provenance: Provenance) -> Iterator[dict[str, Json]]:

@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partialmethod
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
@@ -93,10 +94,7 @@ def shortened_left(text: str, columns: int) -> str:
 def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
     """Lines with their cells below one another, two blanks apart; `right` names columns of numbers."""
     table = [list(row) for row in rows]
-    widths = [
-        max(width(row[at]) for row in table if at < len(row))
-        for at in range(max(map(len, table), default=0))
-    ]
+    widths = [max(map(width, cells)) for cells in zip_longest(*table, fillvalue="")]
     return [
         "  ".join(pad(cell, widths[at], right=at in right) for at, cell in enumerate(row)).rstrip()
         for row in table
@@ -139,7 +137,6 @@ def moment(time: str | None) -> str:
 
 
 # --- colour ---------------------------------------------------------------------------------------
-
 
 _BOLD, _DIM = "1", "2"
 _RED, _GREEN, _YELLOW, _BLUE, _CYAN = "31", "32", "33", "34", "36"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import UNPRICED, money
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from kiejobs.reports.run.view import RunView
 
 _LONGEST = 160
+_were = partial(plural, noun="job was", many="jobs were")
+_are = partial(plural, noun="job is", many="jobs are")
 
 _CURES = {
     "budget": "Raise the budget, then run again.",
@@ -103,14 +106,6 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
         message = f"{_were(unsent)} not bought. {_GO_ON}"
         yield Step("not_submitted", message, (run,), title="Not submitted")
-
-
-def _were(count: int) -> str:
-    return plural(count, "job was", "jobs were")
-
-
-def _are(count: int) -> str:
-    return plural(count, "job is", "jobs are")
 
 
 def _run(view: RunView) -> str:

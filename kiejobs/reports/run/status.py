@@ -137,10 +137,10 @@ def _title(view: StatusView) -> str:
 
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
-    counted = [(state, count) for state, count in view.counts.items() if count]
-    rows = [(paint.status(state_words(state)), f"{count:,}") for state, count in counted]
+    counted = ((paint.status(state_words(state)), count) for state, count in view.counts.items())
+    rows = [(words, f"{count:,}") for words, count in counted if count]
     yield from (f"  {line}" for line in columns(rows, right=frozenset({1})))
-    if counted:
+    if rows:
         yield f"  {price_text(view.committed)} spent or held"
 
 
