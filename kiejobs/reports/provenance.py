@@ -21,7 +21,7 @@ from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger import events as e
@@ -388,3 +388,11 @@ def _refs(ids: Iterable[str]) -> Json:
     """A single value stands for itself: RO-Crate wants no list of one."""
     found = [{"@id": id_} for id_ in ids]
     return found[0] if len(found) == 1 else found
+
+
+FORMS: dict[str, tuple[str, Callable[[Provenance], Iterable[str]]]] = {
+    "csv": ("provenance.csv", export_csv),
+    "in-toto": ("provenance.intoto.jsonl", export_in_toto),
+    "ro-crate": (METADATA, export_ro_crate),
+}
+"""What the file is called where only a folder is named, and what writes it."""

@@ -109,10 +109,9 @@ class RunView:
         error, text = job["error"], None
         if error is not None:
             text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
-        planned, charged = (
-            None if job["credits"][name] is None else Decimal(job["credits"][name])
-            for name in ("planned", "charged")
-        )
+        planned, charged = job["credits"]["planned"], job["credits"]["charged"]
+        planned = None if planned is None else Decimal(planned)
+        charged = None if charged is None else Decimal(charged)
         return JobView(address, job, self.notes.get(address), _status(job), text, planned, charged)
 
     @cached_property
@@ -195,7 +194,7 @@ def _priced(attempts: Sequence[Attempt]) -> str:
 
 def _charged(jobs: Sequence[JobView]) -> str:
     """What the API said that it charged; it does not always say."""
-    charged = sum((job.charged for job in jobs if job.charged is not None), Decimal(0))
+    charged = sum(filter(None, map(attrgetter("charged"), jobs)), Decimal(0))
     silent = [job for job in jobs if job.charged is None and job.job["state"] == State.SUCCEEDED]
     words = [f"{price_text(charged)} charged"] if charged or not silent else []
     if silent:
