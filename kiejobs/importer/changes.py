@@ -3,10 +3,9 @@
 In: the schema in use and a newer one, both in our form. Out: `ModelChange`s in the order of the fields.
 Touches nothing.
 
-Breaking is what makes a job file that is valid today be refused, or come to another request. Defaults
-are always sent, so a default that changed, came or went is breaking: adopted in silence, it would give
-every request that leaves the field out another fingerprint, and buy it again. Rules between fields and
-wording are not compared.
+Breaking is what makes a job file that is valid today be refused, or come to another request. A default that
+changed, came or went is breaking, since it is always sent: adopted in silence, it would give every request that
+leaves the field out another fingerprint, and buy it again. Rules between fields and wording are not compared.
 """
 
 from __future__ import annotations

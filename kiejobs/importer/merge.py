@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
-    old = mapping(there.get("properties"))
-    input_, notes = _input(made["properties"]["input"], mapping(old.get("input")))
-    forms = {
-        name: _field(form, mapping(old.get(name))) if name != "input" else input_
-        for name, form in made["properties"].items()
-    }
+    input_ = mapping(mapping(there.get("properties")).get("input"))
+    input_, notes = _input(made["properties"]["input"], input_)
+    forms = {**_fields(made["properties"], there), "input": input_}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
     schema["x-kiejobs-source"] = _sources(made["x-kiejobs-source"], there.get("x-kiejobs-source"))
@@ -34,8 +31,7 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
 
 def _input(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     old = mapping(there.get("properties"))
-    pages = made["properties"]
-    fields = {name: _field(form, mapping(old.get(name))) for name, form in pages.items()}
+    pages, fields = made["properties"], _fields(made["properties"], there)
     notes = [
         f"{name}: kept as it is, since it names a source of its own"
         for name, form in pages.items()
@@ -47,11 +43,18 @@ def _input(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
         elif name not in fields:
             notes.append(f"{name}: the page does not have it any more; taken out")
     form = _with_words(made, there, None)
-    form["properties"] = fields
-    form["required"] = _required(made, there, old)
-    rules = _rules(made.get("allOf"), there.get("allOf"))
+    form |= {"properties": fields, "required": _required(made, there, old)}
+    # Their rules, and those of the page that theirs don't have by title.
+    rules = items_in(there.get("allOf"))
+    titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
+    rules = [*rules, *(one for one in made.get("allOf", ()) if one.get("title") not in titles)]
     closed = form.pop("unevaluatedProperties")
     return {**form, **({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}, notes
+
+
+def _fields(made: Schema, there: Schema) -> Schema:
+    old = mapping(there.get("properties"))
+    return {name: _field(form, mapping(old.get(name))) for name, form in made.items()}
 
 
 def _field(made: Schema, there: Schema) -> Schema:
@@ -63,9 +66,7 @@ def _field(made: Schema, there: Schema) -> Schema:
         if isinstance(form.get(key), dict):
             form[key] = _field(form[key], mapping(there.get(key)))
     if isinstance(form.get("properties"), dict):
-        old = mapping(there.get("properties"))
-        inner = form["properties"].items()
-        form["properties"] = {name: _field(one, mapping(old.get(name))) for name, one in inner}
+        form["properties"] = _fields(form["properties"], there)
     return form
 
 
@@ -90,13 +91,6 @@ def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
     pages = [name for name in made["required"] if not _is_theirs(old.get(name))]
     known = [name for name in there.get("required", ()) if name in {*theirs, *pages}]
     return [*known, *(name for name in pages if name not in known)]
-
-
-def _rules(made: Any, there: Any) -> list[Any]:
-    """Theirs, and those of the page that theirs don't have by title."""
-    old = items_in(there)
-    titles = {rule.get("title") for rule in old if isinstance(rule, dict)}
-    return [*old, *(rule for rule in made or [] if rule.get("title") not in titles)]
 
 
 def _sources(made: list[Schema], there: Any) -> list[Any]:

@@ -1,11 +1,10 @@
 """What a page says only in prose: limits, listed values, a default.
 
-In: a field's description, in English or Chinese. Out: facts in numbers and listed values; never the words
-themselves. Touches nothing.
+In: a field's description, in English or Chinese. Out: facts in numbers and listed values. Touches nothing.
 
-Read sentence by sentence. One that speaks of several fields or things together ("in total", "combined")
-limits no single one and is passed over; of several limits the widest counts, so that nothing is refused
-that some sentence allows. Advice ("recommended") limits nothing.
+A sentence that speaks of several fields or things together ("in total", "combined") limits no single one
+and is passed over; of several limits the widest counts, so that nothing is refused that some sentence
+allows. Advice ("recommended") limits nothing.
 """
 
 from __future__ import annotations
@@ -149,14 +148,10 @@ _AMOUNT = r"(\d{1,12}(?:\.\d{1,6})?)"
 _CHINESE_THINGS = {"图": "images", "视频": "videos", "音频": "audios"}
 _COUNTED = r"\s*[张个段条份](?:参考)?(图|视频|音频)?(?:片|像|片段|文件)?"
 
+_CHINESE_MARKS = str.maketrans({
+    "\uff1a": ": ", "\uff08": " (", "\uff09": ") ", "\u3010": "[", "\u3011": "]", "\u3001": ", ", "\uff5e": "~",
+})  # fmt: skip
 _CHINESE_WORDS = (
-    (r"[\uff1a]", ": "),
-    (r"[\uff08]", " ("),
-    (r"[\uff09]", ") "),
-    (r"[\u3010]", "["),
-    (r"[\u3011]", "]"),
-    (r"[\u3001]", ", "),
-    (r"[\uff5e]", "~"),
     (r"一(?=[张个段条份])", "1"),
     (r"[两二](?=[张个段条份])", "2"),
     (r"三(?=[张个段条份])", "3"),
@@ -307,6 +302,7 @@ def _in_english(prose: str) -> str:
     """With the Chinese words of limits, counts and units replaced; the rest says nothing to anyone here."""
     if not _CHINESE.search(prose):
         return prose
+    prose = prose.translate(_CHINESE_MARKS)
     for pattern, words in _CHINESE_WORDS:
         prose = re.sub(pattern, words, prose)
     return _CHINESE_COUNT.sub(

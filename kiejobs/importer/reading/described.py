@@ -1,7 +1,6 @@
 """A page without an OpenAPI document, whose headings or tables describe the request, as such a document.
 
-In: Markdown. Out: an OpenAPI document as values, for the same readers as any other; None where the page
-describes no request. Touches nothing.
+In: Markdown. Out: an OpenAPI document as values; None where the page describes no request. Touches nothing.
 
 Only what is labelled is taken literally: type, required, default, options, example. All other words go
 into the field's description, where the readers of prose find their limits.
@@ -11,10 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from kiejobs.importer.reading.refs import Schema
+
+Field: TypeAlias = tuple[tuple[str, ...], dict[str, str]]
+"""Its path, and facts by key; what has no key of ours is a line of `description`."""
 
 MOST_EXAMPLES = 20
 MOST_FIELDS = 300
@@ -68,12 +70,11 @@ def described(text: str) -> Schema | None:
     bodies = _bodies(text)
     inputs = {name for body in bodies for name in body["input"]}
     root: Schema = {"type": "object", "properties": {}}
-    for path, is_inside, facts in _prose_fields(text):
-        at = path
-        if path[0] not in _ROOT and (is_inside or path[0] in inputs):
-            at = ("input", *path)
-        if at[0] in _ROOT:
-            _put(root, at, facts)
+    for path, facts in _prose_fields(text):
+        if path[0] in _ROOT:
+            _put(root, path, facts)
+        elif path[0] in inputs:
+            _put(root, ("input", *path), facts)
     fields = root["properties"].setdefault("input", {}).get("properties")
     if not fields or not ("model" in root["properties"] or bodies):
         return None
@@ -163,30 +164,21 @@ def _bodies(text: str) -> list[Schema]:
 # --- headings and tables ---------------------------------------------------------------------------
 
 
-class ProseField(NamedTuple):
-    """`path` is as written; `is_inside` says that a heading above speaks of `input`. `facts` are by key;
-    what has no key of ours is a line of `description`.
-    """
-
-    path: tuple[str, ...]
-    is_inside: bool
-    facts: dict[str, str]
-
-
-def _prose_fields(text: str) -> list[ProseField]:
-    """Every field, in the page's order."""
-    found: list[ProseField] = []
+def _prose_fields(text: str) -> list[Field]:
+    """Every field, in the page's order; below `input` where a heading above speaks of it."""
+    found: list[Field] = []
     for headings, lines in _sections(text):
         *above, own = headings or ("",)
         if any(_ANSWERS.search(one) for one in above):
             continue
         path = _path(own)
         facts = _facts(lines) if path else {}
-        is_inside = any(_INPUT.search(one.lower()) for one in above)
-        if "type" in facts:
-            found.append(ProseField(path, is_inside, _marked(own, facts)))
-        elif not _ANSWERS.search(own):
-            found += _rows(lines, is_inside=is_inside or _INPUT.search(own.lower()) is not None)
+        fields = [(path, _marked(own, facts))] if "type" in facts else []
+        if not fields and not _ANSWERS.search(own):
+            above, fields = [*above, own], _rows(lines)
+        if any(_INPUT.search(one.lower()) for one in above):
+            fields = [(at if at[0] in _ROOT else ("input", *at), facts) for at, facts in fields]
+        found += fields
     return found[:MOST_FIELDS]
 
 
@@ -239,9 +231,9 @@ def _facts(lines: list[str]) -> dict[str, str]:
     return {name: "\n".join(several).strip()[:MOST_CHARACTERS] for name, several in facts.items()}
 
 
-def _rows(lines: list[str], *, is_inside: bool) -> list[ProseField]:
+def _rows(lines: list[str]) -> list[Field]:
     """The fields of the section's tables."""
-    found: list[ProseField] = []
+    found: list[Field] = []
     head: list[str] = []
     for line in lines:
         cells = [cell.replace("\\|", "|").strip() for cell in _PIPE.split(line.strip().strip("|"))]
@@ -251,20 +243,20 @@ def _rows(lines: list[str], *, is_inside: bool) -> list[ProseField]:
             keys = [_KEY_OF.get(cell.strip("*` ").lower(), cell) for cell in cells]
             head = keys if {"name", "type"} <= set(keys) else []
         elif not _RULE.match(line):
-            found += _row(head, cells, is_inside=is_inside)
+            facts = _row(head, cells)
+            name = facts.pop("name", "")
+            if "type" in facts and (path := _path(name)):
+                found.append((path, _marked(name, facts)))
     return found
 
 
-def _row(head: list[str], cells: list[str], *, is_inside: bool) -> list[ProseField]:
+def _row(head: list[str], cells: list[str]) -> dict[str, str]:
     facts: dict[str, str] = {}
     for key, cell in zip(head, cells, strict=False):
-        known = key if key in _KEYS else "description"
-        words = cell if key in _KEYS else f"{key}: {cell}"
+        known, words = (key, cell) if key in _KEYS else ("description", f"{key}: {cell}")
         if cell not in {"", "-", "\u2014", "\u2013", "/"}:
             facts[known] = f"{facts[known]}\n{words}" if known in facts else words
-    name = facts.pop("name", "")
-    path = _path(name)
-    return [ProseField(path, is_inside, _marked(name, facts))] if path and "type" in facts else []
+    return facts
 
 
 def _marked(name: str, facts: dict[str, str]) -> dict[str, str]:

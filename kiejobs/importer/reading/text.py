@@ -1,8 +1,7 @@
 """The OpenAPI documents in a page's text.
 
-In: a page: Markdown with fenced blocks, plain YAML or JSON, or the discovery API's
-`{"model": …, "openapi": {…}}`. Out: the documents as values, and problems, each with its place.
-Touches nothing.
+In: Markdown with fenced blocks, plain YAML or JSON, or the discovery API's `{"model": …, "openapi": {…}}`.
+Out: the documents as values, and problems, each with its place. Touches nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ _FENCE = re.compile(
 )
 _ESCAPED = re.compile(r"&(?:quot|#39|#x27|lt|gt|amp);|<pre\b")
 _PRE = re.compile(r"<pre\b[^>]{0,500}>(?:\s{0,50}<code\b[^>]{0,500}>)?|(?:</code>\s{0,50})?</pre>")
+_NOTHING = "no OpenAPI document is in it, and no fields under headings or in tables"
 _DESCRIBED = "no OpenAPI document is in the page: read from its headings, tables and examples"
 _OPENAPI = re.compile(
     r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
@@ -59,8 +59,9 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     if len(text) > MOST_CHARACTERS:
         return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    text = _INVISIBLE.sub(" ", text)
-    plain = _plain(text) if _ESCAPED.search(text) else text
+    text = plain = _INVISIBLE.sub(" ", text)
+    if _ESCAPED.search(text):  # HTML: its blocks of code as blocks of Markdown
+        plain = html.unescape(_PRE.sub("\n```\n", text))
     documents, problems = _written(name, text)
     if not documents and plain != text:
         documents, more = _written(name, plain)
@@ -68,16 +69,8 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     if not documents and not problems:
         root = described(plain)
         documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
-        if root is None:
-            problems = [
-                f"{name}: no OpenAPI document is in it, and no fields under headings or in tables"
-            ]
+        problems = [] if documents else [f"{name}: {_NOTHING}"]
     return documents, problems
-
-
-def _plain(text: str) -> str:
-    """Without the escapes of HTML; its blocks of code as blocks of Markdown."""
-    return html.unescape(_PRE.sub("\n```\n", text))
 
 
 def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
@@ -95,16 +88,11 @@ def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
 
 def _blocks(text: str) -> list[str]:
     """What may be a document, each behind as many empty lines as stand above it in the page."""
-    first = _first_line(text)
+    lines = (line.strip() for line in text[:10_000].splitlines())
+    first = next((line for line in lines if line and line != "---" and line[0] != "#"), "")
     if first.startswith("{") or _PLAIN.match(first):
         return [text]
     return _fenced(text) or ([text] if _TOP_LEVEL.search(text) else [])
-
-
-def _first_line(text: str) -> str:
-    """The first line that is no comment and no `---`."""
-    lines = (line.strip() for line in text[:10_000].splitlines())
-    return next((line for line in lines if line and line != "---" and line[0] != "#"), "")
 
 
 def _fenced(text: str) -> list[str]:
@@ -135,16 +123,12 @@ def _value(name: str, block: str) -> tuple[Any, list[str]]:
             return _encodable(json.loads(block, parse_int=_number, parse_float=_number)), []
         except (ValueError, RecursionError):
             pass  # YAML in braces, or broken: the reader below tells where
-    document, problems = read_document(Source(name, _untabbed(block).encode()))
+    if not _SPACED.search(block):
+        # YAML takes no tabs for indentation. Where nothing else is used for it, it is plain what they mean.
+        block = _TABBED.sub(lambda found: "  " * len(found[0]), block)
+    document, problems = read_document(Source(name, block.encode()))
     wrong = [f"{problem.place or name}: {problem.message}" for problem in problems]
     return (None if document is None else document.root), wrong[:MOST_NOTES]
-
-
-def _untabbed(block: str) -> str:
-    """YAML takes no tabs for indentation. Where nothing else is used for it, it is plain what they mean."""
-    if not _TABBED.search(block) or _SPACED.search(block):
-        return block
-    return _TABBED.sub(lambda found: "  " * len(found[0]), block)
 
 
 def _number(written: str) -> float | str:
