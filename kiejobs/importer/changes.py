@@ -46,12 +46,6 @@ class ModelChange:
     was: Json = ABSENT
     now: Json = ABSENT
 
-    @property
-    def changes_requests(self) -> bool:
-        """Does a job file that leaves the field out come to another request?"""
-        is_new = self.kind == "field" and isinstance(self.now, dict)
-        return self.kind == "default" or (is_new and "default" in self.now)
-
 
 def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
     """All of them; none where the two say the same of a request."""
@@ -59,9 +53,6 @@ def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
     outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
     formats = [*_keyword("", "media_type", *outputs), *_keyword("", "extension", *outputs)]
     return [*_fields("", *inputs), *formats]
-
-
-# --- objects ---------------------------------------------------------------------------------------
 
 
 def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
@@ -82,9 +73,6 @@ def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
             breaking = needed and "default" not in field
             yield ModelChange(at, "required", breaking=breaking, was=not needed, now=needed)
         yield from _field(at, before[name], field)
-
-
-# --- one field -------------------------------------------------------------------------------------
 
 
 def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
@@ -153,9 +141,6 @@ def _list(
     elif was is not None or now is not None:
         old, new = (ABSENT if one is None else list(one.values()) for one in (was, now))
         yield ModelChange(at, whole, breaking=now is not None, was=old, now=new)
-
-
-# --- comparing -------------------------------------------------------------------------------------
 
 
 def _listed(field: Schema) -> Listed | None:

@@ -1,10 +1,8 @@
 """A model's schema from a newer page, over the schema that is there.
 
 In: the schema made of the page, the one in use. Out: the page's facts with the words, rules and fields that
-people put in by hand; and notes on what was kept or taken out. Touches nothing.
-
-A field of their own is one that names its source (`x-kiejobs-source`). A description is theirs unless it is
-the one that kiejobs makes of the form.
+people put in by hand; notes. A field of theirs names its source (`x-kiejobs-source`); a description is
+theirs unless it is the one that kiejobs makes of the form. Touches nothing.
 """
 
 from __future__ import annotations

@@ -178,9 +178,6 @@ def _object(required: list[str], properties: Schema, **rules: Any) -> Schema:
     return {"type": "object", "required": required, "properties": properties, **rules, **closed}
 
 
-# --- what the model makes --------------------------------------------------------------------------
-
-
 def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
     """`x-kiejobs-output`, by what the page says of itself; and a note where it is a guess."""
     texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
@@ -210,9 +207,6 @@ def _as_asked(kind: str, fields: Schema) -> Schema:
 
 def _output(name: str) -> Schema:
     return {"media_type": _FORMATS[name], "extension": ".jpg" if name == "jpeg" else f".{name}"}
-
-
-# --- the page's own examples -----------------------------------------------------------------------
 
 
 def _against_examples(schema: Schema, examples: Iterable[Schema]) -> list[str]:

@@ -83,9 +83,6 @@ class CheckedModel:
         return "bundled" if self.file is None else self.file
 
 
-# --- an import, as text and for machines -----------------------------------------------------------
-
-
 def import_text(pages: Sequence[ImportedPage], *, color: bool = False) -> str:
     """A paragraph for each page, and a last line that counts."""
     paint = Paint(color)
@@ -125,17 +122,14 @@ def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
     }
 
 
-# --- a check, as text ------------------------------------------------------------------------------
-
-
 def check_text(
     checked: Sequence[CheckedModel], problems: Sequence[str], *, color: bool = False
 ) -> str:
     """A paragraph for each model that changed, then the sum."""
     paint = Paint(color)
     blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]
-    lines = [f"{paint.error('error')}: {sanitize(problem)}" for problem in problems]
-    blocks += ["\n".join(lines)] if lines else []
+    if problems:
+        blocks.append("\n".join(f"{paint.error('error')}: {sanitize(one)}" for one in problems))
     blocks += [textwrap.fill(_REBUYS, _WIDE)] if _rebuys(checked) else []
     return "\n\n".join([*blocks, _sum(checked, problems)])
 
@@ -147,13 +141,11 @@ def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
         return
     yield f"{paint.bold(sanitize(one.model))} ({sanitize(one.where)})"
     signs = {True: paint.error("breaking"), False: paint.good("harmless")}
-    yield from (
-        f"  {line}"
-        for line in columns(
-            (signs[change.breaking], sanitize(change.field) or "it", change_words(change))
-            for change in _worst_first(one.changes)
-        )
+    rows = (
+        (signs[change.breaking], sanitize(change.field) or "it", change_words(change))
+        for change in _worst_first(one.changes)
     )
+    yield from (f"  {line}" for line in columns(rows))
 
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
@@ -161,9 +153,6 @@ def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
     parts = [f"{counts[status]} {status}" for status in _STATUSES if counts[status]]
     parts += [plural(len(problems), "problem")] if problems else []
     return f"{plural(len(checked), 'model')} looked at: {', '.join(parts) or 'nothing to compare'}"
-
-
-# --- a check, as Markdown --------------------------------------------------------------------------
 
 
 def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
@@ -179,7 +168,10 @@ def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
             blocks.append("*More was left out: too long for a comment.*")
             break
         blocks.append(block)
-    blocks += [_problem_lines(problems)] if problems else []
+    if problems:
+        kept, more = fitting((f"- {code(problem)}" for problem in problems), 2_000)
+        rest = left_out(kept, more, "problem")
+        blocks.append("Could not be read:\n\n" + "\n".join(kept) + rest)
     blocks += [_REBUYS] if _rebuys(checked) else []
     return "\n\n".join(blocks) + "\n"
 
@@ -195,14 +187,6 @@ def _markdown_block(one: CheckedModel, room: int) -> str:
     head = ("", "field", "what changed")
     lines = table(head, "| --- | --- | --- |", rows, max(room - 500, 0), "change")
     return f"### {code(one.model)} ({code(one.where)})\n\n{lines}"
-
-
-def _problem_lines(problems: Sequence[str]) -> str:
-    kept, more = fitting((f"- {code(problem)}" for problem in problems), 2_000)
-    return "Could not be read:\n\n" + "\n".join(kept) + left_out(kept, more, "problem")
-
-
-# --- a check, for machines -------------------------------------------------------------------------
 
 
 def check_document(checked: Sequence[CheckedModel], problems: Sequence[str]) -> dict[str, Json]:
@@ -242,10 +226,12 @@ def _worst_first(changes: Sequence[ModelChange]) -> list[ModelChange]:
 
 def _rebuys(checked: Sequence[CheckedModel]) -> bool:
     """Did a default come, go or change?"""
-    return any(change.changes_requests for one in checked for change in one.changes)
+    changes = [change for one in checked for change in one.changes]
+    new = [change.now for change in changes if change.kind == "field" and change.now is not ABSENT]
+    return any(change.kind == "default" for change in changes) or any(
+        "default" in one for one in new
+    )
 
-
-# --- one difference --------------------------------------------------------------------------------
 
 _WORDS: dict[str, tuple[str, str, str]] = {
     "values": ("takes no {was} any more", "takes {now} too", ""),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from kiejobs.importer.reading.refs import Schema
 
-
 _BY_WORD = {
     "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
     "gif": "image/gif", "bmp": "image/bmp", "tiff": "image/tiff", "tif": "image/tiff",

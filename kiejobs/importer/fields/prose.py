@@ -10,9 +10,8 @@ allows. Advice ("recommended") limits nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,15 +180,11 @@ _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff
 _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
 
 
-@dataclass(frozen=True, slots=True)
-class ValueRange:
+class ValueRange(NamedTuple):
     """Either end may be open."""
 
     least: float | None = None
     most: float | None = None
-
-
-# --- limits ----------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=_KEPT)
@@ -231,9 +226,6 @@ def step_from_prose(prose: str) -> float | None:
 def special_from_prose(prose: str) -> float | None:
     """-1 or 0, where the prose gives it a meaning of its own, like "random"."""
     return next(iter(_numbers(_SPECIAL, sentences(prose))), None)
-
-
-# --- listed values, a default ----------------------------------------------------------------------
 
 
 @lru_cache(maxsize=_KEPT)
@@ -279,9 +271,6 @@ def _bare(listing: str) -> tuple[str, ...]:
 
 def _distinct(found: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:200]
-
-
-# --- text ------------------------------------------------------------------------------------------
 
 
 def sentences(prose: str) -> list[str]:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from kiejobs.importer.reading.refs import Note, Schema
 
-
 _FROM_PROSE = "from the page's prose"
 _PARTS = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n\s*[-*]|;|\u3002")
 _TIES = re.compile(
@@ -141,9 +140,12 @@ def _counted(form: Schema, prose: str) -> Schema:
     """The whole numbers of a range, for a field that takes numbers as text."""
     stated, step = range_from_prose(prose), step_from_prose(prose) or 1
     least, most = stated.least, stated.most
-    if "enum" in form or least is None or most is None:
-        return {}
-    if not all(float(one).is_integer() for one in (least, most, step)):
+    if (
+        "enum" in form
+        or least is None
+        or most is None
+        or not least % 1 == most % 1 == step % 1 == 0
+    ):
         return {}
     numbers = range(int(least), int(most) + 1, int(step))
     return {"enum": [str(one) for one in numbers]} if 1 < len(numbers) <= 100 else {}
@@ -176,13 +178,9 @@ def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
     if "default" not in form and value != "None":
         found.append(f"Left out, it is {show(value)}: {_FROM_PROSE}.")
     elif "default" in form and value != given:
-        note(
-            f"prose says its default is {show(value)}, the schema {show(given)}; the schema counts"
-        )
+        said = f"prose says its default is {show(value)}"
+        note(f"{said}, the schema {show(given)}; the schema counts")
     return found
-
-
-# --- fields that go together -----------------------------------------------------------------------
 
 
 def related(given: Schema) -> list[str]:
@@ -192,10 +190,9 @@ def related(given: Schema) -> list[str]:
     for name, one in fields.items():
         prose = one.get("description")
         others = _named(name, prose[:MOST_CHARACTERS], fields) if isinstance(prose, str) else []
-        ties = (
-            f"prose ties it to {', '.join(others)[:200]}; a rule between fields is for you to write"
-        )
-        found += [f"{name[:80]}: {ties}"] if others else []
+        if others:
+            ties = f"{name[:80]}: prose ties it to {', '.join(others)[:200]}"
+            found.append(f"{ties}; a rule between fields is for you to write")
     return found
 
 
@@ -215,12 +212,9 @@ def _named(name: str, prose: str, fields: Schema) -> list[str]:
 
 def _speaks_of(sentence: str, other: str) -> bool:
     """A name of several words, or one in quotes: `prompt` alone is a word like any other."""
-    if other not in sentence:
-        return False
-    pattern = rf"(?<![\w./-]){re.escape(other)}(?![\w/])"
-    if "_" not in other:
-        pattern = rf"[{_QUOTES}]{pattern}[{_QUOTES}]"
-    return re.search(pattern, sentence) is not None
+    quote = "" if "_" in other else f"[{_QUOTES}]"
+    pattern = rf"{quote}(?<![\w./-]){re.escape(other)}(?![\w/]){quote}"
+    return other in sentence and re.search(pattern, sentence) is not None
 
 
 def _values(form: Schema) -> set[str]:

@@ -23,7 +23,6 @@ from kiejobs.importer.reading.refs import items_in, mapping, values_in
 if TYPE_CHECKING:
     from kiejobs.importer.reading.refs import Note, Schema
 
-
 MOST_VALUES = 5_000
 MOST_CHOICES = 20
 
@@ -72,7 +71,7 @@ def values_of(node: Schema, kind: str | None, note: Note) -> tuple[list[Any], st
             note("values are listed for it; what they mean is unknown, so they are left out")
         return [], kind
     read = [coerce({"type": kind}, value) for value in listed]
-    if kind is not None and not all(_is_a(kind, value) for value in read):
+    if kind is not None and not all(fits({"type": kind}, value) for value in read):
         kinds = list(dict.fromkeys(_json_type(value) for value in listed))
         note(f"it is called {kind}, but what is listed is {' and '.join(kinds)}; the list counts")
         return _distinct(listed), kinds[0] if len(kinds) == 1 else None
@@ -102,11 +101,6 @@ def limits_of(node: Schema, kind: str | None, note: Note) -> Schema:
 
 def _json_type(value: Any) -> str:
     return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "null")
-
-
-def _is_a(kind: str, value: Any) -> bool:
-    found = _json_type(value)
-    return found == kind or (kind == "number" and found == "integer")
 
 
 def _as_number(value: Any) -> float | None:
@@ -174,13 +168,7 @@ def _in_order(limits: Schema, low: str, high: str, note: Note) -> Schema:
 
 def _distinct(values: list[Any]) -> list[Any]:
     """Each value once; 1 and true are two."""
-    seen: dict[tuple[str, str], Any] = {}
-    for value in values:
-        seen.setdefault((_json_type(value), repr(value)), value)
-    return list(seen.values())
-
-
-# --- choices ---------------------------------------------------------------------------------------
+    return list({repr(value): value for value in values}.values())
 
 
 def choices_of(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
@@ -229,9 +217,6 @@ def _one_list(choices: list[Schema]) -> Schema | None:
         return None
     found = {"enum": [value for values in lists for value in values or ()]}
     return {**found, "type": choices[0]["type"]} if choices[0].get("type") is not None else found
-
-
-# --- the default -----------------------------------------------------------------------------------
 
 
 def default_of(form: Schema, given: Any, note: Note) -> Schema:

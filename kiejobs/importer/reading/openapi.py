@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from kiejobs.importer.reading.refs import Schema
     from kiejobs.importer.reading.text import ApiDocument
 
-
 MOST_MODELS = 50
 
 _MUST_BE = re.compile(
@@ -102,13 +101,14 @@ def _requests(
             others.append(f"its body has no {what}: createTask takes {{model, input}}")
             continue
         examples = _examples(references, media, variant)
+        inputs = [(str(body.get("model")).strip(), body["input"]) for body in examples]
         models, notes, wrong = _models(fields["model"], examples, operation, document.model)
         problems += wrong
         found += [
             ApiRequest(
                 model=model,
                 input=fields["input"],
-                examples=_inputs(examples, known - {model}),
+                examples=tuple(one for name, one in inputs if name not in known - {model}),
                 words=_words(document.root, operation, path),
                 prose=str(operation.get("description", ""))[:20_000],
                 version=str(document.root.get("openapi", ""))[:20],
@@ -160,9 +160,6 @@ def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
     return " | ".join(str(part)[:300] for part in parts if part)
 
 
-# --- examples --------------------------------------------------------------------------------------
-
-
 def _examples(references: References, media: Schema, schema: Schema) -> list[Schema]:
     """Whole bodies that the page shows."""
     found: list[Any] = []
@@ -176,14 +173,6 @@ def _examples(references: References, media: Schema, schema: Schema) -> list[Sch
             found.append(example["value"] if wrapped else example)
     bodies = [by_name(one) for one in found if isinstance(one, dict)]
     return [body for body in bodies if isinstance(body.get("input"), dict)]
-
-
-def _inputs(examples: list[Schema], others: set[str]) -> tuple[Schema, ...]:
-    """The examples' inputs that are not another model's by name."""
-    return tuple(body["input"] for body in examples if str(body.get("model")).strip() not in others)
-
-
-# --- which models ------------------------------------------------------------------------------------
 
 
 def _models(
