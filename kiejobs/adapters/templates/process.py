@@ -130,8 +130,7 @@ class ProcessRenderer:
                 case {"problem": [str(message), hint, lineno, name, users]}:
                     lines = tuple((user, line) for user, line in users)
                     return TemplateProblem(message, hint, lineno, name, lines)
-                case {"reads": [axes, variables, names, templates]}:
-                    parts = (axes, variables, names, templates)
+                case {"reads": [_, _, _, _] as parts}:
                     return Reads(*(None if part is None else frozenset(part) for part in parts))
                 case {"load": str(name)}:
                     self._process.send(self._includes(name))

@@ -17,6 +17,7 @@ import sys
 import textwrap  # noqa: F401 - as below, by one of the filters
 import time
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,9 +93,8 @@ class _Timed:
             raise self._limits.too_slow_together()
         self._asked = 0
         self._began = time.process_time()
-        signal.setitimer(
-            signal.ITIMER_VIRTUAL, self._limits.killed_after
-        )  # nothing handles its end
+        # Nothing handles the end of this one: it kills.
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._limits.killed_after)
         signal.setitimer(signal.ITIMER_PROF, self._limits.seconds)
 
     def __exit__(self, *_error: object) -> None:
@@ -134,9 +134,8 @@ def _as_json(found: str | Reads | TemplateProblem) -> Any:
     if isinstance(found, str):
         return found
     if isinstance(found, Reads):
-        parts = (found.axes, found.vars, found.names, found.templates)
-        return {"reads": [None if part is None else sorted(part) for part in parts]}
-    return {"problem": [found.message, found.hint, found.lineno, found.name, found.users]}
+        return {"reads": [None if part is None else sorted(part) for part in astuple(found)]}
+    return {"problem": astuple(found)}
 
 
 def say(value: Any) -> None:

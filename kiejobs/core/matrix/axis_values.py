@@ -197,13 +197,15 @@ def _has_texts(row: Json, wanted: Json) -> bool:
 # --- ranges: `range: {from: 1, to: 10, step: 2}`, or `range: [1, 10]` ---------------------------------
 
 
+@dataclass(eq=False)
 class BadValues(Exception):
     """What is wrong with a range goes on after the name of its axis."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class NumberRange(DataValues):

@@ -6,7 +6,7 @@ Touches nothing, and doesn't import jinja2: what implements the port may do that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -62,22 +62,15 @@ class Reads:
     templates: Names = frozenset()
 
     def __or__(self, other: Reads) -> Reads:
-        return Reads(
-            _both(self.axes, other.axes),
-            _both(self.vars, other.vars),
-            _both(self.names, other.names),
-            _both(self.templates, other.templates),
-        )
-
-
-def _both(one: Names, other: Names) -> Names:
-    return None if one is None or other is None else one | other
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Reads(*(None if None in pair else pair[0] | pair[1] for pair in pairs))
 
 
 NOTHING: Final = Reads()
 ANYTHING: Final = Reads(None, None, None, None)
 
 
+@dataclass(eq=False)
 class TemplateProblem(Exception):
     """A template can't be compiled, or can't be rendered with this context.
 
@@ -86,20 +79,14 @@ class TemplateProblem(Exception):
     there, each a template's name and a line, the outermost first.
     """
 
-    def __init__(
-        self,
-        message: str,
-        hint: str | None = None,
-        lineno: int | None = None,
-        name: str | None = None,
-        users: tuple[Line, ...] = (),
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.lineno = lineno
-        self.name = name
-        self.users = users
+    message: str
+    hint: str | None = None
+    lineno: int | None = None
+    name: str | None = None
+    users: tuple[Line, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TooMuch(TemplateProblem):

@@ -1,15 +1,13 @@
-"""Prompts and file names as Jinja templates, rendered in this process.
+"""Prompts and file names as Jinja templates, rendered in this process; what each of them may read.
 
-In: templates' texts, and contexts of plain mappings, lists and scalars. Out: rendered texts, or each a
-`TemplateProblem`. Touches nothing: includes come from a function, bounds of time from whoever has a clock.
-
-The same template with the same context always gives the same text, whatever was rendered before.
+In: templates' texts, and contexts of plain mappings, lists and scalars. Out: rendered texts, the same for the
+same, or each a `TemplateProblem`. Touches nothing: includes come from a function, bounds of time from a clock.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.runtime import Context
@@ -32,14 +30,8 @@ if TYPE_CHECKING:
 CACHED: Final = 1_000
 """Compiled templates that are kept, 5 kB each; a job file may write one per scene."""
 
-_ELSEWHERE: Final[tuple[Any, ...]] = (
-    nodes.Include,
-    nodes.Import,
-    nodes.FromImport,
-    nodes.Extends,
-)
-_MOST_TEMPLATES: Final = 200
-"""So many are followed from one; a campaign has some dozens."""
+_NAMES: Final[Any] = (nodes.Name, nodes.NSRef)
+_ELSEWHERE: Final[Any] = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
 class LocalRenderer:
@@ -63,12 +55,12 @@ class LocalRenderer:
         self._environment = PromptEnvironment(load)
         self._peek = peek or load
         self._limit = limit
-        self._compiled: dict[str, _Compiled | TemplateProblem] = {}
+        self._compiled: dict[str, tuple[jinja2.Template, Reads] | TemplateProblem] = {}
         self._known: dict[str, Reads] = {}
 
     def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
         found = [self._compile(text) for text in texts]
-        return [each if isinstance(each, TemplateProblem) else each.reads for each in found]
+        return [each if isinstance(each, TemplateProblem) else each[1] for each in found]
 
     def render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
         return [self._render(wish) for wish in wishes]
@@ -80,7 +72,7 @@ class LocalRenderer:
         names = {**self._shared, **wish.names}
         try:
             with self._limit():
-                text = self._print(template.code, names)
+                text = self._print(template[0], names)
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the template's
             problem = _as_value(render_problem(error, names))
             if isinstance(problem, TooMuch):
@@ -96,7 +88,7 @@ class LocalRenderer:
         text.encode()  # an escape in a template can name half a character
         return text
 
-    def _compile(self, text: str) -> _Compiled | TemplateProblem:
+    def _compile(self, text: str) -> tuple[jinja2.Template, Reads] | TemplateProblem:
         known = self._compiled.get(text)
         if known is None:
             if len(self._compiled) >= CACHED:
@@ -104,13 +96,13 @@ class LocalRenderer:
             self._compiled[text] = known = self._compile_now(text)
         return known
 
-    def _compile_now(self, text: str) -> _Compiled | TemplateProblem:
+    def _compile_now(self, text: str) -> tuple[jinja2.Template, Reads] | TemplateProblem:
         env = self._environment
         try:
             with self._limit():
                 tree = env.parse(text)
                 reads = all_reads(reads_of(tree), self._reads_of_named)
-                return _Compiled(env.from_string(tree), reads)
+                return env.from_string(tree), reads
         except Exception as error:  # noqa: BLE001 - as above
             return _as_value(compile_problem(error))
 
@@ -133,13 +125,6 @@ class LocalRenderer:
             return ANYTHING
 
 
-class _Compiled(NamedTuple):
-    """`reads` is what the template may read, and those that it pulls in."""
-
-    code: jinja2.Template
-    reads: Reads
-
-
 def _as_value(problem: TemplateProblem) -> TemplateProblem:
     """Without the frames that it came through, which would keep their contents alive."""
     problem.__cause__ = problem.__context__ = None
@@ -154,8 +139,7 @@ def _as_value(problem: TemplateProblem) -> TemplateProblem:
 
 def reads_of(tree: nodes.Template) -> Reads:
     """What the template itself may read, without those that it pulls in."""
-    names = {node.name for node in tree.find_all(nodes.Name)}
-    names |= {node.name for node in tree.find_all(nodes.NSRef)}
+    names = {node.name for node in tree.find_all(_NAMES)}
     axes, variables = _keys(tree, "matrix"), _keys(tree, "vars")
     return Reads(axes, variables, frozenset(names), _templates(tree))
 
@@ -168,8 +152,6 @@ def all_reads(own: Reads, reads_of_named: Callable[[str], Reads]) -> Reads:
         if name in seen:
             continue
         seen.add(name)
-        if len(seen) > _MOST_TEMPLATES:
-            return ANYTHING
         more = reads_of_named(name)
         found |= more
         waiting += more.templates or ()
@@ -178,25 +160,20 @@ def all_reads(own: Reads, reads_of_named: Callable[[str], Reads]) -> Reads:
 
 def _keys(tree: nodes.Template, name: str) -> Names:
     """The keys of the mapping `name`."""
-    keys: set[str] = set()
-    known: set[int] = set()
     lookups: Iterable[Any] = tree.find_all((nodes.Getattr, nodes.Getitem))
-    for node in lookups:
-        key = _constant_key(node)
-        if key is not None and isinstance(node.node, nodes.Name) and node.node.name == name:
-            keys.add(key)
-            known.add(id(node.node))
-    whole = any(node.name == name and id(node) not in known for node in tree.find_all(nodes.Name))
-    whole = whole or any(ref.name == name for ref in tree.find_all(nodes.NSRef))
-    return None if whole else frozenset(keys)
+    owned = [
+        node for node in lookups if isinstance(node.node, nodes.Name) and node.node.name == name
+    ]
+    named = [node for node in tree.find_all(_NAMES) if node.name == name]
+    keys = {key for key in map(_constant_key, owned) if key is not None}
+    is_whole = len(owned) < len(named) or None in map(_constant_key, owned)
+    return None if is_whole else frozenset(keys)
 
 
 def _constant_key(node: Any) -> str | None:
-    if isinstance(node, nodes.Getattr):
-        return None if node.attr in MAPPING_METHODS else node.attr
-    if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        return None if node.arg.value in MAPPING_METHODS else node.arg.value
-    return None
+    is_getattr = isinstance(node, nodes.Getattr)
+    key = node.attr if is_getattr else getattr(node.arg, "value", None)
+    return key if isinstance(key, str) and key not in MAPPING_METHODS else None
 
 
 def _templates(tree: nodes.Template) -> Names:
