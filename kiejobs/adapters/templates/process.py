@@ -19,10 +19,10 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.template.renderer import Limits, Reads, TemplateProblem, TooMuch
@@ -46,6 +46,9 @@ _LOOKED_AFTER: Final = 0.1
 _LONGEST_ANSWER: Final = 16 * 2**20
 _TOGETHER: Final = 500
 """Wishes in one message."""
+
+_Asked: TypeAlias = "tuple[str, Mapping[str, Any] | None]"
+"""A template, and what it is rendered with; None where it is what it may read that is asked for."""
 
 
 class Includes(Protocol):
@@ -73,53 +76,41 @@ class ProcessRenderer:
 
     def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
         """Raises KiejobsError where the process can't be started, or doesn't answer."""
-        return self._each(list(texts), lambda numbers: {"reads": [texts[at] for at in numbers]})
+        return self._each([(text, None) for text in texts])
 
     def render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
         """Raises KiejobsError as above."""
-        found: list[str | TemplateProblem] = []
-        for start in range(0, len(wishes), _TOGETHER):
-            found += self._render(wishes[start : start + _TOGETHER])
-        return found
+        return self._each([(wish.text, wish.names) for wish in wishes])
 
-    def _render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
-        def message(numbers: Sequence[int]) -> dict[str, Any]:
-            used = dict.fromkeys(wishes[at].text for at in numbers)
-            texts = {text: number for number, text in enumerate(used)}
-            pairs = [(texts[wishes[at].text], wishes[at].names) for at in numbers]
-            return {"texts": list(texts), "wishes": pairs}
+    def _each(self, asked: Sequence[_Asked]) -> list[Any]:
+        starts = range(0, len(asked), _TOGETHER)
+        return [each for at in starts for each in self._together(asked[at : at + _TOGETHER])]
 
-        return self._each([wish.text for wish in wishes], message)
-
-    def _each(
-        self, texts: Sequence[str], message: Callable[[Sequence[int]], dict[str, Any]]
-    ) -> list[Any]:
+    def _together(self, asked: Sequence[_Asked]) -> list[Any]:
         """An answer for each; of those that ended the process, what it ended by."""
-        found: list[Any] = [self._refused.get(text) for text in texts]
+        found: list[Any] = [self._refused.get(text) for text, _ in asked]
         while waiting := [at for at, each in enumerate(found) if each is None]:
             if self._seconds <= 0:
                 given_up = self._process.limits.too_slow_together()
                 return [given_up if each is None else each for each in found]
             try:
-                self._open()
-                self._process.send(message(waiting))
+                self._ask([asked[at] for at in waiting])
                 for at in waiting:
                     found[at] = self._answer()
             except ProcessEnded as ended:
                 self._seconds -= self._process.limits.killed_after
                 blamed = next(at for at in waiting if found[at] is None)
-                self._refused[texts[blamed]] = _why(ended.code, self._process.limits)
-                found = [
-                    self._refused.get(text) if each is None else each
-                    for text, each in zip(texts, found, strict=True)
-                ]
+                self._refused[asked[blamed][0]] = _why(ended.code, self._process.limits)
+                for at in waiting:
+                    found[at] = found[at] or self._refused.get(asked[at][0])
         return found
 
-    def _open(self) -> None:
-        if self._process.serves(self):
-            return
-        self._process.start_for(self)
-        self._process.send({"shared": self._shared, "seconds": self._seconds})
+    def _ask(self, asked: Sequence[_Asked]) -> None:
+        if self._process.start_for(self):
+            self._process.send({"shared": self._shared, "seconds": self._seconds})
+        numbers = {text: number for number, text in enumerate(dict(asked))}
+        pairs = [(numbers[text], names) for text, names in asked]
+        self._process.send({"texts": list(numbers), "wishes": pairs})
 
     def _answer(self) -> str | Reads | TemplateProblem:
         """The next answer; what the template includes is handed out meanwhile."""
@@ -140,12 +131,11 @@ class ProcessRenderer:
                     raise self._process.failed("its answer makes no sense")
 
 
+@dataclass(eq=False)
 class ProcessEnded(Exception):
     """The process ended, with this exit code, while it was at a template."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"the rendering process ended with {code}")
-        self.code = code
+    code: int
 
 
 def _why(code: int, limits: Limits) -> TemplateProblem:
@@ -206,7 +196,7 @@ class RenderProcess:
         self._system = system
         self._child: subprocess.Popen[bytes] | None = None
         self._client: object = None
-        self._is_ready = self._is_watched = False
+        self._is_watched = False
         self._lines: deque[bytes] = deque()
         self._begun = bytearray()
 
@@ -237,30 +227,28 @@ class RenderProcess:
     def pid(self) -> int | None:
         return None if self._child is None else self._child.pid
 
-    def serves(self, client: object) -> bool:
-        return self._child is not None and self._client is client
-
-    def start_for(self, client: object) -> None:
-        """From now on it serves `client`. Raises KiejobsError where it can't be started."""
+    def start_for(self, client: object) -> bool:
+        """From now on it serves `client`; whether it didn't before. Raises KiejobsError."""
         self.start()
-        if not self._is_ready:
-            match self._first_answer():
-                case {"limited": bool(limited)}:
-                    self._is_ready, self._is_watched = True, not limited
-                case _:
-                    raise self.failed("it can't be started")
-        self._client = client
+        if self._client is None:
+            self._is_watched = not self._is_limited()
+        before, self._client = self._client, client
+        return before is not client
 
-    def _first_answer(self) -> Any:
+    def _is_limited(self) -> bool:
+        """What it says first: whether the system limits its memory."""
         with contextlib.suppress(ProcessEnded):
-            return self.receive()
+            match self.receive():
+                case {"limited": bool(limited)}:
+                    return limited
+        raise self.failed("it can't be started")
 
     def stop(self) -> int:
         """End the process, if there is one. Its exit code."""
         child, self._child, self._client = self._child, None, None
         self._lines.clear()
         self._begun.clear()
-        self._is_ready = self._is_watched = False
+        self._is_watched = False
         if child is None:
             return 0
         with contextlib.suppress(OSError):
@@ -307,10 +295,9 @@ class RenderProcess:
 
     def _end(self) -> int:
         """The exit code of one that ended by itself."""
-        child = self._child
-        if child is not None:
+        if self._child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(self._silence)
+                self._child.wait(self._silence)
         return self.stop()
 
     def _wait(self, pipe: str, event: int) -> None:
@@ -327,12 +314,12 @@ class RenderProcess:
     def _hold_down(self) -> None:
         """End the process if it holds too much: whoever waits for it finds it ended."""
         child = self._child
+        memory = None if child is None else self._memory_of(child.pid)
         if child is None or child.poll() is not None:
             return
-        memory = self._memory_of(child.pid)
-        if memory is None and child.poll() is None:
+        if memory is None:
             raise self.failed("nothing here can say how much memory it holds")
-        if memory is not None and memory > self.limits.memory:
+        if memory > self.limits.memory:
             child.kill()
 
     def _pipe(self, name: str) -> int:

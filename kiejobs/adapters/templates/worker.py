@@ -120,14 +120,12 @@ class _Timed:
 
 
 def _answer(renderer: LocalRenderer, message: Any) -> None:
-    """One line for each text or wish, before the next one is looked at."""
-    for text in message.get("reads", ()):
-        for found in renderer.reads([text]):
-            say(_as_json(found))
-    texts = message.get("texts", ())
-    for number, names in message.get("wishes", ()):
-        for printed in renderer.render([Wish(texts[number], names)]):
-            say(_as_json(printed))
+    """One line for each, before the next one is looked at."""
+    for number, names in message["wishes"]:
+        text = message["texts"][number]
+        wished = names is not None
+        (found,) = renderer.render([Wish(text, names)]) if wished else renderer.reads([text])
+        say(_as_json(found))
 
 
 def _as_json(found: str | Reads | TemplateProblem) -> Any:

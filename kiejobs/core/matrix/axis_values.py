@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fnmatch import translate
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kiejobs.core.address import label, label_source
 from kiejobs.core.document.wording import show
@@ -286,6 +287,10 @@ _NONE = "hidden files, and links that lead out, are none"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
+_Steps: TypeAlias = "tuple[re.Pattern[str] | None, ...]"
+"""A regular expression for each part of a path, None for `**`, which never comes last."""
+
+
 def files_matching(
     pattern: str, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
 ) -> DataValues:
@@ -294,8 +299,7 @@ def files_matching(
     `entries` gives the names of a folder's files, and of its folders. Raises BadValues, also where no
     file matches.
     """
-    steps = _steps(pattern)
-    found = tuple(sorted(_Walk(entries).files("", steps, 0)))
+    found = tuple(sorted(_found(_steps(pattern), entries)))
     if not found:
         hint = f"it is looked for below the job file's folder; {_NONE}"
         raise BadValues(f"no file matches `{pattern}`", hint)
@@ -317,26 +321,48 @@ def is_match(pattern: str, name: str) -> bool:
         steps = _steps(pattern)
     except BadValues:
         return False
-    parts = tuple(name.split("/"))
-    return not any(part.startswith(".") for part in parts) and _fits(steps, parts)
+    parts, reached = name.split("/"), _from(steps, 0)
+    for part in parts:
+        reached = _reached(steps, reached, part)
+    return len(steps) in reached and not any(part.startswith(".") for part in parts)
 
 
-def _fits(steps: tuple[re.Pattern[str] | None, ...], parts: tuple[str, ...]) -> bool:
-    @cache
-    def fits(at: int, number: int) -> bool:
-        """Do the steps from `at` on match the parts from `number` on?"""
-        if at == len(steps) or number == len(parts):
-            return at == len(steps) and number == len(parts)
+def _found(
+    steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
+) -> Iterator[str]:
+    """Looks into no folder in which nothing can match, and at so many files and folders only."""
+    waiting, seen = [("", _from(steps, 0))], 0
+    while waiting:
+        folder, reached = waiting.pop()
+        files, folders = entries(folder)
+        seen += len(files) + len(folders)
+        if seen > MOST_SEEN:
+            message = f"there are more than {MOST_SEEN:,} files to look at"
+            raise BadValues(message, "name the folder, like `images/*.webp`")
+        for name in files:
+            if len(steps) in _reached(steps, reached, name):
+                yield folder + name
+        if folder.count("/") < _MOST_LEVELS:
+            inner = ((f"{folder}{name}/", _reached(steps, reached, name)) for name in folders)
+            waiting += [(name, further) for name, further in inner if further - {len(steps)}]
+
+
+def _reached(steps: _Steps, reached: AbstractSet[int], part: str) -> set[int]:
+    """The steps that may come next behind `part`; their number where none needs to."""
+    found: set[int] = set()
+    for at in reached - {len(steps)}:
         step = steps[at]
-        if step is None:
-            return at == len(steps) - 1 or fits(at + 1, number) or fits(at, number + 1)
-        return step.fullmatch(parts[number]) is not None and fits(at + 1, number + 1)
-
-    return fits(0, 0)
+        if step is None or step.fullmatch(part):
+            found |= _from(steps, at if step is None else at + 1)
+    return found
 
 
-def _steps(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
-    """One regular expression for each part of the path, None for `**`. Raises BadValues."""
+def _from(steps: _Steps, at: int) -> set[int]:
+    return {at, at + 1} if steps[at : at + 1] == (None,) else {at}
+
+
+def _steps(pattern: str) -> _Steps:
+    """Raises BadValues."""
     parts = pattern.removeprefix("./").split("/")
     if "\\" in pattern or _DRIVE.match(pattern) or {"", ".", ".."}.intersection(parts):
         raise BadValues(f"the pattern `{pattern[:80]}` is not allowed", _WAY)
@@ -348,43 +374,6 @@ def _steps(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
         raise BadValues(f"`{pattern}` asks for hidden files", hint)
     if any("**" in part and part != "**" for part in parts):
         raise BadValues(f"`**` stands alone between two `/`, not as in `{pattern}`", _WAY)
-    kept = [part for at, part in enumerate(parts) if part != "**" or parts[at - 1 : at] != ["**"]]
+    kept = [part for part, same in groupby(parts) for _ in ([part] if part == "**" else same)]
+    kept += ["*"] if kept[-1] == "**" else []
     return tuple(None if part == "**" else re.compile(translate(part)) for part in kept)
-
-
-class _Walk:
-    """Looks into each folder once, and into so many only."""
-
-    def __init__(self, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]) -> None:
-        self._entries = entries
-        self._known: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
-        self._been: set[tuple[str, int]] = set()
-        self._seen = 0
-
-    def files(self, folder: str, steps: tuple[re.Pattern[str] | None, ...], at: int) -> set[str]:
-        """The files below `folder` that match the steps from `at` on."""
-        if (folder, at) in self._been or folder.count("/") > _MOST_LEVELS:
-            return set()
-        self._been.add((folder, at))
-        files, folders = self._listed(folder)
-        step, is_last = steps[at], at == len(steps) - 1
-        found = set()
-        if is_last:
-            found = {folder + name for name in files if step is None or step.fullmatch(name)}
-        elif step is None:
-            found = self.files(folder, steps, at + 1)
-        for name in folders:
-            if step is None:
-                found |= self.files(f"{folder}{name}/", steps, at)
-            elif not is_last and step.fullmatch(name):
-                found |= self.files(f"{folder}{name}/", steps, at + 1)
-        return found
-
-    def _listed(self, folder: str) -> tuple[Sequence[str], Sequence[str]]:
-        if folder not in self._known:
-            self._known[folder] = files, folders = self._entries(folder)
-            self._seen += len(files) + len(folders)
-            if self._seen > MOST_SEEN:
-                message = f"there are more than {MOST_SEEN:,} files to look at"
-                raise BadValues(message, "name the folder, like `images/*.webp`")
-        return self._known[folder]

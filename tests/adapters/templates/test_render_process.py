@@ -255,7 +255,7 @@ say([tried(way) for way in ways])
 def test_whoever_got_out_of_the_sandbox_could_open_nothing() -> None:
     program = PROGRAM.partition("from ")[0] + f"exec({TRIES!r})"
     process = RenderProcess(program=program)
-    process.start_for(None)
+    process.start_for("whoever")
     assert process.receive() == ["OSError"] * 4
     process.stop()
 
