@@ -265,12 +265,8 @@ def _number(written: Json) -> Decimal:
 
 def _is_short(number: Decimal) -> bool:
     """Told by its exponent first: written out, `1e999999` has a million digits."""
-    if not number:
-        return True
-    if not -MOST_DIGITS <= number.adjusted() < MOST_DIGITS:
-        return False
-    exponent = number.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -MOST_DIGITS
+    is_near = -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
+    return not number or (is_near and int(number.normalize().as_tuple().exponent) >= -MOST_DIGITS)
 
 
 # --- names of files: `glob: images/*.webp` ----------------------------------------------------------

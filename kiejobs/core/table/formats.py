@@ -98,7 +98,7 @@ def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
     odd = _ODD.search(whole)
     if odd is None:
         return text, None
-    if odd[0] >= "\udc80" and odd[0] <= "\udcff":
+    if "\udc80" <= odd[0] <= "\udcff":
         message = f"byte 0x{ord(odd[0]) - 0xDC00:02x} is not UTF-8"
         return text, text.problem(odd.start(), message, "save the file as UTF-8")
     message = f"an invisible character, U+{ord(odd[0]):04X}, is not allowed here"
@@ -281,14 +281,13 @@ MAX_DEPTH: Final = 64
 _BLANK = re.compile(r"[ \t\r\n]*+")
 
 
+@dataclass(eq=False)
 class _BadJson(Exception):
     """`at`: where in the text the mistake is."""
 
-    def __init__(self, at: int, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.at = at
-        self.message = message
-        self.hint = hint
+    at: int
+    message: str
+    hint: str | None = None
 
 
 def read_jsonl(text: Text) -> Contents:

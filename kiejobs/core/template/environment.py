@@ -23,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Namespace, missing, pass_context
 from jinja2.visitor import NodeTransformer
 
+from kiejobs.core.document.wording import suggest
 from kiejobs.core.template.filters import (
     FILTERS,
     TESTS,
@@ -33,7 +34,6 @@ from kiejobs.core.template.filters import (
     method,
     text,
 )
-from kiejobs.core.template.messages import did_you_mean
 from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
@@ -217,9 +217,8 @@ def _check_name(name: Any, known: Collection[str], what: str, lineno: int | None
     """Raises TemplateProblem unless `name` is that of a filter or test that prompts may use."""
     if isinstance(name, str) and name in known:
         return
-    near = did_you_mean(str(name), known)
     words = ", ".join(sorted(word for word in known if word.isalpha()))
-    hint = f"did you mean `{near}`?" if near else f"there are: {words}"
+    hint = suggest(str(name)[:80], known) or f"there are: {words}"
     raise TemplateProblem(f"there is no {what} `{str(name)[:40]}`", hint, lineno)
 
 
@@ -300,9 +299,8 @@ def _check_blocks(tree: nodes.Template, form: str, known: Collection[str]) -> No
     """Raises TemplateProblem for a block that has no place in the form."""
     for node in tree.body:
         if isinstance(node, nodes.Block) and node.name not in known:
-            near = did_you_mean(node.name, known)
             names = ", ".join(f"`{name}`" for name in sorted(known)[:8])
-            hint = f"did you mean `{near}`?" if near else f"its blocks: {names}" if names else None
+            hint = suggest(node.name, known) or (f"its blocks: {names}" if names else None)
             message = f"`{form[:80]}`, which is extended, has no block `{node.name[:80]}`"
             raise TemplateProblem(message, hint, node.lineno)
 

@@ -6,18 +6,18 @@ the line that is to blame, and those that led there. Touches nothing.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
+from kiejobs.core.document.wording import nearest
 from kiejobs.core.template.filters import NotDefined, kind, method
 from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
     from kiejobs.core.template.renderer import Line
@@ -51,7 +51,8 @@ def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProble
     problem = compile_problem(error) if is_placed else _unplaced(error, known)
     if problem.lineno is None and problem.name is None and lines:
         problem.name, problem.lineno = lines.pop()
-    problem.users = _shortest(lines)
+    # As many as a person wants to read: the outermost one and the last few.
+    problem.users = (*lines[:1], *lines[1:][1 - _MOST_TOLD :])
     return problem
 
 
@@ -72,12 +73,11 @@ def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
 
 def _not_found(error: TemplateNotFound) -> TemplateProblem:
     names = [name for name in getattr(error, "templates", [error.name]) if isinstance(name, str)]
-    hint = "included templates are looked for below the job file's folder"
     if not names:
         return TemplateProblem("the list of templates is empty", "name one at least")
-    if len(names) > 1:
-        return TemplateProblem(f"there is none of the templates {_quoted(names)}", hint)
-    return TemplateProblem(f"there is no template {_quoted(names)}", hint)
+    none = "none of the templates" if len(names) > 1 else "no template"
+    hint = "included templates are looked for below the job file's folder"
+    return TemplateProblem(f"there is {none} {_quoted(names)}", hint)
 
 
 def _too_deep(error: RecursionError) -> TemplateProblem:
@@ -101,7 +101,8 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        meant = _within(name, known) or _hint(name, "", known)
+        inside = [word for word in ("vars", "matrix") if name in known.get(word, ())]
+        meant = f"did you mean `{inside[0]}.{name}`?" if inside else _hint(name, "", known)
         return TemplateProblem(f"`{name}` is not defined", meant)
     if not isinstance(holder, dict):
         call = "call it: write `()` behind its name" if method(holder, name) else None
@@ -111,21 +112,13 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
     return TemplateProblem(f"`{where}{name}` is not defined", _hint(name, where, holder))
 
 
-def _within(name: str, known: Mapping[str, Any]) -> str | None:
-    """A variable or an axis, without the word that stands before it."""
-    for holder in ("vars", "matrix"):
-        if name in known.get(holder, ()):
-            return f"did you mean `{holder}.{name}`?"
-    return None
-
-
 def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
     # A mapping that a template wrote may have a function for a key; its address would show.
-    keys = [key for key in known if isinstance(key, str | int | float)]
-    near = did_you_mean(name, keys)
+    keys = [str(key) for key in known if isinstance(key, str | int | float)]
+    near = nearest(name, keys[:_MOST_NAMES])
     if near is not None:
         return f"did you mean `{where}{near}`?"
-    names = ", ".join(f"`{where}{str(other)[:40]}`" for other in keys[:8])
+    names = ", ".join(f"`{where}{key[:40]}`" for key in keys[:8])
     return f"defined here: {names}" if names else None
 
 
@@ -222,18 +215,10 @@ def _passed_through(error: BaseException) -> list[Line]:
     comes last, where the blame is.
     """
     frames = list(_frames(error))
-    lines = list(dict.fromkeys(line for line, _ in frames))
+    lines = dict.fromkeys(line for line, _ in frames)
     if frames and frames[-1][1].startswith("block_"):
-        lines.remove(frames[-1][0])
-        lines.append(frames[-1][0])
-    return lines
-
-
-def _shortest(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """As many as a person wants to read: the outermost one and the last few."""
-    if len(lines) <= _MOST_TOLD:
-        return tuple(lines)
-    return (lines[0], *lines[1 - _MOST_TOLD :])
+        lines[frames[-1][0]] = lines.pop(frames[-1][0])
+    return list(lines)
 
 
 def _cycle(error: BaseException) -> list[str]:
@@ -257,10 +242,3 @@ def _frames(error: BaseException) -> Iterator[tuple[Line, str]]:
             line = template.get_corresponding_lineno(trace.tb_lineno)
             yield (template.name, line), frame.f_code.co_name
         trace = trace.tb_next
-
-
-def did_you_mean(name: str, known: Iterable[Any]) -> str | None:
-    """The nearest of `known`, of which only the first hundreds are looked at."""
-    names = [str(other) for other, _ in zip(known, range(_MOST_NAMES), strict=False)]
-    near = difflib.get_close_matches(name[:80], names, 1)
-    return near[0] if near else None
