@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from kiejobs.importer.page import ImportedModel
 
 _ALL = "`kiejobs models list` shows all"
+_FOLDER = "schemas/models"
+_SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
 
 
 def models_list(words: Sequence[str], screen: Screen) -> ExitCode:
@@ -95,8 +97,7 @@ def _fits(model: ModelView, word: str) -> bool:
     return word.lower() in model.spec.model.lower() or word in {model.kind, model.origin}
 
 
-_FOLDER = "schemas/models"
-_SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
+# --- an import --------------------------------------------------------------------------------------
 
 
 class _NotWritten(Exception):
