@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import kiejobs
-from kiejobs.adapters.project.schemas import model_names, read_schema, schema_folder
+from kiejobs.adapters.project.files import model_names, read_schema, schema_folder
 
 REPOSITORY = Path(__file__).parent.parent
 HEAVY = {"httpx", "jinja2", "jsonschema", "rich", "yaml", "anyio"}

@@ -1,11 +1,9 @@
 """The receiver of the API's callbacks: an HTTP server in a thread, an inbox in the run's event loop.
 
-In: POSTs from the internet. Out: claims, each once, to the runner (`ports.Callbacks`). Touches: a
-listening socket. Needs the extra `serve`.
+In: POSTs from the internet. Out: claims, each once. Touches: a listening socket. Needs the extra `serve`.
 
-Whether an attempt id is anybody's is not known here, so nobody can find it out: every callback that
-passes its checks is answered in the same bytes after the same work. Its own thread answers within a
-second however busy the run is.
+Whether an attempt id is anybody's is not known here, so nobody can find it out: every callback that passes
+its checks is answered in the same bytes after the same work, within a second however busy the run is.
 """
 
 from __future__ import annotations
@@ -52,10 +50,8 @@ _SMALL = 64 * 1024  # bytes; a body up to here always finds room
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What strangers may use up.
-
-    `seconds` for a request, from connecting to its answer; `connections` at the same time; `large`
-    bodies (over 64 KB) held at the same time; claims `waiting` to be taken; claims `remembered`.
+    """What strangers may use up: `seconds` for a request, from connecting to its answer; `connections` and
+    `large` bodies (over 64 KB) at the same time; claims `waiting` to be taken; claims `remembered`.
     """
 
     seconds: float = 10.0
@@ -68,9 +64,8 @@ class Limits:
 class Receiver:
     """A context manager, for one use. Listens while its block lasts; `next` gives what came in.
 
-    `path` is the only one that is answered, decoded as `core.callbacks.path_of` gives it. With a
-    `key` a callback must be signed; an empty one counts as none. `turned` counts what was not told
-    to the run, by reason: with a wrong key that is everything, and only this says so.
+    `path` is the only one that is answered, decoded. With a `key` a callback must be signed; an empty one
+    counts as none. `turned` counts by reason what the run isn't given: with a wrong key that is everything.
     """
 
     def __init__(
@@ -146,28 +141,22 @@ class Receiver:
 
     async def _body(self, request: Request) -> bytes | RefusedCallback:
         """Whole. One that is too large is read on for a while and thrown away."""
-        body = bytearray()
-        size = 0
-        with ExitStack() as held:
+        body, size, held = bytearray(), 0, False
+        try:
             async for chunk in request.stream():
-                before, size = size, size + len(chunk)
-                if before <= _SMALL < size and not held.enter_context(self._room()):
-                    return RefusedCallback(503, "too many large requests at once")
+                size += len(chunk)
+                if size > _SMALL and not held:
+                    if self._large >= self._limits.large:
+                        return RefusedCallback(503, "too many large requests at once")
+                    held = True
+                    self._large += 1
                 if size <= LARGEST_BODY:
                     body += chunk
                 if size > _READ_ON:
                     break
-        return bytes(body) if size <= LARGEST_BODY else TOO_LARGE
-
-    @contextmanager
-    def _room(self) -> Iterator[bool]:
-        """Whether one more large body may be held; if so, for as long as the block lasts."""
-        free = self._large < self._limits.large
-        self._large += free
-        try:
-            yield free
         finally:
-            self._large -= free
+            self._large -= held
+        return bytes(body) if size <= LARGEST_BODY else TOO_LARGE
 
 
 def _response(status: int, msg: str) -> Response:
@@ -191,10 +180,7 @@ class Inbox:
         self._lock = threading.Lock()
 
     def put(self, claim: Claim) -> bool:
-        """Take it in, or leave it where it was told already. False where there was no room for it.
-
-        One that found no room isn't remembered: it may come again.
-        """
+        """False where there was no room: it may come again. One that is known already is left out."""
         name = (claim.attempt_id, claim.task_id)
         with self._lock:
             if name in self._told:
@@ -250,10 +236,9 @@ wait."""
 
 @contextmanager
 def listening(app: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
-    """Serve `app` until the block ends; gives `http://HOST:PORT`. Port 0 takes a free one.
+    """Serve `app` until the block ends; gives `http://HOST:PORT`. Raises OSError where it can't be had.
 
     A connection lasts `limits.seconds` at most; of more than `limits.connections` the oldest is closed.
-    Raises OSError where the port can't be had.
     """
     with open_socket(host, port) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AT_ONCE)  # heirs: all accepted
@@ -291,10 +276,7 @@ def spoken(code: int, msg: str) -> bytes:
 
 
 class _OneRequest(H11Protocol):
-    """A connection for one request: its app answers with `Connection: close`.
-
-    `guests` are all connections that are open, the oldest first.
-    """
+    """A connection for one request. `guests` are all connections that are open, the oldest first."""
 
     def __init__(self, *, guests: dict[_OneRequest, None], limits: Limits, **given: Any) -> None:
         super().__init__(**given)

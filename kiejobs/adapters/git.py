@@ -1,12 +1,10 @@
 """A repository, asked through the git executable; and a folder as it was at a commit, laid out on disk.
 
-In: a folder, revisions, paths. Out: commits as hashes, paths; a copy below another folder of what git keeps,
-under the same paths. Nothing in the repository is ever changed.
-Touches: processes; the folder that is given; the network for one question, `tip_at`.
+In: a folder, revisions, paths. Out: commits, paths; what git keeps, below another folder. Touches: processes;
+the folder that is given; the network for `tip_at`, with the user's own set-up (ssh, credential helpers).
 
 git is given no shell, no terminal, no key of ours, and no setting of a repository that would have it
-start a program while it looks around. What asks a remote needs the user's own set-up (ssh, credential
-helpers), and runs with it.
+start a program while it looks around. The repository is never changed.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ import posixpath
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +102,7 @@ class Repository:
         return base
 
     def changed_since(self, revision: str) -> set[Path]:
-        """Files that differ from where HEAD and `revision` parted, deleted and new ones included.
-
-        The work tree counts, not what is committed of it; what is ignored does not. Raises UsageProblem.
-        """
+        """Files of the work tree, but ignored ones, that differ from where HEAD and `revision` parted."""
         base = self.merge_base(revision)
         differ = self._paths("diff", *_DIFF, "--ignore-submodules=dirty", base, "--")
         new = self._paths("ls-files", "-z", "--others", "--exclude-standard", "--")
@@ -134,10 +128,10 @@ class Repository:
         return next((found[0] for found in lines if found[1:] == [upstream.ref]), None)
 
     def has(self, commit: str) -> bool:
-        return self._answer("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+        return self._agrees("cat-file", "-e", f"{commit}^{{commit}}")
 
     def is_in_head(self, commit: str) -> bool:
-        return self._answer("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
+        return self._agrees("merge-base", "--is-ancestor", commit, "HEAD")
 
     def added_since(self, commit: str, folder: Path) -> list[str]:
         """Files below `folder` that `commit` has anew since HEAD and it parted."""
@@ -146,8 +140,7 @@ class Repository:
         return self._paths("diff", *_DIFF, *what)
 
     def ignores(self, path: Path) -> bool:
-        asked = ("check-ignore", "--quiet", "--", self._inside(path))
-        return self._answer(*asked).returncode == 0
+        return self._agrees("check-ignore", "--quiet", "--", self._inside(path))
 
     def files_at(self, commit: str, folder: str) -> Iterator[TreeFile]:
         """What the commit has below `folder`, as seen from the top, `""` for the top itself."""
@@ -171,26 +164,25 @@ class Repository:
     def _paths(self, *words: str) -> list[str]:
         return [name for name in self._ask(*words).split("\0") if name]
 
+    def _agrees(self, *words: str) -> bool:
+        return _git(self.top, *words).returncode == 0
+
     def _asked(self, *words: str) -> str | None:
         """One line; None where git says no."""
-        done = self._answer(*words)
-        return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
+        done = _git(self.top, *words)
+        return (done.stdout.strip() or None) if done.returncode == 0 else None
 
     def _ask(self, *words: str, seconds: float = _LOCAL) -> str:
-        done = self._answer(*words, seconds=seconds)
+        done = _git(self.top, *words, seconds=seconds)
         if done.returncode != 0:
             raise GitFailed(_said(done))
         return done.stdout
 
-    def _answer(self, *words: str, seconds: float = _LOCAL) -> subprocess.CompletedProcess[str]:
-        return _git(self.top, *words, seconds=seconds)
-
 
 def repository_of(folder: Path) -> Repository | None:
-    """The work tree that `folder` lies in; None outside of any, and where there is no git.
+    """The work tree that `folder`, which need not exist yet, lies in; None outside of any, and without git.
 
-    The folder need not exist yet. Raises GitFailed where git won't say, e.g. since the tree is another
-    user's.
+    Raises GitFailed where git won't say, e.g. since the tree is another user's.
     """
     place = folder.resolve()
     while not place.is_dir() and place != place.parent:
@@ -224,10 +216,7 @@ def _run(
     given: bytes | None = None,
     into: BinaryIO | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks.
-
-    It reads what is `given`; what it says is handed back, or goes `into` a file.
-    """
+    """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks."""
     command = ["git", *_HARMLESS, *words]
     with subprocess.Popen(  # noqa: S603 - no shell, a fixed program, revisions are checked
         command,
@@ -251,10 +240,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """With all that it has started, its ssh for one."""
     if process.poll() is None:
         with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
@@ -296,9 +282,10 @@ def lay_out(repository: Repository, commit: str, paths: Iterable[str], into: Pat
 
 def _is_plain(path: str) -> bool:
     """Neither hidden nor of a form that could leave the folder on some system."""
-    parts = path.split("/")
-    return not any(part in {"", ".."} or part.startswith(".") for part in parts) and not (
-        set(path) & set("\\:")
+    return (
+        "\\" not in path
+        and ":" not in path
+        and all(part and not part.startswith(".") for part in path.split("/"))
     )
 
 

@@ -1,7 +1,7 @@
 """The sandbox made ready, and spoken to without a socket: how `--sandbox` answers.
 
 In: a folder, a speed, a fault file's name; httpx requests. Out: the ASGI app; httpx responses. Touches:
-schemas, prices and the fault file, by reading; the folder, which holds the charge log.
+schemas, prices and the fault file, by reading; the folder.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles, required_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.asgi import ConnectionLost
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
 
 
 class InProcess(httpx.ASGITransport):
-    """A transport that hands each request to an ASGI app.
+    """A transport that hands each request to an ASGI app, and announces the write as httpcore does.
 
-    It announces the write as httpcore does, so that a rehearsal reserves at the same point as a
-    purchase; and what would be a dropped connection on a socket is one here.
+    So a rehearsal reserves at the same point as a purchase; and a dropped connection is one here.
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -47,14 +45,11 @@ def make_sandbox(
     speed: float,
     fault_file: str | None,
     *,
-    base_url: str = "http://sandbox.invalid",
     credits_: Decimal = Decimal(10_000),
     webhook_key: Secret | None = None,
     calls_back: bool = False,
 ) -> Sandbox:
-    """`credits_`: what the account has at the very beginning of its store.
-
-    `calls_back`: callbacks are sent from in process, too; on a port they always are.
+    """`calls_back`: callbacks are sent from in process, too; on a port they always are.
 
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
@@ -69,7 +64,6 @@ def make_sandbox(
         store,
         speed=speed,
         faults=None if fault_file is None else required_faults(fault_file),
-        base_url=base_url,
         credits=credits_,
         prices=required_prices(),
         webhook_key=webhook_key.value if webhook_key else None,

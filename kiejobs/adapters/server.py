@@ -1,10 +1,7 @@
 """ASGI apps on a port: uvicorn as the receiver and the sandbox want it, and the sandbox served.
 
-In: an app, host and port. Out: its address, once it answers there. Touches: a listening socket. Needs the
-extra `serve`; prints nothing: a bad request is no news here.
-
-uvicorn answers 500 when an app raises before its first byte, and has no way for an app to drop a
-connection. But it takes a protocol class of ours, and HTTP stays in the hands of h11.
+In: an app, host and port. Out: its address. Touches: a listening socket. Needs the extra `serve`; prints
+nothing. uvicorn has no way for an app to drop a connection, but it takes a protocol class of ours.
 """
 
 from __future__ import annotations
@@ -76,10 +73,9 @@ class QuietServer(uvicorn.Server):
 
 
 def serve(sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises OSError where the port is taken.
 
-    `ready` is given the address once requests are answered there. Raises OSError where the port is
-    taken, and KeyboardInterrupt after a SIGINT.
+    `ready` is given the address once requests are answered there.
     """
     with open_socket(host, port) as sock:
         sandbox_server(sandbox, sock, ready).run(sockets=[sock])

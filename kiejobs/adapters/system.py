@@ -1,7 +1,6 @@
 """The machine we run on: clock, environment, keys, and since when it is up.
 
-In: names of variables. Out: settings, keys, time. Touches: environment, clock, the file of the boot id.
-Secrets enter here and nowhere else.
+Out: settings, keys, time. Touches: environment, clock, the file of the boot id. Secrets enter here only.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class SystemClock:
-    """The machine's own time. For rehearsals waits run `speed` times as fast; what is written down keeps
-    the real time.
-    """
+    """The machine's time. For rehearsals waits run `speed` times as fast; what is recorded is real."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
@@ -58,22 +55,18 @@ class Secret:
 
 @cache
 def boot_id() -> str:
-    """The same text from the machine's start to its end, and never again.
-
-    Where the system has no such thing (it is Linux's), from this process's start to its end.
-    """
+    """The same text from the machine's start to its end; where Linux doesn't tell, this process's."""
     with contextlib.suppress(OSError, ValueError):
         return _BOOT.read_text(encoding="ascii").strip() or secrets.token_hex(16)
     return secrets.token_hex(16)
 
 
 def api_key() -> Secret:
-    """`KIE_API_KEY`, without surrounding blanks; empty where it is not set."""
+    """Without surrounding blanks; empty where it is not set."""
     return Secret(os.environ.get("KIE_API_KEY", "").strip())
 
 
 def webhook_key() -> Secret:
-    """`KIE_WEBHOOK_HMAC_KEY`, without surrounding blanks; empty where it is not set."""
     return Secret(os.environ.get("KIE_WEBHOOK_HMAC_KEY", "").strip())
 
 
@@ -85,8 +78,7 @@ def api_base(flag: str | None) -> str:
 def upload_base(base: str) -> str:
     """`KIE_UPLOAD_BASE`, else the host that goes with the API at `base`. Raises UsageProblem.
 
-    The vendor's goes with the vendor's API only. Whatever else is at `base` gets the uploads itself:
-    files and key never leave for the vendor while somebody means to try a stand-in.
+    The vendor's goes with the vendor's API only: files and key never leave for it while a stand-in is tried.
     """
     given = os.environ.get("KIE_UPLOAD_BASE")
     if given:
@@ -107,10 +99,7 @@ def _checked(given: str, what: str) -> str:
 
 
 def origin_of(base: str) -> str:
-    """Scheme, host and port of an API base: whose purchases a journal records.
-
-    The scheme's own port is left out, so that one API has one origin however it is spelled.
-    """
+    """Scheme, host and port of an API base, but the scheme's own: whose purchases a journal records."""
     parts = urlsplit(base)
     host = parts.hostname or ""
     name = f"[{host}]" if ":" in host else host
@@ -120,8 +109,6 @@ def origin_of(base: str) -> str:
 
 def redact(text: str) -> str:
     """`text` without any of our keys."""
-    for name in ("KIE_API_KEY", "KIE_WEBHOOK_HMAC_KEY"):
-        value = os.environ.get(name, "").strip()
-        if value:
-            text = text.replace(value, "***")
+    for key in filter(None, (api_key(), webhook_key())):
+        text = text.replace(key.value, "***")
     return text

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.files import read_source
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.system import api_base
 from kiejobs.app.load import variables_of
 from kiejobs.core.diagnostics import SpendingStopped, StalePlan, UsageProblem

@@ -12,9 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import DataFolder, IncludeFolder, git_commit, read_source
+from kiejobs.adapters.project.files import (
+    DataFolder,
+    IncludeFolder,
+    git_commit,
+    model_names,
+    read_schema,
+    read_source,
+)
 from kiejobs.adapters.project.models import ModelFiles, prices_in_force
-from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document

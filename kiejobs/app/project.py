@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.folder import FolderStore
-from kiejobs.adapters.project.files import find_up, read_source
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import find_up, read_schema, read_source
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import (
     Secret,
@@ -268,7 +267,6 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
         space.sandbox_folder,
         space.speed,
         space.faults,
-        base_url=_SANDBOX_BASE,
         webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.schemas import schema_folder
+from kiejobs.adapters.project.files import schema_folder
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.terminal import quoted
 

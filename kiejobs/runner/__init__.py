@@ -3,8 +3,7 @@
 Face: `Runner`, `RunEnd`, `World`, `Settings`, `Budget`, `StopReason`.
 """
 
-from kiejobs.runner.limits import Budget, FailureLimit, Rate, StopReason
+from kiejobs.runner.limits import Budget, FailureLimit, Rate, Settings, StopReason, World
 from kiejobs.runner.run import RunEnd, Runner
-from kiejobs.runner.settings import Settings, World
 
 __all__ = ["Budget", "FailureLimit", "Rate", "RunEnd", "Runner", "Settings", "StopReason", "World"]

@@ -1,11 +1,9 @@
 """What callbacks are good for: waking polls, and ending doubts.
 
-In: claims from the port `Callbacks`. Out: bells rung; `called`, `resolved` and `conflicted` events;
-tasks followed. Touches: the API (asking only), the journal and the clock, through their ports.
+In: claims. Out: bells rung; `called`, `resolved` and `conflicted` events. Touches: API (asking), journal, clock.
 
-A claim is a hint. What it wakes is a poll; what ends a doubt is the API's own record of the request. A
-claim that the record speaks against, and a second task for one attempt, is a conflict: written down
-and shown, never silently taken.
+A claim is a hint. What it wakes is a poll; what ends a doubt is the API's own record of the request. A claim
+that the record speaks against, and a second task for one attempt, is a conflict: recorded and shown.
 """
 
 from __future__ import annotations
@@ -34,8 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.runner.collect import FollowedTask
     from kiejobs.runner.follow import Follower
-    from kiejobs.runner.limits import Budget
-    from kiejobs.runner.settings import Settings, World
+    from kiejobs.runner.limits import Budget, Settings, World
     from kiejobs.runner.submit import Submitter
 
 _WAITS_FOR_A_RECORD = (0, 1, 2, 4, 8, 16)  # first steps of the polling ladder before each question
@@ -47,11 +44,7 @@ _AT_ONCE = 64  # claims that are looked into
 
 @dataclass(slots=True)
 class CallbackHandler:
-    """One for a run.
-
-    `reread` folds all journals again, this run's among them; `guarded` sees work through, so that what
-    goes wrong in one place stops nothing else.
-    """
+    """One for a run. `reread` folds all journals again, this run's among them; `guarded` sees work through."""
 
     _world: World
     _settings: Settings
@@ -78,10 +71,7 @@ class CallbackHandler:
             group.start_soon(self._guarded, self._in_turn(claim))
 
     async def until_quiet(self) -> None:
-        """Until no task is followed from here, and no doubt is left whose callback may still come.
-
-        With `stay` until interrupted; other processes' tasks are picked up on the way.
-        """
+        """Until nothing is followed and no doubt waits for its callback; with `stay` until interrupted."""
         if self._settings.stay:
             await self._until_stopped()
             return
@@ -98,15 +88,16 @@ class CallbackHandler:
                 return
 
     async def _until_stopped(self) -> None:
-        looked = self._world.clock.monotonic()
+        clock, looked = self._world.clock, self._world.clock.monotonic()
         while self._spending.stopped not in {StopReason.INTERRUPTED, StopReason.JOURNAL}:
-            await self._world.clock.sleep(self._settings.first_poll)
-            if self._is_time_to_look(looked):
+            await clock.sleep(self._settings.first_poll)
+            idle = self._settings.until_done and not self._follower.is_busy
+            if idle or clock.monotonic() - looked >= self._settings.safety_net:
                 if await self._found_nothing() and self._settings.until_done:
                     await self._clear()
                     if not self._follower.is_busy:
                         return
-                looked = self._world.clock.monotonic()
+                looked = clock.monotonic()
 
     async def _clear(self) -> None:
         """See the claims through that have come in: they are not reported again."""
@@ -124,10 +115,6 @@ class CallbackHandler:
         now = self._world.clock.monotonic()
         waiting = {a: at for a, at in self._submitter.doubts.items() if a not in self._ended}
         return any(now - at < self._settings.doubt_wait for at in waiting.values())
-
-    def _is_time_to_look(self, looked: float) -> bool:
-        idle = self._settings.until_done and not self._follower.is_busy
-        return idle or self._world.clock.monotonic() - looked >= self._settings.safety_net
 
     async def _found_nothing(self) -> bool:
         """Follow what other processes have bought since: callbacks may get lost. Is all done?"""
@@ -207,9 +194,8 @@ class CallbackHandler:
     ) -> None:
         record = await self._record(claim.task_id)
         if record is None:
-            self._world.progress.note(
-                f"a callback for {attempt.address} names a task that the API lacks"
-            )
+            lacking = f"a callback for {attempt.address} names a task that the API lacks"
+            self._world.progress.note(lacking)
             return
         against = self._owner(ledger, claim) or mismatch(
             attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads

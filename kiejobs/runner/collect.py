@@ -1,12 +1,9 @@
 """The files of a task that succeeded, downloaded.
 
-In: tasks and their results: URLs, or a JSON value where a model makes no file. Out: files, `collected`
-and `gone` events, notes on what did not work. Touches: the API (asking for another URL), the artifact
-store, the journal and the clock, through their ports.
-
-A URL may have expired: then the task is asked for again, since the API may sign another one, and then
-the API's download-url call is tried. Only where both don't help, and the result is old enough to have
-been thrown away, is it recorded as gone; and even that is overruled by a later try that works.
+In: tasks and their results. Out: files, `collected` and `gone` events, notes. Touches: API, artifacts, journal,
+clock. A URL may have expired: then the task is asked for again, since the API may sign another one, and then
+the API's download-url call is tried. Only where both don't help, and the result is old enough to have been
+thrown away, is it recorded as gone; and even that is overruled by a later try that works.
 """
 
 from __future__ import annotations
@@ -32,21 +29,16 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.events import Reserved
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change
-    from kiejobs.runner.settings import Settings, World
+    from kiejobs.runner.limits import Settings, World
 
-JSON = "application/json"
-"""The media type of models whose result is a value in the API's own answer."""
-
+JSON = "application/json"  # of models whose result is a value in the API's own answer
 _TRIES = 4
 _PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
 @dataclass(slots=True)
 class Collector:
-    """Downloads any number of tasks' files, as many at once as `downloads` allows.
-
-    `notes` is given, by address, what did not work.
-    """
+    """Downloads any number of tasks' files, `downloads` at once. `notes`: what did not work, by address."""
 
     _world: World
     _settings: Settings
@@ -93,21 +85,15 @@ class Collector:
         return []
 
     def _not_collected(self, task: FollowedTask, outcome: outcomes.NotCollected) -> None:
-        if outcome.gone and self._is_old(task):
+        made = datetime.fromisoformat(task.submitted) if task.submitted else None
+        if outcome.gone and made and self._world.clock.now() - made >= SAFE:  # else a passing fault
             self._world.journal.append(e.Gone(task.attempt_id, outcome.message))
-            self._notes[task.address] = (
-                f"bought and made, but gone at the vendor: {outcome.message}"
-            )
+            gone = f"bought and made, but gone at the vendor: {outcome.message}"
+            self._notes[task.address] = gone
             self._world.progress.job(task.address, "gone", outcome.message)
         else:
             self._notes[task.address] = f"bought, but not collected: {outcome.message}"
             self._world.progress.job(task.address, "not collected", outcome.message)
-
-    def _is_old(self, task: FollowedTask) -> bool:
-        """Long enough that the vendor may have thrown it away; before that it is a passing fault."""
-        if task.submitted is None:
-            return False
-        return self._world.clock.now() - datetime.fromisoformat(task.submitted) >= SAFE
 
     async def _download(
         self, task: FollowedTask, number: int | None, url: str, path: str, media_type: str
@@ -162,9 +148,8 @@ def _numbered(path: str, number: int) -> str:
 class FollowedTask:
     """A submission to follow. `settled` when it is known to have succeeded and only files are due.
 
-    `known_urls` are from the journal, without the signatures that they may have had. `planned` is what
-    this run's budget holds for it, None where it holds nothing. `submitted` is UTC text, never later
-    than the task was made.
+    `known_urls` are from the journal, without signatures. `planned` is what this run's budget holds for it.
+    `submitted` is UTC text, never later than the task was made.
     """
 
     address: str

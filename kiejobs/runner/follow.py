@@ -1,11 +1,8 @@
-"""A paid task followed to its end, and its files brought home.
+"""A paid task followed to its end, and its files downloaded.
 
-In: tasks. Out: events, files, notes on what did not work. Touches: the API, the journal, the artifact
-store and the clock, through their ports.
-
-Collecting is forgiving: transport errors and "not known" right after a create are waited out, only
-the API's own success or failure ends a task, and the end of our patience means `running`. A callback
-rings a task's bell, which wakes its poll; as long as callbacks arrive, polling is a safety net.
+In: tasks. Out: events, files, notes on what did not work. Touches: API, journal, artifacts and clock. Transport
+errors and "not known" right after a create are waited out, only the API's own success or failure ends a task,
+and the end of our patience means `running`. A callback wakes a poll; while they arrive, polling is a safety net.
 """
 
 from __future__ import annotations
@@ -26,8 +23,7 @@ from kiejobs.runner.limits import StopReason, jittered, ladder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiejobs.runner.limits import Budget
-    from kiejobs.runner.settings import Settings, World
+    from kiejobs.runner.limits import Budget, Settings, World
 
 _REFUSED_KEY = {"401", "403"}
 _REFUSALS_BEFORE_LEAVING = 3
@@ -53,10 +49,7 @@ class _Watch:
 
 @dataclass
 class Follower:
-    """Follows any number of tasks at once; polls widely, downloads a few at a time.
-
-    `succeeded` are the addresses of tasks that ended well here.
-    """
+    """Follows any number of tasks at once. `succeeded` are the addresses of tasks that ended well here."""
 
     _world: World
     _settings: Settings
@@ -174,10 +167,7 @@ class Follower:
         return True
 
     async def _rest(self, watch: _Watch) -> None:
-        """Until the next poll, or until a callback rings.
-
-        What was just woken is asked quickly for a while: the record may lag behind the callback.
-        """
+        """Until the next poll, or until a callback rings: then quickly for a while, since the record may lag."""
         first, now = self._settings.first_poll, self._world.clock.monotonic()
         step = ladder(first, now - watch.started)
         if watch.woken is not None and now - watch.woken < 10 * first:

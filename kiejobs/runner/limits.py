@@ -1,14 +1,14 @@
-"""What may still be spent and how fast, why nothing more is, and when everyone must pause.
+"""How a run goes about its work: what may still be spent and how fast, why nothing more is, what is touched.
 
-In: a budget, prices, reasons to stop; a rate, the clock, what the API said. Out: yes or no to each
-reservation; slots to send in. Touches: only the clock that it is handed.
+In: prices, reasons to stop, what the API said. Out: yes or no to each reservation; slots to send in.
+Touches: the clock; the journal, through its port.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
-    from kiejobs.ports import Clock
+    from kiejobs.core.ledger.events import Event
+    from kiejobs.ports import Artifacts, Callbacks, Clock, GenerationApi, Journal, Progress, Uploads
 
 _LONGEST_PAUSE = 60.0  # seconds, where the API gives no Retry-After
-_FIRST_RETRY = 0.5  # seconds, after a connection that did not come about
+_FIRST_RETRY = 0.5  # seconds
 _SLOWEST_RETRY = 15.0
-_LONGEST_NAP = 1.0  # seconds until a waiting create notices that spending has stopped
+LONGEST_NAP = 1.0  # seconds until who waits notices that spending has stopped
 
 
 class StopReason(StrEnum):
@@ -42,8 +43,7 @@ class StopReason(StrEnum):
     BUG = "bug"
 
 
-MOST_DOUBTS_IN_A_ROW = 10
-"""After so many creates in a row without a readable answer nobody should pay for an eleventh."""
+MOST_DOUBTS_IN_A_ROW = 10  # creates without a readable answer: nobody should pay for an eleventh
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ class FailureLimit:
 class Budget:
     """`left` is what remains of the budget, `most_failures` how many jobs may fail; None: no limit.
 
-    A reservation takes its price before the request is sent; what settles for less gives the rest back;
-    what is in doubt stays taken.
+    What settles for less than its price gives the rest back; what is in doubt stays taken.
     """
 
     left: Decimal | None = None
@@ -125,10 +124,8 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `count` creates in any `seconds`.
-
-    The API takes 20 in any 10 s per account. A limiter that counts claims can look double at the window's
-    edge, so 18 go per 10.5 s, and a slot counts from the moment its request was really written.
+    """At most `count` creates in any `seconds`. The API takes 20 in any 10 s per account. A limiter that counts
+    starts can look double at the window's edge, so 18 go per 10.5 s, counted from when a request was written.
     """
 
     count: int = 18
@@ -137,10 +134,7 @@ class Rate:
 
 @dataclass(slots=True)
 class Permit:
-    """A permission to send one create; `at` moves to when it was written.
-
-    Until then it holds its place, however long the connection takes.
-    """
+    """A permission to send one create; `at` moves to when it was written. Until then it holds its place."""
 
     at: float
     used: bool = False
@@ -166,7 +160,7 @@ class RateLimiter:
         """Wait for a place in the window and for the end of any pause; None once `stopped`."""
         async with self._turn:
             while (wait := self._wait()) > 0 and not stopped():
-                await self._clock.sleep(min(wait, _LONGEST_NAP))
+                await self._clock.sleep(min(wait, LONGEST_NAP))
             if stopped():
                 return None
             slot = Permit(self._clock.monotonic())
@@ -184,10 +178,7 @@ class RateLimiter:
             self._slots.remove(slot)
 
     def refused(self, retry_after: float | None) -> float:
-        """429 or 455: everyone pauses and goes on slower. The pause in seconds.
-
-        Creates that were under way together are refused together; that counts once.
-        """
+        """429 or 455: everyone pauses and goes on slower. The pause in seconds. Refused together counts once."""
         if self._clock.monotonic() >= self._paused_until:
             self._refusals += 1
             self._allowed = max(1, self._allowed // 2)
@@ -201,7 +192,7 @@ class RateLimiter:
         now = self._clock.monotonic()
         if self._missing_since is None:
             self._missing_since = now
-        self._pause(min(_FIRST_RETRY * 2 ** min(self._misses, 8), _SLOWEST_RETRY))
+        self._pause(backoff(self._misses))
         self._misses += 1
         return now - self._missing_since
 
@@ -228,17 +219,85 @@ class RateLimiter:
         return wait
 
 
+def backoff(misses: int) -> float:
+    """Seconds to wait after a connection that did not come about, with so many before it."""
+    return min(_FIRST_RETRY * 2.0 ** min(misses, 8), _SLOWEST_RETRY)
+
+
 def jittered(seconds: float) -> float:
     """A tenth more or less, so that a hundred tasks don't ask in the same instant."""
     return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 
 def ladder(first: float, waited: float) -> float:
-    """Seconds until the next poll, after `waited` seconds of polling.
-
-    The vendor's advice for a first step of 3 s: every 2-3 s for 30 s, every 5-10 s for two minutes,
-    then every 15-30 s.
+    """Seconds until the next poll, after `waited` seconds of polling. The vendor's advice, for a first step of
+    3 s: every 2-3 s for 30 s, every 5-10 s for two minutes, then every 15-30 s.
     """
     if waited < 10 * first:
         return first
     return 2.5 * first if waited < 40 * first else 7 * first
+
+
+# --- how a run goes about its work, and what it touches ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run. Times in seconds.
+
+    `wait` is our patience with one task; its end means `running`. `give_up` is how long the API may be out of
+    reach before nothing more is bought. `lately` are the ages of the account's last creates. `callback_url` is
+    where creates ask to be called back that name no URL of their own; `doubt_wait` is how long after a create
+    its callback may still end a doubt (the slowest on record took 13 minutes). `canary`: the cheapest of each
+    job first. `stay`: go on until interrupted, or with `until_done` until nothing is at the API any more.
+    """
+
+    rate: Rate = field(default_factory=Rate)
+    first_poll: float = 3.0
+    wait: float = 3600.0
+    in_flight: int = 100
+    creates: int = 4
+    uploads: int = 4
+    downloads: int = 8
+    give_up: float = 60.0
+    lately: tuple[float, ...] = ()
+    detach: bool = False
+    once: bool = False
+    canary: bool = False
+    stay: bool = False
+    until_done: bool = False
+    callback_url: str | None = None
+    doubt_wait: float = 900.0
+
+    @property
+    def safety_net(self) -> float:
+        """Between two polls of a task, as long as callbacks arrive: a minute by default."""
+        return 20 * self.first_poll
+
+
+@dataclass(slots=True)
+class RetryingJournal:
+    """What the disk refused is written before what comes after it: else a paid task could look settled."""
+
+    _journal: Journal
+    deferred: list[Event] = field(default_factory=list)
+    """Written with whatever can be written next."""
+
+    def append(self, *events: Event) -> str:
+        """All that was deferred and these, in one go or not at all; JournalProblem if that failed."""
+        at = self._journal.append(*self.deferred, *events)
+        self.deferred.clear()
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files."""
+
+    api: GenerationApi
+    journal: Journal
+    artifacts: Artifacts
+    clock: Clock
+    progress: Progress
+    callbacks: Callbacks | None = None
+    uploads: Uploads | None = None

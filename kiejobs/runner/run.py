@@ -1,26 +1,22 @@
 """A plan carried out: submit, follow, collect.
 
-In: changes, and the ports. Out: events in the journal, files in the artifact store, a `RunEnd`.
-Touches the world through its ports only.
-
-Invariants kept here: no request leaves before its `reserved` event is on disk; never two creates for
-one reservation; reserved -> POST -> outcome is one shielded section; a job's failure is a value and
-never cancels its siblings.
+In: changes, and the ports. Out: events in the journal, files in the artifact store, a `RunEnd`. Touches:
+the world, through its ports only. A job's failure is a value and never cancels its siblings.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from kiejobs.core.ledger.fold import fold
+from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.plan.plan import canaries, job_address
 from kiejobs.runner.collect import FollowedTask, task_of_change
 from kiejobs.runner.follow import Follower
-from kiejobs.runner.limits import RateLimiter, StopReason
-from kiejobs.runner.settings import RetryingJournal
+from kiejobs.runner.limits import RateLimiter, RetryingJournal, StopReason
 from kiejobs.runner.submit import Submitter
 
 if TYPE_CHECKING:
@@ -32,16 +28,12 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner.callbacks import CallbackHandler
-    from kiejobs.runner.limits import Budget
-    from kiejobs.runner.settings import Settings, World
+    from kiejobs.runner.limits import Budget, Settings, World
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How it ended. `notes` holds, by address, what went wrong with collecting or following.
-
-    Also why a job was not sent, where that is its own fault; there are `unready` such jobs.
-    """
+    """How it ended. `notes`: by address, what went wrong; `unready` jobs were not sent for their own fault."""
 
     notes: Mapping[str, str]
     unsent: int
@@ -51,14 +43,10 @@ class RunEnd:
 _RESUMED_PER_SLOT = 10
 
 
-async def _nothing_known() -> Ledger:
-    return fold(())
-
-
 class Runner:
-    """One run. `media_type` is of a model's files; `reread` folds all journals again.
+    """One run. `media_type` is of a model's files; `uploads` are the local files' uploads on record.
 
-    `uploads` are the local files' uploads that are on record.
+    `reread` folds all journals again, where callbacks are taken.
     """
 
     def __init__(
@@ -79,10 +67,12 @@ class Runner:
         self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
         self._follower = Follower(world, settings, spending, media_type)
         self._callbacks = (
-            None if world.callbacks is None else self._handler(world, reread or _nothing_known)
+            None if world.callbacks is None or reread is None else self._handler(world, reread)
         )
+        self._slots = anyio.Semaphore(settings.in_flight)
         # Jobs being started: uploads have places of their own, so that they keep no create waiting.
         self._at_once = settings.creates + settings.uploads
+        self._starts = anyio.Semaphore(self._at_once)
         self._unsent = 0
         self._unexpected: list[Exception] = []
 
@@ -102,10 +92,7 @@ class Runner:
     async def carry_out(
         self, changes: Iterable[Change], all_reserved: Callable[[], None]
     ) -> RunEnd:
-        """Carry out what the changes ask for; everything else in them is passed over.
-
-        Raises the first unexpected exception of any job, after all the others are done.
-        """
+        """Raises the first unexpected exception of any job, after all the others are done."""
         lines = list(changes)
         async with anyio.create_task_group() as listening:
             if self._callbacks is not None:
@@ -118,7 +105,8 @@ class Runner:
                 await self._callbacks.until_quiet()
             listening.cancel_scope.cancel()
         if self._journal.deferred:
-            self._journal.flush()
+            with suppress(JournalProblem):  # a last try; what the disk still refuses stays in doubt
+                self._journal.append()
         if self._unexpected:
             raise self._unexpected[0]
         unready = self._submitter.unready
@@ -126,18 +114,14 @@ class Runner:
 
     async def _in_waves(self, lines: Sequence[Change], all_reserved: Callable[[], None]) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
-        slots = anyio.Semaphore(self._settings.in_flight)
-        starts = anyio.Semaphore(self._at_once)
-        spending: list[Change] = []
-        others: list[Change] = []
-        for line in lines:
-            (spending if line.spends else others).append(line)
+        spending = [line for line in lines if line.spends]
+        others = [line for line in lines if not line.spends]
         async with anyio.create_task_group() as group:
             if others and not self._settings.detach:
                 group.start_soon(self._resume, others, group)
             if self._settings.canary:
-                spending = await self._after_canaries(spending, slots, starts)
-            await self._start(spending, slots, starts, group)
+                spending = await self._after_canaries(spending)
+            await self._start(spending, group)
             all_reserved()
 
     async def _resume(self, lines: Iterable[Change], group: TaskGroup) -> None:
@@ -154,14 +138,12 @@ class Runner:
             await places.acquire()
             group.start_soon(self._guarded, follow(task))
 
-    async def _after_canaries(
-        self, lines: Sequence[Change], slots: anyio.Semaphore, starts: anyio.Semaphore
-    ) -> list[Change]:
+    async def _after_canaries(self, lines: Sequence[Change]) -> list[Change]:
         """What is not bought yet and whose canary succeeded."""
         first = canaries(lines)
         chosen = set(first.values())
         async with anyio.create_task_group() as group:
-            await self._start([x for x in lines if x.address in chosen], slots, starts, group)
+            await self._start([x for x in lines if x.address in chosen], group)
         approved = []
         for line in lines:
             canary = first[job_address(line.address)]
@@ -174,24 +156,18 @@ class Runner:
                 self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
         return approved
 
-    async def _start(
-        self,
-        lines: Iterable[Change],
-        slots: anyio.Semaphore,
-        starts: anyio.Semaphore,
-        group: TaskGroup,
-    ) -> None:
+    async def _start(self, lines: Iterable[Change], group: TaskGroup) -> None:
         """Until none is being started any more; the tasks are followed on in `group`."""
         for line in lines:
-            await slots.acquire()
-            await starts.acquire()
-            group.start_soon(self._guarded, self._job(line, slots, starts))
+            await self._slots.acquire()
+            await self._starts.acquire()
+            group.start_soon(self._guarded, self._job(line))
         for _ in range(self._at_once):
-            await starts.acquire()
+            await self._starts.acquire()
         for _ in range(self._at_once):
-            starts.release()
+            self._starts.release()
 
-    async def _job(self, line: Change, slots: anyio.Semaphore, starts: anyio.Semaphore) -> None:
+    async def _job(self, line: Change) -> None:
         """One job from its line in the plan to its files."""
         task = None
         try:
@@ -201,11 +177,11 @@ class Runner:
                 if task is None:
                     self._unsent += 1
             finally:
-                starts.release()
+                self._starts.release()
             if isinstance(task, FollowedTask) and not self._settings.detach:
                 await self._follower.follow(task)
         finally:
-            slots.release()
+            self._slots.release()
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """A bug in one job must not tear down the others, which may be in the middle of paying."""

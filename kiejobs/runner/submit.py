@@ -1,7 +1,6 @@
 """The one place where a create call is made.
 
-In: a job. Out: the task that the API made of it, or word that there is none. Touches: the API and the
-journal, through their ports.
+In: a job. Out: its task at the API, or word that there is none. Touches: the API, the journal.
 
 reserved -> POST -> outcome is one shielded section: neither Ctrl-C nor a failing sibling may come
 between the intention and the record of what became of it. Local files are uploaded before it begins.
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.runner.limits import Budget, Permit, RateLimiter
-    from kiejobs.runner.settings import RetryingJournal, Settings, World
+    from kiejobs.runner.limits import Budget, Permit, RateLimiter, RetryingJournal, Settings, World
     from kiejobs.runner.upload import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
@@ -43,10 +41,7 @@ class _NotNow(Exception):
 
 @dataclass
 class Submitter:
-    """Buys one job at a time for each caller; the pace and the budget are shared.
-
-    `unready` says, by address, why a job was not sent: one of its files can't be.
-    """
+    """Buys one job at a time for each caller. `unready`: whose files can't be sent, and why."""
 
     _world: World
     _journal: RetryingJournal
@@ -73,7 +68,7 @@ class Submitter:
         What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
         reservation of its own. What is in doubt never does.
         """
-        while (ready := await self._ready(job)) is not None:
+        while (ready := await self._uploader.bring(job) if job.files else "ready") is not None:
             if isinstance(ready, outcomes.Unusable):
                 return self._not_ready(job, ready)
             async with self._places:
@@ -82,8 +77,6 @@ class Submitter:
                     continue  # it waited so long that they have expired
                 outcome = await self._in_its_turn(job, urls)
             match outcome:
-                case None:
-                    break
                 case FollowedTask():
                     return outcome
                 case outcomes.CreateRejected() | outcomes.CreateInDoubt():
@@ -93,14 +86,10 @@ class Submitter:
                 case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
                     pause = self._pace.refused(retry_after)
                     self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
-                case _:
+                case _:  # spending has stopped
                     break
         self._world.progress.job(job.address, "not submitted", self._spending.why)
         return None
-
-    async def _ready(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
-        """The job's files are where the API can fetch them; most jobs have none."""
-        return await self._uploader.bring(job) if job.files else "ready"
 
     @cached_property
     def _uploader(self) -> Uploader:
@@ -206,7 +195,8 @@ class Submitter:
         match outcome:
             case outcomes.CreateInDoubt(message=message):
                 self._spending.doubted(message)
-                if job.correlate and self._is_called_back(reservation):
+                ours = self._settings.callback_url
+                if job.correlate and ours and reservation.callback_url == bare(ours):
                     self.doubts[reservation.attempt_id] = self._world.clock.monotonic()
                 return
             case outcomes.CreateRejected(code=code, message=message):
@@ -217,11 +207,6 @@ class Submitter:
                 self._spending.stop(StopReason.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
-
-    def _is_called_back(self, reservation: e.Reserved) -> bool:
-        """Does its callback come to us?"""
-        ours = self._settings.callback_url
-        return ours is not None and reservation.callback_url == bare(ours)
 
 
 def _reservation(job: Job) -> e.Reserved:

@@ -1,11 +1,8 @@
-"""Local files brought to where the API can fetch them, just before they are needed.
+"""Local files uploaded to where the API can fetch them, just before they are needed.
 
-In: jobs. Out: for each of a job's files the address that is sent for it; `uploaded` events. Touches: the
-upload host and the journal, through their ports.
-
-A content is uploaded once: jobs that share it wait for one upload, and one on record from an earlier run
-is used as long as it is fresh. Uploads are free and harmless to repeat, so what did not come about is
-tried again; they happen before anything is reserved, and never leave a doubt.
+In: jobs. Out: the address that is sent for each file; `uploaded` events. Touches: upload host, journal. A content
+is uploaded once: jobs that share it wait for one upload, and a recorded one is used while it is fresh. Uploads
+are free: they are tried again, before anything is reserved, and never leave a doubt.
 """
 
 from __future__ import annotations
@@ -21,19 +18,14 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.uploads import expiry, freshest, is_fresh
 from kiejobs.core.urls import bare
-from kiejobs.runner.limits import StopReason
+from kiejobs.runner.limits import LONGEST_NAP, StopReason, backoff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.runner.limits import Budget
-    from kiejobs.runner.settings import Settings, World
-
-_FIRST_RETRY = 0.5  # seconds, after an upload that did not come about
-_SLOWEST_RETRY = 15.0
-_LONGEST_NAP = 1.0  # seconds until it is noticed that spending has stopped
+    from kiejobs.runner.limits import Budget, Settings, World
 
 
 @dataclass
@@ -59,10 +51,7 @@ class Uploader:
         }
 
     async def bring(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
-        """Upload what is needed; all of it is on record when it is ready.
-
-        `Unusable` where a file can't be sent; None where spending has stopped.
-        """
+        """Ready when all is on record; `Unusable` for what can't be sent; None where spending has stopped."""
         for file in job.files:
             async with self._turns[file.sha256]:
                 done = await self._in_turn(file, job)
@@ -120,7 +109,7 @@ class Uploader:
                     if self._is_enough(misses, message):
                         why = f"{file.path} could not be uploaded: {message}"
                         return self._unusable.setdefault(file, outcomes.Unusable(why))
-                    await self._rest(_FIRST_RETRY * 2 ** min(len(misses) - 1, 8))
+                    await self._rest(backoff(len(misses) - 1))
         return None
 
     async def _try(self, file: LocalFile, job: Job) -> outcomes.UploadOutcome | None:
@@ -133,7 +122,7 @@ class Uploader:
 
             async def leave_when_stopped() -> None:
                 while not self._spending.has_stopped():
-                    await self._world.clock.sleep(_LONGEST_NAP)
+                    await self._world.clock.sleep(LONGEST_NAP)
                 group.cancel_scope.cancel()
 
             group.start_soon(leave_when_stopped)
@@ -174,8 +163,7 @@ class Uploader:
         return misses[-1] - misses[0] >= self._settings.give_up
 
     async def _rest(self, seconds: float) -> None:
-        clock, left = self._world.clock, min(seconds, _SLOWEST_RETRY)
-        until = clock.monotonic() + left
-        while left > 0 and not self._spending.has_stopped():
-            await clock.sleep(min(left, _LONGEST_NAP))
-            left = until - clock.monotonic()
+        clock = self._world.clock
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0 and not self._spending.has_stopped():
+            await clock.sleep(min(left, LONGEST_NAP))

@@ -1,14 +1,8 @@
 """Requests and answers as values, the API's envelopes, and the only place that speaks ASGI.
 
-In: an ASGI scope and its channels. Out: a `Request`; and a `Response` put on the wire the way its
-`Delivery` says: complete, slowly, cut short, or not at all. Touches nothing but those channels.
-
-Errors come as HTTP 200 with the code in the body (observed); the exceptions are a missing key (HTTP
-401, observed on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed).
-
-An ASGI app can't say "drop the connection". So a delivery that breaks off raises `ConnectionLost`:
-whoever runs the app turns that into a dead connection (adapters/server.py closes the socket, an in-process
-transport raises its own read error).
+Errors come as HTTP 200 with the code in the body (observed); the exceptions are a missing key (HTTP 401, observed
+on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed). An ASGI app can't drop a
+connection: a delivery that breaks off raises `ConnectionLost`, and whoever runs the app does it.
 """
 
 from __future__ import annotations
@@ -57,10 +51,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer reaches the client.
-
-    `silent`: not even the status line does. `stop_after`: that many bytes of the body do. `rate`:
-    bytes a second. `hang`: seconds of silence before the end. `drop`: the end is a dead connection.
+    """How an answer reaches the client. `silent`: not even the status line does. `stop_after`: that many bytes of
+    the body do. `rate`: bytes a second. `hang`: seconds before the end. `drop`: the end is a dead connection.
     """
 
     silent: bool = False
@@ -75,10 +67,9 @@ WHOLE = Delivery()
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `code` is the envelope's, `task_id` the task that it is about, for the log.
+    """One answer. `code` is the envelope's, `task_id` its task, `fault` the scripted one; all for the log.
 
-    `length` is what Content-Length promises, where that isn't the body's own length. `fault` names
-    the scripted fault that had its hand in it.
+    `length` is what Content-Length promises, where that isn't the body's own.
     """
 
     status: int

@@ -1,11 +1,8 @@
 """Callbacks: the service tells a client that a task is over.
 
-In: accepted tasks. Out: POSTs through the sender that was handed in, `post_callback` mostly; only ever
-to a loopback address, since the sandbox calls out to nobody. Touches nothing else.
-
-Headers are signed as documented when a key is configured: base64(HMAC-SHA256(key, taskId + "." +
-timestamp)); the body isn't. A callback that isn't answered with 200 is sent three more times, as
-documented for the service's sibling APIs. Only the process that took a task sends for it.
+In: accepted tasks. Out: POSTs through the sender that was handed in, to loopback addresses only. Headers are
+signed as documented: base64(HMAC-SHA256(key, taskId + "." + timestamp)); the body isn't. A callback that isn't
+answered with 200 is sent three more times (documented for sibling APIs), by the process that took the task.
 """
 
 from __future__ import annotations
@@ -27,12 +24,14 @@ from kiejobs.sandbox.tasks import TaskStatus, lifetime, status_of
 
 if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Sleep
+    from kiejobs.sandbox.jobs import JobsApi
     from kiejobs.sandbox.tasks import Task
 
 SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
 """POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""
 
-_ELSEWHERE = "https://forged.invalid/result.mp4"
+_FORGED = {"state": "success", "resultJson": '{"resultUrls":["https://forged.invalid/result.mp4"]}'}
+"""A claim of success too early, with a result on a foreign host."""
 _ATTEMPTS = 4
 _CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
 _PAUSE = 5.0  # simulated seconds between attempts
@@ -44,13 +43,11 @@ class NotDelivered(Exception):
 
 @dataclass(slots=True)
 class CallbackSender:
-    """Sends what is due. `sleep` waits simulated seconds; `describe` gives a task's record."""
+    """Sends what is due. `sleep` waits simulated seconds; `api` knows the tasks."""
 
+    api: JobsApi
     send: SendCallback
-    describe: Callable[[Task, TaskStatus], dict[str, Any]]
-    now: Callable[[], float]
     sleep: Sleep
-    speed: float
     key: str | None
     _pending: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -67,8 +64,10 @@ class CallbackSender:
         if fate.callback == "forged":
             early = min(fate.callback_by, life)
             await self.sleep(early)
-            claim = self.describe(task, status_of(task, self.now(), self.speed))
-            await self._post(url, _forged_body(claim), _signed(task, self.now(), "forged"))
+            now = self.api.now()
+            record = self.api.describe(task, status_of(task, now, self.api.speed))
+            claim = _body({**record, **_FORGED, "completeTime": record["createTime"]})
+            await self._post(url, claim, _signed(task, now, "forged"))
         await self.sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
         await self._post_end(task, url)
         if fate.callback == "doubled":
@@ -76,9 +75,10 @@ class CallbackSender:
             await self._post_end(task, url)
 
     async def _post_end(self, task: Task, url: str) -> None:
-        ended = task.at + lifetime(task) / max(self.speed, task.speed)
-        body = _body(self.describe(task, TaskStatus(known=True, state=task.fate.end, ended=ended)))
-        await self._post(url, body, _signed(task, self.now(), self.key) if self.key else {})
+        ended = task.at + lifetime(task) / max(self.api.speed, task.speed)
+        record = self.api.describe(task, TaskStatus(known=True, state=task.fate.end, ended=ended))
+        headers = _signed(task, self.api.now(), self.key) if self.key else {}
+        await self._post(url, _body(record), headers)
 
     async def _post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> None:
         data = compact(body).encode("utf-8", "replace")
@@ -102,13 +102,6 @@ def _body(data: dict[str, Any]) -> dict[str, Any]:
         "msg": f"Playground task {word}.",
         "data": {**data, **result, "updateTime": data["completeTime"]},
     }
-
-
-def _forged_body(data: dict[str, Any]) -> dict[str, Any]:
-    """A callback that claims success too early and names a result on a foreign host."""
-    result = compact({"resultUrls": [_ELSEWHERE]})
-    claim = {**data, "state": "success", "resultJson": result, "completeTime": data["createTime"]}
-    return _body(claim)
 
 
 def _signed(task: Task, now: float, key: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Scripted faults: the fault file, checked against its schema, and which request or task it hits.
 
-In: a file's bytes and its schema (schemas/faults.schema.json); requests as they come. Out: `Faults`, or all
-that is wrong with the file, each problem at its place; an `Effect` for each request. Touches nothing.
+In: a file's bytes and its schema; requests as they come. Out: `Faults`, or all that is wrong with the file;
+an `Effect` for each request.
 
     seed: 7
     rules:
@@ -53,10 +53,9 @@ FOR_EVER = 3600.0  # simulated seconds that a hang lasts when the fault doesn't 
 class ResponseFault:
     """One fault of an answer.
 
-    `accepts`: whether the request takes effect all the same, so that a create is charged. `answer`
-    is sent instead of the true one, `headers` are laid over. `half`: stop in the middle of the body.
-    `longer`: bytes that Content-Length promises and that never come. `keep` and `no_ranges` are for
-    files: only so many bytes of it exist, ranges are not known.
+    `accepts`: whether the request takes effect all the same. `answer` is sent instead of the true one,
+    `headers` are laid over. `half`: stop in the middle of the body. `longer`: bytes that Content-Length
+    promises and that never come. `keep`: only so many bytes of a file exist.
     """
 
     name: str
@@ -92,17 +91,11 @@ class Effect:
     response: ResponseFault | None = None
     task: Mapping[str, Json] = field(default_factory=dict)
 
-    def beneath(self, first: Effect) -> Effect:
-        """Both, where what came first has precedence."""
-        return Effect(first.response or self.response, {**self.task, **first.task})
-
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """A rule hits requests of the kind `on` for which all its conditions hold, `times` at most.
-
-    `match` are glob patterns for fields of the task's input. `nth`, `every` and `chance` count the
-    requests that match, from 1 and from the start of the sandbox.
+    """Hits requests of the kind `on` for which all its conditions hold, `times` at most. `match`: glob patterns
+    for fields of the task's input. `nth`, `every` and `chance` count the requests that match, from 1.
     """
 
     on: str
@@ -127,21 +120,16 @@ class FaultRule:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Faults:
-    """A script. All rules that fire work together; of two that want the same, the first wins."""
+    """A script, and how often its rules were met. All rules that fire work together; of two that want the
+    same, the first wins.
+    """
 
     rules: tuple[FaultRule, ...] = ()
     seed: int = 0
-
-
-class FaultScript:
-    """A script being played: it counts."""
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-        self._seen: Counter[int] = Counter()
-        self._fired: Counter[int] = Counter()
+    _seen: Counter[int] = field(default_factory=Counter)
+    _fired: Counter[int] = field(default_factory=Counter)
 
     def play(
         self, kind: str, fields: Mapping[str, Json], act: Callable[[TaskOutcome], Response]
@@ -156,9 +144,10 @@ class FaultScript:
     def draw(self, kind: str, fields: Mapping[str, Json]) -> Effect:
         """What befalls the next request of `kind`, about a task with these input fields."""
         effect = Effect()
-        for index, rule in enumerate(self._faults.rules):
+        for index, rule in enumerate(self.rules):
             if rule.matches(kind, fields) and self._fires(index, rule):
-                effect = rule.effect.beneath(effect)
+                then = rule.effect
+                effect = Effect(effect.response or then.response, {**then.task, **effect.task})
         return effect
 
     def _fires(self, index: int, rule: FaultRule) -> bool:
@@ -166,14 +155,10 @@ class FaultScript:
             return False
         self._seen[index] += 1
         number = self._seen[index]
-        fires = rule.counts(number, _luck(self._faults.seed, index, number))
+        drawn = hashlib.sha256(repr((self.seed, index, number)).encode()).digest()
+        fires = rule.counts(number, int.from_bytes(drawn[:7], "big") / (1 << 56))
         self._fired[index] += fires
         return fires
-
-
-def _luck(*parts: int) -> float:
-    digest = hashlib.sha256(repr(parts).encode()).digest()
-    return int.from_bytes(digest[:7], "big") / (1 << 56)
 
 
 # --- the file ---------------------------------------------------------------------------------------
@@ -186,13 +171,11 @@ def read_faults(
     form = Form(schema, "a fault file", "fault", "start with `rules:`, a list of what goes wrong")
     document, problems = read_checked(source, form)
     if document is None or problems:
-        return None, [_as_fault(problem) for problem in problems]
+        return None, [
+            replace(one, code="fault") if one.code == "unknown-key" else one for one in problems
+        ]
     root = _as_integers(document.root)
     return Faults(tuple(map(_rule, root["rules"])), seed=root.get("seed", 0)), []
-
-
-def _as_fault(problem: Diagnostic) -> Diagnostic:
-    return replace(problem, code="fault") if problem.code == "unknown-key" else problem
 
 
 def _as_integers(value: Json) -> Json:
@@ -252,10 +235,7 @@ _GARBAGE = Response(200, b'{"code":200,"msg":"succ\xff\xfe\x00\x01', {"content-t
 
 # Faults of the answer: the fields of their ResponseFault.
 _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
-    "code": lambda do: {
-        "accepts": do.get("accept", do["code"] == 200),
-        "answer": _envelope(do),
-    },
+    "code": lambda do: {"accepts": do.get("accept", do["code"] == 200), "answer": _envelope(do)},
     "http": lambda do: {
         "accepts": do.get("accept", False),
         "answer": _bare(do["http"], do.get("body", "html")),
@@ -281,10 +261,7 @@ _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
         "half": True,
     },
     "slow": lambda do: {"delivery": Delivery(rate=do["slow"])},
-    "redirect": lambda do: {
-        "answer": plain(302, ""),
-        "headers": {"location": do["redirect"]},
-    },
+    "redirect": lambda do: {"answer": plain(302, ""), "headers": {"location": do["redirect"]}},
     "no_ranges": lambda _do: {"no_ranges": True},
 }
 

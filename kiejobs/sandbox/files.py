@@ -1,13 +1,10 @@
 """The files that the sandbox hands out: samples that stand for results, and uploads, for a day.
 
-In: a media type and what a file is to be told apart by; requests. Out: a file, all of it or a range (RFC
-9110); the upload routes' answers in the recorded shape. Touches: the samples in kiejobs/sandbox/samples, by
-reading; in the store `uploads.jsonl`, a line for each upload, and `uploads/`: the bytes of each under their
-own hash, and a note for each path.
+Out: a file, all of it or a range (RFC 9110); the upload routes' answers in the recorded shape. Touches: the
+samples; in the store `uploads.jsonl` and `uploads/`: the bytes under their hash, a note for each path.
 
-Any size and length that a request asks for is met by the same few samples (tests/support/draw_samples.py
-drew them). A note makes each file another one, in a place of its format that decoders pass over. An upload
-by URL isn't fetched, since the sandbox calls out to nobody: a small picture stands for it.
+Any size and length is met by the same few samples (tests/support/draw_samples.py). A note makes each file
+another one, where decoders pass over it. An upload by URL isn't fetched: a small picture stands for it.
 """
 
 from __future__ import annotations
@@ -41,9 +38,8 @@ _CONTENT = {
     "/api/file-base64-upload": "base64Data",
     "/api/file-stream-upload": "file",
     "/api/file-url-upload": "fileUrl",
-}
-"""By route: the field that holds what is uploaded."""
-
+}  # by route: the field that holds what is uploaded
+NO_FILE = plain(404, "<html><body><h1>404 Not Found</h1></body></html>", "text/html")
 _FOLDER = Path(__file__).parent / "samples"
 _END_OF_PNG = 12  # bytes of the IEND chunk
 _JFIF = 20  # bytes of a JPEG's start and its first segment, which must come first
@@ -88,15 +84,8 @@ def file_answer(
     return Response(206, data[wanted.start : wanted.stop], headers)
 
 
-def no_file() -> Response:
-    return plain(404, "<html><body><h1>404 Not Found</h1></body></html>", "text/html")
-
-
 def _wanted(request: Request, etag: str, size: int) -> range | None:
-    """The part asked for; an empty one if there is no such part; None for all of it.
-
-    Several ranges at once, other units, and ranges of another version (If-Range) mean all of it.
-    """
+    """The part asked for, empty if there is none such; None for all, as for several or another version."""
     asked = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", request.headers.get("range", ""))
     same = request.headers.get("if-range", etag) == etag
     if not same or asked is None or asked[0] == "bytes=-":
@@ -112,19 +101,14 @@ def _wanted(request: Request, etag: str, size: int) -> range | None:
 # --- uploads ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class UploadRoutes:
-    """What was uploaded, by its path on the imitated host. The folder is born with the first of them.
+    """What was uploaded, by its path on the imitated host; a later upload to a path takes its place.
 
-    A later upload to a path takes its place. Processes may share a store: a note is renamed into place
-    after its bytes, so it is complete.
+    Processes may share a store: a note is renamed into place after its bytes, so it is complete.
     """
 
-    store: Path
-
-    @property
-    def _folder(self) -> Path:
-        return self.store / "uploads"
+    def __init__(self, store: Path) -> None:
+        self._log, self._folder = store / "uploads.jsonl", store / "uploads"
 
     def find(self, path: str, now: float) -> Content | None:
         """None for what never was, or is there no more."""
@@ -170,7 +154,7 @@ class UploadRoutes:
         note = {"path": path, "at": now, "media_type": content.media_type, "sha256": digest}
         self._write(digest, content.data)
         self._write(_note_name(path), json.dumps(note).encode())
-        with (self.store / "uploads.jsonl").open("a", encoding="utf-8") as log:
+        with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(note) + "\n")
 
     def _write(self, name: str, data: bytes) -> None:

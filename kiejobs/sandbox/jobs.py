@@ -1,55 +1,70 @@
 """The jobs API itself: take a create, report a task, report the balance, hand out a result.
 
-In: request bodies and ids, already past the gate. Out: `Response`s, records in the observed shapes:
-`param` encoded twice, `resultJson` empty until success, nulls until the end, costTime in seconds,
-credits as float. Touches the charge log.
+In: bodies and ids past the gate; schemas (`{model, callBackUrl, input}`) and prices as data. Out: `Response`s in
+the observed shapes: `param` encoded twice, `resultJson` empty until success, nulls until the end, costTime in
+seconds, credits as float. Touches: the charge log. It reads schemas and prices on its own, sharing nothing with
+what kiejobs checks before it sends, so that the two can disagree and a test can see it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+
+from kiejobs.core.prices.table import NO_PRICES, PriceTable
 from kiejobs.sandbox.asgi import UNKNOWN_TASK, compact, error, success
 from kiejobs.sandbox.files import make_content
-from kiejobs.sandbox.models import Model, credits_for, shuffled
-from kiejobs.sandbox.tasks import Task, status_of
+from kiejobs.sandbox.tasks import Charges, Task, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.prices.table import PriceTable
+    from kiejobs.core.prices.table import ModelPrice, PriceLine
     from kiejobs.sandbox.asgi import Response
     from kiejobs.sandbox.files import Content
-    from kiejobs.sandbox.tasks import Charges, TaskOutcome, TaskStatus
+    from kiejobs.sandbox.tasks import TaskOutcome, TaskStatus
 
 _MOST_FILES = 12
 _NO_FIELDS: dict[str, Any] = {"properties": {"input": {"properties": {}}}}
 
 
-@dataclass(slots=True)
-class Jobs:
-    """One account at the service. `credits` is what it once had; what is left follows."""
+@dataclass(eq=False)
+class JobsApi:
+    """One account at the service. `schemas` maps model ids to their schemas; `store` is its memory.
+
+    `now` in epoch seconds; `speed`: simulated seconds in a real one. `base_url`: where result URLs point.
+    `credits`: what the account has at the very beginning of the store. `prices`: what tasks cost.
+    """
 
     schemas: Mapping[str, Mapping[str, Any]]
-    charges: Charges
-    now: Callable[[], float]
-    speed: float
-    credits: Decimal
-    base_url: str
-    prices: PriceTable
+    store: Path
+    _: KW_ONLY
+    now: Callable[[], float] = time.time
+    speed: float = 1.0
+    base_url: str = "http://sandbox.invalid"
+    credits: Decimal = Decimal(10_000)
+    prices: PriceTable = NO_PRICES
+
+    def __post_init__(self) -> None:
+        self.charges = Charges(self.store)
+        self.base_url = self.base_url.rstrip("/")
 
     def create(self, body: Json, fate: TaskOutcome) -> tuple[Response, Task | None]:
-        """Take it or refuse it. A task comes back only when it is charged, on disk.
+        """A task only when it is charged, on disk; refused for model (422), fields (500) or money (402).
 
-        It is refused for the first thing in the way: model (422), fields (500), money (402). Whether
-        the service looks at the credits before or after the fields is not known.
+        Whether the service looks at the credits before or after the fields is not known.
         """
         name = body.get("model") if isinstance(body, dict) else None
         if not isinstance(name, str) or name not in self.schemas:
@@ -62,9 +77,8 @@ class Jobs:
         if self._left() < price:
             return error(402), None
         task = self.charges.append(partial(self._task, body, price, fate))
-        return success(
-            {"taskId": task.task_id, "recordId": task.task_id}, task_id=task.task_id
-        ), task
+        ids = {"taskId": task.task_id, "recordId": task.task_id}
+        return success(ids, task_id=task.task_id), task
 
     def _task(self, body: dict[str, Any], price: Decimal, fate: TaskOutcome, seq: int) -> Task:
         callback = body.get("callBackUrl")
@@ -157,8 +171,7 @@ def _result(task: Task, model: Model, base_url: str) -> str:
 def _files(task: Task, model: Model) -> dict[str, tuple[str, str, str]]:
     """What a task gives, by name: the key in resultJson, the media type, the seed that sets it apart.
 
-    Names can't be guessed from a task's id alone, as on the service's hosts. With the first and the last
-    frame of a video, where they are asked for (documented).
+    Names can't be guessed from a task's id, as on the service's hosts. Stills are documented.
     """
     fields, (media_type, extension) = model.filled(task.input), model.output(task.input)
     files: dict[str, tuple[str, str, str]] = {}
@@ -178,3 +191,146 @@ def count_of(request_input: Mapping[str, Json]) -> int:
     """How many files a task gives: one, unless pictures are asked for by number."""
     wanted = str(request_input.get("num_images", request_input.get("n", "")))
     return min(int(wanted), _MOST_FILES) if re.fullmatch(r"[1-9][0-9]?", wanted) else 1
+
+
+# --- what the service knows of a model, and what it charges ------------------------------------------
+
+UNLISTED = Decimal(10)  # what a task costs that the table of prices has no price for
+_TOO_LONG = "The text length cannot exceed the maximum limit"
+_OUT_OF_RANGE = "Value must be within the specified range"
+_EMPTY = "This field is required"
+
+_TEXTS = {
+    "enum": "{} is not within the range of allowed options",
+    "const": "{} is not within the range of allowed options",
+    "maxLength": _TOO_LONG,
+    "minLength": _EMPTY,
+    "type": _EMPTY,  # no text was ever seen for a wrong type; this one is the vaguest of theirs
+    "minItems": _EMPTY,
+}
+_MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_CLOSING = ("unevaluatedProperties", "additionalProperties")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model on offer."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+    @property
+    def _fields(self) -> Mapping[str, Mapping[str, Any]]:
+        fields: Mapping[str, Mapping[str, Any]] = self.schema["properties"]["input"]["properties"]
+        return fields
+
+    def output(self, request_input: Mapping[str, Json]) -> tuple[str, str]:
+        """Media type and extension of a request's files: the model's, or those that a field asks for."""
+        kind = self.schema.get("x-kiejobs-output", {})
+        wanted = self.filled(request_input).get(kind.get("by"))
+        asked = kind.get("forms", {}).get(wanted, {}) if isinstance(wanted, str) else {}
+        form = {"media_type": "video/mp4", "extension": ".mp4", **kind, **asked}
+        return form["media_type"], form["extension"]
+
+    def problem(self, request_input: Json) -> str | None:
+        """The first thing that is wrong, in the service's words. Unknown fields are passed over (observed)."""
+        if not isinstance(request_input, dict):
+            return "input is required"
+        known = {name: request_input[name] for name in self._fields if name in request_input}
+        required = self.schema["properties"]["input"].get("required", ())
+        problems = (
+            self._field_problem(name, known, required=name in required) for name in self._fields
+        )
+        return next(filter(None, problems), None) or self._request_problem(known)
+
+    def _field_problem(self, name: str, known: Mapping[str, Json], *, required: bool) -> str | None:
+        if name not in known:
+            return f"{name} is required" if required else None
+        if known[name] is None or known[name] == "":
+            return _EMPTY if required else None
+        validator: Any = Draft202012Validator(self.schema)
+        validator = validator.evolve(schema=self._fields[name])
+        wrong = next(iter(validator.iter_errors(known[name])), None)
+        return None if wrong is None else _said(name, wrong)
+
+    def _request_problem(self, known: Mapping[str, Json]) -> str | None:
+        """What only several fields together get wrong. Empty ones are left out, those left out have defaults."""
+        fields: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            if known.get(name) not in (None, ""):
+                fields[name] = known[name]
+            elif "default" in field:
+                fields[name] = field["default"]
+        request = {"model": self.name, "input": fields}
+        found = Draft202012Validator(self.schema).iter_errors(request)
+        return next((_of_several(one) for one in found if one.validator not in _CLOSING), None)
+
+    def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
+        """As the service keeps it: with defaults, a boolean without one as false (observed)."""
+        kept: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            if name in request_input:
+                kept[name] = request_input[name]
+            elif "default" in field or field.get("type") == "boolean":
+                kept[name] = field.get("default", False)
+        return kept
+
+
+def _of_several(wrong: ValidationError) -> str:
+    """Which field the service would name is not known; here it is the one that is to blame."""
+    while wrong.context:
+        wrong = wrong.context[0]
+    missing = _MISSING.fullmatch(wrong.message)
+    if missing is not None:
+        return f"{missing[1] or missing[2]} is required"
+    path = [step for step in wrong.absolute_path if isinstance(step, str)]
+    return _said(path[1] if len(path) > 1 else "input", wrong)
+
+
+def _said(name: str, wrong: ValidationError) -> str:
+    return _TEXTS.get(str(wrong.validator), _OUT_OF_RANGE).format(name)
+
+
+def credits_for(price: ModelPrice | None, kept: Mapping[str, Json]) -> Decimal:
+    """What a request costs whose input the service keeps like this."""
+    if price is None:
+        return UNLISTED
+    for line in price.lines:
+        if _is_about(line, kept):
+            if price.quantity is None:
+                return line.credits
+            units = _units(kept.get(price.quantity), price.unit)
+            return UNLISTED if units is None else line.credits * max(units, price.minimum or units)
+    return UNLISTED
+
+
+def _is_about(line: PriceLine, kept: Mapping[str, Json]) -> bool:
+    return all(_listed(kept.get(name)) == wanted for name, wanted in line.when.items()) and all(
+        there == (kept.get(name) not in (None, "", [], {})) for name, there in line.given.items()
+    )
+
+
+def _units(value: Json, unit: str) -> Decimal | None:
+    if unit == "1000 characters":
+        return Decimal(len(value)) / 1000 if isinstance(value, str) else None
+    written = _listed(value)
+    is_number = written is not None and _NUMBER.fullmatch(written)
+    return Decimal(written) if is_number and written is not None else None
+
+
+def _listed(value: Json) -> str | None:
+    """A value as the list of prices writes it, which has no quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def shuffled(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """The same fields in another order, as a hash map gives them back (observed in `param`)."""
+    pairs = sorted(fields.items(), key=lambda pair: hashlib.sha256(pair[0].encode()).digest())
+    if pairs == list(fields.items()):
+        pairs.reverse()
+    return dict(pairs)

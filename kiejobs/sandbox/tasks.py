@@ -1,15 +1,9 @@
 """Tasks, how far they are, and the logs: what a test asks afterwards, and the sandbox's own memory.
 
-In: accepted tasks, answered requests, moments. Out: `charges.jsonl` and `requests.jsonl` in the store,
-all tasks in them, and the `TaskStatus` of each. Touches those two files.
-
-How far a task is, is a pure function of what was charged and of the time: nothing moves a task but the
-clock, which is why tasks outlive the process.
-
-A charge is flushed and synced before the reply leaves, so a task that a client could know of is
-always there. Several processes may share a store: a lock is held for the length of one line, lines
-are appended in one write, and what others wrote is read before each answer. A line that isn't
-complete was never replied to, and is passed over.
+Touches: `charges.jsonl` and `requests.jsonl` in the store. Nothing moves a task but the clock, so tasks outlive
+the process. A charge is synced before the reply leaves. Several processes may share a store: a lock is held for
+one line, appended in one write, and what others wrote is read before each answer. A line that isn't complete
+was never replied to, and is passed over.
 """
 
 from __future__ import annotations
@@ -36,13 +30,12 @@ _WAITING = 0.15  # the part of its life that a task waits
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """What was decided for a task when it was created; the defaults are a healthy task's.
+    """What was decided for a task when it was created; the defaults are a healthy task's. Simulated seconds.
 
-    `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever).
-    `unknown_for`: simulated seconds in which recordInfo doesn't know it yet. `takes`: simulated
-    seconds of its life. `word`: the state between `waiting` and the end. `charge`: credits that it
-    costs whatever the list says. `callback`: `once`, `late`, `doubled`, `forged` or `none`;
-    `callback_by` the seconds of it.
+    `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever). `unknown_for`:
+    seconds in which recordInfo doesn't know it yet. `takes`: seconds of its life. `word`: the state between
+    `waiting` and the end. `charge`: credits whatever the list says. `callback`: `once`, `late`, `doubled`,
+    `forged` or `none`; `callback_by` the seconds of it.
     """
 
     end: str = "success"
@@ -86,32 +79,22 @@ class Task:
 
     def as_json(self) -> dict[str, Json]:
         """The line of the charge log."""
-        return {
-            "seq": self.seq,
-            "at": iso(self.at),
-            "task_id": self.task_id,
-            "model": self.model,
-            "input": self.input,
-            "callBackUrl": self.callback_url,
-            "credits": str(self.credits),
-            "speed": self.speed,
-            "fate": {} if self.fate == HEALTHY else self.fate.as_json(),
-        }
+        line = {field.name: getattr(self, field.name) for field in fields(self)}
+        fate = {} if self.fate == HEALTHY else self.fate.as_json()
+        line |= {"at": iso(self.at), "credits": str(self.credits), "fate": fate}
+        line["callBackUrl"] = line.pop("callback_url")
+        return line
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Task:
         """Raises KeyError, TypeError or ValueError for what is no such line."""
-        return cls(
-            seq=line["seq"],
-            at=datetime.fromisoformat(line["at"]).timestamp(),
-            task_id=line["task_id"],
-            model=line["model"],
-            input=line["input"],
-            callback_url=line["callBackUrl"],
-            credits=Decimal(line["credits"]),
-            speed=line["speed"],
-            fate=TaskOutcome.from_json(line["fate"]) if line["fate"] else HEALTHY,
-        )
+        given = {
+            **line,
+            "at": datetime.fromisoformat(line["at"]).timestamp(),
+            "credits": Decimal(line["credits"]),
+            "fate": TaskOutcome.from_json(line["fate"]) if line["fate"] else HEALTHY,
+        }
+        return cls(callback_url=given.pop("callBackUrl"), **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +134,7 @@ def iso(moment: float) -> str:
 
 
 class Charges:
-    """All accepted tasks, on disk and in mind, in the order of acceptance.
-
-    `total` is what they cost together, nothing given back; `failing` are those that end badly.
-    """
+    """All accepted tasks, in order. `total` is what they cost, nothing given back; `failing` end badly."""
 
     def __init__(self, store: Path) -> None:
         store.mkdir(parents=True, exist_ok=True)
@@ -164,7 +144,10 @@ class Charges:
         self.failing: list[Task] = []
         self._read_to = 0
         self._torn = False
-        _be_born(self.path)
+        self.path.touch()
+        folder = os.open(store, os.O_RDONLY)
+        os.fsync(folder)  # its name is durable, too
+        os.close(folder)
         self.refresh()
 
     def refresh(self) -> None:
@@ -196,10 +179,7 @@ class Charges:
 
 
 def log_request(store: Path, line: Mapping[str, Json]) -> None:
-    """A request and how it was answered, written before the answer leaves. Never a key.
-
-    Not synced: nothing is bought on its word, and polls are many.
-    """
+    """Written before the answer leaves, never with a key; not synced, since nothing is bought on its word."""
     with _locked(store / "requests.jsonl") as descriptor:
         _write(descriptor, json.dumps(line) + "\n")
 
@@ -212,16 +192,6 @@ def _locked(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _be_born(path: Path) -> None:
-    """Create the file and make its name durable."""
-    path.touch()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -19,8 +19,7 @@ from PIL import Image
 from kiejobs.adapters.media import decode as media
 from kiejobs.adapters.media.decode import sound_of, value_of
 from kiejobs.sandbox.files import make_content
-from kiejobs.sandbox.jobs import count_of
-from kiejobs.sandbox.models import Model
+from kiejobs.sandbox.jobs import Model, count_of
 from tests.docs.editor_schema import input_schema
 from tests.docs.regenerate import JOBFILE, models
 from tests.support.bench import PACKAGE

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.lock import (
     Asset,

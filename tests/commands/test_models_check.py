@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.importer.changes import ModelChange
 from kiejobs.importer.report import CheckedModel, check_markdown, check_text
 from tests.core.models.test_schema_check import ID, schema

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.models.spec import read_spec
 from kiejobs.reports.models import ModelView, field_words, price_range, show_text
 from tests.core.models.test_schema_check import ID, schema

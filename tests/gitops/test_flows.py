@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import kiejobs
-from kiejobs.adapters.project.schemas import schema_folder
+from kiejobs.adapters.project.files import schema_folder
 from kiejobs.commands.init import FLOWS
 from tests.docs.pages import ROOT
 from tests.support.bench import PACKAGE

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.files import make_content
 from tests.proofs.syscalls import calls, watching

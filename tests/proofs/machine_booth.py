@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.core.ledger.callbacks import Claim, read_callback
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.callbacks import NotDelivered

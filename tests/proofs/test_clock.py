@@ -14,8 +14,8 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import FileJournal
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder

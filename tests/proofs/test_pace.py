@@ -10,8 +10,8 @@ import anyio
 import httpx
 
 from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret
 from kiejobs.core.diagnostics import Place

@@ -18,7 +18,7 @@ from kiejobs.adapters.sandbox import required_faults
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.asgi import ConnectionLost
-from kiejobs.sandbox.faults import FaultScript, read_faults
+from kiejobs.sandbox.faults import read_faults
 from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import (
     CREATE,
@@ -240,8 +240,7 @@ def test_polls_and_downloads_match_the_input_of_their_task(tmp_path: Path) -> No
 
 def test_chance_is_drawn_from_the_seed() -> None:
     def drawn(seed: int) -> list[bool]:
-        faults = make_faults({"seed": seed, "rules": [rule({"code": 429}, when={"chance": 0.3})]})
-        draws = FaultScript(faults)
+        draws = make_faults({"seed": seed, "rules": [rule({"code": 429}, when={"chance": 0.3})]})
         return [draws.draw("create", {}).response is not None for _ in range(1000)]
 
     assert drawn(7) == drawn(7) != drawn(8)
@@ -713,9 +712,8 @@ rules:
     when: {nth: [2, 5]}
     do: {code: 429, retry_after: 3}
 """
-    faults, _ = read_faults(Source("faults.yaml", text), FAULTS)
-    assert faults is not None
-    draws = FaultScript(faults)
+    draws, _ = read_faults(Source("faults.yaml", text), FAULTS)
+    assert draws is not None
     hits = [draws.draw("create", {}).response is not None for _ in range(5)]
     assert hits == [False, True, False, False, True]
 

@@ -1,13 +1,10 @@
 """What all our HTTP clients share, and the one way to fetch from an address that a stranger named.
 
-In: URLs that came with a job file, over the network or from a command line. Out: answers, open for reading;
-reasons to refuse; errors of the wire in words. Touches: the network, never with the key; the resolver; the
-certificates on disk, once.
+In: URLs. Out: answers, reasons to refuse, errors of the wire in words. Touches: the network, never with the key.
 
-An address that a stranger named must not make us knock at private, loopback or link-local places, unless the
-API itself lives at one (a stand-in, a staging host): it is looked at before it is asked for, so is each
-redirect, and so is the peer that was really connected to. No cookie, no proxy, no retry, no compression that
-would have to be undone.
+Such an address must not make us knock at private, loopback or link-local places, unless the API itself lives
+at one: it is looked at before it is asked for, so is each redirect, and so is the peer that was really
+connected to. No cookie, proxy, retry or compression.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -32,14 +29,10 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Mapping
 
-USER_AGENT = f"kiejobs/{__version__}"
-"""The API's edge turns away clients without one (observed)."""
-
+USER_AGENT = f"kiejobs/{__version__}"  # the API's edge turns away clients without one (observed)
 FETCH_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
 """What a fetch may raise besides HostRefused. ValueError: a URL that urllib can't take apart."""
-
 _REDIRECTS = 5
-
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ConnectTimeout, "no connection in time"),
     (httpx.PoolTimeout, "no connection was free in time"),
@@ -52,8 +45,7 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.DecodingError, "the answer could not be unpacked"),
     (httpx.InvalidURL, "not a URL"),
     (TimeoutError, "no answer in time"),
-)
-"""The first that fits."""
+)  # the first that fits
 
 
 @cache
@@ -72,18 +64,13 @@ def in_words(error: Exception) -> str:
 
 
 class GuardedClient:
-    """Fetches from addresses that strangers named. An async context manager; `transport` is for tests
-    and for the sandbox in process. At most `connections` at once, none of them kept.
-    """
+    """Fetches from addresses that strangers named, eight at once, on connections that are not kept."""
 
     def __init__(
-        self,
-        rule: AddressRule,
-        transport: httpx.AsyncBaseTransport | None = None,
-        connections: int = 8,
+        self, rule: AddressRule, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._rule = rule
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
+        limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
@@ -94,23 +81,14 @@ class GuardedClient:
             trust_env=False,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self._client.aclose()
 
     @asynccontextmanager
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """The answer of `url`, behind at most five redirects, with its body still to be read.
-
-        Raises HostRefused where an address may not be asked, and FETCH_ERRORS.
-        """
+        """The answer behind at most five redirects, its body to be read. Raises HostRefused, FETCH_ERRORS."""
         for _ in range(_REDIRECTS + 1):
             await self._rule.check(url)
             request = self._client.build_request(
@@ -139,14 +117,13 @@ _CONNECTED = "connection.connect_tcp.complete"
 
 
 class HostRefused(Exception):
-    """The address behind a URL is not one to fetch from."""
+    """The address behind a URL is not one to fetch from, or gives what may not be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """`private_too` where the API's own base is at a private address.
-
-    `only` are the hosts that the policy names, `*.example.com` for all below one; None for any.
+    """`private_too` where the API's own base is private. `only` are the hosts that the policy names,
+    `*.example.com` for all below one; None for any.
     """
 
     private_too: bool
@@ -159,10 +136,7 @@ class AddressRule:
         return cls(any(not is_public(address) for address in await _addresses(host)))
 
     async def check(self, url: str) -> None:
-        """Raises HostRefused for what is not http(s), names no host, or leads to a private address.
-
-        And for a host that is not one of `only`.
-        """
+        """Raises HostRefused for what is not http(s), or whose host is private or not one of `only`."""
         host = _host(url)
         if self.only is not None and not any(_is_meant(host, name) for name in self.only):
             raise HostRefused(f"{shown(host)} is no result host that the policy allows")
@@ -173,10 +147,7 @@ class AddressRule:
                 raise HostRefused(f"{host} is at a private address ({address})")
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Looks at the address that was really connected to, before a byte is written.
-
-        A name may answer differently the second time it is asked for; the socket can't.
-        """
+        """Before a byte is written: a name may answer differently the second time; the socket can't."""
         if event != _CONNECTED or self.private_too:
             return
         stream = info.get("return_value")

@@ -1,16 +1,14 @@
 """Files on the web, read from beginning to end: those that requests point at, and the vendor's pages.
 
-In: URLs of a job file and what their models take; a page's URL or its file's name. Out: digest, size and type
-of each file, or what is wrong with it; a page's text. Touches: the network, never with the key; disk, by reading;
-a file is kept only until it was looked at.
-
-The URLs come with strangers' branches: no more bytes are read than may be, and private addresses are only
-knocked at where the API, or the page that somebody typed, is at one itself.
+In: URLs and what their models take; a page's URL or file. Out: digest, size and type, or what is wrong; a text.
+Touches: the network, never with the key; disk. The URLs come with strangers' branches: no more bytes are read
+than may be, and private addresses are asked only where the API, or the page that was typed, is at one itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import aclosing
 from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -42,75 +40,64 @@ if TYPE_CHECKING:
     Found: TypeAlias = "dict[str, Asset | str]"
     """By URL: the file, or what is wrong with it."""
 
-_AT_ONCE = 8
+_AT_ONCE = 8  # as many connections as the client has
 _LONGEST = 120.0  # seconds for one file
 _LONGEST_PAGE = 60.0  # seconds
 _LARGEST_PAGE = 16 * 2**20  # bytes
 
 
-class _FileRefused(Exception):
-    """A URL that gives no file that may be sent."""
-
-
 async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
     """Look at all of them, some at a time. `base` is the API's: a private one allows private files."""
-    rule, found = await AddressRule.for_base(base), dict[str, Asset | str]()
-    places = anyio.CapacityLimiter(_AT_ONCE)
-    async with (
-        GuardedClient(rule, connections=_AT_ONCE) as client,
-        anyio.create_task_group() as group,
-    ):
-        look = _Look(client, anyio.CapacityLimiter(1))
+    found = dict[str, Asset | str]()
+    places, turn = anyio.CapacityLimiter(_AT_ONCE), anyio.CapacityLimiter(1)
+    client = GuardedClient(await AddressRule.for_base(base))
+    async with aclosing(client), anyio.create_task_group() as group:
 
         async def one(url: str, takes: FileRule) -> None:
             async with places:
-                found[url] = await look.at(url, takes)
+                found[url] = await _asset(client, url, takes, turn)
 
         for url, takes in wanted.items():
             group.start_soon(one, url, takes)
     return {url: found[url] for url in wanted}
 
 
-class _Look:
-    """At one file after the other. `turn` lets one picture decode at a time: that takes memory."""
-
-    def __init__(self, client: GuardedClient, turn: anyio.CapacityLimiter) -> None:
-        self._client = client
-        self._turn = turn
-
-    async def at(self, url: str, takes: FileRule) -> Asset | str:
-        with TemporaryFile() as kept:
-            try:
-                with anyio.fail_after(_LONGEST):
-                    async with self._client.get(url) as response:
-                        asset = await _read(response, takes, kept)
-            except (_FileRefused, HostRefused) as refused:
-                return str(refused)
-            except FETCH_ERRORS as error:
-                return in_words(error)
-            kept.seek(0)
-            decode = partial(look_at, kept, asset["media_type"], decode=True)
-            seen = await anyio.to_thread.run_sync(decode, limiter=self._turn)
-        return seen if isinstance(seen, str) else asset
+async def _asset(
+    client: GuardedClient, url: str, takes: FileRule, turn: anyio.CapacityLimiter
+) -> Asset | str:
+    """`turn` lets one picture decode at a time: that takes memory."""
+    with TemporaryFile() as kept:
+        try:
+            with anyio.fail_after(_LONGEST):
+                async with client.get(url) as response:
+                    asset = await _read(response, takes, kept)
+        except HostRefused as refused:
+            return str(refused)
+        except FETCH_ERRORS as error:
+            return in_words(error)
+        kept.seek(0)
+        decode = partial(look_at, kept, asset["media_type"], decode=True)
+        seen = await anyio.to_thread.run_sync(decode, limiter=turn)
+    return seen if isinstance(seen, str) else asset
 
 
 async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:
     if response.status_code != 200:
-        raise _FileRefused(f"the host answered HTTP {response.status_code}")
+        raise HostRefused(f"the host answered HTTP {response.status_code}")
     told = response.headers.get("content-length", "")
     if told.isdecimal() and int(told) > takes.most:
-        raise _FileRefused(f"it has {int(told):,} bytes, and the model takes {takes.most:,}")
+        raise HostRefused(f"it has {int(told):,} bytes, and the model takes {takes.most:,}")
     digest, size, head = hashlib.sha256(), 0, b""
     async for chunk in response.aiter_raw():
         digest.update(chunk)
         kept.write(chunk)
         size, head = size + len(chunk), head + chunk[: HEAD - len(head)]
         if size > takes.most:
-            raise _FileRefused(f"it has more than the {takes.most:,} bytes that the model takes")
+            raise HostRefused(f"it has more than the {takes.most:,} bytes that the model takes")
     media_type = media_type_of(head)
     wrong = wrong_type(takes, media_type) if size else "it is empty"
     if wrong is not None:
-        raise _FileRefused(wrong)
+        raise HostRefused(wrong)
     return Asset(sha256=digest.hexdigest(), bytes=size, media_type=media_type or UNKNOWN)
 
 
@@ -143,7 +130,7 @@ async def _fetch_page(url: str) -> bytes:
     try:
         with anyio.fail_after(_LONGEST_PAGE):
             rule = await AddressRule.for_base(url)
-            async with GuardedClient(rule) as client, client.get(url) as response:
+            async with aclosing(GuardedClient(rule)) as client, client.get(url) as response:
                 return await _page_in(response)
     except HostRefused as refused:
         raise UsageProblem(f"{bare(url)}: {refused}") from refused

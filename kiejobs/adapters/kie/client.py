@@ -1,18 +1,17 @@
 """The jobs API over httpx: one attempt a call, the outcome as a value.
 
-In: request bodies and task ids. Out: the outcomes of ports. Touches: the network. The key lives here
-and in the upload host's client, and is cut out of everything that either says back.
+In: request bodies and task ids. Out: outcomes, the key cut out of their words. Touches: the network.
 
-A create call connects and finishes TLS first, then reserves, then writes: httpcore's trace calls us
-back between "connected" and "first byte", which is also the exact evidence for "not sent" against "in
-doubt". A fresh HTTP/1.1 connection for each create, since a pooled one that died looks like a sent
-request; no retries, no redirects, nothing from the environment (a proxy may repeat a POST).
+A create call connects and finishes TLS first, then reserves, then writes: httpcore's trace calls us back
+between "connected" and "first byte", which is also the exact evidence for "not sent" against "in doubt". A
+fresh HTTP/1.1 connection for each create, since a pooled one that died looks like a sent request; no retries,
+no redirects, nothing from the environment (a proxy may repeat a POST).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +40,7 @@ _Outcome = TypeVar(
     bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord | str | Decimal",
 )
 
+_AS_IT_CAME = (outcomes.Accepted, outcomes.TaskSucceeded, outcomes.TaskRecord, str, Decimal)
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
 _LARGEST_ANSWER = 2 * 2**20  # bytes
 _LONGEST_MESSAGE = 500  # characters of the API's own words that are kept
@@ -62,7 +62,7 @@ class _Evidence:
 
     reserve: Callable[[], Awaitable[None]]
     reserved: bool = False
-    refusal: BaseException | None = field(default=None)
+    refusal: BaseException | None = None
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         if event != _ABOUT_TO_WRITE or self.reserved:
@@ -76,11 +76,7 @@ class _Evidence:
 
 
 class KieApi:
-    """The port `GenerationApi`, against the vendor or anything that speaks like it.
-
-    `transport` stands in for the network where the sandbox answers in process. `last_date` is the
-    API's own clock as the last answer had it, for `doctor`.
-    """
+    """The port `GenerationApi`. `last_date` is the API's own clock as the last answer had it."""
 
     def __init__(
         self,
@@ -126,34 +122,28 @@ class KieApi:
             with anyio.fail_after(self._patience.connect + self._patience.answer):
                 status, headers, answer = await exchange(self._creating, request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            return self._broken_off(evidence, error)
+            if evidence.refusal is not None:
+                raise evidence.refusal from None
+            said = without_key(in_words(error), self._key)
+            return outcomes.CreateInDoubt(said) if evidence.reserved else outcomes.NotSent(said)
         if not evidence.reserved:
             raise RuntimeError("the transport wrote a create call without announcing it")
-        outcome = answers.create_outcome(status, headers.get("retry-after"), answer)
-        return self._cleaned(outcome)
-
-    def _broken_off(self, evidence: _Evidence, error: Exception) -> outcomes.CreateOutcome:
-        if evidence.refusal is not None:
-            raise evidence.refusal
-        said = without_key(in_words(error), self._key)
-        return outcomes.CreateInDoubt(said) if evidence.reserved else outcomes.NotSent(said)
+        return self._cleaned(answers.create_outcome(status, headers.get("retry-after"), answer))
 
     async def poll(self, task_id: str) -> outcomes.PollOutcome:
-        params = {"taskId": task_id}
-        return await self._ask("GET", RECORD_PATH, answers.poll_outcome, params=params)
+        return await self._ask(RECORD_PATH, answers.poll_outcome, params={"taskId": task_id})
 
     async def record(self, task_id: str) -> outcomes.TaskRecord | outcomes.Unanswered:
-        params = {"taskId": task_id}
-        return await self._ask("GET", RECORD_PATH, answers.task_record, params=params)
+        return await self._ask(RECORD_PATH, answers.task_record, params={"taskId": task_id})
 
     async def download_url(self, url: str) -> str | outcomes.Unanswered:
-        return await self._ask("POST", DOWNLOAD_PATH, answers.download_url, json={"url": url})
+        return await self._ask(DOWNLOAD_PATH, answers.download_url, "POST", json={"url": url})
 
     async def balance(self) -> Decimal | outcomes.Unanswered:
-        return await self._ask("GET", CREDIT_PATH, answers.balance)
+        return await self._ask(CREDIT_PATH, answers.balance)
 
     async def _ask(
-        self, method: str, path: str, read: Callable[[int, bytes], _Outcome], **content: Any
+        self, path: str, read: Callable[[int, bytes], _Outcome], method: str = "GET", **content: Any
     ) -> _Outcome | outcomes.Unanswered:
         """One question, at no cost. An id that fits into no URL is a ValueError; ids are the API's and opaque."""
         try:
@@ -168,10 +158,7 @@ class KieApi:
 
     def _cleaned(self, outcome: _Outcome) -> _Outcome:
         """The outcome with its message shortened, made printable, and the key cut out."""
-        if isinstance(
-            outcome,
-            outcomes.Accepted | outcomes.TaskSucceeded | outcomes.TaskRecord | str | Decimal,
-        ):
+        if isinstance(outcome, _AS_IT_CAME):
             return outcome
         if isinstance(outcome, outcomes.StillRunning):
             return replace(outcome, api_state=without_key(outcome.api_state, self._key))

@@ -1,12 +1,9 @@
 """What the API's answers mean: to a create call the table of the design's section 7, and what became of a task.
 
-In: HTTP status, headers, body. Out: `CreateOutcome`, `PollOutcome`, `TaskRecord`, balances, addresses. Touches
-nothing. The API's own words (codes, message texts, states, results) are known here and nowhere else.
-
-Sources: the vendor's pages [D] and exchanges observed with the real service [O]. Errors come as HTTP
-200 with a code in the body [O], over-limit calls possibly as HTTP 429 [D]; validation comes as code
-500 with a text [O]; missing credits as 402 or as 500 with a text [O]. Where the two disagree both are
-accepted.
+In: HTTP status, headers, body. Out: outcomes, records, balances, addresses. The API's own words (codes, texts,
+states, results) are known here and nowhere else, from the vendor's pages [D] and from exchanges with the real
+service [O]. Errors come as HTTP 200 with a code in the body [O], over-limit calls possibly as HTTP 429 [D];
+validation as code 500 with a text [O]; missing credits as 402 or as 500 with a text [O]: both are accepted.
 """
 
 from __future__ import annotations
@@ -27,9 +24,7 @@ if TYPE_CHECKING:
 
 _Answered: TypeAlias = "outcomes.Accepted | outcomes.CreateNotAccepted | outcomes.Refused | outcomes.NoMoney | outcomes.CreateRejected | outcomes.CreateInDoubt"
 """What an answer can mean; that nothing was sent only the lack of one can."""
-
 _SPEAKS_OF_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b", re.IGNORECASE)
-
 _SPEAKS_OF_VALIDATION = re.compile(
     r"\bis required\b"
     r"|not within the range of allowed options"
@@ -39,13 +34,11 @@ _SPEAKS_OF_VALIDATION = re.compile(
     re.IGNORECASE,
 )
 """The texts that the real service was seen to use for what it refuses before making a task."""
-
 _NAMES_A_TASK = re.compile(
     rb"""["']task_?id\\{0,4}["']\s{0,8}:\s{0,8}(?!null\b|\\{0,4}(["'])\s{0,8}\\{0,4}\1)[^\s,}]""",
     re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
-
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
 
@@ -148,14 +141,8 @@ def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Ans
 def _by_code(code: str, message: str, retry_after: str | None) -> _Answered:
     if code in {"429", "455"}:
         return outcomes.CreateNotAccepted(code, message, seconds_of(retry_after))
-    if code == "500":
-        return _by_message(code, message)
     make = _BY_CODE.get(code)
-    return (
-        outcomes.CreateInDoubt(message or f"code {code}", code)
-        if make is None
-        else make(code, message)
-    )
+    return make(code, message) if make else outcomes.CreateInDoubt(message or f"code {code}", code)
 
 
 def _by_message(code: str, message: str) -> _Answered:
@@ -256,8 +243,7 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     if state == "success":
         return _succeeded(data)
     if state == "fail":
-        code = data.get("failCode")
-        message = data.get("failMsg")
+        code, message = data.get("failCode"), data.get("failMsg")
         return outcomes.TaskFailed(
             str(code)[:40] if isinstance(code, str | int) and code != "" else None,
             str(message) if message else "the API gave no reason",
@@ -302,27 +288,21 @@ def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:
 
 def task_record(status: int, body: bytes) -> outcomes.TaskRecord | outcomes.Unanswered:
     """What the API says was sent for a task: `param`, whose `input` is JSON text itself [O]."""
-    envelope = read_envelope(body)
-    if envelope is None or envelope.code != "200" or not isinstance(envelope.data, dict):
-        said = excerpt(body) if envelope is None else envelope.message
-        return outcomes.Unanswered(said, envelope.code if envelope else str(status))
-    data = envelope.data
-    param = _json_in(data.get("param"))
-    sent = _json_in(param.get("input")) if isinstance(param, dict) else None
-    model = param.get("model") if isinstance(param, dict) else data.get("model")
+    data = _data_in(status, body)
+    if not isinstance(data, dict):
+        unread = outcomes.Unanswered("no task in the answer", "200")
+        return data if isinstance(data, outcomes.Unanswered) else unread
+    found = _json_in(data.get("param"))
+    param = found if isinstance(found, dict) else {"model": data.get("model")}
+    sent, model, url = _json_in(param.get("input")), param.get("model"), param.get("callBackUrl")
+    query = url.partition("#")[0].partition("?")[2] if isinstance(url, str) else ""
     return outcomes.TaskRecord(
         task_id=str(data.get("taskId", "")),
         model=str(model) if model else None,
         input=sent if isinstance(sent, dict) else None,
         api_state=str(data.get("state", "")),
-        attempt_id=_attempt_in(param),
+        attempt_id=attempt_in(query),
     )
-
-
-def _attempt_in(param: Json) -> str | None:
-    """The attempt id in the query of the callback URL that was sent, where there was one."""
-    url = param.get("callBackUrl") if isinstance(param, dict) else None
-    return attempt_in(url.partition("#")[0].partition("?")[2]) if isinstance(url, str) else None
 
 
 def _credits(data: Mapping[str, Json]) -> Decimal | None:

@@ -1,17 +1,16 @@
 """The vendor's upload host over httpx: one local file a call, the outcome as a value.
 
-In: local files as they were planned. Out: the outcomes of ports. Touches: the job file's folder, by
-reading; the network, with the key.
+In: local files as they were planned. Out: outcomes. Touches: the job file's folder; the network, with the key.
 
-A file is read twice: once to see that it is still the one that was planned, before a byte of it leaves;
-and once to send it, where its last bytes are held back until all of them have been seen again. So what
-was edited in between is neither stored nor bought with. On the host its name is its own hash: nothing of
-the names on this machine leaves, and one name means one content.
+A file is read twice: to see that it is still the planned one, before a byte of it leaves; and to send it, where
+its last bytes are held back until all were seen again. So what was edited in between is neither stored nor
+bought with. On the host its name is its own hash: no local name leaves.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import LocalFile
 
 UPLOAD_PATH = "/api/file-stream-upload"
-FOLDER = "kiejobs"
-"""Where uploads stand on the host, below the account's own folder."""
+FOLDER = "kiejobs"  # on the host, below the account's own
 
 AT_ONCE = 4
 _CHUNK = 64 * 1024
 _LONGEST_URL = 2_000
+_PLAIN = re.compile(r"[!$-;=?-\[\]_a-z~]*")  # what may stand in a URL, but no fragment
 _LONGEST_CODE = 40
 _SLOWEST = 20_000  # bytes a second that are waited for
 _PATIENCE = 60.0  # seconds for everything but the bytes themselves
@@ -91,21 +90,19 @@ class KieUploads:
             return outcomes.Unusable(f"can't read {file.path}: {error.strerror or error}")
 
     async def _send(self, stream: BinaryIO, file: LocalFile) -> outcomes.UploadOutcome:
-        try:
-            with anyio.fail_after(_PATIENCE + file.bytes / _SLOWEST):
-                status, _, answer = await exchange(self._client, self._request(stream, file))
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            return outcomes.NotUploaded(without_key(in_words(error), self._key))
-        return self._outcome(status, answer, file)
-
-    def _request(self, stream: BinaryIO, file: LocalFile) -> httpx.Request:
         name = file.sha256 + _EXTENSIONS.get(file.media_type, "")
-        return self._client.build_request(
+        request = self._client.build_request(
             "POST",
             UPLOAD_PATH,
             data={"uploadPath": FOLDER, "fileName": name},
             files={"file": (name, _AsPlanned(stream, file), file.media_type)},  # type: ignore[dict-item]
         )
+        try:
+            with anyio.fail_after(_PATIENCE + file.bytes / _SLOWEST):
+                status, _, answer = await exchange(self._client, request)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            return outcomes.NotUploaded(without_key(in_words(error), self._key))
+        return self._outcome(status, answer, file)
 
     def _outcome(self, status: int, answer: bytes, file: LocalFile) -> outcomes.UploadOutcome:
         """Errors come as a status or as a code in the body (documented); the body's word goes first."""
@@ -133,12 +130,7 @@ class KieUploads:
 
     def _is_usable(self, url: str) -> bool:
         """An address that the API can fetch from. Plain http only from a host that is spoken to so."""
-        if (
-            len(url) > _LONGEST_URL
-            or not url.isascii()
-            or not url.isprintable()
-            or set(url) & set(' "<>\\^`{|}#')
-        ):
+        if len(url) > _LONGEST_URL or not _PLAIN.fullmatch(url):
             return False
         try:
             parts = urlsplit(url)

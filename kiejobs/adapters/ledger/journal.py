@@ -1,11 +1,8 @@
 """The file journal: JSON lines, append, fsync, read.
 
-In: events of one run. Out: `runs/<run-id>/journal.jsonl`, and a journal as a record. Touches: the runs
-folder. Promises that an event is on disk before `append` returns, and that a journal is only ever
-appended to.
-
-An intention that is written but not synced can be lost by a power cut, and is then paid for twice. So
-the file is synced at each append, and its folders when it is born.
+In: events of one run. Out: a journal as a record. Touches: `runs/<run-id>/journal.jsonl`, which is only ever
+appended to. An intention that is written but not synced can be lost by a power cut, and is then paid for twice:
+the file is synced before `append` returns, and its folders when it is born.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.storage.output_folder import sync_folder
+from kiejobs.adapters.storage.output_folder import sync_folder, write_all
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.codec import EVENT_VERSION, bad_field, from_json, to_json
 from kiejobs.core.ledger.events import JournalRecord, Timed
@@ -36,10 +33,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 class FileJournal:
-    """Appends to one run's journal. The file is born with its first event, not before.
-
-    So a run that finds nothing to do leaves nothing behind.
-    """
+    """Appends to one run's journal. The file is born with its first event: who does nothing leaves nothing."""
 
     def __init__(self, runs: Path, header: RunStarted, clock: Clock) -> None:
         self.path = runs / header.run_id / JOURNAL
@@ -61,10 +55,8 @@ class FileJournal:
         return self._fd is not None
 
     def append(self, *events: Event) -> str:
-        """Write all events in one go and sync; the time they were given.
-
-        Raises JournalProblem where the disk refuses. Nothing of them is in the file then, and a
-        later append may succeed.
+        """Write all events in one go and sync; the time they were given. Raises JournalProblem where the disk
+        refuses: nothing of them is in the file then, and a later append may succeed.
         """
         at = utc_text(self._clock.now())
         before = (self._seq, self._previous)
@@ -73,7 +65,8 @@ class FileJournal:
             if self._seq == 0:
                 events = (self.header, *events)
             data = b"".join(self._lines(at, events))
-            _write(fd, data)
+            write_all(fd, data)
+            os.fsync(fd)
         except OSError as error:
             self._seq, self._previous = before
             self._take_back()
@@ -126,23 +119,13 @@ class FileJournal:
             yield line + b"\n"
 
     def _take_back(self) -> None:
-        """Cut a half-written line off, so that what follows is not damage in the middle.
-
-        Where even that fails the journal is left as it is and closed: a torn end is expected.
-        """
+        """Cut a half-written line off; where even that fails, close: only a torn end is expected."""
         if self._fd is not None:
             try:
                 os.ftruncate(self._fd, self._size)
             except OSError:
                 self._broken = True
                 self.close()
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.fsync(fd)
 
 
 def _sync_with_names(folder: Path) -> None:
@@ -172,10 +155,9 @@ def read_journal(path: Path) -> JournalRecord:
 
 
 def _is_torn_here(number: int, rest: list[bytes]) -> bool:
-    """Is a line with a hole in it the last write, so that nothing acknowledged lies behind it?
+    """Is a line with a hole in it the last write? A power cut may keep a later sector and drop an earlier one.
 
-    A power cut may keep a later sector of a write and drop an earlier one, which is zeros then. Only a
-    journal's first write has several lines: its header, and one event or the plan.
+    Only a journal's first write has several lines: its header, and one event or the plan.
     """
     return all(map(_is_of_the_plan, rest)) or (number == 1 and len(rest) == 1)
 

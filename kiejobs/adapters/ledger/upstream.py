@@ -1,9 +1,8 @@
 """Whether this clone may lack journals that others have pushed: then nothing is bought from it.
 
-In: a runs folder. Out: nothing, or StalePlan. Touches: git, which asks the branch's remote for its tip.
-
-A branch that follows nothing is not looked at, and neither is a detached HEAD: a checkout by commit, as
-CI makes it, says nothing of where journals go. Nor are runs folders that git ignores.
+In: a runs folder. Out: nothing, or StalePlan. Touches: git, which asks the branch's remote for its tip. Not
+looked at are branches that follow nothing, runs folders that git ignores, and a detached HEAD: a checkout by
+commit, as CI makes it, says nothing of where journals go.
 """
 
 from __future__ import annotations
@@ -45,33 +44,23 @@ def _require_up_to_date(repository: Repository, runs: Path) -> list[str]:
     try:
         tip = repository.tip_at(upstream)
     except GitFailed as failed:
-        return [
-            f"can't ask {upstream.remote} whether there is more than was last fetched: {failed}"
-        ]
+        more = "whether there is more than was last fetched"
+        return [f"can't ask {upstream.remote} {more}: {failed}"]
     if tip is not None and tip != upstream.known:
         _require_in_head(repository, upstream, tip, runs)
     return []
 
 
 def _require_in_head(repository: Repository, upstream: Upstream, tip: str, runs: Path) -> None:
-    if not repository.has(tip):
-        raise StalePlan(
-            f"this clone is behind {upstream}, whose last commit is not here and may hold "
-            "journals; nothing was bought",
-            hint=_HINT,
-        )
-    if not repository.is_in_head(tip):
-        _require_nothing_new(repository, upstream, tip, runs)
-
-
-def _require_nothing_new(repository: Repository, upstream: Upstream, tip: str, runs: Path) -> None:
     """Commits without journals are no reason to stop."""
-    news = repository.added_since(tip, runs)
-    names = sorted({name.rpartition("/")[0].rpartition("/")[2] for name in news})
-    if names:
+    if not repository.has(tip):
+        why = ", whose last commit is not here and may hold journals"
+    else:
+        news = [] if repository.is_in_head(tip) else repository.added_since(tip, runs)
+        names = sorted({name.rpartition("/")[0].rpartition("/")[2] for name in news})
+        if not names:
+            return
         one = len(names) == 1
         what = f"the journal of {names[0]}" if one else f"the journals of {len(names)} runs"
-        raise StalePlan(
-            f"this clone is behind {upstream}: it lacks {what}; nothing was bought",
-            hint=_HINT,
-        )
+        why = f": it lacks {what}"
+    raise StalePlan(f"this clone is behind {upstream}{why}; nothing was bought", hint=_HINT)

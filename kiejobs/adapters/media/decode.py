@@ -1,7 +1,7 @@
 """A closer look at collected media: does it decode, and is it what was asked for?
 
 In: a file and what its request said. Out: what is wrong, or None. Touches: the file, by reading. Needs
-the extra `media` (PyAV); the cheap look that every file gets while it comes home is in core.verify.
+the extra `media` (PyAV).
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """A closer look at a picture before it is sent: does it decode, and how large is it?
 
-In: an open file and its type by its first bytes. Out: pixels, or what is wrong. Touches: the file, by
-reading. Needs the extra `media` (Pillow), and says where it is not there.
-
-Pictures come with strangers' branches and from strangers' hosts. Only the decoders of a few types are let
-near them, a header that promises too many pixels is believed and refused, and decoding has a deadline.
+In: an open file and its type. Out: pixels, or what is wrong. Needs the extra `media` (Pillow). Pictures come
+from strangers: only the decoders of a few types are let near them, a header that promises too many pixels is
+believed and refused, and decoding has a deadline.
 """
 
 from __future__ import annotations
@@ -19,15 +17,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-MOST_PIXELS = 50_000_000
-"""Width times height: what the largest common cameras make, in less than a gigabyte of memory."""
-
-SECONDS = 20.0
-"""As long may one picture take to decode."""
-
+MOST_PIXELS = 50_000_000  # what the largest common cameras make, in less than a gigabyte of memory
+SECONDS = 20.0  # that one picture may take to decode
 INSTALL = "`pip install 'kiejobs[media]'`"
-"""What brings Pillow along."""
-
 _DECODERS = {
     "image/jpeg": ("JPEG", "JpegImagePlugin"),
     "image/png": ("PNG", "PngImagePlugin"),
@@ -35,8 +27,7 @@ _DECODERS = {
     "image/gif": ("GIF", "GifImagePlugin"),
     "image/bmp": ("BMP", "BmpImagePlugin"),
 }
-_STEP = 4096
-"""So many bytes are decoded between two looks at the clock."""
+_STEP = 4096  # bytes that are decoded between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +82,8 @@ def _look(watched: _Watched, name: str, plugin: str, *, decode: bool) -> Pixels 
     with opened:
         width, height = opened.size
         if width * height > MOST_PIXELS:
-            return (
-                f"it has {width:,} x {height:,} pixels; more than {MOST_PIXELS:,} are not decoded"
-            )
+            has = f"it has {width:,} x {height:,} pixels"
+            return f"{has}; more than {MOST_PIXELS:,} are not decoded"
         if decode:
             opened.decodermaxblock = _STEP
             opened.draft(opened.mode, (width // 8, height // 8))  # reads all, and computes less

@@ -1,25 +1,24 @@
-"""Files that a project brings along: by name, next to a job file (templates, tables), and found upwards.
+"""Files that a project brings along: by name, next to a job file, and found upwards; and the bundled schemas.
 
-In: names from the command line, from job files, of what a project may have. Out: bytes, texts, names, or why
-there are none. Touches: disk, by reading.
-
-Job files come with strangers' branches: links are followed first, and what lies outside of the folder or is
-hidden there is none of ours.
+In: names. Out: bytes, texts, names, or why there are none. Touches: disk, by reading. Job files come with
+strangers' branches: links are followed first, and what lies outside of the folder or is hidden is not read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
@@ -29,8 +28,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
     """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes.
 
-    A link may come with a stranger's branch, and problems are told with the lines that they stand in:
-    one that leads out of its folder, to the environment say, is not followed.
+    A link that leads out of its folder is not followed: problems are shown with the lines they stand in.
     """
     path = Path(name)
     try:
@@ -67,10 +65,9 @@ def is_shown(path: Path, root: Path) -> bool:
 
 
 def find_up(name: str) -> str | None:
-    """The nearest file or folder `name`, from the current folder up to the root of its git checkout.
+    """The nearest file or folder `name`, from here up to the root of the git checkout; outside of git, here only.
 
-    Outside of git only the current folder is looked at. A link that leads nowhere is found too: what
-    somebody put there is never passed over in silence. As a path from the current folder.
+    A link that leads nowhere is found too: what somebody put there is never passed over in silence.
     """
     return next(filter(os.path.lexists, candidates(name)), None)
 
@@ -101,19 +98,13 @@ class IncludeFolder:
     def __call__(self, name: str) -> str | None:
         """The template's text; None where there is none that may be read."""
         self.asked.add(name)
-        found = self._read(name)
-        if found is None:
-            return None
-        path, data, text = found
-        self.read[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
-        return text
+        return self._text(name, self.read)
 
     def peek(self, name: str) -> str | None:
         """The same, for one that is only looked at: it doesn't count as asked for."""
-        found = self._read(name)
-        return None if found is None else found[2]
+        return self._text(name, {})
 
-    def _read(self, name: str) -> tuple[Path, bytes, str] | None:
+    def _text(self, name: str, digests: dict[str, str]) -> str | None:
         try:
             path = (self._folder / name).resolve()
             if not is_shown(path, self._folder) or not path.is_file():
@@ -121,9 +112,11 @@ class IncludeFolder:
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
             data = path.read_bytes()
-            return path, data, data.decode("utf-8-sig")
+            text = data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
+        digests[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        return text
 
 
 class DataFolder:
@@ -216,18 +209,14 @@ def below_root(name: str) -> str | None:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit that `folder` is checked out at, read from git's files; None outside of git."""
-    for parent in (folder.resolve(), *folder.resolve().parents):
-        git = parent / ".git"
-        if git.is_dir():
-            return _commit_in(git)
-    return None
+    """The commit that `folder` is checked out at, read from git's files; None outside of git.
 
-
-def _commit_in(git: Path) -> str | None:
-    """None for what is no commit: a file that HEAD names may hold anything."""
+    And for what is no commit: a file that HEAD names may hold anything.
+    """
+    places = (folder.resolve(), *folder.resolve().parents)
+    git = next((place / ".git" for place in places if (place / ".git").is_dir()), None)
     try:
-        found = _head(git)
+        found = "" if git is None else _head(git)
     except (OSError, ValueError):
         return None
     return found if _COMMIT.fullmatch(found) else None
@@ -242,3 +231,28 @@ def _head(git: Path) -> str:
         return (git / ref).read_text(encoding="utf-8").strip()
     packed = (git / "packed-refs").read_text(encoding="utf-8").splitlines()
     return next((line.split()[0] for line in packed if line.endswith(f" {ref}")), "")
+
+
+# --- what comes with kiejobs -----------------------------------------------------------------------
+
+
+def schema_folder() -> Path:
+    """`schemas/`: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "schemas"
+    return inside if inside.is_dir() else package.parent / "schemas"
+
+
+@cache
+def read_schema(name: str) -> Mapping[str, Any]:
+    """One of our schemas by its path below `schemas/`, e.g. `jobfile.schema.json`."""
+    text = (schema_folder() / name).read_text(encoding="utf-8")
+    schema: Mapping[str, Any] = json.loads(text)
+    return schema
+
+
+def model_names() -> tuple[str, ...]:
+    """The models that there is a schema for: `<vendor>/<model>`, or `<model>` alone."""
+    folder = schema_folder() / "models"
+    found = folder.rglob("*.json")
+    return tuple(sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found))

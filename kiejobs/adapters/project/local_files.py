@@ -1,10 +1,8 @@
 """Local files that requests point at, read from below the job file's folder and from nowhere else.
 
-In: paths that `core/expand/job.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk,
-by reading. Each file is read once, however many jobs point at it.
-
-Links are followed first, and what lies outside of the folder or is hidden there is none of ours. What is
-no plain file is never read: a pipe would hang us, a device would never end.
+In: paths that `core/expand/job.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk, by
+reading each file once. Links are followed first, and what lies outside of the folder or is hidden is not read;
+neither is what is no plain file: a pipe would hang us, a device would never end.
 """
 
 from __future__ import annotations
@@ -19,14 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from kiejobs.adapters.project.files import is_shown
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
-from kiejobs.core.models.spec import (
-    HEAD,
-    LARGEST,
-    UNKNOWN,
-    FileRule,
-    media_type_of,
-    too_large,
-)
+from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,18 +28,14 @@ if TYPE_CHECKING:
 _CHUNK = 2**20
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_NAMES = 2000  # of a folder are looked through for what was probably meant
-_MOST_GUESSES = (
-    20  # as many problems are told; a table may name thousands of files that aren't there
-)
-_LARGEST = 5 * LARGEST
-"""Bytes that are read at most, whatever a model's schema says."""
+_MOST_GUESSES = 20  # as many problems are reported; a table may name thousands of missing files
+_LARGEST = 5 * LARGEST  # bytes that are read at most, whatever a model's schema says
 
 
 class LocalFolder:
-    """Reads local files by path, each once; with `decode` pictures are decoded, else only their headers are.
+    """Reads local files by path, each once; with `decode` pictures are decoded, else only their headers.
 
-    `read` keeps each file by its path below the folder, `paths` each path by what stands for its file in
-    requests; `asked` all paths, of files that are not there too.
+    `read` keeps each file by its path, `paths` each path by its file's ref; `asked` all paths, found or not.
     """
 
     def __init__(self, folder: Path, *, decode: bool = False) -> None:
@@ -84,8 +71,7 @@ class LocalFolder:
         except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
         except OSError as error:
-            why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
-            return NoFile("missing-file", why)
+            return _unreadable(path, error)
         except RuntimeError:  # links that go round in circles
             return _no_path(path, "is a link that goes round in circles")
 
@@ -97,15 +83,12 @@ class LocalFolder:
             try:
                 return _examined(stream, path, most, decode=self._decode)
             except OSError as error:
-                why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
-                return NoFile("missing-file", why)
+                return _unreadable(path, error)
 
     def _meant(self, path: str) -> str | None:
         self._guesses += 1
-        if self._guesses > _MOST_GUESSES:
-            return None
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # it is but a guess
-            return self._guess(path)
+            return self._guess(path) if self._guesses <= _MOST_GUESSES else None
         return None
 
     def _guess(self, path: str) -> str | None:
@@ -117,15 +100,14 @@ class LocalFolder:
                 continue
             if not is_shown(there, self.folder) or not there.is_dir():
                 return None
-            names = _names(there)
+            with os.scandir(there) as entries:
+                every = islice((entry.name for entry in entries), _MOST_NAMES)
+                names = [name for name in every if not name.startswith(".")]
             alike = [name for name in names if name.lower() == part.lower()]
             close = alike[0] if alike else nearest(part, names)
-            meant = "/".join([*parts[:depth], close, *parts[depth + 1 :]]) if close else ""
-            return f"did you mean `{meant}`?" if meant and self._is_there(meant) else None
+            meant = "/".join([*parts[:depth], close or part, *parts[depth + 1 :]])
+            return f"did you mean `{meant}`?" if (self.folder / meant).is_file() else None
         return None
-
-    def _is_there(self, path: str) -> bool:
-        return (self.folder / path).is_file()
 
 
 def _opened(target: Path, path: str) -> BinaryIO | NoFile:
@@ -157,14 +139,8 @@ def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalF
     seen = _seen(stream, media_type, decode=decode)
     if isinstance(seen, str):
         return cannot_be_sent(path, seen)
-    return LocalFile(
-        path=path,
-        sha256=digest.hexdigest(),
-        bytes=read,
-        media_type=media_type or UNKNOWN,
-        width=seen.width if seen else None,
-        height=seen.height if seen else None,
-    )
+    pixels = {} if seen is None else {"width": seen.width, "height": seen.height}
+    return LocalFile(path, digest.hexdigest(), read, media_type or UNKNOWN, **pixels)
 
 
 def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size: int) -> NoFile:
@@ -184,11 +160,10 @@ def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Pixels |
     return look_at(stream, media_type, decode=decode)
 
 
+def _unreadable(path: str, error: OSError) -> NoFile:
+    why = f"points at {shorten(path)}, which can't be read: {error.strerror or error}"
+    return NoFile("missing-file", why)
+
+
 def _no_path(path: str, what: str) -> NoFile:
     return NoFile("file-path", f"points at {shorten(path)}, which {what}")
-
-
-def _names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        names = islice((entry.name for entry in entries), _MOST_NAMES)
-        return [name for name in names if not name.startswith(".")]

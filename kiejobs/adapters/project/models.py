@@ -1,11 +1,8 @@
-"""The models that job files can name, and prices: the project's own before those that come with kiejobs.
+"""Schemas, models and prices: the project's own before those that come with kiejobs.
 
-In: the current folder. Out: names, schemas, a `PriceTable`; what is wrong with the project's own. Touches: disk,
-by reading.
-
-Own schemas lie below `schemas/models` of the project that we are called in, own prices in `prices.yaml`. They
-come with pull requests like job files do: each schema is held to our form when it is first asked for, links
-that lead out of the project are not followed, hidden files are none.
+In: the current folder. Out: schemas, a `PriceTable`; what is wrong with the project's own. Touches: disk. Own
+schemas lie below `schemas/models`, own prices in `prices.yaml`. They come with pull requests: each schema is
+held to our form, links that lead out of the project are not followed, hidden files are none.
 """
 
 from __future__ import annotations
@@ -16,8 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiejobs.adapters.project.files import find_up, is_shown, read_source
-from kiejobs.adapters.project.schemas import model_names, read_schema, schema_folder
+from kiejobs.adapters.project.files import (
+    find_up,
+    is_shown,
+    model_names,
+    read_schema,
+    read_source,
+    schema_folder,
+)
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Place, Problems, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
@@ -40,9 +43,9 @@ _LARGEST_PRICES = 2**18  # bytes; ours has a tenth of that
 class ModelFiles(Mapping[str, Mapping[str, Any]]):
     """Schemas by model, each read when it is asked for; a broken one of the project's is not there.
 
-    Looked for once: a file that comes later is not seen. `folder` is where the project's own lie, None
-    where it has none; `own` leads from their ids to the files; `names` are all ids, sorted, with those
-    of broken ones. Raises UsageProblem where the folder can't be used.
+    Looked for once. `folder` is where the project's own lie, None where it has none; `own` leads from
+    their ids to the files; `names` are all ids, sorted, with those of broken ones. Raises UsageProblem
+    where the folder can't be used.
     """
 
     def __init__(self) -> None:
@@ -135,20 +138,14 @@ def _target(path: Path) -> Path:
 
 
 class Prices(NamedTuple):
-    """The table in force, and what is wrong in the project's own file.
-
-    Where a problem is fatal, the table is the bundled one alone, to go on looking for others with.
-    """
+    """The table in force, and what is wrong in the project's file; where that is fatal, the bundled table."""
 
     table: PriceTable
     problems: Problems
 
 
 def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
-    """Without a catalogue nobody asks whether the file's models and fields are known.
-
-    Raises UsageProblem where the project's file can't be read.
-    """
+    """Without a catalogue models and fields are not looked up. Raises UsageProblem for what can't be read."""
     file = find_up(PRICES)
     if file is None:
         return Prices(bundled_prices(), Problems())
@@ -158,10 +155,10 @@ def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
 
 def required_prices() -> PriceTable:
     """The table in force. Raises InvalidJobFile with all that is wrong with the project's file."""
-    prices = prices_in_force()
-    if prices.problems.fatal:
-        raise InvalidJobFile(prices.problems)
-    return prices.table
+    table, problems = prices_in_force()
+    if problems.fatal:
+        raise InvalidJobFile(problems)
+    return table
 
 
 @cache

@@ -1,27 +1,21 @@
 """Downloading results: stream to `.part`, hash on the way, check, sync, rename.
 
-In: result URLs. Out: files below the output folder, and their records. Touches: the network (never
-with the key) and the output folder. A file under its final name is whole; anything else ends in
-`.part`. Data, name and folders are synced in this order, all before anybody is told: what is on record
-as collected outlives a power cut.
-
-A lock keeps two processes that collect the same task from writing into one another's part; the operating
-system lets go of it when its process dies. What an earlier try left is not synced. As long as the machine
-stays up it is there all the same; after a power cut it may be holes and garbage of the right length, and no
-host tells a checksum to find out by. So the name holds the boot as well as the task, and what another boot
-left is never gone on with.
+In: result URLs. Out: files below the output folder, and their records. Touches: the network (never with the
+key) and the output folder. A file under its final name is complete. Data, name and folders are synced in this
+order before a file is recorded. A lock keeps two processes out of one another's part. What an earlier try left
+is not synced: after a power cut it may be garbage of the right length, and no host gives a checksum. So a
+part's name holds the boot as well as the task, and another boot's is never gone on with.
 """
 
 from __future__ import annotations
 
 import fcntl
-import functools
 import hashlib
 import os
 import re
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 import anyio
@@ -35,8 +29,15 @@ from kiejobs.adapters.http.client import (
     in_words,
     shown,
 )
-from kiejobs.adapters.storage.file_checks import media_type_fits, nearer_type, what_is_wrong_with
-from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused, sync_folder
+from kiejobs.adapters.storage.output_folder import (
+    OutputFolder,
+    PathRefused,
+    media_type_fits,
+    nearer_type,
+    sync_folder,
+    what_is_wrong_with,
+    write_all,
+)
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from _hashlib import HASH
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    _Receive: TypeAlias = "Callable[[Partial], Awaitable[None]]"
 
 _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
@@ -60,10 +63,7 @@ class _ResultRefused(Exception):
 
 
 class FileArtifacts(OutputFolder):
-    """The port `Artifacts`: an output folder with a client of its own.
-
-    `boot` names the time since the machine was last started: what was left before is not gone on with.
-    """
+    """The port `Artifacts`. `boot` names the time since the machine was last started."""
 
     def __init__(
         self,
@@ -78,10 +78,14 @@ class FileArtifacts(OutputFolder):
         self._client = GuardedClient(rule, transport)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._client.aclose()
 
     async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
-        receive = functools.partial(self._receive, url, media_type)
+        async def receive(partial: Partial) -> None:
+            headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
+            async with self._client.get(url, headers) as response:
+                await _take(response, partial, media_type)
+
         return await self._bring(receive, path, key, media_type, shown(url))
 
     async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
@@ -94,16 +98,13 @@ class FileArtifacts(OutputFolder):
         return await self._bring(receive, path, key, media_type, from_)
 
     async def _bring(
-        self,
-        receive: Callable[[Partial], Awaitable[None]],
-        path: str,
-        key: str,
-        media_type: str,
-        from_: str,
+        self, receive: _Receive, path: str, key: str, media_type: str, from_: str
     ) -> CollectOutcome:
         try:
             target = self.target(path)
-            self._sweep(target.parent)
+            if target.parent not in self._swept:  # once is enough: nobody leaves any more of them
+                _delete_older(target.parent, self._boot)
+                self._swept.add(target.parent)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
                 async with opened(target, key, self._boot) as partial:
                     if not partial.whole:
@@ -121,17 +122,6 @@ class FileArtifacts(OutputFolder):
             return NotCollected(in_words(error))
         kind = nearer_type(media_type, media_type_of(partial.head))
         return FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
-
-    def _sweep(self, folder: Path) -> None:
-        """Once is enough: nobody here leaves parts of another boot."""
-        if folder not in self._swept:
-            sweep(folder, self._boot)
-            self._swept.add(folder)
-
-    async def _receive(self, url: str, media_type: str, partial: Partial) -> None:
-        headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
-        async with self._client.get(url, headers) as response:
-            await _take(response, partial, media_type)
 
 
 async def _take(response: httpx.Response, partial: Partial, media_type: str) -> None:
@@ -191,10 +181,7 @@ _PART = re.compile(rf".+\.[0-9a-f]{{{_MARK}}}([0-9a-f]{{{_MARK}}})\.part", re.DO
 
 @dataclass(slots=True)
 class Partial:
-    """How much is there, the hash so far, its first bytes.
-
-    `whole` when another process brought it home while we waited for the lock.
-    """
+    """What is there, hashed so far. `whole` when another process finished it while we waited for the lock."""
 
     path: Path
     fd: int
@@ -204,9 +191,7 @@ class Partial:
     head: bytes = b""
 
     def write(self, chunk: bytes) -> None:
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self.fd, view) :]
+        write_all(self.fd, chunk)
         self.count(chunk)
 
     def read(self, offset: int, count: int) -> bytes:
@@ -235,11 +220,8 @@ class Partial:
 
 @asynccontextmanager
 async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
-    """What an earlier try left since `boot`, re-hashed. The name holds the task, so bytes never mix.
-
-    Waits for another process that is at it; whoever calls says for how long.
-    """
-    path = part_of(target, key, boot)
+    """What an earlier try left since `boot`, re-hashed. Waits for another process that is at it."""
+    path = target.with_name(f"{target.name}.{_mark(key)}{_mark(boot)}.part")
     fd = await _locked(path, target)
     try:
         partial = Partial(path, fd, whole=not _is_at(fd, path))
@@ -254,16 +236,8 @@ async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
         os.close(fd)
 
 
-def part_of(target: Path, key: str, boot: str) -> Path:
-    """Where the bytes of `key` lie until they are whole."""
-    return target.with_name(f"{target.name}.{_mark(key)}{_mark(boot)}.part")
-
-
-def sweep(folder: Path, boot: str) -> None:
-    """Delete what other boots left in `folder`.
-
-    A part that somebody holds is another machine's, in a folder that two of them share: it stays.
-    """
+def _delete_older(folder: Path, boot: str) -> None:
+    """Delete what other boots left in `folder`, but what somebody holds: that is another machine's."""
     with suppress(OSError):
         for path in list(folder.iterdir()):
             found = _PART.fullmatch(path.name)

@@ -1,7 +1,7 @@
-"""Files that survive a power cut, and the folder of results: where files are, whether they are still whole.
+"""Files that survive a power cut, and the folder of results: where files are, whether they are complete.
 
-In: bytes and a path; records from the journal. Out: the file complete under its name, or as it was; safe
-targets, the condition of files, whether a folder can be written. Touches: disk.
+In: bytes and a path; records from the journal; what a host sent. Out: the file complete under its name, or
+as it was; safe targets, the condition of files, what is wrong with them. Touches: disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kiejobs.core.ledger.records import FileRecord
@@ -35,11 +35,7 @@ class OutputFolder:
         self._durable: set[Path] = set()
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
-        """`file_missing`, `file_damaged`, or None where all are whole.
-
-        A file that still has the size and the time it was given when it came home is not read again;
-        any other is hashed.
-        """
+        """`file_missing`, `file_damaged` or None. One with size and time of its record is not read again."""
         conditions = (self._condition_of(file, collected_at) for file in files)
         return next((found for found in conditions if found is not None), None)
 
@@ -59,10 +55,7 @@ class OutputFolder:
             return None
 
     def target(self, path: str) -> Path:
-        """Where a file is to go, its folder made, and so that no power cut takes the folder away.
-
-        Links on the way must not lead out: PathRefused.
-        """
+        """Where a file is to go, its folder made and synced. Raises PathRefused where links lead out."""
         root = self._root.resolve()
         target = _below(root, path)
         inside = _leads_into(root, target.parent) and _leads_into(root, target)
@@ -72,10 +65,7 @@ class OutputFolder:
         return target
 
     def _make(self, folder: Path, root: Path) -> None:
-        """The folder, and the names on the way to it synced.
-
-        Those below the output folder even where they are there: who made them may have died just then.
-        """
+        """The folder, and all names on the way to it synced: who made them may have died just then."""
         way = (folder, *folder.parents)
         unsynced = {place.parent for place in way if not place.exists()}
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,10 +102,7 @@ def _below(root: Path, path: str) -> Path:
 
 
 def _leads_into(root: Path, place: Path) -> bool:
-    """Links followed. One that goes round in circles leads nowhere (a RuntimeError until 3.13).
-
-    A ValueError: a NUL or half a surrogate pair, which no name holds.
-    """
+    """Links followed. Neither one in circles (RuntimeError until 3.13) nor a NUL (ValueError) leads anywhere."""
     try:
         return place.resolve().is_relative_to(root)
     except (OSError, RuntimeError, ValueError):
@@ -138,9 +125,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
+            write_all(fd, data)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -149,6 +134,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def sync_folder(folder: Path) -> None:
@@ -176,3 +167,80 @@ def unwritable(folder: Path) -> str | None:
 def nearest(folder: Path) -> Path:
     """The folder, or the first above it that is there."""
     return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
+# --- is what was received what was promised? -----------------------------------------------------------
+#
+# A cheap look at the container; decoding is the extra `media`'s business.
+
+_OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "application/binary"}
+"""What object stores say when they don't know; the bytes are looked at in any case."""
+
+_BOXED = {"video/mp4", "video/quicktime"}
+_MOST_BOXES = 100_000
+_TAIL = 4_096
+_LAST_MARKS = {b"\x89PNG\r\n\x1a\n": b"IEND\xae\x42\x60\x82", b"\xff\xd8\xff": b"\xff\xd9"}
+_TEXTUAL = (b"<!doctype", b"<html", b"<?xml", b'{"code"', b'{"error')
+
+
+def media_type_fits(said: str, promised: str) -> bool:
+    """Does a host's Content-Type go with what the spec promises? Where nothing is promised, everything does."""
+    if promised in _OPEN_TYPES:
+        return True
+    bare = said.partition(";")[0].strip().lower()
+    kind, _, form = promised.partition("/")
+    return bare in _OPEN_TYPES or bare.partition("/")[0] == kind or bare == f"application/{form}"
+
+
+def nearer_type(promised: str, seen: str | None) -> str:
+    """What a file is on record as: what its bytes say, if that is of the kind that was promised."""
+    if seen is None or promised.partition("/")[0] != seen.partition("/")[0]:
+        return promised
+    return seen
+
+
+def what_is_wrong_with(
+    head: bytes, size: int, media_type: str, *, read: Callable[[int, int], bytes] | None = None
+) -> str | None:
+    """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
+
+    Where nothing said how long the file is, `read` gives bytes of it (offset, count), and the container
+    shows whether it was cut off.
+    """
+    if size == 0:
+        return "the file is empty"
+    if head.lstrip()[:16].lower().startswith(_TEXTUAL):
+        return "the file is a page of text, an error most likely"
+    boxed = media_type in _BOXED and (size < 8 or head[4:8] == b"ftyp")
+    if read is not None and boxed and not _boxes_fit(read, size):
+        return "the file is cut off: it does not end where its last box does"
+    if read is not None and not _ends(head, size, read):
+        return "the file is cut off: it does not end as such files do"
+    return None
+
+
+def _ends(head: bytes, size: int, read: Callable[[int, int], bytes]) -> bool:
+    """Pictures end in a mark, near enough to the end; RIFF files (WebP, WAV) say how long they are."""
+    if head[:4] == b"RIFF":
+        return int.from_bytes(head[4:8], "little") + 8 <= size
+    tail = read(max(0, size - _TAIL), _TAIL)
+    return all(mark in tail for start, mark in _LAST_MARKS.items() if head.startswith(start))
+
+
+def _boxes_fit(read: Callable[[int, int], bytes], size: int) -> bool:
+    """Walk the top boxes of an MP4: they must end with the file, pictures and index among them."""
+    place, kinds = 0, set[bytes]()
+    for _ in range(_MOST_BOXES):
+        if place == size:
+            break
+        header = read(place, 16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        elif length == 0:
+            length = size - place  # to the end of the file, by definition
+        if len(header) < 8 or length < 8 or place + length > size:
+            return False
+        kinds.add(header[4:8])
+        place += length
+    return place == size and kinds >= {b"mdat", b"moov"}

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.project.files import LARGEST_TEMPLATE, IncludeFolder, git_commit, read_source
-from kiejobs.adapters.project.schemas import model_names, read_schema
+from kiejobs.adapters.project.files import (
+    LARGEST_TEMPLATE,
+    IncludeFolder,
+    git_commit,
+    model_names,
+    read_schema,
+    read_source,
+)
 from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import MOST_PROBLEMS, read_model, unsafe_reason
 from kiejobs.core.models.spec import read_spec

@@ -14,7 +14,7 @@ from kiejobs.importer.changes import model_changes
 from kiejobs.importer.merge import merged
 from kiejobs.importer.report import change_words
 from kiejobs.reports.models import ModelView, list_text, show_document, show_text
-from kiejobs.sandbox.models import Model
+from kiejobs.sandbox.jobs import Model
 from tests.core.models.test_schema_check import ID, reading, schema
 from tests.docs.editor_schema import input_schema
 from tests.docs.regenerate import models

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kiejobs.adapters.project.files import schema_folder
 from kiejobs.adapters.project.models import bundled_prices
-from kiejobs.adapters.project.schemas import schema_folder
 from kiejobs.app.load import KnownModels
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
-from kiejobs.adapters.storage.file_checks import what_is_wrong_with
+from kiejobs.adapters.storage.output_folder import what_is_wrong_with
 from kiejobs.core.expand.job_checks import UnsafePath, safe_output
 from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.fuzz_bytes import mutated
