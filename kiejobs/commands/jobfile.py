@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
-from kiejobs.adapters.project.files import below_root
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import below_root, read_schema
 from kiejobs.app.approve import lock_of, lock_path, look_at_assets, require_locked
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load

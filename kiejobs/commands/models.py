@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.fetch import page_name, page_text
-from kiejobs.adapters.project.files import find_up, read_source
+from kiejobs.adapters.project.files import find_up, model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
-from kiejobs.adapters.project.schemas import model_names, read_schema
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem

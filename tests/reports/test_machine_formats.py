@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from kiejobs.adapters.project.schemas import read_schema
+from kiejobs.adapters.project.files import read_schema
 from kiejobs.core.diagnostics import Diagnostic, Place, Problems, Severity
 from kiejobs.reports.diagnostics import CheckedFile, github_words, sarif_document
 from kiejobs.reports.run.report import report_junit

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kiejobs
-from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import read_price_file
-from kiejobs.adapters.project.schemas import read_schema
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import KnownModels, load
 from kiejobs.app.project import JobFileOptions, policy_in_force
