@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.nodes import YamlSeq
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.matrix.axis_values import BadValues, files_matching, read_range, table_rows
-from kiejobs.core.table.formats import MAX_BYTES, MAX_ROWS, lines_of
+from kiejobs.core.matrix.axis_values import (
+    BadValues,
+    DataValues,
+    files_matching,
+    read_range,
+    table_rows,
+)
+from kiejobs.core.table.formats import MAX_BYTES, MAX_ROWS
 from kiejobs.core.table.table import KEY, ending, is_table, read_table
 
 if TYPE_CHECKING:
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Document, Source, Spot, YamlMap
     from kiejobs.core.jobfile import Axis, JobEntry, JobFile
-    from kiejobs.core.matrix.axis_values import DataValues
     from kiejobs.core.table.table import Table
 
 CODE = "axis-zip"
@@ -65,7 +70,7 @@ class _Reader:
         self._files = files
         self._limit = limit
         self._tables: dict[tuple[str, str], Table | None] = {}
-        self._values: dict[int, DataValues | None] = {}
+        self._values: dict[int, DataValues | Diagnostic | None] = {}
         self.broken: set[str] = set()
         self.problems: list[Diagnostic] = []
         self.lines: dict[str, Sequence[str]] = {}
@@ -87,12 +92,10 @@ class _Reader:
         if source is None:
             return axis
         if id(source) not in self._values:  # the document holds it for as long as this is asked
-            found = self._read(axis, source)
-            if isinstance(found, Diagnostic):
-                self.problems.append(found)
-            self._values[id(source)] = None if isinstance(found, Diagnostic) else found
+            self._values[id(source)] = found = self._read(axis, source)
+            self.problems += [found] if isinstance(found, Diagnostic) else []
         values = self._values[id(source)]
-        return None if values is None else replace(axis, values=values)
+        return replace(axis, values=values) if isinstance(values, DataValues) else None
 
     def _read(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic | None:
         """None where its table is no good, which is reported once for all axes."""
@@ -126,15 +129,14 @@ class _Reader:
         return self._diagnostic("too-many-jobs", message, source.spot, hint)
 
     def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
-        pattern = source["glob"]
+        pattern, files = source["glob"], self._files
         try:
-            return files_matching(pattern, lambda at: self._entries(at, pattern))
+            return files_matching(
+                pattern, lambda at: files.entries(at, pattern) if files else ((), ())
+            )
         except BadValues as bad:
             message = f"axis `{axis.name}`: {bad.message}"
             return self._diagnostic("axis-glob", message, source.value_spots["glob"], bad.hint)
-
-    def _entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
-        return self._files.entries(folder, pattern) if self._files else ((), ())
 
     def _rows(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic | None:
         name, key = source["from"], source["key"]
@@ -157,13 +159,13 @@ class _Reader:
         if not is_table(name):
             message = f"`{name}` is no table: it ends in `{ending(name)[:20]}`"
             return None, [self._diagnostic("data-file", message, spot, _KINDS)]
-        found = (
-            self._files.read(name, MAX_BYTES) if self._files else f"there is no file `{name}` here"
-        )
+        none = f"there is no file `{name}` here"
+        found = self._files.read(name, MAX_BYTES) if self._files else none
         if isinstance(found, str):
             hint = "data lies below the job file's folder"
             return None, [self._diagnostic("data-file", found, spot, hint)]
-        self.lines[found.name] = lines_of(found)
+        text = found.data.decode(errors="replace").removeprefix("\ufeff")
+        self.lines[found.name] = text.replace("\r\n", "\n").split("\n")
         return read_table(found, source["key"], self._document.at(source.value_spots["key"]))
 
 
@@ -172,11 +174,10 @@ class _Reader:
 
 def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
     """What keeps the axes from being walked together."""
-    written = entry.zipped
-    if len({isinstance(item, str) for item in written}) > 1:
+    if len({isinstance(item, str) for item in entry.zipped}) > 1:
         hint = "several groups are all lists: `zip: [[a, b], [c, d]]`"
         message = "`zip` has both names and lists of them"
-        yield _zip_problem(document, entry, message, written.spot, hint)
+        yield _zip_problem(document, entry, message, entry.zipped.spot, hint)
         return
     sizes = {axis.name: len(axis.values) for axis in entry.axes}
     first: dict[str, Spot] = {}
@@ -184,10 +185,8 @@ def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
         yield from _name_problems(document, entry, names, first)
         known = [(name, sizes[name]) for name in names if name in sizes]
         if len(names) < 2:
-            message, hint = (
-                "`zip` walks two axes or more together",
-                "for example `zip: [scene, mood]`",
-            )
+            message = "`zip` walks two axes or more together"
+            hint = "for example `zip: [scene, mood]`"
             yield _zip_problem(document, entry, message, names.item_spots[0], hint)
         elif len({size for _, size in known}) > 1:
             told = ", ".join(f"`{name}` has {size:,}" for name, size in known)

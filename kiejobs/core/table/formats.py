@@ -1,8 +1,6 @@
 """A data file's text, in which every character has a place, and its rows: CSV, TSV, JSON, JSONL.
 
-In: a `Source`. Out: a `Text`, and a `Diagnostic` where it is none; `Contents`. Touches how long a cell may
-be for the standard library's reader.
-
+In: a `Source`. Out: a `Text`, or a `Diagnostic`; `Contents`. Touches csv's limit of a cell's length.
 Strict, since a table that is read otherwise than it was meant buys the wrong thing. In CSV (RFC 4180) a quote
 in the middle of a cell and a row with a cell too many are mistakes; blank lines are none. In JSON, as in our
 YAML, a key twice, a number that it can't hold and one that not every reader keeps exactly are.
@@ -105,12 +103,6 @@ def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
     return text, text.problem(odd.start(), message, "delete it")
 
 
-def lines_of(source: Source) -> list[str]:
-    """For excerpts: the lines, whatever the bytes are."""
-    text = source.data.decode(errors="replace").removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").split("\n")
-
-
 def collected(
     found: Iterable[Row | Diagnostic], place: Callable[[Row, str | None], Place]
 ) -> tuple[list[Row], list[Diagnostic]]:
@@ -134,19 +126,15 @@ def collected(
 
 # --- CSV and TSV -----------------------------------------------------------------------------------
 #
-# The standard library reads the cells, as strictly as it can; where they begin is found again for the one
-# row that a problem is about.
+# The standard library reads the cells; where they begin is found again for the row that a problem is about.
 
 MAX_COLUMNS: Final = 1_000
 csv.field_size_limit(MAX_ROW)
 
+_Record: TypeAlias = tuple[list[str], int]  # cells, and where their row begins
 _HELD = 'a cell that holds a delimiter needs quotes around it: "calm, then wild"'
 _QUOTE = 'put the whole cell in quotes, and write a quote in it twice: "5"" wide"'
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
-
-
-_Record: TypeAlias = tuple[list[str], int]
-"""A row's cells, and where it begins."""
 
 
 def read_csv(text: Text, delimiter: str) -> Contents:
@@ -204,16 +192,15 @@ def _rows(
     for each in records:
         if isinstance(each, Diagnostic):
             yield each
-            continue
-        cells, start = each
-        if len(cells) == len(columns):
-            yield Row(plain_json(dict(zip(columns, cells, strict=True))), start)
-            continue
-        few = len(cells) < len(columns)
-        message = f"the row has {len(cells)} cells, and the header {len(columns)}"
-        hint = "an empty cell needs its delimiter, too" if few else _HELD
-        at = start if few else _split(text, start, delimiter)[0][len(columns)]
-        yield text.problem(at, message, hint)
+        elif len(each[0]) == len(columns):
+            yield Row(plain_json(dict(zip(columns, each[0], strict=True))), each[1])
+        else:
+            cells, start = each
+            few = len(cells) < len(columns)
+            message = f"the row has {len(cells)} cells, and the header {len(columns)}"
+            hint = "an empty cell needs its delimiter, too" if few else _HELD
+            at = start if few else _split(text, start, delimiter)[0][len(columns)]
+            yield text.problem(at, message, hint)
 
 
 def _heading_problems(text: Text, delimiter: str, header: _Record) -> Iterator[Diagnostic]:
@@ -243,14 +230,11 @@ def _problem(
     if end - start > MAX_ROW:
         message = f"the row is longer than {MAX_ROW:,} characters"
         return text.problem(start, message, "is there a quote that is never closed?")
-    if text.text.find('"', start, end) >= 0:
-        problem = _split(text, start, delimiter)[1]
-        if problem is not None:
-            return problem
-    if broken:
-        hint = "save the table with the line breaks of Windows or Unix"
-        return text.problem(text.text.find("\r", start), "a line ends in CR alone", hint)
-    return None
+    bad = _split(text, start, delimiter)[1] if text.text.find('"', start, end) >= 0 else None
+    if bad is not None or not broken:
+        return bad
+    hint = "save the table with the line breaks of Windows or Unix"
+    return text.problem(text.text.find("\r", start), "a line ends in CR alone", hint)
 
 
 def _split(text: Text, at: int, delimiter: str) -> tuple[list[int], Diagnostic | None]:
@@ -278,7 +262,7 @@ def _split(text: Text, at: int, delimiter: str) -> tuple[list[int], Diagnostic |
 # --- JSONL, a mapping in each line, and JSON, a list of mappings -------------------------------------
 
 MAX_DEPTH: Final = 64
-_BLANK = re.compile(r"[ \t\r\n]*+")
+_PRINTED = re.compile(r"[^ \t\r\n]|\Z")
 
 
 @dataclass(eq=False)
@@ -321,7 +305,10 @@ def _items(text: str) -> Iterator[tuple[int, int]]:
     at = _after_blanks(text, at + 1)
     is_empty = text[at : at + 1] == "]"
     while not is_empty:
-        end = _end(text, at)
+        try:
+            end = _PLAIN.raw_decode(text, at)[1]
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise _bad(error, 0, at) from error
         yield at, end
         at = _after_blanks(text, end)
         if text[at : at + 1] == "]":
@@ -332,13 +319,6 @@ def _items(text: str) -> Iterator[tuple[int, int]]:
     at = _after_blanks(text, at + 1)
     if at < len(text):
         raise _BadJson(at, "text behind the list's end", "a table is one list")
-
-
-def _end(text: str, at: int) -> int:
-    try:
-        return _PLAIN.raw_decode(text, at)[1]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise _bad(error, 0, at) from error
 
 
 def _value_at(text: str, row: Row, column: str) -> int:
@@ -355,8 +335,7 @@ def _value_at(text: str, row: Row, column: str) -> int:
 
 
 def _after_blanks(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    return next(_PRINTED.finditer(text, at)).start()
 
 
 def _row(text: Text, start: int, end: int) -> Row | Diagnostic:
@@ -398,8 +377,7 @@ def _bad(error: Exception, start: int, at: int) -> _BadJson:
     if isinstance(error, BadScalar | _BadJson):
         return _BadJson(at, error.message, error.hint)
     if isinstance(error, UnicodeEncodeError):
-        hint = "write the character itself"
-        return _BadJson(at, "half a surrogate pair is no character", hint)
+        return _BadJson(at, "half a surrogate pair is no character", "write the character itself")
     return _BadJson(at, f"nested more than {MAX_DEPTH} levels deep")
 
 

@@ -146,15 +146,14 @@ def _heading_problems(
 
 def _split_otherwise(columns: Sequence[str]) -> str | None:
     """What to do where one column holds what looks like several."""
-    if len(columns) > 1:
-        return None
-    if "\t" in columns[0]:
-        return "its columns seem to be told apart by tabs: name it .tsv"
-    if "," in columns[0]:
-        return "its columns seem to be told apart by `,`: name it .csv"
-    if ";" in columns[0]:
-        return "its columns seem to be told apart by `;`: save it with commas, or tabs as .tsv"
-    return None
+    ways = {
+        "\t": "tabs: name it .tsv",
+        ",": "`,`: name it .csv",
+        ";": "`;`: save it with commas, or tabs as .tsv",
+    }
+    found = (way for sign, way in ways.items() if len(columns) == 1 and sign in columns[0])
+    way = next(found, None)
+    return way and f"its columns seem to be told apart by {way}"
 
 
 def _numbers(contents: Contents, key: str) -> tuple[dict[str, int], list[Diagnostic]]:

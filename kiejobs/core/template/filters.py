@@ -48,34 +48,30 @@ def text(value: Any) -> str:
     if isinstance(value, Undefined):
         # `{{ x if y }}` without an else is jinja2's lenient undefined, and prints nothing.
         return "" if type(value) is Undefined else fail(value)
-    raise TemplateProblem(f"{kind(value)} can't be printed", _way_out(value))
-
-
-def _way_out(value: Any) -> str:
-    if value is None:
-        return "give it a value, or write `| default('…', true)`"
-    if isinstance(value, dict):
-        return "name one of its keys, or write `| tojson`"
-    if isinstance(value, list | tuple | range):
-        return "write `| join(', ')`"
-    return "call it: write `()` behind its name"
+    word, way_out = _described(value)
+    raise TemplateProblem(f"{word} can't be printed", way_out)
 
 
 def kind(value: Any) -> str:
     """What a person would call this value."""
-    for types, word in _KINDS:
-        if isinstance(value, types):
-            return word
-    return "null" if value is None else "a function"
+    return _described(value)[0]
 
 
-_KINDS: tuple[tuple[Any, str], ...] = (
+def _described(value: Any) -> tuple[str, str]:
+    """What it is called, and how to print it."""
+    found = (row for types, *row in _KINDS if isinstance(value, types))
+    word, *way_out = next(found, ("a function",))
+    return word, way_out[0] if way_out else "call it: write `()` behind its name"
+
+
+_KINDS: tuple[tuple[Any, *tuple[str, ...]], ...] = (
     (Undefined, "an undefined value"),
     (bool, "a boolean"),
     ((int, float, complex), "a number"),
     (str, "a text"),
-    (dict, "a mapping"),
-    ((list, tuple, range), "a list"),
+    (type(None), "null", "give it a value, or write `| default('…', true)`"),
+    (dict, "a mapping", "name one of its keys, or write `| tojson`"),
+    ((list, tuple, range), "a list", "write `| join(', ')`"),
     (LoopContext, "`loop`"),
     (Namespace, "a namespace"),
     (TemplateModule, "an imported template"),
@@ -142,12 +138,6 @@ def _walked(value: Any) -> Any:
     return value
 
 
-def _mapping(value: Any) -> Any:
-    if not isinstance(_used(value), dict):
-        raise TemplateProblem("`items` takes a mapping")
-    return value
-
-
 def _list(made: Any) -> Any:
     """A list of what jinja2 makes as it goes: it can be counted, sliced and read twice."""
     return made if isinstance(made, str) else list(made)
@@ -199,7 +189,8 @@ _OF_TEXT = (
 _OF_NUMBERS = ("abs", "float", "int", "round")
 _OF_LISTS = ("count", "first", "last", "length", "list", "max", "min", "sort", "sum")
 _TO_LISTS = (
-    "batch", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "unique",
+    "batch", "dictsort", "items", "map", "reject", "rejectattr", "reverse", "select",
+    "selectattr", "slice", "unique",
 )  # fmt: skip
 
 TEXT_FILTERS: Final[dict[str, Function]] = {
@@ -213,7 +204,6 @@ TEXT_FILTERS: Final[dict[str, Function]] = {
 LIST_FILTERS: Final[dict[str, Function]] = {
     **{name: _with(jinja_filters.FILTERS[name], _walked, _list) for name in _TO_LISTS},
     **{name: _with(jinja_filters.FILTERS[name], _walked) for name in _OF_LISTS},
-    **{name: _with(jinja_filters.FILTERS[name], _mapping, list) for name in ("dictsort", "items")},
     "join": pass_environment(_join),
 }
 FILTERS: Final = TEXT_FILTERS | LIST_FILTERS
