@@ -21,15 +21,24 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.system import api_base
-from kiejobs.app.load import variables_of
-from kiejobs.core.diagnostics import SpendingStopped, StalePlan, UsageProblem
+from kiejobs.app.load import LoadedJobFile, variables_of
+from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
-from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
-from kiejobs.core.plan.plan import difference, digest_of, row_of
-from kiejobs.core.plan.policy import breaches
+from kiejobs.core.plan.lock import (
+    Asset,
+    Explain,
+    Lock,
+    LockedJob,
+    differences,
+    from_bytes,
+    image_name,
+    make_lock,
+)
+from kiejobs.core.plan.plan import Change, PricedRow, difference, digest_of, row_of
+from kiejobs.core.plan.policy import Policy, breaches
 from kiejobs.reports.checks import assets_text, breaches_text, changes_text, drift_text
 from kiejobs.reports.plan import diff_lines
 from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
@@ -37,15 +46,10 @@ from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions, Workspace
-    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.lock import Explain, LockedJob
-    from kiejobs.core.plan.plan import Change, PricedRow
-    from kiejobs.core.plan.policy import Policy
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"

@@ -13,12 +13,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git import GitFailed, lay_out, repository_of
+from kiejobs.adapters.git import GitFailed, Repository, lay_out, repository_of
 from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
-from kiejobs.app.load import JobFolder, load, try_to_load
-from kiejobs.app.project import POLICY
-from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Severity, UsageProblem
+from kiejobs.app.load import JobFolder, LoadedJobFile, load, try_to_load
+from kiejobs.app.project import POLICY, JobFileOptions
+from kiejobs.core.diagnostics import (
+    Diagnostic,
+    InvalidJobFile,
+    Place,
+    Problems,
+    Severity,
+    UsageProblem,
+)
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import IS_ID
 from kiejobs.core.plan.request_diff import Before
@@ -27,10 +34,6 @@ from kiejobs.core.prices import table as prices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.adapters.git import Repository
-    from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.project import JobFileOptions
-    from kiejobs.core.diagnostics import Place
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)

@@ -8,36 +8,32 @@ from __future__ import annotations
 import secrets
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
 from kiejobs import __version__
-from kiejobs.app.project import opened
+from kiejobs.app.project import Workspace, opened
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
-from kiejobs.core.plan.plan import Action
+from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.progress import LineProgress
-from kiejobs.runner import Runner, StopReason, World
+from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Callbacks, RunJournal
     from kiejobs.reports.live_progress import LiveProgress
-    from kiejobs.runner import Budget, RunEnd, Settings
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""

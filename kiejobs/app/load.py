@@ -22,11 +22,11 @@ from kiejobs.adapters.project.files import (
 )
 from kiejobs.adapters.project.models import ModelFiles, prices_in_force
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
-from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
-from kiejobs.core.models.spec import UNKNOWN, Spec, read_spec
+from kiejobs.core.models.spec import UNKNOWN, FileRule, Spec, read_spec
 from kiejobs.core.template.renderer import is_template
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 
     from kiejobs.adapters.project.local_files import LocalFolder
     from kiejobs.app.project import JobFileOptions
-    from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Document, Json
     from kiejobs.core.expand.job import LocalFile, NoFile
-    from kiejobs.core.models.spec import FileRule
 
 _ENDS = re.compile(r"\r\n?|\n")
 """Of a template's lines, as Jinja counts them."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State, sibling_path
-from kiejobs.core.plan.plan import Action, difference, plan
-from kiejobs.core.prices.table import aged_prices
+from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, difference, plan
+from kiejobs.core.prices.table import AgedPrice, aged_prices
 from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.ledger.uploads import Uploads
-    from kiejobs.core.plan.plan import Change, FieldChange, Plan
     from kiejobs.core.plan.selection import Selection
-    from kiejobs.core.prices.table import AgedPrice
 
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 

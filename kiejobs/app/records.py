@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.ledger import submitted_at
+from kiejobs.core.ledger.ledger import Attempt, Ledger, submitted_at
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.fold import History
-    from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 _RECENT = timedelta(hours=1)
 

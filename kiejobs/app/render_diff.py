@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import below_root
 from kiejobs.app.by_git import as_it_was
-from kiejobs.app.output import files_by_ending, write
+from kiejobs.app.output import Screen, files_by_ending, write
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.request_diff import request_diff
 from kiejobs.reports.diagnostics import diagnostics_text
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions
     from kiejobs.core.plan.selection import Selection
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kiejobs.core.diagnostics import Diagnostic, UsageProblem
-from kiejobs.core.document.checked import Form, problem_at, refused_by
-from kiejobs.core.document.nodes import Document, Source, YamlMap, YamlSeq, plain_json
+from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
+from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
+from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.tree import BadScalar
 from kiejobs.core.document.tree import plain as scalar
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.diagnostics import Place
-    from kiejobs.core.document.checked import SchemaProblem
-    from kiejobs.core.document.nodes import Json, Spot
 
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.reader import read_document
@@ -23,8 +23,6 @@ from kiejobs.core.document.wording import kind_of, shorten, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Document, Json, Source
 

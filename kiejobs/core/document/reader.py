@@ -12,16 +12,13 @@ from __future__ import annotations
 import gc
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.nodes import Document
+from kiejobs.core.document.nodes import Document, Source
 from kiejobs.core.document.tree import Tree
-
-if TYPE_CHECKING:
-    from kiejobs.core.document.nodes import Source
 
 FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """libyaml where PyYAML was built with it; else the parser in Python, ten times slower."""

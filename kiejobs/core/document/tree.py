@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.nodes import YamlMap, YamlSeq
+from kiejobs.core.document.nodes import Spot, YamlMap, YamlSeq
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kiejobs.core.document.nodes import Spot
 
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""

@@ -15,14 +15,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.ledger.uploads import stood_for
+from kiejobs.core.ledger.uploads import Uploads, stood_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
-    from kiejobs.core.ledger.uploads import Uploads
 
 
 def mismatch(

@@ -23,7 +23,7 @@ from kiejobs.core.document.checked import (
     refused_by,
     validator,
 )
-from kiejobs.core.document.nodes import Document, Source
+from kiejobs.core.document.nodes import Document, Json, Source
 from kiejobs.core.document.reader import decode, read_document
 from kiejobs.core.document.wording import nearest, shorten, show
 from kiejobs.core.fingerprint import canonical
@@ -32,7 +32,6 @@ from kiejobs.core.models.spec import IS_ID, ModelReading
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kiejobs.core.document.nodes import Json
 
 CODE = "model-schema"
 

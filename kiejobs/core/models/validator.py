@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.document.checked import SchemaProblem, in_words, validator
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
-from kiejobs.core.models.rules import broken_rule, rules_of
+from kiejobs.core.models.rules import FieldRule, broken_rule, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.models.rules import FieldRule
     from kiejobs.core.models.spec import Spec
 
 _REMEMBERED = 50_000

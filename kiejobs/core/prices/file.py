@@ -14,9 +14,9 @@ from decimal import Decimal
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.diagnostics import Diagnostic, Place, Severity
 from kiejobs.core.document.checked import Form, check
-from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.document.nodes import Document, Json, plain_json
 from kiejobs.core.document.wording import show, suggest
 from kiejobs.core.prices.table import (
     PER_1000_CHARACTERS,
@@ -30,8 +30,6 @@ from kiejobs.core.prices.table import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from kiejobs.core.diagnostics import Place
-    from kiejobs.core.document.nodes import Document, Json
     from kiejobs.core.models.spec import Spec
 
 MOST_OF_A_MODEL = 100
