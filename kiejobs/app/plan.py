@@ -14,11 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import below_root
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, difference, plan
 from kiejobs.core.prices.table import AgedPrice, aged_prices
+from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
@@ -215,3 +217,43 @@ def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
         age = (now - datetime.fromisoformat(attempt.times["reserved"])).total_seconds()
         ages.append(max(age, 0.0) * speed)  # below 0 where the clock was set back
     return tuple(ages)
+
+
+# --- in the format that was asked for ---------------------------------------------------------------
+
+
+FORMS = ("text", "json", "markdown")
+
+
+def plan_view(
+    loaded: LoadedJobFile,
+    wanted: JobFileOptions,
+    space: Workspace,
+    ledger: Ledger,
+    plan: Plan,
+    left: Decimal | None,
+) -> PlanView:
+    """`left` is what is left of a budget, None where nobody set one."""
+    return PlanView(
+        loaded.jobfile.campaign,
+        [PlanRow(line, diff_of(loaded, line, ledger)) for line in plan.changes],
+        plan.totals,
+        file=below_root(wanted.file) or wanted.file,
+        budget_left=left,
+        usd_per_credit=usd_per_credit(loaded),
+        prices=prices_of(loaded, space),
+        flag=space.flag,
+        rehearsal=space.sandbox,
+        address_width=widest_address(loaded),
+    )
+
+
+def plan_in(form: str, view: PlanView, *, color: bool = False) -> str:
+    """With a line break at its end."""
+    if form == "json":
+        return plan_json(view)
+    if form == "markdown":
+        from kiejobs.reports.markdown import plan_markdown  # noqa: PLC0415 - only if asked for
+
+        return plan_markdown(view)
+    return f"{plan_text(view, color=color)}\n"

@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.app.callbacks import listening
-from kiejobs.app.execute import Execution, execute, new_journal
-from kiejobs.app.finish import NOTHING_DONE, finish
+from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
 from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
 from kiejobs.app.select import campaign_of, chosen

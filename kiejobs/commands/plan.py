@@ -13,8 +13,7 @@ from kiejobs.app.approve import breaches_of, plan_file_keys, require_locked, req
 from kiejobs.app.by_git import Changes
 from kiejobs.app.load import load
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import budget_left, make_plan, require_selected
-from kiejobs.app.plan_output import FORMS, plan_in, plan_view
+from kiejobs.app.plan import FORMS, budget_left, make_plan, plan_in, plan_view, require_selected
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.reports.plan import plan_json

@@ -18,7 +18,7 @@ from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord, Unanswered
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.task_match import mismatch
+from kiejobs.core.ledger.uploads import mismatch
 from kiejobs.reports.checks import Ruling, ruling_document, ruling_text
 from kiejobs.reports.terminal import sanitize
 

@@ -10,19 +10,26 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.app.execute import Execution, does_something, execute, new_journal
-from kiejobs.app.finish import NOTHING_DONE, finish, mention_others
+from kiejobs.app.execute import (
+    NOTHING_DONE,
+    Execution,
+    does_something,
+    execute,
+    finish,
+    mention_others,
+    new_journal,
+)
 from kiejobs.app.load import load
 from kiejobs.app.plan import (
     aimed,
     budget_left,
     intentions,
     make_plan,
+    plan_view,
     recent_create_ages,
     require_selected,
     reusable_uploads,
 )
-from kiejobs.app.plan_output import plan_view
 from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import unfinished_runs
 from kiejobs.core.diagnostics import ExitCode, UsageProblem

@@ -17,9 +17,8 @@ from kiejobs.app.records import find_run, of_campaign, view_of
 from kiejobs.app.select import campaign_of, chosen, narrowed
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.ledger import expires_at, is_past_safety
+from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.manifest import manifest
-from kiejobs.core.ledger.price_drift import latest_price_drifts
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.markdown import report_markdown

@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.task_match import mismatch
+from kiejobs.core.ledger.uploads import mismatch
 from kiejobs.core.urls import bare
 from kiejobs.runner.collect import task_of_attempt, task_of_reservation
 from kiejobs.runner.limits import StopReason

@@ -12,7 +12,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.document.checked import FORMATS
-from kiejobs.core.ledger import codec
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.records import Failure, FileRecord, State
@@ -81,7 +80,7 @@ EVENTS: list[e.Event] = [
 
 def line(event: e.Event | dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The event as it stands in a journal, decoded."""
-    body = event if isinstance(event, dict) else json.loads(json.dumps(codec.to_json(event)))
+    body = event if isinstance(event, dict) else json.loads(json.dumps(e.to_json(event)))
     head = {"v": 1, "seq": 2, "prev": HASH, "at": "2026-11-22T07:36:12.123Z"}
     return {**head, **body, **changes}
 

@@ -11,7 +11,7 @@ import pytest
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord
 from kiejobs.core.ledger.fold import fold
-from kiejobs.core.ledger.price_drift import PriceDrift, latest_price_drifts, price_drifts
+from kiejobs.core.ledger.ledger import PriceDrift, latest_price_drifts, price_drifts
 from kiejobs.core.ledger.records import Failure
 from kiejobs.reports.markdown import report_markdown
 from kiejobs.reports.run.next_steps import drift_entry, drift_words

@@ -18,8 +18,7 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
-from kiejobs.app.execute import Execution, does_something, new_journal
-from kiejobs.app.finish import finish
+from kiejobs.app.execute import Execution, does_something, finish, new_journal
 from kiejobs.app.load import load
 from kiejobs.app.output import Screen
 from kiejobs.app.plan import aimed, budget_left, intentions, make_plan, recent_create_ages
@@ -28,7 +27,7 @@ from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.outcomes import TaskRecord
-from kiejobs.core.ledger.task_match import mismatch
+from kiejobs.core.ledger.uploads import mismatch
 from kiejobs.runner import Budget, Runner, StopReason, World
 from tests.contracts.fakes import Told
 from tests.proofs.machine_life import (

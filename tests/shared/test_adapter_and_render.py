@@ -49,7 +49,7 @@ def test_the_adapter_reads_a_recording_as_what_it_is(number: int) -> None:
 
 def test_what_was_sent_is_recognised_in_what_recordinfo_says() -> None:
     """Each recorded create with a later record: the check behind `resolve --task` accepts it."""
-    from kiejobs.core.ledger.task_match import mismatch  # noqa: PLC0415 - beside what it is used for
+    from kiejobs.core.ledger.uploads import mismatch  # noqa: PLC0415 - beside what it is used for
     from tests.core.ledger.test_task_match import attempt_of  # noqa: PLC0415
 
     sent = {

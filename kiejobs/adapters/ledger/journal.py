@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import sync_folder, write_all
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.ledger.codec import EVENT_VERSION, bad_field, from_json, to_json
-from kiejobs.core.ledger.events import JournalRecord, Timed
+from kiejobs.core.ledger.events import (
+    EVENT_VERSION,
+    JournalRecord,
+    Timed,
+    bad_field,
+    from_json,
+    to_json,
+)
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.ledger import Attempt
-    from kiejobs.core.ledger.price_drift import PriceDrift
+    from kiejobs.core.ledger.ledger import Attempt, PriceDrift
     from kiejobs.reports.run.view import RunView
 
 _LONGEST = 160

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.ledger import Attempt
-    from kiejobs.core.ledger.price_drift import PriceDrift
+    from kiejobs.core.ledger.ledger import Attempt, PriceDrift
 
 
 _LATELY = timedelta(minutes=10)

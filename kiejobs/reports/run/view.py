@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.ledger import Attempt
-    from kiejobs.core.ledger.price_drift import PriceDrift
+    from kiejobs.core.ledger.ledger import Attempt, PriceDrift
 
 
 class JobStatus(StrEnum):
@@ -127,7 +126,7 @@ class RunView:
     def price_drifts(self) -> tuple[PriceDrift, ...]:
         if all(a.charged in {None, a.reserved.credits} for a in self.settled):
             return ()
-        from kiejobs.core.ledger.price_drift import price_drifts  # noqa: PLC0415 - mostly there is none
+        from kiejobs.core.ledger.ledger import price_drifts  # noqa: PLC0415 - mostly there is none
 
         return price_drifts(self.settled)
 

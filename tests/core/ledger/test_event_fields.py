@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.codec import bad_field
+from kiejobs.core.ledger.events import bad_field
 from kiejobs.core.ledger.records import FileRecord
 from tests.support import histories as h
 

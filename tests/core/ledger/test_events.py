@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.ledger import codec
 from kiejobs.core.ledger import events as e
 from kiejobs.core.money import money
 from tests.support.histories import BROKEN, BUSY, REFUSED, bought, failed, journal
@@ -38,14 +37,14 @@ EVENTS: list[Event] = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_reads_back_as_it_was_written(event: Event) -> None:
-    assert codec.from_json(json.loads(json.dumps(codec.to_json(event)))) == event
+    assert e.from_json(json.loads(json.dumps(e.to_json(event)))) == event
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_what_an_event_holds_is_of_the_type_that_its_fields_are_annotated_with(
     event: Event,
 ) -> None:
-    assert codec.bad_field(event) is None
+    assert e.bad_field(event) is None
 
 
 def test_every_kind_of_event_is_tried_here() -> None:
@@ -53,15 +52,15 @@ def test_every_kind_of_event_is_tried_here() -> None:
 
 
 def test_a_kind_that_a_later_version_writes_is_passed_over() -> None:
-    assert codec.from_json({"type": "annotated", "text": "x"}) is None
+    assert e.from_json({"type": "annotated", "text": "x"}) is None
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
-    line = codec.to_json(event)
+    line = e.to_json(event)
     for key in line:
         with pytest.raises((KeyError, TypeError, ValueError)):
-            codec.from_json({name: value for name, value in line.items() if name != key})
+            e.from_json({name: value for name, value in line.items() if name != key})
 
 
 @pytest.mark.parametrize(
@@ -81,9 +80,9 @@ def test_a_line_that_lacks_a_key_of_its_kind_is_refused(event: Event) -> None:
 )
 def test_a_value_out_of_form_is_refused(key: str, damaged: Any) -> None:
     """With the errors that the journal's reader turns into a file and a line."""
-    line = next(line for line in map(codec.to_json, EVENTS) if key in line)
+    line = next(line for line in map(e.to_json, EVENTS) if key in line)
     with pytest.raises((KeyError, TypeError, ValueError)):
-        codec.from_json({**line, key: damaged})
+        e.from_json({**line, key: damaged})
 
 
 @given(st.decimals("-1000000", "1000000", places=4))

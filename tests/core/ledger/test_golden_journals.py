@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
-from kiejobs.core.ledger.codec import to_json
-from kiejobs.core.ledger.events import Event
+from kiejobs.core.ledger.events import Event, to_json
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.fold import History

@@ -10,7 +10,7 @@ import pytest
 from kiejobs.core.ledger.events import Reserved
 from kiejobs.core.ledger.ledger import Attempt
 from kiejobs.core.ledger.records import State
-from kiejobs.core.ledger.task_match import mismatch
+from kiejobs.core.ledger.uploads import mismatch
 from tests.support.histories import upload
 
 SENT = {"prompt": "p", "duration": "6", "sound": True, "urls": ["https://a"]}

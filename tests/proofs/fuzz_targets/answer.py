@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kiejobs.adapters.kie import responses as answers
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
-from kiejobs.core.ledger.codec import bad_field, from_json, to_json
+from kiejobs.core.ledger.events import bad_field, from_json, to_json
 from kiejobs.core.ledger.records import Failure
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken

@@ -22,7 +22,7 @@ from kiejobs.adapters.storage.output_folder import OutputFolder, PathRefused
 from kiejobs.core.diagnostics import JournalProblem, Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.codec import to_json
+from kiejobs.core.ledger.events import to_json
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.plan.plan import plan
