@@ -1,11 +1,10 @@
 """What a callback says, and whether it may be believed so far.
 
-In: a request's query string, headers and body as they came, the key that callbacks are signed with,
-the time. Out: `Claim`, or `RefusedCallback` with an HTTP status and a reason. Touches nothing.
+In: a request's query string, headers and body, the key that callbacks are signed with, the time. Out:
+`Claim`, or `RefusedCallback`, whose reason repeats nothing of the request. Touches nothing.
 
 A callback is a hint and no more: the signature covers a task id and a time, neither the body nor the
-attempt id in the query. So whoever hears one asks recordInfo for the truth. The reasons are fixed
-texts: they repeat nothing of the request.
+attempt id in the query. So whoever hears one asks recordInfo for the truth.
 """
 
 from __future__ import annotations
@@ -37,11 +36,7 @@ _ODD_IN_URL = re.compile(r"[^!-~]")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A callback that passed its checks: a hint that a task is over, never the truth.
-
-    `attempt_id` from the query of the URL that was called, `task_id` from the body. `signed` when its
-    HMAC was checked.
-    """
+    """A hint that a task is over. `attempt_id` is from the query, `signed` when its HMAC was checked."""
 
     attempt_id: str
     task_id: str
@@ -84,10 +79,7 @@ def read_callback(
 
 
 def path_of(public_url: str) -> str | None:
-    """The path at which callbacks to a public URL come in, decoded: `/` where it names none.
-
-    None for what can't be a callback's URL: not http(s), no host, odd signs, a user, a fragment.
-    """
+    """The path of a public URL, decoded; None for what can't be a callback's: a user, a fragment, odd signs."""
     try:
         parts = urlsplit(public_url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -123,12 +115,8 @@ def _task_id(body: bytes) -> str | RefusedCallback:
 
 
 def _is_task_id(value: Any) -> bool:
-    return (
-        isinstance(value, str)
-        and len(value) <= _LONGEST_TASK_ID
-        and value.isprintable()
-        and value.strip() != ""
-    )
+    is_short = isinstance(value, str) and len(value) <= _LONGEST_TASK_ID
+    return is_short and value.isprintable() and value.strip() != ""
 
 
 def _json(body: bytes) -> Any:
@@ -153,10 +141,9 @@ def _too_deep(text: str) -> bool:
 def _unsigned(
     headers: Sequence[tuple[str, str]], task_id: str, key: str, now: float
 ) -> RefusedCallback | None:
-    """None where the signature holds: base64(HMAC-SHA256(key, taskId + "." + timestamp)).
+    """None where the signature holds: base64(HMAC-SHA256(key, taskId + "." + timestamp)), by the vendor's page.
 
-    That is the vendor's page. A public client writes hex instead; nothing else says so, and one
-    spelling is easier to keep safe than two, so hex is turned away.
+    A public client writes hex instead; nothing else says so, and one spelling is easier to keep safe.
     """
     stamp = _only(headers, "x-webhook-timestamp")
     signature = _only(headers, "x-webhook-signature")

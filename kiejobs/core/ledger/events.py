@@ -65,8 +65,8 @@ class Approved:
 class Uploaded:
     """A local file's content is at `url`, for requests that are reserved after this line.
 
-    `url` is without its query, which may be a signature. `expires` (UTC) is None where it had one, since
-    it can't be used again then. `path`: where the file lay, below the job file's folder.
+    `url` is without its query, which may be a signature: where it had one `expires` (UTC) is None, since it
+    can't be used again. `path`: where the file lay, below the job file's folder.
     """
 
     type: ClassVar[str] = "uploaded"
@@ -192,10 +192,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """A task that was claimed to be this attempt's, and was not taken: `why` in words.
-
-    `may_be_paid` where the API does have this task, with our request: one create, two tasks.
-    """
+    """A task that was claimed to be this attempt's, and was not taken. `may_be_paid`: the API has it."""
 
     type: ClassVar[str] = "conflicted"
     attempt_id: str
@@ -236,26 +233,10 @@ class RunFinished:
 
 
 Event: TypeAlias = (
-    RunStarted
-    | Planned
-    | Approved
-    | Uploaded
-    | Reserved
-    | Submitted
-    | NotAccepted
-    | Rejected
-    | InDoubt
-    | Running
-    | Succeeded
-    | Failed
-    | Collected
-    | Gone
-    | Called
-    | Conflicted
-    | Adopted
-    | Resolved
-    | RunFinished
-)
+    RunStarted | Planned | Approved | Uploaded | Reserved | Submitted | NotAccepted | Rejected
+    | InDoubt | Running | Succeeded | Failed | Collected | Gone | Called | Conflicted | Adopted
+    | Resolved | RunFinished
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +266,7 @@ class JournalRecord:
 
 EVENT_VERSION = 1
 
+_TYPES: dict[str, Any] = {kind.type: kind for kind in get_args(Event)}
 _MOST_DIGITS = 30  # on either side of the point
 _PLAIN: dict[str, set[type]] = {
     "bool": {bool},
@@ -299,25 +281,14 @@ _PLAIN: dict[str, set[type]] = {
 
 def to_json(event: Event) -> dict[str, Json]:
     """The event's own keys and its `type`; money as decimal strings."""
-    return {"type": event.type, **asdict(event, dict_factory=_encode)}
-
-
-def _encode(keys: list[tuple[str, Any]]) -> dict[str, Json]:
-    body: dict[str, Json] = {}
-    for name, value in keys:
-        if isinstance(value, Decimal):
-            body[name] = money(value)
-        else:
-            body[name] = list(value) if isinstance(value, tuple) else value
-    return body
+    own = asdict(event).items()
+    plain = {name: money(value) if isinstance(value, Decimal) else value for name, value in own}
+    return {"type": event.type, **plain}
 
 
 def from_json(line: Mapping[str, Json]) -> Event | None:
-    """The event of a decoded line; None for a type that is not known.
-
-    Raises KeyError, TypeError or ValueError where a known type lacks its form.
-    """
-    kind = _types().get(line["type"])
+    """None for an unknown type. Raises KeyError, TypeError or ValueError where a known one lacks its form."""
+    kind = _TYPES.get(line["type"])
     if kind is None:
         return None
     event: Event = kind(**{name: _decode(name, line[name]) for name, _ in _forms(kind)})
@@ -339,15 +310,9 @@ def _decode(name: str, value: Json) -> Any:
 def bad_field(event: Event | Failure | FileRecord) -> str | None:
     """The first field whose value is not of its type; None where all are."""
     kind: Any = type(event)
-    for name, written in _forms(kind):
-        if not _fits(getattr(event, name), written):
-            return name
-    return None
-
-
-@cache
-def _types() -> dict[str, Any]:
-    return {kind.type: kind for kind in get_args(Event)}
+    return next(
+        (name for name, written in _forms(kind) if not _fits(getattr(event, name), written)), None
+    )
 
 
 @cache

@@ -1,10 +1,8 @@
 """The journals of a ledger's home as they were read, and what they are folded into.
 
-In: journals as lists of timed events. Out: ledgers, one for each API, each folded once; the manifests
-that the journals call for. Touches nothing.
-
-The fold doesn't care in which order journals come, nor whether one comes twice (git merges them in
-any order): an attempt's state is the furthest that any event took it. Property tests hold it to that.
+In: journals as lists of timed events. Out: ledgers, one for each API, each folded once; the manifests that
+the journals call for. Touches nothing. The order of journals is no matter, nor whether one comes twice (git
+merges them in any order): an attempt's state is the furthest that any event took it.
 """
 
 from __future__ import annotations
@@ -99,20 +97,16 @@ class History:
         return fold(one for one in self.records if one.header and one.header.origin != origin)
 
     def record(self, run_id: str) -> JournalRecord | None:
-        for one in self.records:
-            if one.run_id == run_id:
-                return one
-        return None
+        return next((one for one in self.records if one.run_id == run_id), None)
 
     def manifest(self, record: JournalRecord) -> bytes:
         """The manifest that the journals call for."""
         return to_bytes(manifest(record, self.ledger_of(record)))
 
     def with_stale_manifests(self, changed: Collection[str]) -> list[JournalRecord]:
-        """The runs whose manifest may differ, since the journals of the runs `changed`.
+        """The runs whose manifest may differ: those `changed`, and others that show the same purchases.
 
-        Manifests of earlier runs that show the same purchases are among them. A run that is at work
-        writes its manifest at its end.
+        A run that is at work writes its manifest at its end.
         """
         settled = [one for one in self.records if not one.live and one.header]
         seeds = [one for one in settled if one.run_id in changed]

@@ -1,13 +1,7 @@
 """The state folded from all journals: what was bought, what is in flight, what is in doubt.
 
-In: attempts (made by `fold`). Out: a `Ledger`. Nothing else stores state. Touches nothing.
-
-Of several attempts at one request the best one counts: what succeeded, then what is at the API, then
-what is in doubt; what failed only where nothing better happened.
-
-The vendor's docs say that media is kept for 14 days; older pages of theirs say 24 hours [contract:
-documented, both]. We may hear late of a task's end, and of the task itself where its create was in
-doubt, so both are counted from the reservation: it can't have ended before that.
+In: attempts (made by `fold`). Out: a `Ledger`; what was charged otherwise than planned. Nothing else stores
+state. Touches nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +22,11 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=14)
 SAFE = timedelta(hours=24)
+"""Media is kept for 14 days by the vendor's docs, for 24 hours by older pages [contract: documented, both].
+
+We may hear late of a task's end, and of the task itself where its create was in doubt, so both are counted
+from the reservation: it can't have ended before that.
+"""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -105,17 +104,14 @@ _WORTH: dict[State | None, int] = {
     State.REJECTED: 1,
     None: 0,
 }
-"""Which of several attempts at one request counts."""
+"""Which of several attempts at one request counts: what failed only where nothing better happened."""
 
 _WORTH_WHEN_GONE = 2.5
 """Made and paid for, but not to be had: more than a failure, less than what may still come."""
 
 
 class Ledger:
-    """All attempts, by purchase and by address. `plans_used`: plan files by id, with their runs.
-
-    `uploads`: where local files were uploaded to, by the SHA-256 of their content.
-    """
+    """All attempts, by purchase and by address; plan files by id, with their runs; uploads."""
 
     def __init__(
         self,
@@ -157,17 +153,15 @@ class Ledger:
 
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
-        for attempt in self.at(address):
-            if attempt.state is State.IN_DOUBT:
-                return attempt
-        return None
+        doubts = (each for each in self.at(address) if each.state is State.IN_DOUBT)
+        return next(doubts, None)
 
     def bought_twice(self) -> Iterator[list[Attempt]]:
         """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.
 
-        One run can't do that; two folders that were apart and were merged can. What was bought again
-        since its result was gone was meant; and what a person has ruled to keep since, with both on
-        record, is known. A ruling that only ended a doubt says nothing of the other.
+        Two folders that were apart and were merged can do that. What was bought again since its result was
+        gone was meant; what a person has ruled to keep since, with both on record, is known. A ruling that
+        only ended a doubt says nothing of the other.
         """
         paid: dict[tuple[str, int], list[Attempt]] = {}
         for attempt in self.attempts():
@@ -192,11 +186,8 @@ class Ledger:
     def committed(self, campaign: str | None = None) -> Decimal:
         """Credits spent or held, by one campaign or by all."""
         prefix = "" if campaign is None else f"{campaign}/"
-        total = Decimal(0)
-        for attempt in self.attempts():
-            if attempt.reserved.address.startswith(prefix):
-                total += attempt.committed
-        return total
+        own = (a for a in self.attempts() if a.reserved.address.startswith(prefix))
+        return sum((attempt.committed for attempt in own), Decimal(0))
 
 
 def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
@@ -290,7 +281,7 @@ class PriceDrift:
 
 
 def price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
-    """By model, in the order of the first attempts."""
+    """By model, in the order of the first attempts; of what succeeded, with both sides known."""
     compared = Counter[str]()
     apart: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     for attempt in attempts:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.1"
 
+_OF_HEADER = ("command", "campaign", "origin", "source", "created_with")
+_TIMES = ("reserved", "submitted", "settled", "collected")
 _UNTOUCHED = "none"
 """How the totals count a planned job of which nothing was made (its state is null)."""
 
@@ -32,16 +34,11 @@ def manifest(record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ())
 
     `also` names further attempts, for a report on a run that had nothing to write down.
     """
-    header = record.header
     jobs = _by_address(_jobs(record, ledger, also))
     return {
         "format_version": FORMAT_VERSION,
         "run_id": record.run_id,
-        "command": header.command if header else None,
-        "campaign": header.campaign if header else None,
-        "origin": header.origin if header else None,
-        "source": dict(header.source) if header and header.source else None,
-        "created_with": header.created_with if header else None,
+        **{name: getattr(record.header, name, None) for name in _OF_HEADER},
         "totals": totals(jobs.values()),
         "jobs": jobs,
     }
@@ -50,8 +47,8 @@ def manifest(record: JournalRecord, ledger: Ledger, *, also: Iterable[str] = ())
 def _by_address(found: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Later ones overwrite earlier ones of the same request.
 
-    A task that another request has replaced under its address stays, beside it, as `ADDRESS~` and the
-    beginning of its fingerprint: no task id is ever dropped.
+    No task id is ever dropped: a task that another request has replaced under its address stays, as
+    `ADDRESS~` and the beginning of its fingerprint.
     """
     jobs: dict[str, dict[str, Any]] = {}
     for job in found:
@@ -93,24 +90,16 @@ def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
 
 def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
     """One job of the manifest, from the attempt that counts for it."""
-    reserved, failure, times = attempt.reserved, attempt.failure, attempt.times
+    reserved, failure = attempt.reserved, attempt.failure
     if attempt.gone is not None:
         failure = Failure("gone", None, attempt.gone)
     return {
-        "address": attempt.address,
-        "fingerprint": reserved.fingerprint,
-        "take": reserved.take,
-        "state": attempt.state.value if attempt.state else None,
-        "task_id": attempt.task_id,
-        "other_task_ids": sorted(attempt.other_task_ids),
-        "attempt_id": attempt.attempt_id,
-        "model": reserved.model,
-        "input": dict(reserved.input),
+        "address": attempt.address, "fingerprint": reserved.fingerprint, "take": reserved.take,
+        "state": attempt.state.value if attempt.state else None, "task_id": attempt.task_id,
+        "other_task_ids": sorted(attempt.other_task_ids), "attempt_id": attempt.attempt_id,
+        "model": reserved.model, "input": dict(reserved.input),
         "credits": {"planned": _money(reserved.credits), "charged": _money(attempt.charged)},
-        "times": {
-            "reserved": times["reserved"], "submitted": times.get("submitted"),
-            "settled": times.get("settled"), "collected": times.get("collected"),
-        },
+        "times": {name: attempt.times.get(name) for name in _TIMES},
         "files": [
             {"path": file.path, "sha256": file.sha256, "bytes": file.bytes,
              "media_type": file.media_type, "url": file.url, "url_expires": file.expires}
@@ -142,20 +131,12 @@ def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
     if attempt is not None:
         return {**job_of_attempt(attempt), "address": line.address}
     return {
-        "address": line.address,
-        "fingerprint": line.fingerprint,
-        "take": line.take,
-        "state": None,
-        "task_id": None,
-        "other_task_ids": [],
-        "attempt_id": None,
-        "model": line.model,
-        "input": None,
+        "address": line.address, "fingerprint": line.fingerprint, "take": line.take,
+        "state": None, "task_id": None, "other_task_ids": [], "attempt_id": None,
+        "model": line.model, "input": None,
         "credits": {"planned": _money(line.credits), "charged": None},
-        "times": {"reserved": None, "submitted": None, "settled": None, "collected": None},
-        "files": [],
-        "error": None,
-    }
+        "times": dict.fromkeys(_TIMES), "files": [], "error": None,
+    }  # fmt: skip
 
 
 def _money(value: Decimal | None) -> str | None:

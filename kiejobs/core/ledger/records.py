@@ -50,9 +50,9 @@ class Failure:
 
 
 def sibling_path(path: str, mark: str) -> str:
-    """A name next to `path`, for a purchase whose own name another purchase's file has.
+    """A name next to `path`, which another purchase's file has: what was paid for is never overwritten.
 
-    `mark` is its fingerprint, or its attempt id where the fingerprint is the same. What was paid for is never overwritten: an edited prompt makes a second file.
+    `mark` is the purchase's fingerprint, or its attempt id where the fingerprint is the same.
     """
     folder, slash, name = path.rpartition("/")
     stem, dot, extension = name.rpartition(".")

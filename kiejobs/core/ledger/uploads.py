@@ -1,7 +1,7 @@
 """Local files on their way to the API: which address stands for which content, and for how long.
 
 In: `uploaded` events, requests in which local files stand by their refs. Out: which addresses can still
-be used; the request as it is sent. Touches nothing.
+be used; the request as it is sent; whether a task is what was sent. Touches nothing.
 
 The vendor keeps an upload for 24 hours by its newer pages [contract: documented]. It may fetch the file
 some time after the create, so an address is only handed out while four of these hours are left.
@@ -39,10 +39,7 @@ def expiry(begun: datetime) -> str:
 
 
 def is_fresh(expires: str | None, now: datetime) -> bool:
-    """Can an address that expires then be sent now?
-
-    One that seems to be kept for longer than it can be was written under another clock: not that one.
-    """
+    """Can it be sent now? Not one that seems to be kept for longer than can be: another clock wrote that."""
     try:
         left = datetime.fromisoformat(expires or "") - now
     except (ValueError, TypeError):  # TypeError: a time without a zone
@@ -84,10 +81,14 @@ def mismatch(
     *,
     uploads: Uploads,
 ) -> str | None:
-    """None where the task is the attempt's.
+    """The first difference between an attempt and what the API says was sent for a task, in words, or None.
 
-    `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it tells
-    two takes of one request apart. `uploads` are those on record (a ledger's).
+    `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it tells two
+    takes of one request apart. `uploads` are those on record: an address that a local file was given is the
+    same as the file's ref where it is among them.
+
+    The API fills defaults in and turns some numeric texts into numbers (observed), so fields that we did not
+    send are passed over and `"6"` is taken for 6. Every field that we did send must be there.
     """
     reserved = attempt.reserved
     if sent_attempt is not None and sent_attempt != attempt.attempt_id:
@@ -120,12 +121,8 @@ def _is_same(ours: Json, theirs: Json, uploads: Uploads) -> bool:
 
 
 def _normal(value: Json) -> Json:
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, int | float):
-        return str(value)
     if isinstance(value, str):
         return value
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
