@@ -39,7 +39,7 @@ def label(value: Json) -> str | None:
     if _SAFE_AS_IT_IS.fullmatch(text):
         return text
     text = unicodedata.normalize("NFC", text)
-    encoded = "".join(char if _is_safe(char) else _percent(char) for char in text)
+    encoded = "".join(char if char in _SAFE or char.isalnum() else _percent(char) for char in text)
     if len(encoded) <= _LONGEST_LABEL and encoded not in {"", ".", ".."}:
         return encoded
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
@@ -64,10 +64,6 @@ def default_output(
     if len(stem.encode()) > _LONGEST_STEM:
         stem = f"{stem[:_KEPT_OF_A_LONG_LABEL]}~{hashlib.sha256(stem.encode()).hexdigest()[:16]}"
     return f"{campaign}/{job}/{stem}{f'-take{take}' if take > 1 else ''}{extension}"
-
-
-def _is_safe(char: str) -> bool:
-    return char in _SAFE or char.isalnum()
 
 
 def _percent(char: str) -> str:

@@ -1,8 +1,7 @@
 """Problems as data, and the few exceptions that cross floors.
 
-In: nothing. Out: `Diagnostic` (a problem in something a person wrote, with its place), `Problems` (all
-of a command's, as they are read), and the exception tree whose branches mean an exit code to the door.
-Touches nothing.
+In: nothing. Out: `Diagnostic` (a problem in something a person wrote, with its place), `Problems` (all of a
+command's), and the exceptions, whose branches mean an exit code to the door. Touches nothing.
 """
 
 from __future__ import annotations
@@ -71,10 +70,7 @@ class Diagnostic:
 
 
 class Problems:
-    """Diagnostics as a person reads them: by place, equal ones (same code, message, place) in one count.
-
-    `lines` are those of the files that they are in, by name. A value: two of them add up to a third.
-    """
+    """Diagnostics by place, equal ones (same code, message, place) in one count; the lines of their files."""
 
     def __init__(
         self,
@@ -113,10 +109,7 @@ def _reading_order(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
 
 
 class KiejobsError(Exception):
-    """The root of what kiejobs raises on purpose; the door turns it into words and an exit code.
-
-    `hint` says what to do next.
-    """
+    """The root of what kiejobs raises on purpose; the door turns it into words and an exit code."""
 
     exit_code = ExitCode.INVALID
 
@@ -151,9 +144,7 @@ class SpendingStopped(KiejobsError):
 
 
 class StalePlan(KiejobsError):
-    """What was approved is not what would be bought now, or was bought already; or a plan was made
-    without journals that others have pushed.
-    """
+    """What was approved is not what would be bought now, or was bought already; or journals were unknown."""
 
     exit_code = ExitCode.STALE_PLAN
 

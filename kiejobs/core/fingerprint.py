@@ -24,13 +24,10 @@ _plain = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", "
 
 
 def canonical(value: Json) -> bytes:
-    """The RFC 8785 form of `value`.
+    """The RFC 8785 form of `value`. Raises ValueError for a lone surrogate, NaN or an integer that is not exact.
 
     Plain sorted JSON is the same bytes wherever there is no float, no integer beyond 2^53 and no key
     outside the basic plane, and it is faster; the rfc8785 package does the rest.
-
-    Raises ValueError (UnicodeEncodeError, or rfc8785's) where `value` has no such form: a lone
-    surrogate, NaN, an integer that JSON can't hold exactly.
     """
     if _is_plain(value):
         return _plain(value).encode()
@@ -40,8 +37,7 @@ def canonical(value: Json) -> bytes:
 def fingerprint(model: str, request_input: Mapping[str, Json]) -> str:
     """SHA-256, in hex, over the canonical JSON of `{model, input}` as sent.
 
-    Never over callBackUrl, tags, paths, comments, time or tool version: none of these may ever cause
-    a purchase.
+    Never over callBackUrl, tags, paths, comments, time or tool version: none may ever cause a purchase.
     """
     return hashlib.sha256(canonical({"input": dict(request_input), "model": model})).hexdigest()
 

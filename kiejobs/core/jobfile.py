@@ -49,11 +49,7 @@ class Values(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One dimension: its name, its values, and where each stood.
-
-    `source` is where the values come from, if they aren't listed; it has one spot, and no values until
-    its data is read.
-    """
+    """One dimension, with the spots of its values. `source`, if they aren't listed: one spot, no values yet."""
 
     name: str
     values: Values
@@ -72,10 +68,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """One entry under `jobs:`, with the defaults merged beneath it, not yet multiplied.
-
-    `zipped` as written: names of axes, or lists of them.
-    """
+    """One entry under `jobs:`, defaults merged beneath. `zipped`: names of axes, or lists of them."""
 
     name: str
     spot: Spot
@@ -120,7 +113,7 @@ class JobFile:
 def read_jobfile(
     document: Document, structure: Mapping[str, Any]
 ) -> tuple[JobFile | None, list[Diagnostic]]:
-    """The job file, None where its structure is too broken to go on; and what the schema refuses.
+    """The job file, None where it is too broken to go on; and what the schema refuses.
 
     What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
     """
@@ -185,11 +178,7 @@ def _entry(name: str, spot: Spot, body: YamlMap) -> JobEntry:
 
 
 def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
-    """The defaults with the job on top.
-
-    A job's own axis `duration` replaces a default field of that name, and its own field a default
-    axis: the job's word counts, whichever form it has.
-    """
+    """The defaults with the job on top; its own axis replaces a default field of that name, and vice versa."""
     merged = _beneath(defaults, body)
     fields, axes = body.get("input", YamlMap()), body.get("matrix", YamlMap())
     filled = (
@@ -229,15 +218,12 @@ def _entries(matrix: YamlMap, key: str) -> tuple[Entry, ...]:
 
 
 # --- what `--vars-file` and `--var` put in the place of its variables ---------------------------------
-#
-# What is declared says what a word means: `--var count=5` is a number where the file has one, and the
-# text `5` where it has a text. A file of variables says that by itself.
 
 
 def given_variables(
     declared: Mapping[str, Json], files: Sequence[Document], words: Mapping[str, str]
 ) -> tuple[dict[str, Json], list[Diagnostic]]:
-    """The files in order, a later one over an earlier one; then the words, which win.
+    """The files in order, later over earlier; then the words, which win.
 
     Raises UsageProblem for a word that is no value of its variable's kind.
     """
@@ -270,7 +256,7 @@ def _unknown(name: str, declared: Mapping[str, Json], place: Place | None) -> Di
 
 
 def _value(name: str, word: str, declared: Json) -> Json:
-    """What a word means where the file has `declared`."""
+    """What a word means where the file has `declared`: `5` is a number where the file has one, else text."""
     if declared is None or isinstance(declared, str):
         return word
     if isinstance(declared, list | dict):

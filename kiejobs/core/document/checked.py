@@ -1,10 +1,8 @@
 """A file held to a JSON Schema: all that is wrong, in words that name the field, each problem at its place.
 
 In: a `Source` or a `Document` and the `Form` of such files, or jsonschema's own errors. Out: the document, and
-diagnostics or `SchemaProblem` values. Touches nothing.
-
-A schema may carry hints of its own: `x-kiejobs-hint` says in words what a `pattern` or a closed set of keys
-wants, and a `description` may end in an example.
+diagnostics or `SchemaProblem` values. Touches nothing. A schema may carry hints of its own: `x-kiejobs-hint`
+says what a `pattern` or a closed set of keys wants, and a `description` may end in an example.
 """
 
 from __future__ import annotations
@@ -32,8 +30,6 @@ FORMATS = FormatChecker(formats=())
 _URI = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
 )
-
-
 _KINDS = {
     "string": "text",
     "integer": "a whole number",
@@ -54,10 +50,9 @@ Words: TypeAlias = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What one kind of file looks like, and how it is spoken of.
+    """What one kind of file looks like; `noun` is what messages call it (`a policy`).
 
-    `noun` is what messages call such a file (`a policy`), `code` that of whatever the schema refuses, and
-    `start` what to write first where the file is no mapping; None where the schema is to say so.
+    `code` is that of whatever the schema refuses, `start` what to write first where the file is no mapping.
     """
 
     schema: Mapping[str, Any]
@@ -68,10 +63,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class SchemaProblem:
-    """One thing that a schema refuses. `path` leads to the value, or to the unknown key itself.
-
-    `others` are fields that have as much to do with it, where it is about several.
-    """
+    """`path` leads to the value, or to the unknown key itself; `others` have as much to do with it."""
 
     path: tuple[str | int, ...]
     keyword: str
@@ -138,10 +130,7 @@ def is_uri(value: object) -> bool:
 
 
 def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[SchemaProblem]:
-    """One problem for each thing that is wrong; an unknown-key error may hold several.
-
-    `noun` is what a message calls the file.
-    """
+    """One problem for each thing that is wrong: an unknown-key error may hold several."""
     keyword = str(error.validator)
     path = tuple(error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
@@ -169,9 +158,12 @@ def dotted(path: Sequence[str | int]) -> str:
 def _own_hint(error: ValidationError) -> str | None:
     """What the schema itself has to say: a hint, or else an example."""
     schema = cast("Mapping[str, Any]", error.schema)
+    return schema.get("x-kiejobs-hint") or _example(schema)
+
+
+def _example(schema: Mapping[str, Any]) -> str | None:
     example = _EXAMPLE.search(schema.get("description", ""))
-    hint: str | None = schema.get("x-kiejobs-hint")
-    return hint or (f"for example {example[1]}" if example else None)
+    return f"for example {example[1]}" if example else None
 
 
 # --- keys ------------------------------------------------------------------------------------------
@@ -209,8 +201,7 @@ def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> SchemaP
     required = cast("Sequence[str]", error.validator_value)
     missing = next((key for key in required if f"'{key}'" in error.message), required[0])
     fields = cast("Mapping[str, Any]", error.schema).get("properties", {})
-    example = _EXAMPLE.search(fields.get(missing, {}).get("description", ""))
-    hint = f"for example {example[1]}" if example else None
+    hint = _example(fields.get(missing, {}))
     return SchemaProblem(path, "required", f"`{missing}` is missing{where}", hint, at_key=True)
 
 
@@ -227,12 +218,15 @@ def _bad_key(error: ValidationError, path: tuple[str | int, ...], keyword: str) 
 
 
 def _words(error: ValidationError, keyword: str) -> Words:
+    value, wanted = error.instance, error.validator_value
     if keyword in _LIMITS:
-        return _limit(error.instance, error.validator_value, _LIMITS[keyword])
-    describe = _DESCRIBE.get(keyword)
-    if describe is None:
+        return _limit(value, wanted, _LIMITS[keyword])
+    if keyword in _DESCRIBE:
+        return _DESCRIBE[keyword](value, wanted)
+    phrase = _PHRASES.get(keyword)
+    if phrase is None:
         return f"is refused: {shorten(error.message)}", None
-    return describe(error.instance, error.validator_value)
+    return phrase.format(value=show(value), wanted=show(wanted)), None
 
 
 def _type(value: Json, wanted: Any) -> Words:
@@ -270,10 +264,6 @@ def _format(value: Json, wanted: Any) -> Words:
     return f"is not a {wanted}: {show(value)}", None
 
 
-def _pattern(value: Json, _pattern: Any) -> Words:
-    return f"has a form that is not allowed: {show(value)}", None
-
-
 def _limit(value: Json, limit: Any, what: str) -> Words:
     size = len(value) if isinstance(value, str | list | dict) else value
     if size == 0 and limit == 1 and not isinstance(value, int | float):
@@ -285,25 +275,9 @@ def _thousands(number: Any) -> str:
     return f"{number:,}" if isinstance(number, int | float) else str(number)
 
 
-def _constant(value: Json, wanted: Any) -> Words:
-    return f"must be {show(wanted)}, not {show(value)}", None
-
-
-def _multiple(value: Json, step: Any) -> Words:
-    return f"is {show(value)}; it must be a multiple of {show(step)}", None
-
-
 def _not(value: Json, _refused: Any) -> Words:
     shown = show(value) if isinstance(value, str | int | float) else "like that"
     return f"must not be {shown}", None
-
-
-def _contains(_value: Json, _wanted: Any) -> Words:
-    return "lacks an entry that must be there", None
-
-
-def _one_of(_value: Json, _branches: Any) -> Words:
-    return "fits several forms of which only one may fit", None
 
 
 def _twice(value: Json, _wanted: Any) -> Words:
@@ -314,14 +288,16 @@ def _twice(value: Json, _wanted: Any) -> Words:
 _DESCRIBE: dict[str, Callable[[Json, Any], Words]] = {
     "type": _type,
     "enum": _enum,
-    "const": _constant,
     "format": _format,
-    "pattern": _pattern,
     "uniqueItems": _twice,
-    "multipleOf": _multiple,
     "not": _not,
-    "contains": _contains,
-    "oneOf": _one_of,
+}
+_PHRASES = {
+    "const": "must be {wanted}, not {value}",
+    "pattern": "has a form that is not allowed: {value}",
+    "multipleOf": "is {value}; it must be a multiple of {wanted}",
+    "contains": "lacks an entry that must be there",
+    "oneOf": "fits several forms of which only one may fit",
 }
 _LIMITS = {
     "maxLength": "has {size} characters; at most {limit} are allowed",

@@ -35,10 +35,7 @@ class Source:
 
 
 class YamlMap(dict[str, Any]):
-    """A mapping that remembers where each key and each value stood. Made by the YAML reader.
-
-    `spot` is where the mapping itself starts.
-    """
+    """A mapping that remembers where it, each key and each value stood. Made by the YAML reader."""
 
     __slots__ = ("key_spots", "spot", "value_spots")
 
@@ -75,10 +72,7 @@ class Document:
     sha256: str
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
-        """The place of the node at `path`, or of its nearest ancestor that exists.
-
-        With `key` the place of the key that holds the node, rather than of its value.
-        """
+        """Of the node at `path`, or its nearest ancestor that exists; with `key` of the key that holds it."""
         spot: Spot = getattr(self.root, "spot", (1, 1))
         node = self.root
         for depth, step in enumerate(path):

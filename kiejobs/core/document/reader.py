@@ -2,9 +2,6 @@
 
 In: a `Source`, the bytes of a job file. Out: a `Document` whose every key and value knows its line
 and column, and what is wrong with the file. Touches nothing but the garbage collector's switch.
-
-Nesting and aliases are bounded as they come (tree.py); the parser's complaints are reworded
-(syntax_errors.py).
 """
 
 from __future__ import annotations
@@ -37,12 +34,11 @@ _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 def read_document(
     source: Source, *, parser: type[Any] = FASTEST, exact: bool = False
 ) -> tuple[Document | None, list[Diagnostic]]:
-    """Read one YAML document, with all the problems that can be told at once.
+    """One YAML document, None when the text can't be used at all; and all problems that can be told at once.
 
-    The Document is None when the text can't be used at all; it is there beside problems that leave
-    its meaning clear (a key given twice keeps its first value, a bad number stays text), so that the
-    checks that follow can tell theirs too. Only the events of `parser` are used, never its values.
-    With `exact` numbers stay the text that they were written as, so that money never is a float.
+    Some leave its meaning clear (a key given twice keeps its first value, a bad number stays text), so that
+    the checks that follow can tell theirs too. Only the events of `parser` are used, never its values. With
+    `exact` numbers stay the text that they were written as, so that money never is a float.
     """
     text = decode(source)
     if isinstance(text, Diagnostic):
@@ -100,30 +96,22 @@ def _not_utf8(source: Source, at: int) -> Diagnostic:
     if source.data.startswith(_UTF16_MARKS):
         return _utf16(source)
     lines = _LINE_BREAK.split(source.data[:at])
-    return Diagnostic(
-        "yaml-encoding",
-        f"byte 0x{source.data[at]:02x} is not UTF-8",
-        Place(source.name, len(lines), len(lines[-1].decode().removeprefix(_BOM)) + 1),
-        "save the file as UTF-8",
-    )
+    place = Place(source.name, len(lines), len(lines[-1].decode().removeprefix(_BOM)) + 1)
+    message = f"byte 0x{source.data[at]:02x} is not UTF-8"
+    return Diagnostic("yaml-encoding", message, place, "save the file as UTF-8")
 
 
 def _forbidden(source: Source, text: str, at: int) -> Diagnostic:
     if source.data[1:200:2].count(0) > 3 or source.data[:200:2].count(0) > 3:
         return _utf16(source)
     lines = (text[:at] + "|").splitlines()
-    return Diagnostic(
-        "yaml-encoding",
-        f"an invisible character, U+{ord(text[at]):04X}, is not allowed here",
-        Place(source.name, len(lines), len(lines[-1])),
-        'delete it; where it is meant, write it as an escape in double quotes, like "\\u2028"',
-    )
+    place = Place(source.name, len(lines), len(lines[-1]))
+    message = f"an invisible character, U+{ord(text[at]):04X}, is not allowed here"
+    hint = 'delete it; where it is meant, write it as an escape in double quotes, like "\\u2028"'
+    return Diagnostic("yaml-encoding", message, place, hint)
 
 
 def _utf16(source: Source) -> Diagnostic:
-    return Diagnostic(
-        "yaml-encoding",
-        "the file looks like UTF-16",
-        Place(source.name, 1, 1),
-        "save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)",
-    )
+    place = Place(source.name, 1, 1)
+    hint = "save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)"
+    return Diagnostic("yaml-encoding", "the file looks like UTF-16", place, hint)

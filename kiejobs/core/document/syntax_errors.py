@@ -7,7 +7,7 @@ In: an error of PyYAML (libyaml's wording or the Python parser's), with the text
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.tree import MAX_DEPTH, bare_template, depth_problem
@@ -25,10 +25,7 @@ _TOKENS = re.compile(
 
 
 class _Words(NamedTuple):
-    """`pattern` finds the parser's own text, its context behind a bar.
-
-    `opening` says that the place to show is where the construct began.
-    """
+    """`pattern` finds the parser's own text, its context behind a bar; `opening`: show where that began."""
 
     pattern: str
     message: str
@@ -42,12 +39,8 @@ _QUOTE_TAG = "a text that starts with `!` needs quotes"
 _ALIGN = (
     "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 )
-
-_TAB = _Words(
-    "tab character",
-    "a tab in the indentation",
-    "use spaces: YAML does not take tabs for indentation",
-)
+_TAB = _Words("tab character", "a tab in the indentation",
+              "use spaces: YAML does not take tabs for indentation")  # fmt: skip
 _KNOWN = (
     _TAB,
     _Words("cannot start any token", "a value can't start with `{char}`", _QUOTE),
@@ -96,17 +89,12 @@ def syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Di
         return bare_template(Place(name, spot[0], bare.start(1) + 1))
     if char == "\t":
         words = _TAB
-    return Diagnostic(
-        "yaml-syntax", words.message.format(char=char), Place(name, *spot), words.hint
-    )
+    message = words.message.format(char=char)
+    return Diagnostic("yaml-syntax", message, Place(name, *spot), words.hint)
 
 
 def too_deep(name: str, text: str) -> Diagnostic | None:
-    """The first bracket beyond the limit, where a text that the parser gave up on has so many.
-
-    Some parsers give up at a depth of their own, before they hand over a single bracket, and each says it
-    in words of its own.
-    """
+    """The first bracket beyond the limit; parsers may give up before that, each in words of its own."""
     depth = 0
     for token in _TOKENS.finditer(text):
         depth += (token[0] in {"[", "{"}) - (token[0] in {"]", "}"})
@@ -125,10 +113,8 @@ def _find(complaint: str) -> _Words:
     return _Words("", f"this is not YAML: {safe}", "put the value in quotes")
 
 
-def _spot(mark: object) -> tuple[int, int] | None:
-    if mark is None:
-        return None
-    return getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1
+def _spot(mark: Any) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)
 
 
 def _line(lines: Sequence[str], spot: tuple[int, int]) -> str:

@@ -1,11 +1,8 @@
 """The tree of a job file, made of the parser's events one at a time, without recursion.
 
-In: PyYAML events. Out: `Tree.root`, of YamlMap, YamlSeq and scalars, each with its line and column, and
-`Tree.problems`. Touches nothing.
-
-The file may be hostile, so nesting and what aliases add are counted as the events come: a bomb ends at the
-event that goes too far, not after it is built. Scalars mean what YAML 1.2's core schema says (1.2.2, chapter
-10.3): by PyYAML's own rules `on` is true, `12:30` is 750 and `2026-11-22` a date.
+In: PyYAML events. Out: `Tree.root`, of YamlMap, YamlSeq and scalars, and `Tree.problems`. Touches nothing.
+The file may be hostile: nesting and what aliases add are counted as the events come. Scalars mean what YAML
+1.2's core schema says (1.2.2, chapter 10.3); by PyYAML's rules `on` is true and `12:30` is 750.
 """
 
 from __future__ import annotations
@@ -61,10 +58,7 @@ class StopReading(Exception):
 
 
 class Tree:
-    """One document on its way from events to values; with `exact` numbers stay text.
-
-    `usable` turns False when what was read is not what the file says.
-    """
+    """`usable` turns False when what was read is not what the file says; with `exact` numbers stay text."""
 
     def __init__(self, name: str, text: str, *, exact: bool = False) -> None:
         self.root: Any = None
@@ -79,10 +73,7 @@ class Tree:
         self._aliased = 0
 
     def build(self, events: Iterable[Any]) -> None:
-        """Take every event, or those up to the first that makes reading on pointless.
-
-        Lets yaml.YAMLError through: what was found until then is kept.
-        """
+        """All events, or those before reading on is pointless. Raises yaml.YAMLError; what was found is kept."""
         handlers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._open,
@@ -270,8 +261,7 @@ def _spot(event: Any) -> Spot:
 def _merge_into(node: YamlMap, value: Any) -> bool:
     """Put the pairs of `<<` before the mapping's own, which win; of several the first wins.
 
-    False, and nothing done, where `value` is neither a mapping nor a list of mappings. What it costs
-    was counted when the alias was resolved.
+    False where `value` is no mapping and no list of mappings. What it costs was counted with the alias.
     """
     bases = value if type(value) is YamlSeq else [value]
     if not all(type(base) is YamlMap for base in bases):
@@ -318,10 +308,7 @@ class BadScalar(Exception):
 
 
 def plain(text: str, *, exact: bool = False) -> Any:
-    """The value of an unquoted, untagged scalar. Raises BadScalar for a number that JSON can't hold.
-
-    With `exact` a number stays the text that it was written as, whatever it is.
-    """
+    """The value of an unquoted, untagged scalar. Raises BadScalar for a number that JSON can't hold."""
     if exact or text[:1] not in _NUMBER_STARTS:
         return _WORDS.get(text, text)
     if _INT.fullmatch(text):

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
+from types import NoneType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kiejobs.core.document.nodes import Json
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (NoneType, "null"), (bool, "true or false"), (int, "a number"), (float, "a number"),
+    (str, "text"), (list, "a list"),
+)  # fmt: skip
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -29,15 +35,7 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
 def kind_of(value: Json) -> str:
     """What a person would call a JSON value's type."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, list) else "a mapping"
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a mapping")
 
 
 def shorten(text: str, limit: int = 80) -> str:

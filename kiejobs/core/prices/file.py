@@ -1,10 +1,8 @@
 """A price file, `prices.yaml`, as a table of prices; and whether it speaks of what there is.
 
 In: a Document whose numbers are text, the file's schema, the models' specs. Out: a `PriceTable`, and all
-that is wrong with the file, each problem at its place. Touches nothing.
-
-The file may be hostile: how many lines it comes to is bounded before they are compared. A model that is
-not known is only a warning: a table may be ahead of the schemas.
+that is wrong with the file. Touches nothing. The file may be hostile: how many lines it comes to is bounded
+before they are compared. An unknown model is only a warning: a table may be ahead of the schemas.
 """
 
 from __future__ import annotations
@@ -46,8 +44,7 @@ def read_prices(
 ) -> tuple[PriceTable | None, list[Diagnostic]]:
     """The table, or None where the file has not the form of one; and what is wrong with it.
 
-    `own`: the project's, not the one that kiejobs brings. Without a schema the file is trusted to be
-    right: ours is, tests see to that.
+    `own`: the project's. Without a schema the file is trusted to be right: ours is, tests see to that.
     """
     found: list[Diagnostic] = []
     if schema is not None:
@@ -111,18 +108,12 @@ def _overlaps(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnos
         lines = list(_numbered(stated["credits"]))
         for count, (line, number) in enumerate(lines):
             other = next((n for before, n in lines[:count] if line.meets(before)), None)
-            if other is not None:
-                yield _overlap(document, model, number, other)
-
-
-def _overlap(document: Document, model: str, number: int, other: int) -> Diagnostic:
-    path = ("models", model, "credits")
-    message = f"two price lines of `{model}` fit the same request"
-    hint = "let each line name what sets it apart: another value, or `{given: false}`"
-    first = document.place((*path, other))
-    return Diagnostic(
-        "price-overlap", message, document.place((*path, number)), hint, also=(first,)
-    )
+            if other is None:
+                continue
+            message = f"two price lines of `{model}` fit the same request"
+            hint = "let each line name what sets it apart: another value, or `{given: false}`"
+            here, first = (document.place(("models", model, "credits", n)) for n in (number, other))
+            yield Diagnostic("price-overlap", message, here, hint, also=(first,))
 
 
 # --- from text to prices -------------------------------------------------------------------------
@@ -231,9 +222,9 @@ def _values(
             continue
         choices = [as_text(choice) or "" for choice in field.get("enum", ())]
         message = f"`{name}` of {spec.model} is never {show(text)}"
-        hint = suggest(text, choices) or _wanted(field, choices)
+        place = document.place((*at, number) if several else at)
         yield Diagnostic(
-            "price-value", message, document.place((*at, number) if several else at), hint
+            "price-value", message, place, suggest(text, choices) or _wanted(field, choices)
         )
 
 

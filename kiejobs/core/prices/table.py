@@ -2,11 +2,6 @@
 
 In: a `PriceTable` (made by prices/file.py of a `prices.yaml`), a model and the input of a request.
 Out: credits as a Decimal, or None where the table can't tell. No floats, nowhere. Touches nothing.
-
-    price = table.of("bytedance/v1-pro-fast-image-to-video")
-    price.credits({"resolution": "720p", "duration": "5", ...})  # Decimal("16")
-
-`lines`, `unit`, `quantity`, `source`, `date` and `note` are there to be shown.
 """
 
 from __future__ import annotations
@@ -38,10 +33,9 @@ _COUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """Credits for the requests that this line is about.
+    """Credits for requests whose fields have the values of `when`, as text (`5` and `"5"` are the same).
 
-    `when` holds fields with the one value that each must have, as text (`5` and `"5"` are the same);
-    `given` fields that must be there (True) or must not (False). An empty list or text is not there.
+    `given`: fields that must be there (True) or must not (False). An empty list or text is not there.
     """
 
     when: Mapping[str, str]
@@ -80,9 +74,8 @@ class PriceLine:
 class ModelPrice:
     """What one model costs: credits for each `unit` (video, second, ...), by the line that fits.
 
-    `quantity` is the field that says how many units; without one a request is one unit. At least
-    `minimum` units are paid for. `date` is `YYYY-MM` or `YYYY-MM-DD`: when `source` said so. `file` is
-    the project's own table, None for the one that comes with kiejobs.
+    `quantity` is the field that says how many units, else it is one; `minimum` of them are paid for. `date` is
+    `YYYY-MM` or `YYYY-MM-DD`: when `source` said so. `file` is the project's own table, None for ours.
     """
 
     model: str
@@ -98,10 +91,8 @@ class ModelPrice:
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity can't be told."""
-        for line in self.lines:
-            if line.is_for(request_input):
-                break
-        else:
+        line = next((line for line in self.lines if line.is_for(request_input)), None)
+        if line is None:
             return None
         if self.quantity is None:
             return line.credits
@@ -112,9 +103,8 @@ class ModelPrice:
         if self.unit == PER_1000_CHARACTERS:
             count = Decimal(len(value)).scaleb(-3) if isinstance(value, str) else None
         else:
-            text = as_text(value)
-            known = text is not None and _COUNT.fullmatch(text)
-            count = Decimal(text) if known and text is not None else None
+            text = as_text(value) or ""
+            count = Decimal(text) if _COUNT.fullmatch(text) else None
         if count is None or self.minimum is None:
             return count
         return max(count, self.minimum)
@@ -190,12 +180,11 @@ def day_of(text: str) -> date:
 
 def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[AgedPrice, ...]:
     """In the order of the models. A date that is still to come is no age."""
-    aged: list[AgedPrice] = []
-    for model in models:
-        price = table.of(model)
-        days = 0 if price is None else max((today - day_of(price.date)).days, 0)
-        aged.append(AgedPrice(model, price, days))
-    return tuple(aged)
+    known = ((model, table.of(model)) for model in models)
+    return tuple(
+        AgedPrice(model, price, max((today - day_of(price.date)).days, 0) if price else 0)
+        for model, price in known
+    )
 
 
 def _line_data(line: PriceLine) -> Json:
