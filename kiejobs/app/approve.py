@@ -1,9 +1,8 @@
 """What must hold before anything is bought: an approval from elsewhere, the policy, the lock.
 
-In: a loaded job file, the plan's lines, the ledger; `--plan FILE`, `--expect DIGEST`, `--locked`,
-`--check-assets`. Out: what a plan file approves and was made with; StalePlan, SpendingStopped or
-UsageProblem where something is not as it should be. Touches: plan file and lock, by reading; with
-`--check-assets` the network.
+In: a loaded job file, the plan's lines, the ledger; flags. Out: what a plan file approves and was made with;
+StalePlan, SpendingStopped or UsageProblem where something is not as it should be. Touches: plan file and lock,
+by reading; with `--check-assets` the network.
 """
 
 from __future__ import annotations
@@ -27,16 +26,7 @@ from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
-from kiejobs.core.plan.lock import (
-    Asset,
-    Explain,
-    Lock,
-    LockedJob,
-    differences,
-    from_bytes,
-    image_name,
-    make_lock,
-)
+from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import Change, PricedRow, difference, digest_of, row_of
 from kiejobs.core.plan.policy import Policy, breaches
 from kiejobs.reports.checks import assets_text, breaches_text, changes_text, drift_text
@@ -50,6 +40,7 @@ if TYPE_CHECKING:
     from kiejobs.app.project import JobFileOptions, Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.core.plan.lock import Explain, LockedJob
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"
@@ -83,17 +74,13 @@ def expected(digest: str | None) -> Approval | None:
 def open_plan(
     name: str, wanted: JobFileOptions
 ) -> tuple[Approval, JobFileOptions, tuple[str, ...]]:
-    """A plan file: what it approves, and what its plan was made of (job file, flags, `--retry`).
-
-    Raises UsageProblem for what is no plan file of ours.
-    """
+    """What a plan file approves, and what it was made of (job file, flags, `--retry`). Raises UsageProblem."""
     document = _document(name)
     options: Mapping[str, Any] = document["options"]
     if wanted.select or wanted.variables or wanted.vars_files or wanted.max_jobs:
+        message = "--plan goes with no --select, --var, --vars-file or --max-jobs"
         hint = "the plan was made with flags of its own, which hold; leave these out"
-        raise UsageProblem(
-            "--plan goes with no --select, --var, --vars-file or --max-jobs", hint=hint
-        )
+        raise UsageProblem(message, hint=hint)
     rows = tuple(rows_of_document(document["changes"]))
     if digest_of(rows) != document["digest"]:
         raise StalePlan(f"{name} was changed: its digest is not that of its lines", hint=_AGAIN)
@@ -117,16 +104,11 @@ def plan_file_keys(
     return {
         "made": utc_text(space.clock().now()),
         "options": {
-            "select": list(wanted.select),
-            "retry": list(retry),
-            "vars": list(wanted.variables),
-            "vars_files": list(wanted.vars_files),
-            "max_jobs": wanted.max_jobs,
+            "select": list(wanted.select), "retry": list(retry), "vars": list(wanted.variables),
+            "vars_files": list(wanted.vars_files), "max_jobs": wanted.max_jobs,
         },
-        "origin": space.origin,
-        "plan_id": secrets.token_hex(16),
-        "source": loaded.source,
-    }
+        "origin": space.origin, "plan_id": secrets.token_hex(16), "source": loaded.source,
+    }  # fmt: skip
 
 
 def require_approved(
@@ -162,9 +144,8 @@ def _document(name: str) -> dict[str, Json]:
         raise UsageProblem(f"{name} has format {sanitize(version)}", hint="update kiejobs")
     for wrong in Draft202012Validator(read_schema("plan.schema.json")).iter_errors(document):
         place = "/".join(map(str, wrong.absolute_path)) or "the document"
-        raise UsageProblem(
-            f"{name} is no plan file: {sanitize(place)}: {sanitize(wrong.message)[:200]}"
-        )
+        why = f"{sanitize(place)}: {sanitize(wrong.message)[:200]}"
+        raise UsageProblem(f"{name} is no plan file: {why}")
     if "plan_id" not in document:
         hint = (
             "`kiejobs plan --format json` only shows; `kiejobs plan --out FILE` writes a plan file"
@@ -182,14 +163,9 @@ def breaches_of(
 ) -> Sequence[Diagnostic]:
     """The rules that these lines of a plan break."""
     bought = [change.job for change in changes if change.spends and change.job is not None]
-    campaign = loaded.jobfile.campaign
-    return breaches(
-        policy,
-        bought,
-        campaign=campaign,
-        jobs=len(loaded.expansion.jobs),
-        committed=ledger.committed(campaign),
-    )
+    campaign, jobs = loaded.jobfile.campaign, len(loaded.expansion.jobs)
+    committed = ledger.committed(campaign)
+    return breaches(policy, bought, campaign=campaign, jobs=jobs, committed=committed)
 
 
 def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -> None:
@@ -210,11 +186,9 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
 def require_locked(
     loaded: LoadedJobFile, screen: Screen, *, base: str | None = None, ledger: Ledger | None = None
 ) -> None:
-    """For `--locked` and `--check-assets`.
+    """For `--locked` and `--check-assets`; the `ledger` knows what was bought, and so what changed.
 
-    `base` is the API's, as for `fetch_assets`; the `ledger` knows what was bought, and so what changed
-    in a request. Raises StalePlan where the lock says something else, UsageProblem where there is no lock
-    or a file can't be used.
+    Raises StalePlan where the lock says something else, UsageProblem for no lock or a file that can't be used.
     """
     wanted = loaded.wanted
     locked = read_lock(wanted.file) if wanted.locked else None
@@ -294,12 +268,9 @@ def _explainer(loaded: LoadedJobFile, ledger: Ledger | None) -> Explain:
         bought = ledger and ledger.bought(locked["fingerprint"], locked["take"])
         if not bought:
             return None
-        job = jobs[address]
-        fields = difference(
-            {"model": bought.reserved.model, **bought.reserved.input},
-            {"model": job.model, **job.input},
-            loaded.files.paths,
-        )
+        was = {"model": bought.reserved.model, **bought.reserved.input}
+        now = {"model": jobs[address].model, **jobs[address].input}
+        fields = difference(was, now, loaded.files.paths)
         return "; ".join(diff_lines(fields, Paint(color=False))) or None
 
     return explain

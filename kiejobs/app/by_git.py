@@ -1,7 +1,6 @@
 """Job files by name, by folder, and by what was touched since a revision.
 
-In: words from the command line, `--changed-since`. Out: names of job files. Touches: disk, by reading;
-git.
+In: words from the command line, `--changed-since`. Out: names of job files. Touches: disk, by reading; git.
 """
 
 from __future__ import annotations
@@ -18,14 +17,7 @@ from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
 from kiejobs.app.load import JobFolder, LoadedJobFile, load, try_to_load
 from kiejobs.app.project import POLICY, JobFileOptions
-from kiejobs.core.diagnostics import (
-    Diagnostic,
-    InvalidJobFile,
-    Place,
-    Problems,
-    Severity,
-    UsageProblem,
-)
+from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Severity, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import IS_ID
 from kiejobs.core.plan.request_diff import Before
@@ -34,6 +26,8 @@ from kiejobs.core.prices import table as prices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from kiejobs.core.diagnostics import Place
+
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
@@ -41,10 +35,7 @@ _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
 
 
 def job_files(names: Sequence[str], wanted: JobFileOptions, since: str | None = None) -> list[str]:
-    """Each file once: those named, those in folders that are named; of these what changed `since`.
-
-    Raises UsageProblem for a folder without any, and where git can't answer.
-    """
+    """Each file once: those named and those in folders; of these what changed `since`. Raises UsageProblem."""
     found = list(dict.fromkeys(file for name in names for file in _files(name)))
     if since is None:
         return found
@@ -67,19 +58,12 @@ class Changes:
     def touch(self, wanted: JobFileOptions) -> bool:
         """Is the job file among it, or anything that its jobs are made from?
 
-        That is its lock, the files with variables that are named, the policy, the project's prices and
-        its own schemas of the file's models, what it includes, the local files that its requests point
-        at, and the tables and folders that its axes are made of. What is gone counts too, and a file
-        that can't be read, so that the verb tells why.
+        What is gone counts too, and a file that can't be read, so that the verb tells why.
         """
-        made_from = [
-            f"{wanted.file}.lock",
-            *wanted.vars_files,
-            *candidates(POLICY),
-            *candidates(prices.FILE),
-        ]
+        made_from = [wanted.file, f"{wanted.file}.lock", *wanted.vars_files]
+        made_from += [*candidates(POLICY), *candidates(prices.FILE)]
         changed = self._in(Path(wanted.file).parent)
-        if _meet([wanted.file, *made_from], changed) or _schemas(wanted.file, changed):
+        if _meet(made_from, changed) or _schemas(wanted.file, changed):
             return True
         folder = Path(wanted.file).resolve().parent
         below = any(path.is_relative_to(folder) for path in changed)
@@ -198,27 +182,20 @@ class Earlier:
 
 @contextmanager
 def as_it_was(wanted: JobFileOptions, revision: str) -> Iterator[Earlier]:
-    """The files are there until the end. Raises UsageProblem where git knows no such revision.
-
-    `A...` is where HEAD and A parted, as git has it.
-    """
+    """The files are there until the end. `A...` is where HEAD and A parted. Raises UsageProblem."""
     try:
         repository = repository_of(Path(wanted.file).parent)
         if repository is None:
             where = Path(wanted.file).parent.as_posix()
             hint = "git itself must be installed"
             raise UsageProblem(f"--diff {revision}: {where} is in no git repository", hint=hint)
-        commit = _commit(repository, revision)
-        with tempfile.TemporaryDirectory(prefix="kiejobs-") as name:
-            yield _earlier(wanted, revision, commit, repository, Path(name).resolve())
+        name = revision.removesuffix(_PARTED)
+        find = repository.commit if name == revision else repository.merge_base
+        commit = find(name)
+        with tempfile.TemporaryDirectory(prefix="kiejobs-") as into:
+            yield _earlier(wanted, revision, commit, repository, Path(into).resolve())
     except GitFailed as failed:
         raise UsageProblem(f"--diff {revision}: git says: {failed}") from failed
-
-
-def _commit(repository: Repository, revision: str) -> str:
-    if revision.endswith(_PARTED):
-        return repository.merge_base(revision.removesuffix(_PARTED))
-    return repository.commit(revision)
 
 
 def _earlier(
@@ -244,10 +221,8 @@ def _earlier(
 
 def _below(repository: Repository, name: str) -> str | None:
     """A file's path from the repository's top; a link is taken for itself."""
-    path = Path(name).parent.resolve() / Path(name).name
-    return (
-        path.relative_to(repository.top).as_posix() if path.is_relative_to(repository.top) else None
-    )
+    path, top = Path(name).parent.resolve() / Path(name).name, repository.top
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else None
 
 
 def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earlier:
@@ -267,10 +242,10 @@ def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earli
     def place(at: Place) -> Place:
         return replace(at, file=named(at.file))
 
+    errors = (each for each in problems if each.severity is Severity.ERROR)
     problems_then = [
         replace(each, place=each.place and place(each.place), also=tuple(map(place, each.also)))
-        for each in problems
-        if each.severity is Severity.ERROR
+        for each in errors
     ]
     lines = {named(name): text for name, text in problems.lines.items()}
     return Earlier(commit, _before(loaded), problems=problems_then, lines=lines)

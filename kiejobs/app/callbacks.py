@@ -42,10 +42,7 @@ class ListenAddress:
 def listening(
     ear: ListenAddress | None, public_url: str | None, space: Workspace, screen: Screen
 ) -> Iterator[tuple[str | None, Callbacks | None]]:
-    """The URL that creates carry, and what hears callbacks: None without an ear, it is somewhere else.
-
-    Raises UsageProblem for a URL that can't be called, a port that can't be had, a missing extra.
-    """
+    """The URL that creates carry, and what hears callbacks, None where that is elsewhere. Raises UsageProblem."""
     path = _path(public_url)
     if ear is None:
         if public_url is not None:
@@ -63,9 +60,8 @@ def listening(
         _require_reachable(url, space)
         screen.say(f"listening at {receiver.url} for callbacks to {url}")
         if not key:
-            screen.say(
-                "KIE_WEBHOOK_HMAC_KEY is not set: callbacks are taken unsigned, as hints only"
-            )
+            unset = "KIE_WEBHOOK_HMAC_KEY is not set"
+            screen.say(f"{unset}: callbacks are taken unsigned, as hints only")
         try:
             yield url, receiver
         finally:
@@ -89,8 +85,7 @@ def _require_reachable(url: str, space: Workspace) -> None:
     """An API out in the world can't call this machine by its own names for itself."""
     host = urlsplit(url).hostname or ""
     api = urlsplit(space.base).hostname or ""
-    outside = not space.sandbox and not _is_local(api)
-    if outside and _is_local(host):
+    if _is_local(host) and not space.sandbox and not _is_local(api):
         hint = (
             "--public-url https://…: what leads here from outside, a tunnel or a reverse proxy say"
         )
@@ -106,10 +101,9 @@ def _is_local(host: str) -> bool:
 
 
 class LedgerReader:
-    """All journals folded anew, but not more often than every two seconds.
+    """All journals folded again, but not more often than every two seconds: a burst shares one reading.
 
-    Whoever asks waits for a reading that begins after the question: a callback is told once, so one
-    that was held against an older reading would be lost. A burst of them shares one reading.
+    It begins after the question: a callback comes once, and one held against an older reading would be lost.
     """
 
     def __init__(self, space: Workspace) -> None:

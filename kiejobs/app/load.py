@@ -1,7 +1,6 @@
 """From a job file's name to its expansion, or to all of its problems; the models that it may name.
 
-In: the file's name, variables, limits; schemas by model, prices. Out: `LoadedJobFile`. Touches: disk, by
-reading.
+In: the file's name, variables, limits. Out: `LoadedJobFile`. Touches: disk, by reading.
 """
 
 from __future__ import annotations
@@ -43,10 +42,7 @@ _ENDS = re.compile(r"\r\n?|\n")
 
 @dataclass(frozen=True, slots=True)
 class LoadedJobFile:
-    """A job file that could be expanded; from `load` it is free of errors, and `problems` are warnings.
-
-    `wanted` says how it was loaded; `folder` has read the files next to it, `vars_files` are read too.
-    """
+    """A job file that could be expanded; from `load` it is free of errors, and `problems` are warnings."""
 
     wanted: JobFileOptions
     expansion: Expansion
@@ -80,13 +76,9 @@ class LoadedJobFile:
 
 
 class JobFolder:
-    """What lies next to a job file and is read for it; it knows what was asked of it.
-
-    `has_local_files`: do requests point at any?
-    """
+    """What lies next to a job file and is read for it. With `decode` pictures are decoded."""
 
     def __init__(self, file: str, *, decode: bool = False) -> None:
-        """With `decode` pictures are decoded, else only looked at."""
         self.path = Path(file).parent
         self._decode = decode
         self.has_local_files = False
@@ -110,7 +102,7 @@ class JobFolder:
 
 
 def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFile:
-    """Raises InvalidJobFile with all problems, UsageProblem where the file can't be read.
+    """Raises InvalidJobFile with all problems, UsageProblem where a file can't be read.
 
     `folder` is for those who want to know what was asked of it, whatever is raised.
     """
@@ -231,10 +223,7 @@ class KnownModels:
 
 
 def media_types() -> Callable[[str], str]:
-    """Says what the files of a model are.
-
-    Raises nothing: what was paid for is downloaded whatever became of the schemas.
-    """
+    """Says what the files of a model are; what was paid for is downloaded whatever became of the schemas."""
     try:
         return KnownModels().media_type
     except UsageProblem:

@@ -1,7 +1,6 @@
 """How a verb speaks: documents on stdout and in files, everything else for people on stderr.
 
-In: the streams and the few powers that only the door has (ask, leave); names of files. Out: lines; files
-that are complete or not there. Touches: the streams that it is handed, disk.
+In: streams; names of files. Out: lines; files that are complete or not there. Touches: streams, disk.
 """
 
 from __future__ import annotations
@@ -23,20 +22,15 @@ if TYPE_CHECKING:
 Subject = TypeVar("Subject")
 
 _BY_ENDING = {
-    ".json": "json",
-    ".sarif": "sarif",
-    ".md": "markdown",
-    ".xml": "junit",
-    ".txt": "text",
-}
+    ".json": "json", ".sarif": "sarif", ".md": "markdown", ".xml": "junit", ".txt": "text",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`ask` puts a yes-or-no question and is only there when a person can answer.
+    """`ask` puts a yes-or-no question, where a person can answer; `leave` ends the process: the second Ctrl-C.
 
-    `leave` ends the process at once, after a last line: the second Ctrl-C. `form` is `--format`, what is
-    to be shown; `outs` are names of files for more.
+    `form` is `--format`, what is to be shown; `outs` are names of files for more.
     """
 
     out: TextIO

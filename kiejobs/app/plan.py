@@ -1,8 +1,7 @@
 """A loaded file against the ledger: what would be done, and what of it goes on record before it is.
 
-In: a loaded job file, a workspace, flags. Out: a `Plan`, prices, budgets; the lines as they are carried
-out, the events that record them, the pace so far. Touches: journals and the output folder, by reading;
-the clock.
+In: a loaded job file, a workspace, flags. Out: a `Plan`, prices, budgets, their view; the lines as they are
+carried out, the events that record them. Touches: journals and the output folder, by reading; the clock.
 """
 
 from __future__ import annotations
@@ -47,11 +46,10 @@ def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
     """For verbs that look at the job file alone. Raises UsageProblem for `state:` and `result:`."""
     selection = selection_of(wanted)
     for key in selection.ledger_keys:
-        raise UsageProblem(
-            f"`--select {key}:…`: {verb} reads the job file only and knows no {key}",
-            hint=f"`kiejobs plan --select` and `kiejobs status --select` know it; {verb} takes "
-            "tag:, job:, axis:, file: and addresses",
-        )
+        others = "`kiejobs plan --select` and `kiejobs status --select` know it"
+        hint = f"{others}; {verb} takes tag:, job:, axis:, file: and addresses"
+        message = f"`--select {key}:…`: {verb} reads the job file only and knows no {key}"
+        raise UsageProblem(message, hint=hint)
     return selection
 
 
@@ -64,10 +62,7 @@ def has_selected(loaded: LoadedJobFile) -> bool:
 
 
 def require_selected(loaded: LoadedJobFile) -> None:
-    """Raises UsageProblem where `--select` could take none of the file's jobs: mostly a slip.
-
-    That nothing is in the state that is asked for is none.
-    """
+    """Raises UsageProblem where `--select` could take none of the file's jobs, whatever their states."""
     if not has_selected(loaded):
         hint = "`kiejobs plan` without --select lists the addresses"
         raise UsageProblem("--select matches no job", hint=hint)
@@ -108,10 +103,7 @@ def _paths_then(was: dict[str, Json], ledger: Ledger) -> Iterator[tuple[str, str
 
 
 def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> Decimal | None:
-    """Credits that may still be spent: the file's budget less what the campaign holds, and `--budget`.
-
-    None where nobody set a limit.
-    """
+    """Credits that may still be spent, by the file's budget and `--budget`; None where nobody set a limit."""
     limits = [flag] if flag is not None else []
     budget = loaded.jobfile.budget
     if budget is not None:
@@ -122,9 +114,8 @@ def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> 
 
 def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:
     """The price of a credit, where all models of the file agree on one."""
-    known = set()
-    for price in map(loaded.expansion.prices.of, loaded.expansion.spec_of):
-        known.add(None if price is None else price.usd_per_credit)
+    prices = map(loaded.expansion.prices.of, loaded.expansion.spec_of)
+    known = {price.usd_per_credit if price else None for price in prices}
     return known.pop() if len(known) == 1 else None
 
 
@@ -136,10 +127,7 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 
 def widest_address(loaded: LoadedJobFile) -> int:
     """How wide the address column must be."""
-    widest = 0
-    for job in loaded.expansion.jobs:
-        widest = max(widest, width(job.address))
-    return widest or 7
+    return max((width(job.address) for job in loaded.expansion.jobs), default=0) or 7
 
 
 # --- before it is carried out ----------------------------------------------------------------------
@@ -148,9 +136,8 @@ def widest_address(loaded: LoadedJobFile) -> int:
 def aimed(
     lines: Sequence[Change], ledger: Ledger, elsewhere: Ledger, callback_url: str | None
 ) -> list[Change]:
-    """The lines as they are carried out: no job goes to a file that another purchase has.
+    """The lines as they are carried out: no job goes to a file that another purchase has, from any API.
 
-    What was bought from another API into the same folder is another purchase, whatever it shows.
     `callback_url` is for jobs that name none themselves.
     """
     taken, foreign = ledger.paths(), elsewhere.paths()
@@ -176,17 +163,8 @@ def intentions(lines: Sequence[Change]) -> list[e.Event]:
     for line in lines:
         if line.action is Action.ORPHAN:
             continue
-        planned.append(
-            e.Planned(
-                address=line.address,
-                fingerprint=line.fingerprint,
-                take=line.take,
-                model=line.model,
-                action=str(line.action),
-                reason=line.reason,
-                credits=line.credits,
-            )
-        )
+        what = (line.address, line.fingerprint, line.take, line.model)
+        planned.append(e.Planned(*what, str(line.action), line.reason, line.credits))
         if line.action is Action.ADOPT and line.attempt is not None:
             was = line.attempt.address
             adopted.append(e.Adopted(line.address, was, line.fingerprint, line.take))
@@ -196,8 +174,7 @@ def intentions(lines: Sequence[Change]) -> list[e.Event]:
 def reusable_uploads(ledger: Ledger) -> Uploads:
     """Those on record, but for what a task was made with that failed, or a create that was rejected.
 
-    It may have been the address's fault: a file that the vendor dropped early, say. Another upload costs
-    nothing, and another failure may.
+    It may have been the address's fault. Another upload costs nothing, and another failure may.
     """
     if not ledger.uploads:
         return {}
@@ -210,13 +187,10 @@ def reusable_uploads(ledger: Ledger) -> Uploads:
 
 def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
     """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
-    now = space.clock().now()
-    speed = space.speed if space.sandbox else 1.0
-    ages = []
-    for attempt in list(ledger.attempts())[-_LATEST:]:
-        age = (now - datetime.fromisoformat(attempt.times["reserved"])).total_seconds()
-        ages.append(max(age, 0.0) * speed)  # below 0 where the clock was set back
-    return tuple(ages)
+    now, speed = space.clock().now(), space.speed if space.sandbox else 1.0
+    latest = [attempt.times["reserved"] for attempt in ledger.attempts()][-_LATEST:]
+    ages = ((now - datetime.fromisoformat(at)).total_seconds() for at in latest)
+    return tuple(max(age, 0.0) * speed for age in ages)  # below 0 where the clock was set back
 
 
 # --- in the format that was asked for ---------------------------------------------------------------

@@ -1,9 +1,7 @@
 """Our words for what a page describes: titles from names, descriptions from limits.
 
-In: names, and fields in our form. Out: short texts. Touches nothing.
-
-A description is made of nothing but the field's own form. So it can be seen later whether a description
-was made here or written by somebody, who then knows more than the form.
+In: names, and fields in our form. Out: short texts. Touches nothing. A description is made of nothing but the
+field's form, so that it can be seen later whether it was made here or written by somebody who knows more.
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ _THINGS = {
     "audio": ("a sound file", "sound files"),
 }
 _FILES = ("a file", "files")
-_MAKES = {"image": "a picture", "video": "a video", "audio": "a sound file"}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 IN_SECONDS = "In seconds."
 
@@ -46,7 +43,7 @@ def model_title(model: str) -> str:
 
 
 def model_description(model: str, media_type: str) -> str:
-    makes = _MAKES.get(media_type.partition("/")[0], "data")
+    makes = _THINGS.get(media_type.partition("/")[0], ("data", ""))[0]
     return f"The createTask request of {model}, which gives {makes}."
 
 
@@ -63,11 +60,8 @@ def _file(form: Schema) -> str | None:
         return None
     exact = [one for one in rule["media_types"] if not one.endswith("/*")]
     types = list(dict.fromkeys(_TYPES.get(one, one.partition("/")[2].upper()) for one in exact))
-    details = (
-        [" or ".join([part for part in (", ".join(types[:-1]), types[-1]) if part])]
-        if types
-        else []
-    )
+    listed = [part for part in (", ".join(types[:-1]), *types[-1:]) if part]
+    details = [" or ".join(listed)] if listed else []
     if "max_bytes" in rule:
         details.append(f"at most {rule['max_bytes'] / 2**20:g} MB")
     lead = _lead(form, {one.partition("/")[0] for one in rule["media_types"]})

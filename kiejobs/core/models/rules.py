@@ -3,15 +3,9 @@
 In: the schema of a model's input; what of a request a rule saw. Out: `FieldRule`s, or None where the schema
 can't be taken apart; one `SchemaProblem` for a broken one. Touches nothing.
 
-A closed schema is its fields, one by one, and what stands beside `properties`: `allOf`, `if`, `not`,
-`dependentRequired` and so on. Each of these holds or doesn't on its own, and what it says depends on
-the fields that it names and on no other, so it need only be asked once for each distinct choice of
-their values. Where a keyword may look at any field, the rule's fields are all of them.
-
-Which field is to blame is read from the errors of the rule: what a `then` finds fault with doesn't go
-with what its `if` looked at. Where the form of a rule says nothing (`not`), those are named without
-which it would hold. A way out is one change, another value or leaving a field out, that breaks none of the
-rules that look at the same fields.
+What a rule (`allOf`, `if`, `not`, `dependentRequired`, ...) says depends on the fields that it names and on no
+other, so it need only be asked once for each distinct choice of their values. Where a keyword may look at any
+field, the rule's fields are all of them.
 """
 
 from __future__ import annotations
@@ -191,7 +185,10 @@ def _points_elsewhere(node: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Parties:
-    """Who is at odds: `blamed` and `others` are in the request, `missing` are not."""
+    """`blamed`, by the rule's errors, don't go with `others`, which its `if` looked at; `missing` aren't there.
+
+    Where the form of a rule says nothing (`not`), those are named without which it would hold.
+    """
 
     blamed: tuple[str, ...]
     others: tuple[str, ...]
@@ -291,7 +288,7 @@ class _Broken:
 
 
 def _ways_out(broken: _Broken, names: Sequence[str]) -> Iterator[str]:
-    """For each of these fields the one change that helps, where there is one."""
+    """For each of these fields the one change that helps: a value, or its absence, that breaks no rule."""
     for name in names:
         values = _values(broken, name)
         fit = [value for value in values if broken.mended({**broken.given, name: value})]
@@ -313,10 +310,13 @@ def _values(broken: _Broken, name: str) -> list[Json]:
 
 def _may_be_dropped(broken: _Broken, name: str) -> bool:
     """Not where it has a default, which would be sent; nor where the rule minds but its size."""
-    rest = {key: value for key, value in broken.given.items() if key != name}
     errors = [leaf for leaf in broken.leaves if name in list(leaf.absolute_path)[:1]]
     unwanted = all(map(_minds_presence, errors))
-    return unwanted and "default" not in broken.fields[name] and broken.mended(rest)
+    return (
+        unwanted
+        and "default" not in broken.fields[name]
+        and broken.mended(_without(broken.given, name))
+    )
 
 
 def _minds_presence(leaf: ValidationError) -> bool:

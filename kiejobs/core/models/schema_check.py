@@ -1,10 +1,8 @@
 """A model's schema that a project brought along, held to our form before anything trusts it.
 
-In: a file's bytes, the id that its path stands for, the form (schemas/model.schema.json). Out: a
-`ModelReading`: the schema, or all that is wrong with it at its places. Touches nothing.
-
-Such a file comes with a pull request. Its size, depth and patterns are bounded before it is used, and the
-form has no references, so nothing is ever fetched for it.
+In: a file's bytes, the id that its path stands for, the form (schemas/model.schema.json). Out: the schema, or
+all that is wrong with it. Touches nothing. Such a file comes with a pull request: its size, depth and patterns
+are bounded before it is used, and the form has no references, so nothing is ever fetched for it.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
@@ -25,7 +24,7 @@ from kiejobs.core.document.checked import (
 )
 from kiejobs.core.document.nodes import Document, Json, Source
 from kiejobs.core.document.reader import decode, read_document
-from kiejobs.core.document.wording import nearest, shorten, show
+from kiejobs.core.document.wording import shorten, show, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.spec import IS_ID, ModelReading
 
@@ -52,10 +51,7 @@ _ATOM = r"(?:\\[dswDSW]|\\[^A-Za-z0-9]|\[\^?(?:\\[dswDSW]|\\[^A-Za-z0-9]|[^\]\\\
 _TIMES = r"(?:[*+?]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?"
 _PIECE = re.compile(f"{_ATOM}(?P<times>{_TIMES})")
 _MOST_WAYS = 100
-"""Python's matcher tries every way in which repetitions can share a text among them, so that a short pattern
-can take years. What is taken here has a fixed beginning, no groups, one repetition without an end, and few ways
-to share the rest.
-"""
+"""Python's matcher tries every way in which repetitions can share a text among them: that can take years."""
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -113,11 +109,7 @@ def _read(source: Source) -> tuple[Json, Document, list[Diagnostic]]:
     if document is None:
         raise _Unreadable(found[0].message, found[0].place or Place(source.name, 1, 1))
     _require_bounded(schema, document)
-    repeated = [
-        Diagnostic(CODE, one.message, one.place, one.hint, also=one.also)
-        for one in found
-        if one.code in _FROM_YAML
-    ]
+    repeated = [replace(one, code=CODE) for one in found if one.code in _FROM_YAML]
     if not repeated:
         _require_exact(schema, document)
     return schema, document, repeated
@@ -204,22 +196,19 @@ def _unsafe_patterns(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
 def _missing_fields(input_: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for number, name in enumerate(input_.get("required", ())):
         if name not in input_["properties"]:
-            meant = nearest(name, input_["properties"])
-            hint = f"did you mean `{meant}`?" if meant else None
             path = ("properties", "input", "required", number)
             message = f"`{shorten(name)}` is required, and is no field"
-            yield SchemaProblem(path, "required", message, hint)
+            yield SchemaProblem(path, "required", message, suggest(name, input_["properties"]))
 
 
 def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     """Defaults are sent with every request that is silent, so they must be what the field takes."""
     for name, field in fields.items():
-        if "default" not in field:
-            continue
-        default = field["default"]
-        if not validator(field).is_valid(default):
+        if "default" in field and not validator(field).is_valid(field["default"]):
             path = ("properties", "input", "properties", name, "default")
-            message = f"the default of `{name}` is {show(default)}, which the field refuses"
+            message = (
+                f"the default of `{name}` is {show(field['default'])}, which the field refuses"
+            )
             yield SchemaProblem(path, "default", message)
 
 
@@ -237,25 +226,17 @@ def unsafe_reason(pattern: str) -> str | None:
         )
     if sum(one is None for one in times) > 1:
         return "may have one repetition without an end"
-    ways = 1
-    for one in times:
-        ways *= one or 1
-    if ways > _MOST_WAYS:
+    if prod(one or 1 for one in times) > _MOST_WAYS:
         return "leaves too many ways to match a text"
     return None if _compiles(pattern) else "is no regular expression"
 
 
 def _repetitions(body: str) -> list[int | None] | None:
     """For each piece the ways in which it can repeat, None without an end; None for another form."""
-    found: list[int | None] = []
-    at = 0
-    while at < len(body):
-        piece = _PIECE.match(body, at)
-        if piece is None:
-            return None
-        found.append(_ways(piece["times"]))
-        at = piece.end()
-    return found
+    pieces = list(_PIECE.finditer(body))
+    if "".join(piece[0] for piece in pieces) != body:
+        return None
+    return [_ways(piece["times"]) for piece in pieces]
 
 
 def _ways(times: str) -> int | None:

@@ -33,11 +33,9 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?
 class Spec:
     """One model. `fields` in the schema's order, which is the order they are sent in.
 
-    `defaults` are the schema's `default` keywords: they are always sent, so that the vendor changing
-    a default never changes what a job file means.
-
-    `file_fields` are those that hold files, at any depth. Files are named with `extension`, unless the field
-    `output_by` asks for one of `extensions`.
+    `defaults` are always sent, so that the vendor changing a default never changes what a job file means.
+    `file_fields` hold files, at any depth. Results are named with `extension`, unless the field `output_by` asks
+    for one of `extensions`.
     """
 
     model: str
@@ -56,10 +54,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class ModelReading:
-    """A model's schema; None where `problems` keep it from being used.
-
-    `file` is what a person calls the project's file, None for a bundled schema; `lines` are its lines.
-    """
+    """A model's schema; None where `problems` keep it from being used. `file`: None for a bundled one."""
 
     schema: Mapping[str, Any] | None
     file: str | None = None
@@ -115,10 +110,9 @@ def typed(spec: Spec, name: str, value: Json) -> Json:
 
 
 def coerce(schema: Mapping[str, Any], value: Json) -> Json:
-    """The value in the type that the schema wants, where there is exactly one way to read it so.
+    """In the type that the schema wants, where there is exactly one way to read it so: `5` as `"5"`, say.
 
-    `5` becomes `"5"` for a string, `"5"` becomes `5` for an integer, `"true"` becomes `True` for a
-    boolean. Anything else is handed back as it is, for the schema to refuse.
+    Anything else is handed back as it is, for the schema to refuse.
     """
     if schema.get("type") == "array" and isinstance(value, list):
         return [coerce(schema.get("items", {}), item) for item in value]
@@ -146,11 +140,11 @@ def _to_integer(value: Json) -> Json:
 
 
 def _to_number(value: Json) -> Json:
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        text = value.strip()
-        number = int(text) if _INTEGER.fullmatch(text) else float(text)
-        return number if math.isfinite(number) else value
-    return value
+    text = value.strip() if isinstance(value, str) else ""
+    if not _NUMBER.fullmatch(text):
+        return value
+    number = int(text) if _INTEGER.fullmatch(text) else float(text)
+    return number if math.isfinite(number) else value
 
 
 def _to_boolean(value: Json) -> Json:
@@ -160,11 +154,8 @@ def _to_boolean(value: Json) -> Json:
 
 
 _READINGS = {
-    "string": _to_string,
-    "integer": _to_integer,
-    "number": _to_number,
-    "boolean": _to_boolean,
-}
+    "string": _to_string, "integer": _to_integer, "number": _to_number, "boolean": _to_boolean,
+}  # fmt: skip
 
 
 # --- the files that requests point at ----------------------------------------------------------------
@@ -182,29 +173,16 @@ HEAD = 64
 """As many of a file's first bytes tell its type."""
 
 _MARKS = (
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"GIF8", "image/gif"),
-    (0, b"BM", "image/bmp"),
-    (0, b"II*\x00", "image/tiff"),
-    (0, b"MM\x00*", "image/tiff"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (8, b"AVI ", "video/avi"),
-    (4, b"ftypavif", "image/avif"),
-    (4, b"ftypheic", "image/heic"),
-    (4, b"ftypM4A ", "audio/mp4"),
-    (4, b"ftypqt  ", "video/quicktime"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"\xff\xf3", "audio/mpeg"),
-    (0, b"\xff\xf2", "audio/mpeg"),
-    (0, b"\xff\xf1", "audio/aac"),
-    (0, b"\xff\xf9", "audio/aac"),
-)
+    (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF8", "image/gif"), (0, b"BM", "image/bmp"),
+    (0, b"II*\x00", "image/tiff"), (0, b"MM\x00*", "image/tiff"),
+    (8, b"WEBP", "image/webp"), (8, b"WAVE", "audio/wav"), (8, b"AVI ", "video/avi"),
+    (4, b"ftypavif", "image/avif"), (4, b"ftypheic", "image/heic"),
+    (4, b"ftypM4A ", "audio/mp4"), (4, b"ftypqt  ", "video/quicktime"), (4, b"ftyp", "video/mp4"),
+    (0, b"OggS", "audio/ogg"), (0, b"fLaC", "audio/flac"), (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"), (0, b"\xff\xf3", "audio/mpeg"), (0, b"\xff\xf2", "audio/mpeg"),
+    (0, b"\xff\xf1", "audio/aac"), (0, b"\xff\xf9", "audio/aac"),
+)  # fmt: skip
 """Offset and bytes by which a type is known; the first that fits."""
 
 _MATROSKA = b"\x1a\x45\xdf\xa3"
@@ -222,10 +200,7 @@ _ALSO = {
 
 @dataclass(frozen=True, slots=True)
 class FileRule:
-    """What a model takes: at most `most` bytes, and one of `types` (any, where there is none).
-
-    `schemes`: the kinds of addresses that the field takes beside http and https.
-    """
+    """At most `most` bytes, one of `types` (any, where there is none), `schemes` beside http and https."""
 
     most: int
     types: frozenset[str]
@@ -294,11 +269,8 @@ def _files(
 
 
 def _rule(stated: Mapping[str, Any]) -> FileRule:
-    return FileRule(
-        most=stated.get("max_bytes", LARGEST),
-        types=frozenset(stated.get("media_types", ())),
-        schemes=frozenset(stated.get("schemes", ())),
-    )
+    types, schemes = (frozenset(stated.get(name, ())) for name in ("media_types", "schemes"))
+    return FileRule(stated.get("max_bytes", LARGEST), types, schemes)
 
 
 def _holds_files(schema: Mapping[str, Any]) -> bool:

@@ -2,9 +2,8 @@
 
 In: a Spec and inputs as they would be sent. Out: `SchemaProblem`s. Touches nothing.
 
-Much cheaper than the whole schema per job, since values repeat in a matrix: each field is looked at
-by itself, and each rule across fields (`if`, `allOf`, `dependentRequired`, ...) with the fields that it
-names. A schema that can't be taken apart so is checked whole for each distinct request.
+Values repeat in a matrix: each field is looked at by itself, and each rule across fields with the fields that
+it names. A schema that can't be taken apart so is checked whole for each distinct request.
 """
 
 from __future__ import annotations
@@ -85,9 +84,8 @@ class RequestChecker:
     def _unknown(self, name: str) -> SchemaProblem:
         fields = ", ".join(self.spec.fields)
         hint = suggest(name, self.spec.fields) or f"its fields: {fields}"
-        message = (
-            f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
-        )
+        model = self.spec.model
+        message = f"`{name}` is not a field of {model}; the API would ignore it and charge"
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
     def _remember(
