@@ -17,7 +17,7 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.app.project import Workspace, opened
-from kiejobs.app.records import view_of
+from kiejobs.app.records import of_campaign, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -50,8 +50,7 @@ _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 class Execution:
     """What is to be done, under which run, within which limits.
 
-    `folder` is the job file's, where local files are to be uploaded from; `uploads` are those on record.
-    `media_type` is of a model's files, None where nobody looked at the models yet.
+    `folder`: where local files are to be uploaded from; `media_type`: None where nobody read the models yet.
     """
 
     journal: RunJournal
@@ -96,9 +95,9 @@ def execute(
     screen: Screen,
     all_reserved: Callable[[], None] = lambda: None,
 ) -> RunEnd:
-    """Run it to its end. The first Ctrl-C stops spending, the second leaves at once.
+    """Run it to its end; `all_reserved` is called once nothing more can be bought.
 
-    `all_reserved` is called once nothing more can be bought.
+    The first Ctrl-C stops spending, the second leaves at once.
     """
     return anyio.run(_execute, execution, space, key, screen, all_reserved)
 
@@ -185,24 +184,15 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     document = manifest(record, ledger, also=_followed(execution))
     code = _exit_code({_verdict(job, ledger) for job in document["jobs"].values()}, end, execution)
-    stopped, why = execution.spending.stopped, execution.spending.why or ""
+    reason, why = execution.spending.stopped, execution.spending.why or ""
+    stopped = None if reason is None else (str(reason), why)
     _end_journal(execution, code, screen)
     space.store.publish(record.run_id)
-    view = view_of(
-        space,
-        record,
-        ledger,
-        document,
-        exit_code=int(code),
-        stopped=None if stopped is None else (str(stopped), why),
-        notes=end.notes,
-    )
-    for attempt in view.attempts:
-        if attempt.conflicts:
-            screen.say(
-                f"a task was claimed that was not taken: `kiejobs status{space.flag}` shows which"
-            )
-            break
+    own = (space, record, ledger, document)
+    view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
+    if any(attempt.conflicts for attempt in view.attempts):
+        where = f"`kiejobs status{space.flag}` shows which"
+        screen.say(f"a task was claimed that was not taken: {where}")
     screen.answer(report_document, report_text, view)
     if header.command == "run" and end is not NOTHING_DONE:
         mention_others(execution, ledger, space, screen)
@@ -212,14 +202,13 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
 def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     header = execution.journal.header
-    others = set()
-    for attempt in ledger.attempts():
-        ours = attempt.run_id == header.run_id
-        if attempt.is_open and not ours and attempt.address.startswith(f"{header.campaign}/"):
-            others.add(attempt.attempt_id)
-    for change in execution.changes:
-        if change.attempt and change.action in {Action.RESUME, Action.ADOPT}:
-            others.discard(change.attempt.attempt_id)
+    followed = {Action.RESUME, Action.ADOPT}
+    ours = {c.attempt.attempt_id for c in execution.changes if c.attempt and c.action in followed}
+    others = {
+        attempt.attempt_id
+        for attempt in of_campaign(ledger, header.campaign or "")
+        if attempt.is_open and attempt.run_id != header.run_id
+    } - ours
     if others:
         screen.say(
             f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
@@ -239,25 +228,18 @@ def _end_journal(execution: Execution, code: ExitCode, screen: Screen) -> None:
 
 
 def _followed(execution: Execution) -> list[str]:
-    """The attempts of earlier runs that are this run's business.
-
-    Of what nobody wants any more only a doubt is.
-    """
-    found = []
-    for change in execution.changes:
-        attempt = change.attempt
-        if attempt is None or change.spends:
-            continue
-        if change.action is not Action.ORPHAN or attempt.state is State.IN_DOUBT:
-            found.append(attempt.attempt_id)
-    return found
+    """The attempts of earlier runs that are this run's business; of orphans only a doubt is."""
+    changes = (change for change in execution.changes if not change.spends)
+    known = ((change.action, change.attempt) for change in changes if change.attempt)
+    return [
+        attempt.attempt_id
+        for action, attempt in known
+        if action is not Action.ORPHAN or attempt.state is State.IN_DOUBT
+    ]
 
 
 def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
-    """A job's state, as far as the exit code goes.
-
-    A conflict needs a person as a doubt does; what was made but can't be had is as good as failed.
-    """
+    """A job's state: a conflict needs a person as a doubt does; what can't be had is as good as failed."""
     attempt = ledger.attempt(job["attempt_id"] or "")
     if attempt is not None and attempt.conflicts:
         return State.IN_DOUBT
@@ -266,13 +248,11 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
 
 
 def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution) -> ExitCode:
-    """The first that holds; what needs a person comes before what only takes time.
-
-    What listens until it is stopped has then done what it was asked for.
-    """
+    """The first that holds; what needs a person comes before what only takes time."""
     stopped, settings = execution.spending.stopped, execution.settings
     is_open = not {State.SUBMITTED, State.RUNNING, State.RESERVED}.isdisjoint(states)
     failed = not {State.FAILED, State.REJECTED}.isdisjoint(states)
+    # What listens until it is stopped has then done what it was asked for.
     interrupted = ExitCode.DONE if settings.stay else ExitCode.INTERRUPTED
     verdicts = (
         (stopped is StopReason.JOURNAL, ExitCode.JOURNAL),
@@ -283,7 +263,4 @@ def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution
         (is_open and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
-    for holds, code in verdicts:
-        if holds:
-            return code
-    return ExitCode.DONE
+    return next((code for holds, code in verdicts if holds), ExitCode.DONE)

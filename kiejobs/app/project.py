@@ -1,8 +1,8 @@
 """The project that a command works in: its folders, its policy, the API whose purchases count there.
 
-In: the flags that say so. Out: a `Workspace`, and its API opened for the length of a run. Touches: the
-environment through the system adapter; the network, or the sandbox in process. Only here is the ledger's
-home chosen, and only from here secrets go to the API's adapters.
+In: flags. Out: a `Workspace`, and its API opened for the length of a run. Touches: the environment through the
+system adapter; the network, or the sandbox in process. Only here is the ledger's home chosen, and only from
+here secrets go to the API's adapters.
 """
 
 from __future__ import annotations
@@ -48,10 +48,7 @@ _REHEARSAL = Path("rehearsal")
 
 @dataclass(frozen=True, slots=True)
 class JobFileOptions:
-    """Which job file, what the command line changes in it, and what it is held against first.
-
-    `locked`: against its lock; `check_assets`: its files are looked at, too.
-    """
+    """Which job file, what the command line changes in it, and what it is held against first: its lock, say."""
 
     file: str
     select: tuple[str, ...] = ()
@@ -152,25 +149,22 @@ def _as_flags(where: Locations) -> str:
     """The flags again, as they would be typed."""
     text = " --sandbox" if where.sandbox else ""
     text += " --files-elsewhere" if where.files_elsewhere else ""
+    policy = where.policy.file if where.policy and where.policy.named else None
     named = {
-        "--runs": where.runs,
-        "--outputs": where.outputs,
-        "--base-url": where.base_url,
-        "--policy": where.policy.file if where.policy and where.policy.named else None,
+        "runs": where.runs,
+        "outputs": where.outputs,
+        "base-url": where.base_url,
+        "policy": policy,
     }
-    for name, value in named.items():
-        text += f" {name} {shlex.quote(value)}" if value else ""
-    return text
+    given = (f" --{name} {shlex.quote(value)}" for name, value in named.items() if value)
+    return text + "".join(given)
 
 
 # --- its policy ------------------------------------------------------------------------------------
 
 
 def policy_in_force(named: str | None) -> Policy | None:
-    """The policy of that name, else the checkout's; None where nothing is ruled out.
-
-    Raises UsageProblem where it can't be read, InvalidJobFile with all that is wrong with it.
-    """
+    """The policy of that name, else the checkout's, if any. Raises UsageProblem or InvalidJobFile."""
     file = named or find_up(POLICY)
     if file is None:
         return None
@@ -224,8 +218,7 @@ async def opened(
 ) -> AsyncIterator[tuple[KieApi, FileArtifacts, KieUploads | None]]:
     """The API, the store of its results and where to upload to, for the length of a run.
 
-    `calls_back`: a rehearsal's API is to send its callbacks, too. `folder`: the job file's, where local
-    files may have to be uploaded from it.
+    `calls_back`: a rehearsal's API sends callbacks, too. `folder`: the job file's, to upload files from.
     """
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
     from kiejobs.adapters.kie.client import KieApi  # noqa: PLC0415 - as above

@@ -1,7 +1,7 @@
 """What is on record, as verbs ask for it: runs, what there is to follow, what goes on elsewhere.
 
-In: a workspace, what was read of the ledger. Out: runs by name and as a report is to show them; lines as a
-plan has them, those that expire first ahead. Touches: the output folder, by reading.
+In: a workspace, the ledger. Out: runs by name and as a report is to show them; lines as a plan has them, those
+that expire first ahead. Touches: the output folder, by reading.
 """
 
 from __future__ import annotations
@@ -29,10 +29,7 @@ _RECENT = timedelta(hours=1)
 
 
 def find_run(space: Workspace, history: History, name: str | None) -> JournalRecord:
-    """A run by its id or the beginning of it; the latest where no name is given.
-
-    Raises UsageProblem.
-    """
+    """A run by the beginning of its id; the latest where no name is given. Raises UsageProblem."""
     known = [record for record in history.records if record.header is not None]
     if name is not None:
         known = [record for record in known if record.run_id.startswith(name)]
@@ -58,19 +55,14 @@ def view_of(
     stopped: tuple[str, str] | None,
     notes: Mapping[str, str],
 ) -> RunView:
-    """A run as its report is to show it.
+    """A run as its report is to show it; `notes` are what went wrong on the way home, by address.
 
-    `exit_code` is None where it has no end on record, `stopped` says why spending did. `notes` are what
-    went wrong on the way home, by address; nobody remembers them after the run. `settled` is what it
-    reserved or saw the end of: a detached run's jobs end in a later `collect`.
+    `settled` is what it reserved or saw the end of: a detached run's jobs end in a later `collect`.
     """
     seen = {at.event.attempt_id for at in record.events if isinstance(at.event, e.Succeeded)}
-    own, settled = [], []
-    for attempt in ledger.attempts():
-        if attempt.run_id == record.run_id:
-            own.append(attempt)
-        if attempt.run_id == record.run_id or attempt.attempt_id in seen:
-            settled.append(attempt)
+    own = [attempt for attempt in ledger.attempts() if attempt.run_id == record.run_id]
+    seen |= {attempt.attempt_id for attempt in own}
+    settled = [attempt for attempt in ledger.attempts() if attempt.attempt_id in seen]
     return RunView(
         document,
         notes=notes,
@@ -148,8 +140,7 @@ def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
 def unfinished_runs(history: History, space: Workspace) -> list[JournalRecord]:
     """Runs without an end on record that were heard of lately, from this API.
 
-    The claim is ours, so nobody else buys from this folder; but this may be a copy of another. What a run
-    on the other copy buys from now on can't be known here: only git brings it together.
+    The claim is ours, so nobody else buys from this folder; but a run may be at work on a copy of it.
     """
     now, found = space.clock().now(), []
     for record in history.records:

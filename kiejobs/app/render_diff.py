@@ -1,8 +1,7 @@
 """`kiejobs render FILE --diff REV`: what an edit did to each request. No key, no network.
 
-In: a job file, a revision. Out: text, the document of schemas/documents/render-diff.schema.json, or
-Markdown; the same in files. Touches: git and disk, by reading; a temporary folder; the files that were
-asked for.
+In: a job file, a revision. Out: text, the document of schemas/documents/render-diff.schema.json, or Markdown.
+Touches: git and disk, by reading; a temporary folder; the files that were asked for.
 """
 
 from __future__ import annotations
@@ -41,15 +40,9 @@ def render_diff(
     with as_it_was(wanted, revision) as earlier:
         diff = request_diff(loaded.expansion, earlier.before, selection)
         view = DiffView(
-            loaded.jobfile.campaign,
-            wanted.file,
-            revision,
-            earlier.commit,
-            existed=earlier.existed,
-            problems=earlier.problems,
-            edits=diff.edits,
-            totals=diff.totals,
-        )
+            loaded.jobfile.campaign, wanted.file, revision, earlier.commit,
+            existed=earlier.existed, problems=earlier.problems, edits=diff.edits, totals=diff.totals,
+        )  # fmt: skip
         if view.problems:
             report = diagnostics_text(view.problems, earlier.lines, color=screen.color_err)
             screen.say(f"{report}\nin {wanted.file} as it was at {view.when}")

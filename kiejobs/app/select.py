@@ -1,7 +1,6 @@
 """What verbs of the ledger are asked about: one campaign, `--select`.
 
-In: the words of `--select`, a job file, the ledger. Out: tests of attempts. Touches: the job file where
-its campaign or tags are asked for, and the output folder where results are.
+In: the words of `--select`, a job file, the ledger. Out: tests of attempts. Touches: job file, output folder.
 """
 
 from __future__ import annotations
@@ -42,14 +41,11 @@ def campaign_of(file: str) -> str:
 def chosen(
     words: Sequence[str], file: str | None, space: Workspace, ledger: Ledger
 ) -> Callable[[Attempt], bool]:
-    """A test for attempts, for verbs that read the ledger.
-
-    Tags are in the job file only: without one UsageProblem, with one as `load` raises.
-    """
+    """A test for attempts. Tags are in the job file only: without one UsageProblem, with one as `load` raises."""
     selection = read_selection(words)
     if not selection.terms:
         return lambda _: True
-    tags_of = _tags_of(file) if "tag" in selection.keys else _no_tags
+    tags_of: TagsOf = _tags_of(file) if "tag" in selection.keys else lambda _: ()
     asks_result = "result" in selection.keys
 
     def takes(attempt: Attempt) -> bool:
@@ -60,10 +56,7 @@ def chosen(
 
 
 def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledger) -> RunView:
-    """A run as its report is to show it, without the jobs that are not chosen.
-
-    Raises UsageProblem for `tag:`: a report reads no job file.
-    """
+    """A run without the jobs that are not chosen. Raises UsageProblem for `tag:`: no job file is read."""
     takes = chosen(words, None, space, ledger)
     selection = read_selection(words, file=str((view.manifest["source"] or {}).get("file", "")))
 
@@ -102,17 +95,12 @@ def _read_off(address: str) -> Selectable:
 def _tags_of(file: str | None) -> TagsOf:
     """By the request as it stands in the file now, else by the address."""
     if not file:
-        raise UsageProblem(
-            "`--select tag:…` needs the job file: tags stand nowhere else",
-            hint="name the job file too, or select by job:, axis:, state:, file: or address",
-        )
+        hint = "name the job file too, or select by job:, axis:, state:, file: or address"
+        message = "`--select tag:…` needs the job file: tags stand nowhere else"
+        raise UsageProblem(message, hint=hint)
     from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
 
     jobs = load(JobFileOptions(file)).expansion.jobs
     by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
     by_address = {job.address: job.tags for job in jobs}
     return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))
-
-
-def _no_tags(_: Attempt) -> tuple[str, ...]:
-    return ()
