@@ -186,10 +186,7 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
 def require_locked(
     loaded: LoadedJobFile, screen: Screen, *, base: str | None = None, ledger: Ledger | None = None
 ) -> None:
-    """For `--locked` and `--check-assets`; the `ledger` knows what was bought, and so what changed.
-
-    Raises StalePlan where the lock says something else, UsageProblem for no lock or a file that can't be used.
-    """
+    """For `--locked`, `--check-assets`; `ledger` knows what changed since it was bought. Raises StalePlan, UsageProblem."""
     wanted = loaded.wanted
     locked = read_lock(wanted.file) if wanted.locked else None
     images = look_at_assets(loaded, screen, base) if wanted.check_assets else {}

@@ -56,10 +56,7 @@ class Changes:
         self._known: dict[Path, set[Path]] = {}
 
     def touch(self, wanted: JobFileOptions) -> bool:
-        """Is the job file among it, or anything that its jobs are made from?
-
-        What is gone counts too, and a file that can't be read, so that the verb tells why.
-        """
+        """Is the job file among it, or anything that its jobs are made from, gone or unreadable as it may be?"""
         made_from = [wanted.file, f"{wanted.file}.lock", *wanted.vars_files]
         made_from += [*candidates(POLICY), *candidates(prices.FILE)]
         changed = self._in(Path(wanted.file).parent)

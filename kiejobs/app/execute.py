@@ -11,13 +11,14 @@ import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import anyio
 
 from kiejobs import __version__
 from kiejobs.app.project import Workspace, opened
-from kiejobs.app.records import of_campaign, view_of
+from kiejobs.app.records import view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -95,10 +96,7 @@ def execute(
     screen: Screen,
     all_reserved: Callable[[], None] = lambda: None,
 ) -> RunEnd:
-    """Run it to its end; `all_reserved` is called once nothing more can be bought.
-
-    The first Ctrl-C stops spending, the second leaves at once.
-    """
+    """Run it to its end, or a second Ctrl-C; `all_reserved` is called once nothing more can be bought."""
     return anyio.run(_execute, execution, space, key, screen, all_reserved)
 
 
@@ -158,6 +156,7 @@ def does_something(change: Change) -> bool:
 async def _heed_signals(
     execution: Execution, space: Workspace, screen: Screen, note: Callable[[str], None]
 ) -> None:
+    """The first stops spending, the second leaves at once."""
     if sys.platform == "win32":
         return  # there Ctrl-C ends the process, which the journal survives like any death
     with anyio.open_signal_receiver(*_SIGNALS) as signals:
@@ -190,7 +189,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     space.store.publish(record.run_id)
     own = (space, record, ledger, document)
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
-    if any(attempt.conflicts for attempt in view.attempts):
+    if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken: {where}")
     screen.answer(report_document, report_text, view)
@@ -202,13 +201,14 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
 def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:
     """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
     header = execution.journal.header
-    followed = {Action.RESUME, Action.ADOPT}
-    ours = {c.attempt.attempt_id for c in execution.changes if c.attempt and c.action in followed}
-    others = {
-        attempt.attempt_id
-        for attempt in of_campaign(ledger, header.campaign or "")
-        if attempt.is_open and attempt.run_id != header.run_id
-    } - ours
+    others = set()
+    for attempt in ledger.attempts():
+        ours = attempt.run_id == header.run_id
+        if attempt.is_open and not ours and attempt.address.startswith(f"{header.campaign}/"):
+            others.add(attempt.attempt_id)
+    for change in execution.changes:
+        if change.attempt and change.action in {Action.RESUME, Action.ADOPT}:
+            others.discard(change.attempt.attempt_id)
     if others:
         screen.say(
             f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
@@ -229,13 +229,12 @@ def _end_journal(execution: Execution, code: ExitCode, screen: Screen) -> None:
 
 def _followed(execution: Execution) -> list[str]:
     """The attempts of earlier runs that are this run's business; of orphans only a doubt is."""
-    changes = (change for change in execution.changes if not change.spends)
-    known = ((change.action, change.attempt) for change in changes if change.attempt)
-    return [
-        attempt.attempt_id
-        for action, attempt in known
-        if action is not Action.ORPHAN or attempt.state is State.IN_DOUBT
-    ]
+    found = []
+    for change in execution.changes:
+        attempt = None if change.spends else change.attempt
+        if attempt and (change.action is not Action.ORPHAN or attempt.state is State.IN_DOUBT):
+            found.append(attempt.attempt_id)
+    return found
 
 
 def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
@@ -263,4 +262,7 @@ def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution
         (is_open and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
-    return next((code for holds, code in verdicts if holds), ExitCode.DONE)
+    for holds, code in verdicts:
+        if holds:
+            return code
+    return ExitCode.DONE

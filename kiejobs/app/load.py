@@ -102,10 +102,7 @@ class JobFolder:
 
 
 def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFile:
-    """Raises InvalidJobFile with all problems, UsageProblem where a file can't be read.
-
-    `folder` is for those who want to know what was asked of it, whatever is raised.
-    """
+    """Raises InvalidJobFile with all problems, or UsageProblem; `folder` still knows what was asked of it."""
     folder = folder or JobFolder(wanted.file, decode=wanted.check_assets)
     loaded, problems = try_to_load(wanted, folder)
     if loaded is None or problems.fatal:
@@ -114,10 +111,7 @@ def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFi
 
 
 def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFile | None, Problems]:
-    """All problems, and what there is in spite of them: None where it could not be multiplied.
-
-    Raises UsageProblem where a file can't be read, InvalidJobFile for variables that are no YAML.
-    """
+    """All problems, and what there is in spite of them. Raises UsageProblem, InvalidJobFile for variables."""
     source = read_source(wanted.file)
     if is_template(source.data.decode("utf-8", "replace")):
         render_process().start()  # it comes up while the rest is read

@@ -77,10 +77,7 @@ class Screen:
 def files_by_ending(
     names: Sequence[str], forms: Collection[str], read: Collection[str] = ()
 ) -> list[tuple[Path, str]]:
-    """`-o FILE`, as often as wanted: each file with the format of its ending. Raises UsageProblem.
-
-    `forms` are those that the verb knows, `read` the files that it reads and must not write over.
-    """
+    """`-o FILE`s with the `forms` of their endings; none may be one of `read`. Raises UsageProblem."""
     kept = {Path(name).resolve() for name in read}
     found = []
     for name in names:

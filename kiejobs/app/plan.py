@@ -10,6 +10,7 @@ from collections import ChainMap
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,8 +115,9 @@ def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> 
 
 def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:
     """The price of a credit, where all models of the file agree on one."""
-    prices = map(loaded.expansion.prices.of, loaded.expansion.spec_of)
-    known = {price.usd_per_credit if price else None for price in prices}
+    known = set()
+    for price in map(loaded.expansion.prices.of, loaded.expansion.spec_of):
+        known.add(None if price is None else price.usd_per_credit)
     return known.pop() if len(known) == 1 else None
 
 
@@ -125,21 +127,13 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
     return aged_prices(loaded.expansion.prices, models, space.clock().now().date())
 
 
-def widest_address(loaded: LoadedJobFile) -> int:
-    """How wide the address column must be."""
-    return max((width(job.address) for job in loaded.expansion.jobs), default=0) or 7
-
-
 # --- before it is carried out ----------------------------------------------------------------------
 
 
 def aimed(
     lines: Sequence[Change], ledger: Ledger, elsewhere: Ledger, callback_url: str | None
 ) -> list[Change]:
-    """The lines as they are carried out: no job goes to a file that another purchase has, from any API.
-
-    `callback_url` is for jobs that name none themselves.
-    """
+    """No job goes to a file that another purchase has, from any API; `callback_url` to jobs without one."""
     taken, foreign = ledger.paths(), elsewhere.paths()
     found = []
     for line in lines:
@@ -188,9 +182,11 @@ def reusable_uploads(ledger: Ledger) -> Uploads:
 def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
     """How long ago the last creates were, in this workspace's seconds: the account's pace goes on."""
     now, speed = space.clock().now(), space.speed if space.sandbox else 1.0
-    latest = [attempt.times["reserved"] for attempt in ledger.attempts()][-_LATEST:]
-    ages = ((now - datetime.fromisoformat(at)).total_seconds() for at in latest)
-    return tuple(max(age, 0.0) * speed for age in ages)  # below 0 where the clock was set back
+    ages = []
+    for attempt in list(ledger.attempts())[-_LATEST:]:
+        age = (now - datetime.fromisoformat(attempt.times["reserved"])).total_seconds()
+        ages.append(max(age, 0.0) * speed)  # below 0 where the clock was set back
+    return tuple(ages)
 
 
 # --- in the format that was asked for ---------------------------------------------------------------
@@ -208,6 +204,7 @@ def plan_view(
     left: Decimal | None,
 ) -> PlanView:
     """`left` is what is left of a budget, None where nobody set one."""
+    addresses = map(attrgetter("address"), loaded.expansion.jobs)
     return PlanView(
         loaded.jobfile.campaign,
         [PlanRow(line, diff_of(loaded, line, ledger)) for line in plan.changes],
@@ -218,7 +215,7 @@ def plan_view(
         prices=prices_of(loaded, space),
         flag=space.flag,
         rehearsal=space.sandbox,
-        address_width=widest_address(loaded),
+        address_width=max(map(width, addresses), default=0) or 7,
     )
 
 

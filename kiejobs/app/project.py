@@ -156,8 +156,9 @@ def _as_flags(where: Locations) -> str:
         "base-url": where.base_url,
         "policy": policy,
     }
-    given = (f" --{name} {shlex.quote(value)}" for name, value in named.items() if value)
-    return text + "".join(given)
+    for name, value in named.items():
+        text += f" --{name} {shlex.quote(value)}" if value else ""
+    return text
 
 
 # --- its policy ------------------------------------------------------------------------------------
@@ -216,10 +217,7 @@ def is_sendable(key: Secret) -> bool:
 async def opened(
     space: Workspace, key: Secret, *, calls_back: bool = False, folder: Path | None = None
 ) -> AsyncIterator[tuple[KieApi, FileArtifacts, KieUploads | None]]:
-    """The API, the store of its results and where to upload to, for the length of a run.
-
-    `calls_back`: a rehearsal's API sends callbacks, too. `folder`: the job file's, to upload files from.
-    """
+    """For a run: the API, the store of its results, and uploads from `folder`, the job file's."""
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
     from kiejobs.adapters.kie.client import KieApi  # noqa: PLC0415 - as above
     from kiejobs.adapters.storage.download import FileArtifacts  # noqa: PLC0415 - as above

@@ -60,9 +60,11 @@ def view_of(
     `settled` is what it reserved or saw the end of: a detached run's jobs end in a later `collect`.
     """
     seen = {at.event.attempt_id for at in record.events if isinstance(at.event, e.Succeeded)}
-    own = [attempt for attempt in ledger.attempts() if attempt.run_id == record.run_id]
-    seen |= {attempt.attempt_id for attempt in own}
-    settled = [attempt for attempt in ledger.attempts() if attempt.attempt_id in seen]
+    own, settled = [], []
+    for attempt in ledger.attempts():
+        is_own = attempt.run_id == record.run_id
+        own += [attempt] if is_own else []
+        settled += [attempt] if is_own or attempt.attempt_id in seen else []
     return RunView(
         document,
         notes=notes,

@@ -223,10 +223,7 @@ def _entries(matrix: YamlMap, key: str) -> tuple[Entry, ...]:
 def given_variables(
     declared: Mapping[str, Json], files: Sequence[Document], words: Mapping[str, str]
 ) -> tuple[dict[str, Json], list[Diagnostic]]:
-    """The files in order, later over earlier; then the words, which win.
-
-    Raises UsageProblem for a word that is no value of its variable's kind.
-    """
+    """The files in order, then the words, which win. Raises UsageProblem for one not of its variable's kind."""
     given: dict[str, Json] = {}
     found: list[Diagnostic] = []
     for file in files:

@@ -50,10 +50,7 @@ Words: TypeAlias = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What one kind of file looks like; `noun` is what messages call it (`a policy`).
-
-    `code` is that of whatever the schema refuses, `start` what to write first where the file is no mapping.
-    """
+    """A kind of file: `noun` in messages (`a policy`), `code` of refusals, `start` what to write first in it."""
 
     schema: Mapping[str, Any]
     noun: str

@@ -97,17 +97,17 @@ class History:
         return fold(one for one in self.records if one.header and one.header.origin != origin)
 
     def record(self, run_id: str) -> JournalRecord | None:
-        return next((one for one in self.records if one.run_id == run_id), None)
+        for one in self.records:
+            if one.run_id == run_id:
+                return one
+        return None
 
     def manifest(self, record: JournalRecord) -> bytes:
         """The manifest that the journals call for."""
         return to_bytes(manifest(record, self.ledger_of(record)))
 
     def with_stale_manifests(self, changed: Collection[str]) -> list[JournalRecord]:
-        """The runs whose manifest may differ: those `changed`, and others that show the same purchases.
-
-        A run that is at work writes its manifest at its end.
-        """
+        """Those `changed`, and others that show the same purchases; not what is at work and will write its own."""
         settled = [one for one in self.records if not one.live and one.header]
         seeds = [one for one in settled if one.run_id in changed]
         if len(seeds) == len(settled):

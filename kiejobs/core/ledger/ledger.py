@@ -81,10 +81,7 @@ class Attempt:
 
     @property
     def committed(self) -> Decimal:
-        """Credits that this attempt holds of a budget: charged, or as planned while unsettled.
-
-        Another task of the same create is taken to have cost as much again.
-        """
+        """Credits held of a budget: charged, or as planned; as much again for another task of the create."""
         planned = self.reserved.credits or Decimal(0)
         held = planned
         if self.state in {State.SUCCEEDED, State.FAILED} and self.charged is not None:
@@ -153,8 +150,10 @@ class Ledger:
 
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
-        doubts = (each for each in self.at(address) if each.state is State.IN_DOUBT)
-        return next(doubts, None)
+        for attempt in self.at(address):
+            if attempt.state is State.IN_DOUBT:
+                return attempt
+        return None
 
     def bought_twice(self) -> Iterator[list[Attempt]]:
         """Attempts at one and the same purchase that are all at the API or succeeded, oldest first.

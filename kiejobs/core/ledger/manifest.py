@@ -99,7 +99,7 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
         "other_task_ids": sorted(attempt.other_task_ids), "attempt_id": attempt.attempt_id,
         "model": reserved.model, "input": dict(reserved.input),
         "credits": {"planned": _money(reserved.credits), "charged": _money(attempt.charged)},
-        "times": {name: attempt.times.get(name) for name in _TIMES},
+        "times": dict(zip(_TIMES, map(attempt.times.get, _TIMES), strict=True)),
         "files": [
             {"path": file.path, "sha256": file.sha256, "bytes": file.bytes,
              "media_type": file.media_type, "url": file.url, "url_expires": file.expires}

@@ -110,10 +110,7 @@ def typed(spec: Spec, name: str, value: Json) -> Json:
 
 
 def coerce(schema: Mapping[str, Any], value: Json) -> Json:
-    """In the type that the schema wants, where there is exactly one way to read it so: `5` as `"5"`, say.
-
-    Anything else is handed back as it is, for the schema to refuse.
-    """
+    """In the schema's type, where there is one way to read it so (`5` as `"5"`); else as it is, to be refused."""
     if schema.get("type") == "array" and isinstance(value, list):
         return [coerce(schema.get("items", {}), item) for item in value]
     if schema.get("type") == "object" and isinstance(value, dict):

@@ -56,7 +56,10 @@ def read_prices(
         if found:
             return None, found
         found = list(_overlaps(document, models))
-    return _table(document, own=own), found
+    root: Mapping[str, Any] = plain_json(document.root)
+    usd, file = root.get("usd_per_credit"), document.name if own else None
+    models = root["models"].items()
+    return PriceTable({model: _price(model, said, usd, file) for model, said in models}), found
 
 
 def check_prices(
@@ -117,14 +120,6 @@ def _overlaps(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnos
 
 
 # --- from text to prices -------------------------------------------------------------------------
-
-
-def _table(document: Document, *, own: bool) -> PriceTable:
-    root: Mapping[str, Any] = plain_json(document.root)
-    usd = root.get("usd_per_credit")
-    file = document.name if own else None
-    models = root["models"].items()
-    return PriceTable({model: _price(model, stated, usd, file) for model, stated in models})
 
 
 def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | None) -> ModelPrice:

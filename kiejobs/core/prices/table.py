@@ -91,8 +91,10 @@ class ModelPrice:
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity can't be told."""
-        line = next((line for line in self.lines if line.is_for(request_input)), None)
-        if line is None:
+        for line in self.lines:
+            if line.is_for(request_input):
+                break
+        else:
             return None
         if self.quantity is None:
             return line.credits
@@ -180,11 +182,12 @@ def day_of(text: str) -> date:
 
 def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[AgedPrice, ...]:
     """In the order of the models. A date that is still to come is no age."""
-    known = ((model, table.of(model)) for model in models)
-    return tuple(
-        AgedPrice(model, price, max((today - day_of(price.date)).days, 0) if price else 0)
-        for model, price in known
-    )
+    aged: list[AgedPrice] = []
+    for model in models:
+        price = table.of(model)
+        days = 0 if price is None else max((today - day_of(price.date)).days, 0)
+        aged.append(AgedPrice(model, price, days))
+    return tuple(aged)
 
 
 def _line_data(line: PriceLine) -> Json:
