@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.ports import Callbacks, RunJournal
     from kiejobs.reports.live_progress import LiveProgress
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.project import JobFileOptions, Workspace
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.selection import Selection
 
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Locations, Workspace
-    from kiejobs.core.ledger.events import RunStarted
+    from kiejobs.core.ledger.events import RunStarted, Uploads
     from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
-    from kiejobs.core.ledger.uploads import Uploads
 
     Look = Callable[[Attempt, FileRecord], str | None]
     _Purchases = tuple[list[Attempt], dict[str, RunStarted], Uploads]

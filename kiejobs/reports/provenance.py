@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger import events as e
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.ledger.records import FileRecord
-    from kiejobs.core.ledger.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.ledger.uploads import Uploads
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner.callbacks import CallbackHandler
     from kiejobs.runner.limits import Budget, Settings, World

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
-    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.runner.limits import Budget, Permit, RateLimiter, RetryingJournal, Settings, World
     from kiejobs.runner.upload import Uploader
 

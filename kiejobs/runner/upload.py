@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.core.expand.job import Job, LocalFile
-    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.ledger.events import Uploads
     from kiejobs.runner.limits import Budget, Settings, World
 
 

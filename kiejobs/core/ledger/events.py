@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
+    Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
+    """By SHA-256 of the content."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:

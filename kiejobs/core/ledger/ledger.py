@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.ledger import events as e
-    from kiejobs.core.ledger.uploads import Uploads
+    from kiejobs.core.ledger.events import Uploads
 
 KEPT = timedelta(days=14)
 SAFE = timedelta(hours=24)

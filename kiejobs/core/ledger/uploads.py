@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.urls import bare
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.events import Uploaded
+    from kiejobs.core.ledger.events import Uploaded, Uploads
     from kiejobs.core.ledger.ledger import Attempt
-
-    Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
-    """By SHA-256 of the content."""
 
 KEPT = timedelta(hours=24)
 MARGIN = timedelta(hours=4)
