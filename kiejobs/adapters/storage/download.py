@@ -221,7 +221,7 @@ class Partial:
 @asynccontextmanager
 async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
     """What an earlier try left since `boot`, re-hashed. Waits for another process that is at it."""
-    path = target.with_name(f"{target.name}.{_mark(key)}{_mark(boot)}.part")
+    path = part_of(target, key, boot)
     fd = await _locked(path, target)
     try:
         partial = Partial(path, fd, whole=not _is_at(fd, path))
@@ -234,6 +234,11 @@ async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
                 path.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def part_of(target: Path, key: str, boot: str) -> Path:
+    """Where the bytes of `key` are until they are complete."""
+    return target.with_name(f"{target.name}.{_mark(key)}{_mark(boot)}.part")
 
 
 def _delete_older(folder: Path, boot: str) -> None:
