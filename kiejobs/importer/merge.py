@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.descriptions import field_description, model_description
-from kiejobs.importer.reading.refs import items_in, mapping
+from kiejobs.importer.reading.openapi import items_in, mapping
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.refs import Schema
+    from kiejobs.importer.reading.openapi import Schema
 
 
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:

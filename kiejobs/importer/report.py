@@ -226,10 +226,11 @@ def _worst_first(changes: Sequence[ModelChange]) -> list[ModelChange]:
 
 def _rebuys(checked: Sequence[CheckedModel]) -> bool:
     """Did a default come, go or change?"""
-    changes = [change for one in checked for change in one.changes]
-    new = [change.now for change in changes if change.kind == "field" and change.now is not ABSENT]
-    return any(change.kind == "default" for change in changes) or any(
-        "default" in one for one in new
+    return any(
+        change.kind == "default"
+        or (change.kind == "field" and isinstance(change.now, dict) and "default" in change.now)
+        for one in checked
+        for change in one.changes
     )
 
 

@@ -21,7 +21,7 @@ from kiejobs.core.models.descriptions import field_description, field_title
 from kiejobs.importer.fields.files import file_rule, points_at_file
 from kiejobs.importer.fields.stated import add_stated, related
 from kiejobs.importer.fields.types import choices_of, default_of, limits_of, type_of, values_of
-from kiejobs.importer.reading.refs import (
+from kiejobs.importer.reading.openapi import (
     both,
     by_name,
     fields_in,
@@ -35,7 +35,7 @@ from kiejobs.importer.reading.refs import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.importer.reading.refs import Note, Schema
+    from kiejobs.importer.reading.openapi import Note, Schema
 
 MOST_DEPTH = 8
 MOST_FIELDS = 300

@@ -15,7 +15,7 @@ from kiejobs.importer.fields.prose import plain_prose
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kiejobs.importer.reading.refs import Schema
+    from kiejobs.importer.reading.openapi import Schema
 
 _BY_WORD = {
     "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",

@@ -58,10 +58,7 @@ _MIN_LENGTH = (
     rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
     rf"(?:min(?:imum)?\.?(?: of)?:?|at least|>=|≥) ?{_N} {_LETTERS}",
 )
-_LENGTHS = (
-    rf"length\s*[:=]?\s*{_N}{_TO}{_N}",
-    rf"{_N}{_TO}{_N} {_LETTERS}",
-)
+_LENGTHS = (rf"length\s*[:=]?\s*{_N}{_TO}{_N}", rf"{_N}{_TO}{_N} {_LETTERS}")
 _RANGES = (
     rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
     rf"\[\s*{_N}\s*,\s*{_N}\s*\]",

@@ -25,12 +25,12 @@ from kiejobs.importer.fields.prose import (
     step_from_prose,
 )
 from kiejobs.importer.fields.types import fits, multiple
-from kiejobs.importer.reading.refs import by_name, items_in
+from kiejobs.importer.reading.openapi import by_name, items_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.importer.reading.refs import Note, Schema
+    from kiejobs.importer.reading.openapi import Note, Schema
 
 _FROM_PROSE = "from the page's prose"
 _PARTS = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n\s*[-*]|;|\u3002")

@@ -18,10 +18,10 @@ from kiejobs.core.document.tree import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.reading.refs import items_in, mapping, values_in
+from kiejobs.importer.reading.openapi import items_in, mapping, values_in
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.refs import Note, Schema
+    from kiejobs.importer.reading.openapi import Note, Schema
 
 MOST_VALUES = 5_000
 MOST_CHOICES = 20
@@ -186,9 +186,10 @@ def choices_of(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
 
 
 def _several(rest: Schema, choices: list[Schema], note: Note) -> tuple[Schema, list[Schema]]:
-    listed = _one_list(choices)
-    if listed is not None:
-        return {**rest, **listed}, []
+    lists = [values_in(one) for one in choices]
+    if None not in lists and len({str(one.get("type")) for one in choices}) == 1:
+        kind = {"type": choices[0]["type"]} if choices[0].get("type") is not None else {}
+        return {**rest, "enum": [value for values in lists for value in values or ()], **kind}, []
     if all(set(one) <= {"required", "title", "description"} for one in choices):
         note("which of its keys go together is not checked")
         return rest, []
@@ -208,15 +209,6 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
         return ({**node, "type": several[0]} if several else node), []
     bare = {key: value for key, value in node.items() if key != "default"}
     return node, [{**bare, "type": one} for one in several[:MOST_CHOICES]]
-
-
-def _one_list(choices: list[Schema]) -> Schema | None:
-    """Several lists of one type as one list; None where they are not that."""
-    lists = [values_in(one) for one in choices]
-    if None in lists or len({str(one.get("type")) for one in choices}) != 1:
-        return None
-    found = {"enum": [value for values in lists for value in values or ()]}
-    return {**found, "type": choices[0]["type"]} if choices[0].get("type") is not None else found
 
 
 def default_of(form: Schema, given: Any, note: Note) -> Schema:

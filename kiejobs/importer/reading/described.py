@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.refs import Schema
+    from kiejobs.importer.reading.openapi import Schema
 
 Field: TypeAlias = tuple[tuple[str, ...], dict[str, str]]
 """Its path, and facts by key; what has no key of ours is a line of `description`."""
@@ -80,11 +80,9 @@ def described(text: str) -> Schema | None:
         return None
     root["properties"].setdefault("model", {"type": "string"})
     title = _TITLE.search(text)
-    content: Schema = {"schema": root, "examples": {str(at): one for at, one in enumerate(bodies)}}
-    post = {
-        "summary": title[1] if title else "",
-        "requestBody": {"content": {"application/json": content}},
-    }
+    content: Schema = {"schema": root, "examples": dict(enumerate(bodies))}
+    body = {"content": {"application/json": content}}
+    post = {"summary": title[1] if title else "", "requestBody": body}
     return {"paths": {"/api/v1/jobs/createTask": {"post": post}}}
 
 
@@ -121,10 +119,9 @@ def _type(words: str) -> Schema:
     if items:
         return {"type": "array", "items": {"type": (items[1] or items[2]).lower().rstrip("s")}}
     inner = _INNER.match(words)
-    if inner and inner[1].lower() == "enum":
-        return {"type": inner[2].lower()}
     if inner:
-        return {"type": inner[1].lower(), "format": inner[2].lower()}
+        kind, form = inner[1].lower(), inner[2].lower()
+        return {"type": form} if kind == "enum" else {"type": kind, "format": form}
     kind = re.split(r"[\s,(\uff08]", words, maxsplit=1)[0].lower()
     return {"type": "array", "items": {"type": "string"}} if kind == "array" else {"type": kind}
 

@@ -10,12 +10,12 @@ import html
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.importer.reading.described import described
+from kiejobs.importer.reading.openapi import ApiDocument
 
 MOST_CHARACTERS = 4_000_000
 """The largest page known is a hundredth of this."""
@@ -41,17 +41,6 @@ _SPACED = re.compile(r"^ +\S", re.MULTILINE)
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ApiDocument:
-    """`root` is the OpenAPI document; `model` what the discovery API was asked about; `notes` are of the
-    reader, each with its place.
-    """
-
-    root: dict[str, Any]
-    model: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
