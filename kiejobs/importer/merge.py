@@ -85,10 +85,9 @@ def _words(there: Schema, generated: str | None) -> Schema:
 
 def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
     """What the page requires; of their own fields, what they require. In their order."""
-    theirs = [name for name in there.get("required", ()) if _is_theirs(old.get(name))]
-    pages = [name for name in made["required"] if not _is_theirs(old.get(name))]
-    known = [name for name in there.get("required", ()) if name in {*theirs, *pages}]
-    return [*known, *(name for name in pages if name not in known)]
+    theirs, pages = there.get("required", ()), made["required"]
+    names = dict.fromkeys([*theirs, *pages])
+    return [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
 
 
 def _sources(made: list[Schema], there: Any) -> list[Any]:

@@ -173,9 +173,6 @@ def _object(node: Schema, around: FieldContext) -> Schema:
     return {}
 
 
-# --- an input of several shapes --------------------------------------------------------------------
-
-
 def one_shape(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
     """The object with the fields of all shapes, and the rules."""
     rules: list[Schema] = []
@@ -230,9 +227,7 @@ def _rule(choices: list[Schema], note: Note) -> Schema | None:
     try:
         Draft202012Validator.check_schema(rule)
     except SchemaError:  # its keywords are copied from the page as they are
-        note(
-            "which of its fields go together is not checked: the page's own limits of them are malformed"
-        )
+        note("which fields go together is not checked: the page's own limits of them are malformed")
         return None
     return rule
 

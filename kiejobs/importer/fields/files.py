@@ -94,16 +94,11 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
     if not types:
         # A frame or a picture is one in any format; what a sound or a video may be in is not so plain.
         types = ["image/*"] if _kinds_in(name.lower()).keys() == {"image"} else []
-    rule: Schema = {"media_types": types}
-    if most is not None:
-        rule["max_bytes"] = most
-    if schemes:
-        rule["schemes"] = schemes
     facts = [] if most is None else ["megabytes are read as 1024 x 1024 bytes"]
     facts += file_facts(prose)
-    if facts:
-        rule["note"] = f"From the page's prose: {'; '.join(facts)}."
-    return rule
+    note = f"From the page's prose: {'; '.join(facts)}." if facts else None
+    more = {"max_bytes": most, "schemes": schemes or None, "note": note}
+    return {"media_types": types, **{key: one for key, one in more.items() if one is not None}}
 
 
 @lru_cache(maxsize=2_000)

@@ -64,7 +64,9 @@ def _added(form: Schema, limits: Schema, values: Sequence[Any], note: Note) -> l
     """Changes `form`. The note for people who read the schema; none where a value breaks the limits."""
     if not limits:
         return []
-    words = _in_words(limits)
+    special, rest = limits.get("anyOf", ({}, limits))
+    words = ", ".join(f"{key} {show(value)}" for key, value in rest.items())
+    words = f"{show(special['const'])}, or {words}" if special else words
     for one in values:
         value = coerce(form, one)
         if fits(form, value) and not fits({**form, **limits}, value):
@@ -73,13 +75,6 @@ def _added(form: Schema, limits: Schema, values: Sequence[Any], note: Note) -> l
     form.update(limits)
     note(f"{words} is {_FROM_PROSE}")
     return [f"{words}: {_FROM_PROSE}"]
-
-
-def _in_words(limits: Schema) -> str:
-    if "anyOf" in limits:
-        special, rest = limits["anyOf"]
-        return f"{show(special['const'])}, or {_in_words(rest)}"
-    return ", ".join(f"{key} {show(value)}" for key, value in limits.items())
 
 
 def _limits(form: Schema, kind: Any, prose: str, note: Note) -> list[Schema]:

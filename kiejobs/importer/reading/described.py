@@ -158,9 +158,6 @@ def _bodies(text: str) -> list[Schema]:
     return found
 
 
-# --- headings and tables ---------------------------------------------------------------------------
-
-
 def _prose_fields(text: str) -> list[Field]:
     """Every field, in the page's order; below `input` where a heading above speaks of it."""
     found: list[Field] = []

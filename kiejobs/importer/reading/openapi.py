@@ -327,10 +327,9 @@ def _entry(node: Any, name: str) -> Any:
 
 def both(one: Any, other: Any) -> Schema:
     """A schema that wants what both want, as far as one schema can."""
-    merged = dict(mapping(one))
-    for key, value in mapping(other).items():
-        merged[key] = _together(key, merged[key], value) if key in merged else value
-    return merged
+    one, other = mapping(one), mapping(other)
+    shared = {key: _together(key, one[key], other[key]) for key in one if key in other}
+    return {**one, **other, **shared}
 
 
 def _together(key: str, one: Any, other: Any) -> Any:

@@ -89,7 +89,9 @@ def _fenced(text: str) -> list[str]:
     at, line, counted = 0, 0, 0
     while len(blocks) < MOST_BLOCKS and (opening := _FENCE.search(text, at)) is not None:
         start, indent = opening.end() + 1, len(opening["indent"])
-        end = _closing(opening["mark"], indent).search(text, opening.end())
+        # A fence that is indented further belongs to the block: descriptions have blocks of their own.
+        fence = rf"^[ \t]{{0,{indent + 3}}}{opening['mark']}{opening['mark'][0]}*[ \t\r]*$"
+        end = re.compile(fence, re.MULTILINE).search(text, opening.end())
         body = text[start : end.start() if end else len(text)]
         if _OPENAPI.search(body):
             line, counted = line + text.count("\n", counted, start), start
@@ -97,13 +99,6 @@ def _fenced(text: str) -> list[str]:
             blocks.append("\n" * line + "\n".join(lines) + "\n")
         at = end.end() if end else len(text)
     return blocks
-
-
-def _closing(mark: str, indent: int) -> re.Pattern[str]:
-    """A fence that is indented further belongs to the block: descriptions have blocks of their own."""
-    return re.compile(
-        rf"^[ \t]{{0,{indent + 3}}}{re.escape(mark)}{re.escape(mark[0])}*[ \t\r]*$", re.MULTILINE
-    )
 
 
 def _value(name: str, block: str) -> tuple[Any, list[str]]:
