@@ -84,7 +84,7 @@ def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         yield ModelChange(at, "type", breaking=not wider, was=before, now=after)
         if not wider:
             return
-    yield from _list(at, ("values", "enum"), _listed(was), _listed(now))
+    yield from _list(at, "values", "enum", _listed(was), _listed(now))
     for kind in (*_AT_LEAST, *_AT_MOST, *_OTHERS):
         yield from _keyword(at, kind, was, now)
     for kind in ("anyOf", "oneOf", "additionalProperties"):
@@ -94,7 +94,7 @@ def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
     files = [schema.get("x-kiejobs-file", {}) for schema in (was, now)]
     # A rule that names no type takes any.
     types = [_by_token(sorted(set(rule.get("media_types", ())))) or None for rule in files]
-    yield from _list(at, ("file_types", "media_types"), *types)
+    yield from _list(at, "file_types", "media_types", *types)
     yield from _keyword(at, "max_bytes", *files)
     if "properties" in was or "properties" in now:
         yield from _fields(at, was, now)
@@ -110,16 +110,16 @@ def _keyword(at: str, kind: str, was: Schema, now: Schema) -> Iterator[ModelChan
 
 
 def _breaks(kind: str, was: Any, now: Any) -> bool:
-    """Of two values that differ. Another extension gives files another name, and a file of another type
-    looks damaged.
-    """
+    """Of two values that differ; None is a keyword that is not there."""
     if kind in {"default", "media_type", "extension"}:
-        return True
+        return (
+            True  # another extension gives files another name, a file of another type looks damaged
+        )
     if kind == "unevaluatedProperties":
         return now is False
     if kind == "deprecated" or now is None or now is False:
         return False
-    if was is None or kind in _OTHERS[:3]:
+    if was is None or kind in {"format", "pattern", "uniqueItems"}:
         return True
     if kind == "multipleOf":  # are there numbers that the old step takes and the new one does not?
         return bool(round(was / now, 9) % 1)
@@ -127,10 +127,9 @@ def _breaks(kind: str, was: Any, now: Any) -> bool:
 
 
 def _list(
-    at: str, kinds: tuple[str, str], was: Listed | None, now: Listed | None
+    at: str, some: str, whole: str, was: Listed | None, now: Listed | None
 ) -> Iterator[ModelChange]:
     """By what went and what came; None takes anything."""
-    some, whole = kinds
     if was is not None and now is not None:
         gone = [value for token, value in was.items() if token not in now]
         come = [value for token, value in now.items() if token not in was]

@@ -23,7 +23,9 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     forms = {**_fields(made["properties"], there), "input": input_}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    schema["x-kiejobs-source"] = _sources(made["x-kiejobs-source"], there.get("x-kiejobs-source"))
+    schema["x-kiejobs-source"] = _sources(
+        made["x-kiejobs-source"][0], there.get("x-kiejobs-source")
+    )
     return (there if schema == there else schema), notes
 
 
@@ -90,9 +92,8 @@ def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
     return [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
 
 
-def _sources(made: list[Schema], there: Any) -> list[Any]:
+def _sources(source: Schema, there: Any) -> list[Any]:
     """The page's entry as it is now, unless it is the same page still; all others as they are."""
-    (source,) = made
     old = [entry for entry in items_in(there) if isinstance(entry, dict)]
     if any(entry.get("sha256") == source["sha256"] for entry in old):
         return old

@@ -1,11 +1,8 @@
 """A vendor's page, as models that job files can name.
 
-In: a page's name and text: Markdown around an OpenAPI document, the document itself as YAML or JSON, or
-the answer of the vendor's discovery API. Out: for each model its request schema as schemas/models holds it,
-what had to be decided on the way, what the page's own examples have that the schema refuses; and what could
-not be read. Touches nothing.
-
-A page is a stranger's text: sizes, depths and references are bounded, nothing is fetched.
+In: a page's name and text. Out: for each model its request schema as schemas/models holds it, what had to be
+decided, what the page's own examples have that the schema refuses; and what could not be read. Touches
+nothing. A page is a stranger's text: sizes, depths and references are bounded, nothing is fetched.
 """
 
 from __future__ import annotations

@@ -209,13 +209,12 @@ def check_document(checked: Sequence[CheckedModel], problems: Sequence[str]) -> 
 
 
 def _change(change: ModelChange) -> dict[str, Json]:
-    was, now = (None if one is ABSENT else one for one in (change.was, change.now))
     return {
         "field": change.field,
         "kind": change.kind,
         "breaking": change.breaking,
-        "was": was,
-        "now": now,
+        "was": None if change.was is ABSENT else change.was,
+        "now": None if change.now is ABSENT else change.now,
         "words": change_words(change),
     }
 

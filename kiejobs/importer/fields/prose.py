@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_CHARACTERS = 6_000
-
 _KEPT = 2_000  # a page may refer to one description from many fields
 
 _N = r"(-?\d{1,12}(?:\.\d{1,6})?)"
@@ -32,7 +31,6 @@ _THINGS = (
     r"|items?|elements?|entries|frames?|references?|colou?rs?|shots?|characters? ids?|voices?|keywords?)\b"
 )
 _LETTERS = r"(?:[a-z-]{1,12} ){0,2}(?:characters|chars|letters)\b"
-
 _AT_MOST = (
     r"(?:up to|at most|(?:no|not) (?:more|longer) than|under|fewer than|less than|exceed(?:s|ing)?|limited to|limit(?: is| of)?:?|within|<=|\u2264"
     r"|max(?:imum)?\.?(?: of)?:?)"

@@ -2,9 +2,7 @@
 
 In: the document as values. Out: an `ApiRequest` for each model that the body of a POST names, and problems.
 Touches nothing: a reference to elsewhere is never fetched. References may go round in circles or multiply:
-depth and the number of values are bounded.
-
-A model's id comes from the schema of `model`, never from a path: pages lie elsewhere than their ids say.
+depth and the number of values are bounded. A model's id never comes from a path: pages lie elsewhere.
 """
 
 from __future__ import annotations
@@ -47,11 +45,9 @@ class ApiDocument:
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One model's request.
-
-    `input` is its schema with references written out, `size` about the number of values in it; `examples`
-    are inputs that the page shows. `words` say what the operation is for in a few words, `prose` in many;
-    `answer` is what the page shows of an outcome.
+    """One model's request. `input` is its schema with references written out, `size` about the number of
+    values in it; `examples` are inputs that the page shows. `words` say what the operation is for in a few
+    words, `prose` in many; `answer` is what the page shows of an outcome.
     """
 
     model: str
@@ -97,7 +93,8 @@ def _requests(
     variants = _variants(references.written_out(media.get("schema", {})))
     known = {one for variant in variants for one in _listed_models(fields_in(variant).get("model"))}
     # Whatever the page shows of outcomes: the endings of addresses show what is made.
-    answer = json.dumps([operation.get("responses"), operation.get("callbacks")], default=str)
+    shown = [operation.get(key) for key in ("responses", "callbacks")]
+    answer = json.dumps(shown, default=str)[:50_000]
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
@@ -119,7 +116,7 @@ def _requests(
                 words=_words(document.root, operation, path),
                 prose=str(operation.get("description", ""))[:20_000],
                 version=str(document.root.get("openapi", ""))[:20],
-                answer=answer[:50_000],
+                answer=answer,
                 size=references.values,
                 notes=(*document.notes, *references.notes, *_odd(fields, path), *notes),
             )
