@@ -23,9 +23,8 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     forms = {**_fields(made["properties"], there), "input": input_}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    schema["x-kiejobs-source"] = _sources(
-        made["x-kiejobs-source"][0], there.get("x-kiejobs-source")
-    )
+    key = "x-kiejobs-source"
+    schema[key] = _sources(made[key][0], there.get(key))
     return (there if schema == there else schema), notes
 
 
