@@ -10,6 +10,7 @@ mostly it is that a text is never made of a list by accident, and that a boolean
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -42,7 +43,8 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        if not -_MAX_NUMBER <= value <= _MAX_NUMBER:  # nor is NaN
+        most = _MAX_NUMBER if isinstance(value, int) else sys.float_info.max
+        if not -most <= value <= most:  # nor is NaN
             raise TemplateProblem("a number is too large, or is none")
         return str(value)
     if isinstance(value, Undefined):

@@ -43,6 +43,7 @@ def problem(text: str, *others: Any) -> TemplateProblem:
     [
         ("{{ vars.brand }}, {{ matrix.duration }} seconds", "Aurora, 5 seconds"),
         ("a\n", "a"),
+        ("{{ 1e21 }} {{ 1e21 * 2 }} {{ 2 ** 63 }}", "1e+21 2e+21 9223372036854775808"),
         ("{{ true }} {{ false }} {{ 1.5 }} {{ 7 // 2 }} {{ 2 ** 3 }}", "true false 1.5 3 8"),
         ("{{ 'x' if false }}|{{ 'x' if true else 'y' }}", "|x"),
         ("{{ 'a' ~ 1 ~ true }} {{ 'a' + 'b' }} {{ 'ab' * 2 }}", "a1true ab abab"),
