@@ -7,12 +7,8 @@ locks in that folder (`.lock*`, git-ignored); git, where it is asked whether jou
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
@@ -20,16 +16,14 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import History
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from kiejobs.adapters.ledger.locks import RunsLock
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.ports import Clock, LedgerClaim, RunJournal
 
 MANIFEST = "manifest.json"
-_HOLDER = ".lock.json"
-_GLANCE = 1.0  # seconds
-_LONGEST_REFRESH = 10.0
 
 
 class FolderStore:
@@ -62,6 +56,8 @@ class FolderStore:
         return self._remember(records, live), damaged
 
     def claim(self, run_id: str, since: str) -> LedgerClaim:
+        from kiejobs.adapters.ledger.locks import RunsLock  # noqa: PLC0415 - filelock is slow to import
+
         self._claim = RunsLock(self._runs, run_id, since)
         return self._claim
 
@@ -76,6 +72,8 @@ class FolderStore:
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
         """One process at a time, each with the journals as they are then: the last to write knows most."""
+        from kiejobs.adapters.ledger.locks import manifests_lock  # noqa: PLC0415 - as above
+
         with manifests_lock(self._runs):
             history = self.read()
             changed = {
@@ -111,6 +109,10 @@ class FolderStore:
     def _live_run(self) -> str | None:
         if self._claim is not None and self._claim.is_held:
             return self._claim.run_id  # nobody else can be at work
+        if not (self._runs / ".lock").exists():
+            return None
+        from kiejobs.adapters.ledger.locks import live_run  # noqa: PLC0415 - as above
+
         return live_run(self._runs)
 
     def _run_ids(self) -> list[str]:
@@ -166,96 +168,3 @@ class FolderStore:
                 hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
             ) from error
         return path.as_posix()
-
-
-# --- one run at a time ---------------------------------------------------------------------------------
-
-
-class RunsLock:
-    """A context manager; `release` may be called before its end, once the last reserve is done.
-
-    Raises JournalProblem that names the holder. The operating system lets go of the lock when its process
-    dies, so there is no stale lock to break: whoever holds it knows that every open reserve is a dead run's.
-    """
-
-    def __init__(self, runs: Path, run_id: str, since: str) -> None:
-        self.run_id = run_id
-        self._runs = runs
-        self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
-        self._lock = FileLock(runs / ".lock")
-
-    def __enter__(self) -> Self:
-        try:
-            self._runs.mkdir(parents=True, exist_ok=True)
-            # Those who only look hold it for a moment; a run holds it for much longer than this.
-            self._lock.acquire(timeout=_GLANCE, poll_interval=0.05)
-            (self._runs / _HOLDER).write_text(json.dumps(self._holder), encoding="utf-8")
-        except Timeout as error:
-            raise JournalProblem(
-                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
-                hint="wait until it has submitted its last job, then run the same command again",
-            ) from error
-        except OSError as error:
-            self._lock.release()
-            raise JournalProblem(
-                f"can't lock {self._runs}: {error.strerror or error}",
-                hint="nothing can be bought where it can't be written down",
-            ) from error
-        return self
-
-    @property
-    def is_held(self) -> bool:
-        return self._lock.is_locked
-
-    def release(self) -> None:
-        if self._lock.is_locked:
-            with contextlib.suppress(OSError):
-                (self._runs / _HOLDER).unlink(missing_ok=True)
-            self._lock.release()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-@contextlib.contextmanager
-def manifests_lock(runs: Path) -> Iterator[None]:
-    """Held while manifests are written. They can be rebuilt, so nobody fails for want of it."""
-    lock = FileLock(runs / ".lock.manifests")
-    if runs.is_dir():
-        with contextlib.suppress(OSError):  # Timeout is one
-            lock.acquire(timeout=_LONGEST_REFRESH)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def live_run(runs: Path) -> str | None:
-    """The id of the run that holds the lock now, for those who only look."""
-    if not (runs / ".lock").exists():
-        return None
-    lock = FileLock(runs / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        run_id = holder(runs).get("run_id")
-        return str(run_id) if run_id else None
-    except OSError:
-        return None
-    lock.release()
-    return None
-
-
-def holder(runs: Path) -> dict[str, object]:
-    """What the holder wrote about itself; empty where it has not yet."""
-    try:
-        found = json.loads((runs / _HOLDER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _in_words(found: dict[str, object]) -> str:
-    if "run_id" not in found:
-        return "another run"
-    return f"run {found['run_id']} (process {found.get('pid')}, since {found.get('since')})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.ledger.folder import RunsLock, holder, live_run, manifests_lock
+from kiejobs.adapters.ledger.locks import RunsLock, holder, live_run, manifests_lock
 from kiejobs.core.diagnostics import JournalProblem
 from tests.support.bench import PACKAGE
 
@@ -25,7 +25,7 @@ SINCE = "2026-11-22T08:00:00.000Z"
 def another_process(runs: Path) -> Iterator[subprocess.Popen[str]]:
     """One that holds the lock as `run-1` until it is killed."""
     words = (
-        "import pathlib, sys; from kiejobs.adapters.ledger.folder import RunsLock;"
+        "import pathlib, sys; from kiejobs.adapters.ledger.locks import RunsLock;"
         f"lock = RunsLock(pathlib.Path(sys.argv[1]), 'run-1', '{SINCE}'); lock.__enter__();"
         "print('held', flush=True); sys.stdin.read()"
     )
