@@ -62,18 +62,7 @@ def test_the_console_script_is_the_door() -> None:
     ("words", "needs_click"), [(["--help"], False), (["plan", "--help"], True)]
 )
 def test_help_imports_nothing_heavy(words: list[str], *, needs_click: bool) -> None:
-    program = (
-        "import sys\n"
-        f"sys.argv = ['kiejobs', *{words!r}]\n"
-        "from kiejobs.__main__ import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    pass\n"
-        "print('loaded', *sorted(name for name in sys.modules if '.' not in name))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded = _loaded_by(words, Path.cwd())
     assert ("click" in loaded) is needs_click
     assert not HEAVY & loaded
 
@@ -82,30 +71,49 @@ def test_help_imports_nothing_heavy(words: list[str], *, needs_click: bool) -> N
     "verb", ["status", "report", "manifest show", "manifest verify", "collect"]
 )
 def test_verbs_of_the_ledger_import_nothing_that_reads_job_files(verb: str, tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        f"sys.argv = ['kiejobs', *{verb.split()!r}]\n"
-        "from kiejobs.__main__ import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    pass\n"
-        "print('loaded', *sorted(sys.modules))\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(kiejobs.__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-        env=environment,
-    )
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded = _loaded_by(verb.split(), tmp_path)
     rooms = {".".join(name.split(".")[:3]) for name in loaded if name.startswith("kiejobs.core.")}
     assert "kiejobs.core.ledger" in rooms
     assert (
         not {f"kiejobs.core.{room}" for room in ("expand", "matrix", "table", "template")} & rooms
     )
     assert not {"jinja2", "jsonschema", "yaml"} & loaded
+
+
+def test_status_in_an_empty_folder_imports_what_it_shows(tmp_path: Path) -> None:
+    """It is what people type most, and what every start of kiejobs costs at least."""
+    loaded = _loaded_by(["status"], tmp_path)
+    assert not (HEAVY | {"asyncio", "filelock", "logging", "secrets", "shutil", "xml"}) & loaded
+    rooms = {".".join(name.split(".")[1:3]) for name in loaded if name.startswith("kiejobs.")}
+    assert {room for room in rooms if room.startswith("core.")} == {
+        "core.diagnostics", "core.document", "core.ledger", "core.money",
+    }  # fmt: skip
+    reports = {name for name in loaded if name.startswith("kiejobs.reports.")}
+    assert reports == {
+        f"kiejobs.reports.{name}" for name in ("documents", "run", "run.status", "terminal")
+    }
+    assert {name for name in rooms if name.startswith("commands.")} == {"commands.status"}
+
+
+def _loaded_by(words: list[str], folder: Path) -> set[str]:
+    """The modules that are there when a command has ended."""
+    program = (
+        "import sys\n"
+        f"sys.argv = ['kiejobs', *{words!r}]\n"
+        "from kiejobs.__main__ import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('loaded', *sorted(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(kiejobs.__file__).parents[1])},
+    )
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_the_face_of_the_library_imports_nothing_at_all() -> None:

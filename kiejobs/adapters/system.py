@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,8 +56,8 @@ class Secret:
 def boot_id() -> str:
     """The same text from the machine's start to its end; where Linux doesn't tell, this process's."""
     with contextlib.suppress(OSError, ValueError):
-        return _BOOT.read_text(encoding="ascii").strip() or secrets.token_hex(16)
-    return secrets.token_hex(16)
+        return _BOOT.read_text(encoding="ascii").strip() or os.urandom(16).hex()
+    return os.urandom(16).hex()
 
 
 def api_key() -> Secret:

@@ -18,7 +18,7 @@ from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
@@ -89,7 +89,7 @@ def lines_to_follow(
     takes: Callable[[Attempt], bool] = lambda _: True,
 ) -> list[Change]:
     """What is at the API, or done there and not whole here; what was made first is fetched first."""
-    attempts = filter(takes, of_campaign(ledger, campaign))
+    attempts = filter(takes, ledger.attempts(campaign))
     lines = (_line(space, attempt) for attempt in sorted(attempts, key=submitted_at))
     return [line for line in lines if line is not None]
 
@@ -99,17 +99,9 @@ def doubts(ledger: Ledger, campaign: str | None) -> list[Change]:
     return [
         _change(attempt, Action.HOLD, "?", "in_doubt")
         for attempt in ledger.current()
-        if attempt.state is State.IN_DOUBT and _is_of(attempt, campaign)
+        if attempt.state is State.IN_DOUBT
+        and (campaign is None or attempt.address.startswith(f"{campaign}/"))
     ]
-
-
-def of_campaign(ledger: Ledger, campaign: str | None) -> Iterator[Attempt]:
-    """All attempts of one campaign, or of all."""
-    return (attempt for attempt in ledger.attempts() if _is_of(attempt, campaign))
-
-
-def _is_of(attempt: Attempt, campaign: str | None) -> bool:
-    return campaign is None or attempt.address.startswith(f"{campaign}/")
 
 
 def _line(space: Workspace, attempt: Attempt) -> Change | None:

@@ -11,7 +11,6 @@ maker below has parameters for reach the command as the one typed value that it 
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from contextlib import suppress
@@ -54,7 +53,7 @@ def door() -> None:
 
 def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command]:
     """The flags that `make` has parameters for reach the command as one value, called `name`."""
-    taken = tuple(inspect.signature(make).parameters)
+    taken = make.__annotations__.keys() - {"return"}
 
     def decorate(command: Command) -> Command:
         @wraps(command)

@@ -103,7 +103,7 @@ def report(
     run_id: str | None, select: tuple[str, ...], *, where: Locations, screen: Screen
 ) -> ExitCode:
     """Tell what RUN (the latest, where not named) came to."""
-    from kiejobs.commands import status as verb
+    from kiejobs.commands import report as verb
 
     return verb.report(run_id, where, screen, select)
 

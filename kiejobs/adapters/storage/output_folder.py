@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
-import tempfile
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -121,7 +119,7 @@ def _nanoseconds(at: str) -> int:
 def write_atomically(path: Path, data: bytes) -> None:
     """`data` under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    partial = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
     try:
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
@@ -154,6 +152,8 @@ def sync_folder(folder: Path) -> None:
 
 def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to a folder, or to where it would be made; None where it can."""
+    import tempfile  # noqa: PLC0415 - brings five archive formats along, and only doctor asks
+
     try:
         with tempfile.NamedTemporaryFile(dir=nearest(folder), prefix=".kiejobs-") as probe:
             probe.write(b"x")

@@ -129,9 +129,11 @@ class Ledger:
                 self._by_key[attempt.key] = attempt
             self._by_address.setdefault(attempt.address, []).append(attempt)
 
-    def attempts(self) -> Iterable[Attempt]:
-        """In the order of reservation."""
-        return self._by_id.values()
+    def attempts(self, campaign: str | None = None) -> Iterable[Attempt]:
+        """In the order of reservation; those of one campaign, or all."""
+        if campaign is None:
+            return self._by_id.values()
+        return (a for a in self._by_id.values() if a.address.startswith(f"{campaign}/"))
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         return self._by_id.get(attempt_id)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
-from kiejobs.reports.run.next_steps import doubt_steps, drift_entry, drift_steps, step_lines
 from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,
@@ -94,11 +93,17 @@ def status_text(
         lines += ["", *_tasks("Gone", words, view.gone, "settled", paint)]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
-    steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
-    return "\n".join([*lines, *step_lines(steps, paint)])
+    if view.in_doubt or view.price_drifts:
+        from kiejobs.reports.run.next_steps import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
+
+        steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
+        lines += step_lines(steps, paint)
+    return "\n".join(lines)
 
 
 def status_document(view: StatusView) -> dict[str, Json]:
+    from kiejobs.reports.run.next_steps import drift_entry  # noqa: PLC0415 - as above
+
     return {
         "format_version": FORMAT_VERSION,
         "campaign": view.campaign,
