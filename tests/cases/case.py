@@ -20,12 +20,11 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import kiejobs
+from tests.support.forked import Ran, forked
 
 CASES = Path(__file__).parent
 PACKAGE = str(Path(kiejobs.__file__).parent.parent)
@@ -82,25 +81,17 @@ def play(name: str, folder: Path) -> Outcome:
     steady = _Steady(folder)
     out, err = "", ""
     for line, done in ran:
-        out += f"$ kiejobs {line}\n{steady.text(done.stdout)}"
-        err += _headed(line, steady.text(done.stderr))
-    return Outcome(out, err, "".join(f"{done.returncode}\n" for _, done in ran))
+        out += f"$ kiejobs {line}\n{steady.text(done.out)}"
+        err += _headed(line, steady.text(done.err))
+    return Outcome(out, err, "".join(f"{done.code}\n" for _, done in ran))
 
 
 def _headed(line: str, text: str) -> str:
     return f"$ kiejobs {line}\n{text}" if text else ""
 
 
-def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kiejobs", *shlex.split(line)],
-        cwd=folder,
-        env=_environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+def _run(line: str, folder: Path) -> Ran:
+    return forked(shlex.split(line), folder, _environment(folder))
 
 
 def _environment(folder: Path) -> dict[str, str]:

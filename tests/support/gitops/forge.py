@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.support.bench import MODEL, PACKAGE
+from tests.support.forked import forked
 from tests.support.gitops.workflow_runner import Ended, Event, Runner, put_programs
 
 if TYPE_CHECKING:
@@ -116,16 +117,10 @@ class Forge:
 
     def kiejobs(self, folder: Path, *words: str, key: str = "") -> str:
         """What a person's own kiejobs prints, pointed at the sandbox."""
-        command = [sys.executable, "-m", "kiejobs", *words]
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": PACKAGE,
-            "KIE_API_BASE": self.api,
-            "KIE_API_KEY": key,
-        }
-        return subprocess.run(
-            command, cwd=folder, env=env, capture_output=True, text=True, check=True
-        ).stdout
+        env = {"PATH": os.environ["PATH"], "KIE_API_BASE": self.api, "KIE_API_KEY": key}
+        ran = forked(words, folder, env)
+        assert ran.code == 0, ran.err
+        return ran.out
 
     def set_up(self, **prompts: str) -> None:
         """The first commit: what init writes, where kiejobs comes from, a job file of these prompts."""

@@ -1,0 +1,161 @@
+"""kiejobs as a process of its own whose imports are done already: forked from one that waits for work.
+
+In: words, a folder, an environment. Out: exit code, what was printed. Touches: processes, temporary files.
+
+A command is what it is from the command line: it has a process, a folder, an environment, and standard streams of its own,
+and ends as it would. Only starting Python and importing kiejobs, which takes longer than most commands do,
+is done once for many of them. What is about starting itself, signals or terminals starts a Python.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kiejobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PACKAGE = str(Path(kiejobs.__file__).resolve().parent.parent)
+
+_LONGEST = 240
+"""Seconds: a net for what hangs, wide enough for a busy machine."""
+
+_OF_STARTING = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
+"""Beginnings of variables that Python reads when it starts."""
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from tests.support.forked import serve; serve({fd})"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def can_fork(environment: Mapping[str, str]) -> bool:
+    """Whether nothing in it is for Python's own start."""
+    own = environment.get("PYTHONPATH", PACKAGE) == PACKAGE
+    names = environment.keys() - {"PYTHONPATH", "LC_ALL"}
+    return own and not any(name.startswith(_OF_STARTING) for name in names)
+
+
+def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Ran:
+    """One command without input, run to its end. Several threads may do so at once."""
+    try:
+        waiting = _IDLE.get_nowait()
+    except queue.Empty:
+        waiting = _Waiting()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = waiting.run({"words": words, "folder": str(folder), "env": environment}, out, err)
+        _IDLE.put(waiting)
+        for stream in (out, err):
+            stream.seek(0)
+        return Ran(code, out.read().decode(), err.read().decode())
+
+
+class _Waiting:
+    """A process that forks one command after another."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        program = _PROGRAM.format(path=sys.path, fd=theirs.fileno())
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        self._socket.settimeout(_LONGEST)
+        atexit.register(self._end)
+
+    def run(self, message: Mapping[str, Any], *streams: Any) -> int:
+        data = json.dumps(message).encode()
+        fds = [stream.fileno() for stream in streams]
+        socket.send_fds(self._socket, [len(data).to_bytes(4, "big")], fds)
+        self._socket.sendall(data)
+        return int(self._socket.recv(16))
+
+    def _end(self) -> None:
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+
+_IDLE: queue.LifoQueue[_Waiting] = queue.LifoQueue()
+
+
+# --- in the process that waits -------------------------------------------------------------------
+
+
+def serve(fd: int) -> None:
+    """Fork a command for each message, until nobody asks any more."""
+    for module in pkgutil.walk_packages(kiejobs.__path__, "kiejobs."):
+        if not module.name.endswith(("__main__", "worker")):
+            importlib.import_module(module.name)
+    gc.freeze()
+    connection = socket.socket(fileno=fd)
+    while True:
+        size, fds, _, _ = socket.recv_fds(connection, 4, 2)
+        if not size:
+            return
+        data = b""
+        while len(data) < int.from_bytes(size, "big"):
+            data += connection.recv(2**16)
+        child = os.fork()
+        if child == 0:
+            connection.close()
+            _become(json.loads(data), *fds)
+        for each in fds:
+            os.close(each)
+        _, status = os.waitpid(child, 0)
+        connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _become(message: Mapping[str, Any], out: int, err: int) -> None:
+    """This process becomes the command, and ends as it does."""
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for each in (out, err):
+        os.close(each)
+    os.environ.clear()
+    os.environ.update(message["env"])
+    os.chdir(message["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["kiejobs", *message["words"]]
+    sys.path.insert(0, message["folder"])  # as `python -m` does
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        raw = io.FileIO(number, "w", closefd=False)
+        is_err = name == "stderr"
+        errors = "backslashreplace" if is_err else "strict"
+        buffer = io.BufferedWriter(raw)
+        stream = io.TextIOWrapper(buffer, "utf-8", errors=errors, line_buffering=is_err)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    from kiejobs.__main__ import main  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(BrokenPipeError):
+        main()
