@@ -60,6 +60,18 @@ def tests_newest(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure kiejobs next to its peers. `nox -s benchmarks -- --record` keeps the figures for the docs."""
+    install_locked(session)
+    own = Path(session.create_tmp()) / "peers"
+    session.run("python", "-m", "venv", str(own))
+    wanted = nox.project.dependency_groups(PROJECT, "bench")
+    session.run(str(own / "bin" / "python"), "-m", "pip", "install", "-q", *wanted, external=True)
+    snakemake = str(own / "bin" / "snakemake")
+    session.run("python", "-m", "benchmarks", "--snakemake", snakemake, *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write the lock file again, with today's releases."""
     session.install("-q", "uv")
@@ -80,11 +92,12 @@ def fmt(session: nox.Session) -> None:
 
 @nox.session
 def regenerate(session: nox.Session) -> None:
-    """Write again what is generated: the job file's schema, the reference pages, the drawing of the house."""
+    """Write again what is generated: the job file's schema, the reference pages, the drawings."""
     install_locked(session)
     session.run("python", "tests/docs/regenerate.py")
     session.run("python", "tests/docs/regenerate_docs.py")
     session.run("python", "tests/docs/house.py")
+    session.run("python", "tests/docs/benchmark_chart.py")
 
 
 def install_locked(session: nox.Session) -> None:

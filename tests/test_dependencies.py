@@ -21,7 +21,8 @@ SHIPPED = [
 ]
 GROUPS = [
     Requirement(line)
-    for group in PYPROJECT["dependency-groups"].values()
+    for name, group in PYPROJECT["dependency-groups"].items()
+    if name != "bench"  # has an environment of its own, which is not locked
     for line in group
     if isinstance(line, str)
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points, metadata
+from importlib.metadata import entry_points, files, metadata
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,11 @@ def test_the_samples_of_the_sandbox_come_along_too() -> None:
     assert [path.name for path in there] == [path.name for path in ours]
     assert [path.read_bytes() for path in there] == [path.read_bytes() for path in ours]
     assert len(there) == 6
+
+
+def test_nothing_but_the_package_is_installed() -> None:
+    installed = {path.parts[0] for path in files("kiejobs") or ()}
+    assert not {"benchmarks", "tests", "docs"} & installed
 
 
 def test_it_says_that_it_is_typed() -> None:

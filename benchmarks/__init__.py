@@ -1,0 +1,1 @@
+"""What kiejobs costs, next to what people would use instead: `python -m benchmarks`."""

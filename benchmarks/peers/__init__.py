@@ -1,0 +1,1 @@
+"""Programs that someone without kiejobs would write: short, and without its guards."""
