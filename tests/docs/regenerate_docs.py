@@ -18,6 +18,7 @@ if __name__ == "__main__":
 from kiejobs.cli.main import HELP_PAGE
 from tests.docs.pages import Page, pages, regions, with_regions
 from tests.docs.reference import (
+    benchmarks,
     cli,
     diagnostics,
     faults,
@@ -32,6 +33,10 @@ from tests.docs.reference import (
 
 REGIONS = {
     "answers": outcomes.answers,
+    "benchmark-commands": benchmarks.commands,
+    "benchmark-conditions": benchmarks.conditions,
+    "benchmark-figures": benchmarks.figures,
+    "benchmark-growth": benchmarks.growth,
     "cli-overview": cli.overview,
     "cli-variables": cli.variables,
     "cli-verbs": cli.verbs,

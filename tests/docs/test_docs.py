@@ -23,7 +23,7 @@ from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.prices import table as prices
-from tests.docs import house
+from tests.docs import benchmark_chart, house
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.docs.reference import cli, diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
@@ -188,6 +188,11 @@ def laid_over(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def test_the_drawing_of_the_house_is_fresh() -> None:
     stale = "docs/explanation/house.svg is stale: run `python tests/docs/house.py`"
     assert house.DRAWING.read_text(encoding="utf-8") == house.drawing(), stale
+
+
+def test_the_chart_of_the_benchmarks_is_fresh() -> None:
+    stale = "docs/explanation/performance.svg is stale: run `python tests/docs/benchmark_chart.py`"
+    assert benchmark_chart.CHART.read_text(encoding="utf-8") == benchmark_chart.drawing(), stale
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
