@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -171,6 +171,12 @@ async def _heed_signals(
 # --- the last step ----------------------------------------------------------------------------------
 
 
+def without_jobs(execution: Execution) -> Execution:
+    """As much of it as `finish` asks about: the jobs are half of what a large run has in memory."""
+    lines = [replace(line, job=None) for line in execution.changes if not line.spends]
+    return replace(execution, changes=lines)
+
+
 NOTHING_DONE = RunEnd({}, 0)
 """The end of a run that found nothing to do; its journal is never born, so it leaves nothing behind."""
 
@@ -181,13 +187,15 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     ledger = history.ledger(space.origin)
     # Of a run that had nothing to write down there is its header alone.
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
-    document = manifest(record, ledger, also=_followed(execution))
-    code = _exit_code({_verdict(job, ledger) for job in document["jobs"].values()}, end, execution)
+    followed = _followed(execution)
+    jobs = manifest(record, ledger, also=followed)["jobs"].values()
+    code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution)
+    del jobs  # made again for the report, so that publishing has their room: with 100,000 that counts
     reason, why = execution.spending.stopped, execution.spending.why or ""
     stopped = None if reason is None else (str(reason), why)
     _end_journal(execution, code, screen)
     space.store.publish(record.run_id)
-    own = (space, record, ledger, document)
+    own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"

@@ -18,6 +18,7 @@ from kiejobs.app.execute import (
     finish,
     mention_others,
     new_journal,
+    without_jobs,
 )
 from kiejobs.app.load import load
 from kiejobs.app.plan import (
@@ -107,6 +108,7 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
         done, end = _execute(planned, key, journal, how, space, screen, claim)
         if end is NOTHING_DONE:
             return _nothing_to_do(done, planned.ledger, space, screen)
+        del loaded, planned  # the jobs, and the ledger as it was before
         return finish(done, end, space, screen)
 
 
@@ -206,7 +208,8 @@ def _execute(
             uploads=reusable_uploads(ledger),
             media_type=planned.loaded.models.media_type,
         )
-        return execution, execute(execution, space, key, screen, claim.release)
+        end = execute(execution, space, key, screen, claim.release)
+        return without_jobs(execution), end
 
 
 def _listening(
