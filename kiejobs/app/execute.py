@@ -190,7 +190,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
     code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution)
-    del jobs  # made again for the report, so that publishing has their room: with 100,000 that counts
+    del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""
     stopped = None if reason is None else (str(reason), why)
     _end_journal(execution, code, screen)

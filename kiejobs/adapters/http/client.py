@@ -2,6 +2,9 @@
 
 In: URLs. Out: answers, reasons to refuse, errors of the wire in words. Touches: the network, never with the key.
 
+httpx's transport sends what we wrote and nothing else: its client on top of that would look for cookies,
+redirects and credentials in each exchange, none of which we want, and take as long again.
+
 Such an address must not make us knock at private, loopback or link-local places, unless the API itself lives
 at one: it is looked at before it is asked for, so is each redirect, and so is the peer that was really
 connected to. No cookie, proxy, retry or compression.
@@ -15,7 +18,6 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -27,11 +29,14 @@ from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    Trace: TypeAlias = "Callable[[str, Mapping[str, Any]], Awaitable[None]]"
 
 USER_AGENT = f"kiejobs/{__version__}"  # the API's edge turns away clients without one (observed)
 FETCH_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
 """What a fetch may raise besides HostRefused. ValueError: a URL that urllib can't take apart."""
+_LARGEST_ANSWER = 2 * 2**20  # bytes
 _REDIRECTS = 5
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ConnectTimeout, "no connection in time"),
@@ -63,26 +68,71 @@ def in_words(error: Exception) -> str:
     return f"{words} ({said})" if said else words
 
 
-class GuardedClient:
+class HttpClient:
+    """Sends each request once, as it is. `base` goes before all URLs; `kept` connections are used again."""
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        timeout: httpx.Timeout,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        base: str = "",
+        kept: int = 0,
+    ) -> None:
+        self._base = base.rstrip("/")
+        self._headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **headers}
+        self._timeout = timeout.as_dict()
+        limits = httpx.Limits(max_connections=kept or 8, max_keepalive_connections=kept)
+        self._transport = transport or httpx.AsyncHTTPTransport(
+            verify=tls(), limits=limits, retries=0, trust_env=False
+        )
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        trace: Trace | None = None,
+        **content: Any,
+    ) -> httpx.Request:
+        """`trace` is called back on what happens on the wire. Raises InvalidURL and ValueError."""
+        seen: dict[str, Any] = {"timeout": self._timeout}
+        if trace is not None:
+            seen["trace"] = trace
+        headers = {**self._headers, **headers} if headers else self._headers
+        return httpx.Request(method, self._base + url, headers=headers, extensions=seen, **content)
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """The answer, its body to be read and to be closed."""
+        return await self._transport.handle_async_request(request)
+
+    async def exchange(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
+        """Send it and read the whole answer, up to a size that no honest answer has."""
+        response = await self.send(request)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    raise httpx.ReadError("an answer of more than 2 MB")
+        finally:
+            await response.aclose()
+        return response.status_code, response.headers, bytes(body)
+
+
+class GuardedClient(HttpClient):
     """Fetches from addresses that strangers named, eight at once, on connections that are not kept."""
 
     def __init__(
         self, rule: AddressRule, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
+        timeout = httpx.Timeout(30.0, connect=15.0, pool=None)
+        super().__init__({"Accept-Encoding": "identity"}, timeout, transport)
         self._rule = rule
-        limits = httpx.Limits(max_connections=8, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(30.0, connect=15.0, pool=None),
-            transport=transport
-            or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            trust_env=False,
-        )
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
 
     @asynccontextmanager
     async def get(
@@ -91,10 +141,7 @@ class GuardedClient:
         """The answer behind at most five redirects, its body to be read. Raises HostRefused, FETCH_ERRORS."""
         for _ in range(_REDIRECTS + 1):
             await self._rule.check(url)
-            request = self._client.build_request(
-                "GET", url, headers=headers, extensions={"trace": self._rule.trace}
-            )
-            response = await self._client.send(request, stream=True)
+            response = await self.send(self.request("GET", url, headers, self._rule.trace))
             try:
                 if not response.is_redirect:
                     yield response

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import httpx
 
-from kiejobs.adapters.http.client import USER_AGENT, in_words, printable, tls
+from kiejobs.adapters.http.client import HttpClient, in_words, printable
 from kiejobs.adapters.kie import responses as answers
 from kiejobs.adapters.system import origin_of
 from kiejobs.core.ledger import outcomes
@@ -42,7 +42,6 @@ _Outcome = TypeVar(
 
 _AS_IT_CAME = (outcomes.Accepted, outcomes.TaskSucceeded, outcomes.TaskRecord, str, Decimal)
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
-_LARGEST_ANSWER = 2 * 2**20  # bytes
 _LONGEST_MESSAGE = 500  # characters of the API's own words that are kept
 _QUESTIONS = 10  # at a time, each on a connection that is kept
 
@@ -93,7 +92,7 @@ class KieApi:
         creating = httpx.Timeout(self._patience.answer, connect=connect, pool=60.0)
         asking = httpx.Timeout(self._patience.poll, connect=connect, pool=60.0)
         self._creating = keyed_client(self._base, key, creating, transport)
-        self._asking = keyed_client(self._base, key, asking, transport, keep=_QUESTIONS)
+        self._asking = keyed_client(self._base, key, asking, transport, kept=_QUESTIONS)
         # The pool walks all who wait for a connection each time one is free, and gives up on them after
         # a while. Thousands of tasks are resumed at once: they queue here, in turn, at no cost.
         self._turn_to_ask = anyio.Semaphore(_QUESTIONS)
@@ -111,16 +110,16 @@ class KieApi:
         self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
     ) -> outcomes.CreateOutcome:
         evidence = _Evidence(reserve)
-        request = self._creating.build_request(
+        request = self._creating.request(
             "POST",
             CREATE_PATH,
+            {"Content-Type": "application/json", "Connection": "close"},
+            evidence.trace,
             content=request_bytes(body),
-            headers={"Content-Type": "application/json", "Connection": "close"},
-            extensions={"trace": evidence.trace},
         )
         try:
             with anyio.fail_after(self._patience.connect + self._patience.answer):
-                status, headers, answer = await exchange(self._creating, request)
+                status, headers, answer = await self._creating.exchange(request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             if evidence.refusal is not None:
                 raise evidence.refusal from None
@@ -147,10 +146,10 @@ class KieApi:
     ) -> _Outcome | outcomes.Unanswered:
         """One question, at no cost. An id that fits into no URL is a ValueError; ids are the API's and opaque."""
         try:
-            request = self._asking.build_request(method, path, **content)
+            request = self._asking.request(method, path, **content)
             async with self._turn_to_ask:
                 with anyio.fail_after(self._patience.connect + self._patience.poll):
-                    status, headers, answer = await exchange(self._asking, request)
+                    status, headers, answer = await self._asking.exchange(request)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             return outcomes.Unanswered(without_key(in_words(error), self._key))
         self.last_date = headers.get("date")
@@ -186,32 +185,8 @@ def keyed_client(
     timeout: httpx.Timeout,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    keep: int = 0,
-) -> httpx.AsyncClient:
-    """For hosts that are given the key. `keep` connections at a time, all kept; else eight, and none of them."""
-    limits = httpx.Limits(max_connections=keep or 8, max_keepalive_connections=keep)
-    return httpx.AsyncClient(
-        base_url=base.rstrip("/"),
-        headers={"Authorization": f"Bearer {key.value}", "User-Agent": USER_AGENT},
-        timeout=timeout,
-        transport=transport
-        or httpx.AsyncHTTPTransport(verify=tls(), limits=limits, retries=0, trust_env=False),
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
-async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request
-) -> tuple[int, httpx.Headers, bytes]:
-    """Send once and read the whole answer, up to a size that no honest answer has."""
-    response = await client.send(request, stream=True)
-    try:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > _LARGEST_ANSWER:
-                raise httpx.ReadError("an answer of more than 2 MB")
-    finally:
-        await response.aclose()
-    return response.status_code, response.headers, bytes(body)
+    kept: int = 0,
+) -> HttpClient:
+    """For hosts that are given the key. `kept` connections at a time, all kept; else eight, and none of them."""
+    headers = {"Authorization": f"Bearer {key.value}", "Accept-Encoding": "gzip, deflate"}
+    return HttpClient(headers, timeout, transport, base=base, kept=kept)

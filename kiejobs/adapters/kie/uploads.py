@@ -19,7 +19,7 @@ import anyio.to_thread
 import httpx
 
 from kiejobs.adapters.http.client import in_words
-from kiejobs.adapters.kie.client import exchange, keyed_client, without_key
+from kiejobs.adapters.kie.client import keyed_client, without_key
 from kiejobs.adapters.kie.responses import read_envelope
 from kiejobs.core.expand.job import NoFile
 from kiejobs.core.ledger import outcomes
@@ -71,7 +71,7 @@ class KieUploads:
         self._key = key
         self._folder = folder
         timeout = httpx.Timeout(_PATIENCE, connect=15.0, pool=None)
-        self._client = keyed_client(base, key, timeout, transport, keep=AT_ONCE)
+        self._client = keyed_client(base, key, timeout, transport, kept=AT_ONCE)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -91,15 +91,15 @@ class KieUploads:
 
     async def _send(self, stream: BinaryIO, file: LocalFile) -> outcomes.UploadOutcome:
         name = file.sha256 + _EXTENSIONS.get(file.media_type, "")
-        request = self._client.build_request(
+        request = self._client.request(
             "POST",
             UPLOAD_PATH,
             data={"uploadPath": FOLDER, "fileName": name},
-            files={"file": (name, _AsPlanned(stream, file), file.media_type)},  # type: ignore[dict-item]
+            files={"file": (name, _AsPlanned(stream, file), file.media_type)},
         )
         try:
             with anyio.fail_after(_PATIENCE + file.bytes / _SLOWEST):
-                status, _, answer = await exchange(self._client, request)
+                status, _, answer = await self._client.exchange(request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return outcomes.NotUploaded(without_key(in_words(error), self._key))
         return self._outcome(status, answer, file)
