@@ -27,9 +27,12 @@ _ROUNDS_OF_GROWTH = 3
 
 def main() -> int:
     """The exit code: 0 where everything was measured, whatever the figures; 1 where a command failed."""
-    given = _words().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if given.record and given.size != "full":
+        parser.error("--record keeps figures of the full size only")
     with tempfile.TemporaryDirectory() as name, _sandbox(Path(name) / "sandbox") as url:
-        snakemake = given.snakemake or program("snakemake")
+        snakemake = str(given.snakemake.absolute()) if given.snakemake else program("snakemake")
         bench = Bench(Path(name), SIZES[given.size], url, snakemake)
         try:
             found = _measured(bench, given)
@@ -47,35 +50,39 @@ def _measured(bench: Bench, given: argparse.Namespace) -> record.Found:
     found: record.Found = {"measurements": {}, "growth": {}}
     for name in only:
         if name in MEASUREMENTS:
-            found["measurements"][name] = _told(in_turn(MEASUREMENTS[name](bench), rounds))
+            found["measurements"][name] = _shown(in_turn(MEASUREMENTS[name](bench), rounds))
     if "growth" in only:
         for name, at in GROWTH.items():
             found["growth"][name] = {
-                str(jobs): _told(in_turn(at(bench, jobs), min(rounds, _ROUNDS_OF_GROWTH)))
+                str(jobs): _shown(in_turn(at(bench, jobs), min(rounds, _ROUNDS_OF_GROWTH)))
                 for jobs in bench.size.growth
             }
     if given.million:
         million = in_turn(GROWTH["plan"](bench, MILLION), 1, warm_up=False)
-        found["growth"].setdefault("plan", {})[str(MILLION)] = _told(million)
+        found["growth"].setdefault("plan", {})[str(MILLION)] = _shown(million)
     return found
 
 
-def _told(result: dict[str, Any]) -> dict[str, Any]:
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
     sys.stdout.write(text.lines(result))
     sys.stdout.flush()
     return result
 
 
-def _words() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [*MEASUREMENTS, "growth"]
     parser.add_argument("--only", action="append", choices=names, help="measure only this; repeat")
     parser.add_argument("--size", choices=SIZES, default="full", help="tiny: only to see it run")
-    parser.add_argument("--rounds", type=int, help="how often each pair is measured")
+    parser.add_argument(
+        "--rounds", type=int, choices=range(1, 101), metavar="N", help="how often each is measured"
+    )
     parser.add_argument(
         "--million", action="store_true", help="also plan a million jobs; takes minutes"
     )
-    parser.add_argument("--snakemake", help="the program, where it has an environment of its own")
+    parser.add_argument(
+        "--snakemake", type=Path, help="the program, where it has an environment of its own"
+    )
     parser.add_argument(
         "--record", action="store_true", help="keep the figures in benchmarks/latest.json"
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import IO
 
 _IN_A_MB = (
     1024 * 1024 if sys.platform == "darwin" else 1024
@@ -54,19 +55,12 @@ class CommandFailed(Exception):
 
 
 def measure(command: Command) -> Used:
-    """Run the command once. Raises CommandFailed for any exit code but 0."""
+    """Run the command once. Raises CommandFailed for any exit code but 0, or where it can't be started."""
     for name in command.clear:
         shutil.rmtree(command.folder / name, ignore_errors=True)
     with tempfile.TemporaryFile() as errors:
         start = time.monotonic()
-        process = subprocess.Popen(  # noqa: S603 - our own commands
-            command.words,
-            cwd=command.folder,
-            env=environment(command.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
+        process = _started(command, errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,6 +69,20 @@ def measure(command: Command) -> Used:
             last = errors.read().decode(errors="replace")[-2000:]
             raise CommandFailed(f"{command.shown}: exit code {process.returncode}\n{last}")
     return Used(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _IN_A_MB)
+
+
+def _started(command: Command, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            command.words,
+            cwd=command.folder,
+            env=environment(command.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+    except OSError as error:
+        raise CommandFailed(f"{command.shown}: {error}") from error
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:

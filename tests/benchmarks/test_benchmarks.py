@@ -39,3 +39,15 @@ def test_a_command_that_fails_is_reported_and_measures_nothing(tmp_path: Path) -
     done = benchmarks("--size", "tiny", "--only", "dry_run", "--snakemake", str(broken))
     assert (done.returncode, done.stdout) == (1, "")
     assert "exit code 3\nno such rule" in done.stderr
+
+
+def test_figures_of_a_tiny_size_are_not_kept() -> None:
+    done = benchmarks("--size", "tiny", "--record")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--record keeps figures of the full size only" in done.stderr
+
+
+def test_a_program_that_is_not_there_is_reported() -> None:
+    done = benchmarks("--size", "tiny", "--only", "dry_run", "--snakemake", "no/such")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "snakemake --dry-run --quiet all: " in done.stderr
