@@ -167,7 +167,7 @@ SELECT = flag("--select", multiple=True, metavar="WORDS",
 VARIABLES = stacked(
     flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),
     flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set several, as YAML."),
-    flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs."),
+    flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs, also above 100,000."),
 )  # fmt: skip
 
 CHOICE = stacked(SELECT, VARIABLES)

@@ -6,6 +6,7 @@ with their places. Nothing is rendered or multiplied here; that is `expand`. Tou
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,9 +27,19 @@ if TYPE_CHECKING:
 DEFAULT_MAX_JOBS = 1_000
 """Guards against a slip of the matrix; raised by `limits.max_jobs` or `--max-jobs`."""
 
+HIGHEST_MAX_JOBS = 100_000
+"""What `limits.max_jobs` may be at most: a file from a stranger asks for no more. `--max-jobs` may be larger."""
+
 _START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
 _DECLARE = "declare it under `vars:` in the job file"
 _NO_AXES = frozenset({"include", "exclude", "zip"})
+
+
+def how_to_allow(jobs: int) -> str:
+    """How to allow so many jobs, as part of a hint."""
+    if jobs > HIGHEST_MAX_JOBS:
+        return "add `--max-jobs NUMBER` to the command"
+    return "raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,15 @@ class JobEntry:
         """The names of axes that each group walks together."""
         return [self.zipped] if any(isinstance(item, str) for item in self.zipped) else self.zipped
 
+    @property
+    def product_size(self) -> int:
+        """How many rows its axes make before exclude and include, by their lengths alone."""
+        if not self.axes:
+            return 0 if self.include else 1
+        group_of = {name: number for number, group in enumerate(self.zip_groups) for name in group}
+        sizes = {group_of.get(axis.name, axis.name): len(axis.values) for axis in self.axes}
+        return math.prod(sizes.values())
+
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
@@ -139,6 +159,7 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
     budget = sound.get("budget")
     defaults, jobs = root.get("defaults"), root["jobs"]
     bodies = {name: body if body is not None else YamlMap() for name, body in jobs.items()}
+    made = _MatrixParts()
     return JobFile(
         document=document,
         campaign=str(root.get("campaign", "?")),
@@ -146,16 +167,18 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
         budget=BudgetSetting(Decimal(str(budget["credits"])), budget.get("per", "campaign"))
         if budget is not None
         else None,
-        max_jobs=int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
+        max_jobs=HIGHEST_MAX_JOBS  # a broken limit is reported, and not that it is exceeded
+        if ("limits",) in broken
+        else int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
         entries=tuple(
-            _entry(name, jobs.key_spots[name], _over(defaults, body) if defaults else body)
+            _entry(name, jobs.key_spots[name], _over(defaults, body) if defaults else body, made)
             for name, body in bodies.items()
             if ("jobs", name) not in broken
         ),
     )
 
 
-def _entry(name: str, spot: Spot, body: YamlMap) -> JobEntry:
+def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry:
     matrix = body.get("matrix", YamlMap())
     return JobEntry(
         name=name,
@@ -163,10 +186,10 @@ def _entry(name: str, spot: Spot, body: YamlMap) -> JobEntry:
         model=body.get("model"),
         model_spot=body.value_spots.get("model", spot),
         input=body.get("input", YamlMap()),
-        axes=tuple(_axes(matrix)),
+        axes=tuple(made.axes(matrix)),
         zipped=matrix.get("zip", YamlSeq()),
-        exclude=_entries(matrix, "exclude"),
-        include=_entries(matrix, "include"),
+        exclude=made.entries(matrix, "exclude"),
+        include=made.entries(matrix, "include"),
         tags=tuple(body.get("tags", ())),
         takes=int(body.get("takes", 1)),  # 2.0 is a whole number, says JSON Schema
         output=body.get("output"),
@@ -201,20 +224,40 @@ def _beneath(lower: YamlMap, upper: YamlMap, without: AbstractSet[str] = frozens
     return merged
 
 
-def _axes(matrix: YamlMap) -> Iterator[Axis]:
-    for name, values in matrix.items():
-        if name in _NO_AXES:
-            continue
-        if isinstance(values, YamlMap):
-            yield Axis(name, (), (matrix.key_spots[name],), values)
-        else:
-            yield Axis(name, tuple(plain_json(value) for value in values), tuple(values.item_spots))
+class _MatrixParts:
+    """What matrices are made of; a list that many jobs have from `defaults` is made into values once.
 
+    Known by the lists themselves, which the document holds as long as it is read.
+    """
 
-def _entries(matrix: YamlMap, key: str) -> tuple[Entry, ...]:
-    written = matrix.get(key, YamlSeq())
-    spots = zip(written, written.item_spots, strict=True)
-    return tuple(Entry(plain_json(item), spot, item.key_spots) for item, spot in spots)
+    def __init__(self) -> None:
+        self._axes: dict[tuple[str, int], Axis] = {}
+        self._entries: dict[int, tuple[Entry, ...]] = {}
+
+    def axes(self, matrix: YamlMap) -> Iterator[Axis]:
+        for name, values in matrix.items():
+            if name in _NO_AXES:
+                continue
+            if isinstance(values, YamlMap):
+                yield Axis(name, (), (matrix.key_spots[name],), values)
+                continue
+            known = self._axes.get((name, id(values)))
+            if known is None:
+                plain = tuple(plain_json(value) for value in values)
+                known = Axis(name, plain, tuple(values.item_spots))
+                self._axes[name, id(values)] = known
+            yield known
+
+    def entries(self, matrix: YamlMap, key: str) -> tuple[Entry, ...]:
+        if key not in matrix:
+            return ()
+        written = matrix[key]
+        if id(written) not in self._entries:
+            spots = zip(written, written.item_spots, strict=True)
+            self._entries[id(written)] = tuple(
+                Entry(plain_json(item), spot, item.key_spots) for item, spot in spots
+            )
+        return self._entries[id(written)]
 
 
 # --- what `--vars-file` and `--var` put in the place of its variables ---------------------------------

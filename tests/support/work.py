@@ -1,6 +1,7 @@
 """Work counted instead of time taken: a count is the same on a busy machine.
 
-In: the name of a function, a block of code. Out: how often the block called functions of that name.
+In: the name of a function or none, a block of code. Out: how often the block called functions of that name,
+or any.
 Touches the interpreter's profiling hook, for as long as the block lasts.
 """
 
@@ -24,12 +25,12 @@ class Calls:
 
 
 @contextmanager
-def calls_of(name: str) -> Iterator[Calls]:
-    """Count the calls, in this thread, of all Python functions called `name`."""
+def calls_of(name: str | None = None) -> Iterator[Calls]:
+    """Count the calls, in this thread, of all Python functions called `name`; of all there are without one."""
     calls = Calls()
 
     def see(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_name == name:
+        if event == "call" and (name is None or frame.f_code.co_name == name):
             calls.count += 1
 
     before = sys.getprofile()

@@ -33,12 +33,14 @@ from kiejobs.core.expand.job_checks import (
 )
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
 from kiejobs.core.fingerprint import fingerprint
+from kiejobs.core.jobfile import how_to_allow
 from kiejobs.core.models.spec import complete, files_of
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Draft
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from kiejobs.core.template.renderer import Renderer
 
 _QUICKLY_COUNTED = 1_000_000
+_QUICKLY_TYPED = 20_000
 _QUICKLY_WALKED = 5_000_000
 _AT_ONCE = 4_000
 """Rows in one batch: many for one call, and few to be held before they are jobs."""
@@ -106,8 +109,12 @@ def expand(
         from kiejobs.core.matrix.load_axes import with_data  # noqa: PLC0415 - for a matrix only
 
         jobfile, lacking, of_data = with_data(jobfile, data, limit)
+    far_too_many = _beyond_counting(jobfile, lacking, limit)
+    if far_too_many and _listed(jobfile) > _QUICKLY_TYPED:
+        problems = [*of_data, *far_too_many]
+        return Expansion(jobfile, catalogue.prices), Problems(problems, of_data.lines)
     jobs, unknown = _compiled(jobfile, catalogue)
-    far_too_many = _beyond_counting(jobfile, jobs, limit)
+    far_too_many = far_too_many or _too_hard(jobfile, jobs, limit)
     whole, problems = _whole(jobs, lacking, renderer, walk=not far_too_many)
     problems = [*of_data, *unknown, *problems]
     too_many = far_too_many or _too_many(jobfile, whole, limit)
@@ -202,19 +209,33 @@ def _compile(jobs: Sequence[CompiledJob], renderer: Renderer) -> None:
 # --- how many --------------------------------------------------------------------------------------
 
 
-def _beyond_counting(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
-    """Where the rows are so many that even counting them would take long."""
-    most = work = 0
-    for job in jobs:
-        matrix, size = job.matrix, _product_size(job)
-        most += (size + len(job.entry.include)) * job.entry.takes
-        work += matrix.rows.work if matrix is not None else size
-    if most > max(_QUICKLY_COUNTED, 100 * limit):
+def _beyond_counting(jobfile: JobFile, lacking: AbstractSet[str], limit: int) -> list[Diagnostic]:
+    """Where the lengths of the axes show that the rows are too many, or too many to work out excludes."""
+    entries = [entry for entry in jobfile.entries if entry.name not in lacking]
+    sizes = [(entry, entry.product_size * entry.takes) for entry in entries]
+    fewest = sum(size for entry, size in sizes if not entry.exclude)
+    most = sum(size + len(entry.include) * entry.takes for entry, size in sizes)
+    listed = _listed(jobfile)
+    countable = max(_QUICKLY_COUNTED, 100 * limit) if listed <= _QUICKLY_COUNTED else limit
+    if most > countable:
         wanted = f"up to {most:,}" if most < 10**15 else "more than a quadrillion"
-        return [_over_the_limit(jobfile, jobs, wanted, limit)]
-    if work <= max(_QUICKLY_WALKED, 100 * limit):
+    elif fewest > limit and listed > _QUICKLY_TYPED:
+        wanted = f"{fewest:,}" if fewest == most else f"at least {fewest:,}"
+    else:
         return []
+    return [_over_the_limit(jobfile, entries, wanted, fewest, limit)]
+
+
+def _listed(jobfile: JobFile) -> int:
+    """How many values the axes of all jobs have: those of `defaults` count for each job."""
+    return sum(len(axis.values) for entry in jobfile.entries for axis in entry.axes)
+
+
+def _too_hard(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
+    """Where working out exclude and include would take long."""
     rows = [(job.entry, job.matrix.rows) for job in jobs if job.matrix is not None]
+    if sum(one.work for _, one in rows) <= max(_QUICKLY_WALKED, 100 * limit):
+        return []
     entry, hardest = max(rows, key=lambda each: each[1].work)
     message = (
         f"job `{entry.name}`: {hardest.product_size:,} combinations against "
@@ -229,20 +250,18 @@ def _too_many(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list
     total = 0
     for job in jobs:
         total += job.entry.takes * (len(job.matrix.rows) if job.matrix is not None else 1)
-    return [_over_the_limit(jobfile, jobs, f"{total:,}", limit)] if total > limit else []
+    if total <= limit:
+        return []
+    return [_over_the_limit(jobfile, [job.entry for job in jobs], f"{total:,}", total, limit)]
 
 
 def _over_the_limit(
-    jobfile: JobFile, jobs: Sequence[CompiledJob], wanted: str, limit: int
+    jobfile: JobFile, entries: Sequence[JobEntry], wanted: str, fewest: int, limit: int
 ) -> Diagnostic:
-    largest = max(jobs, key=lambda job: _product_size(job) * job.entry.takes)
+    largest = max(entries, key=lambda entry: entry.product_size * entry.takes)
     message = f"the file makes {wanted} jobs; at most {limit:,} are allowed"
-    hint = "narrow a matrix, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
-    return Diagnostic("too-many-jobs", message, jobfile.document.at(largest.entry.spot), hint)
-
-
-def _product_size(job: CompiledJob) -> int:
-    return 1 if job.matrix is None else job.matrix.rows.product_size
+    hint = f"narrow a matrix, or {how_to_allow(fewest)}"
+    return Diagnostic("too-many-jobs", message, jobfile.document.at(largest.spot), hint)
 
 
 # --- jobs ------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.jobfile import Values
     from kiejobs.core.table.table import Table
 
 MOST_DIGITS: Final = 12
@@ -41,7 +42,7 @@ _JUST_THE_NAME = "write just the name to mean that value, or choose another name
 class AxisValues:
     """The values that a job file lists, by position; an entry names one by itself, or by parts of it."""
 
-    values: tuple[Json, ...]
+    values: Values
 
     def __len__(self) -> int:
         return len(self.values)
@@ -120,7 +121,7 @@ def equals(value: Json, wanted: Json) -> bool:
 class DataValues(AxisValues):
     """Values that come from data; `names` are what an entry calls them, whatever they hold."""
 
-    names: tuple[Json, ...]
+    names: Values
 
     def label(self, position: int) -> str:
         return self._labels[position]
@@ -241,13 +242,27 @@ def read_range(written: Json, most: int) -> NumberRange:
         turned = f"write `step: {-step.normalize():f}`, or the smaller number first"
         message = f"leads from {first} to {last}, which a step of {step} never reaches"
         raise BadValues(message, turned)
-    size = min(int((last - first) // step), most) + 1
-    values = tuple(_json_number(first + position * step) for position in range(size))
+    values = _Numbers(first, step, min(int((last - first) // step), most) + 1)
     return NumberRange(values, values)
 
 
-def _json_number(number: Decimal) -> Json:
-    return int(number) if number == int(number) else float(number)
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Numbers a step apart, each made when it is asked for: a thousand jobs may have a range each."""
+
+    first: Decimal
+    step: Decimal
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, position: int, /) -> Json:
+        number = self.first + range(self.size)[position] * self.step
+        return int(number) if number == int(number) else float(number)
+
+    def __iter__(self) -> Iterator[Json]:
+        return map(self.__getitem__, range(self.size))
 
 
 def _number(written: Json) -> Decimal:

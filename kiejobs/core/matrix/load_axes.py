@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.nodes import YamlSeq
 from kiejobs.core.document.wording import suggest
+from kiejobs.core.jobfile import how_to_allow
 from kiejobs.core.matrix.axis_values import (
     BadValues,
     DataValues,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CODE = "axis-zip"
 
 ALWAYS_MADE: Final = MAX_ROWS
-"""So many numbers of a range are made whatever `max_jobs` says: excludes may leave a few of them."""
+"""So many numbers a range may have whatever `max_jobs` says: excludes may leave a few of them."""
 
 _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 
@@ -70,6 +71,7 @@ class _Reader:
         self._files = files
         self._limit = limit
         self._tables: dict[tuple[str, str], Table | None] = {}
+        self._columns: dict[tuple[str, str, str | None], DataValues] = {}
         self._values: dict[int, DataValues | Diagnostic | None] = {}
         self.broken: set[str] = set()
         self.problems: list[Diagnostic] = []
@@ -125,7 +127,7 @@ class _Reader:
             f"axis `{axis.name}` has more than {most:,} values; "
             f"at most {self._limit:,} jobs are allowed"
         )
-        hint = "take fewer, or raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
+        hint = f"take fewer, or {how_to_allow(len(values))}"
         return self._diagnostic("too-many-jobs", message, source.spot, hint)
 
     def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
@@ -152,7 +154,9 @@ class _Reader:
             message = f"`{name}` has no column `{column}`, which axis `{axis.name}` takes"
             hint = suggest(column, columns) or f"its columns: {', '.join(columns[:20])}"
             return self._diagnostic(KEY, message, source.value_spots["column"], hint)
-        return table_rows(table, column)
+        if (name, key, column) not in self._columns:
+            self._columns[name, key, column] = table_rows(table, column)
+        return self._columns[name, key, column]
 
     def _table(self, source: YamlMap) -> tuple[Table | None, list[Diagnostic]]:
         name, spot = source["from"], source.value_spots["from"]

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.document.nodes import plain_json, trimmed
 from kiejobs.core.document.tree import BadScalar
 from kiejobs.core.document.tree import plain as scalar
 
@@ -193,7 +193,7 @@ def _rows(
         if isinstance(each, Diagnostic):
             yield each
         elif len(each[0]) == len(columns):
-            yield Row(plain_json(dict(zip(columns, each[0], strict=True))), each[1])
+            yield Row(dict(zip(columns, map(trimmed, each[0]), strict=True)), each[1])
         else:
             cells, start = each
             few = len(cells) < len(columns)

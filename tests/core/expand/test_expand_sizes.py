@@ -27,7 +27,7 @@ def large(rows: int, prompt: str) -> str:
     return f"""
 version: 1
 campaign: large
-limits: {{max_jobs: 1000000}}
+limits: {{max_jobs: 100000}}
 jobs:
   scene:
     model: {MODEL}
