@@ -100,6 +100,20 @@ def test_status_in_an_empty_folder_imports_what_it_shows(tmp_path: Path) -> None
     assert {name for name in rooms if name.startswith("commands.")} == {"commands.status"}
 
 
+def test_validate_imports_neither_ledger_nor_git(tmp_path: Path) -> None:
+    """Nor what other verbs show of a job file; most starts in CI are of this one."""
+    (tmp_path / "job.yaml").write_text(
+        "version: 1\ncampaign: c\njobs: {a: {model: bytedance/v1-lite-text-to-video, input: {prompt: x}}}\n"
+    )
+    loaded = _loaded_by(["validate", "job.yaml"], tmp_path)
+    assert "kiejobs.core.expand.expand" in loaded
+    assert not {"anyio", "httpx", "jinja2", "rich", "filelock", "xml"} & loaded
+    rooms = {".".join(name.split(".")[1:3]) for name in loaded if name.startswith("kiejobs.")}
+    assert not {"adapters.git", "adapters.ledger", "core.matrix", "core.table", "runner"} & rooms
+    unread = {"core.ledger.events", "core.plan.request_diff", "reports.diff", "reports.markdown"}
+    assert not {f"kiejobs.{name}" for name in unread} & loaded
+
+
 def _loaded_by(words: list[str], folder: Path) -> set[str]:
     """The modules that are there when a command has ended."""
     program = (

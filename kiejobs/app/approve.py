@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.files import read_schema, read_source
@@ -23,7 +21,6 @@ from kiejobs.adapters.system import api_base
 from kiejobs.app.load import LoadedJobFile, variables_of
 from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
-from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
 from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
@@ -54,10 +51,6 @@ class Approval:
     plan_id: str | None = None
     rows: tuple[PricedRow, ...] | None = None
     origin: str | None = None
-
-    @property
-    def event(self) -> Approved:
-        return Approved(self.digest, self.plan_id)
 
 
 def expected(digest: str | None) -> Approval | None:
@@ -107,7 +100,7 @@ def plan_file_keys(
             "select": list(wanted.select), "retry": list(retry), "vars": list(wanted.variables),
             "vars_files": list(wanted.vars_files), "max_jobs": wanted.max_jobs,
         },
-        "origin": space.origin, "plan_id": secrets.token_hex(16), "source": loaded.source,
+        "origin": space.origin, "plan_id": os.urandom(16).hex(), "source": loaded.source,
     }  # fmt: skip
 
 
@@ -237,6 +230,8 @@ def look_at_assets(
     loaded: LoadedJobFile, screen: Screen, base: str | None = None
 ) -> dict[str, Asset]:
     """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong reported before."""
+    import anyio  # noqa: PLC0415 - behind a flag
+
     from kiejobs.adapters.http.fetch import fetch_assets  # noqa: PLC0415 - httpx is slow to import
 
     files = wanted_files(loaded.expansion)

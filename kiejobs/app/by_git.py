@@ -6,28 +6,21 @@ In: words from the command line, `--changed-since`. Out: names of job files. Tou
 from __future__ import annotations
 
 import re
-import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.git import GitFailed, Repository, lay_out, repository_of
 from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
-from kiejobs.app.load import JobFolder, LoadedJobFile, load, try_to_load
+from kiejobs.app.load import JobFolder, load
 from kiejobs.app.project import POLICY, JobFileOptions
-from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Severity, UsageProblem
+from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import IS_ID
-from kiejobs.core.plan.request_diff import Before
 from kiejobs.core.prices import table as prices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from kiejobs.core.diagnostics import Place
-
+    from collections.abc import Iterable, Iterator, Sequence
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
@@ -72,6 +65,8 @@ class Changes:
         return self._known[folder]
 
     def _asked(self, folder: Path) -> set[Path]:
+        from kiejobs.adapters.git import GitFailed, repository_of  # noqa: PLC0415 - behind --changed-since
+
         try:
             repository = repository_of(folder)
             if repository is not None:
@@ -161,96 +156,3 @@ def _is_job_file(path: Path) -> bool:
         return _LOOKS_LIKE_ONE.search(source.data) is not None
     root = document.root if isinstance(document.root, dict) else {}
     return "campaign" in root or root.keys() >= {"version", "jobs"}
-
-
-_PARTED = "..."
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """`problems` are errors of the file as it was, their places named `REVISION:FILE`."""
-
-    commit: str
-    before: Before
-    existed: bool = True
-    problems: Sequence[Diagnostic] = ()
-    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-@contextmanager
-def as_it_was(wanted: JobFileOptions, revision: str) -> Iterator[Earlier]:
-    """The files are there until the end. `A...` is where HEAD and A parted. Raises UsageProblem."""
-    try:
-        repository = repository_of(Path(wanted.file).parent)
-        if repository is None:
-            where = Path(wanted.file).parent.as_posix()
-            hint = "git itself must be installed"
-            raise UsageProblem(f"--diff {revision}: {where} is in no git repository", hint=hint)
-        name = revision.removesuffix(_PARTED)
-        find = repository.commit if name == revision else repository.merge_base
-        commit = find(name)
-        with tempfile.TemporaryDirectory(prefix="kiejobs-") as into:
-            yield _earlier(wanted, revision, commit, repository, Path(into).resolve())
-    except GitFailed as failed:
-        raise UsageProblem(f"--diff {revision}: git says: {failed}") from failed
-
-
-def _earlier(
-    wanted: JobFileOptions, revision: str, commit: str, repository: Repository, into: Path
-) -> Earlier:
-    file = _below(repository, wanted.file)
-    if file is None:
-        raise UsageProblem(f"--diff {revision}: {wanted.file} lies outside of its repository")
-    inside = {name: path for name in wanted.vars_files if (path := _below(repository, name))}
-    folder = file.rpartition("/")[0]
-    try:
-        lay_out(repository, commit, [folder, *inside.values()], into)
-    except OSError as error:
-        raise UsageProblem(f"--diff: can't write to {into}: {error.strerror or error}") from error
-    if not (into / file).is_file():
-        return Earlier(commit, Before(None), existed=False)
-    # A file of variables that came later said nothing then; one from elsewhere is as it is.
-    files = [str(into / inside[name]) if name in inside else name for name in wanted.vars_files]
-    there = tuple(name for name in files if Path(name).is_file())
-    then = replace(wanted, file=str(into / file), vars_files=there, locked=False)
-    return _tried(then, commit, f"{revision}:", f"{into.as_posix()}/")
-
-
-def _below(repository: Repository, name: str) -> str | None:
-    """A file's path from the repository's top; a link is taken for itself."""
-    path, top = Path(name).parent.resolve() / Path(name).name, repository.top
-    return path.relative_to(top).as_posix() if path.is_relative_to(top) else None
-
-
-def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earlier:
-    """Places below `folder` get `prefix` in its place."""
-    loaded = None
-    try:
-        loaded, problems = try_to_load(then, JobFolder(then.file, decode=then.check_assets))
-    except InvalidJobFile as invalid:
-        problems = invalid.problems
-    except UsageProblem as problem:
-        message = problem.message.replace(folder, prefix)
-        problems = Problems([Diagnostic("file-unreadable", message, hint=problem.hint)])
-
-    def named(name: str) -> str:
-        return name.replace(folder, prefix)
-
-    def place(at: Place) -> Place:
-        return replace(at, file=named(at.file))
-
-    errors = (each for each in problems if each.severity is Severity.ERROR)
-    problems_then = [
-        replace(each, place=each.place and place(each.place), also=tuple(map(place, each.also)))
-        for each in errors
-    ]
-    lines = {named(name): text for name, text in problems.lines.items()}
-    return Earlier(commit, _before(loaded), problems=problems_then, lines=lines)
-
-
-def _before(loaded: LoadedJobFile | None) -> Before:
-    """Jobs that could not even be multiplied are unclear, as is all of a file that is no job file."""
-    if loaded is None:
-        return Before(None, None)
-    jobs = loaded.jobfile.document.root["jobs"]
-    return Before(loaded.expansion, set(jobs) - loaded.expansion.job_names)

@@ -64,6 +64,21 @@ class Execution:
     media_type: Callable[[str], str] | None = None
 
 
+def intentions(lines: Sequence[Change]) -> list[e.Event]:
+    """The plan on record, and after it the adoptions, which cost nothing and hold at once."""
+    planned: list[e.Event] = []
+    adopted: list[e.Event] = []
+    for line in lines:
+        if line.action is Action.ORPHAN:
+            continue
+        what = (line.address, line.fingerprint, line.take, line.model)
+        planned.append(e.Planned(*what, str(line.action), line.reason, line.credits))
+        if line.action is Action.ADOPT and line.attempt is not None:
+            was = line.attempt.address
+            adopted.append(e.Adopted(line.address, was, line.fingerprint, line.take))
+    return planned + adopted
+
+
 def new_journal(
     space: Workspace,
     command: str,

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import below_root
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State, sibling_path
-from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, difference, plan
+from kiejobs.core.plan.plan import Change, FieldChange, Plan, difference, plan
 from kiejobs.core.prices.table import AgedPrice, aged_prices
 from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 from kiejobs.reports.terminal import width
@@ -148,21 +147,6 @@ def aimed(
             job = replace(job, output=sibling_path(job.output, job.fingerprint))
         found.append(replace(line, job=job))
     return found
-
-
-def intentions(lines: Sequence[Change]) -> list[e.Event]:
-    """The plan on record, and after it the adoptions, which cost nothing and hold at once."""
-    planned: list[e.Event] = []
-    adopted: list[e.Event] = []
-    for line in lines:
-        if line.action is Action.ORPHAN:
-            continue
-        what = (line.address, line.fingerprint, line.take, line.model)
-        planned.append(e.Planned(*what, str(line.action), line.reason, line.credits))
-        if line.action is Action.ADOPT and line.attempt is not None:
-            was = line.attempt.address
-            adopted.append(e.Adopted(line.address, was, line.fingerprint, line.take))
-    return planned + adopted
 
 
 def reusable_uploads(ledger: Ledger) -> Uploads:

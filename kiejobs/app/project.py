@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.project.files import find_up, read_schema, read_source
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import (
@@ -116,6 +115,8 @@ class Workspace:
 
 def open_workspace(where: Locations) -> Workspace:
     """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
+    from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who only validates reads no ledger
+
     policy = where.policy
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     runs = _folder("runs", where.runs, policy.runs if policy else None, where)

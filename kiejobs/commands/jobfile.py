@@ -17,7 +17,6 @@ from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import has_selected, require_selected, selection_of_file
-from kiejobs.app.render_diff import render_diff
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.plan.lock import to_bytes
@@ -142,6 +141,8 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
     if wanted.locked or wanted.check_assets:
         require_locked(loaded, screen)
     if since is not None:
+        from kiejobs.app.render_diff import render_diff  # noqa: PLC0415 - behind a flag
+
         return render_diff(loaded, wanted, selection, (since, screen.form, screen.outs), screen)
     for job in filter(selection.takes_job, loaded.expansion.jobs):
         names = ("address", "fingerprint", "take", "body")

@@ -16,6 +16,7 @@ from kiejobs.app.execute import (
     does_something,
     execute,
     finish,
+    intentions,
     mention_others,
     new_journal,
     without_jobs,
@@ -24,7 +25,6 @@ from kiejobs.app.load import load
 from kiejobs.app.plan import (
     aimed,
     budget_left,
-    intentions,
     make_plan,
     plan_view,
     recent_create_ages,
@@ -34,6 +34,7 @@ from kiejobs.app.plan import (
 from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import unfinished_runs
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan import plan_text
@@ -196,7 +197,8 @@ def _execute(
     if key is None:
         return Execution(journal, planned.changes, how.settings, budget), NOTHING_DONE
     with _listening(how, space, screen) as (url, callbacks):
-        journal.append(*intentions(planned.changes), *([approval.event] if approval else []))
+        approved = [Approved(approval.digest, approval.plan_id)] if approval else []
+        journal.append(*intentions(planned.changes), *approved)
         ages = recent_create_ages(ledger, space)
         execution = Execution(
             journal,

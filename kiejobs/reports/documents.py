@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.money import money
 from kiejobs.reports.terminal import is_control
 
@@ -53,6 +52,8 @@ def diff_document(diff: Iterable[FieldChange]) -> list[dict[str, Json]]:
 
 def attempt_document(attempt: Attempt) -> dict[str, Json]:
     """One attempt as a job of the manifest, with its run and without the request."""
+    from kiejobs.core.ledger.manifest import job_of_attempt  # noqa: PLC0415 - most documents show no attempt
+
     job: Mapping[str, Json] = job_of_attempt(attempt)
     kept = {key: value for key, value in job.items() if key != "input"}
     return {**kept, "run_id": attempt.run_id}

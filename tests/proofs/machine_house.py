@@ -18,10 +18,10 @@ from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
-from kiejobs.app.execute import Execution, does_something, finish, new_journal
+from kiejobs.app.execute import Execution, does_something, finish, intentions, new_journal
 from kiejobs.app.load import load
 from kiejobs.app.output import Screen
-from kiejobs.app.plan import aimed, budget_left, intentions, make_plan, recent_create_ages
+from kiejobs.app.plan import aimed, budget_left, make_plan, recent_create_ages
 from kiejobs.app.project import JobFileOptions
 from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
