@@ -14,12 +14,14 @@ from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import History
+from kiejobs.core.ledger.manifest import to_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from kiejobs.adapters.ledger.locks import RunsLock
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.ports import Clock, LedgerClaim, RunJournal
 
@@ -83,7 +85,7 @@ class FolderStore:
             }
             written = []
             for one in history.with_stale_manifests(changed):
-                place = self._write_manifest(one.run_id, history.manifest(one))
+                place = self._write_manifest(one.run_id, history.document(one))
                 written += [] if place is None else [place]
         return written
 
@@ -155,16 +157,21 @@ class FolderStore:
         except OSError:
             return True
 
-    def _write_manifest(self, run_id: str, data: bytes) -> str | None:
+    def _write_manifest(self, run_id: str, document: Mapping[str, Json]) -> str | None:
         path = self._runs / run_id / MANIFEST
         with contextlib.suppress(OSError):
-            if path.read_bytes() == data:
+            if _holds(path, to_pieces(document)):
                 return None
         try:
-            write_atomically(path, data)
+            write_atomically(path, to_pieces(document))
         except OSError as error:
             raise JournalProblem(
                 f"can't write {path}: {error.strerror or error}",
                 hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
             ) from error
         return path.as_posix()
+
+
+def _holds(path: Path, pieces: Iterable[bytes]) -> bool:
+    with path.open("rb") as stream:
+        return all(stream.read(len(one)) == one for one in pieces) and not stream.read(1)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from kiejobs.core.ledger.records import FileRecord
@@ -65,9 +65,11 @@ class OutputFolder:
     def _make(self, folder: Path, root: Path) -> None:
         """The folder, and all names on the way to it synced: who made them may have died just then."""
         way = (folder, *folder.parents)
+        own = {place.parent for place in way if place.is_relative_to(root)}
+        if own <= self._durable and folder.is_dir():
+            return
         unsynced = {place.parent for place in way if not place.exists()}
         folder.mkdir(parents=True, exist_ok=True)
-        own = {place.parent for place in way if place.is_relative_to(root)}
         for place in unsynced | (own - self._durable):
             sync_folder(place)
         self._durable |= own
@@ -116,14 +118,15 @@ def _nanoseconds(at: str) -> int:
 # --- durable names -----------------------------------------------------------------------------------
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """`data` under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """`data`, in one piece or in several, under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
     try:
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            write_all(fd, data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                write_all(fd, piece)
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from decimal import Decimal
 
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord, Timed
 
 Purchase: TypeAlias = tuple[str, int]
@@ -104,7 +105,11 @@ class History:
 
     def manifest(self, record: JournalRecord) -> bytes:
         """The manifest that the journals call for."""
-        return to_bytes(manifest(record, self.ledger_of(record)))
+        return to_bytes(self.document(record))
+
+    def document(self, record: JournalRecord) -> dict[str, Json]:
+        """The manifest before it is text."""
+        return manifest(record, self.ledger_of(record))
 
     def with_stale_manifests(self, changed: Collection[str]) -> list[JournalRecord]:
         """Those `changed`, and others that show the same purchases; not what is at work and will write its own."""

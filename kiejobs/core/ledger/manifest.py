@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from kiejobs.core.ledger.records import Failure, State
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord
@@ -65,13 +64,16 @@ def _by_address(found: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def to_bytes(document: Mapping[str, Json]) -> bytes:
     """Sorted keys, two blanks, LF, UTF-8: one key a line, so that git shows what changed."""
+    return b"".join(to_pieces(document))
+
+
+def to_pieces(document: Mapping[str, Json]) -> Iterator[bytes]:
+    """The same, some at a time: a manifest of 100,000 jobs has 160 MB."""
     encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, indent=2)
-    pieces, written = encoder.iterencode(document), BytesIO()
-    # Some at a time: joined as text, the pieces take four times as much as their bytes.
+    pieces = encoder.iterencode(document)
     while text := "".join(islice(pieces, _PIECES)):
-        written.write(text.encode("utf-8", "surrogatepass"))
-    written.write(b"\n")
-    return written.getvalue()
+        yield text.encode("utf-8", "surrogatepass")
+    yield b"\n"
 
 
 def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
