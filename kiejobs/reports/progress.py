@@ -6,7 +6,7 @@ live_progress.py. Both never raise: a full disk or a closed pipe must not come b
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -31,18 +31,21 @@ class LineProgress:
         self._stream = QuietStream(stream)
         self._paint = Paint(color)
         self._tally = Tally(total)
-        self._reported: Counter[tuple[str, ...]] = Counter()
+        self._reported: defaultdict[str | None, Counter[tuple[str, ...]]] = defaultdict(Counter)
+        """By address, until it is settled: what was reported, and how often."""
 
     def job(self, address: str, state: str, note: str | None = None) -> None:
         self._tally.move(address, state)
         if note:
             text = self._paint.dim(shortened(sanitize(note), _LONGEST))
-            self._report(f"{self._line(address, state)}  {text}", (address, state, note))
-        elif state not in _PASSING and not self._reported[address, state]:
-            self._report(self._line(address, state), (address, state))
+            self._report(f"{self._line(address, state)}  {text}", address, (state, note))
+        elif state not in _PASSING and not self._reported[address][state,]:
+            self._report(self._line(address, state), address, (state,))
+        if state in SETTLED:
+            self._reported.pop(address, None)
 
     def note(self, message: str) -> None:
-        self._report(sanitize(message), (message,))
+        self._report(sanitize(message), None, (message,))
 
     def _line(self, address: str, state: str) -> str:
         words = state_words(sanitize(state))
@@ -51,9 +54,9 @@ class LineProgress:
         blanks = " " * (_STATE - len(words))
         return f"{done} {self._paint.status(words)}{blanks}  {sanitize(address)}"
 
-    def _report(self, line: str, what: tuple[str, ...]) -> None:
-        self._reported[what] += 1
-        count = self._reported[what]
+    def _report(self, line: str, address: str | None, what: tuple[str, ...]) -> None:
+        self._reported[address][what] += 1
+        count = self._reported[address][what]
         if str(count).strip("0") == "1":
             times = "" if count == 1 else f" ({count:,} times)"
             self._stream.write(f"{line}{times}\n")
