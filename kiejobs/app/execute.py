@@ -6,6 +6,7 @@ world through the adapters; signals; the screen.
 
 from __future__ import annotations
 
+import gc
 import secrets
 import signal
 import sys
@@ -112,6 +113,7 @@ def execute(
     all_reserved: Callable[[], None] = lambda: None,
 ) -> RunEnd:
     """Run it to its end, or a second Ctrl-C; `all_reserved` is called once nothing more can be bought."""
+    gc.freeze()  # what was planned has no cycles to be looked for, over and over, while it is carried out
     return anyio.run(_execute, execution, space, key, screen, all_reserved)
 
 
