@@ -6,6 +6,7 @@ In: amounts, or what was written of them. Out: the other. Touches nothing.
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def money(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=1024)
 def amount(text: Json) -> Decimal:
     """What `money` wrote. Raises TypeError or ValueError for anything else."""
     if not isinstance(text, str):

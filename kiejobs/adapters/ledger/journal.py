@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Event, RunStarted
     from kiejobs.ports import Clock
 
@@ -148,12 +149,13 @@ def read_journal(path: Path) -> JournalRecord:
     lines = path.read_bytes().split(b"\n")
     events: list[Timed] = []
     previous: str | None = None
+    known: dict[str, str] = {}
     # What follows the last line break was never acknowledged: `append` returns after the break.
     for number, line in enumerate(lines[:-1], start=1):
         if b"\0" in line and _is_torn_here(number, lines[number:-1]):
             break
         text = line.removesuffix(b"\r")  # a checkout may have turned line ends
-        timed = _read_line(path, number, text, previous)
+        timed = _read_line(path, number, text, previous, known)
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
@@ -177,13 +179,15 @@ def _is_of_the_plan(line: bytes) -> bool:
         return False
 
 
-def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Timed | None:
+def _read_line(
+    path: Path, number: int, text: bytes, previous: str | None, known: dict[str, str]
+) -> Timed | None:
     def damaged(why: str) -> JournalProblem:
         hint = "restore the file from git; nothing is bought on top of a damaged journal"
         return JournalProblem(f"{path}:{number}: {why}", hint=hint)
 
     try:
-        line = json.loads(text)
+        line = _shared(json.loads(text), known)
         version = line["v"]
         if not isinstance(version, int) or version > EVENT_VERSION:
             hint = "update kiejobs"
@@ -200,3 +204,12 @@ def _read_line(path: Path, number: int, text: bytes, previous: str | None) -> Ti
         return None if event is None else Timed(line["at"], event)
     except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise damaged(f"not a journal line ({type(error).__name__})") from error
+
+
+def _shared(value: Json, known: dict[str, str]) -> Json:
+    """With each text once in memory: a purchase has four lines that say the same ids, models and addresses."""
+    if type(value) is str:
+        return known.setdefault(value, value)
+    if type(value) is dict:
+        return {known.setdefault(k, k): _shared(one, known) for k, one in value.items()}
+    return [_shared(one, known) for one in value] if type(value) is list else value
