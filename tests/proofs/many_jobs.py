@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.expand.job import Job
 
-MOST_MEMORY = 4000.0  # MB, of any verb: half of what a small CI machine has
+MOST_MEMORY = 800.0  # MB, of any verb
 
 
 @dataclass(frozen=True)

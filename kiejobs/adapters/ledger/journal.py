@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Clock
 
 JOURNAL = "journal.jsonl"
+_as_text = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
@@ -120,8 +121,7 @@ class FileJournal:
         for event in events:
             self._seq += 1
             body = {"v": EVENT_VERSION, "seq": self._seq, "prev": self._previous, "at": at}
-            text = json.dumps({**body, **to_json(event)}, ensure_ascii=False, sort_keys=True)
-            line = text.encode("utf-8", "surrogatepass")
+            line = _as_text({**body, **to_json(event)}).encode("utf-8", "surrogatepass")
             self._previous = hashlib.sha256(line).hexdigest()
             yield line + b"\n"
 

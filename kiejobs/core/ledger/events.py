@@ -284,9 +284,18 @@ _PLAIN: dict[str, set[type]] = {
 
 def to_json(event: Event) -> dict[str, Json]:
     """The event's own keys and its `type`; money as decimal strings."""
-    own = asdict(event).items()
-    plain = {name: money(value) if isinstance(value, Decimal) else value for name, value in own}
-    return {"type": event.type, **plain}
+    kind: Any = type(event)
+    own = {name: _plain(getattr(event, name)) for name, _ in _forms(kind)}
+    return {"type": event.type, **own}
+
+
+def _plain(value: Any) -> Json:
+    """A field's value as JSON has it. What was JSON before is not copied."""
+    if isinstance(value, Decimal):
+        return money(value)
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
+    return asdict(value) if isinstance(value, Failure | FileRecord) else value
 
 
 def from_json(line: Mapping[str, Json]) -> Event | None:

@@ -39,6 +39,7 @@ _LADDER = {
 """How far an event takes an attempt, mostly by its type. The furthest wins, whatever the order of reading."""
 
 _ENDS = {"succeeded", "failed", "rejected"}
+_NO_OTHERS: frozenset[str] = frozenset()
 _TWO_ON_RECORD = "two task ids are on record for one create"
 
 
@@ -245,7 +246,7 @@ class _Draft:
             urls=self._urls[1],
             files=self._files[1],
             times=self._times,
-            other_task_ids=self._others(tasks) if is_disputed else frozenset(),
+            other_task_ids=self._others(tasks) if is_disputed else _NO_OTHERS,
             conflicts=self._conflicts(tasks) if is_disputed else (),
             gone=self._gone[1] if self._gone[0] > self._files[0] else None,
         )
