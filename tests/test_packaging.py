@@ -110,7 +110,10 @@ def test_validate_imports_neither_ledger_nor_git(tmp_path: Path) -> None:
     assert not {"anyio", "httpx", "jinja2", "rich", "filelock", "xml"} & loaded
     rooms = {".".join(name.split(".")[1:3]) for name in loaded if name.startswith("kiejobs.")}
     assert not {"adapters.git", "adapters.ledger", "core.matrix", "core.table", "runner"} & rooms
-    unread = {"core.ledger.events", "core.plan.request_diff", "reports.diff", "reports.markdown"}
+    unread = {
+        "core.ledger.events", "core.plan.lock", "core.plan.request_diff", "reports.checks",
+        "reports.diff", "reports.markdown",
+    }  # fmt: skip
     assert not {f"kiejobs.{name}" for name in unread} & loaded
 
 

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import below_root, read_schema
-from kiejobs.app.approve import lock_of, lock_path, look_at_assets, require_locked
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import has_selected, require_selected, selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
-from kiejobs.core.plan.lock import to_bytes
-from kiejobs.core.plan.policy import check_file
-from kiejobs.reports.checks import locked_text
 from kiejobs.reports.diagnostics import (
     CheckedFile,
     diagnostics_document,
@@ -97,6 +93,8 @@ def _look(
         return None, None
     problems = loaded.problems
     if policy is not None:
+        from kiejobs.core.plan.policy import check_file  # noqa: PLC0415 - most have no policy
+
         problems += Problems(check_file(policy, loaded.jobfile, loaded.expansion.jobs))
     problems = problems.as_errors() if strict else problems
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
@@ -106,6 +104,8 @@ def _look(
     looked = CheckedFile(wanted.file, jobs, problems)
     try:
         if wanted.locked or wanted.check_assets:
+            from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
             require_locked(loaded, screen)
     except (StalePlan, UsageProblem) as refusal:
         return looked, refusal
@@ -139,6 +139,8 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
     loaded = load(wanted)
     require_selected(loaded)
     if wanted.locked or wanted.check_assets:
+        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
         require_locked(loaded, screen)
     if since is not None:
         from kiejobs.app.render_diff import render_diff  # noqa: PLC0415 - behind a flag
@@ -152,6 +154,10 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
 
 
 def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
+    from kiejobs.app.approve import lock_of, lock_path, look_at_assets  # noqa: PLC0415 - of this verb alone
+    from kiejobs.core.plan.lock import to_bytes  # noqa: PLC0415 - as above
+    from kiejobs.reports.checks import locked_text  # noqa: PLC0415 - as above
+
     loaded = load(wanted)
     images: Mapping[str, Asset | None] = dict.fromkeys(wanted_files(loaded.expansion))
     if wanted.check_assets:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.app.approve import breaches_of, plan_file_keys, require_locked, require_none
-from kiejobs.app.by_git import Changes
 from kiejobs.app.load import load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import FORMS, budget_left, make_plan, plan_in, plan_view, require_selected
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from kiejobs.app.output import Screen
     from kiejobs.app.project import JobFileOptions, Locations
+    from kiejobs.core.diagnostics import Diagnostic
 
 
 def plan(
@@ -40,28 +39,41 @@ def plan(
 
     No plan is made of a file that did not change `since` a revision.
     """
-    if since is not None and not Changes(since).touch(wanted):
-        screen.say(f"{wanted.file} is unchanged since {since}: no plan")
-        return ExitCode.DONE
+    if since is not None:
+        from kiejobs.app.by_git import Changes  # noqa: PLC0415 - behind a flag
+
+        if not Changes(since).touch(wanted):
+            screen.say(f"{wanted.file} is unchanged since {since}: no plan")
+            return ExitCode.DONE
     files = files_by_ending(screen.outs, FORMS, (wanted.file,))
     space = open_workspace(where)
     loaded = load(wanted)
     require_selected(loaded)
     ledger = space.ledger()
     if wanted.locked or wanted.check_assets:
+        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
+
         require_locked(loaded, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, space, ledger, retry)
-    broken = breaches_of(space.policy, loaded, ledger, made.changes) if space.policy else ()
+    broken: Sequence[Diagnostic] = ()
+    if space.policy is not None:
+        from kiejobs.app.approve import breaches_of  # noqa: PLC0415 - most have no policy
+
+        broken = breaches_of(space.policy, loaded, ledger, made.changes)
     left = budget_left(loaded, ledger, budget)
     view = plan_view(loaded, wanted, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
     screen.show(plan_in(screen.form, view, color=screen.color_out))
     for path, kind in files:
         if kind == "json":
+            from kiejobs.app.approve import plan_file_keys  # noqa: PLC0415 - for a plan file only
+
             write(path, plan_json(view, plan_file_keys(loaded, retry, space)))
         else:
             write(path, plan_in(kind, view))
     if broken and space.policy is not None:
+        from kiejobs.app.approve import require_none  # noqa: PLC0415 - most have no policy
+
         require_none(broken, space.policy, screen)
     if detailed_exitcode and made.totals.pending:
         return ExitCode.CHANGES_PENDING
