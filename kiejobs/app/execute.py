@@ -190,7 +190,7 @@ async def _heed_signals(
 
 def without_jobs(execution: Execution) -> Execution:
     """As much of it as `finish` asks about: the jobs are half of what a large run has in memory."""
-    lines = [replace(line, job=None) for line in execution.changes if not line.spends]
+    lines = [line._replace(job=None) for line in execution.changes if not line.spends]
     return replace(execution, changes=lines)
 
 

@@ -7,7 +7,6 @@ carried out, the events that record them. Touches: journals and the output folde
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -141,11 +140,11 @@ def aimed(
             found.append(line)
             continue
         if job.callback_url is None and callback_url is not None:
-            job = replace(job, callback_url=callback_url, correlate=True)
+            job = job._replace(callback_url=callback_url, correlate=True)
         ours = taken.get(job.output, job.fingerprint) == job.fingerprint
         if not ours or job.output in foreign:
-            job = replace(job, output=sibling_path(job.output, job.fingerprint))
-        found.append(replace(line, job=job))
+            job = job._replace(output=sibling_path(job.output, job.fingerprint))
+        found.append(line._replace(job=job))
     return found
 
 

@@ -10,6 +10,7 @@ Three ways out of the error handler: expected (words and a hint), interrupted, a
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import KiejobsError
 
+
+_SELDOM = 100_000
+"""Objects that are made between two looks for garbage."""
 
 HELP = (["-h"], ["--help"])
 HELP_PAGE = __file__.removesuffix("main.py") + "help.txt"
@@ -66,6 +70,9 @@ def _run() -> int:
     from kiejobs.cli import job_commands, model_commands, record_commands  # noqa: F401, PLC0415
     from kiejobs.cli.command_group import door  # noqa: PLC0415
 
+    gc.set_threshold(
+        _SELDOM
+    )  # a hundred thousand jobs are made, and none is garbage before the end
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net

@@ -46,21 +46,19 @@ def label(value: Json) -> str | None:
     return f"{encoded[:_KEPT_OF_A_LONG_LABEL].rstrip('%.')}~{digest}"
 
 
-def address(campaign: str, job: str, axes: Sequence[tuple[str, str]], take: int = 1) -> str:
-    """`axes` are (name, label) pairs in any order; they are sorted by name here."""
-    inside = axes_text(axes)
-    return f"{campaign}/{job}{f'[{inside}]' if inside else ''}{f'#{take}' if take > 1 else ''}"
+def address(campaign: str, job: str, axes: str, take: int = 1) -> str:
+    """`axes` as `axes_text` makes them."""
+    return f"{campaign}/{job}{f'[{axes}]' if axes else ''}{f'#{take}' if take > 1 else ''}"
 
 
 def axes_text(axes: Sequence[tuple[str, str]]) -> str:
+    """(name, label) pairs in any order; they are sorted by name here."""
     return ",".join(f"{name}={value}" for name, value in sorted(axes))
 
 
-def default_output(
-    campaign: str, job: str, axes: Sequence[tuple[str, str]], take: int, extension: str
-) -> str:
+def default_output(campaign: str, job: str, axes: str, take: int, extension: str) -> str:
     """`<campaign>/<job>/<axes>.mp4`, below the output folder; without axes the job's name stands in."""
-    stem = axes_text(axes) or job
+    stem = axes or job
     if len(stem.encode()) > _LONGEST_STEM:
         stem = f"{stem[:_KEPT_OF_A_LONG_LABEL]}~{hashlib.sha256(stem.encode()).hexdigest()[:16]}"
     return f"{campaign}/{job}/{stem}{f'-take{take}' if take > 1 else ''}{extension}"

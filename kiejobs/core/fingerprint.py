@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
 import rfc8785
@@ -32,6 +33,13 @@ def canonical(value: Json) -> bytes:
     if _is_plain(value):
         return _plain(value).encode()
     return rfc8785.dumps(value)
+
+
+def canonical_member(name: str, value: Json) -> bytes:
+    """`"name":value`, to be joined with others. Raises ValueError as above."""
+    if isinstance(value, str):
+        return f"{encode_basestring(name)}:{encode_basestring(value)}".encode()
+    return canonical({name: value})[1:-1]
 
 
 def fingerprint(model: str, request_input: Mapping[str, Json]) -> str:

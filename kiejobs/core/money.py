@@ -16,6 +16,7 @@ UNPRICED: Final = "the price of the next job is not known, so no budget can hold
 """Why spending stopped, where no budget that is raised would help."""
 
 
+@lru_cache(maxsize=1_000)  # thousands of jobs have one of a few prices
 def money(value: Decimal) -> str:
     """Credits as text without an exponent and without trailing zeros: `16`, `60.62`."""
     text = f"{value:f}"

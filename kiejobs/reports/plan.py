@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
 from operator import eq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import AgedPrice
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRow:
+class PlanRow(NamedTuple):
     """One change; `diff` are the fields that differ from what was bought, None where that is no matter."""
 
     change: Change

@@ -57,8 +57,9 @@ def _harmless(char: str) -> str:
 
 def width(text: str) -> int:
     """How many columns the text takes: CJK two each, combining marks and our colours none."""
-    bare = _OURS.sub("", text)
-    return len(bare) if bare.isascii() else sum(map(_columns, bare))
+    if "\x1b" in text:
+        text = _OURS.sub("", text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def _columns(char: str) -> int:

@@ -257,8 +257,8 @@ def test_a_plan_that_is_too_long_for_a_comment_says_how_many_lines_it_leaves_out
 
 def test_everything_at_its_longest_still_fits_into_a_comment() -> None:
     said = "`" * 9000
-    doubt = replace(DOUBT, address=said, attempt=in_doubt(said))
-    long = [replace(CHANGED, address=said, detail=said) for _ in range(300)]
+    doubt = DOUBT._replace(address=said, attempt=in_doubt(said))
+    long = [CHANGED._replace(address=said, detail=said) for _ in range(300)]
     diff = [FieldChange(said, said, "@" * 9000)] * 3
     broken = [_breach("rule", Place(said, 1, 1), said)] * 300
     whole = plan([*long, *[doubt] * 300], left=1, broken=broken, diff=diff)
@@ -285,7 +285,7 @@ def test_nothing_in_a_plan_gets_out_of_its_place(a: str, b: str, c: str, d: str)
     attempt = in_doubt(b)
     rows = [
         new(a),
-        replace(CHANGED, address=b, detail=a),
+        CHANGED._replace(address=b, detail=a),
         change(c, Action.HOLD, "?", "in_doubt", 0, d, replace(attempt)),
         change(d, Action.ADOPT, ">", f"moved_from {a}", 0, c),
     ]

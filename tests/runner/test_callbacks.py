@@ -123,7 +123,7 @@ class Stage:
                 if script is not None:
                     group.start_soon(script)
                 changed = [
-                    replace(line, job=replace(line.job, **job)) if line.job else line
+                    line._replace(job=line.job._replace(**job)) if line.job else line
                     for line in lines
                 ]
                 end = await runner.carry_out(changed, lambda: None)
@@ -168,11 +168,11 @@ class Stage:
 
 def job_of(number: int, **more: Any) -> Job:
     name = f"j{number}"
-    return replace(Job(
+    return Job(
         address=f"tea/{name}", fingerprint=f"f{number}", take=1, campaign="tea",
         name=name, model="example/one", input={"prompt": name}, axes=(), tags=(),
         credits=Decimal(16), output=f"tea/{name}.mp4", callback_url=HOOK, place=Place("f", 1, 1),
-    ), **more)  # fmt: skip
+    )._replace(**more)  # fmt: skip
 
 
 def submit(number: int) -> Change:

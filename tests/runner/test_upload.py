@@ -70,7 +70,7 @@ class Stage:
                 if until is not None:
                     group.start_soon(self._interrupt, until)
                 lines = [
-                    replace(submit(number), job=with_files(number, *files[number]))
+                    submit(number)._replace(job=with_files(number, *files[number]))
                     for number in range(len(files))
                 ]
                 return await runner.carry_out(lines, list)
@@ -92,7 +92,7 @@ def with_files(number: int, *files: LocalFile) -> Job:
     given = {"prompt": f"j{number}", "image_url": files[0].ref} if files else {"prompt": "none"}
     if len(files) > 1:
         given["image_urls"] = [{"at": file.ref} for file in files]  # type: ignore[assignment]
-    return replace(job(number), input=given, files=files)
+    return job(number)._replace(input=given, files=files)
 
 
 # --- what is sent, what is written down ------------------------------------------------------------

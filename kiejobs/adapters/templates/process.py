@@ -4,7 +4,8 @@ In: templates and what they may read; a way to load the ones they include. Out: 
 `TemplateProblem`. Touches: one child process, with nothing in its environment, and pipes to it.
 
 The process is started once and serves one job file after another. When a template ends it (out of processor
-time, out of memory), that template is a problem and is never sent again; the others go to a new process.
+time, out of memory), a new process gets the rest one by one, so that it is known which one it was; that one is
+a problem and is never sent again.
 Where the system can't limit memory, as on macOS, we look at how much the process holds while we wait for it.
 """
 
@@ -72,6 +73,7 @@ class ProcessRenderer:
         self._includes = includes
         self._process = process or render_process()
         self._refused: dict[str, TemplateProblem] = {}
+        self._is_careful = False
         self._seconds = self._process.limits.seconds_together
 
     def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
@@ -98,6 +100,9 @@ class ProcessRenderer:
                 for at in waiting:
                     found[at] = self._answer()
             except ProcessEnded as ended:
+                if not self._is_careful:
+                    self._is_careful = True  # answers were still on their way: which one was it?
+                    continue
                 self._seconds -= self._process.limits.killed_after
                 blamed = next(at for at in waiting if found[at] is None)
                 self._refused[asked[blamed][0]] = _why(ended.code, self._process.limits)
@@ -108,9 +113,12 @@ class ProcessRenderer:
     def _ask(self, asked: Sequence[_Asked]) -> None:
         if self._process.start_for(self):
             self._process.send({"shared": self._shared, "seconds": self._seconds})
-        numbers = {text: number for number, text in enumerate(dict(asked))}
-        pairs = [(numbers[text], names) for text, names in asked]
-        self._process.send({"texts": list(numbers), "wishes": pairs})
+        texts = {text: number for number, text in enumerate(dict(asked))}
+        contexts = {id(names): names for _, names in asked}
+        names_at = {known: number for number, known in enumerate(contexts)}
+        wishes = [(texts[text], names_at[id(names)]) for text, names in asked]
+        message = {"texts": list(texts), "names": list(contexts.values()), "wishes": wishes}
+        self._process.send({**message, "one_by_one": self._is_careful})
 
     def _answer(self) -> str | Reads | TemplateProblem:
         """The next answer; what the template includes is handed out meanwhile."""

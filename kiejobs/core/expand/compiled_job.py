@@ -10,16 +10,17 @@ usual matrix.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kiejobs.core.address import address, axes_text
+from kiejobs.core.address import address
 from kiejobs.core.document.nodes import plain_json, trimmed
 from kiejobs.core.models.spec import typed
 from kiejobs.core.template.renderer import NOTHING, TemplateProblem, Wish, is_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from kiejobs.core.models.validator import RequestChecker
     from kiejobs.core.template.renderer import Reads, Renderer
 
+_REMEMBERED = 100_000
+"""Renderings of one value that are kept: a table may have a million rows."""
+
 _CELL = re.compile(r"\{\{-?\s*matrix\.(\w+)(?:\.(\w+)|\[\s*['\"]([^'\"\\]+)['\"]\s*\])?\s*-?\}\}")
 
 
 # --- one value with templates in it ----------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rendering:
     """What a value becomes for some rows: empty until it is rendered, then a value or a problem."""
 
@@ -44,15 +48,16 @@ class Rendering:
     problem: RowProblem | None = None
 
 
-Batch: TypeAlias = "dict[tuple[FieldTemplate, object, object], tuple[Mapping[str, Any], Rendering]]"
-"""What some thousand rows want rendered: each distinct thing once, with the names that it may read."""
+Batch: TypeAlias = "list[tuple[FieldTemplate, Mapping[str, Any], Rendering]]"
+"""What some thousand rows want rendered, with the names that it may read."""
 
 
 @dataclass(slots=True, eq=False)
 class FieldTemplate:
     """A value as written, and where. `texts` are the templates in it, each once.
 
-    `reads` is what they may read, once they are compiled; `broken` why one of them can't be.
+    `reads` is what they may read, once they are compiled; `broken` why one of them can't be. `known` are its
+    renderings, by all that rows differ in for it.
     """
 
     name: str
@@ -62,21 +67,47 @@ class FieldTemplate:
     texts: tuple[str, ...]
     reads: Reads = NOTHING
     broken: RowProblem | None = None
+    known: dict[object, Rendering] = field(default_factory=dict)
 
-    def for_row(
-        self, values: Values, names: Mapping[str, Any], batch: Batch, more: Iterable[str] = ()
-    ) -> Rendering:
-        """`names` are what its templates may read; by those in `more` rows differ beside their values."""
+    def for_rows(
+        self,
+        rows: Sequence[Values],
+        contexts: Sequence[dict[str, Any]],
+        batch: Batch,
+        more: Sequence[Mapping[str, Any]] = (),
+    ) -> list[Rendering]:
+        """One for each row. `contexts` are what all templates of a row may read, each filled by the first of
+        them; `more` what this one may read besides.
+        """
         if self.broken is not None:
-            return Rendering(problem=self.broken)
-        axes = self.reads.axes
-        known = tuple(values.items()) if axes is None else tuple(map(values.get, axes))
-        asked = self.reads.names
-        others = tuple(names[name] for name in more if asked is None or name in asked)
-        key = (self, known, others)
-        if key not in batch:
-            batch[key] = (names, Rendering())
-        return batch[key][1]
+            return [Rendering(problem=self.broken)] * len(rows)
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+        keys = self._keys(rows, more)
+        for at, key in enumerate(keys):
+            if key not in self.known:
+                self.known[key] = Rendering()
+                names = self._context(rows[at], contexts[at])
+                batch.append((self, {**names, **more[at]} if more else names, self.known[key]))
+        return list(map(self.known.__getitem__, keys))
+
+    def _keys(self, rows: Sequence[Values], more: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Rows with the same key read the same."""
+        axes, names = self.reads.axes, self.reads.names
+        read: list[list[Any]] = [[row.get(axis) for row in rows] for axis in axes or ()]
+        if axes is None:
+            read = [[tuple(row.items()) for row in rows]]
+        if more:
+            read += [
+                [one[name] for one in more] for name in more[0] if names is None or name in names
+            ]
+        return list(zip(*read, strict=True)) if read else [()] * len(rows)
+
+    def _context(self, values: Values, context: dict[str, Any]) -> dict[str, Any]:
+        if not context:
+            context["job"] = self.places.entry.name
+            context["matrix"] = {name: value.seen for name, value in values.items()}
+        return context
 
     def failed(self, problem: TemplateProblem) -> RowProblem:
         return self.places.template_problem(problem, self.name, self.spot)
@@ -96,10 +127,9 @@ def compile_templates(templates: Sequence[FieldTemplate], renderer: Renderer) ->
 
 def render_batch(batch: Batch, renderer: Renderer) -> None:
     """All in one call."""
-    asked = [(template, *asked) for (template, _, _), asked in batch.items()]
-    wishes = [Wish(text, names) for template, names, _ in asked for text in template.texts]
+    wishes = [Wish(text, names) for template, names, _ in batch for text in template.texts]
     results = iter(renderer.render(wishes))
-    for template, _, waiting in asked:
+    for template, _, waiting in batch:
         rendered = dict(zip(template.texts, results, strict=False))
         problems = (one for one in rendered.values() if isinstance(one, TemplateProblem))
         problem = next(problems, None)
@@ -156,6 +186,7 @@ class CompiledJob:
     fills: Mapping[AxisValue, FieldTemplate]
     output: FieldTemplate | None
     callback: FieldTemplate | None
+    place: Place
 
     @property
     def templates(self) -> list[FieldTemplate]:
@@ -177,19 +208,48 @@ class CompiledJob:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One row whose templates are yet to be rendered; `labels` are its axes as (name, label), sorted by name.
+    """One row; `labels` are its axes as (name, label), sorted by name, and `axes` the text that they make.
 
-    `fills` are its values for fields of their names, where these have templates. `takes` are the addresses of
-    its jobs, each with what becomes of `output`, if that is a template.
+    `fills` are its values for fields of their names, where these have templates.
     """
 
     job: CompiledJob
     values: Values
     labels: tuple[tuple[str, str], ...]
+    axes: str
     fields: Mapping[str, Rendering]
     fills: Mapping[str, Rendering]
     callback: Rendering | None
-    takes: Sequence[tuple[str, Rendering | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Rows of one job that have values for the same names, column by column; `outputs` by take."""
+
+    job: CompiledJob
+    rows: Sequence[Values]
+    labels: Sequence[tuple[tuple[str, str], ...]]
+    axes: Sequence[str]
+    fields: Mapping[str, Sequence[Rendering]]
+    fills: Sequence[Mapping[str, Rendering]]
+    callback: Sequence[Rendering] | None
+    outputs: Sequence[Sequence[Rendering | None]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row(self, at: int) -> Draft:
+        fields = {name: column[at] for name, column in self.fields.items()}
+        callback = None if self.callback is None else self.callback[at]
+        return Draft(
+            self.job,
+            self.rows[at],
+            self.labels[at],
+            self.axes[at],
+            fields,
+            self.fills[at],
+            callback,
+        )
 
 
 def compiled_job(
@@ -212,39 +272,71 @@ def compiled_job(
                 fills[listed] = template
     output = _template("output", entry.output, entry.output_spot, places)
     callback = _template("callBackUrl", entry.callback_url, entry.callback_spot, places)
+    place = places.document.at(entry.spot)
     return CompiledJob(
-        entry, spec, matrix, checker, places, written, fields, fills, output, callback
+        entry, spec, matrix, checker, places, written, fields, fills, output, callback, place
     )
 
 
-def draft(job: CompiledJob, values: Values, campaign: str, batch: Batch) -> Draft:
-    """Puts into the batch all that the row's templates are to become."""
-    entry, address_names = job.entry, job.matrix.names if job.matrix is not None else ()
-    labels = tuple([values[name].part for name in address_names if name in values])
-    names: dict[str, Any] = {
-        "job": entry.name,
-        "matrix": {name: value.seen for name, value in values.items()},
-    }
-    takes: list[tuple[str, Rendering | None]] = []
-    for take in range(1, entry.takes + 1):
-        own, output = address(campaign, entry.name, labels, take), None
-        if job.output is not None:
-            more = {"take": take, "axes": axes_text(labels), "address": own}
-            output = job.output.for_row(values, {**names, **more}, batch, more)
-        takes.append((own, output))
-    return Draft(
+def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:
+    """Puts into the batch all that the rows' templates are to become."""
+    count = len(rows)
+    labels, axes = ([()] * count, [""] * count) if job.matrix is None else _labels(job.matrix, rows)
+    contexts: list[dict[str, Any]] = [{} for _ in rows]
+    return Drafts(
         job,
-        values,
+        rows,
         labels,
-        {name: one.for_row(values, names, batch) for name, one in job.fields.items()},
-        {
-            name: job.fills[value].for_row(values, names, batch)
+        axes,
+        {name: one.for_rows(rows, contexts, batch) for name, one in job.fields.items()},
+        list(_fills(job, rows, contexts, batch)) if job.fills else [_NONE] * count,
+        job.callback.for_rows(rows, contexts, batch) if job.callback is not None else None,
+        [[None] * count] * job.entry.takes
+        if job.output is None
+        else list(_outputs(job, job.output, rows, contexts, batch, axes, campaign)),
+    )
+
+
+def _labels(
+    matrix: TypedMatrix, rows: Sequence[Values]
+) -> tuple[list[tuple[tuple[str, str], ...]], list[str]]:
+    columns = [[row[name] for row in rows] for name in matrix.names if name in rows[0]]
+    if not columns:
+        return [()] * len(rows), [""] * len(rows)
+    parts = [[value.part for value in column] for column in columns]
+    texts = [[value.text for value in column] for column in columns]
+    return list(zip(*parts, strict=True)), list(map(",".join, zip(*texts, strict=True)))
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+def _fills(
+    job: CompiledJob, rows: Sequence[Values], contexts: Sequence[dict[str, Any]], batch: Batch
+) -> Iterator[Mapping[str, Rendering]]:
+    for values, context in zip(rows, contexts, strict=True):
+        yield {
+            name: job.fills[value].for_rows([values], [context], batch)[0]
             for name, value in values.items()
             if value in job.fills
-        },
-        job.callback.for_row(values, names, batch) if job.callback is not None else None,
-        takes,
-    )
+        }
+
+
+def _outputs(
+    job: CompiledJob,
+    output: FieldTemplate,
+    rows: Sequence[Values],
+    contexts: Sequence[dict[str, Any]],
+    batch: Batch,
+    axes: Sequence[str],
+    campaign: str,
+) -> Iterator[list[Rendering]]:
+    for take in range(1, job.entry.takes + 1):
+        more = [
+            {"take": take, "axes": text, "address": address(campaign, job.entry.name, text, take)}
+            for text in axes
+        ]
+        yield output.for_rows(rows, contexts, batch, more)
 
 
 def input_of(made: Draft) -> tuple[dict[str, Json], list[RowProblem]]:

@@ -10,31 +10,29 @@ put together, checked and identified.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
+from kiejobs.core.address import address, default_output
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.expand.compiled_job import (
     compile_templates,
     compiled_job,
-    draft,
-    input_of,
+    drafts,
     render_batch,
 )
-from kiejobs.core.expand.job import Job, no_files, place_files
+from kiejobs.core.expand.job import Job, no_files
 from kiejobs.core.expand.job_checks import (
     LengthWarnings,
     callback_of,
-    file_problems,
     output_of,
-    request_problems,
     unused,
 )
+from kiejobs.core.expand.request import Requests
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
-from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.jobfile import how_to_allow
-from kiejobs.core.models.spec import complete, files_of
+from kiejobs.core.models.spec import files_of
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
 
@@ -42,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Draft
-    from kiejobs.core.expand.job import LocalFile, LocalFiles
+    from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Drafts
+    from kiejobs.core.expand.job import LocalFiles
+    from kiejobs.core.expand.request import Request
     from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
     from kiejobs.core.jobfile import JobEntry, JobFile
@@ -276,30 +274,44 @@ def _multiplied(
 ) -> tuple[Expansion, list[Diagnostic]]:
     specs = {job.spec.model: job.spec for job in compiled}
     found, duplicates, lengths = RowProblems(), DuplicateJobs(), LengthWarnings(specs)
+    requests = {job.entry.name: Requests(job, files, prices, lengths) for job in compiled}
     jobs: list[Job] = []
     broken: set[str] = set()
     for made in _drafts(compiled, jobfile.campaign, renderer):
-        for job, wrong in _jobs(made, jobfile.campaign, files, prices):
-            if wrong:
-                broken.add(job.address)
-            for problem in wrong or duplicates.check(job, made.job.places):
-                found.add(problem, job.name, job.address)
-            lengths.look(job, made)
-            jobs.append(job)
+        ready = requests[made.job.entry.name].of(made)
+        for at, (request, wrong) in enumerate(ready):
+            for job, problems in _jobs(made, at, request, wrong, jobfile.campaign):
+                if problems:
+                    broken.add(job.address)
+                for problem in problems or duplicates.check(job, made.job.places):
+                    found.add(problem, job.name, job.address)
+                if request.is_long:
+                    lengths.look(job, made.row(at))
+                jobs.append(job)
     names = frozenset([job.entry.name for job in compiled])
     expansion = Expansion(jobfile, prices, tuple(jobs), frozenset(broken), names, specs)
     return expansion, [*found.folded(), *lengths.warnings(jobfile.document)]
 
 
-def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Draft]:
+def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Drafts]:
     """All rows, their templates rendered."""
     rows = _rows(compiled)
     while some := list(islice(rows, _AT_ONCE)):
-        batch: Batch = {}
-        drafts = [draft(job, values, campaign, batch) for job, values in some]
+        batch: Batch = []
+        groups = []
+        for _, group in groupby(some, key=_alike):
+            alike = list(group)
+            job, rows_of_job = alike[0][0], [values for _, values in alike]
+            groups.append(drafts(job, rows_of_job, campaign, batch))
         if batch:
             render_batch(batch, renderer)
-        yield from drafts
+        yield from groups
+
+
+def _alike(row: tuple[CompiledJob, Values]) -> object:
+    """Rows of one job that have values for the same names."""
+    job, values = row
+    return job.entry.name, *values
 
 
 def _rows(compiled: Sequence[CompiledJob]) -> Iterator[tuple[CompiledJob, Values]]:
@@ -309,57 +321,35 @@ def _rows(compiled: Sequence[CompiledJob]) -> Iterator[tuple[CompiledJob, Values
 
 
 def _jobs(
-    made: Draft, campaign: str, files: LocalFiles, prices: PriceTable
-) -> Iterator[tuple[Job, list[RowProblem]]]:
+    made: Drafts, at: int, request: Request, wrong: Sequence[RowProblem], campaign: str
+) -> Iterator[tuple[Job, Sequence[RowProblem]]]:
     """The jobs of one row, one for each take, with what is wrong with them."""
-    compiled, entry, spec = made.job, made.job.entry, made.job.spec
-    request, local, wrong = _request(made, files)
-    mark, unfit = _identity(compiled, request)
-    url, of_url = callback_of(made) if entry.callback_url is not None else (None, [])
-    credits_, place = prices.price(spec.model, request), compiled.places.document.at(entry.spot)
-    for take, (address, output) in enumerate(made.takes, 1):
-        path, of_path = output_of(made, campaign, take, output, request)
+    compiled, entry, axes = made.job, made.job.entry, made.axes[at]
+    url = None
+    if entry.callback_url is not None:
+        url, of_url = callback_of(made.row(at))
+        wrong = [*wrong, *of_url]
+    for take, column in enumerate(made.outputs, 1):
+        if entry.output is None:
+            path = default_output(campaign, entry.name, axes, take, request.extension)
+        else:
+            path, of_path = output_of(made.row(at), campaign, take, column[at], request.extension)
+            wrong = [*wrong, *of_path]
         job = Job(
-            address=address,
-            fingerprint=mark,
+            address=address(campaign, entry.name, axes, take),
+            fingerprint=request.fingerprint,
             take=take,
             campaign=campaign,
             name=entry.name,
-            model=spec.model,
-            input=request,
-            axes=made.labels,
+            model=compiled.spec.model,
+            input=request.input,
+            axes=made.labels[at],
             tags=entry.tags,
-            credits=credits_,
+            credits=request.credits,
             output=path,
             callback_url=url,
             correlate=entry.correlate,
-            place=place,
-            files=local,
+            place=compiled.place,
+            files=request.files,
         )
-        yield job, [*wrong, *unfit, *of_path, *of_url]
-
-
-def _request(
-    made: Draft, files: LocalFiles
-) -> tuple[dict[str, Json], tuple[LocalFile, ...], list[RowProblem]]:
-    """What is sent for one row, its local files, and what is wrong with both."""
-    compiled, values = made.job, made.values
-    written, wrong = input_of(made)
-    request, local, no_file = place_files(compiled.spec, complete(compiled.spec, written), files)
-    refused = compiled.checker.problems(request)
-    if refused:
-        failed = bool(wrong)
-        wrong += request_problems(compiled, values, refused, request, failed_to_render=failed)
-    if no_file:
-        wrong += file_problems(compiled, values, no_file)
-    return request, local, wrong
-
-
-def _identity(compiled: CompiledJob, request: Mapping[str, Json]) -> tuple[str, list[RowProblem]]:
-    try:
-        return fingerprint(compiled.spec.model, request), []
-    except ValueError:
-        message = "the request holds text or a number that JSON can't carry exactly"
-        hint = "look for a broken \\u escape, or a number that is too large"
-        spot = compiled.entry.spot
-        return "0" * 64, [compiled.places.problem("invalid-text", message, spot, hint)]
+        yield job, wrong

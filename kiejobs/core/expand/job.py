@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
+from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_type
 
 if TYPE_CHECKING:
@@ -59,9 +60,11 @@ class LocalFile:
         return f"sha256:{self.sha256}"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One wanted generation after expansion: model and request body. Made by `expand`.
+
+    Like all that is made for each of a hundred thousand jobs, it is a named tuple: a frozen dataclass takes
+    three times as long to make.
 
     `input` is exactly what would be sent, coerced, with the schema's defaults, in the schema's
     order. `fingerprint` is lower-case hex. `credits` is None where the price is unknown. `output`
@@ -85,6 +88,11 @@ class Job:
     place: Place
     correlate: bool = True
     files: tuple[LocalFile, ...] = ()
+
+    @property
+    def canonical(self) -> bytes:
+        """The bytes that `fingerprint` is the digest of."""
+        return canonical({"input": dict(self.input), "model": self.model})
 
     @property
     def body(self) -> dict[str, Json]:

@@ -19,7 +19,6 @@ from kiejobs.core.diagnostics import Diagnostic, Severity
 from kiejobs.core.document.checked import dotted, is_uri
 from kiejobs.core.document.nodes import YamlMap
 from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.models.spec import extension_of
 from kiejobs.core.template.renderer import NOTHING
 from kiejobs.core.urls import has_attempt
 
@@ -187,12 +186,11 @@ def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
 
 
 def output_of(
-    made: Draft, campaign: str, take: int, rendered: Rendering | None, request: Mapping[str, Json]
+    made: Draft, campaign: str, take: int, rendered: Rendering | None, extension: str
 ) -> tuple[str, list[RowProblem]]:
     """The file's path below the output folder, as `output` says or as it is by default."""
     entry = made.job.entry
     problems: list[RowProblem] = []
-    extension = extension_of(made.job.spec, request)
     if rendered is not None and rendered.problem is not None:
         problems = [rendered.problem]
     elif entry.output is not None:
@@ -203,7 +201,7 @@ def output_of(
             message, spot, hint = str(unsafe), entry.output_spot, unsafe.hint
             problem = made.job.places.problem("output-path", message, spot, hint, fold=("path",))
             problems = [problem]
-    return default_output(campaign, entry.name, made.labels, take, extension), problems
+    return default_output(campaign, entry.name, made.axes, take, extension), problems
 
 
 class UnsafePath(ValueError):
@@ -353,10 +351,13 @@ class LengthWarnings:
         self._limits = {model: _limits(spec) for model, spec in specs.items()}
         self._found: dict[tuple[Spot, str], list[Job]] = {}
 
+    def is_near(self, model: str, field: str, text: Json) -> bool:
+        most = self._limits[model].get(field)
+        return most is not None and isinstance(text, str) and _NEAR * most <= len(text) <= most
+
     def look(self, job: Job, made: Draft) -> None:
-        for field, most in self._limits[job.model].items():
-            text = job.input.get(field)
-            if isinstance(text, str) and _NEAR * most <= len(text) <= most:
+        for field in self._limits[job.model]:
+            if self.is_near(job.model, field, job.input.get(field)):
                 spot = made.job.places.spot_of(field, made.values)
                 self._found.setdefault((spot, field), []).append(job)
 

@@ -157,6 +157,7 @@ class DuplicateJobs:
         self._requests: dict[tuple[str, int], Job] = {}
         self._files: dict[str, tuple[int, Job]] = {}
         self._folders: dict[str, tuple[int, Job]] = {}
+        self._both: set[str] = set()
 
     def check(self, job: Job, places: Places) -> list[RowProblem]:
         """Asked of jobs without problems only: what a broken row would do doesn't count."""
@@ -169,14 +170,30 @@ class DuplicateJobs:
     def _same_file(self, job: Job) -> Job:
         """The first job that is in the way of this one's file; the job itself where none is."""
         # Some file systems take `Cup.mp4` and `cup.mp4` for the same file.
-        parts = job.output.casefold().split("/")
-        path, own = "/".join(parts), (len(self._requests), job)
-        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-        in_the_way = [self._files.setdefault(path, own), self._folders.get(path, own)]
-        in_the_way += [self._files.get(folder, own) for folder in folders]
-        for folder in folders:
-            self._folders.setdefault(folder, own)
-        return min(in_the_way, key=itemgetter(0))[1]
+        path, own = job.output.casefold(), (len(self._requests), job)
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            self._enter(folder, own)
+        first = self._files.setdefault(path, own)
+        if path in self._folders:
+            self._both.add(path)
+        if first is own and not self._both:
+            return job
+        in_the_way = [self._files.get(folder, own) for folder in _folders_of(path)]
+        return min([first, self._folders.get(path, own), *in_the_way], key=itemgetter(0))[1]
+
+    def _enter(self, folder: str, own: tuple[int, Job]) -> None:
+        """A folder that no file is in yet; `_both` are those whose name a file has as well."""
+        for each in (folder, *_folders_of(folder)):
+            self._folders.setdefault(each, own)
+            if each in self._files:
+                self._both.add(each)
+
+
+def _folders_of(path: str) -> list[str]:
+    """Those that it lies in, the nearest first."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]
 
 
 def _same_request(job: Job, first: Job, places: Places) -> RowProblem:

@@ -40,13 +40,14 @@ class AxisValue:
     """One value of an axis or of an include entry; the rows that have it share it.
 
     `value` has the type that the field of that name wants; templates see it as `seen`. `part` is its name
-    and label in an address, `?` where it has none. `spot` is where the job file says it; `data` is what it
+    and label in an address, `?` where it has none, and `text` both of them. `spot` is where the job file says it; `data` is what it
     comes from otherwise, at `position`.
     """
 
     value: Json
     seen: Json
     part: tuple[str, str]
+    text: str
     spot: Spot
     data: AxisValues | None = None
     position: int = 0
@@ -77,7 +78,7 @@ class TypedMatrix:
         self._known: dict[tuple[str, ValueRef], AxisValue] = {}
 
     def __iter__(self) -> Iterator[Values]:
-        return map(self.row, self.rows)
+        return self.rows.walk(self._value)
 
     def row(self, row: Row) -> Values:
         return {name: self._value(name, ref) for name, ref in row.items()}
@@ -118,17 +119,17 @@ class TypedMatrix:
         return known
 
     def _made(self, name: str, value: Json, number: int, position: int) -> AxisValue:
-        values = self.rows.axes.get(name)
+        values, data = self.rows.axes.get(name), None
         if number < 0:
             entry = self.entry.include[~number]
             named = label(value) if values is None else values.label_of(value)
-            seen, spot = _seen(value, entry.values[name]), entry.key_spots[name]
-            return AxisValue(value, seen, (name, named or "?"), spot)
-        axis, named = self.entry.axes[number], self.rows.axes[name].label(position)
-        written, part = axis.values[position], (name, named or "?")
-        if axis.source is None:
-            return AxisValue(value, _seen(value, written), part, axis.spots[position])
-        return AxisValue(value, written, part, axis.spots[0], values, position)
+            written, spot = entry.values[name], entry.key_spots[name]
+        else:
+            axis, named = self.entry.axes[number], self.rows.axes[name].label(position)
+            written, data = axis.values[position], None if axis.source is None else values
+            spot = axis.spots[position if data is None else 0]
+        part, seen = (name, named or "?"), _seen(value, written) if data is None else written
+        return AxisValue(value, seen, part, axes_text((part,)), spot, data, position)
 
     def _typed_axis(self, axis: Axis) -> AxisValues:
         values = axis.values

@@ -17,15 +17,17 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.jobfile import Entry
     from kiejobs.core.matrix.axis_values import AxisValues
+
+Value = TypeVar("Value")
 
 _LONG_TO_COMPARE = 10_000_000
 
@@ -95,22 +97,33 @@ class Rows:
         return self.product_size - len(self._exclusion[0]) + len(self.appended)
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows of the product that survive, the last axis varying fastest; then the appended ones."""
-        excluded, enriching = self._exclusion[0], self._enriching
+        return self.walk(lambda _name, ref: ref)
+
+    def walk(self, value_of: Callable[[str, ValueRef], Value]) -> Iterator[dict[str, Value]]:
+        """The rows of the product that survive, the last axis varying fastest; then the appended ones.
+
+        A row holds what `value_of` makes of a name and a reference, each asked for once.
+        """
+        excluded = self._exclusion[0]
+        enriching = [(entry, _row(extras, value_of)) for entry, extras in self._enriching]
         columns = [
-            (name, [(number, position) for position in range(len(values))], self._dimension[name])
+            (
+                name,
+                [value_of(name, (number, at)) for at in range(len(values))],
+                self._dimension[name],
+            )
             for number, (name, values) in enumerate(self.axes.items())
         ]
         combinations = product(*map(range, self._sizes)) if self.product_size else ()
         for number, positions in enumerate(combinations):
             if number in excluded:
                 continue
-            row = {name: refs[positions[dimension]] for name, refs, dimension in columns}
+            row = {name: values[positions[dimension]] for name, values, dimension in columns}
             for entry, extras in enriching:
                 if entry.matches(positions):
                     row.update(extras)
             yield row
-        yield from self.appended.values()
+        yield from (_row(row, value_of) for row in self.appended.values())
 
     def value(self, name: str, ref: ValueRef) -> Json:
         """The value that a reference stands for, under a row's `name`."""
@@ -179,6 +192,10 @@ class Rows:
         """An axis' own value where an entry names just one, by its name or by a part of it."""
         found = self.axes[key].positions(value) if key in self.axes else ()
         return (self._number[key], next(iter(found))) if len(found) == 1 else (~entry, 0)
+
+
+def _row(row: Row, value_of: Callable[[str, ValueRef], Value]) -> dict[str, Value]:
+    return {name: value_of(name, ref) for name, ref in row.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,16 @@ it names. A schema that can't be taken apart so is checked whole for each distin
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.document.checked import SchemaProblem, in_words, validator
+from kiejobs.core.document.checked import SchemaProblem, in_words, is_uri, validator
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rules import FieldRule, broken_rule, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from jsonschema import Draft202012Validator
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from kiejobs.core.models.spec import Spec
 
 _REMEMBERED = 50_000
+_SIMPLE = {
+    "type",
+    "minLength",
+    "maxLength",
+    "format",
+    "title",
+    "description",
+    "examples",
+    "default",
+}
 _SHORT = 64
 
 
@@ -35,12 +46,21 @@ class RequestChecker:
         self.spec = spec
         self._whole = validator(spec.input_schema)
         self._fields = {name: validator(field) for name, field in spec.fields.items()}
-        self._rules = rules_of(spec.input_schema)
+        self._quick: dict[str, Callable[[Json], bool] | None] = {}
+        self.rules = rules_of(spec.input_schema)
         self._known: dict[tuple[object, ...], tuple[SchemaProblem, ...]] = {}
+
+    def takes(self, name: str, value: Json) -> bool:
+        """Is the value one for that field, looked at by itself?"""
+        if name not in self._quick:
+            self._quick[name] = _obvious(self.spec.fields[name])
+        quick = self._quick[name]
+        is_fine = quick is not None and quick(value)
+        return is_fine or not self._remember(name, value, self._fields[name])
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
-        if self._rules is None:
+        if self.rules is None:
             refused = self._remember("", dict(request_input), self._whole)
             return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in refused]
         unknown = [name for name in request_input if name not in self._fields]
@@ -50,11 +70,11 @@ class RequestChecker:
             if name in self._fields:
                 found.extend(self._remember(name, value, self._fields[name]))
         found.extend(map(self._unknown, unknown))
-        if not self._rules:
+        if not self.rules:
             return found
         wrong = {*missing, *(str(problem.path[0]) for problem in found if problem.path)}
         wrong |= {nearest(name, self._fields) or name for name in unknown}
-        return [*found, *self._rule_by_rule(self._rules, request_input, wrong)]
+        return [*found, *self._rule_by_rule(self.rules, request_input, wrong)]
 
     def _rule_by_rule(
         self, rules: Sequence[FieldRule], request_input: Mapping[str, Json], wrong: set[str]
@@ -102,6 +122,21 @@ class RequestChecker:
             self._known.clear()
         kept = self._known[key] = tuple(found)
         return kept
+
+
+def _obvious(field: Mapping[str, Any]) -> Callable[[Json], bool] | None:
+    """Says of texts that they are surely fine, for a field that limits length and form only."""
+    if field.get("type") != "string" or any(
+        key not in _SIMPLE and not key.startswith("x-") for key in field
+    ):
+        return None
+    least, most = field.get("minLength", 0), field.get("maxLength", math.inf)
+    fits = is_uri if field.get("format") == "uri" else None
+    if fits is None and "format" in field:
+        return None
+    return lambda value: (
+        isinstance(value, str) and least <= len(value) <= most and (fits is None or fits(value))
+    )
 
 
 def _is_field(problem: SchemaProblem) -> bool:

@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.ledger.records import State
@@ -54,8 +55,7 @@ class FieldChange:
     files: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One line of the plan. `job` is None for what nobody wants any more. `credits` is what it costs.
 
     `price` is what its request costs, bought now or not; None where unknown. `then` is what follows an adoption: resume, collect or keep.
@@ -105,8 +105,7 @@ class Plan:
     totals: PlanTotals
 
 
-@dataclass(frozen=True, slots=True)
-class PricedRow:
+class PricedRow(NamedTuple):
     """One purchase, as an approval knows it. `price` is decimal text in credits, None where unknown."""
 
     address: str
@@ -149,8 +148,14 @@ def row_of(change: Change) -> PricedRow:
 
 def digest_of(rows: Iterable[PricedRow]) -> str:
     """Lower-case hex over what is bought; the same whatever the order and the addresses."""
-    marks = (hashlib.sha256(canonical([r.fingerprint, r.take, r.price])).digest() for r in rows)
+    marks = (hashlib.sha256(_canonical(row).encode()).digest() for row in rows)
     return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
+
+
+def _canonical(row: PricedRow) -> str:
+    """The canonical JSON of its three values."""
+    price = "null" if row.price is None else encode_basestring(row.price)
+    return f"[{encode_basestring(row.fingerprint)},{row.take},{price}]"
 
 
 def _totals(changes: Sequence[Change]) -> PlanTotals:
@@ -169,15 +174,18 @@ def _totals(changes: Sequence[Change]) -> PlanTotals:
 
 def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Attempt]:
     """What was bought for the campaign, and neither the request nor the address is wanted any more."""
-    requests, addresses = set[tuple[str, int]](), set[str]()
-    for job in jobs:
-        requests.add((job.fingerprint, job.take))
-        addresses.add(job.address)
-    for attempt in ledger.current():
-        known = attempt.key in requests or attempt.address in addresses
-        ours = attempt.address.startswith(f"{campaign}/")
-        if ours and not known and (attempt.is_open or attempt.state in _KEPT):
-            yield attempt
+    bought = [
+        attempt
+        for attempt in ledger.current()
+        if attempt.address.startswith(f"{campaign}/")
+        and (attempt.is_open or attempt.state in _KEPT)
+    ]
+    if bought:
+        requests = {(job.fingerprint, job.take) for job in jobs}
+        addresses = {job.address for job in jobs}
+        for attempt in bought:
+            if attempt.key not in requests and attempt.address not in addresses:
+                yield attempt
 
 
 class _Decider:
@@ -214,6 +222,12 @@ class _Decider:
         attempt = self._ledger.bought(job.fingerprint, job.take)
         if attempt is not None and (attempt.is_open or attempt.state is State.SUCCEEDED):
             return self._bought_already(job, attempt)
+        if attempt is None and not self._ledger.at(job.address):
+            return _line(job, Action.SUBMIT, "+", "new")
+        return self._not_bought(job, attempt)
+
+    def _not_bought(self, job: Job, attempt: Attempt | None) -> Change:
+        """Where something is on record for the purchase, or for the address."""
         doubt = self._doubt(job, attempt)
         if doubt is not None:
             return _line(job, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))

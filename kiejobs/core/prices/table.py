@@ -89,6 +89,12 @@ class ModelPrice:
     note: str | None = None
     file: str | None = None
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What `credits` looks at."""
+        named = [name for line in self.lines for name in line.fields]
+        return tuple(dict.fromkeys([*named, *filter(None, [self.quantity])]))
+
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity can't be told."""
         for line in self.lines:
@@ -138,6 +144,11 @@ class PriceTable:
         """Credits for one request, or None where they are not known."""
         known = self.models.get(model)
         return None if known is None else known.credits(request_input)
+
+    def fields(self, model: str) -> tuple[str, ...]:
+        """What the price of a request depends on."""
+        known = self.models.get(model)
+        return () if known is None else known.fields
 
     def over(self, lower: PriceTable) -> PriceTable:
         """Both tables; of a model that both have, this one's price counts."""

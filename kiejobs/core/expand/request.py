@@ -1,0 +1,306 @@
+"""The requests of one job entry, each joined from parts that are made once.
+
+In: a compiled job, its rows with their renderings, a reader of local files, prices. Out: a `Request` for each row;
+one in which anything is wrong is made and checked as a whole, to say what. Touches nothing: the reader does.
+
+A field of a request comes from one axis value, from one rendering, or from the job file alone. All that can be
+known of it by itself is found out once: its type, what its schema says, its local files, its canonical JSON. What
+depends on several fields (a rule across fields, a price) is found out once for each choice of theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import and_, attrgetter
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from kiejobs.core.expand.compiled_job import Rendering, input_of
+from kiejobs.core.expand.job import place_files
+from kiejobs.core.expand.job_checks import file_problems, request_problems
+from kiejobs.core.fingerprint import canonical_member, fingerprint
+from kiejobs.core.models.spec import complete, extension_of, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from decimal import Decimal
+
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Drafts
+    from kiejobs.core.expand.job import LocalFile, LocalFiles
+    from kiejobs.core.expand.job_checks import LengthWarnings
+    from kiejobs.core.expand.row_problems import RowProblem
+    from kiejobs.core.expand.typed_matrix import AxisValue
+    from kiejobs.core.models.rules import FieldRule
+    from kiejobs.core.prices.table import PriceTable
+
+Answer = TypeVar("Answer")
+
+_MOST_HELD = 4_000_000
+"""Bytes of canonical JSON that are kept to be joined again; then all is forgotten, and made again."""
+
+_OVERHEAD = 400
+"""Bytes that a part takes beside its canonical JSON, and what is known of it."""
+
+
+class Request(NamedTuple):
+    """What is sent for one row, and what follows from it alone. `is_long`: does a text hardly fit?"""
+
+    input: dict[str, Json]
+    files: tuple[LocalFile, ...]
+    fingerprint: str
+    credits: Decimal | None
+    extension: str
+    is_long: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One field with one value; `canonical` is `"name":value`. Not `sound`: something is wrong with it."""
+
+    name: str
+    value: Json
+    canonical: bytes
+    sound: bool
+    files: tuple[LocalFile, ...]
+    is_long: bool
+
+
+_VALUE, _CANONICAL, _IS_SOUND, _FILES, _IS_LONG = map(
+    attrgetter, ("value", "canonical", "sound", "files", "is_long")
+)
+
+
+class Requests:
+    """Those of one job entry."""
+
+    def __init__(
+        self, job: CompiledJob, files: LocalFiles, prices: PriceTable, lengths: LengthWarnings
+    ) -> None:
+        self._job = job
+        self._local = files
+        self._prices = prices
+        self._lengths = lengths
+        self._forms: dict[tuple[str, ...], _Form | None] = {}
+        self._parts: dict[object, _Part] = {}
+        self._held = 0
+        model = canonical_member("model", job.spec.model)
+        self._end = b"},%b}" % model
+
+    def of(self, made: Drafts) -> list[tuple[Request, list[RowProblem]]]:
+        """For each row, with what is wrong with it."""
+        if self._job.matrix is None:  # a single one is made sooner than its parts
+            return [self._whole(made.row(at)) for at in range(len(made))]
+        return [
+            self._whole(made.row(at)) if request is None else (request, [])
+            for at, request in enumerate(self._joined(made))
+        ]
+
+    def _joined(self, made: Drafts) -> Sequence[Request | None]:
+        """From parts; None where anything is wrong, or where the schema wants the request whole."""
+        nothing: list[Request | None] = [None] * len(made)
+        names = tuple(made.rows[0])
+        if names not in self._forms:
+            self._forms[names] = self._form(names)
+        form = self._forms[names]
+        if form is None:
+            return nothing
+        columns = [self._column(source, made) for source in form.sources]
+        if all(map(_IS_SOUND, chain(*map(set, columns)))):
+            return self._requests(form, columns)
+        sound = [
+            at for at, parts in enumerate(zip(*columns, strict=True)) if all(map(_IS_SOUND, parts))
+        ]
+        some = self._requests(form, [[column[at] for at in sound] for column in columns])
+        for at, request in zip(sound, some, strict=True):
+            nothing[at] = request
+        return nothing
+
+    def _requests(self, form: _Form, columns: Sequence[Sequence[_Part]]) -> list[Request | None]:
+        """Those of rows whose parts are all sound; None where a rule is broken."""
+        inputs = [
+            dict(zip(form.names, values, strict=True))
+            for values in zip(*[map(_VALUE, column) for column in columns], strict=True)
+        ]
+        texts = map(
+            b",".join, zip(*[map(_CANONICAL, columns[at]) for at in form.order], strict=True)
+        )
+        marks = [
+            hashlib.sha256(b'{"input":{%b%b' % (text, self._end)).hexdigest() for text in texts
+        ]
+        held = [True] * len(inputs)
+        for rule in form.rules:
+            held = list(map(and_, held, rule.answers(columns, inputs)))
+        of_row = zip(
+            inputs,
+            _files(columns),
+            marks,
+            form.price.answers(columns, inputs),
+            form.extension.answers(columns, inputs),
+            map(any, zip(*[map(_IS_LONG, column) for column in columns], strict=True)),
+            strict=True,
+        )
+        return [
+            Request(*facts) if is_held else None
+            for facts, is_held in zip(of_row, held, strict=True)
+        ]
+
+    def _whole(self, made: Draft) -> tuple[Request, list[RowProblem]]:
+        """The row's request, and what is wrong with it."""
+        job, values = self._job, made.values
+        written, wrong = input_of(made)
+        request, local, no_file = place_files(job.spec, complete(job.spec, written), self._local)
+        refused = job.checker.problems(request)
+        if refused:
+            failed = bool(wrong)
+            wrong += request_problems(job, values, refused, request, failed_to_render=failed)
+        if no_file:
+            wrong += file_problems(job, values, no_file)
+        mark, unfit = self._identity(request)
+        extension = extension_of(job.spec, request)
+        credits_ = self._prices.price(job.spec.model, request)
+        return Request(request, local, mark, credits_, extension, is_long=True), [*wrong, *unfit]
+
+    def _identity(self, request: Mapping[str, Json]) -> tuple[str, list[RowProblem]]:
+        try:
+            return fingerprint(self._job.spec.model, request), []
+        except ValueError:
+            message = "the request holds text or a number that JSON can't carry exactly"
+            hint = "look for a broken \\u escape, or a number that is too large"
+            places, spot = self._job.places, self._job.entry.spot
+            return "0" * 64, [places.problem("invalid-text", message, spot, hint)]
+
+    def _form(self, names: Sequence[str]) -> _Form | None:
+        """How requests of rows with these values are joined; None where they can't be taken apart."""
+        job, spec, rules, prices = self._job, self._job.spec, self._job.checker.rules, self._prices
+        filled = [name for name in names if name in spec.fields]
+        fields = [name for name in spec.fields if name in {*job.input, *filled, *spec.defaults}]
+        is_plain = all(map(str.isascii, fields)) and job.input.keys().isdisjoint(filled)
+        if rules is None or not is_plain or not set(fields) >= {*job.input, *spec.required}:
+            return None
+        sources = [_Source(name, name in filled, self._constant(name, filled)) for name in fields]
+        of_price = prices.fields(spec.model)
+        by = () if spec.output_by is None else (spec.output_by,)
+        return _Form(
+            fields,
+            sources,
+            order=sorted(range(len(fields)), key=fields.__getitem__),
+            rules=[_Question(rule.fields, fields, _holds(rule)) for rule in rules],
+            price=_Question(of_price, fields, lambda given: prices.price(spec.model, given)),
+            extension=_Question(by, fields, lambda given: extension_of(spec, given)),
+        )
+
+    def _constant(self, name: str, filled: Sequence[str]) -> _Part | None:
+        """The part that is the same in all rows."""
+        job = self._job
+        if name in filled or name in job.fields:
+            return None
+        if name in job.input:
+            return self._part(name, typed(job.spec, name, job.input[name]))
+        return self._part(name, job.spec.defaults[name])
+
+    def _column(self, source: _Source, made: Drafts) -> list[_Part]:
+        """One field's part in each row."""
+        if source.constant is not None:
+            return [source.constant] * len(made)
+        if self._held >= _MOST_HELD:
+            self._parts.clear()
+            self._forms.clear()
+            self._held = 0
+        of_rows: list[Rendering | AxisValue]
+        if source.is_axis:
+            values = [row[source.name] for row in made.rows]
+            fills = [fills.get(source.name) for fills in made.fills]
+            of_rows = [fill or value for fill, value in zip(fills, values, strict=True)]
+        else:
+            of_rows = list(made.fields[source.name])
+        for one in set(of_rows):
+            if one not in self._parts:
+                self._parts[one] = self._part_from(source.name, one)
+        return list(map(self._parts.__getitem__, of_rows))
+
+    def _part_from(self, name: str, source: Rendering | AxisValue) -> _Part:
+        if isinstance(source, Rendering) and source.problem is not None:
+            return _Part(name, None, b"", sound=False, files=(), is_long=False)
+        return self._part(name, typed(self._job.spec, name, source.value))
+
+    def _part(self, name: str, value: Json) -> _Part:
+        spec, checker = self._job.spec, self._job.checker
+        files: tuple[LocalFile, ...] = ()
+        no_file, text = False, b""
+        if name in spec.file_fields:
+            placed, files, wrong = place_files(spec, {name: value}, self._local)
+            value, no_file = placed[name], bool(wrong)
+        with suppress(ValueError):  # what JSON can't carry
+            text = canonical_member(name, value)
+        self._held += len(text) + _OVERHEAD
+        sound = bool(text) and not no_file and checker.takes(name, value)
+        return _Part(
+            name, value, text, sound, files, self._lengths.is_near(spec.model, name, value)
+        )
+
+
+class _Question(Generic[Answer]):
+    """What depends on some fields of a request, asked once for each choice of theirs."""
+
+    def __init__(
+        self,
+        fields: Sequence[str],
+        known: Sequence[str],
+        ask: Callable[[Mapping[str, Json]], Answer],
+    ) -> None:
+        self._at = [known.index(name) for name in fields if name in known]
+        self._ask = ask
+        self._answers: dict[tuple[_Part, ...], Answer] = {}
+
+    def answers(
+        self, columns: Sequence[Sequence[_Part]], inputs: Sequence[Mapping[str, Json]]
+    ) -> list[Answer]:
+        """One for each row."""
+        if not inputs:
+            return []
+        chosen = [columns[at] for at in self._at]
+        choices: Sequence[tuple[_Part, ...]] = list(zip(*chosen, strict=True)) or [()] * len(inputs)
+        for choice, request in zip(choices, inputs, strict=True):
+            if choice not in self._answers:
+                self._answers[choice] = self._ask(request)
+        return list(map(self._answers.__getitem__, choices))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a field comes from: an axis, a template, or, where there is a `constant`, the job file alone."""
+
+    name: str
+    is_axis: bool
+    constant: _Part | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the requests of rows with the same names are joined.
+
+    `sources` are the fields in the schema's order, `names` theirs; `order` is that of canonical JSON.
+    """
+
+    names: Sequence[str]
+    sources: Sequence[_Source]
+    order: Sequence[int]
+    rules: Sequence[_Question[bool]]
+    price: _Question[Decimal | None]
+    extension: _Question[str]
+
+
+def _holds(rule: FieldRule) -> Callable[[Mapping[str, Json]], bool]:
+    return lambda request: rule.holds(rule.given(request))
+
+
+def _files(columns: Sequence[Sequence[_Part]]) -> Iterator[tuple[LocalFile, ...]]:
+    """The local files of each row, each once, in the order of the fields."""
+    if not any(map(_FILES, chain(*map(set, columns)))):
+        yield from repeat((), len(columns[0]) if columns else 0)
+        return
+    for parts in zip(*columns, strict=True):
+        yield tuple({file.path: file for part in parts for file in part.files}.values())
