@@ -20,8 +20,7 @@ from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, Usa
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
-from kiejobs.importer.changes import model_changes
-from kiejobs.importer.merge import merged
+from kiejobs.importer.changes import merged, model_changes
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.importer.report import (
     CheckedModel,

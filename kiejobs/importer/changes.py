@@ -1,11 +1,12 @@
-"""What differs between two schemas of one model, and whether it breaks what people have written.
+"""The schema of a newer page: over the one in use, and what differs between the two.
 
-In: the schema in use and a newer one, both in our form. Out: `ModelChange`s in the order of the fields.
-Touches nothing.
+In: both, in our form. Out: the page's facts with the words, rules and fields that people put in by hand, and
+notes; `ModelChange`s in the order of the fields. Touches nothing.
 
-Breaking is what makes a job file that is valid today be refused, or come to another request. A default that
-changed, came or went is breaking, since it is always sent: adopted in silence, it would give every request that
-leaves the field out another fingerprint, and buy it again. Rules between fields and wording are not compared.
+A field of theirs names its source (`x-kiejobs-source`); a description is theirs unless it is the one that kiejobs
+makes of the form. Breaking is what makes a job file that is valid today be refused, or come to another request. A
+default that changed, came or went is breaking, since it is always sent: adopted in silence, it would give every
+request that leaves the field out another fingerprint, and buy it again. Rules between fields are not compared.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kiejobs.core.fingerprint import canonical
+from kiejobs.core.models.descriptions import field_description, model_description
+from kiejobs.importer.openapi import items_in, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.importer.openapi import Schema
 
-    Schema = Mapping[str, Any]
+    Form = Mapping[str, Any]
     Listed = dict[bytes, Json]
 
 ABSENT: Final = object()
@@ -47,7 +51,7 @@ class ModelChange:
     now: Json = ABSENT
 
 
-def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
+def model_changes(was: Form, now: Form) -> list[ModelChange]:
     """All of them; none where the two say the same of a request."""
     inputs = (schema["properties"]["input"] for schema in (was, now))
     outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
@@ -55,7 +59,7 @@ def model_changes(was: Schema, now: Schema) -> list[ModelChange]:
     return [*_fields("", *inputs), *formats]
 
 
-def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
+def _fields(path: str, was: Form, now: Form) -> Iterator[ModelChange]:
     before, after = was.get("properties", {}), now.get("properties", {})
     required = [frozenset(schema.get("required", ())) for schema in (was, now)]
     for name in [*before, *(name for name in after if name not in before)]:
@@ -75,7 +79,7 @@ def _fields(path: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         yield from _field(at, before[name], field)
 
 
-def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
+def _field(at: str, was: Form, now: Form) -> Iterator[ModelChange]:
     yield from _keyword(at, "default", was, now)
     before, after = was.get("type", ABSENT), now.get("type", ABSENT)
     if before != after:
@@ -102,7 +106,7 @@ def _field(at: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
         yield from _field(f"{at}[]", was.get("items", {}), now.get("items", {}))
 
 
-def _keyword(at: str, kind: str, was: Schema, now: Schema) -> Iterator[ModelChange]:
+def _keyword(at: str, kind: str, was: Form, now: Form) -> Iterator[ModelChange]:
     before, after = was.get(kind, ABSENT), now.get(kind, ABSENT)
     if _token(before) != _token(after):
         breaking = _breaks(kind, was.get(kind), now.get(kind))
@@ -142,7 +146,7 @@ def _list(
         yield ModelChange(at, whole, breaking=now is not None, was=old, now=new)
 
 
-def _listed(field: Schema) -> Listed | None:
+def _listed(field: Form) -> Listed | None:
     """Enumerations; a `const` is one value."""
     if "const" in field:
         return _by_token([field["const"]])
@@ -154,7 +158,7 @@ def _by_token(values: Sequence[Json]) -> Listed:
 
 
 def _token(value: Json) -> bytes:
-    """Equal for what JSON Schema takes for equal: 5 and 5.0, but not 5 and "5"."""
+    """Equal for what JSON Form takes for equal: 5 and 5.0, but not 5 and "5"."""
     return b"" if value is ABSENT else canonical(value)
 
 
@@ -163,3 +167,101 @@ def _bare(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _bare(item) for key, item in value.items() if key not in _WORDS}
     return [_bare(item) for item in value] if isinstance(value, list) else value
+
+
+# --- a newer page over the schema in use -------------------------------------------------------------
+
+
+def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
+    """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
+    input_ = mapping(mapping(there.get("properties")).get("input"))
+    input_, notes = _input(made["properties"]["input"], input_)
+    forms = {**_laid_over(made["properties"], there), "input": input_}
+    schema = {**made, **_words(there, _model_description(there)), "properties": forms}
+    schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
+    key = "x-kiejobs-source"
+    schema[key] = _sources(made[key][0], there.get(key))
+    return (there if schema == there else schema), notes
+
+
+def _input(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
+    old = mapping(there.get("properties"))
+    pages, fields = made["properties"], _laid_over(made["properties"], there)
+    notes = [
+        f"{name}: kept as it is, since it names a source of its own"
+        for name, form in pages.items()
+        if _is_theirs(old.get(name)) and old[name] != form
+    ]
+    for name, field in old.items():
+        if name not in fields and _is_theirs(field):
+            fields[name] = field
+        elif name not in fields:
+            notes.append(f"{name}: the page does not have it any more; taken out")
+    form = _with_words(made, there, None)
+    form |= {"properties": fields, "required": _required(made, there, old)}
+    # Their rules, and those of the page that theirs don't have by title.
+    rules = items_in(there.get("allOf"))
+    titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
+    rules = [*rules, *(one for one in made.get("allOf", ()) if one.get("title") not in titles)]
+    closed = form.pop("unevaluatedProperties")
+    return {**form, **({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}, notes
+
+
+def _laid_over(made: Schema, there: Schema) -> Schema:
+    old = mapping(there.get("properties"))
+    return {name: _over(form, mapping(old.get(name))) for name, form in made.items()}
+
+
+def _over(made: Schema, there: Schema) -> Schema:
+    """One field with the words that people gave it, and so those within it."""
+    if _is_theirs(there):
+        return there
+    form = _with_words(made, there, field_description(there))
+    for key in ("items", "additionalProperties"):
+        if isinstance(form.get(key), dict):
+            form[key] = _over(form[key], mapping(there.get(key)))
+    if isinstance(form.get("properties"), dict):
+        form["properties"] = _laid_over(form["properties"], there)
+    return form
+
+
+def _with_words(made: Schema, there: Schema, generated: str | None) -> Schema:
+    """`made` with their words; title and description come first."""
+    form = {**made, **_words(there, generated)}
+    first: Schema = {key: form[key] for key in ("title", "description") if key in form}
+    return {**first, **form}
+
+
+def _words(there: Schema, generated: str | None) -> Schema:
+    """Their title and examples, and their description unless it was generated."""
+    words: Schema = {key: there[key] for key in ("title", "examples") if key in there}
+    if "description" in there and there["description"] != generated:
+        words["description"] = there["description"]
+    return words
+
+
+def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
+    """What the page requires; of their own fields, what they require. In their order."""
+    theirs, pages = there.get("required", ()), made["required"]
+    names = dict.fromkeys([*theirs, *pages])
+    return [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
+
+
+def _sources(source: Schema, there: Any) -> list[Any]:
+    """The page's entry as it is now, unless it is the same page still; all others as they are."""
+    old = [entry for entry in items_in(there) if isinstance(entry, dict)]
+    if any(entry.get("sha256") == source["sha256"] for entry in old):
+        return old
+    return [*(entry for entry in old if entry.get("page") != source["page"]), source]
+
+
+def _model_description(there: Schema) -> str | None:
+    models = mapping(mapping(there.get("properties")).get("model")).get("enum")
+    output = mapping(there.get("x-kiejobs-output")).get("media_type")
+    if not isinstance(models, list) or not models or not isinstance(output, str):
+        return None
+    return model_description(str(models[0]), output)
+
+
+def _is_theirs(field: Any) -> bool:
+    return "x-kiejobs-source" in mapping(field)

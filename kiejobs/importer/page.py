@@ -18,16 +18,16 @@ from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.fields.field import FieldContext, fields_of, one_shape
-from kiejobs.importer.reading.openapi import by_name, mapping, requests_of
-from kiejobs.importer.reading.text import documents_of
+from kiejobs.importer.field import FieldContext, fields_of, one_shape
+from kiejobs.importer.openapi import by_name, mapping, requests_of
+from kiejobs.importer.text import documents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jsonschema.exceptions import ValidationError
 
-    from kiejobs.importer.reading.openapi import ApiRequest, Schema
+    from kiejobs.importer.openapi import ApiRequest, Schema
 
 MOST_VALUES = 100_000
 """Of all requests of a page together, references written out."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiejobs.core.models.schema_check import unsafe_reason
-from kiejobs.importer.fields.files import file_facts, file_rule, largest, media_types
-from kiejobs.importer.fields.prose import (
+from kiejobs.importer.prose import (
     ValueRange,
     choices_from_prose,
     default_from_prose,
@@ -16,6 +15,7 @@ from kiejobs.importer.fields.prose import (
     special_from_prose,
     step_from_prose,
 )
+from kiejobs.importer.stated import file_facts, file_rule, largest, media_types
 
 MB = 2**20
 

@@ -15,10 +15,10 @@ from kiejobs.core.document.checked import FORMATS
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.merge import merged
+from kiejobs.importer.changes import merged
+from kiejobs.importer.openapi import requests_of
 from kiejobs.importer.page import ImportedModel, read_page
-from kiejobs.importer.reading.openapi import requests_of
-from kiejobs.importer.reading.text import documents_of
+from kiejobs.importer.text import documents_of
 from tests.docs.regenerate import SCHEMAS, models
 
 API = Path(os.environ["KIEJOBS_SHARED"]) / "api" / "openapi"

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from kiejobs.core.models.spec import complete, files_of, read_spec
 from kiejobs.core.models.validator import RequestChecker
-from kiejobs.importer.changes import model_changes
-from kiejobs.importer.merge import merged
+from kiejobs.importer.changes import merged, model_changes
 from kiejobs.importer.report import change_words
 from kiejobs.reports.models import ModelView, list_text, show_document, show_text
 from kiejobs.sandbox.jobs import Model

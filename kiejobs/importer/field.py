@@ -18,10 +18,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from kiejobs.core.models.descriptions import field_description, field_title
-from kiejobs.importer.fields.files import file_rule, points_at_file
-from kiejobs.importer.fields.stated import add_stated, related
-from kiejobs.importer.fields.types import choices_of, default_of, limits_of, type_of, values_of
-from kiejobs.importer.reading.openapi import (
+from kiejobs.importer.openapi import (
     both,
     by_name,
     fields_in,
@@ -31,11 +28,13 @@ from kiejobs.importer.reading.openapi import (
     names_in,
     values_in,
 )
+from kiejobs.importer.stated import add_stated, file_rule, points_at_file, related
+from kiejobs.importer.types import choices_of, default_of, limits_of, type_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.importer.reading.openapi import Note, Schema
+    from kiejobs.importer.openapi import Note, Schema
 
 MOST_DEPTH = 8
 MOST_FIELDS = 300

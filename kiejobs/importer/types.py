@@ -18,10 +18,10 @@ from kiejobs.core.document.tree import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.reading.openapi import items_in, mapping, values_in
+from kiejobs.importer.openapi import items_in, mapping, values_in
 
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.openapi import Note, Schema
+    from kiejobs.importer.openapi import Note, Schema
 
 MOST_VALUES = 5_000
 MOST_CHOICES = 20

@@ -1,27 +1,37 @@
-"""A page without an OpenAPI document, whose headings or tables describe the request, as such a document.
+"""A page's text as OpenAPI documents: those in it, or one made of its headings, tables and examples.
 
-In: Markdown. Out: an OpenAPI document as values; None where the page describes no request. Touches nothing.
-
-Only what is labelled is taken literally: type, required, default, options, example. All other words go
-into the field's description, where the readers of prose find their limits.
+In: Markdown, plain YAML or JSON, or the discovery API's `{"model": …, "openapi": {…}}`. Out: the documents as
+values, and problems, each with its place. Touches nothing. Of a page without a document only what is labelled is
+taken literally; all other words go into the field's description, where the readers of prose find their limits.
 """
 
 from __future__ import annotations
 
+import html
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.reader import read_document
+from kiejobs.importer.openapi import ApiDocument
+
 if TYPE_CHECKING:
-    from kiejobs.importer.reading.openapi import Schema
+    from kiejobs.importer.openapi import Schema
 
 Field: TypeAlias = tuple[tuple[str, ...], dict[str, str]]
 """Its path, and facts by key; what has no key of ours is a line of `description`."""
 
+MOST_CHARACTERS = 4_000_000
+"""The largest page known is a hundredth of this."""
+
+MOST_BLOCKS = 20
+MOST_NOTES = 50
 MOST_EXAMPLES = 20
 MOST_FIELDS = 300
 MOST_LINES = 50_000
-MOST_CHARACTERS = 6_000
+MOST_OF_LINE = 6_000
 """Of a line, and of what stands at one label: patterns go over them."""
 
 _KEYS = {
@@ -36,7 +46,7 @@ _KEYS = {
 }  # fmt: skip
 _KEY_OF = {word: key for key, words in _KEYS.items() for word in words}
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
-_FENCE = re.compile(r"^\s{0,12}(`{3,20}|~{3,20})")
+_FENCED = re.compile(r"^\s{0,12}(`{3,20}|~{3,20})")
 _LABEL = re.compile(
     r"^\s{0,4}(?:[-*+]\s+)?(?:\*\*([^*:\uff1a]{1,30})(?:\*\*\s*[:\uff1a]|[:\uff1a]\s*\*\*)|([^\W\d][^*:\uff1a|`]{0,29})[:\uff1a])\s*(.*)$"
 )
@@ -63,6 +73,134 @@ _INNER = re.compile(r"^([a-z]+)\s*<\s*([a-z]+)\s*>", re.IGNORECASE)
 _BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
+
+_PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
+_TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE
+)
+_ESCAPED = re.compile(r"&(?:quot|#39|#x27|lt|gt|amp);|<pre\b")
+_PRE = re.compile(r"<pre\b[^>]{0,500}>(?:\s{0,50}<code\b[^>]{0,500}>)?|(?:</code>\s{0,50})?</pre>")
+_NOTHING = "no OpenAPI document is in it, and no fields under headings or in tables"
+_DESCRIBED = "no OpenAPI document is in the page: read from its headings, tables and examples"
+_OPENAPI = re.compile(
+    r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
+)
+_TABBED = re.compile(r"^\t+", re.MULTILINE)
+_SPACED = re.compile(r"^ +\S", re.MULTILINE)
+# What our YAML reader refuses in a job file; in a page nobody meant anything by it.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
+    """Every OpenAPI document of the page, in its order."""
+    if len(text) > MOST_CHARACTERS:
+        return [], [f"{name}: larger than {MOST_CHARACTERS:,} characters, so it is no page"]
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = plain = _INVISIBLE.sub(" ", text)
+    if _ESCAPED.search(text):  # HTML: its blocks of code as blocks of Markdown
+        plain = html.unescape(_PRE.sub("\n```\n", text))
+    documents, problems = _written(name, text)
+    if not documents and plain != text:
+        documents, more = _written(name, plain)
+        problems = [] if documents else problems or more
+    if not documents and not problems:
+        root = described(plain)
+        documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
+        problems = [] if documents else [f"{name}: {_NOTHING}"]
+    return documents, problems
+
+
+def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
+    documents: list[ApiDocument] = []
+    problems: list[str] = []
+    for block in _blocks(text):
+        value, wrong = _value(name, block)
+        document = _openapi(name, value, wrong)
+        if document is not None:
+            documents.append(document)
+        elif value is None:
+            problems += wrong
+    return documents, problems
+
+
+def _blocks(text: str) -> list[str]:
+    """What may be a document, each behind as many empty lines as stand above it in the page."""
+    lines = (line.strip() for line in text[:10_000].splitlines())
+    first = next((line for line in lines if line and line != "---" and line[0] != "#"), "")
+    if first.startswith("{") or _PLAIN.match(first):
+        return [text]
+    return _fenced(text) or ([text] if _TOP_LEVEL.search(text) else [])
+
+
+def _fenced(text: str) -> list[str]:
+    blocks: list[str] = []
+    at, line, counted = 0, 0, 0
+    while len(blocks) < MOST_BLOCKS and (opening := _FENCE.search(text, at)) is not None:
+        start, indent = opening.end() + 1, len(opening["indent"])
+        # A fence that is indented further belongs to the block: descriptions have blocks of their own.
+        fence = rf"^[ \t]{{0,{indent + 3}}}{opening['mark']}{opening['mark'][0]}*[ \t\r]*$"
+        end = re.compile(fence, re.MULTILINE).search(text, opening.end())
+        body = text[start : end.start() if end else len(text)]
+        if _OPENAPI.search(body):
+            line, counted = line + text.count("\n", counted, start), start
+            lines = (one[indent:] if not one[:indent].strip() else one for one in body.splitlines())
+            blocks.append("\n" * line + "\n".join(lines) + "\n")
+        at = end.end() if end else len(text)
+    return blocks
+
+
+def _value(name: str, block: str) -> tuple[Any, list[str]]:
+    if block.lstrip().startswith("{"):
+        try:
+            return _encodable(json.loads(block, parse_int=_number, parse_float=_number)), []
+        except (ValueError, RecursionError):
+            pass  # YAML in braces, or broken: the reader below tells where
+    if not _SPACED.search(block):
+        # YAML takes no tabs for indentation. Where nothing else is used for it, it is plain what they mean.
+        block = _TABBED.sub(lambda found: "  " * len(found[0]), block)
+    document, problems = read_document(Source(name, block.encode()))
+    wrong = [f"{problem.place or name}: {problem.message}" for problem in problems]
+    return (None if document is None else document.root), wrong[:MOST_NOTES]
+
+
+def _number(written: str) -> float | str:
+    """What JSON can't hand on exactly stays text, as it does with our YAML reader."""
+    if written.lstrip("-").isdecimal():
+        return int(written) if len(written) < 16 else written
+    number = float(written)
+    return number if math.isfinite(number) else written
+
+
+def _encodable(value: Any) -> Any:
+    """Without halves of surrogate pairs, which no UTF-8 can carry, and with finite numbers."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _openapi(name: str, value: Any, problems: list[str]) -> ApiDocument | None:
+    """The document itself, or the one within the discovery API's answer."""
+    model: str | None = None
+    for _ in range(4):
+        if isinstance(value, str):
+            value, _ = _value(name, value)
+        if not isinstance(value, dict):
+            return None
+        if isinstance(value.get("paths"), dict):
+            return ApiDocument(value, model, tuple(problems))
+        model = value["model"] if isinstance(value.get("model"), str) else model
+        value = value.get("openapi") or value.get("data")
+    return None
+
+
+# --- a page of headings and tables -----------------------------------------------------------------
 
 
 def described(text: str) -> Schema | None:
@@ -109,7 +247,7 @@ def _form(facts: dict[str, str]) -> Schema:
         form["enum"] = [_unquoted(one) for one in options]
     for key in ("default", "example"):
         if facts.get(key):
-            form[key] = _value(facts[key])
+            form[key] = _literal(facts[key])
     return form
 
 
@@ -131,7 +269,7 @@ def _plain_list(words: str) -> list[str]:
     return [part for part in parts if part] if all(len(part) < 40 for part in parts) else []
 
 
-def _value(words: str) -> Any:
+def _literal(words: str) -> Any:
     """JSON in a block, or code, or the words themselves."""
     block, code = _BLOCK.search(words), _CODE.search(words)
     text = (block[1] if block else code[1] if code else words.split("\n", maxsplit=1)[0]).strip()
@@ -182,8 +320,8 @@ def _sections(text: str) -> list[tuple[tuple[str, ...], list[str]]]:
     found: list[tuple[tuple[str, ...], list[str]]] = [((), [])]
     fence = ""
     for full_line in text.splitlines()[:MOST_LINES]:
-        line = full_line[:MOST_CHARACTERS]
-        mark = _FENCE.match(line)
+        line = full_line[:MOST_OF_LINE]
+        mark = _FENCED.match(line)
         if mark and not fence:
             fence = mark[1]
         elif mark and mark[1].startswith(fence):
@@ -210,7 +348,7 @@ def _facts(lines: list[str]) -> dict[str, str]:
     facts: dict[str, list[str]] = {}
     key, has_words, fenced = "description", False, False
     for line in lines:
-        fenced ^= _FENCE.match(line) is not None
+        fenced ^= _FENCED.match(line) is not None
         label = None if fenced else _LABEL.match(line)
         known = _KEY_OF.get((label[1] or label[2]).strip().lower()) if label else None
         words = line
@@ -222,7 +360,7 @@ def _facts(lines: list[str]) -> dict[str, str]:
             key = "description"
         has_words = has_words or bool(words.strip())
         facts.setdefault(key, []).append(words)
-    return {name: "\n".join(several).strip()[:MOST_CHARACTERS] for name, several in facts.items()}
+    return {name: "\n".join(several).strip()[:MOST_OF_LINE] for name, several in facts.items()}
 
 
 def _rows(lines: list[str]) -> list[Field]:
