@@ -184,7 +184,7 @@ class Sandbox(JobsApi):
             return NO_FILE
         fault = None
         if self.faults is not None and request.method != "HEAD":
-            fault = self.faults.draw("download", self._input_of(task_id)).response
+            fault, _ = self.faults.draw("download", self._input_of(task_id))
         if fault is None:
             return file_answer(request, content)
         answer = file_answer(request, content, keep=fault.keep, ranges=not fault.no_ranges)

@@ -50,26 +50,13 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """How an answer reaches the client. `silent`: not even the status line does. `stop_after`: that many bytes of
-    the body do. `rate`: bytes a second. `hang`: seconds before the end. `drop`: the end is a dead connection.
-    """
-
-    silent: bool = False
-    stop_after: int | None = None
-    rate: int | None = None
-    hang: float = 0.0
-    drop: bool = False
-
-
-WHOLE = Delivery()
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `code` is the envelope's, `task_id` its task, `fault` the scripted one; all for the log.
+    """One answer, and how it reaches the client.
 
-    `length` is what Content-Length promises, where that isn't the body's own.
+    `code` is the envelope's, `task_id` its task, `fault` the scripted one; all for the log. `length` is what
+    Content-Length promises, where that isn't the body's own. `silent`: not even the status line comes. `stop_after`:
+    that many bytes of the body do. `rate`: bytes a second. `hang`: seconds before the end. `drop`: the end is a dead
+    connection.
     """
 
     status: int
@@ -79,7 +66,11 @@ class Response:
     task_id: str | None = None
     length: int | None = None
     fault: str | None = None
-    delivery: Delivery = WHOLE
+    silent: bool = False
+    stop_after: int | None = None
+    rate: int | None = None
+    hang: float = 0.0
+    drop: bool = False
 
 
 # --- what the API says -----------------------------------------------------------------------------
@@ -157,9 +148,8 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep) -> None:
     """Send it. Raises ConnectionLost where the delivery ends in a dead connection."""
-    way = response.delivery
-    body, size = response.body[: way.stop_after], way.rate or _CHUNK
-    if not way.silent:
+    body, size = response.body[: response.stop_after], response.rate or _CHUNK
+    if not response.silent:
         length = len(response.body) if response.length is None else response.length
         headers = {**response.headers, "content-length": str(length)}.items()
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -167,11 +157,11 @@ async def deliver(response: Response, receive: Receive, send: Send, sleep: Sleep
         for at in range(0, len(body), size):
             chunk = body[at : at + size]
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if way.rate:
+            if response.rate:
                 await sleep(1)
-    if way.hang:
-        await _silence(way.hang, receive, sleep)
-    if way.drop:
+    if response.hang:
+        await _silence(response.hang, receive, sleep)
+    if response.drop:
         raise ConnectionLost
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -1,7 +1,7 @@
 """Scripted faults: the fault file, checked against its schema, and which request or task it hits.
 
 In: a file's bytes and its schema; requests as they come. Out: `Faults`, or all that is wrong with the file;
-an `Effect` for each request.
+for each request what befalls it.
 
     seed: 7
     rules:
@@ -18,26 +18,18 @@ Chance is a hash of the seed and the request's number, so that a script plays th
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.checked import Form, read_checked
-from kiejobs.sandbox.asgi import (
-    JSON_TYPE,
-    MESSAGES,
-    WHOLE,
-    Delivery,
-    Response,
-    compact,
-    envelope,
-    plain,
-)
+from kiejobs.sandbox.asgi import JSON_TYPE, MESSAGES, Response, compact, envelope, plain
 from kiejobs.sandbox.tasks import HEALTHY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json, Source
@@ -53,16 +45,17 @@ FOR_EVER = 3600.0  # simulated seconds that a hang lasts when the fault doesn't 
 class ResponseFault:
     """One fault of an answer.
 
-    `accepts`: whether the request takes effect all the same. `answer` is sent instead of the true one,
-    `headers` are laid over. `half`: stop in the middle of the body. `longer`: bytes that Content-Length
-    promises and that never come. `keep`: only so many bytes of a file exist.
+    `accepts`: whether the request takes effect all the same. `answer` is sent instead of the true one, `headers` are
+    laid over; `way` has those fields of the Response that say how it reaches the client. `half`: stop in the middle of
+    the body. `longer`: bytes that Content-Length promises and that never come. `keep`: only so many bytes of a file
+    exist.
     """
 
     name: str
     accepts: bool = True
     answer: Response | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    delivery: Delivery = WHOLE
+    way: Mapping[str, Any] = field(default_factory=dict)
     half: bool = False
     longer: int = 0
     keep: int | None = None
@@ -70,63 +63,25 @@ class ResponseFault:
 
     def apply(self, true: Response) -> Response:
         answer = self.answer or true
-        way = self.delivery
-        if self.half:
-            way = replace(way, stop_after=len(answer.body) // 2)
         length = len(answer.body) if answer.length is None else answer.length
+        way = {"stop_after": len(answer.body) // 2, **self.way} if self.half else self.way
         return replace(
             answer,
             headers={**answer.headers, **self.headers},
             task_id=true.task_id,
             length=length + self.longer,
             fault=self.name,
-            delivery=way,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What is done: to the answer, and to the task that a create makes (fields of its TaskOutcome)."""
-
-    response: ResponseFault | None = None
-    task: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class FaultRule:
-    """Hits requests of the kind `on` for which all its conditions hold, `times` at most. `match`: glob patterns
-    for fields of the task's input. `nth`, `every` and `chance` count the requests that match, from 1.
-    """
-
-    on: str
-    effect: Effect
-    nth: frozenset[int] = frozenset()
-    every: int | None = None
-    chance: float | None = None
-    match: Mapping[str, str] = field(default_factory=dict)
-    times: int | None = None
-
-    def matches(self, kind: str, fields: Mapping[str, Json]) -> bool:
-        return kind == self.on and all(
-            fnmatchcase(str(fields.get(name, "")), pattern) for name, pattern in self.match.items()
-        )
-
-    def counts(self, number: int, luck: float) -> bool:
-        """`luck` is drawn from 0 up to 1."""
-        return (
-            (not self.nth or number in self.nth)
-            and (self.every is None or number % self.every == 0)
-            and (self.chance is None or luck < self.chance)
+            **way,
         )
 
 
 @dataclass(slots=True)
 class Faults:
-    """A script, and how often its rules were met. All rules that fire work together; of two that want the
-    same, the first wins.
+    """A script's rules as the file has them, and how often they were met. All rules that fire work together; of two
+    that want the same, the first wins.
     """
 
-    rules: tuple[FaultRule, ...] = ()
+    rules: Sequence[Mapping[str, Any]] = ()
     seed: int = 0
     _seen: Counter[int] = field(default_factory=Counter)
     _fired: Counter[int] = field(default_factory=Counter)
@@ -135,28 +90,46 @@ class Faults:
         self, kind: str, fields: Mapping[str, Json], act: Callable[[TaskOutcome], Response]
     ) -> Response:
         """The answer of `act`, unless and as far as a fault wants it otherwise."""
-        effect = self.draw(kind, fields)
-        outcome, fault = replace(HEALTHY, **effect.task), effect.response
+        fault, task = self.draw(kind, fields)
+        outcome = replace(HEALTHY, **task)
         if fault is None:
             return act(outcome)
         return fault.apply(act(outcome) if fault.accepts else Response(200, b""))
 
-    def draw(self, kind: str, fields: Mapping[str, Json]) -> Effect:
-        """What befalls the next request of `kind`, about a task with these input fields."""
-        effect = Effect()
+    def draw(
+        self, kind: str, fields: Mapping[str, Json]
+    ) -> tuple[ResponseFault | None, dict[str, Any]]:
+        """What befalls the next request of `kind`, about a task with these input fields: a fault of its answer, and
+        fields of the TaskOutcome of the task that it makes.
+        """
+        fault: ResponseFault | None = None
+        task: dict[str, Any] = {}
         for index, rule in enumerate(self.rules):
-            if rule.matches(kind, fields) and self._fires(index, rule):
-                then = rule.effect
-                effect = Effect(effect.response or then.response, {**then.task, **effect.task})
-        return effect
+            if rule["on"] == kind and self._fires(index, rule, fields):
+                do = rule["do"]
+                name = next((name for name in _RESPONSE_FAULTS if name in do), None)
+                if name is not None and fault is None:
+                    fault = ResponseFault(name, **_RESPONSE_FAULTS[name](do))
+                task = {**_fate(do), **task}
+        return fault, task
 
-    def _fires(self, index: int, rule: FaultRule) -> bool:
-        if rule.times is not None and self._fired[index] >= rule.times:
+    def _fires(self, index: int, rule: Mapping[str, Any], fields: Mapping[str, Json]) -> bool:
+        """`nth`, `every` and `chance` count the requests that `match`, from 1."""
+        when = rule.get("when", {})
+        patterns = when.get("match", {}).items()
+        if self._fired[index] >= rule.get("times", math.inf) or not all(
+            fnmatchcase(str(fields.get(name, "")), pattern) for name, pattern in patterns
+        ):
             return False
         self._seen[index] += 1
         number = self._seen[index]
+        nth = when.get("nth", number)
         drawn = hashlib.sha256(repr((self.seed, index, number)).encode()).digest()
-        fires = rule.counts(number, int.from_bytes(drawn[:7], "big") / (1 << 56))
+        fires: bool = (
+            number in (nth if isinstance(nth, list) else [nth])
+            and number % when.get("every", 1) == 0
+            and int.from_bytes(drawn[:7], "big") / (1 << 56) < when.get("chance", 1)
+        )
         self._fired[index] += fires
         return fires
 
@@ -175,7 +148,7 @@ def read_faults(
             replace(one, code="fault") if one.code == "unknown-key" else one for one in problems
         ]
     root = _as_integers(document.root)
-    return Faults(tuple(map(_rule, root["rules"])), seed=root.get("seed", 0)), []
+    return Faults(root["rules"], seed=root.get("seed", 0)), []
 
 
 def _as_integers(value: Json) -> Json:
@@ -185,30 +158,6 @@ def _as_integers(value: Json) -> Json:
     if isinstance(value, list):
         return [_as_integers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _rule(rule: Mapping[str, Any]) -> FaultRule:
-    when = rule.get("when", {})
-    nth = when.get("nth", [])
-    return FaultRule(
-        on=rule["on"],
-        effect=_effect(rule["do"]),
-        nth=frozenset(nth if isinstance(nth, list) else [nth]),
-        every=when.get("every"),
-        chance=when.get("chance"),
-        match=when.get("match", {}),
-        times=rule.get("times"),
-    )
-
-
-def _effect(do: Do) -> Effect:
-    """At most one fault of the answer, and what is in store for the task."""
-    name = next((name for name in _RESPONSE_FAULTS if name in do), None)
-    fault = None if name is None else ResponseFault(name, **_RESPONSE_FAULTS[name](do))
-    task: dict[str, Json] = {}
-    for key, make in _TASK_FAULTS.items():
-        task |= make(do) if key in do else {}
-    return Effect(fault, task)
 
 
 def _envelope(do: Do) -> Response:
@@ -242,46 +191,41 @@ _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
     },
     "lose_reply": lambda do: {
         "accepts": do["lose_reply"] == "after_accept",
-        "delivery": Delivery(silent=True, drop=True),
+        "way": {"silent": True, "drop": True},
     },
     "hang": lambda do: {
         "accepts": do["hang"] == "after",
-        "delivery": Delivery(silent=True, hang=do.get("seconds", FOR_EVER), drop=True),
+        "way": {"silent": True, "hang": do.get("seconds", FOR_EVER), "drop": True},
     },
-    "truncate": lambda do: {"delivery": Delivery(stop_after=do["truncate"], drop=True)},
+    "truncate": lambda do: {"way": {"stop_after": do["truncate"], "drop": True}},
     "html": lambda do: {"accepts": do.get("accept", False), "answer": _bare(200)},
     "garbage": lambda do: {"accepts": do.get("accept", True), "answer": _GARBAGE},
-    "slow_bytes": lambda do: {"delivery": Delivery(rate=do["slow_bytes"])},
+    "slow_bytes": lambda do: {"way": {"rate": do["slow_bytes"]}},
     "status": lambda do: {"answer": _bare(do["status"])},
     "cut": lambda do: {"keep": do["cut"]},
-    "wrong_length": lambda do: {"longer": do["wrong_length"], "delivery": Delivery(drop=True)},
+    "wrong_length": lambda do: {"longer": do["wrong_length"], "way": {"drop": True}},
     "wrong_type": lambda do: {"headers": {"content-type": do["wrong_type"]}},
     "stall": lambda do: {
-        "delivery": Delivery(hang=do.get("seconds", FOR_EVER), drop=True),
+        "way": {"hang": do.get("seconds", FOR_EVER), "drop": True},
         "half": True,
     },
-    "slow": lambda do: {"delivery": Delivery(rate=do["slow"])},
+    "slow": lambda do: {"way": {"rate": do["slow"]}},
     "redirect": lambda do: {"answer": plain(302, ""), "headers": {"location": do["redirect"]}},
     "no_ranges": lambda _do: {"no_ranges": True},
 }
 
 
-def _task(do: Do) -> dict[str, Json]:
-    task = do["task"]
-    if isinstance(task, dict):
-        return task
+def _fate(do: Do) -> dict[str, Json]:
+    """Faults of the task: fields of its TaskOutcome."""
+    task = do.get("task", {})
     if task == "unknown_state":
-        return {"word": do.get("state", "archived")}
-    failure = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
-    return {"end": task, **failure}
-
-
-# Faults of the task: the fields of its TaskOutcome.
-_TASK_FAULTS: dict[str, Callable[[Do], dict[str, Json]]] = {
-    "task": _task,
-    "charge": lambda do: {"charge": str(do["charge"])},
-    "callback": lambda do: {
-        "callback": do["callback"],
-        **({"callback_by": do["by"]} if "by" in do else {}),
-    },
-}
+        fate: dict[str, Json] = {"word": do.get("state", "archived")}
+    elif isinstance(task, str):
+        failure = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
+        fate = {"end": task, **failure}
+    else:
+        fate = dict(task)
+    if "charge" in do:
+        fate["charge"] = str(do["charge"])
+    given = {"callback": "callback", "by": "callback_by"} if "callback" in do else {}
+    return fate | {field: do[name] for name, field in given.items() if name in do}

@@ -241,7 +241,7 @@ def test_polls_and_downloads_match_the_input_of_their_task(tmp_path: Path) -> No
 def test_chance_is_drawn_from_the_seed() -> None:
     def drawn(seed: int) -> list[bool]:
         draws = make_faults({"seed": seed, "rules": [rule({"code": 429}, when={"chance": 0.3})]})
-        return [draws.draw("create", {}).response is not None for _ in range(1000)]
+        return [draws.draw("create", {})[0] is not None for _ in range(1000)]
 
     assert drawn(7) == drawn(7) != drawn(8)
     assert 250 < sum(drawn(7)) < 350
@@ -714,7 +714,7 @@ rules:
 """
     draws, _ = read_faults(Source("faults.yaml", text), FAULTS)
     assert draws is not None
-    hits = [draws.draw("create", {}).response is not None for _ in range(5)]
+    hits = [draws.draw("create", {})[0] is not None for _ in range(5)]
     assert hits == [False, True, False, False, True]
 
 
