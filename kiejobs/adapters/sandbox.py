@@ -14,7 +14,7 @@ import httpx
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles, required_prices
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
-from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.app import Sandbox, post_callback
 from kiejobs.sandbox.asgi import ConnectionLost
 
 if TYPE_CHECKING:
@@ -54,11 +54,6 @@ def make_sandbox(
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
     """
-    send_callback = None
-    if calls_back:
-        from kiejobs.sandbox.callbacks import post_callback  # noqa: PLC0415 - most runs want none
-
-        send_callback = post_callback
     return Sandbox(
         ModelFiles(),
         store,
@@ -67,7 +62,7 @@ def make_sandbox(
         credits=credits_,
         prices=required_prices(),
         webhook_key=webhook_key.value if webhook_key else None,
-        send_callback=send_callback,
+        send_callback=post_callback if calls_back else None,
     )
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kiejobs.sandbox.app import post_callback
 from kiejobs.sandbox.asgi import ConnectionLost, client_left
-from kiejobs.sandbox.callbacks import post_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -115,10 +115,9 @@ def _keyword(at: str, kind: str, was: Form, now: Form) -> Iterator[ModelChange]:
 
 def _breaks(kind: str, was: Any, now: Any) -> bool:
     """Of two values that differ; None is a keyword that is not there."""
+    # Another extension gives files another name, a file of another type looks damaged.
     if kind in {"default", "media_type", "extension"}:
-        return (
-            True  # another extension gives files another name, a file of another type looks damaged
-        )
+        return True
     if kind == "unevaluatedProperties":
         return now is False
     if kind == "deprecated" or now is None or now is False:

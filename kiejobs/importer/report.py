@@ -47,7 +47,7 @@ class ImportedFile:
 class ImportedPage:
     """What became of one page."""
 
-    name: str
+    page: str
     models: tuple[ImportedFile, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -96,7 +96,7 @@ def import_text(pages: Sequence[ImportedPage], *, color: bool = False) -> str:
 
 
 def _page(page: ImportedPage, paint: Paint) -> Iterator[str]:
-    yield paint.bold(sanitize(page.name))
+    yield paint.bold(sanitize(page.page))
     for model in page.models:
         if model.outcome == "kept":
             yield f"  {paint.error('kept')} {sanitize(model.file)}: it is there already; --force overwrites it"
@@ -107,19 +107,9 @@ def _page(page: ImportedPage, paint: Paint) -> Iterator[str]:
 
 
 def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "pages": [
-            {
-                "page": page.name,
-                "ok": page.ok,
-                "models": [asdict(model) for model in page.models],
-                "problems": list(page.problems),
-            }
-            for page in pages
-        ],
-        "ok": all(page.ok for page in pages),
-    }
+    documents: list[Json] = [{"page": one.page, "ok": one.ok, **asdict(one)} for one in pages]
+    ok = all(page.ok for page in pages)
+    return {"format_version": FORMAT_VERSION, "pages": documents, "ok": ok}
 
 
 def check_text(
@@ -244,6 +234,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "has another default: {now}, was {was}",
     ),
     "type": ("is {now} now, was {was}",) * 3,
+    "choices": ("may have other forms than before",) * 3,
     "media_type": ("gives files of type {now} now, was {was}",) * 3,
     "extension": ("gives files named {now} now, was {was}",) * 3,
 }  # fmt: skip
@@ -276,17 +267,19 @@ def change_words(change: ModelChange) -> str:
     kind, was, now = change.kind, change.was, change.now
     if kind in _YES_OR_NO:
         return _YES_OR_NO[kind][0 if now is True else 1]
-    if kind == "choices":
-        return "may have other forms than before"
     if kind == "unevaluatedProperties":
         return f"takes {'no ' if change.breaking else ''}keys of other names now"
     if kind == "field":
         return _field(now)
-    if kind not in _WORDS:
-        return _limit(kind, was, now)
+    old, new = _value(kind, was), _value(kind, now)
+    if kind in _LIMITS:
+        words = _LIMITS[kind]
+        if now is ABSENT:
+            return f"without a limit now, was {words.format(old)}"
+        return f"{words.format(new)} now, was {'without a limit' if was is ABSENT else old}"
     gone, come, other = _WORDS[kind]
     words = gone if now is ABSENT else come if was is ABSENT else other
-    return words.format(was=_value(kind, was), now=_value(kind, now))
+    return words.format(was=old, now=new)
 
 
 def _field(now: Json) -> str:
@@ -296,15 +289,6 @@ def _field(now: Json) -> str:
         words = _value("default", now["default"])
         return f"is new; {words} is sent where a job file leaves it out"
     return "is new, and needed" if now["required"] else "is new"
-
-
-def _limit(kind: str, was: Json, now: Json) -> str:
-    """With both numbers."""
-    words = _LIMITS[kind]
-    if now is ABSENT:
-        return f"without a limit now, was {words.format(_value(kind, was))}"
-    before = "without a limit" if was is ABSENT else _value(kind, was)
-    return f"{words.format(_value(kind, now))} now, was {before}"
 
 
 def _value(kind: str, value: Json) -> str:

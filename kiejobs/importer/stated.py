@@ -183,12 +183,7 @@ def _counted(form: Schema, prose: str) -> Schema:
     """The whole numbers of a range, for a field that takes numbers as text."""
     stated, step = range_from_prose(prose), step_from_prose(prose) or 1
     least, most = stated.least, stated.most
-    if (
-        "enum" in form
-        or least is None
-        or most is None
-        or not least % 1 == most % 1 == step % 1 == 0
-    ):
+    if "enum" in form or least is None or most is None or least % 1 or most % 1 or step % 1:
         return {}
     numbers = range(int(least), int(most) + 1, int(step))
     return {"enum": [str(one) for one in numbers]} if 1 < len(numbers) <= 100 else {}

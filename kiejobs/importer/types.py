@@ -36,11 +36,14 @@ _TYPES = {
 _JSON_TYPES = {
     bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object",
 }  # fmt: skip
-_COUNTS = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
 _EITHER = re.compile(r"\s*(?:\||,|\bor\b)\s*")
 _CHOICES = ("oneOf", "anyOf")
 _SHARED = ("type", "properties", "items", "required", "description")
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+_NUMBERS = {
+    "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"),
+    "integer": _BOUNDS, "number": _BOUNDS,
+}  # fmt: skip
 
 
 def type_of(node: Schema, note: Note) -> str | None:
@@ -82,11 +85,7 @@ def values_of(node: Schema, kind: str | None, note: Note) -> tuple[list[Any], st
 
 def limits_of(node: Schema, kind: str | None, note: Note) -> Schema:
     """The limits that go with the type."""
-    limits: Schema = {}
-    if kind in _COUNTS:
-        limits = _counts(node, _COUNTS[kind], note)
-    if kind in {"integer", "number"}:
-        limits = _bounds(node, note)
+    limits = _numbers(node, kind, note) if kind in _NUMBERS else {}
     if kind == "array" and node.get("uniqueItems") is True:
         limits["uniqueItems"] = True
     pattern = node.get("pattern")
@@ -123,32 +122,31 @@ def _listed(node: Schema) -> list[Any]:
     return [entry["value"] for entry in entries if "value" in entry][:MOST_VALUES]
 
 
-def _counts(node: Schema, names: tuple[str, str], note: Note) -> Schema:
-    found: Schema = {}
-    for name in names:
-        number = _as_number(node.get(name))
-        if number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
-            found[name] = int(number)
-        elif node.get(name) is not None:
-            note(f"its {name} is no count and left out")
-    return _in_order(found, names[0], names[1], note)
-
-
-def _bounds(node: Schema, note: Note) -> Schema:
-    found = {name: node[name] for name in _BOUNDS if node.get(name) is not None}
+def _numbers(node: Schema, kind: str, note: Note) -> Schema:
+    names = _NUMBERS[kind]
+    found = {name: node[name] for name in names if node.get(name) is not None}
     for exclusive, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if found.get(exclusive) is True and plain in found:
             found[exclusive] = found.pop(plain)
         elif isinstance(found.get(exclusive), bool):
             del found[exclusive]
-    limits = {name: _as_number(value) for name, value in found.items()}
-    for name in [name for name, number in limits.items() if number is None]:
-        note(f"its {name} is no number and left out")
-        del limits[name]
-    step = _as_number(node.get("multipleOf"))
+    limits: Schema = {}
+    for name, value in found.items():
+        number = _as_number(value)
+        if names == _BOUNDS and number is not None:
+            limits[name] = number
+        elif number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
+            limits[name] = int(number)
+        else:
+            note(f"its {name} is no {'number' if names == _BOUNDS else 'count'} and left out")
+    step = _as_number(node.get("multipleOf")) if names == _BOUNDS else None
     if step is not None and step > 0:
         limits |= multiple(step, note)
-    return _in_order(limits, "minimum", "maximum", note)
+    low, high = names[0], names[len(names) // 2]
+    if low in limits and high in limits and limits[low] > limits[high]:
+        note(f"its {low} is above its {high}; both are left out")
+        del limits[low], limits[high]
+    return limits
 
 
 def multiple(step: float, note: Note) -> Schema:
@@ -157,13 +155,6 @@ def multiple(step: float, note: Note) -> Schema:
         return {"multipleOf": step}
     note(f"it goes in steps of {step}, which is not checked: fractions don't divide exactly")
     return {}
-
-
-def _in_order(limits: Schema, low: str, high: str, note: Note) -> Schema:
-    if low in limits and high in limits and limits[low] > limits[high]:
-        note(f"its {low} is above its {high}; both are left out")
-        return {name: value for name, value in limits.items() if name not in {low, high}}
-    return limits
 
 
 def _distinct(values: list[Any]) -> list[Any]:

@@ -1,18 +1,28 @@
 """The vendor's API imitated, as one ASGI 3 app: what stands before it, and its routes.
 
-In: HTTP requests. Out: answers as they were observed, and scripted faults. Touches: its store; the network only
-through the callback sender. Before it answers it notes what other processes have sold; turns away clients without
-User-Agent (403) or key (401); paces creates (429); draws faults; acts; writes the request log.
+In: HTTP requests. Out: answers as they were observed, and scripted faults; callbacks through the sender that was
+handed in, to loopback addresses only. Touches: its store; the network only through that sender. Before it answers it
+notes what other processes have sold; turns away clients without User-Agent (403) or key (401); paces creates (429);
+draws faults; acts; writes the request log. Callbacks are signed as documented: base64(HMAC-SHA256(key, taskId + "." +
+timestamp)); the body isn't. One that isn't answered with 200 is sent three more times (documented for sibling APIs).
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_address
 from operator import attrgetter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from urllib.parse import urlsplit
+
+import httpx
 
 from kiejobs.sandbox.asgi import (
     MESSAGES,
@@ -21,6 +31,7 @@ from kiejobs.sandbox.asgi import (
     UNREACHABLE,
     Response,
     bare,
+    compact,
     deliver,
     error,
     plain,
@@ -29,18 +40,40 @@ from kiejobs.sandbox.asgi import (
 )
 from kiejobs.sandbox.files import NO_FILE, UploadRoutes, file_answer
 from kiejobs.sandbox.jobs import JobsApi
-from kiejobs.sandbox.tasks import HEALTHY, TaskOutcome, iso, log_request
+from kiejobs.sandbox.tasks import (
+    HEALTHY,
+    TaskOutcome,
+    TaskStatus,
+    iso,
+    lifetime,
+    log_request,
+    status_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.asgi import Receive, Request, Scope, Send
-    from kiejobs.sandbox.callbacks import CallbackSender, SendCallback
     from kiejobs.sandbox.faults import Faults
+    from kiejobs.sandbox.tasks import Task
+
+    Post: TypeAlias = Callable[[bytes, dict[str, str]], Awaitable[None]]
 
 CALLS, SECONDS = 20, 10.0  # creates per account in any so many seconds (documented)
 _LINK_LIFE = 20 * 60
+_FORGED = {"state": "success", "resultJson": '{"resultUrls":["https://forged.invalid/result.mp4"]}'}
+"""A claim of success too early, with a result on a foreign host."""
+_ATTEMPTS = 4
+_CALLBACK_SECONDS = 15.0  # documented for the service's sibling APIs
+_PAUSE = 5.0  # simulated seconds between attempts
+
+SendCallback: TypeAlias = Callable[[str, bytes, dict[str, str]], Awaitable[None]]
+"""POST a body with headers to a URL. Raises NotDelivered unless that was answered with 200."""
+
+
+class NotDelivered(Exception):
+    """Nobody took the callback."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -56,6 +89,7 @@ class Sandbox(JobsApi):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._uploads = UploadRoutes(self.store)
+        self._pending: set[asyncio.Task[None]] = set()
         self._creates = deque(map(attrgetter("at"), self.charges.tasks.values()), maxlen=CALLS)
 
     def move_to(self, base_url: str, send_callback: SendCallback) -> None:
@@ -144,15 +178,9 @@ class Sandbox(JobsApi):
         if may_lack and self._uploads.lacks_any(body, self.base_url, self.now()):
             outcome = replace(outcome, end="fail", fail_code="400", fail_msg=UNREACHABLE)
         response, task = self.create(body, outcome)
-        if task is not None and task.callback_url and self.send_callback is not None:
-            self._callbacks(self.send_callback).expect(task)
+        if task is not None:
+            self._expect(task)
         return response
-
-    def _poll(self, request: Request, _: TaskOutcome) -> Response:
-        return self.record_info(request.query.get("taskId"))
-
-    def _credit(self, _request: Request, _: TaskOutcome) -> Response:
-        return self.balance()
 
     def _link(self, request: Request, _: TaskOutcome) -> Response:
         """common/download-url: a link to one of our own results that is good for 20 minutes."""
@@ -190,20 +218,97 @@ class Sandbox(JobsApi):
         answer = file_answer(request, content, keep=fault.keep, ranges=not fault.no_ranges)
         return fault.apply(answer)
 
-    def _callbacks(self, send: SendCallback) -> CallbackSender:
-        from kiejobs.sandbox.callbacks import CallbackSender  # noqa: PLC0415 - most runs want none
+    # --- callbacks ---
 
-        return CallbackSender(self, send, self._sleep, self.webhook_key)
+    def _expect(self, task: Task) -> None:
+        """Have the callback of a new task sent when it is due, if one is."""
+        url, send = task.callback_url, self.send_callback
+        wanted = task.fate.end in ("success", "fail") and task.fate.callback != "none"
+        if wanted and send is not None and url and is_loopback(url):
+            pending = asyncio.get_running_loop().create_task(self._play(task, partial(send, url)))
+            self._pending.add(pending)
+            pending.add_done_callback(self._pending.discard)
+
+    async def _play(self, task: Task, post: Post) -> None:
+        fate, life, early = task.fate, lifetime(task), 0.0
+        if fate.callback == "forged":
+            early = min(fate.callback_by, life)
+            await self._sleep(early)
+            now = self.now()
+            record = self.describe(task, status_of(task, now, self.speed))
+            claim = _body({**record, **_FORGED, "completeTime": record["createTime"]})
+            await self._post(post, claim, _signed(task, now, "forged"))
+        await self._sleep(life - early + (fate.callback_by if fate.callback == "late" else 0.0))
+        await self._post_end(task, post)
+        if fate.callback == "doubled":
+            await self._sleep(fate.callback_by)
+            await self._post_end(task, post)
+
+    async def _post_end(self, task: Task, post: Post) -> None:
+        ended = task.at + lifetime(task) / max(self.speed, task.speed)
+        record = self.describe(task, TaskStatus(known=True, state=task.fate.end, ended=ended))
+        headers = _signed(task, self.now(), self.webhook_key) if self.webhook_key else {}
+        await self._post(post, _body(record), headers)
+
+    async def _post(self, post: Post, body: dict[str, Any], headers: dict[str, str]) -> None:
+        data = compact(body).encode("utf-8", "replace")
+        headers = {"content-type": "application/json", "user-agent": "kiejobs-sandbox", **headers}
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await post(data, headers)
+            except NotDelivered:
+                if attempt < _ATTEMPTS - 1:
+                    await self._sleep(_PAUSE)
+        return None
 
     _ROUTES: ClassVar[
         dict[str, tuple[str, str | None, Callable[[Sandbox, Request, TaskOutcome], Response]]]
     ] = {
         "/api/v1/jobs/createTask": ("POST", "create", _create),
-        "/api/v1/jobs/recordInfo": ("GET", "poll", _poll),
-        "/api/v1/chat/credit": ("GET", "credit", _credit),
+        "/api/v1/jobs/recordInfo": ("GET", "poll", JobsApi.record_info),
+        "/api/v1/chat/credit": ("GET", "credit", JobsApi.balance),
         "/api/v1/common/download-url": ("POST", None, _link),
         "/api/file-stream-upload": ("POST", "upload", _upload),
         "/api/file-base64-upload": ("POST", "upload", _upload),
         "/api/file-url-upload": ("POST", "upload", _upload),
     }
     """By path: the method, the kind of request that faults are scripted for, and what answers."""
+
+
+def _body(data: dict[str, Any]) -> dict[str, Any]:
+    """The callback around a record, in the newer documented shape."""
+    failed = data["state"] == "fail"
+    result = {"resultJson": None} if failed else {}
+    word = "failed" if failed else "completed successfully"
+    return {
+        "code": 501 if failed else 200,
+        "msg": f"Playground task {word}.",
+        "data": {**data, **result, "updateTime": data["completeTime"]},
+    }
+
+
+def _signed(task: Task, now: float, key: str) -> dict[str, str]:
+    stamp = str(int(now))
+    digest = hmac.digest(key.encode(), f"{task.task_id}.{stamp}".encode(), hashlib.sha256)
+    signature = base64.b64encode(digest).decode()
+    return {"x-webhook-timestamp": stamp, "x-webhook-signature": signature}
+
+
+async def post_callback(url: str, body: bytes, headers: dict[str, str]) -> None:
+    """Deliver a callback. Raises NotDelivered."""
+    try:
+        async with httpx.AsyncClient(timeout=_CALLBACK_SECONDS, trust_env=False) as client:
+            answer = await client.post(url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NotDelivered from error
+    if answer.status_code != 200:
+        raise NotDelivered
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this computer, by its spelling alone: no name is looked up."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,14 +1,7 @@
 """Scripted faults: the fault file, checked against its schema, and which request or task it hits.
 
 In: a file's bytes and its schema; requests as they come. Out: `Faults`, or all that is wrong with the file;
-for each request what befalls it.
-
-    seed: 7
-    rules:
-      - on: create                     # create, poll, download, upload, credit
-        when: {nth: [2, 5]}            # or every: 3, chance: 0.05, match: {prompt: "*steam*"}
-        times: 1
-        do: {code: 429, retry_after: 3}
+for each request what befalls it. docs/reference/faults.md shows such files.
 
 All seconds are simulated ones. Most actions may have `accept` with them: whether the request takes effect
 all the same (a create is charged, and its task goes on). What it is when left out is in the tables below.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import ModelPrice, PriceLine
-    from kiejobs.sandbox.asgi import Response
+    from kiejobs.sandbox.asgi import Request, Response
     from kiejobs.sandbox.files import Content
     from kiejobs.sandbox.tasks import TaskOutcome, TaskStatus
 
@@ -98,8 +98,9 @@ class JobsApi:
         """A model that is no longer on offer still has tasks; it is then one without fields."""
         return Model(name, self.schemas.get(name, _NO_FIELDS))
 
-    def record_info(self, task_id: str | None) -> Response:
+    def record_info(self, request: Request, _: TaskOutcome) -> Response:
         """One task. An unknown task is 422, as observed; the docs also say 404."""
+        task_id = request.query.get("taskId")
         if not task_id:
             return error(400)
         task = self.charges.tasks.get(task_id)
@@ -126,7 +127,7 @@ class JobsApi:
             "creditsConsumed": float(task.credits) if done else 0.0,
         }
 
-    def balance(self) -> Response:
+    def balance(self, _request: Request, _: TaskOutcome) -> Response:
         """A float, as recorded; the docs say integer."""
         return success(float(self._left()))
 
@@ -256,25 +257,19 @@ class Model:
 
     def _request_problem(self, known: Mapping[str, Json]) -> str | None:
         """What only several fields together get wrong. Empty ones are left out, those left out have defaults."""
-        fields: dict[str, Json] = {}
-        for name, field in self._fields.items():
-            if known.get(name) not in (None, ""):
-                fields[name] = known[name]
-            elif "default" in field:
-                fields[name] = field["default"]
+        fields = {name: one["default"] for name, one in self._fields.items() if "default" in one}
+        fields |= {name: value for name, value in known.items() if value not in (None, "")}
         request = {"model": self.name, "input": fields}
         found = Draft202012Validator(self.schema).iter_errors(request)
         return next((_of_several(one) for one in found if one.validator not in _CLOSING), None)
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """As the service keeps it: with defaults, a boolean without one as false (observed)."""
-        kept: dict[str, Json] = {}
-        for name, field in self._fields.items():
-            if name in request_input:
-                kept[name] = request_input[name]
-            elif "default" in field or field.get("type") == "boolean":
-                kept[name] = field.get("default", False)
-        return kept
+        return {
+            name: request_input[name] if name in request_input else field.get("default", False)
+            for name, field in self._fields.items()
+            if name in request_input or "default" in field or field.get("type") == "boolean"
+        }
 
 
 def _of_several(wrong: ValidationError) -> str:

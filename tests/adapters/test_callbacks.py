@@ -28,8 +28,7 @@ from kiejobs.adapters.callbacks import FULL, Limits, Receiver
 from kiejobs.adapters.system import Secret, SystemClock
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.callbacks import Claim
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.app import NotDelivered, Sandbox
 from tests.support.bench import PACKAGE
 from tests.support.sandbox_served import serving
 from tests.support.sandbox_stage import CREATE, HEADERS, MODEL, SCHEMA, create_body, make_faults

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.ledger.callbacks import Claim, read_callback
-from kiejobs.sandbox.app import Sandbox
-from kiejobs.sandbox.callbacks import NotDelivered
+from kiejobs.sandbox.app import NotDelivered, Sandbox
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.tasks import Charges, status_of
 from tests.proofs.machine_life import SENDING, Epoch

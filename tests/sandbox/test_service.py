@@ -22,7 +22,7 @@ import pytest
 
 from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.callbacks import NotDelivered, is_loopback
+from kiejobs.sandbox.app import NotDelivered, is_loopback
 from kiejobs.sandbox.jobs import UNLISTED, Model, credits_for
 from kiejobs.sandbox.tasks import Charges
 from tests.docs.regenerate import models
