@@ -178,8 +178,8 @@ class Sandbox(JobsApi):
         if may_lack and self._uploads.lacks_any(body, self.base_url, self.now()):
             outcome = replace(outcome, end="fail", fail_code="400", fail_msg=UNREACHABLE)
         response, task = self.create(body, outcome)
-        if task is not None:
-            self._expect(task)
+        if task is not None and task.callback_url and self.send_callback is not None:
+            self._expect(task, partial(self.send_callback, task.callback_url))
         return response
 
     def _link(self, request: Request, _: TaskOutcome) -> Response:
@@ -220,12 +220,11 @@ class Sandbox(JobsApi):
 
     # --- callbacks ---
 
-    def _expect(self, task: Task) -> None:
+    def _expect(self, task: Task, post: Post) -> None:
         """Have the callback of a new task sent when it is due, if one is."""
-        url, send = task.callback_url, self.send_callback
         wanted = task.fate.end in ("success", "fail") and task.fate.callback != "none"
-        if wanted and send is not None and url and is_loopback(url):
-            pending = asyncio.get_running_loop().create_task(self._play(task, partial(send, url)))
+        if wanted and is_loopback(task.callback_url or ""):
+            pending = asyncio.get_running_loop().create_task(self._play(task, post))
             self._pending.add(pending)
             pending.add_done_callback(self._pending.discard)
 

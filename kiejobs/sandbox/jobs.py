@@ -257,19 +257,25 @@ class Model:
 
     def _request_problem(self, known: Mapping[str, Json]) -> str | None:
         """What only several fields together get wrong. Empty ones are left out, those left out have defaults."""
-        fields = {name: one["default"] for name, one in self._fields.items() if "default" in one}
-        fields |= {name: value for name, value in known.items() if value not in (None, "")}
+        fields: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            if known.get(name) not in (None, ""):
+                fields[name] = known[name]
+            elif "default" in field:
+                fields[name] = field["default"]
         request = {"model": self.name, "input": fields}
         found = Draft202012Validator(self.schema).iter_errors(request)
         return next((_of_several(one) for one in found if one.validator not in _CLOSING), None)
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """As the service keeps it: with defaults, a boolean without one as false (observed)."""
-        return {
-            name: request_input[name] if name in request_input else field.get("default", False)
-            for name, field in self._fields.items()
-            if name in request_input or "default" in field or field.get("type") == "boolean"
-        }
+        kept: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            if name in request_input:
+                kept[name] = request_input[name]
+            elif "default" in field or field.get("type") == "boolean":
+                kept[name] = field.get("default", False)
+        return kept
 
 
 def _of_several(wrong: ValidationError) -> str:

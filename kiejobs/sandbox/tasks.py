@@ -80,7 +80,8 @@ class Task:
     def as_json(self) -> dict[str, Json]:
         """The line of the charge log."""
         line = {field.name: getattr(self, field.name) for field in fields(self)}
-        line |= {"at": iso(self.at), "credits": str(self.credits), "fate": self.fate.as_json()}
+        fate = {} if self.fate == HEALTHY else self.fate.as_json()
+        line |= {"at": iso(self.at), "credits": str(self.credits), "fate": fate}
         line["callBackUrl"] = line.pop("callback_url")
         return line
 
