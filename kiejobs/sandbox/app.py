@@ -127,15 +127,12 @@ class Sandbox(JobsApi):
             return plain(403, "error code: 1010")
         if request.path.startswith(("/files/", "/uploads/")):
             return self._file(request)
-        if not self._let_in(request):
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        bearer = scheme.lower() == "bearer" and key.strip()
+        if not bearer or self.api_key not in (None, key.strip()):
             uploads = request.path.startswith("/api/file-")
             return bare(401, {**({"success": False} if uploads else {}), "msg": UNAUTHORISED})
         return self._route(request)
-
-    def _let_in(self, request: Request) -> bool:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        bearer = scheme.lower() == "bearer" and bool(key.strip())
-        return bearer and self.api_key in (None, key.strip())
 
     def _route(self, request: Request) -> Response:
         if request.path not in self._ROUTES:

@@ -240,10 +240,11 @@ class Model:
             return "input is required"
         known = {name: request_input[name] for name in self._fields if name in request_input}
         required = self.schema["properties"]["input"].get("required", ())
-        problems = (
-            self._field_problem(name, known, required=name in required) for name in self._fields
-        )
-        return next(filter(None, problems), None) or self._request_problem(known)
+        for name in self._fields:
+            problem = self._field_problem(name, known, required=name in required)
+            if problem is not None:
+                return problem
+        return self._request_problem(known)
 
     def _field_problem(self, name: str, known: Mapping[str, Json], *, required: bool) -> str | None:
         if name not in known:
@@ -264,8 +265,10 @@ class Model:
             elif "default" in field:
                 fields[name] = field["default"]
         request = {"model": self.name, "input": fields}
-        found = Draft202012Validator(self.schema).iter_errors(request)
-        return next((_of_several(one) for one in found if one.validator not in _CLOSING), None)
+        for wrong in Draft202012Validator(self.schema).iter_errors(request):
+            if wrong.validator not in _CLOSING:
+                return _of_several(wrong)
+        return None
 
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """As the service keeps it: with defaults, a boolean without one as false (observed)."""
