@@ -26,7 +26,7 @@ from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
 from kiejobs.core.models.spec import UNKNOWN, FileRule, Spec, read_spec
-from kiejobs.core.template.renderer import is_template
+from kiejobs.core.template import names_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +113,7 @@ def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFi
 def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFile | None, Problems]:
     """All problems, and what there is in spite of them. Raises UsageProblem, InvalidJobFile for variables."""
     source = read_source(wanted.file)
-    if is_template(source.data.decode("utf-8", "replace")):
+    if not names_only.is_enough(source.data.decode("utf-8", "replace")):
         render_process().start()  # it comes up while the rest is read
     document, found = read_document(source)
     if document is None:

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from operator import eq
 from typing import TYPE_CHECKING, NamedTuple
@@ -57,6 +57,8 @@ class PlanRow(NamedTuple):
     @property
     def remark(self) -> str:
         """More words on the reason, not cleaned; may be empty."""
+        if self.change.detail is None and " " not in self.change.reason:
+            return ""
         source = self.change.reason.partition(" ")[2]
         return ", ".join(filter(None, (source and f"from {source}", self.change.detail)))
 
@@ -185,16 +187,20 @@ def plan_text(view: PlanView, *, color: bool = False) -> str:
 def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:
     """One change; below it what differs, and more words on the reason."""
     change = row.change
-    address, reason = pad(sanitize(change.address), wide), pad(sanitize(row.reason), _REASON)
-    credits_ = ""
-    if change.spends:
-        credits_ = pad(credits_text(change.credits), _CREDITS, right=True)
-        credits_ = paint.loud(credits_) if change.credits is None else credits_
-    yield f"  {paint.status(change.sign)}  {address}  {reason}  {credits_}".rstrip()
+    address, spends = pad(sanitize(change.address), wide), change.spends
+    ending = _ending(row.reason, change.credits if spends else None, spends, paint)
+    yield f"  {paint.status(change.sign)}  {address}  {ending}"
     if row.diff:
         yield from (f"       {line}" for line in diff_lines(row.diff, paint))
     if row.remark:
         yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
+
+
+@lru_cache(maxsize=1_000)  # thousands of rows end in the same words
+def _ending(reason: str, credits_: Decimal | None, spends: bool, paint: Paint) -> str:  # noqa: FBT001
+    known = pad(credits_text(credits_), _CREDITS, right=True) if spends else ""
+    shown = paint.loud(known) if spends and credits_ is None else known
+    return f"{pad(sanitize(reason), _REASON)}  {shown}".rstrip()
 
 
 def _sums(view: PlanView, paint: Paint) -> Iterator[str]:

@@ -70,6 +70,8 @@ def _columns(char: str) -> int:
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
     """Filled with blanks up to `columns`; a wider text stays whole."""
+    if text.isascii() and "\x1b" not in text:
+        return text.rjust(columns) if right else text.ljust(columns)
     blanks = " " * (columns - width(text))
     return blanks + text if right else text + blanks
 

@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from kiejobs.core.diagnostics import KiejobsError
+from kiejobs.core.template import names_only
 from kiejobs.core.template.renderer import Limits, Reads, TemplateProblem, TooMuch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kiejobs.core.template.renderer import Wish
 
@@ -78,15 +79,22 @@ class ProcessRenderer:
 
     def reads(self, texts: Sequence[str]) -> list[Reads | TemplateProblem]:
         """Raises KiejobsError where the process can't be started, or doesn't answer."""
-        return self._each([(text, None) for text in texts])
+        return self._each([(text, None) for text in texts], map(names_only.reads, texts))
 
     def render(self, wishes: Sequence[Wish]) -> list[str | TemplateProblem]:
         """Raises KiejobsError as above."""
-        return self._each([(wish.text, wish.names) for wish in wishes])
+        known = [names_only.render(wish.text, self._shared, wish.names) for wish in wishes]
+        return self._each([(wish.text, wish.names) for wish in wishes], known)
 
-    def _each(self, asked: Sequence[_Asked]) -> list[Any]:
-        starts = range(0, len(asked), _TOGETHER)
-        return [each for at in starts for each in self._together(asked[at : at + _TOGETHER])]
+    def _each(self, asked: Sequence[_Asked], known: Iterable[Any]) -> list[Any]:
+        """What is `known` without the process stays as it is."""
+        found = list(known)
+        waiting = [at for at, each in enumerate(found) if each is None]
+        for start in range(0, len(waiting), _TOGETHER):
+            some = waiting[start : start + _TOGETHER]
+            for at, answer in zip(some, self._together([asked[at] for at in some]), strict=True):
+                found[at] = answer
+        return found
 
     def _together(self, asked: Sequence[_Asked]) -> list[Any]:
         """An answer for each; of those that ended the process, what it ended by."""

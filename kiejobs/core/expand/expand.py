@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
@@ -301,8 +302,7 @@ def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) 
         groups = []
         for _, group in groupby(some, key=_alike):
             alike = list(group)
-            job, rows_of_job = alike[0][0], [values for _, values in alike]
-            groups.append(drafts(job, rows_of_job, campaign, batch))
+            groups.append(drafts(alike[0][0], list(map(itemgetter(1), alike)), campaign, batch))
         if batch:
             render_batch(batch, renderer)
         yield from groups

@@ -92,7 +92,7 @@ class Requests:
     def of(self, made: Drafts) -> list[tuple[Request, list[RowProblem]]]:
         """For each row, with what is wrong with it."""
         if self._job.matrix is None:  # a single one is made sooner than its parts
-            return [self._whole(made.row(at)) for at in range(len(made))]
+            return [self._whole(made.row(0))]
         return [
             self._whole(made.row(at)) if request is None else (request, [])
             for at, request in enumerate(self._joined(made))
@@ -158,19 +158,16 @@ class Requests:
             wrong += request_problems(job, values, refused, request, failed_to_render=failed)
         if no_file:
             wrong += file_problems(job, values, no_file)
-        mark, unfit = self._identity(request)
-        extension = extension_of(job.spec, request)
-        credits_ = self._prices.price(job.spec.model, request)
-        return Request(request, local, mark, credits_, extension, is_long=True), [*wrong, *unfit]
-
-    def _identity(self, request: Mapping[str, Json]) -> tuple[str, list[RowProblem]]:
         try:
-            return fingerprint(self._job.spec.model, request), []
+            mark = fingerprint(job.spec.model, request)
         except ValueError:
+            mark, spot = "0" * 64, job.entry.spot
             message = "the request holds text or a number that JSON can't carry exactly"
             hint = "look for a broken \\u escape, or a number that is too large"
-            places, spot = self._job.places, self._job.entry.spot
-            return "0" * 64, [places.problem("invalid-text", message, spot, hint)]
+            wrong.append(job.places.problem("invalid-text", message, spot, hint))
+        extension = extension_of(job.spec, request)
+        credits_ = self._prices.price(job.spec.model, request)
+        return Request(request, local, mark, credits_, extension, is_long=True), wrong
 
     def _form(self, names: Sequence[str]) -> _Form | None:
         """How requests of rows with these values are joined; None where they can't be taken apart."""

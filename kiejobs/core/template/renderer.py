@@ -18,12 +18,10 @@ Line: TypeAlias = tuple[str | None, int]
 Names: TypeAlias = frozenset[str] | None
 """None stands for any."""
 
-_MARKS: Final = ("{{", "{%", "{#")
-
 
 def is_template(text: str) -> bool:
     """Whether rendering could change `text` at all."""
-    return any(mark in text for mark in _MARKS)
+    return "{{" in text or "{%" in text or "{#" in text
 
 
 class Renderer(Protocol):
