@@ -38,7 +38,7 @@ from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan import plan_text
-from kiejobs.reports.run.next_steps import doubts_text
+from kiejobs.reports.run.view import doubts_text
 from kiejobs.reports.terminal import moment, sanitize
 from kiejobs.runner import Budget
 

@@ -69,31 +69,19 @@ def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
 
 def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint) -> Iterator[str]:
     place = problem.place
-    label = _paint_of(problem, paint)(f"{problem.severity}[{sanitize(problem.code)}]")
+    color = paint.error if problem.severity is Severity.ERROR else paint.warning
+    label = color(f"{problem.severity}[{sanitize(problem.code)}]")
     where = "" if place is None else f" {sanitize(str(place))}"
     yield f"{label}{where}: {paint.bold(shortened(sanitize(problem.message), _LONGEST))}"
     margin = " " * (len(str(place.line)) if place else 1)
-    if place is not None:
-        yield from _excerpt(place, lines, margin, problem, paint)
+    if place is not None and (line := source_line(place, lines)) is not None:
+        before, behind = _around(line, place.column - 1)
+        bar = paint.gutter("|")
+        yield f"{margin} {bar}"
+        yield f"{paint.gutter(str(place.line))} {bar} {before}{behind}".rstrip()
+        yield f"{margin} {bar} {' ' * width(before)}{color('^')}"
     for kind, text in remarks(problem):
         yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {sanitize(text)}"
-
-
-def _excerpt(
-    place: Place,
-    lines: Mapping[str, Sequence[str]],
-    margin: str,
-    problem: Diagnostic,
-    paint: Paint,
-) -> Iterator[str]:
-    line = source_line(place, lines)
-    if line is None:
-        return
-    before, behind = _around(line, place.column - 1)
-    bar = paint.gutter("|")
-    yield f"{margin} {bar}"
-    yield f"{paint.gutter(str(place.line))} {bar} {before}{behind}".rstrip()
-    yield f"{margin} {bar} {' ' * width(before)}{_paint_of(problem, paint)('^')}"
 
 
 def _around(line: str, at: int) -> tuple[str, str]:
@@ -115,10 +103,6 @@ def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:
     parts = [paint.error(plural(errors, "error"))] if errors else []
     parts += [paint.warning(plural(warnings, "warning"))] if warnings else []
     return ", ".join(parts) or "no problems"
-
-
-def _paint_of(problem: Diagnostic, paint: Paint) -> Callable[[str], str]:
-    return paint.error if problem.severity is Severity.ERROR else paint.warning
 
 
 def problem_document(problem: Diagnostic) -> dict[str, Json]:

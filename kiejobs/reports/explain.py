@@ -16,7 +16,7 @@ from kiejobs.reports.documents import (
     money_or_null,
 )
 from kiejobs.reports.plan import diff_lines, price_entry, prices_words
-from kiejobs.reports.run.next_steps import doubt_steps
+from kiejobs.reports.run.view import doubt_steps
 from kiejobs.reports.terminal import (
     Paint,
     columns,

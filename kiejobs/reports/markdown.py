@@ -17,8 +17,7 @@ from kiejobs.core.plan.plan import Action
 from kiejobs.reports.checks import breaches_text
 from kiejobs.reports.diff import SIGNS, cut
 from kiejobs.reports.plan import both_words, needs_a_look, prices_words, schemas_words
-from kiejobs.reports.run.next_steps import doubt_steps, step_lines, steps_after
-from kiejobs.reports.run.view import JobStatus
+from kiejobs.reports.run.view import JobStatus, doubt_steps, step_lines, steps_after
 from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,

@@ -11,6 +11,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.core.document.checked import KIND_WORDS
 from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
@@ -81,14 +82,6 @@ def notes_of(field: Mapping[str, Any]) -> Iterator[str]:
 
 # --- what a field takes ---------------------------------------------------------------------------
 
-_KINDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-}
 _BOUNDS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
@@ -101,7 +94,7 @@ _LONGEST = 60  # columns of one value
 
 def kind_words(kind: Json) -> str:
     """A JSON type as people call it."""
-    return _KINDS.get(str(kind), sanitize(str(kind)))
+    return KIND_WORDS.get(str(kind), sanitize(str(kind)))
 
 
 def value_words(value: Json) -> str:

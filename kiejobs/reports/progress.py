@@ -106,10 +106,7 @@ class QuietStream:
     def encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
-    def isatty(self) -> bool:
-        return self.stream.isatty()
-
-    def fileno(self) -> int:
+    def fileno(self) -> int:  # old consoles of Windows are drawn on by it
         return self.stream.fileno()
 
     def write(self, text: str) -> int:

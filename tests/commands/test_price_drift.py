@@ -14,8 +14,7 @@ from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.ledger import PriceDrift, latest_price_drifts, price_drifts
 from kiejobs.core.ledger.records import Failure
 from kiejobs.reports.markdown import report_markdown
-from kiejobs.reports.run.next_steps import drift_entry, drift_words
-from kiejobs.reports.run.view import RunView
+from kiejobs.reports.run.view import RunView, drift_entry, drift_words
 from tests.support.bench import MODEL, Bench
 from tests.support.results import hash_of, ledger_of, manifest_of, record, refused, reserved
 

@@ -33,7 +33,7 @@ _USUAL_URI = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]*", re.AS
 _URI = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
 )
-_KINDS = {
+KIND_WORDS = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -231,7 +231,7 @@ def _words(error: ValidationError, keyword: str) -> Words:
 
 def _type(value: Json, wanted: Any) -> Words:
     kinds = [wanted] if isinstance(wanted, str) else list(wanted)
-    words = [_KINDS.get(kind, kind) for kind in kinds]
+    words = [KIND_WORDS.get(kind, kind) for kind in kinds]
     listed = f"{', '.join(words[:-1])} or {words[-1]}" if words[1:] else words[0]
     is_plain = isinstance(value, str | int | float)
     hint = None

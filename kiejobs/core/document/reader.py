@@ -1,7 +1,6 @@
-"""The YAML reader.
+"""The YAML reader: the bytes of a job file as values that know their line and column.
 
-In: a `Source`, the bytes of a job file. Out: a `Document` whose every key and value knows its line
-and column, and what is wrong with the file. Touches nothing but the garbage collector's switch.
+In: a `Source`. Out: a `Document`, and what is wrong with the file. Touches the garbage collector's switch.
 """
 
 from __future__ import annotations
@@ -9,13 +8,16 @@ from __future__ import annotations
 import gc
 import hashlib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import Document, Source
-from kiejobs.core.document.tree import Tree
+from kiejobs.core.document.tree import MAX_DEPTH, Tree, bare_template, depth_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """libyaml where PyYAML was built with it; else the parser in Python, ten times slower."""
@@ -28,7 +30,6 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # What YAML forbids (1.2.2, chapter 5.1), and the three line breaks that YAML 1.2 gave up but libyaml
 # still breaks at: taken silently they would change a prompt.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 
 
 def read_document(
@@ -50,7 +51,7 @@ def read_document(
         tree.build(yaml.parse(text, Loader=parser))
     except yaml.YAMLError as error:
         tree.usable = False
-        problem = _syntax_problem(source.name, text, error)
+        problem = _too_deep(source.name, text) or _syntax_problem(source.name, lines, error)
         if problem not in tree.problems:
             tree.problems.append(problem)
     finally:
@@ -66,52 +67,150 @@ def read_document(
     return Document(source.name, tree.root, lines, digest), tree.problems
 
 
-def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> Diagnostic:
-    from kiejobs.core.document.syntax_errors import (  # noqa: PLC0415 - most files have none
-        syntax_problem,
-        too_deep,
-    )
-
-    return too_deep(name, text) or syntax_problem(name, text.splitlines(), error)
-
-
 # --- from bytes to text --------------------------------------------------------------------------
 
 
 def decode(source: Source) -> str | Diagnostic:
     """The text of `source`, or what keeps it from being read."""
-    if len(source.data) > MAX_BYTES:
-        size = f"{len(source.data) / 2**20:.0f} MB; a job file may be {MAX_BYTES // 2**20} MB"
+    data = source.data
+    if len(data) > MAX_BYTES:
+        size = f"{len(data) / 2**20:.0f} MB; a job file may be {MAX_BYTES // 2**20} MB"
         place, hint = Place(source.name, 1, 1), "split it into several job files"
         return Diagnostic("yaml-size", f"the file is {size}", place, hint)
     try:
-        text = source.data.decode().removeprefix(_BOM)
+        text = data.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:
-        return _not_utf8(source, error.start)
+        until = data[: error.start + 1].decode(errors="surrogateescape")
+        return _undecodable(source, until.removeprefix(_BOM))
     found = _FORBIDDEN.search(text)
-    return text if found is None else _forbidden(source, text, found.start())
+    return text if found is None else _undecodable(source, text[: found.end()])
 
 
-def _not_utf8(source: Source, at: int) -> Diagnostic:
-    if source.data.startswith(_UTF16_MARKS):
-        return _utf16(source)
-    lines = _LINE_BREAK.split(source.data[:at])
-    place = Place(source.name, len(lines), len(lines[-1].decode().removeprefix(_BOM)) + 1)
-    message = f"byte 0x{source.data[at]:02x} is not UTF-8"
-    return Diagnostic("yaml-encoding", message, place, "save the file as UTF-8")
-
-
-def _forbidden(source: Source, text: str, at: int) -> Diagnostic:
-    if source.data[1:200:2].count(0) > 3 or source.data[:200:2].count(0) > 3:
-        return _utf16(source)
-    lines = (text[:at] + "|").splitlines()
+def _undecodable(source: Source, text: str) -> Diagnostic:
+    """`text` ends with what is wrong: an invisible character, or a byte that is not UTF-8."""
+    char, is_byte = ord(text[-1]), "\udc80" <= text[-1] <= "\udcff"
+    lines = (text[:-1] + "|").splitlines()
     place = Place(source.name, len(lines), len(lines[-1]))
-    message = f"an invisible character, U+{ord(text[at]):04X}, is not allowed here"
-    hint = 'delete it; where it is meant, write it as an escape in double quotes, like "\\u2028"'
+    nought = max(source.data[at:200:2].count(0) for at in (0, 1))
+    if source.data.startswith(_UTF16_MARKS) or (nought > 3 and not is_byte):
+        place, message = Place(source.name, 1, 1), "the file looks like UTF-16"
+        hint = "save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)"
+    elif is_byte:
+        message, hint = f"byte 0x{char - 0xDC00:02x} is not UTF-8", "save the file as UTF-8"
+    else:
+        message = f"an invisible character, U+{char:04X}, is not allowed here"
+        hint = (
+            r'delete it; where it is meant, write it as an escape in double quotes, like "\u2028"'
+        )
     return Diagnostic("yaml-encoding", message, place, hint)
 
 
-def _utf16(source: Source) -> Diagnostic:
-    place = Place(source.name, 1, 1)
-    hint = "save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)"
-    return Diagnostic("yaml-encoding", "the file looks like UTF-16", place, hint)
+# --- what the parser complains about, in words that say what to do -------------------------------
+
+_TOKENS = re.compile(
+    r""" "(?:\\.|[^"\\])*" | '(?:[^']|'')*' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
+    re.VERBOSE | re.MULTILINE,
+)
+"""Texts in quotes and comments, in which brackets open nothing; and brackets."""
+
+
+class _Words(NamedTuple):
+    """`pattern` finds the parser's own text, its context behind a bar; `opening`: show where that began."""
+
+    pattern: str
+    message: str
+    hint: str
+    opening: bool = False
+
+
+_CLOSE = "close it, or put the text in quotes"
+_QUOTE = "put the whole value in quotes"
+_QUOTE_TAG = "a text that starts with `!` needs quotes"
+_ALIGN = (
+    "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
+)
+_TAB = _Words("tab character", "a tab in the indentation",
+              "use spaces: YAML does not take tabs for indentation")  # fmt: skip
+_KNOWN = (
+    _TAB,
+    _Words("cannot start any token", "a value can't start with `{char}`", _QUOTE),
+    _Words("mapping values are not allowed", "a second `:` in one line, or a line indented too far",
+           "put a value that contains `: ` in quotes"),
+    _Words("(block )?sequence entries are not allowed", "a list item can't stand here",
+           "begin the list on a line of its own; a text that starts with `- ` needs quotes"),
+    _Words(r"end of stream.*\| while scanning a quoted", "this quote is never closed",
+           "close it; within single quotes an apostrophe is written twice", opening=True),
+    _Words("unexpected document (indicator|separator)", "this quote is never closed",
+           "close it; `---` and `...` can't begin a line within quotes", opening=True),
+    _Words(r"',' or '\]'", "this `[` is never closed, or a comma is missing in it", _CLOSE, opening=True),
+    _Words(r"',' or '\}'", "this `{{` is never closed, or a comma is missing in it", _CLOSE, opening=True),
+    _Words("could not find expected ':'", "a key without a `:`",
+           "add the `:`; a text over several lines needs `>-` or `|`, and deeper indentation", opening=True),
+    _Words("alphabetic or numeric character.*(alias|anchor)", "`{char}` needs a name", _QUOTE, opening=True),
+    _Words("expected '-'|block collection", "this line is no item of the list around it", _ALIGN),
+    _Words("expected key|expected <block end>", "this line does not fit the block around it", _ALIGN),
+    _Words("node content", "a value is missing before `{char}`", "add it, or quote the text"),
+    _Words("unknown escape|escape sequence|escape code|hexdecimal", "an escape that YAML does not know",
+           "in double quotes write `\\\\` for a backslash, or use single quotes"),
+    _Words("document start", "text after the document's end", "a job file holds one document, no `...`"),
+    _Words("tag handle", "a tag that was never declared", _QUOTE_TAG),
+    _Words("incompatible YAML", "this YAML version is not known", "drop the `%YAML` line"),
+    _Words("(scanning|parsing) a tag|URI", "a tag that can't be read", _QUOTE_TAG),
+    _Words("directive", "a line that starts with `%` speaks to the parser", "drop or quote it"),
+    _Words("mapping keys are not allowed", "`?` can't stand here", _QUOTE),
+    _Words("scanning a block scalar", "`|` and `>` take the text on the lines below",
+           "begin the text on the next line"),
+)  # fmt: skip
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+_BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*(\{[{%])")
+
+
+def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Diagnostic:
+    """The diagnostic for what stopped the parser."""
+    problem = getattr(error, "problem", None) or str(error)
+    words = _find(f"{problem} | {getattr(error, 'context', None) or ''}")
+    here = _spot(getattr(error, "problem_mark", None))
+    began = _spot(getattr(error, "context_mark", None)) or here
+    spot = (began if words.opening else here) or (1, 1)
+    char = _char(lines, spot)
+    unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), _line(lines, spot))
+    bare = _BARE_TEMPLATE.search(unquoted)
+    if bare is not None:
+        return bare_template(Place(name, spot[0], bare.start(1) + 1))
+    if char == "\t":
+        words = _TAB
+    message = words.message.format(char=char)
+    return Diagnostic("yaml-syntax", message, Place(name, *spot), words.hint)
+
+
+def _too_deep(name: str, text: str) -> Diagnostic | None:
+    """The first bracket beyond the limit; parsers may give up before that, each in words of its own."""
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += (token[0] in {"[", "{"}) - (token[0] in {"]", "}"})
+        if depth > MAX_DEPTH:
+            before = text[: token.start()]
+            line = before.count("\n")
+            return depth_problem(Place(name, line + 1, len(before) - before.rfind("\n")))
+    return None
+
+
+def _find(complaint: str) -> _Words:
+    for words in _KNOWN:
+        if re.search(words.pattern, complaint):
+            return words
+    safe = complaint.split(" |", maxsplit=1)[0].replace("{", "{{").replace("}", "}}")
+    return _Words("", f"this is not YAML: {safe}", "put the value in quotes")
+
+
+def _spot(mark: Any) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)
+
+
+def _line(lines: Sequence[str], spot: tuple[int, int]) -> str:
+    return lines[spot[0] - 1] if spot[0] <= len(lines) else ""
+
+
+def _char(lines: Sequence[str], spot: tuple[int, int]) -> str:
+    line = _line(lines, spot)
+    return line[spot[1] - 1] if spot[1] <= len(line) else "the end of the line"

@@ -14,8 +14,14 @@ from xml.etree import ElementTree as ET
 
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.run.next_steps import drift_entry, drift_words, step_lines, steps_after
-from kiejobs.reports.run.view import JobStatus, price_of
+from kiejobs.reports.run.view import (
+    JobStatus,
+    drift_entry,
+    drift_words,
+    price_of,
+    step_lines,
+    steps_after,
+)
 from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,

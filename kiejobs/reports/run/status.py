@@ -94,7 +94,7 @@ def status_text(
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
     if view.in_doubt or view.price_drifts:
-        from kiejobs.reports.run.next_steps import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
+        from kiejobs.reports.run.view import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
 
         steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
         lines += step_lines(steps, paint)
@@ -102,7 +102,7 @@ def status_text(
 
 
 def status_document(view: StatusView) -> dict[str, Json]:
-    from kiejobs.reports.run.next_steps import drift_entry  # noqa: PLC0415 - as above
+    from kiejobs.reports.run.view import drift_entry  # noqa: PLC0415 - as above
 
     return {
         "format_version": FORMAT_VERSION,
