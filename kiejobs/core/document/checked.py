@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.document.wording import kind_of, shorten, show, suggest
+from kiejobs.core.document.wording import kind_of, listed, shorten, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -232,7 +232,6 @@ def _words(error: ValidationError, keyword: str) -> Words:
 def _type(value: Json, wanted: Any) -> Words:
     kinds = [wanted] if isinstance(wanted, str) else list(wanted)
     words = [KIND_WORDS.get(kind, kind) for kind in kinds]
-    listed = f"{', '.join(words[:-1])} or {words[-1]}" if words[1:] else words[0]
     is_plain = isinstance(value, str | int | float)
     hint = None
     if value is None:
@@ -243,7 +242,7 @@ def _type(value: Json, wanted: Any) -> Words:
         hint = f"put it in a list: [{show(value)}]"
     elif is_plain and "string" in kinds:
         hint = "put it in quotes if it is meant as text"
-    return f"must be {listed}, not {show(value) if is_plain else kind_of(value)}", hint
+    return f"must be {listed(words, 'or')}, not {show(value) if is_plain else kind_of(value)}", hint
 
 
 def _enum(value: Json, allowed: Any) -> Words:

@@ -172,10 +172,10 @@ def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> D
     here = _spot(getattr(error, "problem_mark", None))
     began = _spot(getattr(error, "context_mark", None)) or here
     spot = (began if words.opening else here) or (1, 1)
-    char = _char(lines, spot)
-    unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), _line(lines, spot))
-    bare = _BARE_TEMPLATE.search(unquoted)
-    if bare is not None:
+    line = lines[spot[0] - 1] if spot[0] <= len(lines) else ""
+    char = line[spot[1] - 1] if spot[1] <= len(line) else "the end of the line"
+    unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), line)
+    if (bare := _BARE_TEMPLATE.search(unquoted)) is not None:
         return bare_template(Place(name, spot[0], bare.start(1) + 1))
     if char == "\t":
         words = _TAB
@@ -205,12 +205,3 @@ def _find(complaint: str) -> _Words:
 
 def _spot(mark: Any) -> tuple[int, int] | None:
     return None if mark is None else (mark.line + 1, mark.column + 1)
-
-
-def _line(lines: Sequence[str], spot: tuple[int, int]) -> str:
-    return lines[spot[0] - 1] if spot[0] <= len(lines) else ""
-
-
-def _char(lines: Sequence[str], spot: tuple[int, int]) -> str:
-    line = _line(lines, spot)
-    return line[spot[1] - 1] if spot[1] <= len(line) else "the end of the line"

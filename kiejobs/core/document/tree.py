@@ -20,7 +20,6 @@ from kiejobs.core.document.nodes import Spot, YamlMap, YamlSeq
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
 
@@ -297,14 +296,13 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _QUOTE_IT = "put it in quotes if it is meant as text"
 
 
+@dataclass(eq=False)
 class BadScalar(Exception):
-    """`code` and `hint` are those of the Diagnostic that it becomes."""
+    """What a Diagnostic is made of."""
 
-    def __init__(self, code: str, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
+    code: str
+    message: str
+    hint: str
 
 
 def plain(text: str, *, exact: bool = False) -> Any:

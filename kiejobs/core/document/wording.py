@@ -1,7 +1,4 @@
-"""Values and names in the words of messages.
-
-In: JSON values, words. Out: short texts. Touches nothing.
-"""
+"""Values and names in the words of messages. JSON values and words in, short texts out; touches nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kiejobs.core.document.nodes import Json
 
@@ -31,6 +28,11 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     """`did you mean ...?` when something known is close."""
     meant = nearest(word, known)
     return f"did you mean `{meant}`?" if meant else None
+
+
+def listed(words: Sequence[str], last: str) -> str:
+    """`5, 8 or 10`."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def kind_of(value: Json) -> str:

@@ -1,10 +1,7 @@
 """The values of an axis: listed in the job file, rows of a table, a range of numbers, names of files.
 
-In: a list, a table, what a job file says of a range, a pattern and a way to list folders. Out: `AxisValues`,
-which know what each is called in an address, and which of them an entry means; or what is wrong with a
-range or a pattern. Touches nothing itself.
-
-Data is data: no value that comes from it is rendered as a template, whatever it looks like.
+In: a list, a table, a range as written, a pattern and a way to list folders. Out: `AxisValues`, which know
+what each is called in an address, and which of them an entry means. Touches nothing itself. Data is data: no value that comes from it is rendered as a template, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -206,9 +203,6 @@ class BadValues(Exception):
     message: str
     hint: str
 
-    def __str__(self) -> str:
-        return self.message
-
 
 class NumberRange(DataValues):
     """Numbers: an entry may write one as text, and with zeros at its end."""
@@ -272,16 +266,13 @@ def _number(written: Json) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite():
         raise BadValues(f"has `{str(written)[:40]}` for a number", "write one like 5 or 0.25")
-    if not _is_short(number):
+    # Told by its exponent first: written out, `1e999999` has a million digits.
+    is_near = -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
+    exact = is_near and int(number.normalize().as_tuple().exponent) >= -MOST_DIGITS
+    if number and not exact:
         hint = f"at most {MOST_DIGITS} digits before the point, and behind it"
         raise BadValues(f"has a number that is too long: {str(written)[:40]}", hint)
     return number
-
-
-def _is_short(number: Decimal) -> bool:
-    """Told by its exponent first: written out, `1e999999` has a million digits."""
-    is_near = -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
-    return not number or (is_near and int(number.normalize().as_tuple().exponent) >= -MOST_DIGITS)
 
 
 # --- names of files: `glob: images/*.webp` ----------------------------------------------------------
@@ -296,7 +287,6 @@ _LONGEST = 500
 _WAY = "write a path below the job file's folder, like `images/*.webp` or `images/**/*.webp`"
 _NONE = "hidden files, and links that lead out, are none"
 _DRIVE = re.compile(r"[A-Za-z]:")
-
 
 _Steps: TypeAlias = "tuple[re.Pattern[str] | None, ...]"
 """A regular expression for each part of a path, None for `**`, which never comes last."""

@@ -1,8 +1,7 @@
 """A schema's rules across fields: each with the fields that it looks at, and in words where it is broken.
 
-In: the schema of a model's input; what of a request a rule saw. Out: `FieldRule`s, or None where the schema
-can't be taken apart; one `SchemaProblem` for a broken one. Touches nothing.
-
+In: the schema of a model's input; what of a request a rule saw. Out: `FieldRule`s; a `SchemaProblem` for a
+broken one. Touches nothing.
 What a rule (`allOf`, `if`, `not`, `dependentRequired`, ...) says depends on the fields that it names and on no
 other, so it need only be asked once for each distinct choice of their values. Where a keyword may look at any
 field, the rule's fields are all of them.
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import SchemaProblem, in_words, validator
-from kiejobs.core.document.wording import show
+from kiejobs.core.document.wording import listed, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -112,7 +111,7 @@ def broken_rule(
     named = (*parties.blamed, *parties.others)
     ways = [*_ways_out(broken, named)]
     if parties.missing:
-        ways.append(f"add {_listed([f'`{name}`' for name in parties.missing], 'or')}")
+        ways.append(f"add {listed([f'`{name}`' for name in parties.missing], 'or')}")
     hint = ", or ".join(ways) or None
     return SchemaProblem(named[:1], "conflict", message, hint, others=named[1:])
 
@@ -120,43 +119,33 @@ def broken_rule(
 # --- taking a schema apart -----------------------------------------------------------------------
 
 
+class _AnyField(Exception):
+    """A keyword may look at any field of an object."""
+
+
 def fields_named(schema: Any) -> set[str] | None:
     """The fields of an object that `schema` looks at; None where that may be any."""
-    if isinstance(schema, bool):
-        return set()
-    named: set[str] | None = set()
-    for keyword, value in schema.items():
-        named = _both(named, _named_by(keyword, value))
-    return named
+    try:
+        return set(_named_in(schema))
+    except _AnyField:
+        return None
 
 
-def _named_by(keyword: str, value: Any) -> set[str] | None:
-    if keyword in _NOTES or keyword.startswith("x-") or keyword == "type":
-        return set()
-    if keyword in {"properties", "required"}:
-        return set(value)
-    if keyword in _LISTS:
-        return _all(value)
-    if keyword in _ARMS or keyword == "not":
-        return fields_named(value)
-    return _depending(value) if keyword.startswith("dependent") else None
-
-
-def _depending(value: Mapping[str, Any]) -> set[str] | None:
-    """Of `dependentRequired`, whose values are names, or `dependentSchemas`."""
-    needed = [{"required": one} if isinstance(one, list) else one for one in value.values()]
-    return _both(set(value), _all(needed))
-
-
-def _all(schemas: Iterable[Any]) -> set[str] | None:
-    named: set[str] | None = set()
-    for schema in schemas:
-        named = _both(named, fields_named(schema))
-    return named
-
-
-def _both(one: set[str] | None, other: set[str] | None) -> set[str] | None:
-    return None if one is None or other is None else one | other
+def _named_in(schema: Any) -> Iterator[str]:
+    """Raises _AnyField."""
+    for keyword, value in schema.items() if isinstance(schema, dict) else ():
+        if keyword in {"properties", "required"}:
+            yield from value
+        elif keyword in _LISTS:
+            for each in value:
+                yield from _named_in(each)
+        elif keyword in _ARMS or keyword == "not":
+            yield from _named_in(value)
+        elif keyword.startswith("dependent"):
+            for name, needed in value.items():
+                yield from (name, *(needed if isinstance(needed, list) else _named_in(needed)))
+        elif keyword not in _NOTES and keyword != "type" and not keyword.startswith("x-"):
+            raise _AnyField
 
 
 def _parts(schema: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -244,12 +233,12 @@ def _without(given: Mapping[str, Json], name: str) -> dict[str, Json]:
 
 
 def _message(parties: _Parties, given: Mapping[str, Json]) -> str:
-    others = _listed([_named(name, given[name]) for name in parties.others], "and")
+    others = listed([_named(name, given[name]) for name in parties.others], "and")
     if parties.missing and not parties.blamed:
-        names = _listed([f"`{name}`" for name in parties.missing], "or")
+        names = listed([f"`{name}`" for name in parties.missing], "or")
         needs = f"; {others} {'need' if parties.others[1:] else 'needs'} it" if others else ""
         return f"{'one of ' if parties.missing[1:] else ''}{names} is missing{needs}"
-    blamed = _listed([_named(name, given[name]) for name in parties.blamed], "and")
+    blamed = listed([_named(name, given[name]) for name in parties.blamed], "and")
     if not blamed:
         return "the input is refused"
     if not others:
@@ -263,12 +252,6 @@ def _named(name: str, value: Json) -> str:
         plain = 0 < len(value) <= _SHORT and "/" not in value and "\n" not in value
         return f"`{name}: {value}`" if plain else f"`{name}`"
     return f"`{name}`" if isinstance(value, list | dict) else f"`{name}: {show(value)}`"
-
-
-def _listed(words: Sequence[str], last: str) -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 # --- ways out ------------------------------------------------------------------------------------
@@ -311,12 +294,8 @@ def _values(broken: _Broken, name: str) -> list[Json]:
 def _may_be_dropped(broken: _Broken, name: str) -> bool:
     """Not where it has a default, which would be sent; nor where the rule minds but its size."""
     errors = [leaf for leaf in broken.leaves if name in list(leaf.absolute_path)[:1]]
-    unwanted = all(map(_minds_presence, errors))
-    return (
-        unwanted
-        and "default" not in broken.fields[name]
-        and broken.mended(_without(broken.given, name))
-    )
+    unwanted = all(map(_minds_presence, errors)) and "default" not in broken.fields[name]
+    return unwanted and broken.mended(_without(broken.given, name))
 
 
 def _minds_presence(leaf: ValidationError) -> bool:

@@ -31,7 +31,6 @@ from kiejobs.core.models.spec import IS_ID, ModelReading
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-
 CODE = "model-schema"
 
 MOST_BYTES = 512 * 2**10
@@ -76,8 +75,11 @@ def read_model(source: Source, model: str, schema_of_models: Mapping[str, Any]) 
 
 def _problems(schema: Json, document: Document, model: str, form: Form) -> list[Diagnostic]:
     refused = [*refused_by(form, schema)] or [*_beyond_form(schema, model)]
-    found = [_diagnostic(document, problem, form) for problem in refused]
-    return _at_most(list(dict.fromkeys(found)), document)
+    found = list(dict.fromkeys(_diagnostic(document, problem, form) for problem in refused))
+    if (more := len(found) - MOST_PROBLEMS) > 0:
+        message = f"{more:,} more problems are not told"
+        found[MOST_PROBLEMS:] = [Diagnostic(CODE, message, document.place(()))]
+    return found
 
 
 def _diagnostic(document: Document, problem: SchemaProblem, form: Form) -> Diagnostic:
@@ -85,13 +87,6 @@ def _diagnostic(document: Document, problem: SchemaProblem, form: Form) -> Diagn
     if problem.keyword == "unknown" and problem.path[-1] in _REFERENCES:
         hint = "a model's schema has no references: write out what it refers to"
     return replace(problem_at(document, problem, form), code=CODE, hint=hint)
-
-
-def _at_most(found: list[Diagnostic], document: Document) -> list[Diagnostic]:
-    if len(found) <= MOST_PROBLEMS:
-        return found
-    more = f"{len(found) - MOST_PROBLEMS:,} more problems are not told"
-    return [*found[:MOST_PROBLEMS], Diagnostic(CODE, more, document.place(()))]
 
 
 # --- from bytes to values with places --------------------------------------------------------------
@@ -111,7 +106,11 @@ def _read(source: Source) -> tuple[Json, Document, list[Diagnostic]]:
     _require_bounded(schema, document)
     repeated = [replace(one, code=CODE) for one in found if one.code in _FROM_YAML]
     if not repeated:
-        _require_exact(schema, document)
+        try:
+            canonical(schema)  # it is hashed for locks, and its values are sent
+        except ValueError as error:
+            message = "holds what JSON can't carry exactly, such as half a surrogate pair"
+            raise _Unreadable(message, document.place(())) from error
     return schema, document, repeated
 
 
@@ -138,15 +137,6 @@ def _require_bounded(schema: Json, document: Document) -> None:
         if count > MOST_VALUES:
             message = f"holds more than {MOST_VALUES:,} values"
             raise _Unreadable(message, document.place(path), "that is no schema of one model")
-
-
-def _require_exact(schema: Json, document: Document) -> None:
-    """It is hashed for locks, and its values are sent."""
-    try:
-        canonical(schema)
-    except ValueError as error:
-        message = "holds what JSON can't carry exactly, such as half a surrogate pair"
-        raise _Unreadable(message, document.place(())) from error
 
 
 def _walk(schema: Json) -> Iterator[tuple[Path, Json]]:
@@ -186,11 +176,10 @@ def _beyond_form(schema: Mapping[str, Any], model: str) -> Iterator[SchemaProble
 
 def _unsafe_patterns(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for path, value in _walk(schema):
-        if path[-1:] == ("pattern",) and isinstance(value, str):
-            why = unsafe_reason(value)
-            if why is not None:
-                hint = "often `enum`, `format: uri` or `maxLength` will do"
-                yield SchemaProblem(path, "pattern", f"`{dotted(path)}` {why}", hint)
+        is_pattern = path[-1:] == ("pattern",) and isinstance(value, str)
+        if is_pattern and (why := unsafe_reason(value)) is not None:
+            hint = "often `enum`, `format: uri` or `maxLength` will do"
+            yield SchemaProblem(path, "pattern", f"`{dotted(path)}` {why}", hint)
 
 
 def _missing_fields(input_: Mapping[str, Any]) -> Iterator[SchemaProblem]:
@@ -206,9 +195,8 @@ def _bad_defaults(fields: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for name, field in fields.items():
         if "default" in field and not validator(field).is_valid(field["default"]):
             path = ("properties", "input", "properties", name, "default")
-            message = (
-                f"the default of `{name}` is {show(field['default'])}, which the field refuses"
-            )
+            value = show(field["default"])
+            message = f"the default of `{name}` is {value}, which the field refuses"
             yield SchemaProblem(path, "default", message)
 
 
@@ -228,7 +216,11 @@ def unsafe_reason(pattern: str) -> str | None:
         return "may have one repetition without an end"
     if prod(one or 1 for one in times) > _MOST_WAYS:
         return "leaves too many ways to match a text"
-    return None if _compiles(pattern) else "is no regular expression"
+    try:
+        re.compile(pattern)
+    except re.error:
+        return "is no regular expression"
+    return None
 
 
 def _repetitions(body: str) -> list[int | None] | None:
@@ -248,11 +240,3 @@ def _ways(times: str) -> int | None:
     if comma and not most:
         return None
     return abs(int(most) - int(least)) + 1 if comma else 1
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True

@@ -71,7 +71,10 @@ def check_prices(
         if spec is not None:
             yield from _of_model(document, spec, stated)
         elif model not in models:
-            yield _unknown_model(document, model, models)
+            message = f"a price for `{model}`, which is no model that is known here"
+            hint = suggest(model, models) or "`kiejobs models import` makes models known"
+            place = document.place(("models", model), key=True)
+            yield Diagnostic("price-model", message, place, hint, Severity.WARNING)
 
 
 # --- what the schema can't say -------------------------------------------------------------------
@@ -145,13 +148,8 @@ def _numbered(credits_: str | list[Any]) -> Iterator[tuple[PriceLine, int]]:
     for number, stated in enumerate(credits_):
         choices = [_choices(name, wanted) for name, wanted in stated.get("when", {}).items()]
         for chosen in product(*choices):
-            when: dict[str, str] = {}
-            given: dict[str, bool] = {}
-            for name, wanted in chosen:
-                if isinstance(wanted, bool):
-                    given[name] = wanted
-                else:
-                    when[name] = wanted
+            when = {name: wanted for name, wanted in chosen if isinstance(wanted, str)}
+            given = {name: wanted for name, wanted in chosen if isinstance(wanted, bool)}
             yield PriceLine(when, Decimal(stated["credits"]), given), number
 
 
@@ -168,13 +166,6 @@ def _amount(text: str | None) -> Decimal | None:
 
 
 # --- models, fields and values that there are ----------------------------------------------------
-
-
-def _unknown_model(document: Document, model: str, models: Collection[str]) -> Diagnostic:
-    message = f"a price for `{model}`, which is no model that is known here"
-    hint = suggest(model, models) or "`kiejobs models import` makes models known"
-    place = document.place(("models", model), key=True)
-    return Diagnostic("price-model", message, place, hint, Severity.WARNING)
 
 
 def _of_model(document: Document, spec: Spec, stated: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -218,9 +209,8 @@ def _values(
         choices = [as_text(choice) or "" for choice in field.get("enum", ())]
         message = f"`{name}` of {spec.model} is never {show(text)}"
         place = document.place((*at, number) if several else at)
-        yield Diagnostic(
-            "price-value", message, place, suggest(text, choices) or _wanted(field, choices)
-        )
+        hint = suggest(text, choices) or _wanted(field, choices)
+        yield Diagnostic("price-value", message, place, hint)
 
 
 def _can_be(text: str, field: Mapping[str, Any]) -> bool:

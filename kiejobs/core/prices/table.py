@@ -97,13 +97,9 @@ class ModelPrice:
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity can't be told."""
-        for line in self.lines:
-            if line.is_for(request_input):
-                break
-        else:
-            return None
-        if self.quantity is None:
-            return line.credits
+        line = next((line for line in self.lines if line.is_for(request_input)), None)
+        if line is None or self.quantity is None:
+            return None if line is None else line.credits
         count = self._count(request_input.get(self.quantity))
         return None if count is None else line.credits * count
 
@@ -121,7 +117,10 @@ class ModelPrice:
         """All that decides what a request costs, for a digest; not where it is from."""
         usd = self.usd_per_credit
         data: dict[str, Json] = {
-            "credits": [_line_data(line) for line in self.lines],
+            "credits": [
+                [dict(line.when), money(line.credits), *([dict(line.given)] if line.given else [])]
+                for line in self.lines
+            ],
             "usd_per_credit": None if usd is None else money(usd),
         }
         if self.quantity is not None:
@@ -199,8 +198,3 @@ def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[
         days = 0 if price is None else max((today - day_of(price.date)).days, 0)
         aged.append(AgedPrice(model, price, days))
     return tuple(aged)
-
-
-def _line_data(line: PriceLine) -> Json:
-    data: list[Json] = [dict(line.when), money(line.credits)]
-    return [*data, dict(line.given)] if line.given else data

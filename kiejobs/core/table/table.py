@@ -1,8 +1,6 @@
-"""A data table: rows that are mappings, each named by its key.
+"""A data table: rows that are mappings, each named by its key, never by its number: rows may move.
 
 In: a `Source`, the name of the key's column. Out: a `Table`, and what is wrong with it. Touches nothing.
-
-A row's number is never its name: rows may come in any order, and move.
 """
 
 from __future__ import annotations
@@ -135,11 +133,8 @@ def _heading_problems(
     elif contents.heading:
         yield from contents.heading
     elif columns and key not in columns:
-        hint = (
-            _split_otherwise(columns)
-            or suggest(key, columns)
-            or f"its columns: {', '.join(columns[:20])}"
-        )
+        named = f"its columns: {', '.join(columns[:20])}"
+        hint = _split_otherwise(columns) or suggest(key, columns) or named
         message = f"the table has no column `{key}`, which is to be its key"
         yield Diagnostic(KEY, message, Place(name, 1, 1), hint, also=(asked,))
 
