@@ -140,9 +140,8 @@ def _document(name: str) -> dict[str, Json]:
         why = f"{sanitize(place)}: {sanitize(wrong.message)[:200]}"
         raise UsageProblem(f"{name} is no plan file: {why}")
     if "plan_id" not in document:
-        hint = (
-            "`kiejobs plan --format json` only shows; `kiejobs plan --out FILE` writes a plan file"
-        )
+        shows = "`kiejobs plan --format json` only shows"
+        hint = f"{shows}; `kiejobs plan --out FILE` writes a plan file"
         raise UsageProblem(f"{name} is a plan's document, but no plan file", hint=hint)
     found: dict[str, Json] = document
     return found

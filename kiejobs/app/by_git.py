@@ -61,22 +61,19 @@ class Changes:
 
     def _in(self, folder: Path) -> set[Path]:
         if folder not in self._known:
-            self._known[folder] = self._asked(folder)
+            from kiejobs.adapters.git import GitFailed, repository_of  # noqa: PLC0415 - behind --changed-since
+
+            option = f"--changed-since {self._revision}"
+            try:
+                repository = repository_of(folder)
+                if repository is None:
+                    hint = "leave it out to look at all files; git itself must be installed"
+                    message = f"{option}: {folder.as_posix()} is in no git repository"
+                    raise UsageProblem(message, hint=hint)
+                self._known[folder] = repository.changed_since(self._revision)
+            except GitFailed as failed:
+                raise UsageProblem(f"{option}: git says: {failed}") from failed
         return self._known[folder]
-
-    def _asked(self, folder: Path) -> set[Path]:
-        from kiejobs.adapters.git import GitFailed, repository_of  # noqa: PLC0415 - behind --changed-since
-
-        try:
-            repository = repository_of(folder)
-            if repository is not None:
-                return repository.changed_since(self._revision)
-        except GitFailed as failed:
-            raise UsageProblem(f"--changed-since {self._revision}: git says: {failed}") from failed
-        raise UsageProblem(
-            f"--changed-since {self._revision}: {folder.as_posix()} is in no git repository",
-            hint="leave it out to look at all files; git itself must be installed",
-        )
 
 
 def _schemas(file: str, changed: set[Path]) -> bool:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.ports import Callbacks
 
-
 _BETWEEN_READINGS = 2.0  # seconds
 
 
@@ -86,9 +85,8 @@ def _require_reachable(url: str, space: Workspace) -> None:
     host = urlsplit(url).hostname or ""
     api = urlsplit(space.base).hostname or ""
     if _is_local(host) and not space.sandbox and not _is_local(api):
-        hint = (
-            "--public-url https://…: what leads here from outside, a tunnel or a reverse proxy say"
-        )
+        leads = "what leads here from outside, a tunnel or a reverse proxy say"
+        hint = f"--public-url https://…: {leads}"
         raise UsageProblem(f"{space.origin} can't call {url}", hint=hint)
 
 

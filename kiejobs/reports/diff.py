@@ -1,11 +1,8 @@
 """Edits of requests for `render --diff`: the same edit of many jobs once, texts word by word.
 
 In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words; text;
-the document of schemas/documents/render-diff.schema.json. Touches nothing.
-
-Texts come from strangers, and comparing two can take time by the product of their lengths. So what both
-begin and end with is set aside first, and what is left is compared by words, or not at all where it is
-too much; all comparisons of one report have one measure together.
+the document of schemas/documents/render-diff.schema.json. Touches nothing. Texts come from strangers, and
+comparing two can take time by the product of their lengths: all comparisons of a report share one measure.
 """
 
 from __future__ import annotations
@@ -31,10 +28,8 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import FieldChange
     from kiejobs.core.plan.request_diff import Edit
 
-
 _SHORT: Final = 56
 """Columns up to which a text is shown whole, as it was and as it is."""
-
 
 SIGNS: Final = {
     Kind.ADDED: "+",

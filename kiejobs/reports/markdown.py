@@ -1,10 +1,8 @@
 """Markdown that strangers' text can't get out of: plans, runs and edits as comments on pull requests.
 
-In: their views; text from anywhere. Out: documents that fit into a comment. Touches nothing.
-
-What comes from outside stands in code spans and fenced blocks only: there a forge looks for no
-mentions, references, links, HTML or markers. That is stronger than escaping, since mentions are looked
-for after escapes were undone. A line never begins with what a CI server takes for a command.
+In: their views; text from anywhere. Out: documents that fit into a comment. Touches nothing. What comes from
+outside stands in code spans and fenced blocks only, where a forge looks for no mentions, links or HTML; escapes
+would be undone before it looks. A line never begins with what a CI server takes for a command.
 """
 
 from __future__ import annotations

@@ -324,7 +324,6 @@ def _change(row: PlanRow) -> dict[str, Json]:
 # On one line each: `prompt: "…slow pour" -> "…fast pour"`. Long texts are cut around the first place where they
 # differ, since prompts run to 10,000 characters.
 
-
 _REF = re.compile(r"sha256:[0-9a-f]{64}")
 _HASH = len("sha256:") + 12
 _COLUMNS = 56  # for one value

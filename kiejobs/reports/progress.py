@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from kiejobs.reports.terminal import Paint, sanitize, shortened, state_words
+from kiejobs.reports.terminal import Paint, pad, sanitize, shortened, state_words
 
 _PASSING = frozenset({"downloading", "uploading"})
 """Worth a glance on a terminal, not a line in a log."""
@@ -48,11 +48,10 @@ class LineProgress:
         self._report(sanitize(message), None, (message,))
 
     def _line(self, address: str, state: str) -> str:
-        words = state_words(sanitize(state))
+        words = pad(self._paint.status(state_words(sanitize(state))), _STATE)
         total = str(self._tally.total)
         done = f"[{self._tally.settled:{len(total)}}/{total}]"
-        blanks = " " * (_STATE - len(words))
-        return f"{done} {self._paint.status(words)}{blanks}  {sanitize(address)}"
+        return f"{done} {words}  {sanitize(address)}"
 
     def _report(self, line: str, address: str | None, what: tuple[str, ...]) -> None:
         self._reported[address][what] += 1

@@ -100,7 +100,6 @@ def is_url(value: Json) -> bool:
 # begins with `=` for a formula: such cells are led by an apostrophe. Money and sizes are numbers, times are
 # UTC, of several files each cell has one a line.
 
-
 COLUMNS = (
     "address", "take", "state", "model", "fingerprint", "task_id", "attempt_id", "run_id",
     "job_file", "job_file_sha256", "git_commit",
@@ -167,7 +166,6 @@ def _cell(value: Json) -> str:
 # Statement v1 (in-toto.io/Statement/v1) with the predicate slsa.dev/provenance/v1, one a line. Its subjects are
 # the files that came home; what has none has no statement. Nothing is signed here: that is the business of
 # whoever holds a key. Names that need a URI are urn:kiejobs ones, which promise no web page.
-
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -252,7 +250,6 @@ def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
 # end, with what it was made by (the model, kiejobs), from (the prompt and the other fields), and the files
 # that it made. Nobody is named as the agent, and the licence is left open: the journals know of neither.
 
-
 METADATA = "ro-crate-metadata.json"
 _CRATE = "https://w3id.org/ro/crate/1.1"
 _PROCESS = "https://w3id.org/ro/wfrun/process/0.5"
@@ -288,7 +285,8 @@ def export_ro_crate(provenance: Provenance) -> str:
 def _root(attempts: list[Attempt], provenance: Provenance) -> dict[str, Json]:
     names = ", ".join(sorted({one.address.partition("/")[0] for one in provenance.attempts}))
     files = dict.fromkeys(_path_id(file) for one in attempts for file in one.files)
-    until = max(map(_last_time, provenance.attempts), default=None)  # a date that never changes
+    last = (next(a.times[name] for name in _ENDS if name in a.times) for a in provenance.attempts)
+    until = max(last, default=None)  # a date that never changes
     return {
         "@id": "./",
         "@type": "Dataset",
@@ -378,10 +376,6 @@ def _action_id(attempt: Attempt) -> str:
 
 def _model_id(attempt: Attempt) -> str:
     return f"urn:kiejobs:model:{quote(attempt.reserved.model)}"
-
-
-def _last_time(attempt: Attempt) -> str:
-    return next(attempt.times[name] for name in _ENDS if name in attempt.times)
 
 
 def _refs(ids: Iterable[str]) -> Json:

@@ -1,9 +1,7 @@
 """Text made fit for a terminal: harmless, aligned, coloured where wanted. Text in, text out; touches nothing.
 
-Job files and answers come from strangers: an escape sequence in a prompt or an error message could
-repaint what a person approves. Everything that is shown goes through `sanitize` once; colour is added
-after that, so that the only escapes on the screen are ours. Colour only repeats what a sign or a word
-says already.
+Job files and answers come from strangers: an escape sequence in a prompt could repaint what a person approves.
+All that is shown goes through `sanitize` once; colour is added after that, and only repeats what words say.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
 
 REHEARSED = " - a rehearsal, nothing is paid"
 """Added to headlines, so that nobody takes a rehearsal's credits for money."""
@@ -147,8 +144,7 @@ _LOUD = "1;35"
 
 _STATUSES = {
     **dict.fromkeys(("+", "succeeded", "collected"), _GREEN),
-    **dict.fromkeys(("±", "-", "waiting", "not accepted"), _YELLOW),
-    **dict.fromkeys(("not collected", "not submitted"), _YELLOW),
+    **dict.fromkeys(("±", "-", "waiting", "not collected", "not submitted"), _YELLOW),
     **dict.fromkeys(("~", ">", "reserved", "submitted", "running", "downloading"), _CYAN),
     **dict.fromkeys(("!", "failed", "rejected", "gone"), _RED),
     **dict.fromkeys(("?", "in doubt"), _LOUD),

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import JobView, RunView
 
-
 _STATE = 13  # columns: as wide as `not submitted`
 _CREDITS = 7
 _LONGEST = 160
@@ -65,10 +64,9 @@ def _table(view: RunView, paint: Paint) -> Iterator[str]:
     wide = max(map(width, ["address", *map(sanitize, view.manifest["jobs"])]))
     yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
     for job in view.jobs:
-        state = state_words(job.status)
-        padding = " " * (_STATE - len(state))
+        state = pad(paint.status(state_words(job.status)), _STATE)
         address = pad(sanitize(job.address), wide)
-        yield f"  {paint.status(state)}{padding}  {address}  {_credits(job)}".rstrip()
+        yield f"  {state}  {address}  {_credits(job)}".rstrip()
         for line in _below(job):
             yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
 

@@ -31,16 +31,12 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, PriceDrift
 
-
 _LATELY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A result that is not home; `end` is when the vendor throws it away by its docs.
-
-    `may_be_gone` already, by older pages of the vendor.
-    """
+    """A result that is not home: when the vendor throws it away by its docs; already, by older pages?"""
 
     attempt: Attempt
     end: datetime
