@@ -100,18 +100,18 @@ def broken_rule(
 ) -> SchemaProblem:
     """The rule, which `given` breaks, in words. `rules` and `fields` are the model's."""
     leaves = list(_leaves(rule.validator.iter_errors(given)))
-    parties = _parties(rule, given, leaves)
+    blamed, others, missing = _parties(rule, given, leaves)
     why = rule.title or next(_limits(leaves), None)
-    message = _message(parties, given) + (f": {why}" if why else "")
+    message = _message(blamed, others, missing, given) + (f": {why}" if why else "")
     related = [each for each in rules if set(each.fields) <= set(rule.fields)]
     broken = _Broken(related, given, leaves, fields)
-    if parties.missing and not parties.blamed:
-        hint = ", or ".join(_ways_out(broken, (*parties.missing, *parties.others))) or None
-        return SchemaProblem((), "needed", message, hint, at_key=True, others=parties.others)
-    named = (*parties.blamed, *parties.others)
+    if missing and not blamed:
+        hint = ", or ".join(_ways_out(broken, (*missing, *others))) or None
+        return SchemaProblem((), "needed", message, hint, at_key=True, others=others)
+    named = (*blamed, *others)
     ways = [*_ways_out(broken, named)]
-    if parties.missing:
-        ways.append(f"add {listed([f'`{name}`' for name in parties.missing], 'or')}")
+    if missing:
+        ways.append(f"add {listed([f'`{name}`' for name in missing], 'or')}")
     hint = ", or ".join(ways) or None
     return SchemaProblem(named[:1], "conflict", message, hint, others=named[1:])
 
@@ -119,20 +119,16 @@ def broken_rule(
 # --- taking a schema apart -----------------------------------------------------------------------
 
 
-class _AnyField(Exception):
-    """A keyword may look at any field of an object."""
-
-
 def fields_named(schema: Any) -> set[str] | None:
     """The fields of an object that `schema` looks at; None where that may be any."""
     try:
         return set(_named_in(schema))
-    except _AnyField:
+    except LookupError:
         return None
 
 
 def _named_in(schema: Any) -> Iterator[str]:
-    """Raises _AnyField."""
+    """Raises LookupError for a keyword that may look at any field."""
     for keyword, value in schema.items() if isinstance(schema, dict) else ():
         if keyword in {"properties", "required"}:
             yield from value
@@ -145,7 +141,7 @@ def _named_in(schema: Any) -> Iterator[str]:
             for name, needed in value.items():
                 yield from (name, *(needed if isinstance(needed, list) else _named_in(needed)))
         elif keyword not in _NOTES and keyword != "type" and not keyword.startswith("x-"):
-            raise _AnyField
+            raise LookupError(keyword)
 
 
 def _parts(schema: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -172,21 +168,13 @@ def _points_elsewhere(node: Any) -> bool:
 # --- who is at odds ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Parties:
-    """`blamed`, by the rule's errors, don't go with `others`, which its `if` looked at; `missing` aren't there.
+def _parties(
+    rule: FieldRule, given: Mapping[str, Json], leaves: Sequence[ValidationError]
+) -> tuple[tuple[str, ...], ...]:
+    """Those blamed by the rule's errors, which don't go with others that its `if` looked at; what is missing.
 
     Where the form of a rule says nothing (`not`), those are named without which it would hold.
     """
-
-    blamed: tuple[str, ...]
-    others: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
-def _parties(
-    rule: FieldRule, given: Mapping[str, Json], leaves: Sequence[ValidationError]
-) -> _Parties:
     named = {str(leaf.absolute_path[0]) for leaf in leaves if leaf.absolute_path}
     missing = {name for leaf in leaves for name in _missing(leaf)}
     blamed = [name for name in rule.fields if name in named and name in given]
@@ -197,7 +185,7 @@ def _parties(
         blamed = [others.pop()] if others else []
     elif not others:
         others = [name for name in given if name not in blamed]
-    return _Parties(
+    return (
         tuple(blamed),
         tuple(name for name in others if name not in blamed),
         tuple(name for name in rule.fields if name in missing),
@@ -232,18 +220,20 @@ def _without(given: Mapping[str, Json], name: str) -> dict[str, Json]:
 # --- words ---------------------------------------------------------------------------------------
 
 
-def _message(parties: _Parties, given: Mapping[str, Json]) -> str:
-    others = listed([_named(name, given[name]) for name in parties.others], "and")
-    if parties.missing and not parties.blamed:
-        names = listed([f"`{name}`" for name in parties.missing], "or")
-        needs = f"; {others} {'need' if parties.others[1:] else 'needs'} it" if others else ""
-        return f"{'one of ' if parties.missing[1:] else ''}{names} is missing{needs}"
-    blamed = listed([_named(name, given[name]) for name in parties.blamed], "and")
-    if not blamed:
+def _message(
+    blamed: Sequence[str], others: Sequence[str], missing: Sequence[str], given: Mapping[str, Json]
+) -> str:
+    with_ = listed([_named(name, given[name]) for name in others], "and")
+    if missing and not blamed:
+        names = listed([f"`{name}`" for name in missing], "or")
+        needs = f"; {with_} {'need' if others[1:] else 'needs'} it" if with_ else ""
+        return f"{'one of ' if missing[1:] else ''}{names} is missing{needs}"
+    who = listed([_named(name, given[name]) for name in blamed], "and")
+    if not who:
         return "the input is refused"
-    if not others:
-        return f"{blamed} {'do not go together' if parties.blamed[1:] else 'is refused'}"
-    return f"{blamed} {'do' if parties.blamed[1:] else 'does'} not go with {others}"
+    if not with_:
+        return f"{who} {'do not go together' if blamed[1:] else 'is refused'}"
+    return f"{who} {'do' if blamed[1:] else 'does'} not go with {with_}"
 
 
 def _named(name: str, value: Json) -> str:

@@ -148,8 +148,13 @@ def _numbered(credits_: str | list[Any]) -> Iterator[tuple[PriceLine, int]]:
     for number, stated in enumerate(credits_):
         choices = [_choices(name, wanted) for name, wanted in stated.get("when", {}).items()]
         for chosen in product(*choices):
-            when = {name: wanted for name, wanted in chosen if isinstance(wanted, str)}
-            given = {name: wanted for name, wanted in chosen if isinstance(wanted, bool)}
+            when: dict[str, str] = {}
+            given: dict[str, bool] = {}
+            for name, wanted in chosen:
+                if isinstance(wanted, bool):
+                    given[name] = wanted
+                else:
+                    when[name] = wanted
             yield PriceLine(when, Decimal(stated["credits"]), given), number
 
 

@@ -97,9 +97,13 @@ class ModelPrice:
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity can't be told."""
-        line = next((line for line in self.lines if line.is_for(request_input)), None)
-        if line is None or self.quantity is None:
-            return None if line is None else line.credits
+        for line in self.lines:
+            if line.is_for(request_input):
+                break
+        else:
+            return None
+        if self.quantity is None:
+            return line.credits
         count = self._count(request_input.get(self.quantity))
         return None if count is None else line.credits * count
 
