@@ -26,7 +26,8 @@ from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
 from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import Change, PricedRow, difference, digest_of, row_of
 from kiejobs.core.plan.policy import Policy, breaches
-from kiejobs.reports.checks import assets_text, breaches_text, changes_text, drift_text
+from kiejobs.core.urls import bare
+from kiejobs.reports.checks import breaches_text, changes_text, drift_text
 from kiejobs.reports.plan import diff_lines
 from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
@@ -238,7 +239,8 @@ def look_at_assets(
     seen = {url: asset for url, asset in found.items() if not isinstance(asset, str)}
     wrong = {url: why for url, why in found.items() if isinstance(why, str)}
     if wrong:
-        screen.say(assets_text(wrong, color=screen.color_err))
+        lines = [f"{bare(url)[:200]}: {why}" for url, why in wrong.items()]
+        screen.say(changes_text(lines, "file", color=screen.color_err))
         what = f"{len(wrong)} of {len(found)} files that the requests point at can't be used"
         raise UsageProblem(what, hint="the API would fetch them as they are")
     return seen

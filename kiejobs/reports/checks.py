@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kiejobs.core.urls import bare
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.terminal import Paint, columns, plural, price_text, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
@@ -188,10 +187,3 @@ def changes_text(found: Sequence[str], lead: str = "locked", *, color: bool = Fa
     if len(found) > _MOST:
         lines.append(f"... and {len(found) - _MOST:,} more")
     return "\n".join(lines)
-
-
-def assets_text(wrong: Mapping[str, str], *, color: bool = False) -> str:
-    """One line for each file that can't be used."""
-    return changes_text(
-        [f"{bare(url)[:200]}: {why}" for url, why in wrong.items()], "file", color=color
-    )

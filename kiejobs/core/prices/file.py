@@ -225,15 +225,13 @@ def _can_be(text: str, field: Mapping[str, Any]) -> bool:
         case "boolean":
             return text in {"true", "false"}
         case "integer" | "number":
-            return _NUMBER.fullmatch(text) is not None and _is_within(float(text), field)
+            if not _NUMBER.fullmatch(text):
+                return False
+            number = float(text)
+            return bool(field.get("minimum", number) <= number <= field.get("maximum", number))
         case "array" | "object":
             return False
     return True
-
-
-def _is_within(number: float, field: Mapping[str, Any]) -> bool:
-    least, most = field.get("minimum"), field.get("maximum")
-    return (least is None or number >= least) and (most is None or number <= most)
 
 
 def _wanted(field: Mapping[str, Any], choices: list[str]) -> str:

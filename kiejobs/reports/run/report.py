@@ -51,7 +51,9 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     lines = [paint.bold(title), "", *_table(view, paint), ""]
     lines += [paint.bold(view.summary), *view.bought_summary]
-    steps = [] if view.is_complete else list(step_lines(steps_after(view), paint))
+    is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
+    is_done = is_well and view.stopped is None and not view.price_drifts
+    steps = [] if is_done else list(step_lines(steps_after(view), paint))
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])

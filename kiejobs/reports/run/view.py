@@ -144,12 +144,6 @@ class RunView:
         return price_drifts(self.settled)
 
     @property
-    def is_complete(self) -> bool:
-        """Is there nothing left to do?"""
-        is_done = self.counts.keys() <= {JobStatus.SUCCEEDED}
-        return is_done and self.stopped is None and not self.price_drifts
-
-    @property
     def file(self) -> str | None:
         """The job file, where the run had one."""
         source = self.manifest["source"]
