@@ -78,6 +78,7 @@ class Workspace:
 
     store: LedgerStore
     outputs: Path
+    folder: OutputFolder
     sandbox_folder: Path
     """Where a rehearsal's API keeps its memory: next to the journals."""
     base: str
@@ -91,10 +92,6 @@ class Workspace:
     policy: Policy | None = None
     files_elsewhere: bool = False
     """What came home once counts as whole where its file is not here: it was moved away on purpose."""
-
-    @property
-    def folder(self) -> OutputFolder:
-        return OutputFolder(self.outputs)
 
     def clock(self) -> SystemClock:
         return SystemClock(self.speed if self.sandbox else 1.0)
@@ -120,9 +117,11 @@ def open_workspace(where: Locations) -> Workspace:
     policy = where.policy
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     runs = _folder("runs", where.runs, policy.runs if policy else None, where)
+    outputs = _folder("outputs", where.outputs, policy.outputs if policy else None, where)
     return Workspace(
         store=FolderStore(runs),
-        outputs=_folder("outputs", where.outputs, policy.outputs if policy else None, where),
+        outputs=outputs,
+        folder=OutputFolder(outputs),
         sandbox_folder=(runs.parent if runs.parent != Path() else _REHEARSAL) / "sandbox",
         base=base,
         upload_base=base if where.sandbox else upload_base(base),

@@ -141,7 +141,7 @@ def unfinished_runs(history: History, space: Workspace) -> list[JournalRecord]:
         header = record.header
         if header is None or header.command != "run" or header.origin != space.origin:
             continue
-        last = record.events[-1]
+        last = record.outline[-1]
         is_over = isinstance(last.event, e.RunFinished)
         if not is_over and abs(now - datetime.fromisoformat(last.at)) < _RECENT:
             found.append(record)

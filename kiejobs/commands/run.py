@@ -142,7 +142,7 @@ def _plan(
     space.store.publish()
     history = space.store.read()
     for record in unfinished_runs(history, space):
-        name, at = sanitize(record.run_id), moment(record.events[-1].at)
+        name, at = sanitize(record.run_id), moment(record.outline[-1].at)
         screen.say(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
     ledger = history.ledger(space.origin)
     if loaded.wanted.locked or loaded.wanted.check_assets:

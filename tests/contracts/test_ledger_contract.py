@@ -54,6 +54,13 @@ class Folder:
         self._runs.unlink()
 
 
+class IndexedFolder(Folder):
+    """With an index from the first run on that is closed."""
+
+    def store(self) -> LedgerStore:
+        return FolderStore(self._runs, worth_an_index=0)
+
+
 class InMemory:
     def __init__(self, _folder: Path) -> None:
         self._home = MemoryHome()
@@ -87,7 +94,7 @@ class Stage:
         return others
 
 
-@pytest.fixture(params=[Folder, InMemory])
+@pytest.fixture(params=[Folder, IndexedFolder, InMemory])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     return Stage(request.param(tmp_path))
 

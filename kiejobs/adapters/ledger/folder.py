@@ -1,42 +1,61 @@
 """The ledger in a folder: each run's journal and manifest below it, one lock on all of it.
 
-In: a runs folder. Out: the port `LedgerStore`. Touches: `RUN/journal.jsonl`, `RUN/manifest.json` and the
-locks in that folder (`.lock*`, git-ignored); git, where it is asked whether journals are missing.
+In: a runs folder. Out: the port `LedgerStore`. Touches: `RUN/journal.jsonl`, `RUN/manifest.json`, the locks
+and the index in that folder (`.lock*`, git-ignored); git, where it is asked whether journals are missing.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+import hashlib
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
+from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, parse_journal, read_journal
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger.events import JournalRecord, StoredEvents, settled_apart
 from kiejobs.core.ledger.fold import History
 from kiejobs.core.ledger.manifest import to_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from kiejobs.adapters.ledger.index import Identity, Index
     from kiejobs.adapters.ledger.locks import RunsLock
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.events import JournalRecord, RunStarted
+    from kiejobs.core.ledger.events import RunStarted, Timed
     from kiejobs.ports import Clock, LedgerClaim, RunJournal
 
 MANIFEST = "manifest.json"
+INDEX = ".lock.index"
+"""Projects have git ignore `runs/.lock*`: an index is this machine's, and never committed."""
+
+
+_WORTH_AN_INDEX = 256 * 1024  # bytes of closed journals that are parsed each time for want of one
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A journal as read. `file` is how it looked right before."""
+
+    file: tuple[int, int, int]
+    identity: Identity
+    record: JournalRecord
 
 
 class FolderStore:
     """One process's view of a runs folder."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, worth_an_index: int = _WORTH_AN_INDEX) -> None:
         self._runs = runs
+        self._worth_an_index = worth_an_index
         self._claim: RunsLock | None = None
         self._own: FileJournal | None = None
-        self._known: dict[str, tuple[tuple[int, int, int], JournalRecord]] = {}
-        """Journals as read, with how their files looked right before."""
+        self._index: Index | None = None
+        self._known: dict[str, _Read] = {}
         self._history = History(())
 
     @property
@@ -45,14 +64,23 @@ class FolderStore:
 
     def read(self) -> History:
         live = self._live_run()
-        return self._remember(map(self._record, self._run_ids()), live)
+        if self._index is None:
+            self._index = self._read_index()
+        records = self._records(live)
+        if self._index and not settled_apart(records, self._index):
+            self._forget_index()
+            records = self._records(live)
+        history = self._remember(records, live)
+        self._keep_index(history)
+        return history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        self._forget_index()
         live = self._live_run()
         records, damaged = [], []
         for run_id in self._run_ids():
             try:
-                records.append(self._record(run_id))
+                records.append(self._record(run_id, live))
             except JournalProblem as problem:
                 damaged.append((self.place(run_id), problem))
         return self._remember(records, live), damaged
@@ -125,29 +153,77 @@ class FolderStore:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def _record(self, run_id: str) -> JournalRecord:
-        """From memory, where its file is as it was: journals are only ever appended to."""
+    def _records(self, live: str | None) -> list[JournalRecord]:
+        return [self._record(run_id, live) for run_id in self._run_ids()]
+
+    def _record(self, run_id: str, live: str | None) -> JournalRecord:
         own = self._own.record() if self._own is not None and run_id == self._own.run_id else None
-        if own is not None:
-            return own
-        path = self._runs / run_id / JOURNAL
         try:
-            found = path.stat()
-            file = (found.st_ino, found.st_size, found.st_mtime_ns)
-            known = self._known.get(run_id)
-            if known is None or known[0] != file:
-                known = self._known[run_id] = (file, read_journal(path))
+            record = self._known_record(run_id) if own is None else own
         except OSError as error:
             raise self._unreadable(error) from error
-        return known[1]
+        return replace(record, live=True) if run_id == live else record
+
+    def _known_record(self, run_id: str) -> JournalRecord:
+        """From memory, where its file is as it was: journals are only ever appended to."""
+        path, known = self._runs / run_id / JOURNAL, self._known.get(run_id)
+        found = path.stat()
+        file = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if known is None or known.file != file:
+            known = self._known[run_id] = self._read(run_id, path, file)
+        return known.record
+
+    def _read(self, run_id: str, path: Path, file: tuple[int, int, int]) -> _Read:
+        """From the index where its content is the same, else from its lines."""
+        with path.open("rb", buffering=0) as stream:
+            found = os.fstat(stream.fileno())
+            data = stream.readall()
+        identity = (hashlib.sha256(data).hexdigest(), found.st_ino, found.st_ctime_ns)
+        known, closed = (self._index or {}).get(run_id, (None, None))
+        if known != identity:
+            return _Read(file, identity, parse_journal(path, data))
+        events = StoredEvents(lambda: self._events(path))
+        return _Read(file, identity, JournalRecord(run_id, events, closed=closed))
+
+    def _events(self, path: Path) -> Sequence[Timed]:
+        try:
+            return read_journal(path).events
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def _unreadable(self, error: OSError) -> JournalProblem:
         return JournalProblem(f"can't read {self._runs}: {error.strerror or error}")
 
-    def _remember(self, records: Iterable[JournalRecord], live: str | None) -> History:
-        marked = [replace(one, live=True) if one.run_id == live else one for one in records]
-        self._history = self._history.updated(marked, live)
+    def _remember(self, records: Sequence[JournalRecord], live: str | None) -> History:
+        self._history = self._history.updated(records, live)
         return self._history
+
+    def _read_index(self) -> Index:
+        if not (self._runs / INDEX).is_file():
+            return {}
+        from kiejobs.adapters.ledger.index import read_index  # noqa: PLC0415 - small folders have none
+
+        return read_index(self._runs / INDEX)
+
+    def _forget_index(self) -> None:
+        self._index = {}
+        self._known = {name: one for name, one in self._known.items() if not one.record.closed}
+
+    def _keep_index(self, history: History) -> None:
+        """Where it saves work: a sixteenth may be missing in it. Not by who writes a journal: that is not over."""
+        indexed = parsed = 0
+        for one in self._known.values():
+            if one.record.closed:
+                indexed += one.file[1]
+            elif one.record.is_over:
+                parsed += one.file[1]
+        if parsed <= self._worth_an_index + indexed // 16 or (self._own and self._own.record()):
+            return
+        from kiejobs.adapters.ledger.index import write_index  # noqa: PLC0415 - seldom
+
+        runs = history.closed_runs()
+        index = {name: (self._known[name].identity, closed) for name, closed in runs.items()}
+        write_index(self._runs / INDEX, index)
 
     def _is_behind(self, run_id: str) -> bool:
         """Was something written to its journal since, or was its manifest never written?"""
@@ -161,6 +237,7 @@ class FolderStore:
         path = self._runs / run_id / MANIFEST
         with contextlib.suppress(OSError):
             if _holds(path, to_pieces(document)):
+                os.utime(path)  # a checkout gave it any time; now it needn't be read again
                 return None
         try:
             write_atomically(path, to_pieces(document))

@@ -146,7 +146,12 @@ def _sync_with_names(folder: Path) -> None:
 
 def read_journal(path: Path) -> JournalRecord:
     """One journal. A torn last line is expected and ignored; any other damage is an error."""
-    lines = path.read_bytes().split(b"\n")
+    return parse_journal(path, path.read_bytes())
+
+
+def parse_journal(path: Path, data: bytes) -> JournalRecord:
+    """One journal's content; `path` is for messages, and names its run."""
+    lines = data.split(b"\n")
     events: list[Timed] = []
     previous: str | None = None
     known: dict[str, str] = {}

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 from datetime import datetime
+from stat import S_ISLNK
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class OutputFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._durable: set[Path] = set()
+        self._inside: dict[str, Path] = {}
+        """Folders of results that lie in this one, by their names on record."""
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """`file_missing`, `file_damaged` or None. One with size and time of its record is not read again."""
@@ -76,14 +79,27 @@ class OutputFolder:
 
     def _condition_of(self, file: FileRecord, collected_at: str) -> str | None:
         try:
-            found = self._place(file).stat()
-        except (OSError, PathRefused):
+            found = self._look_at(file)
+        except (OSError, ValueError, PathRefused):
             return "file_missing"
         if found.st_size != file.bytes:
             return "file_damaged"
         if found.st_mtime_ns == _nanoseconds(collected_at):
             return None
         return None if self.digest_of(file) == file.sha256 else "file_damaged"
+
+    def _look_at(self, file: FileRecord) -> os.stat_result:
+        """Links on the way are followed once for each folder, not for each of its files."""
+        above, _, name = file.path.rpartition("/")
+        if above in self._inside:
+            place = self._inside[above] / name
+            found = place.lstat()
+            if place.name == name != ".." and not S_ISLNK(found.st_mode):
+                return found
+        place = self._place(file)
+        if _leads_into(self._root.resolve(), place.parent):
+            self._inside[above] = place.parent
+        return place.stat()
 
     def _place(self, file: FileRecord) -> Path:
         """A recorded path. Journals come from git, so their paths are no more trusted than a URL."""

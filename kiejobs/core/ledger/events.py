@@ -9,9 +9,10 @@ edit them: the forms of fields are read off the events' own annotations, so a ne
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args
 
@@ -19,9 +20,11 @@ from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.money import amount, money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.closed import ClosedRun
+    from kiejobs.core.ledger.ledger import Attempt
 
     Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
     """By SHA-256 of the content."""
@@ -252,16 +255,74 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """One journal as read. `live` when its run is still at work: its open reserves are no doubt."""
+    """One journal as read. `live` when its run is still at work: its open reserves are no doubt.
+
+    `closed` is what an index keeps of it; then `events` are read from the journal when they are asked for.
+    """
 
     run_id: str
     events: Sequence[Timed]
     live: bool = False
+    closed: ClosedRun | None = field(default=None, compare=False)
+
+    @property
+    def outline(self) -> Sequence[Timed]:
+        """Its first and its last event, and all between them whose purchases may still change."""
+        return self.events if self.closed is None else self.closed.outline
+
+    @property
+    def named(self) -> Iterator[str]:
+        """The attempts that its outline speaks of."""
+        for timed in self.outline:
+            name = getattr(timed.event, "attempt_id", None)
+            if name is not None:
+                yield name
+
+    @property
+    def settled(self) -> Sequence[Attempt]:
+        """What its outline leaves out of its own purchases, as it was folded."""
+        return () if self.closed is None else self.closed.settled
+
+    @property
+    def is_over(self) -> bool:
+        """Its run came to its end, so that its journal stays as it is."""
+        ended = bool(self.outline) and isinstance(self.outline[-1].event, RunFinished)
+        return ended and self.header is not None and not self.live
 
     @property
     def header(self) -> RunStarted | None:
-        first = self.events[0].event if self.events else None
+        first = self.outline[0].event if self.outline else None
         return first if isinstance(first, RunStarted) else None
+
+
+class StoredEvents(Sequence[Timed]):
+    """A journal's events, read when somebody asks for one."""
+
+    def __init__(self, read: Callable[[], Sequence[Timed]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _events(self) -> Sequence[Timed]:
+        return self._read()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment] # as other sequences that may be long
+
+
+def settled_apart(records: Sequence[JournalRecord], closed: Collection[str]) -> bool:
+    """Are all those closed runs there, and does no other speak of what is settled? Then it is settled no more."""
+    there = {record.run_id for record in records if record.closed and not record.live}
+    settled = {one.attempt_id for record in records for one in record.settled}
+    others = (record for record in records if not record.closed)
+    return there == set(closed) and all(settled.isdisjoint(one.named) for one in others)
 
 
 # --- as JSON and back -------------------------------------------------------------------------------
@@ -282,19 +343,19 @@ _PLAIN: dict[str, set[type]] = {
 """Types by the annotation as it is written. `True` is no number here, though Python says so."""
 
 
-def to_json(event: Event) -> dict[str, Json]:
+def to_json(event: Event, decimal: Callable[[Decimal], str] = money) -> dict[str, Json]:
     """The event's own keys and its `type`; money as decimal strings."""
     kind: Any = type(event)
-    own = {name: _plain(getattr(event, name)) for name, _ in _forms(kind)}
+    own = {name: _plain(getattr(event, name), decimal) for name, _ in _forms(kind)}
     return {"type": event.type, **own}
 
 
-def _plain(value: Any) -> Json:
+def _plain(value: Any, decimal: Callable[[Decimal], str]) -> Json:
     """A field's value as JSON has it. What was JSON before is not copied."""
     if isinstance(value, Decimal):
-        return money(value)
+        return decimal(value)
     if isinstance(value, tuple):
-        return list(map(_plain, value))
+        return [_plain(one, decimal) for one in value]
     return asdict(value) if isinstance(value, Failure | FileRecord) else value
 
 

@@ -8,6 +8,7 @@ merges them in any order): an attempt's state is the furthest that any event too
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.closed import ClosedRun
     from kiejobs.core.ledger.events import JournalRecord, Timed
 
-Purchase: TypeAlias = tuple[str, int]
-_Moves: TypeAlias = dict[Purchase, list[tuple[str, str]]]
+_Moves: TypeAlias = dict[tuple[str, int], list[tuple[str, str]]]
 
 _LADDER = {
     "reserved": 0,
@@ -40,6 +41,7 @@ _LADDER = {
 
 _ENDS = {"succeeded", "failed", "rejected"}
 _NO_OTHERS: frozenset[str] = frozenset()
+_MARK = 12  # of a fingerprint's digits: of two that begin alike a manifest is made in vain, no more
 _TWO_ON_RECORD = "two task ids are on record for one create"
 
 
@@ -51,12 +53,14 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
     plans: dict[str, str] = {}
     moves: _Moves = {}
     uploads: dict[str, list[e.Uploaded]] = {}
+    settled: list[Attempt] = []
     for journal in journals:
         header = journal.header
         if header is None or (origin is not None and header.origin != origin):
             continue
         runs[journal.run_id] = header
-        for timed in journal.events:
+        settled += journal.settled
+        for timed in journal.outline:
             match timed.event:
                 case e.Reserved() as event:
                     drafts[event.attempt_id] = _Draft(journal, timed.at, event)
@@ -73,7 +77,18 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    return Ledger([draft.attempt(moves) for draft in drafts.values()], runs, plans, uploads)
+    attempts = [*settled, *(draft.attempt() for draft in drafts.values())]
+    return Ledger(_moved(attempts, moves), runs, plans, uploads)
+
+
+def _moved(attempts: Iterable[Attempt], moves: _Moves) -> list[Attempt]:
+    """Each under the address where it moved to last, if that was after it was reserved."""
+    found = []
+    for attempt in attempts:
+        at, address = max(moves.get(attempt.key, ()), default=("", ""))
+        moved = at >= attempt.times["reserved"]
+        found.append(replace(attempt, address=address) if moved else attempt)
+    return found
 
 
 class History:
@@ -118,26 +133,35 @@ class History:
         seeds = [one for one in settled if one.run_id in changed]
         if len(seeds) == len(settled):
             return settled
-        touched = set[Purchase]().union(*map(self._touched, seeds))
+        touched = set[str]().union(*map(self._touched, seeds))
         return [
             one
             for one in settled
             if one.run_id in changed or not touched.isdisjoint(self._shown(one))
         ]
 
-    def _touched(self, record: JournalRecord) -> set[Purchase]:
-        """The purchases that a journal has something to say about: their state may have changed."""
-        ledger = self.ledger_of(record)
-        named = (getattr(timed.event, "attempt_id", None) for timed in record.events)
-        attempts = (ledger.attempt(name) for name in named if name is not None)
-        return {
-            *_purchases(record, e.Adopted),
-            *(attempt.key for attempt in attempts if attempt is not None),
-        }
+    def closed_runs(self) -> dict[str, ClosedRun]:
+        """What an index is to keep of them, by id."""
+        from kiejobs.core.ledger.closed import closed_runs  # noqa: PLC0415 - seldom
 
-    def _shown(self, record: JournalRecord) -> set[Purchase]:
-        """The purchases that its manifest shows: what it touched, and what it only planned."""
-        return {*_purchases(record, e.Planned), *self._touched(record)}
+        return closed_runs(self.records, self.ledger(None).attempts(), self._shown)
+
+    def _touched(self, record: JournalRecord) -> set[str]:
+        """Marks of the purchases that a journal has something to say about: their state may have changed."""
+        return self._shown(record) if record.closed else self._marks(record, e.Planned)
+
+    def _shown(self, record: JournalRecord) -> set[str]:
+        """Marks of the purchases that its manifest shows: what it touched, and what it only planned."""
+        return self._marks(record) | (record.closed.shown if record.closed else set())
+
+    def _marks(self, record: JournalRecord, *but_for: type[e.Planned]) -> set[str]:
+        ledger, found = self.ledger_of(record), set[str]()
+        for timed in record.outline:
+            attempt = ledger.attempt(getattr(timed.event, "attempt_id", ""))
+            purchase = timed.event if attempt is None else attempt.reserved
+            if not isinstance(purchase, but_for):
+                found.add(getattr(purchase, "fingerprint", "")[:_MARK])
+        return found - {""}
 
     def updated(self, records: Sequence[JournalRecord], live_run: str | None) -> History:
         """These journals as read later; what was folded is kept where it can't have changed."""
@@ -147,14 +171,11 @@ class History:
         return later
 
 
-def _purchases(record: JournalRecord, kind: type[e.Adopted | e.Planned]) -> set[Purchase]:
-    lines = (timed.event for timed in record.events)
-    return {(line.fingerprint, line.take) for line in lines if isinstance(line, kind)}
-
-
 def _says_the_same(was: JournalRecord, now: JournalRecord) -> bool:
     """Nothing was added but a run's end, from which nothing is derived."""
     if was.events is not now.events:
+        if was.closed or now.closed:
+            return False  # its events may be another journal's by now
         known = len(was.events)
         more = now.events[known:]
         is_end = len(more) == 1 and isinstance(more[0].event, e.RunFinished)
@@ -225,10 +246,8 @@ class _Draft:
             told = (at, failure)
             self._failures[step] = min(self._failures.get(step, told), told, key=_when)
 
-    def attempt(self, moves: _Moves) -> Attempt:
+    def attempt(self) -> Attempt:
         reserved = self._reserved
-        key = (reserved.fingerprint, reserved.take)
-        moved, address = max(moves.get(key, ()), default=("", reserved.address))
         tasks = sorted(self._tasks)
         is_disputed = len(tasks) > 1 or bool(self._claims)
         state, failure = self._result()
@@ -238,7 +257,7 @@ class _Draft:
             attempt_id=reserved.attempt_id,
             run_id=self._journal.run_id,
             reserved=reserved,
-            address=address if moved >= self._times["reserved"] else reserved.address,
+            address=reserved.address,
             state=state,
             task_id=tasks[0][1] if tasks else None,
             charged=self._charged[1],

@@ -434,13 +434,22 @@ def test_a_marked_file_is_not_read_again_and_a_touched_one_is(host: Host, tmp_pa
     assert folder.condition(files, "2026-11-22T08:44:27.502Z") == "file_damaged"
 
 
+SHA_OF_S = hashlib.sha256(b"s").hexdigest()
+
+
 def test_recorded_paths_from_a_strange_journal_are_not_looked_at_outside(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"s")
     root = tmp_path / "outputs"
     root.mkdir()
     folder = OutputFolder(root)
-    for path in ("../secret", "a/../../secret"):
-        file = FileRecord(path, hashlib.sha256(b"s").hexdigest(), 1, "video/mp4", "")
+    for place in (root / "ours", root / "a" / "ours"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"s")
+        (place.parent / "link").symlink_to(tmp_path / "secret")
+        ours = FileRecord(place.relative_to(root).as_posix(), SHA_OF_S, 1, "video/mp4", "")
+        assert folder.condition([ours], AT) is None, "both folders are known from here on"
+    for path in ("../secret", "a/../../secret", "..", "link", "a/link"):
+        file = FileRecord(path, SHA_OF_S, 1, "video/mp4", "")
         assert folder.condition([file], AT) == "file_missing"
         assert folder.digest_of(file) is None
         folder.mark([file], AT)
