@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, parse_journal, read_journal
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.ledger.events import JournalRecord, StoredEvents, settled_apart
+from kiejobs.core.ledger.events import JournalRecord
 from kiejobs.core.ledger.fold import History
 from kiejobs.core.ledger.manifest import to_pieces
 
@@ -37,15 +37,6 @@ INDEX = ".lock.index"
 _WORTH_AN_INDEX = 256 * 1024  # bytes of closed journals that are parsed each time for want of one
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A journal as read. `file` is how it looked right before."""
-
-    file: tuple[int, int, int]
-    identity: Identity
-    record: JournalRecord
-
-
 class FolderStore:
     """One process's view of a runs folder."""
 
@@ -55,7 +46,8 @@ class FolderStore:
         self._claim: RunsLock | None = None
         self._own: FileJournal | None = None
         self._index: Index | None = None
-        self._known: dict[str, _Read] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], Identity, JournalRecord]] = {}
+        """Journals as read, with how their files looked right before."""
         self._history = History(())
 
     @property
@@ -64,15 +56,17 @@ class FolderStore:
 
     def read(self) -> History:
         live = self._live_run()
-        if self._index is None:
-            self._index = self._read_index()
-        records = self._records(live)
-        if self._index and not settled_apart(records, self._index):
+        if self._index is None and (self._runs / INDEX).is_file():
+            from kiejobs.adapters.ledger.index import read_index  # noqa: PLC0415 - small folders have none
+
+            self._index = read_index(self._runs / INDEX)
+        records = [self._record(run_id, live) for run_id in self._run_ids()]
+        if self._index and not self._is_sound(self._index, records):
             self._forget_index()
-            records = self._records(live)
-        history = self._remember(records, live)
-        self._keep_index(history)
-        return history
+            return self.read()
+        self._history = self._history.updated(records, live)
+        self._keep_index()
+        return self._history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         self._forget_index()
@@ -83,7 +77,8 @@ class FolderStore:
                 records.append(self._record(run_id, live))
             except JournalProblem as problem:
                 damaged.append((self.place(run_id), problem))
-        return self._remember(records, live), damaged
+        self._history = self._history.updated(records, live)
+        return self._history, damaged
 
     def claim(self, run_id: str, since: str) -> LedgerClaim:
         from kiejobs.adapters.ledger.locks import RunsLock  # noqa: PLC0415 - filelock is slow to import
@@ -153,9 +148,6 @@ class FolderStore:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def _records(self, live: str | None) -> list[JournalRecord]:
-        return [self._record(run_id, live) for run_id in self._run_ids()]
-
     def _record(self, run_id: str, live: str | None) -> JournalRecord:
         own = self._own.record() if self._own is not None and run_id == self._own.run_id else None
         try:
@@ -169,11 +161,11 @@ class FolderStore:
         path, known = self._runs / run_id / JOURNAL, self._known.get(run_id)
         found = path.stat()
         file = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if known is None or known.file != file:
-            known = self._known[run_id] = self._read(run_id, path, file)
-        return known.record
+        if known is None or known[0] != file:
+            known = self._known[run_id] = (file, *self._read(run_id, path))
+        return known[2]
 
-    def _read(self, run_id: str, path: Path, file: tuple[int, int, int]) -> _Read:
+    def _read(self, run_id: str, path: Path) -> tuple[Identity, JournalRecord]:
         """From the index where its content is the same, else from its lines."""
         with path.open("rb", buffering=0) as stream:
             found = os.fstat(stream.fileno())
@@ -181,9 +173,11 @@ class FolderStore:
         identity = (hashlib.sha256(data).hexdigest(), found.st_ino, found.st_ctime_ns)
         known, closed = (self._index or {}).get(run_id, (None, None))
         if known != identity:
-            return _Read(file, identity, parse_journal(path, data))
+            return identity, parse_journal(path, data)
+        from kiejobs.core.ledger.closed import StoredEvents  # noqa: PLC0415 - as above
+
         events = StoredEvents(lambda: self._events(path))
-        return _Read(file, identity, JournalRecord(run_id, events, closed=closed))
+        return identity, JournalRecord(run_id, events, closed=closed)
 
     def _events(self, path: Path) -> Sequence[Timed]:
         try:
@@ -194,35 +188,29 @@ class FolderStore:
     def _unreadable(self, error: OSError) -> JournalProblem:
         return JournalProblem(f"can't read {self._runs}: {error.strerror or error}")
 
-    def _remember(self, records: Sequence[JournalRecord], live: str | None) -> History:
-        self._history = self._history.updated(records, live)
-        return self._history
+    def _is_sound(self, index: Index, records: Sequence[JournalRecord]) -> bool:
+        from kiejobs.core.ledger.closed import settled_apart  # noqa: PLC0415 - as above
 
-    def _read_index(self) -> Index:
-        if not (self._runs / INDEX).is_file():
-            return {}
-        from kiejobs.adapters.ledger.index import read_index  # noqa: PLC0415 - small folders have none
-
-        return read_index(self._runs / INDEX)
+        return settled_apart(records, index)
 
     def _forget_index(self) -> None:
         self._index = {}
-        self._known = {name: one for name, one in self._known.items() if not one.record.closed}
+        self._known = {name: one for name, one in self._known.items() if not one[2].closed}
 
-    def _keep_index(self, history: History) -> None:
+    def _keep_index(self) -> None:
         """Where it saves work: a sixteenth may be missing in it. Not by who writes a journal: that is not over."""
         indexed = parsed = 0
-        for one in self._known.values():
-            if one.record.closed:
-                indexed += one.file[1]
-            elif one.record.is_over:
-                parsed += one.file[1]
+        for (_, size, _), _, record in self._known.values():
+            if record.closed:
+                indexed += size
+            elif record.is_over:
+                parsed += size
         if parsed <= self._worth_an_index + indexed // 16 or (self._own and self._own.record()):
             return
         from kiejobs.adapters.ledger.index import write_index  # noqa: PLC0415 - seldom
 
-        runs = history.closed_runs()
-        index = {name: (self._known[name].identity, closed) for name, closed in runs.items()}
+        runs = self._history.closed_runs()
+        index = {name: (self._known[name][1], closed) for name, closed in runs.items()}
         write_index(self._runs / INDEX, index)
 
     def _is_behind(self, run_id: str) -> bool:
@@ -237,7 +225,8 @@ class FolderStore:
         path = self._runs / run_id / MANIFEST
         with contextlib.suppress(OSError):
             if _holds(path, to_pieces(document)):
-                os.utime(path)  # a checkout gave it any time; now it needn't be read again
+                with contextlib.suppress(OSError):
+                    os.utime(path)  # a checkout gave it any time; now it needn't be read again
                 return None
         try:
             write_atomically(path, to_pieces(document))

@@ -9,8 +9,10 @@ So the ledger is the same with and without, as long as the journals are and no o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.ledger import events as e
@@ -19,7 +21,7 @@ from kiejobs.core.ledger.ledger import Attempt
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord
@@ -36,6 +38,37 @@ class ClosedRun:
     outline: Sequence[Timed]
     settled: Sequence[Attempt]
     shown: frozenset[str]
+
+
+class StoredEvents(Sequence[Timed]):
+    """A journal's events, read when somebody asks for one."""
+
+    def __init__(self, read: Callable[[], Sequence[Timed]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _events(self) -> Sequence[Timed]:
+        return self._read()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment] # as other sequences that may be long
+
+
+def settled_apart(records: Sequence[JournalRecord], index: Collection[str]) -> bool:
+    """Are all those closed runs there, and does no other speak of what is settled? Then it is settled no more."""
+    there = {record.run_id for record in records if record.closed and not record.live}
+    closed = [record.closed for record in records if record.closed]
+    settled = {one.attempt_id for run in closed for one in run.settled}
+    others = (record for record in records if not record.closed)
+    return there == set(index) and all(settled.isdisjoint(one.named) for one in others)
 
 
 def closed_runs(

@@ -9,10 +9,10 @@ edit them: the forms of fields are read off the events' own annotations, so a ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache
+from itertools import repeat
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args
 
@@ -20,11 +20,10 @@ from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.money import amount, money
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.closed import ClosedRun
-    from kiejobs.core.ledger.ledger import Attempt
 
     Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
     """By SHA-256 of the content."""
@@ -279,11 +278,6 @@ class JournalRecord:
                 yield name
 
     @property
-    def settled(self) -> Sequence[Attempt]:
-        """What its outline leaves out of its own purchases, as it was folded."""
-        return () if self.closed is None else self.closed.settled
-
-    @property
     def is_over(self) -> bool:
         """Its run came to its end, so that its journal stays as it is."""
         ended = bool(self.outline) and isinstance(self.outline[-1].event, RunFinished)
@@ -293,36 +287,6 @@ class JournalRecord:
     def header(self) -> RunStarted | None:
         first = self.outline[0].event if self.outline else None
         return first if isinstance(first, RunStarted) else None
-
-
-class StoredEvents(Sequence[Timed]):
-    """A journal's events, read when somebody asks for one."""
-
-    def __init__(self, read: Callable[[], Sequence[Timed]]) -> None:
-        self._read = read
-
-    @cached_property
-    def _events(self) -> Sequence[Timed]:
-        return self._read()
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._events[index]
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment] # as other sequences that may be long
-
-
-def settled_apart(records: Sequence[JournalRecord], closed: Collection[str]) -> bool:
-    """Are all those closed runs there, and does no other speak of what is settled? Then it is settled no more."""
-    there = {record.run_id for record in records if record.closed and not record.live}
-    settled = {one.attempt_id for record in records for one in record.settled}
-    others = (record for record in records if not record.closed)
-    return there == set(closed) and all(settled.isdisjoint(one.named) for one in others)
 
 
 # --- as JSON and back -------------------------------------------------------------------------------
@@ -355,7 +319,7 @@ def _plain(value: Any, decimal: Callable[[Decimal], str]) -> Json:
     if isinstance(value, Decimal):
         return decimal(value)
     if isinstance(value, tuple):
-        return [_plain(one, decimal) for one in value]
+        return list(map(_plain, value, repeat(decimal)))
     return asdict(value) if isinstance(value, Failure | FileRecord) else value
 
 

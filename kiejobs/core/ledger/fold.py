@@ -59,7 +59,7 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         if header is None or (origin is not None and header.origin != origin):
             continue
         runs[journal.run_id] = header
-        settled += journal.settled
+        settled += journal.closed.settled if journal.closed else ()
         for timed in journal.outline:
             match timed.event:
                 case e.Reserved() as event:
@@ -77,8 +77,8 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         draft = drafts.get(getattr(timed.event, "attempt_id", ""))
         if draft is not None:
             draft.take_in(timed)
-    attempts = [*settled, *(draft.attempt() for draft in drafts.values())]
-    return Ledger(_moved(attempts, moves), runs, plans, uploads)
+    attempts = [*settled, *map(_Draft.attempt, drafts.values())]
+    return Ledger(_moved(attempts, moves) if moves else attempts, runs, plans, uploads)
 
 
 def _moved(attempts: Iterable[Attempt], moves: _Moves) -> list[Attempt]:
