@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import repeat
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, get_args
 
 from kiejobs.core.ledger.records import Failure, FileRecord
 from kiejobs.core.money import amount, money
@@ -23,10 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.closed import ClosedRun
 
     Uploads: TypeAlias = "Mapping[str, Sequence[Uploaded]]"
     """By SHA-256 of the content."""
+
+    class Closed(Protocol):
+        """What an index keeps of a closed run; its attempts are made of events, and so are not known here."""
+
+        @property
+        def outline(self) -> Sequence[Timed]: ...
+        @property
+        def settled(self) -> Sequence[Any]: ...
+        @property
+        def shown(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +271,7 @@ class JournalRecord:
     run_id: str
     events: Sequence[Timed]
     live: bool = False
-    closed: ClosedRun | None = field(default=None, compare=False)
+    closed: Closed | None = field(default=None, compare=False)
 
     @property
     def outline(self) -> Sequence[Timed]:
