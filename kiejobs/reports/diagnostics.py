@@ -87,14 +87,11 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
 def _around(line: str, at: int) -> tuple[str, str]:
     """The source line up to the caret and from there on, cut where it is long."""
     # What lies far off is never looked at: a line may be a megabyte long.
-    before, behind = _shown(line[max(at - _FAR, 0) : at]), _shown(line[at : at + _FAR])
+    parts = line[max(at - _FAR, 0) : at], line[at : at + _FAR]
+    before, behind = (sanitize(part.replace("\t", "    ")) for part in parts)
     if width(before) + width(behind) > _WHOLE:
         before = shortened_left(before, _BEFORE)
     return before, shortened(behind, _WHOLE - width(before))
-
-
-def _shown(text: str) -> str:
-    return sanitize(text.replace("\t", "    "))
 
 
 def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:

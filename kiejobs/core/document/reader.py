@@ -168,7 +168,11 @@ _BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*(\{[{%])")
 def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Diagnostic:
     """The diagnostic for what stopped the parser."""
     problem = getattr(error, "problem", None) or str(error)
-    words = _find(f"{problem} | {getattr(error, 'context', None) or ''}")
+    complaint = f"{problem} | {getattr(error, 'context', None) or ''}"
+    words = next((one for one in _KNOWN if re.search(one.pattern, complaint)), None)
+    if words is None:
+        safe = problem.partition(" |")[0].replace("{", "{{").replace("}", "}}")
+        words = _Words("", f"this is not YAML: {safe}", "put the value in quotes")
     here = _spot(getattr(error, "problem_mark", None))
     began = _spot(getattr(error, "context_mark", None)) or here
     spot = (began if words.opening else here) or (1, 1)
@@ -193,14 +197,6 @@ def _too_deep(name: str, text: str) -> Diagnostic | None:
             line = before.count("\n")
             return depth_problem(Place(name, line + 1, len(before) - before.rfind("\n")))
     return None
-
-
-def _find(complaint: str) -> _Words:
-    for words in _KNOWN:
-        if re.search(words.pattern, complaint):
-            return words
-    safe = complaint.split(" |", maxsplit=1)[0].replace("{", "{{").replace("}", "}}")
-    return _Words("", f"this is not YAML: {safe}", "put the value in quotes")
 
 
 def _spot(mark: Any) -> tuple[int, int] | None:

@@ -126,7 +126,8 @@ class Tree:
         if parent.is_map and parent.key is None:
             self._no_key(parent, spot, event.start_mark.index)
         if event.tag not in (None, "!", _TAG_PREFIX + ("map" if is_map else "seq")):
-            self._bad_scalar(_unknown_tag(event.tag), spot)
+            bad = _unknown_tag(event.tag)
+            self.add(bad.code, bad.message, spot, bad.hint)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         node = YamlMap(spot) if is_map else YamlSeq(spot)
@@ -196,8 +197,8 @@ class Tree:
                 return _tagged(text, event.tag, exact=self._exact)
             if event.implicit[0]:
                 return plain(text, exact=self._exact)
-        except BadScalar as problem:
-            self._bad_scalar(problem, spot)
+        except BadScalar as bad:
+            self.add(bad.code, bad.message, spot, bad.hint)
         # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             self.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
@@ -227,9 +228,6 @@ class Tree:
     def fatal(self, code: str, message: str, spot: Spot, hint: str | None = None) -> NoReturn:
         self.add(code, message, spot, hint)
         self._stop()
-
-    def _bad_scalar(self, problem: BadScalar, spot: Spot) -> None:
-        self.add(problem.code, problem.message, spot, problem.hint)
 
     def _add(self, problem: Diagnostic) -> None:
         self.problems.append(problem)
