@@ -154,9 +154,9 @@ class Repository:
     def blobs(self, names: Iterable[str], into: BinaryIO) -> None:
         """What `git cat-file --batch` says of them, one after the other."""
         given = "".join(f"{name}\n" for name in names).encode()
-        done = _run(self.top, "cat-file", "--batch", seconds=_LONG, given=given, into=into)
+        done = _git(self.top, "cat-file", "--batch", seconds=_LONG, given=given, into=into)
         if done.returncode != 0:
-            raise GitFailed(_said(_told(done)))
+            raise GitFailed(_said(done))
 
     def _inside(self, path: Path) -> str:
         return path.resolve().relative_to(self.top).as_posix()
@@ -198,24 +198,13 @@ def repository_of(folder: Path) -> Repository | None:
     raise GitFailed(_said(done))
 
 
-def _git(folder: Path, *words: str, seconds: float = _LOCAL) -> subprocess.CompletedProcess[str]:
-    return _told(_run(folder, *words, seconds=seconds))
-
-
-def _told(done: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
-    out, err = (
-        (stream or b"").decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr)
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
-
-
-def _run(
+def _git(
     folder: Path,
     *words: str,
-    seconds: float,
+    seconds: float = _LOCAL,
     given: bytes | None = None,
     into: BinaryIO | None = None,
-) -> subprocess.CompletedProcess[bytes]:
+) -> subprocess.CompletedProcess[str]:
     """Run to its end, or, after `seconds`, to ours. In a session of its own, so that no ssh asks."""
     command = ["git", *_HARMLESS, *words]
     with subprocess.Popen(  # noqa: S603 - no shell, a fixed program, revisions are checked
@@ -228,19 +217,15 @@ def _run(
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(given, timeout=seconds)
+            said = process.communicate(given, timeout=seconds)
         except subprocess.TimeoutExpired as late:
             raise GitFailed(f"no answer within {seconds:.0f} seconds") from late
         finally:
-            _end(process)
+            if process.poll() is None:  # ended with all that it has started, its ssh for one
+                with contextlib.suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    out, err = ((stream or b"").decode("utf-8", "surrogateescape") for stream in said)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """With all that it has started, its ssh for one."""
-    if process.poll() is None:
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:

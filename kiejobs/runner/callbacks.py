@@ -20,7 +20,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.uploads import mismatch
 from kiejobs.core.urls import bare
-from kiejobs.runner.collect import task_of_attempt, task_of_reservation
+from kiejobs.runner.collect import FollowedTask, task_of_attempt
 from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.ledger.callbacks import Claim
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-    from kiejobs.runner.collect import FollowedTask
     from kiejobs.runner.follow import Follower
     from kiejobs.runner.limits import Budget, Settings, World
     from kiejobs.runner.submit import Submitter
@@ -237,10 +236,16 @@ class CallbackHandler:
         self._world.progress.job(attempt.address, "submitted", f"{claim.task_id}, by its callback")
         planned = attempt.reserved.credits if claim.attempt_id in self._submitter.doubts else None
         if not self._settings.detach:
-            since = attempt.times["reserved"]
-            self._follow(
-                task_of_reservation(attempt.reserved, claim.task_id, planned, since, output)
+            task = FollowedTask(
+                attempt.reserved.address,
+                attempt.attempt_id,
+                claim.task_id,
+                attempt.reserved.model,
+                output,
+                planned=planned,
+                submitted=attempt.times["reserved"],
             )
+            self._follow(task)
 
     def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
         if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     import anyio
 
-    from kiejobs.core.ledger.events import Reserved
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner.limits import Settings, World
@@ -187,23 +186,4 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTas
         known_urls=attempt.urls,
         running_recorded=attempt.state is State.RUNNING,
         settled=attempt.state is State.SUCCEEDED,
-    )
-
-
-def task_of_reservation(
-    reserved: Reserved,
-    task_id: str,
-    planned: Decimal | None,
-    submitted: str | None,
-    output: str | None = None,
-) -> FollowedTask:
-    """What a reservation has just become. `output` where its file goes elsewhere than was reserved."""
-    return FollowedTask(
-        address=reserved.address,
-        attempt_id=reserved.attempt_id,
-        task_id=task_id,
-        model=reserved.model,
-        output=output or reserved.output,
-        planned=planned,
-        submitted=submitted,
     )

@@ -20,7 +20,7 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.collect import FollowedTask, task_of_reservation
+from kiejobs.runner.collect import FollowedTask
 from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from kiejobs.runner.upload import Uploader
 
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
+_RECORDED: dict[type, tuple[type[e.NotAccepted | e.Rejected | e.InDoubt], str]] = {
+    outcomes.CreateNotAccepted: (e.NotAccepted, "not_accepted"),
+    outcomes.Refused: (e.NotAccepted, "refused"),
+    outcomes.NoMoney: (e.NotAccepted, "no_money"),
+    outcomes.CreateRejected: (e.Rejected, "rejected"),
+    outcomes.CreateInDoubt: (e.InDoubt, "in_doubt"),
+}
+"""By outcome: its event, and the kind of its failure."""
 
 
 class _NotNow(Exception):
@@ -155,22 +163,30 @@ class Submitter:
             self._in_flight.pop(reservation.attempt_id).set()
 
     async def _record(
-        self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
+        self, job: Job, reservation: e.Reserved, outcome: outcomes.Answered
     ) -> FollowedTask | outcomes.CreateOutcome:
         """The outcome, durable before anything else happens."""
         if isinstance(outcome, outcomes.Accepted):
             at = await self._write_down(job, reservation, outcome.task_id)
             self._spending.understood()
             self._world.progress.job(job.address, "submitted", outcome.task_id)
-            return task_of_reservation(reservation, outcome.task_id, job.credits, at)
+            return FollowedTask(
+                job.address,
+                reservation.attempt_id,
+                outcome.task_id,
+                job.model,
+                job.output,
+                planned=job.credits,
+                submitted=at,
+            )
         self._settle_money(job, reservation, outcome)
-        event = _event(reservation.attempt_id, outcome)
-        if event is not None:
-            try:
-                self._journal.append(event)
-            except JournalProblem as problem:
-                self._spending.stop(StopReason.JOURNAL, problem.message)
-            self._world.progress.job(job.address, event.type, event.failure.message)
+        record, kind = _RECORDED[type(outcome)]
+        event = record(reservation.attempt_id, Failure(kind, outcome.code, outcome.message))
+        try:
+            self._journal.append(event)
+        except JournalProblem as problem:
+            self._spending.stop(StopReason.JOURNAL, problem.message)
+        self._world.progress.job(job.address, event.type, outcome.message)
         return outcome
 
     async def _write_down(self, job: Job, reservation: e.Reserved, task_id: str) -> str | None:
@@ -236,20 +252,3 @@ def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]
             f"{url}{'&' if '?' in url else '?'}attempt={attempt_id}{mark}{fragment}"
         )
     return body
-
-
-def _event(
-    attempt_id: str, outcome: outcomes.CreateOutcome
-) -> e.NotAccepted | e.Rejected | e.InDoubt | None:
-    match outcome:
-        case outcomes.CreateNotAccepted(code=code, message=message):
-            return e.NotAccepted(attempt_id, Failure("not_accepted", code, message))
-        case outcomes.Refused(code=code, message=message):
-            return e.NotAccepted(attempt_id, Failure("refused", code, message))
-        case outcomes.NoMoney(code=code, message=message):
-            return e.NotAccepted(attempt_id, Failure("no_money", code, message))
-        case outcomes.CreateRejected(code=code, message=message):
-            return e.Rejected(attempt_id, Failure("rejected", code, message))
-        case outcomes.CreateInDoubt(code=in_doubt_code, message=message):
-            return e.InDoubt(attempt_id, Failure("in_doubt", in_doubt_code, message))
-    return None

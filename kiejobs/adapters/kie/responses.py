@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.urls import attempt_in
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
-_Answered: TypeAlias = "outcomes.Accepted | outcomes.CreateNotAccepted | outcomes.Refused | outcomes.NoMoney | outcomes.CreateRejected | outcomes.CreateInDoubt"
-"""What an answer can mean; that nothing was sent only the lack of one can."""
 _SPEAKS_OF_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b", re.IGNORECASE)
 _SPEAKS_OF_VALIDATION = re.compile(
     r"\bis required\b"
@@ -111,7 +109,7 @@ def _named_in(value: Json) -> str | None:
     return None
 
 
-def _outcome(status: int, retry_after: str | None, body: bytes) -> _Answered:
+def _outcome(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
     envelope = read_envelope(body)
     if envelope is None or envelope.code is None:
         return _without_envelope(status, retry_after, body)
@@ -121,7 +119,7 @@ def _outcome(status: int, retry_after: str | None, body: bytes) -> _Answered:
     return _by_code(code or envelope.code, envelope.message, retry_after)
 
 
-def _accepted(envelope: Envelope, status: int) -> _Answered:
+def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
     if isinstance(task_id, str) and task_id.strip() and len(task_id) <= 200:
@@ -129,7 +127,7 @@ def _accepted(envelope: Envelope, status: int) -> _Answered:
     return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) but named no task", "200")
 
 
-def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Answered:
+def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
     code = str(status)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, excerpt(body), retry_after)
@@ -138,14 +136,14 @@ def _without_envelope(status: int, retry_after: str | None, body: bytes) -> _Ans
     )
 
 
-def _by_code(code: str, message: str, retry_after: str | None) -> _Answered:
+def _by_code(code: str, message: str, retry_after: str | None) -> outcomes.Answered:
     if code in {"429", "455"}:
         return outcomes.CreateNotAccepted(code, message, seconds_of(retry_after))
     make = _BY_CODE.get(code)
     return make(code, message) if make else outcomes.CreateInDoubt(message or f"code {code}", code)
 
 
-def _by_message(code: str, message: str) -> _Answered:
+def _by_message(code: str, message: str) -> outcomes.Answered:
     """Code 500 alone says neither permanent nor transient; only known texts do [O]."""
     if _SPEAKS_OF_VALIDATION.search(message):
         return outcomes.CreateRejected(code, message)
@@ -154,7 +152,7 @@ def _by_message(code: str, message: str) -> _Answered:
     return outcomes.CreateInDoubt(message or "code 500", code)
 
 
-_BY_CODE: dict[str, Callable[[str, str], _Answered]] = {
+_BY_CODE: dict[str, Callable[[str, str], outcomes.Answered]] = {
     "400": outcomes.CreateRejected,
     "401": outcomes.Refused,
     "402": outcomes.NoMoney,
