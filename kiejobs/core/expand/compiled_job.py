@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.address import address
@@ -87,7 +86,10 @@ class FieldTemplate:
         for at, key in enumerate(keys):
             if key not in self.known:
                 self.known[key] = Rendering()
-                names = self._context(rows[at], contexts[at])
+                names = contexts[at]
+                if not names:
+                    seen = {name: value.seen for name, value in rows[at].items()}
+                    names.update(job=self.places.entry.name, matrix=seen)
                 batch.append((self, {**names, **more[at]} if more else names, self.known[key]))
         return list(map(self.known.__getitem__, keys))
 
@@ -102,12 +104,6 @@ class FieldTemplate:
                 [one[name] for one in more] for name in more[0] if names is None or name in names
             ]
         return list(zip(*read, strict=True)) if read else [()] * len(rows)
-
-    def _context(self, values: Values, context: dict[str, Any]) -> dict[str, Any]:
-        if not context:
-            context["job"] = self.places.entry.name
-            context["matrix"] = {name: value.seen for name, value in values.items()}
-        return context
 
     def failed(self, problem: TemplateProblem) -> RowProblem:
         return self.places.template_problem(problem, self.name, self.spot)
@@ -207,24 +203,12 @@ class CompiledJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """One row; `labels` are its axes as (name, label), sorted by name, and `axes` the text that they make.
-
-    `fills` are its values for fields of their names, where these have templates.
-    """
-
-    job: CompiledJob
-    values: Values
-    labels: tuple[tuple[str, str], ...]
-    axes: str
-    fields: Mapping[str, Rendering]
-    fills: Mapping[str, Rendering]
-    callback: Rendering | None
-
-
-@dataclass(frozen=True, slots=True)
 class Drafts:
-    """Rows of one job that have values for the same names, column by column; `outputs` by take."""
+    """Rows of one job that have values for the same names, column by column; `outputs` by take.
+
+    `labels` are a row's axes as (name, label), sorted by name, and `axes` the text that they make. `fills` are
+    its values for fields of their names, where these have templates.
+    """
 
     job: CompiledJob
     rows: Sequence[Values]
@@ -238,26 +222,9 @@ class Drafts:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def row(self, at: int) -> Draft:
-        fields = {name: column[at] for name, column in self.fields.items()}
-        callback = None if self.callback is None else self.callback[at]
-        return Draft(
-            self.job,
-            self.rows[at],
-            self.labels[at],
-            self.axes[at],
-            fields,
-            self.fills[at],
-            callback,
-        )
-
 
 def compiled_job(
-    entry: JobEntry,
-    spec: Spec,
-    matrix: TypedMatrix | None,
-    checker: RequestChecker,
-    places: Places,
+    entry: JobEntry, spec: Spec, matrix: TypedMatrix | None, checker: RequestChecker, places: Places
 ) -> CompiledJob:
     """Its templates are still to be compiled."""
     written, fields, fills = plain_json(entry.input), {}, {}
@@ -289,7 +256,9 @@ def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch
         labels,
         axes,
         {name: one.for_rows(rows, contexts, batch) for name, one in job.fields.items()},
-        list(_fills(job, rows, contexts, batch)) if job.fills else [_NONE] * count,
+        [_fills(job, *row, batch) for row in zip(rows, contexts, strict=True)]
+        if job.fills
+        else [{}] * count,
         job.callback.for_rows(rows, contexts, batch) if job.callback is not None else None,
         [[None] * count] * job.entry.takes
         if job.output is None
@@ -308,18 +277,14 @@ def _labels(
     return list(zip(*parts, strict=True)), list(map(",".join, zip(*texts, strict=True)))
 
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
-
-
 def _fills(
-    job: CompiledJob, rows: Sequence[Values], contexts: Sequence[dict[str, Any]], batch: Batch
-) -> Iterator[Mapping[str, Rendering]]:
-    for values, context in zip(rows, contexts, strict=True):
-        yield {
-            name: job.fills[value].for_rows([values], [context], batch)[0]
-            for name, value in values.items()
-            if value in job.fills
-        }
+    job: CompiledJob, values: Values, context: dict[str, Any], batch: Batch
+) -> Mapping[str, Rendering]:
+    return {
+        name: job.fills[value].for_rows([values], [context], batch)[0]
+        for name, value in values.items()
+        if value in job.fills
+    }
 
 
 def _outputs(
@@ -339,31 +304,27 @@ def _outputs(
         yield output.for_rows(rows, contexts, batch, more)
 
 
-def input_of(made: Draft) -> tuple[dict[str, Json], list[RowProblem]]:
+def input_of(made: Drafts, at: int) -> tuple[dict[str, Json], list[RowProblem]]:
     """The input as written for a row, before coercion. A field that failed to render is not in it."""
     job, written = made.job, dict(made.job.input)
     problems: list[RowProblem] = []
-    for name, rendering in made.fields.items():
-        if rendering.problem is None:
-            written[name] = rendering.value
-        else:
-            problems.append(rendering.problem)
+    for name, column in made.fields.items():
+        written[name], problem = column[at].value, column[at].problem
+        if problem is not None:
+            problems.append(problem)
             del written[name]
-    for name, value in made.values.items():
-        rendered = made.fills.get(name)
+    for name, value in made.rows[at].items():
+        rendered = made.fills[at].get(name)
         if rendered is not None and rendered.problem is not None:
             problems.append(rendered.problem)
         elif name in job.spec.fields:
             filled = value.value if rendered is None else rendered.value
-            if name in written and _differ(job.spec, name, written[name], filled):
+            own = typed(job.spec, name, written.get(name))
+            if name in written and own != typed(job.spec, name, filled):
                 problems.append(_set_twice(job, name))
             else:
                 written[name] = filled
     return written, problems
-
-
-def _differ(spec: Spec, name: str, one: Json, other: Json) -> bool:
-    return bool(typed(spec, name, one) != typed(spec, name, other))
 
 
 def _set_twice(job: CompiledJob, name: str) -> RowProblem:

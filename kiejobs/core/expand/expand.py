@@ -17,19 +17,9 @@ from typing import TYPE_CHECKING
 from kiejobs.core.address import address, default_output
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.expand.compiled_job import (
-    compile_templates,
-    compiled_job,
-    drafts,
-    render_batch,
-)
+from kiejobs.core.expand.compiled_job import compile_templates, compiled_job, drafts, render_batch
 from kiejobs.core.expand.job import Job, no_files
-from kiejobs.core.expand.job_checks import (
-    LengthWarnings,
-    callback_of,
-    output_of,
-    unused,
-)
+from kiejobs.core.expand.job_checks import LengthWarnings, callback_of, output_of, unused
 from kiejobs.core.expand.request import Requests
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
 from kiejobs.core.jobfile import how_to_allow
@@ -246,9 +236,7 @@ def _too_hard(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list
 
 
 def _too_many(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
-    total = 0
-    for job in jobs:
-        total += job.entry.takes * (len(job.matrix.rows) if job.matrix is not None else 1)
+    total = sum(job.entry.takes * (len(job.matrix.rows) if job.matrix else 1) for job in jobs)
     if total <= limit:
         return []
     return [_over_the_limit(jobfile, [job.entry for job in jobs], f"{total:,}", total, limit)]
@@ -287,7 +275,7 @@ def _multiplied(
                 for problem in problems or duplicates.check(job, made.job.places):
                     found.add(problem, job.name, job.address)
                 if request.is_long:
-                    lengths.look(job, made.row(at))
+                    lengths.look(job, made, at)
                 jobs.append(job)
     names = frozenset([job.entry.name for job in compiled])
     expansion = Expansion(jobfile, prices, tuple(jobs), frozenset(broken), names, specs)
@@ -296,28 +284,21 @@ def _multiplied(
 
 def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Drafts]:
     """All rows, their templates rendered."""
-    rows = _rows(compiled)
+    rows: Iterator[tuple[CompiledJob, Values]] = (
+        (job, values)
+        for job in compiled
+        for values in (({},) if job.matrix is None else job.matrix)
+    )
     while some := list(islice(rows, _AT_ONCE)):
         batch: Batch = []
         groups = []
-        for _, group in groupby(some, key=_alike):
+        # Rows of one job that have values for the same names.
+        for _, group in groupby(some, key=lambda row: (row[0].entry.name, *row[1])):
             alike = list(group)
             groups.append(drafts(alike[0][0], list(map(itemgetter(1), alike)), campaign, batch))
         if batch:
             render_batch(batch, renderer)
         yield from groups
-
-
-def _alike(row: tuple[CompiledJob, Values]) -> object:
-    """Rows of one job that have values for the same names."""
-    job, values = row
-    return job.entry.name, *values
-
-
-def _rows(compiled: Sequence[CompiledJob]) -> Iterator[tuple[CompiledJob, Values]]:
-    for job in compiled:
-        for values in ({},) if job.matrix is None else job.matrix:
-            yield job, values
 
 
 def _jobs(
@@ -327,13 +308,13 @@ def _jobs(
     compiled, entry, axes = made.job, made.job.entry, made.axes[at]
     url = None
     if entry.callback_url is not None:
-        url, of_url = callback_of(made.row(at))
+        url, of_url = callback_of(made, at)
         wrong = [*wrong, *of_url]
-    for take, column in enumerate(made.outputs, 1):
+    for take in range(1, entry.takes + 1):
         if entry.output is None:
             path = default_output(campaign, entry.name, axes, take, request.extension)
         else:
-            path, of_path = output_of(made.row(at), campaign, take, column[at], request.extension)
+            path, of_path = output_of(made, at, campaign, take, request.extension)
             wrong = [*wrong, *of_path]
         job = Job(
             address=address(campaign, entry.name, axes, take),

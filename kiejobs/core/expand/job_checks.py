@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.checked import SchemaProblem
     from kiejobs.core.document.nodes import Document, Json, Spot
-    from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Rendering
+    from kiejobs.core.expand.compiled_job import CompiledJob, Drafts
     from kiejobs.core.expand.job import Job, NoFile
     from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, Values
@@ -90,7 +92,9 @@ def _wrong_field(
     value = request.get(field)
     hint = _matrix_hint(job, field, value, cell) or problem.hint
     if value == "" and cell is not None:
-        hint = _empty_cell_hint(job, field)
+        hint = "the cell is empty, which is an empty text: fill it"
+        if field in job.entry.input:
+            hint += ", or write `| default('…', true)` behind its name"
     # The message may state a value that differs from row to row.
     stated = problem.message if problem.keyword == "required" else ""
     fold = (field, problem.keyword, stated)
@@ -148,13 +152,6 @@ def _matrix_hint(job: CompiledJob, field: str, value: Json, cell: Place | None) 
     return None
 
 
-def _empty_cell_hint(job: CompiledJob, field: str) -> str:
-    """An empty cell is no missing field, which is what most people mean by it."""
-    if field not in job.entry.input:
-        return "the cell is empty, which is an empty text: fill it"
-    return "the cell is empty, which is an empty text: fill it, or write `| default('…', true)` behind its name"
-
-
 def file_problems(
     job: CompiledJob, values: Values, wrong: Sequence[tuple[Path, NoFile]]
 ) -> Iterator[RowProblem]:
@@ -165,9 +162,10 @@ def file_problems(
         yield job.places.problem(no_file.code, message, spot, no_file.hint, cell=cell)
 
 
-def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
+def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
     """The `callBackUrl` as rendered, if there is one."""
-    job, entry, written = made.job, made.job.entry, made.callback
+    job, entry = made.job, made.job.entry
+    written = None if made.callback is None else made.callback[at]
     if written is not None and written.problem is not None:
         return None, [written.problem]
     url = str(entry.callback_url if written is None else written.value)
@@ -186,22 +184,19 @@ def callback_of(made: Draft) -> tuple[str | None, list[RowProblem]]:
 
 
 def output_of(
-    made: Draft, campaign: str, take: int, rendered: Rendering | None, extension: str
+    made: Drafts, at: int, campaign: str, take: int, extension: str
 ) -> tuple[str, list[RowProblem]]:
-    """The file's path below the output folder, as `output` says or as it is by default."""
-    entry = made.job.entry
-    problems: list[RowProblem] = []
-    if rendered is not None and rendered.problem is not None:
-        problems = [rendered.problem]
-    elif entry.output is not None:
-        written = entry.output if rendered is None else rendered.value
+    """The file's path below the output folder, as `output` says; as it is by default where that can't be."""
+    entry, rendered = made.job.entry, made.outputs[take - 1][at]
+    problem = None if rendered is None else rendered.problem
+    if problem is None:
         try:
+            written = entry.output if rendered is None else rendered.value
             return safe_output(str(written), extension), []
         except UnsafePath as unsafe:
             message, spot, hint = str(unsafe), entry.output_spot, unsafe.hint
             problem = made.job.places.problem("output-path", message, spot, hint, fold=("path",))
-            problems = [problem]
-    return default_output(campaign, entry.name, made.axes, take, extension), problems
+    return default_output(campaign, entry.name, made.axes[at], take, extension), [problem]
 
 
 class UnsafePath(ValueError):
@@ -261,22 +256,12 @@ def _check_part(part: str, path: str) -> None:
 
 def unused(document: Document, jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
     """Variables that no template reads, and axes that change nothing. For a job file without errors."""
-    reads = [_reads(job) for job in jobs]
-    together = NOTHING
-    for one in reads:
-        together |= one
-    return [
-        *_unused_variables(document, together),
-        *_unused_axes(document, zip(jobs, reads, strict=True)),
+    reads = [
+        reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING)
+        for job in jobs
     ]
-
-
-def _reads(job: CompiledJob) -> Reads:
-    """What its templates may read, all together."""
-    found = NOTHING
-    for template in (*job.templates, *job.fills.values()):
-        found |= template.reads
-    return found
+    axes = _unused_axes(document, zip(jobs, reads, strict=True))
+    return [*_unused_variables(document, reduce(or_, reads, NOTHING)), *axes]
 
 
 def _unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
@@ -326,16 +311,10 @@ def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
 
 def _place_of(document: Document, job: CompiledJob, axis: str) -> Place:
     own = ("jobs", job.entry.name, "matrix")
-    there = _at(document, own)
+    body = document.root["jobs"][job.entry.name]
+    there = body.get("matrix") if isinstance(body, YamlMap) else None
     path = own if isinstance(there, YamlMap) and axis in there else ("defaults", "matrix")
     return document.place((*path, axis), key=True)
-
-
-def _at(document: Document, path: Sequence[str]) -> object:
-    node: object = document.root
-    for step in path:
-        node = node.get(step) if isinstance(node, YamlMap) else None
-    return node
 
 
 # --- texts that hardly fit -------------------------------------------------------------------------
@@ -355,10 +334,10 @@ class LengthWarnings:
         most = self._limits[model].get(field)
         return most is not None and isinstance(text, str) and _NEAR * most <= len(text) <= most
 
-    def look(self, job: Job, made: Draft) -> None:
+    def look(self, job: Job, made: Drafts, at: int) -> None:
         for field in self._limits[job.model]:
             if self.is_near(job.model, field, job.input.get(field)):
-                spot = made.job.places.spot_of(field, made.values)
+                spot = made.job.places.spot_of(field, made.rows[at])
                 self._found.setdefault((spot, field), []).append(job)
 
     def warnings(self, document: Document) -> Iterator[Diagnostic]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
 from operator import and_, attrgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -24,11 +24,11 @@ from kiejobs.core.fingerprint import canonical_member, fingerprint
 from kiejobs.core.models.spec import complete, extension_of, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.expand.compiled_job import CompiledJob, Draft, Drafts
+    from kiejobs.core.expand.compiled_job import CompiledJob, Drafts
     from kiejobs.core.expand.job import LocalFile, LocalFiles
     from kiejobs.core.expand.job_checks import LengthWarnings
     from kiejobs.core.expand.row_problems import RowProblem
@@ -58,9 +58,8 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One field with one value; `canonical` is `"name":value`. Not `sound`: something is wrong with it."""
+    """A field with one value; `canonical` is `"name":value`. Not `sound`: something is wrong with it."""
 
-    name: str
     value: Json
     canonical: bytes
     sound: bool
@@ -86,15 +85,14 @@ class Requests:
         self._forms: dict[tuple[str, ...], _Form | None] = {}
         self._parts: dict[object, _Part] = {}
         self._held = 0
-        model = canonical_member("model", job.spec.model)
-        self._end = b"},%b}" % model
+        self._end = b"},%b}" % canonical_member("model", job.spec.model)
 
     def of(self, made: Drafts) -> list[tuple[Request, list[RowProblem]]]:
         """For each row, with what is wrong with it."""
         if self._job.matrix is None:  # a single one is made sooner than its parts
-            return [self._whole(made.row(0))]
+            return [self._whole(made, 0)]
         return [
-            self._whole(made.row(at)) if request is None else (request, [])
+            self._whole(made, at) if request is None else (request, [])
             for at, request in enumerate(self._joined(made))
         ]
 
@@ -107,7 +105,7 @@ class Requests:
         form = self._forms[names]
         if form is None:
             return nothing
-        columns = [self._column(source, made) for source in form.sources]
+        columns = [self._column(name, form, made) for name in form.names]
         if all(map(_IS_SOUND, chain(*map(set, columns)))):
             return self._requests(form, columns)
         sound = [
@@ -147,10 +145,10 @@ class Requests:
             for facts, is_held in zip(of_row, held, strict=True)
         ]
 
-    def _whole(self, made: Draft) -> tuple[Request, list[RowProblem]]:
+    def _whole(self, made: Drafts, at: int) -> tuple[Request, list[RowProblem]]:
         """The row's request, and what is wrong with it."""
-        job, values = self._job, made.values
-        written, wrong = input_of(made)
+        job, values = self._job, made.rows[at]
+        written, wrong = input_of(made, at)
         request, local, no_file = place_files(job.spec, complete(job.spec, written), self._local)
         refused = job.checker.problems(request)
         if refused:
@@ -175,52 +173,50 @@ class Requests:
         filled = [name for name in names if name in spec.fields]
         fields = [name for name in spec.fields if name in {*job.input, *filled, *spec.defaults}]
         is_plain = all(map(str.isascii, fields)) and job.input.keys().isdisjoint(filled)
-        if rules is None or not is_plain or not set(fields) >= {*job.input, *spec.required}:
+        if (
+            rules is None
+            or not fields
+            or not is_plain
+            or not set(fields) >= {*job.input, *spec.required}
+        ):
             return None
-        sources = [_Source(name, name in filled, self._constant(name, filled)) for name in fields]
+        constants = [name for name in fields if name not in {*filled, *job.fields}]
         of_price = prices.fields(spec.model)
         by = () if spec.output_by is None else (spec.output_by,)
         return _Form(
             fields,
-            sources,
+            {name: self._constant(name) for name in constants},
             order=sorted(range(len(fields)), key=fields.__getitem__),
             rules=[_Question(rule.fields, fields, _holds(rule)) for rule in rules],
             price=_Question(of_price, fields, lambda given: prices.price(spec.model, given)),
             extension=_Question(by, fields, lambda given: extension_of(spec, given)),
         )
 
-    def _constant(self, name: str, filled: Sequence[str]) -> _Part | None:
-        """The part that is the same in all rows."""
-        job = self._job
-        if name in filled or name in job.fields:
-            return None
-        if name in job.input:
-            return self._part(name, typed(job.spec, name, job.input[name]))
-        return self._part(name, job.spec.defaults[name])
+    def _constant(self, name: str) -> _Part:
+        written, spec = self._job.input, self._job.spec
+        is_default = name not in written
+        value = spec.defaults[name] if is_default else typed(spec, name, written[name])
+        return self._part(name, value)
 
-    def _column(self, source: _Source, made: Drafts) -> list[_Part]:
+    def _column(self, name: str, form: _Form, made: Drafts) -> list[_Part]:
         """One field's part in each row."""
-        if source.constant is not None:
-            return [source.constant] * len(made)
+        if name in form.constants:
+            return [form.constants[name]] * len(made)
         if self._held >= _MOST_HELD:
             self._parts.clear()
             self._forms.clear()
             self._held = 0
-        of_rows: list[Rendering | AxisValue]
-        if source.is_axis:
-            values = [row[source.name] for row in made.rows]
-            fills = [fills.get(source.name) for fills in made.fills]
-            of_rows = [fill or value for fill, value in zip(fills, values, strict=True)]
-        else:
-            of_rows = list(made.fields[source.name])
+        of_rows: Sequence[Rendering | AxisValue] = made.fields.get(name) or [
+            fills.get(name) or row[name] for fills, row in zip(made.fills, made.rows, strict=True)
+        ]
         for one in set(of_rows):
             if one not in self._parts:
-                self._parts[one] = self._part_from(source.name, one)
+                self._parts[one] = self._part_from(name, one)
         return list(map(self._parts.__getitem__, of_rows))
 
     def _part_from(self, name: str, source: Rendering | AxisValue) -> _Part:
         if isinstance(source, Rendering) and source.problem is not None:
-            return _Part(name, None, b"", sound=False, files=(), is_long=False)
+            return _Part(None, b"", sound=False, files=(), is_long=False)
         return self._part(name, typed(self._job.spec, name, source.value))
 
     def _part(self, name: str, value: Json) -> _Part:
@@ -234,9 +230,7 @@ class Requests:
             text = canonical_member(name, value)
         self._held += len(text) + _OVERHEAD
         sound = bool(text) and not no_file and checker.takes(name, value)
-        return _Part(
-            name, value, text, sound, files, self._lengths.is_near(spec.model, name, value)
-        )
+        return _Part(value, text, sound, files, self._lengths.is_near(spec.model, name, value))
 
 
 class _Question(Generic[Answer]):
@@ -267,23 +261,15 @@ class _Question(Generic[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """Where a field comes from: an axis, a template, or, where there is a `constant`, the job file alone."""
-
-    name: str
-    is_axis: bool
-    constant: _Part | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Form:
     """How the requests of rows with the same names are joined.
 
-    `sources` are the fields in the schema's order, `names` theirs; `order` is that of canonical JSON.
+    `names` are the fields in the schema's order, `order` that of canonical JSON; `constants` are the parts that
+    are the same in all rows, since the job file alone says them.
     """
 
     names: Sequence[str]
-    sources: Sequence[_Source]
+    constants: Mapping[str, _Part]
     order: Sequence[int]
     rules: Sequence[_Question[bool]]
     price: _Question[Decimal | None]
@@ -294,10 +280,11 @@ def _holds(rule: FieldRule) -> Callable[[Mapping[str, Json]], bool]:
     return lambda request: rule.holds(rule.given(request))
 
 
-def _files(columns: Sequence[Sequence[_Part]]) -> Iterator[tuple[LocalFile, ...]]:
+def _files(columns: Sequence[Sequence[_Part]]) -> list[tuple[LocalFile, ...]]:
     """The local files of each row, each once, in the order of the fields."""
     if not any(map(_FILES, chain(*map(set, columns)))):
-        yield from repeat((), len(columns[0]) if columns else 0)
-        return
-    for parts in zip(*columns, strict=True):
-        yield tuple({file.path: file for part in parts for file in part.files}.values())
+        return [()] * len(columns[0])
+    return [
+        tuple({file.path: file for part in parts for file in part.files}.values())
+        for parts in zip(*columns, strict=True)
+    ]

@@ -192,10 +192,7 @@ class _Decider:
     """Decides on one job at a time what is to be done about it."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        condition: Callable[[Attempt], str | None],
-        retry: frozenset[str],
+        self, ledger: Ledger, condition: Callable[[Attempt], str | None], retry: frozenset[str]
     ) -> None:
         self._ledger = ledger
         self._condition = condition
