@@ -22,6 +22,7 @@ PEERS = Path(__file__).parent / "peers"
 _SCHEMA = ROOT / "schemas" / "jobfile.schema.json"
 _MODEL_SCHEMA = ROOT / "schemas" / "models" / f"{files.MODEL}.json"
 _RECORD = ("runs", "outputs")
+_STATUS = ("status", "--sandbox")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,20 @@ class Bench:
         words = ("--schemafile", str(_SCHEMA), "jobs.yaml")
         shown = "check-jsonschema --schemafile jobfile.schema.json jobs.yaml"
         return peer(self.folder / f"listed-{jobs}", program("check-jsonschema"), words, shown)
+
+    def runs(self) -> Path:
+        """A folder with many finished runs."""
+        folder = self.folder / "runs"
+        if not folder.exists():
+            files.write_single(folder)
+            measure(kiejobs(folder, "run", "jobs.yaml", "--sandbox", "--yes", "--speed", "1000"))
+            files.multiply_runs(folder / "rehearsal", self.size.runs)
+        return folder
+
+    def status_of_none(self) -> Command:
+        folder = self.folder / "no-runs"
+        folder.mkdir(exist_ok=True)
+        return kiejobs(folder, *_STATUS)
 
 
 def plan(bench: Bench) -> Measurement:
@@ -131,16 +146,16 @@ def dry_run(bench: Bench) -> Measurement:
 
 
 def status_of_runs(bench: Bench) -> Measurement:
-    """The peer is the same command where there is nothing to read: what is more is the price of the record."""
-    folder = bench.folder / "runs"
-    files.write_single(folder)
-    measure(kiejobs(folder, "run", "jobs.yaml", "--sandbox", "--yes", "--speed", "1000"))
-    files.multiply_runs(folder / "rehearsal", bench.size.runs)
-    empty = bench.folder / "no-runs"
-    empty.mkdir()
+    """The peer is the same command with nothing to read: what is more is the price of the record."""
     title = f"Status with {bench.size.runs:,} runs on record, next to none"
-    words = ("status", "--sandbox")
-    return Measurement(title, kiejobs(folder, *words), kiejobs(empty, *words))
+    return Measurement(title, kiejobs(bench.runs(), *_STATUS), bench.status_of_none())
+
+
+def status_unindexed(bench: Bench) -> Measurement:
+    """As after a clone: all journals are read, and the index next to them is made."""
+    index = ("rehearsal/runs/.lock.index",)
+    ours = kiejobs(bench.runs(), *_STATUS, clear=index)
+    return Measurement("The same without an index, as after a clone", ours, bench.status_of_none())
 
 
 MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
@@ -151,6 +166,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
     "run": run,
     "dry_run": dry_run,
     "status_of_runs": status_of_runs,
+    "status_unindexed": status_unindexed,
 }
 """In the order in which they are measured and shown."""
 

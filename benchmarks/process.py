@@ -32,7 +32,7 @@ _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
 
 @dataclass(frozen=True)
 class Command:
-    """`shown` is what a person would type. The folders in `clear` are deleted before each run."""
+    """`shown` is what a person would type. What is in `clear` is deleted before each run."""
 
     shown: str
     words: tuple[str, ...]
@@ -57,7 +57,7 @@ class CommandFailed(Exception):
 def measure(command: Command) -> Used:
     """Run the command once. Raises CommandFailed for any exit code but 0, or where it can't be started."""
     for name in command.clear:
-        shutil.rmtree(command.folder / name, ignore_errors=True)
+        _remove(command.folder / name)
     with tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         process = _started(command, errors)
@@ -69,6 +69,13 @@ def measure(command: Command) -> Used:
             last = errors.read().decode(errors="replace")[-2000:]
             raise CommandFailed(f"{command.shown}: exit code {process.returncode}\n{last}")
     return Used(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _IN_A_MB)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _started(command: Command, errors: IO[bytes]) -> subprocess.Popen[bytes]:

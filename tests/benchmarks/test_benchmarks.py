@@ -27,9 +27,9 @@ def test_every_measurement_runs_at_a_tiny_size() -> None:
     done = benchmarks("--size", "tiny")
     assert done.returncode == 0, done.stderr
     titles = [line for line in done.stdout.splitlines() if line.endswith("(medians of 1)")]
-    assert len(titles) == 11
+    assert len(titles) == 12
     pairs = done.stdout.count("ratio of processor time") + done.stdout.count("not measured: ")
-    assert pairs == 9
+    assert pairs == 10
 
 
 def test_a_command_that_fails_is_reported_and_measures_nothing(tmp_path: Path) -> None:
