@@ -47,6 +47,7 @@ def main() -> int:
 def _measured(bench: Bench, given: argparse.Namespace) -> record.Found:
     """All that was asked for; each printed as soon as it is known."""
     rounds, only = given.rounds or bench.size.rounds, given.only or [*MEASUREMENTS, "growth"]
+    only += ["million"] if given.million else []
     found: record.Found = {"measurements": {}, "growth": {}}
     for name in only:
         if name in MEASUREMENTS:
@@ -57,7 +58,7 @@ def _measured(bench: Bench, given: argparse.Namespace) -> record.Found:
                 str(jobs): _shown(in_turn(at(bench, jobs), min(rounds, _ROUNDS_OF_GROWTH)))
                 for jobs in bench.size.growth
             }
-    if given.million:
+    if "million" in only:
         million = in_turn(GROWTH["plan"](bench, MILLION), 1, warm_up=False)
         found["growth"].setdefault("plan", {})[str(MILLION)] = _shown(million)
     return found
@@ -71,7 +72,7 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [*MEASUREMENTS, "growth"]
+    names = [*MEASUREMENTS, "growth", "million"]
     parser.add_argument("--only", action="append", choices=names, help="measure only this; repeat")
     parser.add_argument("--size", choices=SIZES, default="full", help="tiny: only to see it run")
     parser.add_argument(

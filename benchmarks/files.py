@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 MODEL = "bytedance/v1-pro-fast-image-to-video"
 JOBS_A_ROW = 4  # two resolutions, two durations
 
-_MATRIX = f"""version: 1
+_ROWS_OF_A_TABLE = 100_000  # a table may have 16 MB
+
+_HEAD = f"""version: 1
 campaign: bench
 defaults: {{model: {MODEL}}}
 jobs:
-  tea:
+"""
+
+_MATRIX = """  tea{name}:
     matrix:
-      scene: {{from: scenes.csv, key: id}}
+      scene: {{from: scenes{name}.csv, key: id}}
       resolution: [720p, 1080p]
       duration: ["5", "10"]
     input:
@@ -42,13 +46,23 @@ _JOB = """  tea-{number:06d}:
 
 
 def write_table(folder: Path, jobs: int) -> None:
-    """A job file with a matrix over a table: its rows x 2 x 2."""
+    """A job file with a matrix over a table: its rows x 2 x 2. Many rows are in several tables, a matrix for each."""
     folder.mkdir(parents=True)
-    (folder / "jobs.yaml").write_text(_MATRIX, encoding="utf-8")
-    with (folder / "scenes.csv").open("w", newline="", encoding="utf-8") as file:
+    rows = jobs // JOBS_A_ROW
+    names = ["" if first == 0 else f"-{first}" for first in range(0, rows, _ROWS_OF_A_TABLE)]
+    text = _HEAD + "".join(_MATRIX.format(name=name) for name in names)
+    (folder / "jobs.yaml").write_text(text, encoding="utf-8")
+    for number, name in enumerate(names):
+        first = number * _ROWS_OF_A_TABLE
+        numbers = range(first, min(rows, first + _ROWS_OF_A_TABLE))
+        _write_scenes(folder / f"scenes{name}.csv", numbers)
+
+
+def _write_scenes(path: Path, numbers: range) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(("id", "subject", "mood", "light", "image"))
-        for number in range(jobs // JOBS_A_ROW):
+        for number in numbers:
             mood = ("calm", "wild", "tender", "strange")[number % 4]
             light = ("dawn", "noon", "dusk")[number % 3]
             subject = f"a glass of tea number {number} on a stone table"
@@ -59,7 +73,7 @@ def write_table(folder: Path, jobs: int) -> None:
 def write_listed(folder: Path, jobs: int) -> None:
     """The same kind of jobs, each written out in one YAML file: what an editor's schema can check."""
     folder.mkdir(parents=True)
-    head = f"version: 1\ncampaign: bench\nlimits: {{max_jobs: {jobs}}}\ndefaults: {{model: {MODEL}}}\njobs:\n"
+    head = f"limits: {{max_jobs: {jobs}}}\n{_HEAD}"
     listed = (
         _JOB.format(
             number=number,
@@ -74,9 +88,8 @@ def write_listed(folder: Path, jobs: int) -> None:
 def write_single(folder: Path) -> None:
     """One job, to be rehearsed once."""
     folder.mkdir(parents=True)
-    head = f"version: 1\ncampaign: bench\ndefaults: {{model: {MODEL}}}\njobs:\n"
     job = _JOB.format(number=0, resolution="720p", duration=5)
-    (folder / "jobs.yaml").write_text(head + job, encoding="utf-8")
+    (folder / "jobs.yaml").write_text(_HEAD + job, encoding="utf-8")
 
 
 def write_shots(folder: Path, jobs: int) -> None:

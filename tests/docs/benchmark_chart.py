@@ -93,7 +93,7 @@ def _growth(parts: list[str], plan: dict[str, Any], y: int) -> int:
     parts.append(_text(16, y + 14, "Processor time of a plan, by its number of jobs", "name"))
     jobs = sorted(map(int, plan))
     lines = {
-        name: [(number, plan[str(number)][side]["cpu_s"]) for number in jobs]
+        name: [(number, used["cpu_s"]) for number in jobs if (used := plan[str(number)][side])]
         for name, side in (("plain_plan.py", "peer"), ("kiejobs plan", "ours"))
     }
     seconds = [value for points in lines.values() for _, value in points]

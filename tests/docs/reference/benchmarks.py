@@ -44,7 +44,7 @@ def growth() -> str:
         (
             f"{int(jobs):,}",
             _used(plan[jobs]["ours"]),
-            _used(plan[jobs]["peer"]),
+            _used(plan[jobs]["peer"]) if plan[jobs]["peer"] else "not measured",
             _used(validate[jobs]["ours"]) if jobs in validate else "not measured",
         )
         for jobs in sorted(plan, key=int)
