@@ -49,8 +49,9 @@ def keep(found: Found, under: dict[str, Any]) -> None:
     growth = kept.get("growth", {})
     for name, points in found["growth"].items():
         growth[name] = growth.get(name, {}) | points
+    releases = kept.get("conditions", {}).get("releases", {}) | under["releases"]
     document = {
-        "conditions": under,
+        "conditions": under | {"releases": releases},
         "measurements": kept.get("measurements", {}) | found["measurements"],
         "growth": growth,
     }
