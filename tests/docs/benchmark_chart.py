@@ -110,7 +110,7 @@ def _growth(parts: list[str], plan: dict[str, Any], y: int) -> int:
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [_point(across(number), up(value), colour) for number, value in points]
         number, value = points[-1]
-        parts.append(_text(across(number) + 10, up(value) + 4, f"{name}: {value:.1f} s", ""))
+        parts.append(_text(across(number) + 10, up(value) - 6, f"{name}: {value:.1f} s", ""))
     return y + 64 + _PLOT
 
 

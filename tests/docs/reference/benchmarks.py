@@ -31,10 +31,11 @@ def commands() -> str:
             result["title"],
             _command(result["ours"]["command"]),
             _command(result["peer"]["command"]) if result["peer"] else "not measured",
+            str(result["rounds"]),
         )
         for result in latest()["measurements"].values()
     ]
-    return table(("measurement", "kiejobs", "peer"), rows)
+    return table(("measurement", "kiejobs", "peer", "rounds"), rows)
 
 
 def growth() -> str:
