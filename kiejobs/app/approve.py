@@ -34,8 +34,9 @@ from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.lock import Explain, LockedJob

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.files import candidates, find_up, read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
 from kiejobs.app.load import JobFolder, load
-from kiejobs.app.project import POLICY, JobFileOptions
+from kiejobs.app.project import POLICY
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import IS_ID
@@ -21,6 +21,8 @@ from kiejobs.core.prices import table as prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from kiejobs.app.options import JobFileOptions
 
 _ENDINGS = (".yaml", ".yml")
 _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)

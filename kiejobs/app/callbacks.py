@@ -7,7 +7,6 @@ are to carry. Touches: a listening socket, the environment through the system ad
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,21 +19,13 @@ from kiejobs.core.diagnostics import UsageProblem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kiejobs.app.options import ListenAddress
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.ports import Callbacks
 
 _BETWEEN_READINGS = 2.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Where to listen. `public_url` is how the API reaches it, None where that is the same."""
-
-    host: str
-    port: int
-    public_url: str | None
 
 
 @contextmanager

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kiejobs.adapters.project.local_files import LocalFolder
-    from kiejobs.app.project import JobFileOptions
+    from kiejobs.app.options import JobFileOptions
     from kiejobs.core.document.nodes import Document, Json
     from kiejobs.core.expand.job import LocalFile, NoFile
 

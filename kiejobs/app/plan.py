@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.app.load import LoadedJobFile
-    from kiejobs.app.project import JobFileOptions, Workspace
+    from kiejobs.app.options import JobFileOptions
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger

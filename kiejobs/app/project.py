@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.kie.client import KieApi
     from kiejobs.adapters.kie.uploads import KieUploads
     from kiejobs.adapters.storage.download import FileArtifacts
+    from kiejobs.app.options import Locations
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.policy import Policy
     from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
@@ -43,33 +44,6 @@ POLICY = "kiejobs.yaml"
 _LARGEST_POLICY = 2**20  # bytes
 _SANDBOX_BASE = "http://sandbox.invalid"
 _REHEARSAL = Path("rehearsal")
-
-
-@dataclass(frozen=True, slots=True)
-class JobFileOptions:
-    """Which job file, what the command line changes in it, and what it is held against first: its lock, say."""
-
-    file: str
-    select: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    vars_files: tuple[str, ...] = ()
-    max_jobs: int | None = None
-    locked: bool = False
-    check_assets: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Locations:
-    """The flags that say where to work. Folders are None where not given."""
-
-    runs: str | None = None
-    outputs: str | None = None
-    base_url: str | None = None
-    sandbox: bool = False
-    speed: float = 20.0
-    faults: str | None = None
-    policy: Policy | None = None
-    files_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

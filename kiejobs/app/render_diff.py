@@ -32,7 +32,7 @@ from kiejobs.reports.markdown import diff_markdown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kiejobs.app.project import JobFileOptions
+    from kiejobs.app.options import JobFileOptions
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.plan.selection import Selection
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import read_source
-from kiejobs.app.project import JobFileOptions, Workspace
+from kiejobs.app.options import JobFileOptions
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.plan.selection import Selectable, read_selection, result_of, state_of
@@ -17,6 +17,7 @@ from kiejobs.core.plan.selection import Selectable, read_selection, result_of, s
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.reports.run.view import RunView

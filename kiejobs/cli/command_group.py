@@ -1,10 +1,7 @@
-"""The group that all verbs hang from, and the values that their flags are made into.
+"""The group that all verbs hang from, and how parsed flags reach a verb as typed values.
 
-In: parsed flags; the standard streams. Out: the values that commands take. Touches: the streams; ends the
-process when asked to leave at once.
-
-Click hands a command one keyword for each flag. `given` gathers those that belong together: the flags that a
-maker below has parameters for reach the command as the one typed value that it makes.
+In: parsed flags; the standard streams. Out: what a verb is called with. Touches: the streams; ends the process when
+asked to leave at once.
 """
 
 # ruff: noqa: PLC0415 - imports inside a function keep `--help` light
@@ -15,6 +12,7 @@ import os
 import sys
 from contextlib import suppress
 from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
@@ -23,21 +21,12 @@ from kiejobs import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
     from typing import TextIO
 
-    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations
-    from kiejobs.commands.run import RunOptions
-    from kiejobs.core.plan.policy import Policy
-    from kiejobs.runner import FailureLimit, Settings
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
-FILE = click.argument("file", metavar="JOBFILE")
-MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", required=False)
-RUN = click.argument("run_id", metavar="[RUN]", required=False)
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -52,7 +41,7 @@ def door() -> None:
 
 
 def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command]:
-    """The flags that `make` has parameters for reach the command as one value, called `name`."""
+    """The flags that `make` has parameters or fields for reach the command as one value, called `name`."""
     taken = make.__annotations__.keys() - {"return"}
 
     def decorate(command: Command) -> Command:
@@ -66,128 +55,18 @@ def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command
     return decorate
 
 
-# --- the values ----------------------------------------------------------------------------------
+def verb_of(module: str) -> Callable[[Callable[[], None]], Callable[..., object]]:
+    """What the function of this name in `kiejobs.commands.MODULE` does, imported once it is called: `--help` is light."""
 
+    def decorate(described: Callable[[], None]) -> Callable[..., object]:
+        @wraps(described)
+        def called(**flags: object) -> object:
+            verb = getattr(import_module(f"kiejobs.commands.{module}"), described.__name__)
+            return verb(**flags)
 
-def _job_file(
-    *,
-    file: str | None = None,
-    select: tuple[str, ...] = (),
-    variables: tuple[str, ...] = (),
-    vars_files: tuple[str, ...] = (),
-    max_jobs: int | None = None,
-    locked: bool = False,
-    check_assets: bool = False,
-) -> JobFileOptions:
-    """Which job file, and what the command line changes in it."""
-    from kiejobs.app.project import JobFileOptions
+        return SCREEN(called)
 
-    return JobFileOptions(
-        file=file or "",
-        select=select,
-        variables=variables,
-        vars_files=vars_files,
-        max_jobs=max_jobs,
-        locked=locked,
-        check_assets=check_assets,
-    )
-
-
-def _locations(  # noqa: PLR0913 - one for each flag
-    *,
-    policy: Policy | None,
-    runs: str | None,
-    outputs: str | None,
-    base_url: str | None,
-    sandbox: bool,
-    files_elsewhere: bool,
-    speed: float = 20.0,
-    faults: str | None = None,
-) -> Locations:
-    """Which folders and which API."""
-    from kiejobs.app.project import Locations
-
-    return Locations(
-        runs=runs,
-        outputs=outputs,
-        base_url=base_url,
-        sandbox=sandbox,
-        speed=speed,
-        faults=faults,
-        policy=policy,
-        files_elsewhere=files_elsewhere,
-    )
-
-
-def _settings(
-    *, poll: float, wait: float, once: bool = False, until_done: bool = False
-) -> Settings:
-    """How to follow tasks."""
-    from kiejobs.runner import Settings
-
-    return Settings(first_poll=poll, wait=wait, once=once, until_done=until_done)
-
-
-def _listen_address(*, host: str, port: int, public_url: str | None) -> ListenAddress:
-    from kiejobs.app.callbacks import ListenAddress
-
-    return ListenAddress(host, port, public_url)
-
-
-def _run_options(  # noqa: PLR0913 - one for each flag
-    *,
-    rate: tuple[int, float],
-    poll: float,
-    wait: float,
-    in_flight: int,
-    detach: bool,
-    canary: bool,
-    yes: bool,
-    budget: Decimal | None,
-    retry: tuple[str, ...],
-    listen: bool,
-    host: str,
-    port: int,
-    public_url: str | None,
-    max_failures: tuple[Decimal, bool] | None,
-    plan_file: str | None,
-    expect: str | None,
-    allow_behind: bool,
-) -> RunOptions:
-    """How to run. Raises UsageError for flags that don't go together."""
-    from kiejobs.commands.run import RunOptions
-    from kiejobs.runner import Rate, Settings
-
-    if plan_file is not None and (expect is not None or retry):
-        raise click.UsageError("--plan says it all: leave --expect and --retry out")
-    if detach and (canary or listen):
-        other = "--canary" if canary else "--listen"
-        raise click.UsageError(f"{other} waits for results, which --detach does not")
-    return RunOptions(
-        settings=Settings(
-            rate=Rate(*rate),
-            first_poll=poll,
-            wait=wait,
-            in_flight=in_flight,
-            detach=detach,
-            canary=canary,
-        ),
-        yes=yes,
-        budget=budget,
-        retry=retry,
-        ear=_listen_address(host=host, port=port, public_url=public_url) if listen else None,
-        callback_url=public_url,
-        most_failures=_failure_limit(*max_failures) if max_failures else None,
-        plan_file=plan_file,
-        expect=expect,
-        allow_behind=allow_behind,
-    )
-
-
-def _failure_limit(number: Decimal, is_share: bool) -> FailureLimit:  # noqa: FBT001 - as parsed
-    from kiejobs.runner import FailureLimit
-
-    return FailureLimit(percent=number) if is_share else FailureLimit(number=int(number))
+    return decorate
 
 
 # --- the terminal ----------------------------------------------------------------------------------
@@ -234,8 +113,3 @@ def _leave(last_words: str) -> None:
 
 
 SCREEN = given("screen", make_screen)
-JOB_FILE = given("wanted", _job_file)
-LOCATIONS = given("where", _locations)
-SETTINGS = given("settings", _settings)
-LISTEN_ADDRESS = given("ear", _listen_address)
-RUN_OPTIONS = given("how", _run_options)

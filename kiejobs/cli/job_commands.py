@@ -3,36 +3,28 @@
 In: parsed flags. Out: an exit code. Touches nothing itself.
 """
 
-# ruff: noqa: PLC0415 - imports inside a command keep `--help` light
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.command_group import (
-    FILE,
-    JOB_FILE,
-    LISTEN_ADDRESS,
-    LOCATIONS,
-    MAYBE_FILE,
-    RUN_OPTIONS,
-    SCREEN,
-    SETTINGS,
-    door,
-)
+from kiejobs.cli.command_group import SCREEN, door, verb_of
 from kiejobs.cli.options import (
     BUYING,
     CHECK_ASSETS,
     CHOICE,
+    FILE,
     FOLDERS,
     FOLLOWING,
     HEARING,
+    JOB_FILE,
     LOCKED,
+    MAYBE_FILE,
     POLICY,
     POLICY_DEFAULTS,
     REHEARSAL,
+    RUN_OPTIONS,
     SELECT,
     SINCE,
     VARIABLES,
@@ -43,31 +35,21 @@ from kiejobs.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from kiejobs.app.callbacks import ListenAddress
+    from kiejobs.app.options import JobFileOptions, Locations, RunOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations
-    from kiejobs.commands.run import RunOptions
     from kiejobs.core.diagnostics import ExitCode
-    from kiejobs.core.plan.policy import Policy
-    from kiejobs.runner import Settings
 
 
 @door.command(short_help="Write a job file to start from.")
 @click.argument("folder", default=".")
 @flag("--github", is_flag=True, help="Workflows for GitHub: plan, run, collect.")
 @flag("--gitlab", is_flag=True, help="The same for GitLab.")
-@SCREEN
-def init(folder: str, *, github: bool, gitlab: bool, screen: Screen) -> ExitCode:
+@verb_of("init")
+def init() -> None:
     """Write a commented job file, its schema for the editor, and .gitignore into FOLDER.
 
     Nothing that is there is overwritten.
     """
-    from kiejobs.commands import init as verb
-
-    forges = [name for name, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
-    return verb.init(folder, forges, screen)
 
 
 @door.command(short_help="Tell every problem of a job file.")
@@ -80,23 +62,12 @@ def init(folder: str, *, github: bool, gitlab: bool, screen: Screen) -> ExitCode
 @out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 @JOB_FILE
-@SCREEN
-def validate(
-    files: tuple[str, ...],
-    since: str | None,
-    policy: Policy | None,
-    *,
-    strict: bool,
-    wanted: JobFileOptions,
-    screen: Screen,
-) -> ExitCode:
+@verb_of("jobfile")
+def validate() -> None:
     """Tell every problem of the job files, each at its place. Needs no key and no network.
 
     A folder stands for the job files below it.
     """
-    from kiejobs.commands import jobfile as verb
-
-    return verb.validate(wanted, files, screen, policy, since, strict=strict)
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
@@ -109,12 +80,9 @@ def validate(
 @out_flag(help="With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
 @format_flag("markdown", help="With --diff: what to print on stdout.")
 @JOB_FILE
-@SCREEN
-def render(since: str | None, *, wanted: JobFileOptions, screen: Screen) -> ExitCode:
+@verb_of("jobfile")
+def render() -> None:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
-    from kiejobs.commands import jobfile as verb
-
-    return verb.render(wanted, screen, since)
 
 
 @door.command(short_help="Write down what a job file comes to now.")
@@ -123,15 +91,12 @@ def render(since: str | None, *, wanted: JobFileOptions, screen: Screen) -> Exit
 @POLICY_DEFAULTS
 @CHECK_ASSETS
 @JOB_FILE
-@SCREEN
-def lock(*, wanted: JobFileOptions, screen: Screen) -> ExitCode:
+@verb_of("jobfile")
+def lock() -> None:
     """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.
 
     `--locked` on validate, render, plan and run refuses whatever differs from it.
     """
-    from kiejobs.commands import jobfile as verb
-
-    return verb.lock(wanted, screen)
 
 
 @door.command(short_help="Show what a run would buy, and for how much.")
@@ -147,30 +112,9 @@ def lock(*, wanted: JobFileOptions, screen: Screen) -> ExitCode:
 @out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
 @format_flag("markdown")
 @JOB_FILE
-@LOCATIONS
-@SCREEN
-def plan(
-    budget: Decimal | None,
-    retry: tuple[str, ...],
-    since: str | None,
-    *,
-    detailed_exitcode: bool,
-    wanted: JobFileOptions,
-    where: Locations,
-    screen: Screen,
-) -> ExitCode:
+@verb_of("plan")
+def plan() -> None:
     """Show what a run would do, line by line, with its price. Needs no key and no network."""
-    from kiejobs.commands import plan as verb
-
-    return verb.plan(
-        wanted,
-        where,
-        screen,
-        detailed_exitcode=detailed_exitcode,
-        retry=retry,
-        budget=budget,
-        since=since,
-    )
 
 
 @door.command(short_help="Buy what is missing, wait, collect, report.")
@@ -187,13 +131,17 @@ def plan(
 @REHEARSAL
 @format_flag()
 @JOB_FILE
-@LOCATIONS
 @RUN_OPTIONS
 @SCREEN
 def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
     """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
-    from kiejobs.commands import run as verb
+    from kiejobs.commands import run as verb  # noqa: PLC0415 - keeps `--help` light
 
+    if how.plan_file is not None and (how.expect is not None or how.retry):
+        raise click.UsageError("--plan says it all: leave --expect and --retry out")
+    if how.settings.detach and (how.settings.canary or how.listen):
+        other = "--canary" if how.settings.canary else "--listen"
+        raise click.UsageError(f"{other} waits for results, which --detach does not")
     if not wanted.file and how.plan_file is None:
         raise click.UsageError("say which JOBFILE, or --plan FILE")
     return verb.run(wanted, where, how, screen)
@@ -208,16 +156,9 @@ def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Sc
 @REHEARSAL
 @format_flag()
 @JOB_FILE
-@LOCATIONS
-@SETTINGS
-@SCREEN
-def collect(
-    *, wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen
-) -> ExitCode:
+@verb_of("collect")
+def collect() -> None:
     """Follow what was bought, bring home what is done. Buys nothing, any number of times."""
-    from kiejobs.commands import collect as verb
-
-    return verb.collect(wanted, where, settings, screen)
 
 
 @door.command(short_help="Take callbacks; bring home what they tell of.")
@@ -227,15 +168,9 @@ def collect(
 @FOLDERS
 @REHEARSAL
 @format_flag()
-@LISTEN_ADDRESS
-@LOCATIONS
-@SETTINGS
-@SCREEN
-def listen(*, ear: ListenAddress, where: Locations, settings: Settings, screen: Screen) -> ExitCode:
+@verb_of("collect")
+def listen() -> None:
     """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
 
     Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
     """
-    from kiejobs.commands import collect as verb
-
-    return verb.listen(where, ear, settings, screen)

@@ -3,20 +3,12 @@
 In: parsed flags. Out: an exit code. Touches nothing itself.
 """
 
-# ruff: noqa: PLC0415 - imports inside a command keep `--help` light
-
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.command_group import SCREEN, door
+from kiejobs.cli.command_group import door, verb_of
 from kiejobs.cli.options import flag, format_flag
-
-if TYPE_CHECKING:
-    from kiejobs.app.output import Screen
-    from kiejobs.core.diagnostics import ExitCode
 
 
 @door.group(short_help="The models that job files can name; take in new ones.")
@@ -27,27 +19,21 @@ def models() -> None:
 @models.command(name="list")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @format_flag()
-@SCREEN
-def models_list(words: tuple[str, ...], *, screen: Screen) -> ExitCode:
+@verb_of("models")
+def models_list() -> None:
     """List the models: what each makes, when its facts were read, what it costs.
 
     A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
     words fit are listed.
     """
-    from kiejobs.commands import models as verb
-
-    return verb.models_list(words, screen)
 
 
 @models.command(name="show")
 @click.argument("model")
 @format_flag()
-@SCREEN
-def models_show(model: str, *, screen: Screen) -> ExitCode:
+@verb_of("models")
+def models_show() -> None:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
-    from kiejobs.commands import models as verb
-
-    return verb.models_show(model, screen)
 
 
 @models.command(name="import")
@@ -55,30 +41,22 @@ def models_show(model: str, *, screen: Screen) -> ExitCode:
 @flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
 @flag("--force", is_flag=True, help="Overwrite a model that is there already.")
 @format_flag()
-@SCREEN
-def models_import(
-    pages: tuple[str, ...], into: str | None, *, force: bool, screen: Screen
-) -> ExitCode:
+@verb_of("models")
+def models_import() -> None:
     """Turn the vendor's pages into model schemas of this project.
 
     PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
     can't be imported is told with its place (exit 2); the other pages are imported all the same.
     """
-    from kiejobs.commands import models as verb
-
-    return verb.models_import(pages, into, screen, force=force)
 
 
 @models.command(name="check")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @format_flag("markdown")
-@SCREEN
-def models_check(pages: tuple[str, ...], *, screen: Screen) -> ExitCode:
+@verb_of("models")
+def models_check() -> None:
     """Tell what newer pages of the vendor's change about the models in use; write nothing.
 
     PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
     breaks job files, 2 where a page can't be read.
     """
-    from kiejobs.commands import models as verb
-
-    return verb.models_check(pages, screen)

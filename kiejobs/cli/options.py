@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, RunOptions
+from kiejobs.cli.command_group import given
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
     from kiejobs.core.plan.policy import Policy
+    from kiejobs.runner import Settings
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -127,6 +131,13 @@ def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Po
     return policy
 
 
+FILE = click.argument("file", metavar="JOBFILE")
+MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="")
+RUN = click.argument("run_id", metavar="[RUN]", required=False)
+JOB_FILE = given("wanted", JobFileOptions)
+RUN_OPTIONS = given("how", RunOptions)
+"""With `ear` and `settings`, which are made before it: it stands below HEARING and FOLLOWING."""
+
 _POLICY: dict[str, Any] = {
     "metavar": "FILE",
     "is_eager": True,  # before the flags that it has defaults for
@@ -149,6 +160,7 @@ FOLDERS = stacked(
     ),
     flag("--sandbox", is_flag=True, help="Rehearse: look under rehearsal/, spend nothing."),
     POLICY,
+    given("where", Locations),
 )
 
 REHEARSAL = stacked(
@@ -180,11 +192,26 @@ LOCKED = stacked(
     CHECK_ASSETS,
 )
 
+
+def _settings(  # noqa: PLR0913 - one for each flag
+    *, poll: float, wait: float, rate: tuple[int, float] = (18, 10.5), in_flight: int = 100,
+    detach: bool = False, canary: bool = False, once: bool = False, until_done: bool = False,
+) -> Settings:  # fmt: skip
+    """How to follow tasks, and how to submit them."""
+    from kiejobs.runner import Rate, Settings  # noqa: PLC0415 - keeps `--help` light
+
+    return Settings(
+        Rate(*rate), poll, wait, in_flight,
+        detach=detach, canary=canary, once=once, until_done=until_done,
+    )  # fmt: skip
+
+
 FOLLOWING = stacked(
     flag("--poll", type=duration, default="3s", show_default=True,
          help="First step of the polling ladder."),
     flag("--wait", type=duration, default="60m", show_default=True,
          help="Patience with one task; when it ends the task is still running."),
+    given("settings", _settings),
 )  # fmt: skip
 
 HEARING = stacked(
@@ -193,6 +220,7 @@ HEARING = stacked(
          help="Port to listen at; 0 for any that is free."),
     flag("--public-url", metavar="URL",
          help="What leads there from outside, for creates to carry as callBackUrl."),
+    given("ear", ListenAddress),
 )  # fmt: skip
 
 BUYING = stacked(

@@ -3,19 +3,20 @@
 In: parsed flags. Out: an exit code. Touches nothing itself.
 """
 
-# ruff: noqa: PLC0415 - imports inside a command keep `--help` light
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import click
 
-from kiejobs.cli.command_group import JOB_FILE, LOCATIONS, MAYBE_FILE, RUN, SCREEN, door
+from kiejobs.cli.command_group import SCREEN, door, verb_of
 from kiejobs.cli.options import (
     CHOICE,
     FOLDERS,
+    JOB_FILE,
+    MAYBE_FILE,
     REHEARSAL,
+    RUN,
     SELECT,
     duration,
     flag,
@@ -24,8 +25,8 @@ from kiejobs.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations
     from kiejobs.core.diagnostics import ExitCode
 
 
@@ -37,21 +38,9 @@ if TYPE_CHECKING:
 @flag("--expiring", type=duration, metavar="DURATION",
       help="Tell what the vendor throws away within that time.")  # fmt: skip
 @format_flag()
-@LOCATIONS
-@SCREEN
-def status(
-    file: str | None,
-    select: tuple[str, ...],
-    expiring: float | None,
-    *,
-    exit_code: bool,
-    where: Locations,
-    screen: Screen,
-) -> ExitCode:
+@verb_of("status")
+def status() -> None:
     """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
-    from kiejobs.commands import status as verb
-
-    return verb.status(file, where, screen, exit_code=exit_code, expiring=expiring, select=select)
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")
@@ -60,15 +49,9 @@ def status(
 @FOLDERS
 @format_flag()
 @JOB_FILE
-@LOCATIONS
-@SCREEN
-def explain(
-    words: tuple[str, ...], *, wanted: JobFileOptions, where: Locations, screen: Screen
-) -> ExitCode:
+@verb_of("explain")
+def explain() -> None:
     """Say why a line of the plan is what it is, and what differs from what was bought."""
-    from kiejobs.commands import explain as verb
-
-    return verb.explain(words, wanted, where, screen)
 
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
@@ -78,13 +61,12 @@ def explain(
 @FOLDERS
 @REHEARSAL
 @format_flag()
-@LOCATIONS
 @SCREEN
 def resolve(
     address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen
 ) -> ExitCode:
     """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
-    from kiejobs.commands import resolve as verb
+    from kiejobs.commands import resolve as verb  # noqa: PLC0415 - keeps `--help` light
 
     if lost == (task_id is not None) or task_id == "":
         raise click.UsageError("say one of --task ID and --lost")
@@ -97,15 +79,9 @@ def resolve(
 @FOLDERS
 @out_flag(help="Write to FILE, as its ending says: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
-@LOCATIONS
-@SCREEN
-def report(
-    run_id: str | None, select: tuple[str, ...], *, where: Locations, screen: Screen
-) -> ExitCode:
+@verb_of("report")
+def report() -> None:
     """Tell what RUN (the latest, where not named) came to."""
-    from kiejobs.commands import report as verb
-
-    return verb.report(run_id, where, screen, select)
 
 
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
@@ -116,76 +92,49 @@ def manifest() -> None:
 @manifest.command(name="show")
 @RUN
 @FOLDERS
-@LOCATIONS
-@SCREEN
-def manifest_show(run_id: str | None, *, where: Locations, screen: Screen) -> ExitCode:
+@verb_of("manifest")
+def show() -> None:
     """Print the manifest of RUN (the latest, where not named)."""
-    from kiejobs.commands import manifest as verb
-
-    return verb.show(run_id, where, screen)
 
 
 @manifest.command(name="rebuild")
 @FOLDERS
-@LOCATIONS
-@SCREEN
-def manifest_rebuild(*, where: Locations, screen: Screen) -> ExitCode:
+@verb_of("manifest")
+def rebuild() -> None:
     """Write every manifest anew from the journals; the same bytes where nothing happened."""
-    from kiejobs.commands import manifest as verb
-
-    return verb.rebuild(where, screen)
 
 
 @manifest.command(name="verify")
 @FOLDERS
 @flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
 @format_flag()
-@LOCATIONS
-@SCREEN
-def manifest_verify(*, decode: bool, where: Locations, screen: Screen) -> ExitCode:
+@verb_of("manifest")
+def verify() -> None:
     """Check that journals are unbroken, manifests true to them, and collected files whole."""
-    from kiejobs.commands import manifest as verb
-
-    return verb.verify(where, screen, decode=decode)
 
 
 @manifest.command(name="export")
-@click.argument("runs_", metavar="[RUN]...", nargs=-1)
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
 @flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto"]), required=True,
       help="A table, an RO-Crate, or in-toto statements with SLSA provenance.")  # fmt: skip
 @flag("--campaign", metavar="NAME", help="Only this campaign's.")
 @flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
 @FOLDERS
-@LOCATIONS
-@SCREEN
-def manifest_export(
-    runs_: tuple[str, ...],
-    campaign: str | None,
-    out: str | None,
-    *,
-    where: Locations,
-    screen: Screen,
-) -> ExitCode:
+@verb_of("manifest")
+def export() -> None:
     """Tell how each file was made, by whom and from what, in forms that others have tools for.
 
     Of the runs that are named, or of all that was bought.
     """
-    from kiejobs.commands import manifest as verb
-
-    return verb.export(runs_, campaign, out, where, screen)
 
 
 @door.command(short_help="Check key, API, balance, clock, folders.")
 @FOLDERS
 @REHEARSAL
 @format_flag()
-@LOCATIONS
-@SCREEN
-def doctor(*, where: Locations, screen: Screen) -> ExitCode:
+@verb_of("doctor")
+def doctor() -> None:
     """Check that everything is in place: key, API, balance, clock, folders, versions."""
-    from kiejobs.commands import doctor as verb
-
-    return verb.doctor(where, screen)
 
 
 @door.command(short_help="Serve the imitated API on a port.")
@@ -195,21 +144,16 @@ def doctor(*, where: Locations, screen: Screen) -> ExitCode:
 @flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
       help="Folder of the charge log.")  # fmt: skip
 @REHEARSAL
-@SCREEN
-def sandbox(
-    host: str, port: int, store: str, speed: float, faults: str | None, *, screen: Screen
-) -> ExitCode:
+@verb_of("sandbox")
+def sandbox() -> None:
     """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
-    from kiejobs.commands import sandbox as verb
-
-    return verb.sandbox(host, port, store, speed, faults, screen)
 
 
 @door.command(short_help="Print the script that completes commands in a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script for SHELL, e.g. eval "$(kiejobs completion bash)"."""
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - as above
 
     made = get_completion_class(shell)
     if made is None:

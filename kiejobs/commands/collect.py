@@ -18,9 +18,9 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.callbacks import ListenAddress
+    from kiejobs.app.options import JobFileOptions, ListenAddress, Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.runner import Settings
 
 

@@ -31,8 +31,9 @@ from kiejobs.reports.checks import Check, doctor_document, doctor_text, policy_d
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import Workspace
 
 _PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
 _CLOCK_SLACK = 300  # seconds

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kiejobs.app.load import LoadedJobFile
+    from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change
 

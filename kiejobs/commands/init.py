@@ -14,7 +14,7 @@ from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kiejobs.app.output import Screen
 
@@ -53,8 +53,9 @@ FLOWS = {
 """What each forge is given: where it goes in a repository, and its file below schemas/flows."""
 
 
-def init(folder: str, forges: Sequence[str], screen: Screen) -> ExitCode:
+def init(folder: str, screen: Screen, *, github: bool, gitlab: bool) -> ExitCode:
     """Raises UsageProblem where there is a job file already and no forge was named."""
+    forges = [name for name, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
     root = Path(folder)
     jobfile = root / "jobfiles" / "first.yaml"
     begins = not any(jobfile.parent.glob("*.yaml")) if forges else not jobfile.exists()

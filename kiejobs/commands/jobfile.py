@@ -31,8 +31,8 @@ from kiejobs.reports.terminal import plural
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions
     from kiejobs.core.diagnostics import KiejobsError
     from kiejobs.core.plan.lock import Asset
     from kiejobs.core.plan.policy import Policy

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from decimal import Decimal
 
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.events import RunStarted, Uploads
     from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt
@@ -38,11 +39,11 @@ _NOT_COMPARED = (
 )
 
 
-def show(name: str | None, where: Locations, screen: Screen) -> ExitCode:
+def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
     """The manifest as the journals have it now, whatever lies on disk."""
     space = open_workspace(where)
     history = space.store.read()
-    screen.show(history.manifest(find_run(space, history, name)).decode())
+    screen.show(history.manifest(find_run(space, history, run_id)).decode())
     return ExitCode.DONE
 
 
@@ -189,13 +190,13 @@ def _decoder(space: Workspace) -> Look:
 
 
 def export(
-    runs: Sequence[str], campaign: str | None, out: str | None, where: Locations, screen: Screen
+    run_ids: Sequence[str], campaign: str | None, out: str | None, where: Locations, screen: Screen
 ) -> ExitCode:
     """`out` is a file, a folder, `-` for stdout; the default is stdout, of a crate the output folder."""
     from kiejobs.reports.provenance import FORMS, Provenance  # noqa: PLC0415 - it knows of jobs
 
     space = open_workspace(where)
-    purchases = _purchases(space, runs, campaign)
+    purchases = _purchases(space, run_ids, campaign)
     if out is None and screen.form == "ro-crate":
         out = str(space.outputs)
     name, words = FORMS[screen.form]

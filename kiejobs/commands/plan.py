@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations
     from kiejobs.core.diagnostics import Diagnostic
 
 

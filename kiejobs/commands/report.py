@@ -22,18 +22,18 @@ from kiejobs.reports.run.report import report_document, report_junit, report_tex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations
     from kiejobs.reports.run.view import RunView
 
 
 def report(
-    name: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()
+    run_id: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()
 ) -> ExitCode:
     targets = files_by_ending(screen.outs, ("text", "json", "junit", "markdown"))
     space = open_workspace(where)
     history = space.store.read()
-    record = find_run(space, history, name)
+    record = find_run(space, history, run_id)
     ledger = history.ledger_of(record)
     ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
     code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)

@@ -23,8 +23,9 @@ from kiejobs.reports.checks import Ruling, ruling_document, ruling_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 

@@ -40,7 +40,7 @@ from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan import plan_text
 from kiejobs.reports.run.view import doubts_text
 from kiejobs.reports.terminal import moment, sanitize
-from kiejobs.runner import Budget
+from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,40 +49,20 @@ if TYPE_CHECKING:
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.approve import Approval
-    from kiejobs.app.callbacks import ListenAddress
     from kiejobs.app.load import LoadedJobFile
+    from kiejobs.app.options import JobFileOptions, Locations, RunOptions
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import JobFileOptions, Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, PlanTotals
     from kiejobs.ports import Callbacks, LedgerClaim, RunJournal
-    from kiejobs.runner import FailureLimit, RunEnd, Settings
+    from kiejobs.runner import RunEnd
 
 
 _UNFINISHED = (
     "has no end on record. Either it died, and this run goes on where it was; or it is at work on "
     "another copy of this folder: then press Ctrl-C and wait for its journal"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The flags that say how to run.
-
-    `ear` is where to listen for callbacks, None for nowhere; `callback_url` is what creates carry whose
-    jobs name no URL of their own. `plan_file` and `expect` say what was approved elsewhere.
-    """
-
-    settings: Settings
-    yes: bool
-    budget: Decimal | None
-    retry: tuple[str, ...]
-    ear: ListenAddress | None = None
-    callback_url: str | None = None
-    most_failures: FailureLimit | None = None
-    plan_file: str | None = None
-    expect: str | None = None
-    allow_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +171,11 @@ def _execute(
     claim: LedgerClaim,
 ) -> tuple[Execution, RunEnd]:
     """The plan goes on record first. The claim ends with the last reservation."""
-    ledger, limit, approval = planned.ledger, how.most_failures, planned.approval
-    most = limit.of(planned.totals.actions[Action.SUBMIT]) if limit is not None else None
+    ledger, approval, most = planned.ledger, planned.approval, None
+    if how.max_failures is not None:
+        number, is_share = how.max_failures
+        limit = FailureLimit(percent=number) if is_share else FailureLimit(int(number))
+        most = limit.of(planned.totals.actions[Action.SUBMIT])
     budget = Budget(planned.budget_left, most_failures=most)
     if key is None:
         return Execution(journal, planned.changes, how.settings, budget), NOTHING_DONE
@@ -218,11 +201,12 @@ def _listening(
     how: RunOptions, space: Workspace, screen: Screen
 ) -> AbstractContextManager[tuple[str | None, Callbacks | None]]:
     """Where callbacks come to: nowhere in most runs."""
-    if how.ear is None and how.callback_url is None:
+    url = how.ear.public_url
+    if not how.listen and url is None:
         return nullcontext((None, None))
     from kiejobs.app.callbacks import listening  # noqa: PLC0415 - as above
 
-    return listening(how.ear, how.callback_url, space, screen)
+    return listening(how.ear if how.listen else None, url, space, screen)
 
 
 def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> ExitCode:

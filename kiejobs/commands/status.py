@@ -19,8 +19,9 @@ from kiejobs.reports.run.status import Expiring, StatusView, status_document, st
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
-    from kiejobs.app.project import Locations, Workspace
+    from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Attempt
 
 

@@ -19,7 +19,8 @@ import pytest
 
 from kiejobs.adapters.ledger.journal import FileJournal, read_journal
 from kiejobs.app.execute import new_run_id
-from kiejobs.app.project import Locations, open_workspace
+from kiejobs.app.options import Locations
+from kiejobs.app.project import open_workspace
 from kiejobs.app.records import lines_to_follow
 from kiejobs.cli.options import failures
 from tests.contracts.fakes import FakeClock

@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import load
-from kiejobs.app.project import POLICY, JobFileOptions, policy_in_force
+from kiejobs.app.options import JobFileOptions
+from kiejobs.app.project import POLICY, policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document

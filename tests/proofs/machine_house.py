@@ -20,9 +20,9 @@ from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, does_something, finish, intentions, new_journal
 from kiejobs.app.load import load
+from kiejobs.app.options import JobFileOptions
 from kiejobs.app.output import Screen
 from kiejobs.app.plan import aimed, budget_left, make_plan, recent_create_ages
-from kiejobs.app.project import JobFileOptions
 from kiejobs.app.records import lines_to_follow
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e

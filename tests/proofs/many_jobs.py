@@ -25,7 +25,7 @@ from kiejobs.adapters.ledger.journal import FileJournal
 from kiejobs.adapters.system import SystemClock, origin_of
 from kiejobs.app.execute import new_run_id
 from kiejobs.app.load import LoadedJobFile, load
-from kiejobs.app.project import JobFileOptions
+from kiejobs.app.options import JobFileOptions
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.sandbox.tasks import HEALTHY, Task

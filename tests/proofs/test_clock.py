@@ -22,7 +22,7 @@ from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import new_run_id
 from kiejobs.app.load import load
-from kiejobs.app.project import JobFileOptions
+from kiejobs.app.options import JobFileOptions
 from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest, to_bytes

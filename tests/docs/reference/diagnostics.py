@@ -15,7 +15,8 @@ from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import KnownModels, load
-from kiejobs.app.project import JobFileOptions, policy_in_force
+from kiejobs.app.options import JobFileOptions
+from kiejobs.app.project import policy_in_force
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics import diagnostics_text
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from hypothesis import strategies as st
 
-from kiejobs.app.project import JobFileOptions
+from kiejobs.app.options import JobFileOptions
 from kiejobs.core.document.nodes import Source
 from kiejobs.sandbox.faults import read_faults
 from tests.proofs.fuzz_bytes import mutated

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from kiejobs.app.options import JobFileOptions
 from kiejobs.app.output import Screen
-from kiejobs.app.project import JobFileOptions
 from kiejobs.commands.jobfile import render, validate
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from tests.proofs.fuzz_bytes import mutated

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from kiejobs.app.load import load
-from kiejobs.app.project import JobFileOptions
+from kiejobs.app.options import JobFileOptions
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.reports.diagnostics import diagnostics_text
 from tests.proofs.fuzz_bytes import mutated

@@ -1,0 +1,69 @@
+"""The values that a command's flags are gathered into, a field for each flag; nothing here is slow to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from kiejobs.core.plan.policy import Policy
+    from kiejobs.runner import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class JobFileOptions:
+    """Which job file, what the command line changes in it, and what it is held against first: its lock, say."""
+
+    file: str = ""
+    select: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    vars_files: tuple[str, ...] = ()
+    max_jobs: int | None = None
+    locked: bool = False
+    check_assets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The flags that say where to work. Folders are None where not given."""
+
+    runs: str | None = None
+    outputs: str | None = None
+    base_url: str | None = None
+    sandbox: bool = False
+    speed: float = 20.0
+    faults: str | None = None
+    policy: Policy | None = None
+    files_elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where to listen. `public_url` is how the API reaches it, None where that is the same."""
+
+    host: str
+    port: int
+    public_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The flags that say how to run.
+
+    `listen` says whether to listen at `ear`; its public URL is what creates carry whose jobs name none of their
+    own. `max_failures` is a number, and whether it is a share of the jobs in percent. `plan_file` and `expect`
+    say what was approved elsewhere.
+    """
+
+    settings: Settings
+    ear: ListenAddress
+    listen: bool
+    yes: bool
+    budget: Decimal | None
+    retry: tuple[str, ...]
+    max_failures: tuple[Decimal, bool] | None
+    plan_file: str | None
+    expect: str | None
+    allow_behind: bool
