@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from kiejobs.adapters.kie.client import KieApi
-    from kiejobs.adapters.kie.uploads import KieUploads
+    from kiejobs.adapters.kie.client import KieApi, KieUploads
     from kiejobs.adapters.storage.download import FileArtifacts
     from kiejobs.app.options import Locations
     from kiejobs.core.ledger.ledger import Attempt, Ledger
@@ -193,7 +192,7 @@ async def opened(
 ) -> AsyncIterator[tuple[KieApi, FileArtifacts, KieUploads | None]]:
     """For a run: the API, the store of its results, and uploads from `folder`, the job file's."""
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
-    from kiejobs.adapters.kie.client import KieApi  # noqa: PLC0415 - as above
+    from kiejobs.adapters.kie.client import KieApi, KieUploads  # noqa: PLC0415 - as above
     from kiejobs.adapters.storage.download import FileArtifacts  # noqa: PLC0415 - as above
 
     if space.sandbox:
@@ -205,7 +204,11 @@ async def opened(
         rule = replace(await AddressRule.for_base(space.base), only=hosts)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.outputs, rule, transport)
-    uploads = None if folder is None else _uploads(space, key, folder, transport)
+    uploads = None
+    if folder is not None:
+        from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most jobs have none
+
+        uploads = KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
     try:
         yield api, artifacts, uploads
     finally:
@@ -213,15 +216,6 @@ async def opened(
             await uploads.close()
         await api.close()
         await artifacts.close()
-
-
-def _uploads(
-    space: Workspace, key: Secret, folder: Path, transport: httpx.AsyncBaseTransport | None
-) -> KieUploads:
-    from kiejobs.adapters.kie.uploads import KieUploads  # noqa: PLC0415 - most runs upload nothing
-    from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - as above
-
-    return KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
 
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:

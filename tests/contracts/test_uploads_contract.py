@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from kiejobs.adapters.kie.uploads import KieUploads
+from kiejobs.adapters.kie.client import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.sandbox import InProcess
 from kiejobs.adapters.system import Secret

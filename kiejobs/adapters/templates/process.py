@@ -247,17 +247,14 @@ class RenderProcess:
         """From now on it serves `client`; whether it didn't before. Raises KiejobsError."""
         self.start()
         if self._client is None:
-            self._is_watched = not self._is_limited()
+            said = None
+            with contextlib.suppress(ProcessEnded):
+                said = self.receive()  # first of all, whether the system limits its memory
+            if said not in ({"limited": True}, {"limited": False}):
+                raise self.failed("it can't be started")
+            self._is_watched = not said["limited"]
         before, self._client = self._client, client
         return before is not client
-
-    def _is_limited(self) -> bool:
-        """What it says first: whether the system limits its memory."""
-        with contextlib.suppress(ProcessEnded):
-            match self.receive():
-                case {"limited": bool(limited)}:
-                    return limited
-        raise self.failed("it can't be started")
 
     def stop(self) -> int:
         """End the process, if there is one. Its exit code."""

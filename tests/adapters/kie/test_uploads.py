@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from kiejobs.adapters.kie.uploads import KieUploads
+from kiejobs.adapters.kie.client import KieUploads
 from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.core.expand.job import LocalFile
