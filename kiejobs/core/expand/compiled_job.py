@@ -1,10 +1,8 @@
 """One job entry made ready for multiplying: its matrix, and its values with templates anywhere inside.
 
-In: a JobEntry, its Spec and TypedMatrix, what its templates read. Out: `Draft`s of its rows, whose templates
-wait to be rendered together; afterwards what they were rendered to. Touches nothing: the renderer does.
-
-A value is rendered once for each distinct tuple of what it reads, which is worth a factor of six on a
-usual matrix.
+In: a JobEntry, its Spec and TypedMatrix, what its templates read. Out: `Drafts` of its rows, whose templates wait
+to be rendered together. Touches nothing: the renderer does.
+A value is rendered once for each distinct tuple of what it reads, worth a factor of six on a usual matrix.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """A job file multiplied into jobs, each made once.
 
-In: a JobFile, the models' specs and prices, a renderer of templates, readers of data and local files. Out:
-an `Expansion`, and all problems with their places. Touches nothing.
-
-Rows are walked in batches: what their templates become is asked for first, rendered in one call, and then
-put together, checked and identified.
+In: a JobFile, the models' specs and prices, a renderer of templates, readers of data and local files. Out: an
+`Expansion`, and all problems. Rows go in batches, whose templates are rendered in one call. Touches nothing.
 """
 
 from __future__ import annotations

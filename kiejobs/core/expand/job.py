@@ -3,9 +3,8 @@
 In: a request as written, its spec, a reader of local files. Out: `Job`, `LocalFile`; the request with
 `sha256:...` in the place of paths, and what is wrong with them. Touches nothing: the reader does.
 
-What is an address stays as it is. Anything else in a field that takes a file is a path below the job
-file's folder. Paths come with strangers' branches, so what a path may look like is decided here, and
-where it leads by the reader.
+What is no address in a field that takes a file is a path below the job file's folder. Paths come with strangers'
+branches: what one may look like is decided here, and where it leads by the reader.
 """
 
 from __future__ import annotations
@@ -191,29 +190,25 @@ def is_address(text: str, rule: FileRule) -> bool:
 
 def path_of(text: str, rule: FileRule) -> str | NoFile:
     """The path below the job file's folder that a text names, in its shortest form."""
-    if "\\" in text:
-        return _no_path("holds a backslash", text, "write paths with `/`, on every system")
     scheme = _SCHEME.match(text)
-    if scheme is not None:
+    if scheme is not None and "\\" not in text:
         return _no_scheme(scheme[1], text, rule)
     if not text.strip():
         return NoFile("missing-file", "is empty", "write a URL, or a path such as `images/cup.png`")
-    if _ODD.search(text) or len(text) > _LONGEST:
-        return _no_path("is no path", text, _BELOW)
-    if text.startswith(("/", "~")):
-        return _no_path("is not a path below the job file's folder", text, _BELOW)
-    return _below(text)
-
-
-def _below(text: str) -> str | NoFile:
     parts = [part for part in text.split("/") if part not in {"", "."}]
-    if ".." in parts:
-        hint = "files come from below the job file's folder; move it there"
-        return _no_path("leads out of the job file's folder", text, hint)
-    if any(part.startswith(".") for part in parts):
-        return _no_path("points into what is hidden", text, "give it a name without the dot")
-    if not parts or text.endswith("/"):
-        return _no_path("points at a folder, not at a file", text, _BELOW)
+    move = "files come from below the job file's folder; move it there"
+    is_hidden = any(part.startswith(".") for part in parts)
+    refused = (
+        ("\\" in text, "holds a backslash", "write paths with `/`, on every system"),
+        (_ODD.search(text) or len(text) > _LONGEST, "is no path", _BELOW),
+        (text.startswith(("/", "~")), "is not a path below the job file's folder", _BELOW),
+        (".." in parts, "leads out of the job file's folder", move),
+        (is_hidden, "points into what is hidden", "give it a name without the dot"),
+        (not parts or text.endswith("/"), "points at a folder, not at a file", _BELOW),
+    )
+    for is_so, why, hint in refused:
+        if is_so:
+            return NoFile("file-path", f"{why}: {show(text)}", hint)
     return "/".join(parts)
 
 
@@ -225,10 +220,6 @@ def _no_scheme(scheme: str, text: str, rule: FileRule) -> NoFile:
     elif scheme.lower() == "sha256":
         hint = f"digests are found out, not written; {_BELOW}"
     return NoFile("invalid-field", f"is neither an http(s) URL nor a path: {show(text)}", hint)
-
-
-def _no_path(why: str, text: str, hint: str) -> NoFile:
-    return NoFile("file-path", f"{why}: {show(text)}", hint)
 
 
 def _with_guess(found: NoFile, text: str) -> NoFile:
@@ -254,17 +245,15 @@ def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
     wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
     if wrong is None and media_type is None:
         wrong = "it is neither a picture nor video nor sound, by its first bytes"
-    return None if wrong is None else cannot_be_sent(file.path, wrong, size_in_words(file))
+    size = (
+        f"{file.width} x {file.height} pixels"
+        if file.width is not None and file.height is not None
+        else None
+    )
+    return None if wrong is None else cannot_be_sent(file.path, wrong, size)
 
 
 def cannot_be_sent(path: str, wrong: str, size: str | None = None) -> NoFile:
     """A file that is there, and not as the model takes it."""
     shown = f"{shorten(path)} ({size})" if size else shorten(path)
     return NoFile("unfit-file", f"points at {shown}, which can't be sent: {wrong}")
-
-
-def size_in_words(file: LocalFile) -> str | None:
-    """`640 x 480 pixels`; None where nobody looked."""
-    if file.width is None or file.height is None:
-        return None
-    return f"{file.width} x {file.height} pixels"

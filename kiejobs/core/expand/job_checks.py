@@ -1,9 +1,7 @@
 """Is one row's job a job that may be bought, and does all that its entry says matter?
 
-In: a compiled job, a row's values, the request made of them. Out: problems and warnings, and the parts of a
-job that are checked as they are made: its output path, always below the output folder, and its callback
-URL. Touches nothing.
-
+In: a compiled job, a row, its request. Out: problems and warnings, a job's output path (always below the output
+folder) and its callback URL. Touches nothing.
 Where a template may read anything at all, nothing is said to be unused: no false alarms.
 """
 

@@ -1,11 +1,10 @@
 """The requests of one job entry, each joined from parts that are made once.
 
-In: a compiled job, its rows with their renderings, a reader of local files, prices. Out: a `Request` for each row;
-one in which anything is wrong is made and checked as a whole, to say what. Touches nothing: the reader does.
+In: a compiled job, its rows' renderings, a reader of local files, prices. Out: a `Request` for each row; one in
+which anything is wrong is made and checked as a whole, to say what. Touches nothing: the reader does.
 
-A field of a request comes from one axis value, from one rendering, or from the job file alone. All that can be
-known of it by itself is found out once: its type, what its schema says, its local files, its canonical JSON. What
-depends on several fields (a rule across fields, a price) is found out once for each choice of theirs.
+A field comes from one axis value, one rendering, or the job file alone. What it is by itself is found out once
+(type, verdict, files, canonical JSON); a rule across fields or a price once for each choice of its fields.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """What goes wrong with rows: placed at once, then folded, with a count and one example address.
 
-In: what is wrong with a row, and where in the job file; jobs, of which no two may be alike. Out: diagnostics.
-Touches nothing.
-
+In: what is wrong with a row, and where; jobs, of which no two may be alike. Out: diagnostics. Touches nothing.
 A mistake in one prompt hits thousands of combinations; it is one problem.
 """
 
@@ -57,11 +55,10 @@ class RowProblems:
         if fold not in group and len(group) >= problem.most:
             fold = next(reversed(group))
         known = group.get(fold)
-        group[fold] = (
-            replace(made, example=address)
-            if known is None
-            else replace(known, count=known.count + 1)
-        )
+        if known is None:
+            group[fold] = replace(made, example=address)
+        else:
+            group[fold] = replace(known, count=known.count + 1)
 
     def folded(self) -> Iterator[Diagnostic]:
         for group in self._groups.values():

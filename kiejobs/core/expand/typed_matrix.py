@@ -1,10 +1,9 @@
 """A job's matrix in the types of its model, all that depends on one of its values alone, and its mistakes.
 
-In: a JobEntry whose axes have their values, its Spec. Out: a `TypedMatrix`: its rows as `AxisValue`s by
-name, and problems with their places. Touches nothing.
+In: a JobEntry whose axes have their values, its Spec. Out: a `TypedMatrix`, and problems. Touches nothing.
 
-The strict half of the GitHub Actions algorithm is here: errors, not silence, for an empty axis, a duplicate
-value, an exclude that removes nothing, a key that is no axis.
+The strict half of the GitHub Actions algorithm: errors, not silence, for an empty axis, a duplicate value, an
+exclude that removes nothing, a key that is no axis.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Does a request obey its model's schema? Asked once per distinct value, not once per job.
 
 In: a Spec and inputs as they would be sent. Out: `SchemaProblem`s. Touches nothing.
-
 Values repeat in a matrix: each field is looked at by itself, and each rule across fields with the fields that
 it names. A schema that can't be taken apart so is checked whole for each distinct request.
 """
@@ -26,16 +25,9 @@ if TYPE_CHECKING:
     from kiejobs.core.models.spec import Spec
 
 _REMEMBERED = 50_000
-_SIMPLE = {
-    "type",
-    "minLength",
-    "maxLength",
-    "format",
-    "title",
-    "description",
-    "examples",
-    "default",
-}
+_SIMPLE = frozenset(
+    ["type", "minLength", "maxLength", "format", "title", "description", "examples", "default"]
+)
 _SHORT = 64
 
 
@@ -62,7 +54,12 @@ class RequestChecker:
         """All that is wrong with `request_input`, paths relative to it."""
         if self.rules is None:
             refused = self._remember("", dict(request_input), self._whole)
-            return [self._unknown(str(p.path[0])) if _is_field(p) else p for p in refused]
+            return [
+                self._unknown(str(one.path[0]))
+                if one.keyword == "unknown" and len(one.path) == 1  # a field of the input itself
+                else one
+                for one in refused
+            ]
         unknown = [name for name in request_input if name not in self._fields]
         missing = [name for name in self.spec.required if name not in request_input]
         found = self._missing(missing, unknown) if missing else []
@@ -95,17 +92,15 @@ class RequestChecker:
         """Required fields that are not there; one that was only misspelt is reported as unknown."""
         meant = {nearest(name, self._fields) for name in unknown}
         words = f"is missing: {self.spec.model} needs it"
-        return [
-            SchemaProblem((), "required", f"`{name}` {words}", at_key=True)
-            for name in missing
-            if name not in meant
-        ]
+        named = [name for name in missing if name not in meant]
+        return [SchemaProblem((), "required", f"`{n}` {words}", at_key=True) for n in named]
 
     def _unknown(self, name: str) -> SchemaProblem:
-        fields = ", ".join(self.spec.fields)
-        hint = suggest(name, self.spec.fields) or f"its fields: {fields}"
-        model = self.spec.model
-        message = f"`{name}` is not a field of {model}; the API would ignore it and charge"
+        fields = self.spec.fields
+        hint = suggest(name, fields) or f"its fields: {', '.join(fields)}"
+        message = (
+            f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
+        )
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
     def _remember(
@@ -137,11 +132,6 @@ def _obvious(field: Mapping[str, Any]) -> Callable[[Json], bool] | None:
     return lambda value: (
         isinstance(value, str) and least <= len(value) <= most and (fits is None or fits(value))
     )
-
-
-def _is_field(problem: SchemaProblem) -> bool:
-    """Is it about an unknown field of the input itself?"""
-    return problem.keyword == "unknown" and len(problem.path) == 1
 
 
 def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[SchemaProblem]:

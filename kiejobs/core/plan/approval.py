@@ -1,11 +1,9 @@
 """What was approved, held against what would be bought now.
 
-In: a digest or a plan file's rows; the lines of the plan as it is now. Out: yes or no; the differences as
-data. Touches nothing.
+In: a digest or a plan file's rows; the plan's lines as they are now. Out: yes or no; differences. Touches nothing.
 
-The digest is over what would be bought: request, take and price of each line, in no order. After a
-partial failure less is left to buy; then the same set is what is left together with what the last runs
-have bought of it, so the same digest still holds, and nothing else does.
+The digest is over what would be bought: request, take and price of each line, in no order. After a partial
+failure it still holds for what is left together with what the last runs have bought of it, and for nothing else.
 """
 
 from __future__ import annotations

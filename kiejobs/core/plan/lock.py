@@ -1,8 +1,7 @@
 """A campaign's lock: what a job file came to on the day it was locked, and what differs from it now.
 
-In: an expansion, digests of what was read next to the file, what its pictures were. Out: a `Lock`, which is
-the document of schemas/lock.schema.json; its bytes and back; one line for each difference. Touches nothing.
-
+In: an expansion, digests of what was read next to the file, what its pictures were. Out: a `Lock` (see
+schemas/lock.schema.json), its bytes, a line for each difference. Touches nothing.
 The same campaign gives the same bytes: no time, no tool version, no machine.
 """
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 Digests: TypeAlias = Mapping[str, str]
 
 FORMAT_VERSION = "1.0"
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 _UNKNOWN: Json = {"credits": [], "usd_per_credit": None}
 
 
@@ -101,7 +101,7 @@ def make_lock(
         fingerprint_version=FINGERPRINT_VERSION,
         campaign=expansion.jobfile.campaign,
         jobs={
-            job.address: LockedJob(fingerprint=job.fingerprint, take=job.take)
+            job.address: {"fingerprint": job.fingerprint, "take": job.take}
             for job in expansion.jobs
         },
         models={model: {"schema": spec.digest} for model, spec in expansion.spec_of.items()},
@@ -130,10 +130,8 @@ def image_name(url: str) -> str:
 def _prices_of(expansion: Expansion) -> LockedPrices:
     """Only what a job can cost, not where that is from or since when."""
     priced = [job.credits for job in expansion.jobs if job.credits is not None]
-    prices = {model: expansion.prices.of(model) for model in expansion.spec_of}
-    decides = {
-        model: _UNKNOWN if price is None else price.as_data() for model, price in prices.items()
-    }
+    prices = ((model, expansion.prices.of(model)) for model in expansion.spec_of)
+    decides = {model: _UNKNOWN if price is None else price.as_data() for model, price in prices}
     return LockedPrices(
         sha256=hashlib.sha256(canonical(decides)).hexdigest(),
         credits=money(sum(priced, Decimal(0))),
@@ -172,10 +170,6 @@ def _part(value: Json) -> str:
         return _json(value)
     lines = (f"    {_json(key)}: {_json(item)}" for key, item in sorted(value.items()))
     return "{\n" + ",\n".join(lines) + "\n  }"
-
-
-def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 # --- differences ---------------------------------------------------------------------------------

@@ -148,14 +148,12 @@ def row_of(change: Change) -> PricedRow:
 
 def digest_of(rows: Iterable[PricedRow]) -> str:
     """Lower-case hex over what is bought; the same whatever the order and the addresses."""
-    marks = (hashlib.sha256(_canonical(row).encode()).digest() for row in rows)
+    marks = []
+    for row in rows:  # the canonical JSON of its three values
+        price = "null" if row.price is None else encode_basestring(row.price)
+        text = f"[{encode_basestring(row.fingerprint)},{row.take},{price}]"
+        marks.append(hashlib.sha256(text.encode()).digest())
     return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
-
-
-def _canonical(row: PricedRow) -> str:
-    """The canonical JSON of its three values."""
-    price = "null" if row.price is None else encode_basestring(row.price)
-    return f"[{encode_basestring(row.fingerprint)},{row.take},{price}]"
 
 
 def _totals(changes: Sequence[Change]) -> PlanTotals:
@@ -227,13 +225,20 @@ class _Decider:
         """Where something is on record for the purchase, or for the address."""
         doubt = self._doubt(job, attempt)
         if doubt is not None:
-            return _line(job, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
+            return _in_doubt(job, doubt)
         if attempt is not None and attempt.state is State.RESERVED:
             detail = f"run {attempt.run_id} is submitting it now"
             return _line(job, Action.HOLD, "~", "in_flight", attempt, detail)
         if attempt is not None and attempt.state in {State.FAILED, State.REJECTED}:
             return self._failed(job, attempt)
-        before = self._before(job)
+        before = next(
+            (
+                earlier
+                for earlier in reversed(self._ledger.at(job.address))
+                if earlier.state is not None and earlier.reserved.fingerprint != job.fingerprint
+            ),
+            None,
+        )
         if before is not None:
             coming = f"what was bought before is still {before.state}" if before.is_open else None
             return _line(job, Action.SUBMIT, "±", "input_changed", before, coming)
@@ -243,7 +248,7 @@ class _Decider:
         action, sign, reason = self._still_to_do(attempt)
         doubt = self._ledger.in_doubt_at(job.address) if action is Action.HOLD else None
         if doubt is not None:
-            return _line(job, Action.HOLD, "?", "in_doubt", doubt, _doubt_words(doubt))
+            return _in_doubt(job, doubt)
         if action is Action.HOLD and "gone" in self._retry:
             return _line(job, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
         if action is Action.HOLD:
@@ -274,13 +279,6 @@ class _Decider:
         if "failed" in self._retry or str(attempt.state) in self._retry:
             return _line(job, Action.SUBMIT, "+", "retry_failed", attempt, said)
         return _line(job, Action.HOLD, "!", "failed", attempt, said)
-
-    def _before(self, job: Job) -> Attempt | None:
-        """What was last asked for under this address, if anything was."""
-        for attempt in reversed(self._ledger.at(job.address)):
-            if attempt.state is not None and attempt.reserved.fingerprint != job.fingerprint:
-                return attempt
-        return None
 
 
 def difference(
@@ -336,10 +334,10 @@ def _orphan(attempt: Attempt) -> Change:
     )
 
 
-def _doubt_words(attempt: Attempt) -> str:
-    since = attempt.times["reserved"]
-    said = attempt.failure.message if attempt.failure else "the answer is unknown"
-    return f"since {since}: {said}"
+def _in_doubt(job: Job, doubt: Attempt) -> Change:
+    said = doubt.failure.message if doubt.failure else "the answer is unknown"
+    detail = f"since {doubt.times['reserved']}: {said}"
+    return _line(job, Action.HOLD, "?", "in_doubt", doubt, detail)
 
 
 # --- canaries ------------------------------------------------------------------------------------
@@ -359,8 +357,8 @@ def canaries(changes: Iterable[Change]) -> dict[str, str]:
     for change in changes:
         if change.spends:
             by_job.setdefault(job_address(change.address), []).append(change)
-    return {job: min(lines, key=_price).address for job, lines in by_job.items()}
-
-
-def _price(change: Change) -> Decimal:
-    return Decimal("Infinity") if change.credits is None else change.credits
+    dearest = Decimal("Infinity")
+    return {
+        job: min(lines, key=lambda line: dearest if line.credits is None else line.credits).address
+        for job, lines in by_job.items()
+    }

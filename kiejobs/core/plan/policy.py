@@ -1,9 +1,7 @@
 """The policy of a checkout, `kiejobs.yaml`: what may be bought, and how kiejobs works here.
 
-In: a Document and the policy's schema; jobs, credits that a campaign holds. Out: a `Policy`;
-what is wrong with the file, and which of its rules a plan or a job file breaks. Touches nothing.
-
-Only what would be bought is looked at: a rule that came later takes nothing away that is paid for.
+In: a Document, jobs, credits that a campaign holds. Out: a `Policy`, and which rules a plan or a job file breaks.
+Only what would be bought is looked at: a rule that came later takes nothing away that is paid for. Touches nothing.
 """
 
 from __future__ import annotations
@@ -209,32 +207,24 @@ def _listed(patterns: Iterable[str]) -> str:
 
 def _built(document: Document, *, named: bool) -> Policy:
     root: Mapping[str, Any] = plain_json(document.root)
-    stated = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
+    every = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
+    stated: dict[str, Any] = {n: _rule(n, value) for n, value in every.items() if value is not None}
     return Policy(
         file=document.name,
         named=named,
         runs=root.get("folders", {}).get("runs"),
         outputs=root.get("folders", {}).get("outputs"),
-        models=_texts(stated["models"]),
-        credits_per_run=_amount(stated["credits_per_run"]),
-        credits_per_job=_amount(stated["credits_per_job"]),
-        credits_per_campaign=_amount(stated["credits_per_campaign"]),
-        jobs=None if stated["jobs"] is None else int(stated["jobs"]),
-        tags=_texts(stated["tags"]) or (),
-        one_of_tags=_texts(stated["one_of_tags"]) or (),
-        hosts=_texts(stated["hosts"]),
         callback_url=root.get("callback_url"),
         defaults={flag: _as_typed(value) for flag, value in root.get("defaults", {}).items()},
-        places={n: document.place(_RULES[n]) for n, value in stated.items() if value is not None},
+        places={name: document.place(_RULES[name]) for name in stated},
+        **stated,
     )
 
 
-def _texts(value: Json) -> tuple[str, ...] | None:
-    return None if value is None else tuple(value)
-
-
-def _amount(value: Json) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+def _rule(name: str, value: Json) -> tuple[str, ...] | int | Decimal:
+    if isinstance(value, list):
+        return tuple(value)
+    return int(value) if name == "jobs" else Decimal(str(value))
 
 
 def _as_typed(value: Json) -> str | bool:

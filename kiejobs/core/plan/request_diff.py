@@ -71,8 +71,8 @@ class RequestDiff:
 def request_diff(now: Expansion, before: Before, selection: Selection) -> RequestDiff:
     """What became of each job that the selection takes."""
     edits = list(_edits(now, before, selection))
-    totals = Counter(edit.kind for edit in edits)
-    return RequestDiff(tuple(e for e in edits if e.kind is not Kind.UNCHANGED), totals)
+    changed = tuple(edit for edit in edits if edit.kind is not Kind.UNCHANGED)
+    return RequestDiff(changed, Counter(edit.kind for edit in edits))
 
 
 def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edit]:
@@ -80,11 +80,7 @@ def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edi
     broken = frozenset[str]() if before.expansion is None else before.expansion.broken
     was = {job.address: job for job in then if job.address not in broken}
     wanted = {job.address for job in now.jobs}
-    left = {
-        (job.fingerprint, job.take): address
-        for address, job in was.items()
-        if address not in wanted
-    }
+    left = {(one.fingerprint, one.take): at for at, one in was.items() if at not in wanted}
     moved = set()
     for job in now.jobs:
         source = None

@@ -1,10 +1,9 @@
 """Which jobs are meant: `--select 'tag:hero pour* axis:resolution=720p,state:failed'`.
 
-In: the words of `--select`. Out: a test for whatever a verb lists. A blank or another `--select` adds
-(union), a comma narrows (intersection); commas within brackets belong to an address. Touches nothing.
+In: the words of `--select` (docs/reference/selection.md). Out: a test for whatever a verb lists. Touches nothing.
 
-`*` and `?` are wild; brackets are not, since addresses are made of them. What each term takes is told,
-and held to the truth, in docs/reference/selection.md.
+A blank or another `--select` adds (union), a comma narrows (intersection); commas within brackets belong to an
+address. `*` and `?` are wild; brackets are not, since addresses are made of them.
 """
 
 from __future__ import annotations
@@ -113,9 +112,7 @@ def selectable(job: Job) -> Selectable:
 
 def state_of(attempt: Attempt | None) -> str:
     """The state of a purchase, `none` where there is none."""
-    if attempt is None or attempt.state is None:
-        return NONE
-    return attempt.state.value
+    return NONE if attempt is None or attempt.state is None else attempt.state.value
 
 
 def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None]) -> str | None:
@@ -134,8 +131,8 @@ def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None
 def wild(pattern: str) -> Callable[[str], bool]:
     """A test for whole strings in which only `*` and `?` are wild."""
     expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
-    compiled = re.compile(expression, re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+    matches = re.compile(expression, re.DOTALL).fullmatch
+    return lambda text: matches(text) is not None
 
 
 def _parts(term: str) -> list[str]:
@@ -187,10 +184,7 @@ def _by_ledger(key: str, word: str) -> Part:
     if word not in known:
         hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms adds")
         raise UsageProblem(f"`--select {key}:{word}`: there is no such {key}", hint=hint)
-    if key == "result":
-        return Part(key, lambda job: job.result == word)
-    state = known[word]
-    return Part(key, lambda job: job.state == state)
+    return Part(key, lambda job: getattr(job, key) == known[word])
 
 
 def _is_from(pattern: str) -> Callable[[Selectable], bool]:

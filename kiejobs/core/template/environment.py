@@ -1,11 +1,10 @@
 """jinja2's immutable sandbox, as prompts need it: nothing undefined, no list printed by accident.
 
-In: templates of strangers, a way to load the ones they include. Out: compiled code that can only read
-the context, and a `TemplateProblem` for what makes no sense. Touches nothing.
+In: templates of strangers, a way to load the ones they include. Out: compiled code that can only read the
+context, and a `TemplateProblem` for what makes no sense. Touches nothing.
 
-What templates reach: items of mappings and lists, methods that are called at once, the filters and tests
-of core/template/filters.py, `range` and `namespace`. No clock, no chance, no environment. How much one may
-do is bounded by the process that it runs in, not here.
+Templates reach items of mappings and lists, methods called at once, the filters and tests of filters.py, `range`
+and `namespace`: no clock, no chance, no environment. How much one may do its process bounds.
 """
 
 from __future__ import annotations
@@ -289,7 +288,11 @@ def _check_dropped(tree: nodes.Template) -> None:
     """Raises TemplateProblem for what stands behind the `extends` and in no block."""
     is_filling = False
     for node in tree.body:
-        if is_filling and (isinstance(node, nodes.Include) or _prints(node)):
+        parts: Iterable[nodes.Node] = node.nodes if isinstance(node, nodes.Output) else ()
+        prints = any(
+            not isinstance(part, nodes.TemplateData) or part.data.strip() for part in parts
+        )
+        if is_filling and (isinstance(node, nodes.Include) or prints):
             message = "what stands beside the blocks is dropped where a template extends another"
             raise TemplateProblem(message, "put it into a block, or delete it", node.lineno)
         is_filling |= isinstance(node, nodes.Extends)
@@ -303,10 +306,3 @@ def _check_blocks(tree: nodes.Template, form: str, known: Collection[str]) -> No
             hint = suggest(node.name, known) or (f"its blocks: {names}" if names else None)
             message = f"`{form[:80]}`, which is extended, has no block `{node.name[:80]}`"
             raise TemplateProblem(message, hint, node.lineno)
-
-
-def _prints(node: nodes.Node) -> bool:
-    if not isinstance(node, nodes.Output):
-        return False
-    parts: Iterable[nodes.Node] = node.nodes
-    return any(not isinstance(part, nodes.TemplateData) or part.data.strip() for part in parts)

@@ -1,7 +1,7 @@
 """What prompts can do with values: jinja2's filters and tests, Python's methods and `%`, and printing.
 
-In: values of templates. Out: their texts, tables for the environment, and a `TemplateProblem` for what makes
-no sense. Touches nothing. How much of it a template may do is bounded by its process, not here.
+In: values of templates. Out: their texts, tables for the environment, a `TemplateProblem` for what makes no sense.
+Touches nothing.
 
 Left out is whatever differs each time or shows Python's insides. What is changed has its reason next to it;
 mostly it is that a text is never made of a list by accident, and that a boolean is `true`, as in YAML.
@@ -179,9 +179,8 @@ def _is_scalar(value: Any) -> bool:
 
 def _tojson(value: Any, indent: int | None = None) -> str:
     """Without jinja2's escapes for HTML; sorted like it, so that another order of keys buys nothing."""
-    return json.dumps(
-        _used(value), ensure_ascii=False, sort_keys=True, allow_nan=False, indent=indent
-    )
+    form: Any = {"ensure_ascii": False, "sort_keys": True, "allow_nan": False, "indent": indent}
+    return json.dumps(_used(value), **form)
 
 
 _OF_TEXT = (

@@ -7,6 +7,7 @@ the line that is to blame, and those that led there. Touches nothing.
 from __future__ import annotations
 
 import re
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
@@ -18,7 +19,6 @@ from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import FrameType
 
     from kiejobs.core.template.renderer import Line
 
@@ -84,9 +84,9 @@ def _too_deep(error: RecursionError) -> TemplateProblem:
     names = _cycle(error)
     if not names:
         return TemplateProblem(_TOO_DEEP, _DEEP_HINT)
-    each_other = "itself" if len(names) == 1 else "one another"
-    verbs = "includes or extends" if len(names) == 1 else "include or extend"
-    message = f"{_quoted(names)} {verbs} {each_other} without end"
+    several = "include or extend one another"
+    verb = "includes or extends itself" if len(names) == 1 else several
+    message = f"{_quoted(names)} {verb} without end"
     return TemplateProblem(message, "move what they share into a template of its own")
 
 
@@ -191,7 +191,7 @@ _AS_WRITTEN = {"len": "length", "soft_str": "string", "joins": "join"}
 
 def _python_words(error: Exception) -> str:
     """Python's own message, its types called what a person would call them."""
-    told = _short(error)
+    told = " ".join(str(error).split())[:200]
     for pattern, message in _PYTHON:
         found = re.match(pattern, told)
         if found is not None:
@@ -202,10 +202,6 @@ def _python_words(error: Exception) -> str:
         name = "it" if known in _NAMELESS else f"`{known}`"
         return f"{name} does not take what is in its brackets"
     return told or type(error).__name__
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _passed_through(error: BaseException) -> list[Line]:
@@ -234,11 +230,8 @@ def _cycle(error: BaseException) -> list[str]:
 
 def _frames(error: BaseException) -> Iterator[tuple[Line, str]]:
     """Lines of templates, each with the function that jinja2 made of the part that it stands in."""
-    trace = error.__traceback__
-    while trace is not None:
-        frame: FrameType = trace.tb_frame
+    for frame, number in walk_tb(error.__traceback__):
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
+            line = template.get_corresponding_lineno(number)
             yield (template.name, line), frame.f_code.co_name
-        trace = trace.tb_next

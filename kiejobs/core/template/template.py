@@ -72,13 +72,12 @@ class LocalRenderer:
         names = {**self._shared, **wish.names}
         try:
             with self._limit():
-                text = self._print(template[0], names)
+                return self._print(template[0], names)
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the template's
             problem = _as_value(render_problem(error, names))
             if isinstance(problem, TooMuch):
                 self._compiled[wish.text] = problem
             return problem
-        return text
 
     def _print(self, code: jinja2.Template, names: Mapping[str, Any]) -> str:
         # jinja2's own render() copies the globals twice, which costs more than a short prompt.
