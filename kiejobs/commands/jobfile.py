@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.media.pictures import INSTALL, can_look
+from kiejobs.adapters.media import INSTALL, can_look
 from kiejobs.adapters.project.files import below_root, read_schema
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load

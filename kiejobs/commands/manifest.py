@@ -7,6 +7,7 @@ statements or an RO-Crate's metadata. Touches: disk.
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,23 +163,23 @@ def _files(space: Workspace, history: History, look: Look | None) -> Iterator[Da
 
 def _decoder(space: Workspace) -> Look:
     try:
-        from kiejobs.adapters.media import decode as media  # noqa: PLC0415 - needs the extra `media`
-        from kiejobs.adapters.media import pictures  # noqa: PLC0415 - needs the extra `media`
+        import_module("av")
     except ImportError as error:
         hint = "pip install 'kiejobs[media]', or leave --decode out"
         raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
+    from kiejobs.adapters import media  # noqa: PLC0415 - only for --decode
 
     def look(attempt: Attempt, file: FileRecord) -> str | None:
         path, kind = space.outputs / file.path, file.media_type.partition("/")[0]
         if kind == "image":
             with path.open("rb") as stream:
-                told = pictures.look_at(stream, file.media_type, decode=True)
+                told = media.look_at(stream, file.media_type, decode=True)
             return told if isinstance(told, str) else None
         if kind == "audio":
             return media.sound_of(path)
         if file.media_type == "application/json":
             return media.value_of(path)
-        seen = media.look_at(path) if kind == "video" else None
+        seen = media.video_of(path) if kind == "video" else None
         if seen is None or isinstance(seen, str):
             return seen
         return None if space.sandbox else media.differs(seen, attempt.reserved.input)

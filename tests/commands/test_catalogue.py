@@ -16,8 +16,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from kiejobs.adapters.media import decode as media
-from kiejobs.adapters.media.decode import sound_of, value_of
+from kiejobs.adapters import media
+from kiejobs.adapters.media import sound_of, value_of
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.jobs import Model, count_of
 from tests.docs.editor_schema import input_schema
@@ -165,7 +165,7 @@ def test_a_video_is_what_was_asked_for_or_it_is_said(
     assert media.differs(media.MediaInfo(720, 1280, None), {**fields, "resolution": ""}) is None
 
 
-@pytest.mark.parametrize("look", [sound_of, value_of, media.look_at])
+@pytest.mark.parametrize("look", [sound_of, value_of, media.video_of])
 def test_what_does_not_decode_is_said(look: Callable[[Path], Any], tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_bytes(b"\x89PNG\r\n\x1a\n and no more")

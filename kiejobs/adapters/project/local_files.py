@@ -22,7 +22,7 @@ from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_typ
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.adapters.media.pictures import Pixels
+    from kiejobs.adapters.media import Pixels
 
 
 _CHUNK = 2**20
@@ -154,7 +154,7 @@ def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size
 
 
 def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Pixels | str | None:
-    from kiejobs.adapters.media.pictures import look_at  # noqa: PLC0415 - most jobs have no local files
+    from kiejobs.adapters.media import look_at  # noqa: PLC0415 - most jobs have no local files
 
     stream.seek(0)
     return look_at(stream, media_type, decode=decode)

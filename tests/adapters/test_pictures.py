@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kiejobs.adapters.media.pictures import MOST_PIXELS, Pixels, look_at
+from kiejobs.adapters.media import MOST_PIXELS, Pixels, look_at
 from tests.support.bench import PACKAGE
 from tests.support.pictures import picture, png_of, slow_jpeg, webp_of
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 FORMS = ("png", "jpeg", "webp", "gif", "bmp")
 
 
@@ -62,7 +62,7 @@ def test_a_large_canvas_takes_no_memory(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.webp"
     bomb.write_bytes(webp_of(16_383, 16_383))
     words = (
-        "import sys; from kiejobs.adapters.media.pictures import look_at;"
+        "import sys; from kiejobs.adapters.media import look_at;"
         "from tests.support.peak_memory import peak_bytes;"
         "print(look_at(open(sys.argv[1], 'rb'), 'image/webp', decode=True));"
         "print(peak_bytes() // 2**20)"

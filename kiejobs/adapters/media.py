@@ -1,12 +1,15 @@
-"""A closer look at a picture before it is sent: does it decode, and how large is it?
+"""A closer look at pictures before they are sent, and at collected media: does it decode, is it what was asked for?
 
-In: an open file and its type. Out: pixels, or what is wrong. Needs the extra `media` (Pillow). Pictures come
-from strangers: only the decoders of a few types are let near them, a header that promises too many pixels is
-believed and refused, and decoding has a deadline.
+In: an open picture and its type; a collected file and what its request said. Out: pixels, or what is wrong.
+Touches: files, by reading. Needs the extra `media` (Pillow, PyAV). Pictures come from strangers: only the
+decoders of a few types are let near them, a header that promises too many pixels is believed and refused, and
+decoding has a deadline.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import warnings
 from dataclasses import dataclass
@@ -15,7 +18,12 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from PIL.ImageFile import ImageFile
+
+    from kiejobs.core.document.nodes import Json
 
 MOST_PIXELS = 50_000_000  # what the largest common cameras make, in less than a gigabyte of memory
 SECONDS = 20.0  # that one picture may take to decode
@@ -108,3 +116,68 @@ class _Watched:
 
     def tell(self) -> int:
         return self._stream.tell()
+
+
+# --- what was collected ------------------------------------------------------------------------------
+
+_SLACK = 0.75  # seconds that a video may be longer or shorter than was asked for
+_LINES = re.compile(r"([0-9]{3,4})[pP]")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """A video as it decodes: pixels, and seconds (None where the container does not say)."""
+
+    width: int
+    height: int
+    seconds: float | None
+
+
+def video_of(path: Path) -> MediaInfo | str:
+    """The first frame decoded, or what is wrong with the file."""
+    import av  # noqa: PLC0415 - slow to import, and few commands need it
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                return "it holds no picture"
+            frame = next(container.decode(video=0))
+            length = container.duration
+            seconds = None if length is None else length / av.time_base
+            return MediaInfo(frame.width, frame.height, seconds)
+    except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
+        return f"it does not decode ({type(error).__name__})"
+
+
+def sound_of(path: Path) -> str | None:
+    """What is wrong with a recording; None where its first frame decodes."""
+    import av  # noqa: PLC0415 - as above
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return "it holds no sound"
+            next(container.decode(audio=0))
+    except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
+        return f"it does not decode ({type(error).__name__})"
+    return None
+
+
+def value_of(path: Path) -> str | None:
+    """What is wrong with a result that is kept as JSON."""
+    try:
+        json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        return f"it is no JSON ({type(error).__name__})"
+    return None
+
+
+def differs(seen: MediaInfo, request_input: Mapping[str, Json]) -> str | None:
+    """How it differs from a request that names `resolution` (`720p`) or `duration` in seconds."""
+    lines = _LINES.fullmatch(str(request_input.get("resolution", "")))
+    if lines is not None and min(seen.width, seen.height) != int(lines[1]):
+        return f"it is {seen.width}x{seen.height}, {lines[0]} was asked for"
+    wanted = str(request_input.get("duration", ""))
+    if wanted.isdecimal() and seen.seconds and abs(seen.seconds - int(wanted)) > _SLACK:
+        return f"it lasts {seen.seconds:.1f} s, {wanted} s were asked for"
+    return None

@@ -1,4 +1,0 @@
-"""Collected media and local pictures, decoded.
-
-Face: `decode`, `pictures`.
-"""
