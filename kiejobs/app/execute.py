@@ -32,7 +32,7 @@ from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -135,25 +135,23 @@ async def _execute(
         ):
             api, artifacts, uploads = doors
             clock, callbacks = space.clock(), execution.callbacks
-            journal = execution.journal
+            reread = None
+            if callbacks is not None:
+                from kiejobs.app.callbacks import LedgerReader  # noqa: PLC0415 - most runs take none
+
+                reread = LedgerReader(space)
             runner = Runner(
-                World(api, journal, artifacts, clock, progress, callbacks, uploads),
+                World(api, execution.journal, artifacts, clock, progress, callbacks, uploads),
                 settings=execution.settings,
                 spending=execution.spending,
                 media_type=execution.media_type or media_types(),
-                reread=_reread(space) if callbacks is not None else None,
+                reread=reread,
                 uploads=execution.uploads,
             )
             group.start_soon(_heed_signals, execution, space, screen, progress.note)
             end = await runner.carry_out(execution.changes, all_reserved)
             group.cancel_scope.cancel()
     return end
-
-
-def _reread(space: Workspace) -> Callable[[], Awaitable[Ledger]]:
-    from kiejobs.app.callbacks import LedgerReader  # noqa: PLC0415 - most runs take no callbacks
-
-    return LedgerReader(space)
 
 
 def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:

@@ -180,12 +180,7 @@ FORMS = ("text", "json", "markdown")
 
 
 def plan_view(
-    loaded: LoadedJobFile,
-    wanted: JobFileOptions,
-    space: Workspace,
-    ledger: Ledger,
-    plan: Plan,
-    left: Decimal | None,
+    loaded: LoadedJobFile, space: Workspace, ledger: Ledger, plan: Plan, left: Decimal | None
 ) -> PlanView:
     """`left` is what is left of a budget, None where nobody set one."""
     addresses = map(attrgetter("address"), loaded.expansion.jobs)
@@ -193,7 +188,7 @@ def plan_view(
         loaded.jobfile.campaign,
         [PlanRow(line, diff_of(loaded, line, ledger)) for line in plan.changes],
         plan.totals,
-        file=below_root(wanted.file) or wanted.file,
+        file=below_root(loaded.wanted.file) or loaded.wanted.file,
         budget_left=left,
         usd_per_credit=usd_per_credit(loaded),
         prices=prices_of(loaded, space),

@@ -115,17 +115,9 @@ def _line(space: Workspace, attempt: Attempt) -> Change | None:
 
 
 def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
-    return Change(
-        address=attempt.address,
-        action=action,
-        sign=sign,
-        reason=reason,
-        fingerprint=attempt.reserved.fingerprint,
-        take=attempt.reserved.take,
-        model=attempt.reserved.model,
-        credits=Decimal(0),
-        attempt=attempt,
-    )
+    was = attempt.reserved
+    what = (attempt.address, action, sign, reason, was.fingerprint, was.take, was.model)
+    return Change(*what, credits=Decimal(0), attempt=attempt)
 
 
 # --- what goes on elsewhere ------------------------------------------------------------------------

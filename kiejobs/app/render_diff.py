@@ -36,20 +36,14 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.plan.selection import Selection
 
-FORMS = ("text", "json", "markdown")
 _PARTED = "..."
 
 
 def render_diff(
-    loaded: LoadedJobFile,
-    wanted: JobFileOptions,
-    selection: Selection,
-    how: tuple[str, str, Sequence[str]],
-    screen: Screen,
+    loaded: LoadedJobFile, selection: Selection, revision: str, screen: Screen
 ) -> ExitCode:
-    """`how` is the revision, the format for stdout, and names of files for further ones."""
-    revision, form, outs = how
-    files = files_by_ending(outs, FORMS, (wanted.file,))
+    wanted = loaded.wanted
+    files = files_by_ending(screen.outs, ("text", "json", "markdown"), (wanted.file,))
     with as_it_was(wanted, revision) as earlier:
         diff = request_diff(loaded.expansion, earlier.before, selection)
         view = DiffView(
@@ -59,7 +53,7 @@ def render_diff(
         if view.problems:
             report = diagnostics_text(view.problems, earlier.lines, color=screen.color_err)
             screen.say(f"{report}\nin {wanted.file} as it was at {view.when}")
-    screen.show(_in_form(form, view, color=screen.color_out))
+    screen.show(_in_form(screen.form, view, color=screen.color_out))
     for path, kind in files:
         write(path, _in_form(kind, view, color=False))
     return ExitCode.DONE
@@ -143,18 +137,15 @@ def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earli
         message = problem.message.replace(folder, prefix)
         problems = Problems([Diagnostic("file-unreadable", message, hint=problem.hint)])
 
-    def named(name: str) -> str:
-        return name.replace(folder, prefix)
-
     def place(at: Place) -> Place:
-        return replace(at, file=named(at.file))
+        return replace(at, file=at.file.replace(folder, prefix))
 
-    errors = (each for each in problems if each.severity is Severity.ERROR)
     problems_then = [
         replace(each, place=each.place and place(each.place), also=tuple(map(place, each.also)))
-        for each in errors
+        for each in problems
+        if each.severity is Severity.ERROR
     ]
-    lines = {named(name): text for name, text in problems.lines.items()}
+    lines = {name.replace(folder, prefix): text for name, text in problems.lines.items()}
     return Earlier(commit, _before(loaded), problems=problems_then, lines=lines)
 
 

@@ -67,12 +67,10 @@ def _says_its_last(stream: TextIO) -> bool:
 
 def _run() -> int:
     # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
-    from kiejobs.cli import job_commands, model_commands, record_commands  # noqa: F401, PLC0415
+    from kiejobs.cli import verbs  # noqa: F401, PLC0415
     from kiejobs.cli.command_group import door  # noqa: PLC0415
 
-    gc.set_threshold(
-        _SELDOM
-    )  # a hundred thousand jobs are made, and none is garbage before the end
+    gc.set_threshold(_SELDOM)  # 100,000 jobs are made, and none is garbage before the end
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net

@@ -145,7 +145,7 @@ def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> 
     if since is not None:
         from kiejobs.app.render_diff import render_diff  # noqa: PLC0415 - behind a flag
 
-        return render_diff(loaded, wanted, selection, (since, screen.form, screen.outs), screen)
+        return render_diff(loaded, selection, since, screen)
     for job in filter(selection.takes_job, loaded.expansion.jobs):
         names = ("address", "fingerprint", "take", "body")
         line = {name: getattr(job, name) for name in names}

@@ -61,7 +61,7 @@ def plan(
 
         broken = breaches_of(space.policy, loaded, ledger, made.changes)
     left = budget_left(loaded, ledger, budget)
-    view = plan_view(loaded, wanted, space, ledger, made, left)
+    view = plan_view(loaded, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
     screen.show(plan_in(screen.form, view, color=screen.color_out))
     for path, kind in files:

@@ -132,7 +132,7 @@ def _plan(
     made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, how.budget)
     tell, color = _teller(screen)
-    view = plan_view(loaded, loaded.wanted, space, ledger, made, left)
+    view = plan_view(loaded, space, ledger, made, left)
     tell(plan_text(view, color=color))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none

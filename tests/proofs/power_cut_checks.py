@@ -21,10 +21,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.journal import JOURNAL
-from kiejobs.cli import (
-    job_commands,  # noqa: F401 - they hang themselves onto the door
-    record_commands,  # noqa: F401 - they hang themselves onto the door
-)
+from kiejobs.cli import verbs  # noqa: F401 - they hang themselves onto the door
 from kiejobs.cli.command_group import door
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.fold import fold

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.cli import job_commands, model_commands, record_commands  # noqa: F401 - they hang themselves onto the door
+import kiejobs.cli.verbs  # noqa: F401 - they hang themselves onto the door
 from kiejobs.cli.command_group import door
 from tests.docs.reference.markdown import code, codes, table
 

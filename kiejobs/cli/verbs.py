@@ -1,0 +1,345 @@
+"""The verbs: each is its flags and its help; its work is in `kiejobs.commands`.
+
+In: parsed flags. Out: an exit code. Touches nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kiejobs.cli import options as o
+from kiejobs.cli.command_group import SCREEN, door, verb_of
+from kiejobs.cli.options import flag, format_flag, out_flag
+
+if TYPE_CHECKING:
+    from kiejobs.app.options import JobFileOptions, Locations, RunOptions
+    from kiejobs.app.output import Screen
+    from kiejobs.core.diagnostics import ExitCode
+
+# --- from a job file to its videos -----------------------------------------------------------------
+
+
+@door.command(short_help="Write a job file to start from.")
+@click.argument("folder", default=".")
+@flag("--github", is_flag=True, help="Workflows for GitHub: plan, run, collect.")
+@flag("--gitlab", is_flag=True, help="The same for GitLab.")
+@verb_of("init")
+def init() -> None:
+    """Write a commented job file, its schema for the editor, and .gitignore into FOLDER.
+
+    Nothing that is there is overwritten.
+    """
+
+
+@door.command(short_help="Tell every problem of a job file.")
+@click.argument("files", metavar="JOBFILE...", nargs=-1, required=True)
+@o.CHOICE
+@o.SINCE
+@o.LOCKED
+@o.POLICY
+@flag("--strict", is_flag=True, help="Take warnings for errors.")
+@out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
+@format_flag("github", "sarif")
+@o.JOB_FILE
+@verb_of("jobfile")
+def validate() -> None:
+    """Tell every problem of the job files, each at its place. Needs no key and no network.
+
+    A folder stands for the job files below it.
+    """
+
+
+@door.command(short_help="Print the request bodies, one JSON a line.")
+@o.FILE
+@o.CHOICE
+@o.LOCKED
+@o.POLICY_DEFAULTS
+@flag("--diff", "since", metavar="REV", help="What an edit since did to each of them, by git; `REV...` "
+      "is where HEAD and REV parted.")  # fmt: skip
+@out_flag(help="With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
+@format_flag("markdown", help="With --diff: what to print on stdout.")
+@o.JOB_FILE
+@verb_of("jobfile")
+def render() -> None:
+    """Print what would be sent, one JSON a line. Needs no key and no network."""
+
+
+@door.command(short_help="Write down what a job file comes to now.")
+@o.FILE
+@o.VARIABLES
+@o.POLICY_DEFAULTS
+@o.CHECK_ASSETS
+@o.JOB_FILE
+@verb_of("jobfile")
+def lock() -> None:
+    """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.
+
+    `--locked` on validate, render, plan and run refuses whatever differs from it.
+    """
+
+
+@door.command(short_help="Show what a run would buy, and for how much.")
+@o.FILE
+@o.CHOICE
+@o.SINCE
+@o.LOCKED
+@o.FOLDERS
+@flag("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this.")
+@flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
+      help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
+@flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
+@out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
+@format_flag("markdown")
+@o.JOB_FILE
+@verb_of("plan")
+def plan() -> None:
+    """Show what a run would do, line by line, with its price. Needs no key and no network."""
+
+
+@door.command(short_help="Buy what is missing, wait, collect, report.")
+@o.MAYBE_FILE
+@o.CHOICE
+@o.LOCKED
+@flag("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
+@flag("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
+@o.BUYING
+@o.FOLLOWING
+@flag("--listen", is_flag=True, help="Take callbacks while it runs; needs the extra `serve`.")
+@o.HEARING
+@o.FOLDERS
+@o.REHEARSAL
+@format_flag()
+@o.JOB_FILE
+@o.RUN_OPTIONS
+@SCREEN
+def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
+    """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
+    from kiejobs.commands import run as verb  # noqa: PLC0415 - keeps `--help` light
+
+    if how.plan_file is not None and (how.expect is not None or how.retry):
+        raise click.UsageError("--plan says it all: leave --expect and --retry out")
+    if how.settings.detach and (how.settings.canary or how.listen):
+        other = "--canary" if how.settings.canary else "--listen"
+        raise click.UsageError(f"{other} waits for results, which --detach does not")
+    if not wanted.file and how.plan_file is None:
+        raise click.UsageError("say which JOBFILE, or --plan FILE")
+    return verb.run(wanted, where, how, screen)
+
+
+@door.command(short_help="Follow what was bought and bring it home.")
+@o.MAYBE_FILE
+@o.SELECT
+@flag("--once", is_flag=True, help="Ask once; exit 8 when something is still running.")
+@o.FOLLOWING
+@o.FOLDERS
+@o.REHEARSAL
+@format_flag()
+@o.JOB_FILE
+@verb_of("collect")
+def collect() -> None:
+    """Follow what was bought, bring home what is done. Buys nothing, any number of times."""
+
+
+@door.command(short_help="Take callbacks; bring home what they tell of.")
+@o.HEARING
+@flag("--until-done", is_flag=True, help="End when nothing is at the API any more.")
+@o.FOLLOWING
+@o.FOLDERS
+@o.REHEARSAL
+@format_flag()
+@verb_of("collect")
+def listen() -> None:
+    """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
+
+    Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
+    """
+
+
+# --- what was bought -------------------------------------------------------------------------------
+
+
+@door.command(short_help="Show what is in flight and what is in doubt.")
+@o.MAYBE_FILE
+@o.SELECT
+@o.FOLDERS
+@flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
+@flag("--expiring", type=o.duration, metavar="DURATION",
+      help="Tell what the vendor throws away within that time.")  # fmt: skip
+@format_flag()
+@verb_of("status")
+def status() -> None:
+    """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
+
+
+@door.command(short_help="Say why a line of the plan is what it is.")
+@click.argument("words", metavar="ADDRESS [JOBFILE]", nargs=-1, required=True)
+@o.CHOICE
+@o.FOLDERS
+@format_flag()
+@o.JOB_FILE
+@verb_of("explain")
+def explain() -> None:
+    """Say why a line of the plan is what it is, and what differs from what was bought."""
+
+
+@door.command(short_help="End a doubt: name the task, or rule it lost.")
+@click.argument("address")
+@flag("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
+@flag("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
+@o.FOLDERS
+@o.REHEARSAL
+@format_flag()
+@SCREEN
+def resolve(
+    address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen
+) -> ExitCode:
+    """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
+    from kiejobs.commands import resolve as verb  # noqa: PLC0415 - keeps `--help` light
+
+    if lost == (task_id is not None) or task_id == "":
+        raise click.UsageError("say one of --task ID and --lost")
+    return verb.resolve(address, task_id, where, screen)
+
+
+@door.command(short_help="Tell what a run came to.")
+@o.RUN
+@o.SELECT
+@o.FOLDERS
+@out_flag(help="Write to FILE, as its ending says: .json, .md, .xml or .txt.")
+@format_flag("junit", "markdown")
+@verb_of("report")
+def report() -> None:
+    """Tell what RUN (the latest, where not named) came to."""
+
+
+@door.group(short_help="Show, rebuild or verify the runs' documents.")
+def manifest() -> None:
+    """The runs' documents: a projection of the journals, which are the truth."""
+
+
+@manifest.command(name="show")
+@o.RUN
+@o.FOLDERS
+@verb_of("manifest")
+def show() -> None:
+    """Print the manifest of RUN (the latest, where not named)."""
+
+
+@manifest.command(name="rebuild")
+@o.FOLDERS
+@verb_of("manifest")
+def rebuild() -> None:
+    """Write every manifest anew from the journals; the same bytes where nothing happened."""
+
+
+@manifest.command(name="verify")
+@o.FOLDERS
+@flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
+@format_flag()
+@verb_of("manifest")
+def verify() -> None:
+    """Check that journals are unbroken, manifests true to them, and collected files whole."""
+
+
+@manifest.command(name="export")
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto"]), required=True,
+      help="A table, an RO-Crate, or in-toto statements with SLSA provenance.")  # fmt: skip
+@flag("--campaign", metavar="NAME", help="Only this campaign's.")
+@flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
+@o.FOLDERS
+@verb_of("manifest")
+def export() -> None:
+    """Tell how each file was made, by whom and from what, in forms that others have tools for.
+
+    Of the runs that are named, or of all that was bought.
+    """
+
+
+@door.command(short_help="Check key, API, balance, clock, folders.")
+@o.FOLDERS
+@o.REHEARSAL
+@format_flag()
+@verb_of("doctor")
+def doctor() -> None:
+    """Check that everything is in place: key, API, balance, clock, folders, versions."""
+
+
+@door.command(short_help="Serve the imitated API on a port.")
+@flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
+      help="Port to listen at; 0 for any that is free.")  # fmt: skip
+@flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
+      help="Folder of the charge log.")  # fmt: skip
+@o.REHEARSAL
+@verb_of("sandbox")
+def sandbox() -> None:
+    """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
+
+
+@door.command(short_help="Print the script that completes commands in a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for SHELL, e.g. eval "$(kiejobs completion bash)"."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - as above
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(made(door, {}, "kiejobs", "_KIEJOBS_COMPLETE").source())
+
+
+# --- models ----------------------------------------------------------------------------------------
+
+
+@door.group(short_help="The models that job files can name; take in new ones.")
+def models() -> None:
+    """The models that job files can name: each is a JSON Schema, the project's own before ours."""
+
+
+@models.command(name="list")
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+@format_flag()
+@verb_of("models")
+def models_list() -> None:
+    """List the models: what each makes, when its facts were read, what it costs.
+
+    A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
+    words fit are listed.
+    """
+
+
+@models.command(name="show")
+@click.argument("model")
+@format_flag()
+@verb_of("models")
+def models_show() -> None:
+    """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
+
+
+@models.command(name="import")
+@click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
+@flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
+@flag("--force", is_flag=True, help="Overwrite a model that is there already.")
+@format_flag()
+@verb_of("models")
+def models_import() -> None:
+    """Turn the vendor's pages into model schemas of this project.
+
+    PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
+    can't be imported is told with its place (exit 2); the other pages are imported all the same.
+    """
+
+
+@models.command(name="check")
+@click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
+@format_flag("markdown")
+@verb_of("models")
+def models_check() -> None:
+    """Tell what newer pages of the vendor's change about the models in use; write nothing.
+
+    PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
+    breaks job files, 2 where a page can't be read.
+    """
