@@ -20,7 +20,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import State
 from kiejobs.core.ledger.uploads import mismatch
 from kiejobs.core.urls import bare
-from kiejobs.runner.collect import FollowedTask, task_of_attempt
+from kiejobs.runner.follow import FollowedTask, task_of_attempt
 from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import anyio
 
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.plan.plan import canaries, job_address
-from kiejobs.runner.collect import FollowedTask, task_of_change
-from kiejobs.runner.follow import Follower
+from kiejobs.runner.follow import FollowedTask, Follower, task_of_change
 from kiejobs.runner.limits import RateLimiter, RetryingJournal, StopReason
 from kiejobs.runner.submit import Submitter
 

@@ -20,7 +20,7 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.collect import FollowedTask
+from kiejobs.runner.follow import FollowedTask
 from kiejobs.runner.limits import StopReason
 
 if TYPE_CHECKING:
