@@ -224,14 +224,13 @@ class Inbox:
 # request and one deadline from its first moment to its last, and closes the oldest when there are too
 # many: whoever is slow on purpose makes room for those who are not.
 
-_ACCEPTED_AT_ONCE = 8
-"""In one turn of the event loop, so that those who came first are read before the next are let in.
-Else a sudden crowd would push out its own first, whose requests had arrived but were not looked at."""
+_ACCEPTED_AT_ONCE = (
+    8  # in one turn of the loop: else a sudden crowd would push out its own first, unread
+)
 _QUEUE = 1024  # of connections that the kernel holds meanwhile
 _READ_AT_ONCE = 8 * 1024
-"""Bytes that the kernel holds for a connection, about, and so what one turn of the loop may be busy
-with. A quarter of a megabyte cut into chunks of one byte keeps h11 busy for a second: everyone would
-wait."""
+"""Bytes that the kernel holds for a connection, about, and so what one turn of the loop may be busy with: a
+quarter of a megabyte cut into chunks of one byte keeps h11 busy for a second."""
 
 
 @contextmanager

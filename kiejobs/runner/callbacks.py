@@ -166,8 +166,13 @@ class CallbackHandler:
         if attempt is None:
             return  # nobody's, or somebody else's; whoever called got no hint either way
         known = self._ended.get(claim.attempt_id, attempt.task_id)
-        if known == claim.task_id:
-            self._follow_known(claim, attempt)
+        if (
+            known == claim.task_id
+        ):  # bought by another process: over already, or to be followed from here
+            task = task_of_attempt(attempt)
+            if attempt.is_open and task is not None and not self._settings.detach:
+                self._heard(claim)
+                self._follow(task)
         elif claim.task_id not in attempt.other_task_ids:
             await self._look_into(claim, attempt, known, ledger)
 
@@ -180,13 +185,6 @@ class CallbackHandler:
                 break
             await self._world.clock.sleep(_SECONDS_BETWEEN_LOOKS)
         return attempt, ledger
-
-    def _follow_known(self, claim: Claim, attempt: Attempt) -> None:
-        """Bought by another process. Over already, or to be followed from here now."""
-        task = task_of_attempt(attempt)
-        if attempt.is_open and task is not None and not self._settings.detach:
-            self._heard(claim)
-            self._follow(task)
 
     async def _look_into(
         self, claim: Claim, attempt: Attempt, known: str | None, ledger: Ledger

@@ -65,28 +65,18 @@ class Runner:
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
         self._follower = Follower(world, settings, spending, media_type)
-        self._callbacks = (
-            None if world.callbacks is None or reread is None else self._handler(world, reread)
-        )
+        self._callbacks: CallbackHandler | None = None
+        if world.callbacks is not None and reread is not None:
+            from kiejobs.runner.callbacks import CallbackHandler  # noqa: PLC0415 - most runs take none
+
+            of_run = (world, settings, spending, self._follower, self._submitter)
+            self._callbacks = CallbackHandler(*of_run, reread, self._guarded)
         self._slots = anyio.Semaphore(settings.in_flight)
         # Jobs being started: uploads have places of their own, so that they keep no create waiting.
         self._at_once = settings.creates + settings.uploads
         self._starts = anyio.Semaphore(self._at_once)
         self._unsent = 0
         self._unexpected: list[Exception] = []
-
-    def _handler(self, world: World, reread: Callable[[], Awaitable[Ledger]]) -> CallbackHandler:
-        from kiejobs.runner.callbacks import CallbackHandler  # noqa: PLC0415 - most runs take none
-
-        return CallbackHandler(
-            world,
-            self._settings,
-            self._spending,
-            self._follower,
-            self._submitter,
-            reread,
-            self._guarded,
-        )
 
     async def carry_out(
         self, changes: Iterable[Change], all_reserved: Callable[[], None]

@@ -2,12 +2,9 @@
 
 In: URLs. Out: answers, reasons to refuse, errors of the wire in words. Touches: the network, never with the key.
 
-httpx's transport sends what we wrote and nothing else: its client on top of that would look for cookies,
-redirects and credentials in each exchange, none of which we want, and take as long again.
-
-Such an address must not make us knock at private, loopback or link-local places, unless the API itself lives
-at one: it is looked at before it is asked for, so is each redirect, and so is the peer that was really
-connected to. No cookie, proxy, retry or compression.
+httpx's transport sends what we wrote and nothing else: no cookie, proxy, retry, redirect or credential. Such an
+address must not make us knock at private, loopback or link-local places, unless the API itself lives at one:
+it is looked at before it is asked for, so is each redirect, and so is the peer that was really connected to.
 """
 
 from __future__ import annotations

@@ -265,12 +265,9 @@ def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Frames that were asked for beside a video, each the first of its list [D]."""
-    found = []
-    for key, name in _STILLS.items():
-        urls = result.get(key)
-        if isinstance(urls, list) and urls and isinstance(urls[0], str):
-            found.append((name, urls[0]))
-    return tuple(found)
+    lists = ((name, result.get(key)) for key, name in _STILLS.items())
+    firsts = ((name, urls[0]) for name, urls in lists if isinstance(urls, list) and urls)
+    return tuple((name, url) for name, url in firsts if isinstance(url, str))
 
 
 def _found(result: Mapping[str, Json]) -> Json:

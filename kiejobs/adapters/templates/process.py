@@ -3,10 +3,9 @@
 In: templates and what they may read; a way to load the ones they include. Out: texts, or each a
 `TemplateProblem`. Touches: one child process, with nothing in its environment, and pipes to it.
 
-The process is started once and serves one job file after another. When a template ends it (out of processor
-time, out of memory), a new process gets the rest one by one, so that it is known which one it was; that one is
-a problem and is never sent again.
-Where the system can't limit memory, as on macOS, we look at how much the process holds while we wait for it.
+It serves one job file after another. When a template ends it (out of processor time, out of memory), a new one
+gets the rest one by one, so that it is known which it was; that one is a problem and is never sent again. Where
+the system can't limit memory, as on macOS, we look at how much the process holds while we wait for it.
 """
 
 from __future__ import annotations
@@ -39,16 +38,12 @@ PROGRAM: Final = (
     "from kiejobs.adapters.templates.worker import main; main(*json.loads(sys.argv[2]))"
 )
 _PACKAGE: Final = Path(__file__).resolve().parents[3]
-_SILENCE: Final = 60.0
-"""Seconds without any answer: no template takes that long, so the process is stuck or starved."""
-
-_LOOKED_AFTER: Final = 0.1
-"""Seconds without an answer after which the memory is looked at, again and again."""
-
+_SILENCE: Final = 60.0  # seconds without any answer: the process is stuck or starved
+_LOOKED_AFTER: Final = (
+    0.1  # seconds without an answer after which the memory is looked at, and again
+)
 _LONGEST_ANSWER: Final = 16 * 2**20
-_TOGETHER: Final = 500
-"""Wishes in one message."""
-
+_TOGETHER: Final = 500  # wishes in one message
 _Asked: TypeAlias = "tuple[str, Mapping[str, Any] | None]"
 """A template, and what it is rendered with; None where it is what it may read that is asked for."""
 

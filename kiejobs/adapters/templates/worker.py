@@ -3,8 +3,7 @@
 In: one JSON value a line on stdin. Out: one a line on stdout. Touches: its own limits, stdin, stdout; once it
 is limited it can open no file, no socket and no process.
 
-It is started without an environment and trusts nothing that it renders; whoever started it need not trust
-what it answers.
+It has no environment and trusts nothing that it renders; who started it need not trust what it answers.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from kiejobs.core.template.template import LocalRenderer
 if TYPE_CHECKING:
     from types import FrameType
 
-MOST_INCLUDES: Final = 1_000
-"""That one template asks for: finding them is the work of whoever started this process."""
-
+MOST_INCLUDES: Final = (
+    1_000  # of one template: finding them is the work of who started this process
+)
 _SLOW: Final = 0.1
 
 
