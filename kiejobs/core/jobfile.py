@@ -204,11 +204,8 @@ def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
     """The defaults with the job on top; its own axis replaces a default field of that name, and vice versa."""
     merged = _beneath(defaults, body)
     fields, axes = body.get("input", YamlMap()), body.get("matrix", YamlMap())
-    filled = (
-        ("input", fields, set(axes) - set(fields)),
-        ("matrix", axes, set(fields) - set(axes) - _NO_AXES),
-    )
-    for key, own, filled_otherwise in filled:
+    for key, own, other in (("input", fields, axes), ("matrix", axes, fields)):
+        filled_otherwise = set(other) - set(own) - (_NO_AXES if own is axes else set())
         inner = _beneath(defaults.get(key, YamlMap()), own, filled_otherwise)
         merged.put(key, inner, own.spot, own.spot)
     return merged
@@ -225,9 +222,8 @@ def _beneath(lower: YamlMap, upper: YamlMap, without: AbstractSet[str] = frozens
 
 
 class _MatrixParts:
-    """What matrices are made of; a list that many jobs have from `defaults` is made into values once.
-
-    Known by the lists themselves, which the document holds as long as it is read.
+    """What matrices are made of. A list that many jobs have from `defaults` is made into values once: it is known
+    by itself, since the document holds it as long as it is read.
     """
 
     def __init__(self) -> None:

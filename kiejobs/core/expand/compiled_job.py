@@ -248,6 +248,15 @@ def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch
     count = len(rows)
     labels, axes = ([()] * count, [""] * count) if job.matrix is None else _labels(job.matrix, rows)
     contexts: list[dict[str, Any]] = [{} for _ in rows]
+    outputs: list[Sequence[Rendering | None]] = []
+    for take in range(1, job.entry.takes + 1):
+        name = job.entry.name
+        more = [
+            {"take": take, "axes": text, "address": address(campaign, name, text, take)}
+            for text in (axes if job.output is not None else ())
+        ]
+        made = None if job.output is None else job.output.for_rows(rows, contexts, batch, more)
+        outputs.append(made or [None] * count)
     return Drafts(
         job,
         rows,
@@ -258,9 +267,7 @@ def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch
         if job.fills
         else [{}] * count,
         job.callback.for_rows(rows, contexts, batch) if job.callback is not None else None,
-        [[None] * count] * job.entry.takes
-        if job.output is None
-        else list(_outputs(job, job.output, rows, contexts, batch, axes, campaign)),
+        outputs,
     )
 
 
@@ -283,23 +290,6 @@ def _fills(
         for name, value in values.items()
         if value in job.fills
     }
-
-
-def _outputs(
-    job: CompiledJob,
-    output: FieldTemplate,
-    rows: Sequence[Values],
-    contexts: Sequence[dict[str, Any]],
-    batch: Batch,
-    axes: Sequence[str],
-    campaign: str,
-) -> Iterator[list[Rendering]]:
-    for take in range(1, job.entry.takes + 1):
-        more = [
-            {"take": take, "axes": text, "address": address(campaign, job.entry.name, text, take)}
-            for text in axes
-        ]
-        yield output.for_rows(rows, contexts, batch, more)
 
 
 def input_of(made: Drafts, at: int) -> tuple[dict[str, Json], list[RowProblem]]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import LocalFiles
     from kiejobs.core.expand.request import Request
     from kiejobs.core.expand.row_problems import RowProblem
-    from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
+    from kiejobs.core.expand.typed_matrix import Values
     from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.matrix.load_axes import DataFiles
     from kiejobs.core.models.spec import FileRule, Spec
@@ -141,17 +141,13 @@ def _compiled(jobfile: JobFile, catalogue: Catalogue) -> tuple[list[CompiledJob]
             continue
         if spec.model not in checkers:
             checkers[spec.model] = RequestChecker(spec)
-        matrix, places = _matrix(entry, spec), Places(jobfile.document, entry)
+        matrix, places = None, Places(jobfile.document, entry)
+        if entry.has_matrix:
+            from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
+
+            matrix = TypedMatrix(entry, spec)
         found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places))
     return found, problems
-
-
-def _matrix(entry: JobEntry, spec: Spec) -> TypedMatrix | None:
-    if not entry.has_matrix:
-        return None
-    from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - for a matrix only
-
-    return TypedMatrix(entry, spec)
 
 
 def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterator[Diagnostic]:

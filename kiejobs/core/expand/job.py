@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_type
 
 if TYPE_CHECKING:
@@ -89,18 +88,10 @@ class Job(NamedTuple):
     files: tuple[LocalFile, ...] = ()
 
     @property
-    def canonical(self) -> bytes:
-        """The bytes that `fingerprint` is the digest of."""
-        return canonical({"input": dict(self.input), "model": self.model})
-
-    @property
     def body(self) -> dict[str, Json]:
         """The request as sent: `model`, `callBackUrl` where there is one, `input`."""
-        body: dict[str, Json] = {"model": self.model}
-        if self.callback_url is not None:
-            body["callBackUrl"] = self.callback_url
-        body["input"] = dict(self.input)
-        return body
+        called = {} if self.callback_url is None else {"callBackUrl": self.callback_url}
+        return {"model": self.model, **called, "input": dict(self.input)}
 
 
 # --- local files -----------------------------------------------------------------------------------

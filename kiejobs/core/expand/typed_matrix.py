@@ -8,6 +8,7 @@ exclude that removes nothing, a key that is no axis.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -226,7 +227,8 @@ def _useless_excludes(document: Document, matrix: TypedMatrix) -> Iterator[Diagn
     for number in matrix.rows.useless_excludes:
         entry = matrix.entry.exclude[number]
         hint = _why_useless(matrix, entry)
-        if _is_inherited(document, entry):
+        inherited = document.root.get("defaults", {}).get("matrix", {}).get("exclude")
+        if inherited is not None and entry.spot in inherited.item_spots:
             hint = f"it comes from `defaults`: {hint}; the job can drop it with `exclude: []`"
         message = f"job `{matrix.entry.name}`: this exclude removes nothing"
         yield Diagnostic("useless-exclude", message, document.at(entry.spot), hint)
@@ -254,26 +256,17 @@ def _in_quotes(values: AxisValues, wanted: Json) -> str | None:
     """The key of a table that YAML takes for this number, unless it is quoted: 007, 1e3."""
     if not isinstance(wanted, int | float):
         return None
-    names = map(values.name, range(len(values)))
-    return next((show(name) for name in names if _as_number(name) == wanted), None)
-
-
-def _as_number(name: Json) -> float | None:
-    try:
-        return float(name) if isinstance(name, str) else None
-    except ValueError:
-        return None
+    for name in map(values.name, range(len(values))):
+        with suppress(ValueError):
+            if isinstance(name, str) and float(name) == wanted:
+                return show(name)
+    return None
 
 
 def _shown(value: Json) -> str:
     """A value short; a mapping by its name where it has one."""
     source = label_source(value)
     return show(value if source is None else source)
-
-
-def _is_inherited(document: Document, entry: Entry) -> bool:
-    excludes = document.root.get("defaults", {}).get("matrix", {}).get("exclude")
-    return excludes is not None and entry.spot in excludes.item_spots
 
 
 def _nothing_left(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:

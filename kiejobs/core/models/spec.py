@@ -1,8 +1,8 @@
 """What we know of one model: its request's schema and limits, and which of its fields hold files.
 
-In: a model's JSON Schema as data (schemas/models/<vendor>/<model>.json), inputs, a file's first bytes. Out:
-`Spec`, and what can be asked of it: coerce a value, complete an input, find the files in it and what is
-wrong with one. No code here names a model or a field: adding a model is adding a file. Touches nothing.
+In: a model's JSON Schema (schemas/models/<vendor>/<model>.json), inputs, a file's first bytes. Out: `Spec`, coerced
+values, complete inputs, the files in them and what is wrong with one. Touches nothing.
+No code here names a model or a field: adding a model is adding a file.
 """
 
 from __future__ import annotations
@@ -121,11 +121,9 @@ def coerce(schema: Mapping[str, Any], value: Json) -> Json:
 
 
 def _to_string(value: Json) -> Json:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    if isinstance(value, float) and not math.isfinite(value):
-        return value
-    return canonical(value).decode()
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_stated = is_number and (isinstance(value, int) or math.isfinite(value))
+    return canonical(value).decode() if is_stated else value
 
 
 def _to_integer(value: Json) -> Json:
@@ -145,9 +143,8 @@ def _to_number(value: Json) -> Json:
 
 
 def _to_boolean(value: Json) -> Json:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower(), value)
-    return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return {"true": True, "false": False}.get(word, value)
 
 
 _READINGS = {

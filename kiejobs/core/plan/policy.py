@@ -78,20 +78,18 @@ def read_policy(
     return (None if found else _built(document, named=named)), found
 
 
-def check_file(policy: Policy, jobfile: JobFile, jobs: Iterable[Job]) -> Iterator[Diagnostic]:
+def check_file(policy: Policy, jobfile: JobFile, jobs: Sequence[Job]) -> Iterator[Diagnostic]:
     """What can be said of a job file without looking at journals: all but totals of credits."""
     if not policy.places:
         return
     rules = JobRules(policy)
     entries = {entry.name: entry for entry in jobfile.entries}
-    total = 0
     for job in jobs:
-        total += 1
         entry = entries[job.name]
         for words in rules.broken_by(job):
             at = jobfile.document.at(entry.model_spot if words[0] == "models" else entry.spot)
             yield _at_file(policy, words, at, job.address)
-    for words in _too_many(policy, total):
+    for words in _too_many(policy, len(jobs)):
         yield _at_file(policy, words, jobfile.document.place(("jobs",), key=True))
 
 

@@ -69,23 +69,19 @@ class LocalRenderer:
         template = self._compile(wish.text)
         if isinstance(template, TemplateProblem):
             return template
-        names = {**self._shared, **wish.names}
+        env, names = self._environment, {**self._shared, **wish.names}
         try:
             with self._limit():
-                return self._print(template[0], names)
+                # jinja2's own render() copies the globals twice, which costs more than a short prompt.
+                context = Context(env, {**env.globals, **names}, None, template[0].blocks)
+                text = env.concat(template[0].root_render_func(context))
+                text.encode()  # an escape in a template can name half a character
+                return text
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the template's
             problem = _as_value(render_problem(error, names))
             if isinstance(problem, TooMuch):
                 self._compiled[wish.text] = problem
             return problem
-
-    def _print(self, code: jinja2.Template, names: Mapping[str, Any]) -> str:
-        # jinja2's own render() copies the globals twice, which costs more than a short prompt.
-        env = self._environment
-        context = Context(env, {**env.globals, **names}, None, code.blocks)
-        text = env.concat(code.root_render_func(context))
-        text.encode()  # an escape in a template can name half a character
-        return text
 
     def _compile(self, text: str) -> tuple[jinja2.Template, Reads] | TemplateProblem:
         known = self._compiled.get(text)
@@ -160,13 +156,13 @@ def all_reads(own: Reads, reads_of_named: Callable[[str], Reads]) -> Reads:
 def _keys(tree: nodes.Template, name: str) -> Names:
     """The keys of the mapping `name`."""
     lookups: Iterable[Any] = tree.find_all((nodes.Getattr, nodes.Getitem))
-    owned = [
-        node for node in lookups if isinstance(node.node, nodes.Name) and node.node.name == name
+    keys: list[Any] = [
+        _constant_key(node)
+        for node in lookups
+        if isinstance(node.node, nodes.Name) and node.node.name == name
     ]
-    named = [node for node in tree.find_all(_NAMES) if node.name == name]
-    keys = {key for key in map(_constant_key, owned) if key is not None}
-    is_whole = len(owned) < len(named) or None in map(_constant_key, owned)
-    return None if is_whole else frozenset(keys)
+    named = sum(node.name == name for node in tree.find_all(_NAMES))
+    return None if len(keys) < named or None in keys else frozenset(keys)
 
 
 def _constant_key(node: Any) -> str | None:
@@ -176,13 +172,9 @@ def _constant_key(node: Any) -> str | None:
 
 
 def _templates(tree: nodes.Template) -> Names:
-    found: set[str] = set()
-    for node in tree.find_all(_ELSEWHERE):
-        for name in _named(node.template):
-            if name is None:
-                return None
-            found.add(name)
-    return frozenset(found)
+    elsewhere: Iterable[Any] = tree.find_all(_ELSEWHERE)
+    found: set[Any] = {name for node in elsewhere for name in _named(node.template)}
+    return None if None in found else frozenset(found)
 
 
 def _named(node: Any) -> Iterator[str | None]:
