@@ -82,7 +82,9 @@ class Problems:
             key = (one.code, one.message, one.place)
             known = folded.get(key)
             folded[key] = one if known is None else replace(known, count=known.count + one.count)
-        self._sorted = sorted(folded.values(), key=_reading_order)
+        # As one reads: by file, line and column.
+        nowhere = Place("", 0, 0)
+        self._sorted = sorted(folded.values(), key=lambda one: (one.place or nowhere, one.code))
         self.lines: Mapping[str, Sequence[str]] = lines or {}
 
     def __iter__(self) -> Iterator[Diagnostic]:
@@ -101,11 +103,6 @@ class Problems:
     @property
     def fatal(self) -> bool:
         return any(one.severity is Severity.ERROR for one in self)
-
-
-def _reading_order(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
-    place = diagnostic.place or Place("", 0, 0)
-    return (place.file, place.line, place.column, diagnostic.code)
 
 
 class KiejobsError(Exception):

@@ -237,12 +237,11 @@ class _MatrixParts:
             if isinstance(values, YamlMap):
                 yield Axis(name, (), (matrix.key_spots[name],), values)
                 continue
-            known = self._axes.get((name, id(values)))
-            if known is None:
-                plain = tuple(plain_json(value) for value in values)
-                known = Axis(name, plain, tuple(values.item_spots))
-                self._axes[name, id(values)] = known
-            yield known
+            key = (name, id(values))
+            if key not in self._axes:
+                plain = tuple(map(plain_json, values))
+                self._axes[key] = Axis(name, plain, tuple(values.item_spots))
+            yield self._axes[key]
 
     def entries(self, matrix: YamlMap, key: str) -> tuple[Entry, ...]:
         if key not in matrix:

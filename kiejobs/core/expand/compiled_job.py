@@ -217,9 +217,6 @@ class Drafts:
     callback: Sequence[Rendering] | None
     outputs: Sequence[Sequence[Rendering | None]]
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
 
 def compiled_job(
     entry: JobEntry, spec: Spec, matrix: TypedMatrix | None, checker: RequestChecker, places: Places

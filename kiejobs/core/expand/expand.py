@@ -97,8 +97,7 @@ def expand(
         jobfile, lacking, of_data = with_data(jobfile, data, limit)
     far_too_many = _beyond_counting(jobfile, lacking, limit)
     if far_too_many and _listed(jobfile) > _QUICKLY_TYPED:
-        problems = [*of_data, *far_too_many]
-        return Expansion(jobfile, catalogue.prices), Problems(problems, of_data.lines)
+        return Expansion(jobfile, catalogue.prices), of_data + Problems(far_too_many)
     jobs, unknown = _compiled(jobfile, catalogue)
     far_too_many = far_too_many or _too_hard(jobfile, jobs, limit)
     whole, problems = _whole(jobs, lacking, renderer, walk=not far_too_many)

@@ -42,12 +42,8 @@ _UNFIT = frozenset('<>"|?*')  # what Windows takes in no name
 _RESERVED = re.compile(r"CON|PRN|AUX|NUL|(?:COM|LPT)[1-9]", re.IGNORECASE)
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_CODES = {
-    "unknown": "unknown-field",
-    "required": "missing-field",
-    "needed": "missing-field",
-    "conflict": "field-conflict",
-}
+_CODES = dict.fromkeys(("required", "needed"), "missing-field")
+_CODES |= {"unknown": "unknown-field", "conflict": "field-conflict"}
 _OF_ABSENCE = {"required", "needed", "conflict"}
 """Kinds of problems that a field which failed to render may only seem to have."""
 
@@ -132,9 +128,8 @@ def _exclude_hint(job: CompiledJob, values: Values, names: Sequence[str]) -> str
 
 def _as_written(given: AxisValue) -> str:
     """As it can be copied into a job file: a label has its odd characters escaped, for addresses."""
-    if not isinstance(given.value, str) or _BARE.fullmatch(given.value):
-        return given.part[1]
-    return json.dumps(given.value, ensure_ascii=False)
+    is_odd = isinstance(given.value, str) and not _BARE.fullmatch(given.value)
+    return json.dumps(given.value, ensure_ascii=False) if is_odd else given.part[1]
 
 
 def _matrix_hint(job: CompiledJob, field: str, value: Json, cell: Place | None) -> str | None:
@@ -299,12 +294,11 @@ def _unused_axes(
 
 
 def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
-    if reads.axes is None or reads.names is None or axis in reads.axes:
-        return True
-    if axis in job.spec.fields or not reads.names.isdisjoint(_WHOLE_NAMES):
+    if reads.axes is None or reads.names is None or not reads.names.isdisjoint(_WHOLE_NAMES):
         return True
     # An entry that names it says by it which rows are meant.
-    return any(axis in entry.values for entry in (*job.entry.exclude, *job.entry.include))
+    named = (entry.values for entry in (*job.entry.exclude, *job.entry.include))
+    return any(axis in names for names in (reads.axes, job.spec.fields, *named))
 
 
 def _place_of(document: Document, job: CompiledJob, axis: str) -> Place:

@@ -97,7 +97,7 @@ class Requests:
 
     def _joined(self, made: Drafts) -> Sequence[Request | None]:
         """From parts; None where anything is wrong, or where the schema wants the request whole."""
-        nothing: list[Request | None] = [None] * len(made)
+        nothing: list[Request | None] = [None] * len(made.rows)
         names = tuple(made.rows[0])
         if names not in self._forms:
             self._forms[names] = self._form(names)
@@ -200,7 +200,7 @@ class Requests:
     def _column(self, name: str, form: _Form, made: Drafts) -> list[_Part]:
         """One field's part in each row."""
         if name in form.constants:
-            return [form.constants[name]] * len(made)
+            return [form.constants[name]] * len(made.rows)
         if self._held >= _MOST_HELD:
             self._parts.clear()
             self._forms.clear()

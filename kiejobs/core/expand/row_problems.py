@@ -110,13 +110,9 @@ class Places:
             Place(self.document.sibling(file), line, 1) for file, line in lines if file is not None
         )
         written = self.document.at(spot)
+        also = (written, *users)
         made = Diagnostic(
-            code="template",
-            message=problem.message,
-            place=place,
-            hint=problem.hint,
-            also=(written, *users),
-            also_words="used by",
+            "template", problem.message, place, problem.hint, also=also, also_words="used by"
         )
         return RowProblem(made, written, (problem.message, *users, place))
 

@@ -86,9 +86,8 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
 def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:
     """How the file of one request is named; a field of the model may ask for another format."""
     wanted = request_input.get(spec.output_by) if spec.output_by else None
-    if not isinstance(wanted, str):
-        return spec.extension
-    return spec.extensions.get(wanted, spec.extension)
+    named = spec.extensions.get(wanted) if isinstance(wanted, str) else None
+    return named or spec.extension
 
 
 def complete(spec: Spec, request_input: Mapping[str, Json]) -> dict[str, Json]:
@@ -259,12 +258,8 @@ def _files(
         for name, item in value.items():
             yield from _files(schema.get("properties", {}).get(name, {}), item, (*path, name))
     elif rule is not None and isinstance(value, str):
-        yield path, value, _rule(rule)
-
-
-def _rule(stated: Mapping[str, Any]) -> FileRule:
-    types, schemes = (frozenset(stated.get(name, ())) for name in ("media_types", "schemes"))
-    return FileRule(stated.get("max_bytes", LARGEST), types, schemes)
+        types, schemes = (frozenset(rule.get(name, ())) for name in ("media_types", "schemes"))
+        yield path, value, FileRule(rule.get("max_bytes", LARGEST), types, schemes)
 
 
 def _holds_files(schema: Mapping[str, Any]) -> bool:

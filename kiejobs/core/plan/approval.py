@@ -9,7 +9,6 @@ failure it still holds for what is left together with what the last runs have bo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan.plan import Action, PricedRow, digest_of, row_of
@@ -70,8 +69,5 @@ def _since_each_run(changes: Sequence[Change]) -> Iterator[list[PricedRow]]:
         for change in changes
         if change.attempt is not None and not change.spends and change.action is not Action.ORPHAN
     ]
-    bought: list[PricedRow] = []
-    latest_first = sorted(known, key=lambda pair: pair[0], reverse=True)
-    for _, group in groupby(latest_first, key=lambda pair: pair[0]):
-        bought += [row for _, row in group]
-        yield list(bought)
+    for since in sorted({run for run, _ in known}, reverse=True):
+        yield [row for run, row in known if run >= since]

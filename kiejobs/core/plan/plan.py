@@ -198,20 +198,16 @@ class _Decider:
 
     def selectable(self, job: Job, selection: Selection) -> Selectable:
         """With where it stands, where the selection asks for that."""
-        from kiejobs.core.plan.selection import (  # noqa: PLC0415 - behind --select
-            result_of,
-            selectable,
-            state_of,
-        )
+        from kiejobs.core.plan import selection as asked  # noqa: PLC0415 - behind --select
 
         if not selection.ledger_keys:
-            return selectable(job)
+            return asked.selectable(job)
         attempt = self._ledger.bought(job.fingerprint, job.take)
         counts = attempt
         if attempt is None or not (attempt.is_open or attempt.state is State.SUCCEEDED):
             counts = self._doubt(job, attempt) or attempt
-        result = result_of(attempt, self._condition)
-        return replace(selectable(job), state=state_of(counts), result=result)
+        result = asked.result_of(attempt, self._condition)
+        return replace(asked.selectable(job), state=asked.state_of(counts), result=result)
 
     def line(self, job: Job) -> Change:
         attempt = self._ledger.bought(job.fingerprint, job.take)

@@ -56,9 +56,6 @@ class Before:
     expansion: Expansion | None
     unclear: Collection[str] | None = ()
 
-    def is_unclear(self, job: str) -> bool:
-        return self.unclear is None or job in self.unclear
-
 
 @dataclass(frozen=True, slots=True)
 class RequestDiff:
@@ -88,7 +85,7 @@ def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edi
             source = left.pop((job.fingerprint, job.take), None)
         moved.add(source)
         if selection.takes_job(job):
-            unclear = job.address in broken or before.is_unclear(job.name)
+            unclear = before.unclear is None or job.name in before.unclear or job.address in broken
             yield _edit(job, was.get(job.address), source, unclear=unclear)
     for address, job in was.items():
         if address not in wanted and address not in moved and selection.takes_job(job):

@@ -47,8 +47,7 @@ MAX_TEXT: Final = 200_000
 _DRIVE = re.compile(r"[A-Za-z]:")
 _WAY = "write a path below the job file's folder, like `prompts/scene.j2`"
 
-_PLAIN = (str, int, float, list, tuple, range, type(None))
-"""What has no names behind a dot but its methods."""
+_PLAIN = (str, int, float, list, tuple, range, type(None))  # behind a dot they have methods only
 
 _CALLED, _JOINED = "<called>", "<joined>"
 """Hidden filters, whose names nobody can write."""
@@ -300,9 +299,9 @@ def _check_dropped(tree: nodes.Template) -> None:
 
 def _check_blocks(tree: nodes.Template, form: str, known: Collection[str]) -> None:
     """Raises TemplateProblem for a block that has no place in the form."""
+    names = ", ".join(f"`{name}`" for name in sorted(known)[:8])
     for node in tree.body:
         if isinstance(node, nodes.Block) and node.name not in known:
-            names = ", ".join(f"`{name}`" for name in sorted(known)[:8])
             hint = suggest(node.name, known) or (f"its blocks: {names}" if names else None)
             message = f"`{form[:80]}`, which is extended, has no block `{node.name[:80]}`"
             raise TemplateProblem(message, hint, node.lineno)

@@ -225,10 +225,6 @@ def _equal(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
-def _unequal(value: Any, other: Any) -> bool:
-    return not _equal(value, other)
-
-
 def _within(value: Any, holder: Any) -> bool:
     if isinstance(holder, list | tuple):
         return any(_equal(value, item) for item in holder)
@@ -261,7 +257,7 @@ TESTS: Final[dict[str, Function]] = {
     **{name: _with(_JINJA_TESTS[name], text) for name in ("lower", "upper")},
     **{name: _with(_JINJA_TESTS[name], _divided) for name in ("divisibleby", "even", "odd")},
     **dict.fromkeys(("==", "eq", "equalto"), _equal),
-    **dict.fromkeys(("!=", "ne"), _unequal),
+    **dict.fromkeys(("!=", "ne"), lambda value, other: not _equal(value, other)),
     "in": _within,
     "iterable": jinja_tests.test_sequence,  # whose answer for what is undefined is no, and no error
 }

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kiejobs.core.template.renderer import Line
 
 _TOO_DEEP: Final = "the template is nested too deeply"
-_DEEP_HINT: Final = "does a macro call itself, or a template include itself?"
 _MOST_NODES: Final = 2_000
 _MOST_SHOWN: Final = 5
 _MOST_NAMES: Final = 500
@@ -83,7 +82,7 @@ def _not_found(error: TemplateNotFound) -> TemplateProblem:
 def _too_deep(error: RecursionError) -> TemplateProblem:
     names = _cycle(error)
     if not names:
-        return TemplateProblem(_TOO_DEEP, _DEEP_HINT)
+        return TemplateProblem(_TOO_DEEP, "does a macro call itself, or a template include itself?")
     several = "include or extend one another"
     verb = "includes or extends itself" if len(names) == 1 else several
     message = f"{_quoted(names)} {verb} without end"
@@ -185,7 +184,7 @@ _TYPES |= {"LoopContext": "`loop`", "Namespace": "a namespace", "range": "a list
 _ARGUMENTS = re.compile(
     r"(?:[\w<>]+\.)*(?:sync_)?(?:do_|test_)?[_<]?(\w+?)[_>]?(?:\(\))? (?:takes|got|missing|expected)"
 )
-_NAMELESS = frozenset(("lambda", "call", "equal", "unequal", "within"))
+_NAMELESS = frozenset(("lambda", "call", "equal", "within"))
 _AS_WRITTEN = {"len": "length", "soft_str": "string", "joins": "join"}
 
 

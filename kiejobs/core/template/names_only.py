@@ -2,7 +2,6 @@
 
 In: a template's text, what it may read. Out: what it reads, its rendered text; None where Jinja has to say it (a name
 that isn't there, a value that is no text, a statement or a filter anywhere). Touches nothing.
-
 Such a text needs no process with limits: it looks keys up, and its length is bounded here.
 """
 

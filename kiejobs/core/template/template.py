@@ -104,20 +104,18 @@ class LocalRenderer:
     def _reads_of_named(self, name: str) -> Reads:
         """What is wrong with a template that is pulled in, rendering tells."""
         if name not in self._known:
-            self._known[name] = self._look_at(name)
+            found = NOTHING  # left out by `ignore missing`, or else told when it is rendered
+            try:
+                check_name(name)
+                text = self._peek(name)
+                if text is not None:
+                    found = reads_of(self._environment.parse(text, name))
+            except TooMuch:
+                raise
+            except (TemplateProblem, TemplateSyntaxError, RecursionError):
+                found = ANYTHING
+            self._known[name] = found
         return self._known[name]
-
-    def _look_at(self, name: str) -> Reads:
-        try:
-            check_name(name)
-            text = self._peek(name)
-            if text is None:  # left out by `ignore missing`, or else told when it is rendered
-                return NOTHING
-            return reads_of(self._environment.parse(text, name))
-        except TooMuch:
-            raise
-        except (TemplateProblem, TemplateSyntaxError, RecursionError):
-            return ANYTHING
 
 
 def _as_value(problem: TemplateProblem) -> TemplateProblem:
