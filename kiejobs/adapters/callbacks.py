@@ -219,10 +219,9 @@ class Inbox:
 
 # --- an ASGI app on a port, for requests from anybody on the internet ---------------------------------
 #
-# uvicorn limits neither the time that a request takes to arrive nor, in a useful way, the connections
-# that wait for one. But it takes a protocol class of ours. The one here gives each connection one
-# request and one deadline from its first moment to its last, and closes the oldest when there are too
-# many: whoever is slow on purpose makes room for those who are not.
+# uvicorn limits neither the time that a request takes to arrive nor, in a useful way, the connections that wait
+# for one. The protocol class here gives each connection one request and one deadline, and closes the oldest
+# when there are too many: whoever is slow on purpose makes room for those who are not.
 
 _ACCEPTED_AT_ONCE = (
     8  # in one turn of the loop: else a sudden crowd would push out its own first, unread

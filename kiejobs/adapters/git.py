@@ -1,10 +1,9 @@
 """A repository, asked through the git executable; and a folder as it was at a commit, laid out on disk.
 
 In: a folder, revisions, paths. Out: commits, paths; what git keeps, below another folder. Touches: processes;
-the folder that is given; the network for `tip_at`, with the user's own set-up (ssh, credential helpers).
-
-git is given no shell, no terminal, no key of ours, and no setting of a repository that would have it
-start a program while it looks around. The repository is never changed.
+the folder that is given; the network for `tip_at`, with the user's own set-up (ssh, credential helpers). git is
+given no shell, no terminal, no key of ours, and no setting of a repository that would have it start a program
+while it looks around. The repository is never changed.
 """
 
 from __future__ import annotations
@@ -267,11 +266,8 @@ def lay_out(repository: Repository, commit: str, paths: Iterable[str], into: Pat
 
 def _is_plain(path: str) -> bool:
     """Neither hidden nor of a form that could leave the folder on some system."""
-    return (
-        "\\" not in path
-        and ":" not in path
-        and all(part and not part.startswith(".") for part in path.split("/"))
-    )
+    parts = path.split("/")
+    return not {"\\", ":"} & {*path} and all(part and part[0] != "." for part in parts)
 
 
 def _put(file: TreeFile, batch: BinaryIO, into: Path) -> None:

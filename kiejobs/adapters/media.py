@@ -12,10 +12,9 @@ import json
 import re
 import time
 import warnings
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +37,7 @@ _DECODERS = {
 _STEP = 4096  # bytes that are decoded between two looks at the clock
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(NamedTuple):
     """A picture's size."""
 
     width: int
@@ -124,8 +122,7 @@ _SLACK = 0.75  # seconds that a video may be longer or shorter than was asked fo
 _LINES = re.compile(r"([0-9]{3,4})[pP]")
 
 
-@dataclass(frozen=True, slots=True)
-class MediaInfo:
+class MediaInfo(NamedTuple):
     """A video as it decodes: pixels, and seconds (None where the container does not say)."""
 
     width: int

@@ -209,10 +209,7 @@ def below_root(name: str) -> str | None:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit that `folder` is checked out at, read from git's files; None outside of git.
-
-    And for what is no commit: a file that HEAD names may hold anything.
-    """
+    """The commit that `folder` is checked out at; None outside of git, and for what is no commit."""
     places = (folder.resolve(), *folder.resolve().parents)
     git = next((place / ".git" for place in places if (place / ".git").is_dir()), None)
     try:

@@ -139,16 +139,13 @@ def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalF
     seen = _seen(stream, media_type, decode=decode)
     if isinstance(seen, str):
         return cannot_be_sent(path, seen)
-    pixels = {} if seen is None else {"width": seen.width, "height": seen.height}
-    return LocalFile(path, digest.hexdigest(), read, media_type or UNKNOWN, **pixels)
+    return LocalFile(path, digest.hexdigest(), read, media_type or UNKNOWN, *(seen or ()))
 
 
 def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size: int) -> NoFile:
     """More than the model takes, or nothing at all."""
     seen = _seen(stream, media_type, decode=False)
-    pixels = None
-    if seen is not None and not isinstance(seen, str):
-        pixels = f"{seen.width} x {seen.height} pixels"
+    pixels = f"{seen.width} x {seen.height} pixels" if isinstance(seen, tuple) else None
     rule = FileRule(most, frozenset())
     return cannot_be_sent(path, too_large(rule, size) or "it changes while it is read", pixels)
 
