@@ -37,6 +37,9 @@ _ASKS_FOR_AN_OLD_TASK = 3
 _LEAST_SILENCE = 60.0  # seconds without a connection before a task is left for later
 _SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minutes by default
 _MISSES = 3  # tasks in a row that were over before their callback came
+JSON = "application/json"  # of models whose result is a value in the API's own answer
+_TRIES = 4
+_PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
 @dataclass(slots=True)
@@ -55,7 +58,10 @@ class _Watch:
 
 @dataclass
 class Follower:
-    """Follows any number of tasks at once. `succeeded` are the addresses of tasks that ended well here."""
+    """Follows any number of tasks at once, and downloads their files.
+
+    `notes`: what did not work, by address; `succeeded`: the addresses of tasks that ended well here.
+    """
 
     _world: World
     _settings: Settings
@@ -68,10 +74,7 @@ class Follower:
     succeeded: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        downloads = anyio.Semaphore(self._settings.downloads)
-        self._collector = Collector(
-            self._world, self._settings, self._media_type, self.notes, downloads
-        )
+        self._downloads = anyio.Semaphore(self._settings.downloads)
 
     async def follow(self, task: FollowedTask) -> None:
         """To its end. One that is followed already is only asked about now."""
@@ -84,7 +87,7 @@ class Follower:
         try:
             outcome = await self._settle(watch)
             if outcome is not None:
-                await self._collector.collect(task, outcome)
+                await self._collect(task, outcome)
         except JournalProblem as problem:
             # What it came to can be asked for again; the task's id is on record already.
             self._spending.stop(StopReason.JOURNAL, problem.message)
@@ -220,29 +223,13 @@ class Follower:
         self._spending.failed(f"{task.address}: {outcome.message}")
         self._world.progress.job(task.address, "failed", outcome.message)
 
+    # --- the files of a task that succeeded ------------------------------------------------------------
+    #
+    # A URL may have expired: then the task is asked for again, since the API may sign another one, and then the
+    # API's download-url call is tried. Only where both don't help, and the result is old enough to have been
+    # thrown away, is it recorded as gone; and even that is overruled by a later try that works.
 
-# --- the files of a task that succeeded ----------------------------------------------------------------
-#
-# A URL may have expired: then the task is asked for again, since the API may sign another one, and then the
-# API's download-url call is tried. Only where both don't help, and the result is old enough to have been
-# thrown away, is it recorded as gone; and even that is overruled by a later try that works.
-
-JSON = "application/json"  # of models whose result is a value in the API's own answer
-_TRIES = 4
-_PICTURES = {"png", "jpg", "jpeg", "webp"}
-
-
-@dataclass(slots=True)
-class Collector:
-    """Downloads any number of tasks' files, `downloads` at once. `notes`: what did not work, by address."""
-
-    _world: World
-    _settings: Settings
-    _media_type: Callable[[str], str]
-    _notes: dict[str, str]
-    _downloads: anyio.Semaphore
-
-    async def collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
+    async def _collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
         files: list[FileRecord] = []
         for number in range(1, max(1, len(result.urls)) + 1):
@@ -277,7 +264,7 @@ class Collector:
         outcome = await self._download(task, None, url, path, "image/png")
         if isinstance(outcome, FileRecord):
             return [outcome]
-        self._notes[task.address] = f"collected without its {name}: {outcome.message}"
+        self.notes[task.address] = f"collected without its {name}: {outcome.message}"
         return []
 
     def _not_collected(self, task: FollowedTask, outcome: outcomes.NotCollected) -> None:
@@ -285,10 +272,10 @@ class Collector:
         if outcome.gone and made and self._world.clock.now() - made >= SAFE:  # else a passing fault
             self._world.journal.append(e.Gone(task.attempt_id, outcome.message))
             gone = f"bought and made, but gone at the vendor: {outcome.message}"
-            self._notes[task.address] = gone
+            self.notes[task.address] = gone
             self._world.progress.job(task.address, "gone", outcome.message)
         else:
-            self._notes[task.address] = f"bought, but not collected: {outcome.message}"
+            self.notes[task.address] = f"bought, but not collected: {outcome.message}"
             self._world.progress.job(task.address, "not collected", outcome.message)
 
     async def _download(

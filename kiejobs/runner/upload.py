@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import anyio
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job, LocalFile
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.runner.limits import Budget, Settings, World
+
+    _Ready: TypeAlias = Literal["ready"] | outcomes.Unusable
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Uploader:
             for known in uploads
         }
 
-    async def bring(self, job: Job) -> Literal["ready"] | outcomes.Unusable | None:
+    async def bring(self, job: Job) -> _Ready | None:
         """Ready when all is on record; `Unusable` for what can't be sent; None where spending has stopped."""
         for file in job.files:
             async with self._turns[file.sha256]:
@@ -65,9 +67,7 @@ class Uploader:
         urls = {ref: url for ref, url in found.items() if url is not None}
         return urls if len(urls) == len(found) else None
 
-    async def _in_turn(
-        self, file: LocalFile, job: Job
-    ) -> Literal["ready"] | outcomes.Unusable | None:
+    async def _in_turn(self, file: LocalFile, job: Job) -> _Ready | None:
         if self._fresh(file.sha256) is not None:
             return "ready"
         if file in self._unusable:
@@ -88,9 +88,7 @@ class Uploader:
         known = freshest(self._known.get(sha256, ()), now)
         return None if known is None else known.url
 
-    async def _upload(
-        self, file: LocalFile, job: Job
-    ) -> Literal["ready"] | outcomes.Unusable | None:
+    async def _upload(self, file: LocalFile, job: Job) -> _Ready | None:
         """Until it is uploaded, or can't be, or spending has stopped."""
         misses: list[float] = []
         while not self._spending.has_stopped():
