@@ -43,7 +43,7 @@ def init() -> None:
 @out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 @o.JOB_FILE
-@verb_of("jobfile")
+@verb_of("validate")
 def validate() -> None:
     """Tell every problem of the job files, each at its place. Needs no key and no network.
 
@@ -61,7 +61,7 @@ def validate() -> None:
 @out_flag(help="With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
 @format_flag("markdown", help="With --diff: what to print on stdout.")
 @o.JOB_FILE
-@verb_of("jobfile")
+@verb_of("render")
 def render() -> None:
     """Print what would be sent, one JSON a line. Needs no key and no network."""
 
@@ -72,7 +72,7 @@ def render() -> None:
 @o.POLICY_DEFAULTS
 @o.CHECK_ASSETS
 @o.JOB_FILE
-@verb_of("jobfile")
+@verb_of("lock")
 def lock() -> None:
     """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.
 
@@ -149,7 +149,7 @@ def collect() -> None:
 @o.FOLDERS
 @o.REHEARSAL
 @format_flag()
-@verb_of("collect")
+@verb_of("listen")
 def listen() -> None:
     """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
 

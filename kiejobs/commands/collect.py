@@ -1,15 +1,13 @@
-"""`kiejobs collect [FILE]` and `kiejobs listen`: follow what was bought, download what is done. Buys nothing.
+"""`kiejobs collect [FILE]`: follow what was bought, download what is done. Buys nothing.
 
-In: the journals; a job file narrows it to one campaign; callbacks. Out: doubts ended, videos, a report.
-Touches: the API (asking only), the output folder, a journal of its own; a listening socket.
+In: the journals; a job file narrows it to one campaign. Out: doubts ended, videos, a report. Touches: the API
+(asking only), the output folder, a journal of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.app.callbacks import listening
 from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
 from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
@@ -18,7 +16,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
-    from kiejobs.app.options import JobFileOptions, ListenAddress, Locations
+    from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.runner import Settings
@@ -50,20 +48,3 @@ def _nothing_to_do(execution: Execution, space: Workspace, screen: Screen) -> Ex
     if count := len(execution.changes):
         screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
     return ExitCode.IN_DOUBT if count else ExitCode.DONE
-
-
-def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Screen) -> ExitCode:
-    """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
-    space = open_workspace(where)
-    key = require_key(space)
-    space.store.publish()
-    lines = lines_to_follow(space, space.ledger(), None)
-    journal = new_journal(space, "listen")
-    with listening(ear, ear.public_url, space, screen) as (url, callbacks):
-        settings = replace(settings, stay=True, callback_url=url)
-        execution = Execution(journal, lines, settings, Budget(), callbacks)
-        end = execute(execution, space, key, screen)
-    if screen.form == "text" and not execution.journal.is_born:
-        screen.say("Nothing came in.")
-        return ExitCode.DONE
-    return finish(execution, end, space, screen)

@@ -138,7 +138,7 @@ class House:
             return finish(errand, end, place, screen())
 
     async def collect(self, how: How, life: Life) -> ExitCode:
-        """As in commands/collect.py; with something to hear, as `listen` there."""
+        """As in commands/collect.py; with something to hear, as in commands/listen.py."""
         place = self.place(life)
         ledger = place.ledger()
         place.store.publish()

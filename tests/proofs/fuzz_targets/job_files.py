@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from kiejobs.app.options import JobFileOptions
 from kiejobs.app.output import Screen
-from kiejobs.commands.jobfile import render, validate
+from kiejobs.commands.render import render
+from kiejobs.commands.validate import validate
 from kiejobs.core.diagnostics import ExitCode, KiejobsError
 from tests.proofs.fuzz_bytes import mutated
 from tests.proofs.fuzz_guard import Broken, no_canary

@@ -1,12 +1,11 @@
-"""`kiejobs validate FILE...`, `kiejobs render FILE`, `kiejobs lock FILE`: what a job file comes to. No key.
+"""`kiejobs validate FILE...`: every problem of job files, at its place. No key.
 
-In: job files, a selection. Out: every problem at its place; one request a line, or what an edit did to
-them; `FILE.lock`, for `--locked` to check against. Touches: disk; with `--check-assets` the network.
+In: job files, a selection. Out: their problems, for people, editors or CI. Touches: disk; with
+`--check-assets` the network.
 """
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,8 @@ from kiejobs.adapters.project.files import below_root, read_schema
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import has_selected, require_selected, selection_of_file
+from kiejobs.app.plan import has_selected, selection_of_file
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
-from kiejobs.core.expand.expand import wanted_files
 from kiejobs.reports.diagnostics import (
     CheckedFile,
     diagnostics_document,
@@ -29,12 +27,11 @@ from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.core.diagnostics import KiejobsError
-    from kiejobs.core.plan.lock import Asset
     from kiejobs.core.plan.policy import Policy
 
 
@@ -129,44 +126,3 @@ def _text(at: CheckedFile, *, color: bool = False) -> str:
     if at.jobs is not None:
         told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)
-
-
-def render(wanted: JobFileOptions, screen: Screen, since: str | None = None) -> ExitCode:
-    """With `since`, a revision, what an edit did to the requests; only then there is a choice of forms."""
-    if screen.outs and since is None:
-        raise UsageProblem("--out goes with --diff", hint="the requests go to stdout: `> FILE`")
-    selection = selection_of_file(wanted, "render")
-    loaded = load(wanted)
-    require_selected(loaded)
-    if wanted.locked or wanted.check_assets:
-        from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
-
-        require_locked(loaded, screen)
-    if since is not None:
-        from kiejobs.app.render_diff import render_diff  # noqa: PLC0415 - behind a flag
-
-        return render_diff(loaded, selection, since, screen)
-    for job in filter(selection.takes_job, loaded.expansion.jobs):
-        names = ("address", "fingerprint", "take", "body")
-        line = {name: getattr(job, name) for name in names}
-        screen.out.write(f"{json_text(line, indent=None)}\n")
-    return ExitCode.DONE
-
-
-def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
-    from kiejobs.app.approve import lock_of, lock_path, look_at_assets  # noqa: PLC0415 - of this verb alone
-    from kiejobs.core.plan.lock import to_bytes  # noqa: PLC0415 - as above
-    from kiejobs.reports.checks import locked_text  # noqa: PLC0415 - as above
-
-    loaded = load(wanted)
-    images: Mapping[str, Asset | None] = dict.fromkeys(wanted_files(loaded.expansion))
-    if wanted.check_assets:
-        images = look_at_assets(loaded, screen)
-    made = lock_of(loaded, images)
-    path, data, there = lock_path(wanted.file), to_bytes(made), None
-    with contextlib.suppress(OSError):
-        there = path.read_bytes()
-    if there != data:
-        write(path, data)
-    screen.say(locked_text(str(path), made, written=there != data))
-    return ExitCode.DONE
