@@ -17,6 +17,7 @@ import anyio
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
 from kiejobs.app.execute import Execution, does_something, finish, intentions, new_journal
 from kiejobs.app.load import load
@@ -76,6 +77,7 @@ class House:
         return Place(
             store=MortalStore(self.folder / "runs", life, self._journal),
             outputs=self.outputs,
+            folder=OutputFolder(self.outputs),
             sandbox_folder=self.folder / "sandbox",
             base=BASE,
             upload_base=BASE,

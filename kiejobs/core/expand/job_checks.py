@@ -42,8 +42,12 @@ _UNFIT = frozenset('<>"|?*')  # what Windows takes in no name
 _RESERVED = re.compile(r"CON|PRN|AUX|NUL|(?:COM|LPT)[1-9]", re.IGNORECASE)
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_CODES = dict.fromkeys(("required", "needed"), "missing-field")
-_CODES |= {"unknown": "unknown-field", "conflict": "field-conflict"}
+_CODES = {
+    "unknown": "unknown-field",
+    "required": "missing-field",
+    "needed": "missing-field",
+    "conflict": "field-conflict",
+}
 _OF_ABSENCE = {"required", "needed", "conflict"}
 """Kinds of problems that a field which failed to render may only seem to have."""
 

@@ -16,7 +16,7 @@ from kiejobs.core.template.renderer import Reads, is_template
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_NAME = re.compile(r"\{\{ *([a-z]+(?:\.[A-Za-z][A-Za-z0-9_]*)*) *\}\}")
+_NAME = re.compile(r"(?<!\{)\{\{ *([a-z]+(?:\.[A-Za-z][A-Za-z0-9_]*)*) *\}\}")
 _OF_KEYS = frozenset({"matrix", "vars"})
 _OF_TEXT = frozenset({"job", "campaign", "take", "axes", "address"})
 _LONGEST = 100_000
