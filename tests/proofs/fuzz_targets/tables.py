@@ -48,6 +48,12 @@ jobs:
     input:
       image_url: https://example.com/a.webp
       prompt: "{{ matrix.scene.id }}/{{ matrix.scene.mood }}"
+  by-jinja:
+    model: bytedance/v1-pro-fast-image-to-video
+    matrix: {scene: {from: "scenes.ENDING", key: id}}
+    input:
+      image_url: https://example.com/a.webp
+      prompt: "{% if true %}By Jinja: {{ matrix.scene.id }}/{{ matrix.scene.mood }}{% endif %}"
 """
 
 
