@@ -77,9 +77,7 @@ def lock(session: nox.Session) -> None:
     session.install("-q", "uv")
     given = ("--group", "dev", "--extra", "media", "--extra", "serve", "--python-version", "3.11")
     form = ("--universal", "--generate-hashes", "--custom-compile-command", "nox -s lock")
-    session.run(
-        "uv", "pip", "compile", "-q", "--upgrade", *given, *form, "pyproject.toml", "-o", LOCK
-    )
+    session.run("uv", "pip", "compile", "-q", "--upgrade", *given, *form, "pyproject.toml", "-o", LOCK)
 
 
 @nox.session

@@ -78,15 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=int, choices=range(1, 101), metavar="N", help="how often each is measured"
     )
-    parser.add_argument(
-        "--million", action="store_true", help="also plan a million jobs; takes minutes"
-    )
-    parser.add_argument(
-        "--snakemake", type=Path, help="the program, where it has an environment of its own"
-    )
-    parser.add_argument(
-        "--record", action="store_true", help="keep the figures in benchmarks/latest.json"
-    )
+    parser.add_argument("--million", action="store_true", help="also plan a million jobs; takes minutes")
+    parser.add_argument("--snakemake", type=Path, help="the program, where it has an environment of its own")
+    parser.add_argument("--record", action="store_true", help="keep the figures in benchmarks/latest.json")
     return parser
 
 

@@ -201,9 +201,7 @@ def peer(folder: Path, found: str | None, words: tuple[str, ...], shown: str) ->
     return None if found is None else Command(shown, (found, *words), folder)
 
 
-def with_peer(
-    title: str, ours: Command, theirs: Command | None, most: float | None = None
-) -> Measurement:
+def with_peer(title: str, ours: Command, theirs: Command | None, most: float | None = None) -> Measurement:
     """Where the peer isn't installed, ours is measured alone and the table says so."""
     missing = None if theirs else "the peer is not installed"
     return Measurement(title, ours, theirs, most=most, missing=missing)

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import IO
 
-_IN_A_MB = (
-    1024 * 1024 if sys.platform == "darwin" else 1024
-)  # ru_maxrss: bytes there, KiB elsewhere
+_IN_A_MB = 1024 * 1024 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes there, KiB elsewhere
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
 
 

@@ -41,9 +41,7 @@ class GenerationApi(Protocol):
     def origin(self) -> str:
         """Scheme, host and port that purchases are made from; names whose tasks these are."""
 
-    async def create(
-        self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
-    ) -> CreateOutcome:
+    async def create(self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]) -> CreateOutcome:
         """Connect, await `reserve`, then write the request: once.
 
         If `reserve` raises, nothing was written and its exception goes through.

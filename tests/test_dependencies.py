@@ -16,8 +16,7 @@ PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="ut
 LOCK = (REPOSITORY / "tests" / "requirements.txt").read_text(encoding="utf-8")
 PROJECT = PYPROJECT["project"]
 SHIPPED = [
-    Requirement(line)
-    for line in chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    Requirement(line) for line in chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
 ]
 GROUPS = [
     Requirement(line)
@@ -42,9 +41,7 @@ def test_each_dependency_has_a_floor_and_a_ceiling(wanted: Requirement) -> None:
 
 @pytest.mark.parametrize("wanted", [*SHIPPED, *GROUPS], ids=str)
 def test_the_lock_file_has_a_release_within_the_bounds(wanted: Requirement) -> None:
-    found = [
-        pin for pin, _ in locked() if canonicalize_name(pin.name) == canonicalize_name(wanted.name)
-    ]
+    found = [pin for pin, _ in locked() if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
     assert found, "run `nox -s lock`"
     for pin in found:
         (version,) = (bound.version for bound in pin.specifier)

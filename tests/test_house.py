@@ -38,9 +38,7 @@ def test_one_job_takes_a_short_trip() -> None:
 def test_a_folder_says_what_it_is_and_shows_one_to_six_names(face: Path) -> None:
     if face.parent == HOUSE:
         return
-    sentence, _, names = (ast.get_docstring(ast.parse(face.read_text())) or "").partition(
-        "\n\nFace: "
-    )
+    sentence, _, names = (ast.get_docstring(ast.parse(face.read_text())) or "").partition("\n\nFace: ")
     assert sentence.endswith(".")
     shown = re.findall(r"`(\w+)`", names)
     assert 1 <= len(shown) <= 6

@@ -63,25 +63,19 @@ def test_the_console_script_is_the_door() -> None:
     assert [entry.value for entry in scripts] == ["kiejobs.__main__:main"]
 
 
-@pytest.mark.parametrize(
-    ("words", "needs_click"), [(["--help"], False), (["plan", "--help"], True)]
-)
+@pytest.mark.parametrize(("words", "needs_click"), [(["--help"], False), (["plan", "--help"], True)])
 def test_help_imports_nothing_heavy(words: list[str], *, needs_click: bool) -> None:
     loaded = _loaded_by(words, Path.cwd())
     assert ("click" in loaded) is needs_click
     assert not HEAVY & loaded
 
 
-@pytest.mark.parametrize(
-    "verb", ["status", "report", "manifest show", "manifest verify", "collect"]
-)
+@pytest.mark.parametrize("verb", ["status", "report", "manifest show", "manifest verify", "collect"])
 def test_verbs_of_the_ledger_import_nothing_that_reads_job_files(verb: str, tmp_path: Path) -> None:
     loaded = _loaded_by(verb.split(), tmp_path)
     rooms = {".".join(name.split(".")[:3]) for name in loaded if name.startswith("kiejobs.core.")}
     assert "kiejobs.core.ledger" in rooms
-    assert (
-        not {f"kiejobs.core.{room}" for room in ("expand", "matrix", "table", "template")} & rooms
-    )
+    assert not {f"kiejobs.core.{room}" for room in ("expand", "matrix", "table", "template")} & rooms
     assert not {"jinja2", "jsonschema", "yaml"} & loaded
 
 
@@ -94,9 +88,7 @@ def test_status_in_an_empty_folder_imports_what_it_shows(tmp_path: Path) -> None
         "core.diagnostics", "core.document", "core.ledger", "core.money",
     }  # fmt: skip
     reports = {name for name in loaded if name.startswith("kiejobs.reports.")}
-    assert reports == {
-        f"kiejobs.reports.{name}" for name in ("documents", "run", "run.status", "terminal")
-    }
+    assert reports == {f"kiejobs.reports.{name}" for name in ("documents", "run", "run.status", "terminal")}
     assert {name for name in rooms if name.startswith("commands.")} == {"commands.status"}
 
 
@@ -139,12 +131,8 @@ def _loaded_by(words: list[str], folder: Path) -> set[str]:
 
 
 def test_the_face_of_the_library_imports_nothing_at_all() -> None:
-    program = (
-        "import sys; before = set(sys.modules); import kiejobs; print(*(set(sys.modules) - before))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    program = "import sys; before = set(sys.modules); import kiejobs; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["kiejobs"]
 
 

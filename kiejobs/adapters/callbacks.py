@@ -223,9 +223,7 @@ class Inbox:
 # for one. The protocol class here gives each connection one request and one deadline, and closes the oldest
 # when there are too many: whoever is slow on purpose makes room for those who are not.
 
-_ACCEPTED_AT_ONCE = (
-    8  # in one turn of the loop: else a sudden crowd would push out its own first, unread
-)
+_ACCEPTED_AT_ONCE = 8  # in one turn of the loop: else a sudden crowd would push out its own first, unread
 _QUEUE = 1024  # of connections that the kernel holds meanwhile
 _READ_AT_ONCE = 8 * 1024
 """Bytes that the kernel holds for a connection, about, and so what one turn of the loop may be busy with: a

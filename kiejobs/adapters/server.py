@@ -81,9 +81,7 @@ def serve(sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None]) 
         sandbox_server(sandbox, sock, ready).run(sockets=[sock])
 
 
-def sandbox_server(
-    sandbox: Sandbox, sock: socket.socket, ready: Callable[[str], None]
-) -> QuietServer:
+def sandbox_server(sandbox: Sandbox, sock: socket.socket, ready: Callable[[str], None]) -> QuietServer:
     url = url_of(sock)
     sandbox.move_to(url, post_callback)
     return QuietServer(sandbox, _Droppable, lambda: ready(url))

@@ -66,9 +66,7 @@ def expected(digest: str | None) -> Approval | None:
     return Approval(text)
 
 
-def open_plan(
-    name: str, wanted: JobFileOptions
-) -> tuple[Approval, JobFileOptions, tuple[str, ...]]:
+def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptions, tuple[str, ...]]:
     """What a plan file approves, and what it was made of (job file, flags, `--retry`). Raises UsageProblem."""
     document = _document(name)
     options: Mapping[str, Any] = document["options"]
@@ -91,9 +89,7 @@ def open_plan(
     return approval, again, tuple(options["retry"])
 
 
-def plan_file_keys(
-    loaded: LoadedJobFile, retry: Sequence[str], space: Workspace
-) -> dict[str, Json]:
+def plan_file_keys(loaded: LoadedJobFile, retry: Sequence[str], space: Workspace) -> dict[str, Json]:
     """What a plan file says besides what every plan's document does."""
     wanted = loaded.wanted
     return {
@@ -227,9 +223,7 @@ def lock_of(loaded: LoadedJobFile, images: Mapping[str, Asset | None]) -> Lock:
     )
 
 
-def look_at_assets(
-    loaded: LoadedJobFile, screen: Screen, base: str | None = None
-) -> dict[str, Asset]:
+def look_at_assets(loaded: LoadedJobFile, screen: Screen, base: str | None = None) -> dict[str, Asset]:
     """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong reported before."""
     import anyio  # noqa: PLC0415 - behind a flag
 

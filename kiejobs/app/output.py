@@ -43,9 +43,7 @@ class Screen:
     form: str = "text"
     outs: Sequence[str] = ()
 
-    def answer(
-        self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject
-    ) -> None:
+    def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
         if self.form == "json":
             self.show(json_text(document(subject)))

@@ -68,9 +68,7 @@ def require_selected(loaded: LoadedJobFile) -> None:
         raise UsageProblem("--select matches no job", hint=hint)
 
 
-def make_plan(
-    loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]
-) -> Plan:
+def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]) -> Plan:
     return plan(
         loaded.expansion.jobs,
         ledger,

@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 _PARTED = "..."
 
 
-def render_diff(
-    loaded: LoadedJobFile, selection: Selection, revision: str, screen: Screen
-) -> ExitCode:
+def render_diff(loaded: LoadedJobFile, selection: Selection, revision: str, screen: Screen) -> ExitCode:
     wanted = loaded.wanted
     files = files_by_ending(screen.outs, ("text", "json", "markdown"), (wanted.file,))
     with as_it_was(wanted, revision) as earlier:

@@ -77,9 +77,7 @@ def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledg
     )
 
 
-def _selectable(
-    attempt: Attempt, tags: tuple[str, ...], result: str | None, ledger: Ledger
-) -> Selectable:
+def _selectable(attempt: Attempt, tags: tuple[str, ...], result: str | None, ledger: Ledger) -> Selectable:
     run = ledger.runs.get(attempt.run_id)
     file = str(run.source["file"]) if run and run.source else ""
     state = state_of(attempt)

@@ -192,9 +192,7 @@ def explain() -> None:
 @o.REHEARSAL
 @format_flag()
 @SCREEN
-def resolve(
-    address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen
-) -> ExitCode:
+def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen) -> ExitCode:
     """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
     from kiejobs.commands import resolve as verb  # noqa: PLC0415 - keeps `--help` light
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.runner import Settings
 
 
-def collect(
-    wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen
-) -> ExitCode:
+def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     campaign = campaign_of(wanted.file) if wanted.file else None
     space.store.publish()

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
 
 
-def explain(
-    words: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen
-) -> ExitCode:
+def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     ledger = space.ledger()
     address, file = _address_and_file(words, ledger)

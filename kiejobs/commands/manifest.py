@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     Look = Callable[[Attempt, FileRecord], str | None]
     _Purchases = tuple[list[Attempt], dict[str, RunStarted], Uploads]
 
-_NOT_COMPARED = (
-    "a rehearsal's files are samples: their sizes and lengths are not compared with the requests"
-)
+_NOT_COMPARED = "a rehearsal's files are samples: their sizes and lengths are not compared with the requests"
 
 
 def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
@@ -221,9 +219,7 @@ def _purchases(space: Workspace, runs: Sequence[str], campaign: str | None) -> _
         found = (find_run(space, history, one) for one in runs)
         named = {record.run_id: record for record in found}
         ledgers = {run_id: history.ledger_of(record) for run_id, record in named.items()}
-        attempts = [
-            a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id
-        ]
+        attempts = [a for run_id in sorted(named) for a in ledgers[run_id].attempts() if a.run_id == run_id]
         headers = {name: head for ledger in ledgers.values() for name, head in ledger.runs.items()}
         uploads = {key: told for ledger in ledgers.values() for key, told in ledger.uploads.items()}
     else:

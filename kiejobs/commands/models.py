@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 _ALL = "`kiejobs models list` shows all"
 _FOLDER = "schemas/models"
-_SHADOWS = "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
+_SHADOWS = (
+    "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
+)
 
 
 def models_list(words: Sequence[str], screen: Screen) -> ExitCode:
@@ -102,9 +104,7 @@ class _NotWritten(Exception):
     """Why a model did not become a file."""
 
 
-def models_import(
-    pages: Sequence[str], into: str | None, screen: Screen, *, force: bool
-) -> ExitCode:
+def models_import(pages: Sequence[str], into: str | None, screen: Screen, *, force: bool) -> ExitCode:
     """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_up(_FOLDER) or _FOLDER)
     pages_of: dict[str, str] = {}  # by model: each is written at most once
@@ -122,9 +122,7 @@ def _read(page: str) -> PageReading:
     return read_page(name, text, imported=datetime.now(UTC).date().isoformat())
 
 
-def _import(
-    page: PageReading, folder: Path, pages_of: dict[str, str], *, force: bool
-) -> ImportedPage:
+def _import(page: PageReading, folder: Path, pages_of: dict[str, str], *, force: bool) -> ImportedPage:
     files: list[ImportedFile] = []
     problems = list(page.problems)
     for model in page.models:

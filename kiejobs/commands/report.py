@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.reports.run.view import RunView
 
 
-def report(
-    run_id: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()
-) -> ExitCode:
+def report(run_id: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()) -> ExitCode:
     targets = files_by_ending(screen.outs, ("text", "json", "junit", "markdown"))
     space = open_workspace(where)
     history = space.store.read()

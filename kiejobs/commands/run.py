@@ -93,9 +93,7 @@ def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Scree
         return finish(done, end, space, screen)
 
 
-def _load(
-    wanted: JobFileOptions, how: RunOptions
-) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
+def _load(wanted: JobFileOptions, how: RunOptions) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
     """A plan file says what its plan was made of."""
     approval = None
     if how.plan_file is not None or how.expect is not None:

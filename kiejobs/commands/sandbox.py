@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
 
 
-def sandbox(
-    host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen
-) -> ExitCode:
+def sandbox(host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen) -> ExitCode:
     try:
         from kiejobs.adapters.server import serve  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:

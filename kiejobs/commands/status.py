@@ -46,9 +46,7 @@ def status(
     return ExitCode.STILL_RUNNING if view.open else ExitCode.DONE
 
 
-def _view(
-    space: Workspace, file: str | None, select: Sequence[str], expiring: float | None
-) -> StatusView:
+def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: float | None) -> StatusView:
     campaign = None
     if file:
         from kiejobs.app.select import campaign_of  # noqa: PLC0415 - slow to import, and mostly all is shown

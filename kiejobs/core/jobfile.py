@@ -130,9 +130,7 @@ class JobFile:
     entries: tuple[JobEntry, ...]
 
 
-def read_jobfile(
-    document: Document, structure: Mapping[str, Any]
-) -> tuple[JobFile | None, list[Diagnostic]]:
+def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobFile | None, list[Diagnostic]]:
     """The job file, None where it is too broken to go on; and what the schema refuses.
 
     What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
@@ -267,9 +265,7 @@ def given_variables(
     for file in files:
         found += _problems(file, declared)
         given |= plain_json(file.root) if isinstance(file.root, dict) else {}
-    given |= {
-        name: _value(name, word, declared[name]) for name, word in words.items() if name in declared
-    }
+    given |= {name: _value(name, word, declared[name]) for name, word in words.items() if name in declared}
     found += [_unknown(name, declared, None) for name in words if name not in declared]
     return given, found
 

@@ -129,9 +129,7 @@ def _breaks(kind: str, was: Any, now: Any) -> bool:
     return bool(now > was if kind in _AT_LEAST else now < was)
 
 
-def _list(
-    at: str, some: str, whole: str, was: Listed | None, now: Listed | None
-) -> Iterator[ModelChange]:
+def _list(at: str, some: str, whole: str, was: Listed | None, now: Listed | None) -> Iterator[ModelChange]:
     """By what went and what came; None takes anything."""
     if was is not None and now is not None:
         gone = [value for token, value in was.items() if token not in now]

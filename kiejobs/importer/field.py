@@ -208,9 +208,7 @@ def _united(
         in_all = name in own or all(name in shape for shape in several)
         if not in_all and "default" in mapping(form):
             # Always sent, it would break the other shapes.
-            note(
-                f"{name}: its default is left out, since not every form of the input has the field"
-            )
+            note(f"{name}: its default is left out, since not every form of the input has the field")
             fields[name] = {key: value for key, value in form.items() if key != "default"}
     wanted = [names_in(shape.get("required")) for shape in shapes]
     always = [name for name in wanted[0] if all(name in names for names in wanted)]

@@ -24,9 +24,7 @@ MOST_MODELS = 50
 MOST_VALUES = 20_000
 MOST_DEPTH = 48
 
-_MUST_BE = re.compile(
-    r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]"
-)
+_MUST_BE = re.compile(r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]")
 _ODD = re.compile(r"[^a-z0-9]+")
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
@@ -197,9 +195,7 @@ def _models(
         )
         listed = [copied]
     elif shown and not set(shown) & set(listed):
-        notes.append(
-            f"the example of the request names the model {shown[0][:80]}; the schema's counts"
-        )
+        notes.append(f"the example of the request names the model {shown[0][:80]}; the schema's counts")
     names = list(dict.fromkeys(listed))[:MOST_MODELS]
     models = [name for name in names if IS_ID.fullmatch(name)]
     problems = [f"`{name[:80]}` is no name for a model" for name in names if name not in models]
@@ -285,9 +281,7 @@ class References:
         given = [mapping(one).get("$ref") for one in (node, *others)]
         for reference in [one.strip() for one in given if isinstance(one, str)]:
             if reference in trail:
-                self._note(
-                    f"the reference {reference} leads back to itself; it is not followed again"
-                )
+                self._note(f"the reference {reference} leads back to itself; it is not followed again")
             elif (part := self._find(reference)) is not None:
                 found.append((part, (*trail, reference)))
         return found

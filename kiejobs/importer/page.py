@@ -134,9 +134,7 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     return ImportedModel(request.model, schema, tuple(told))
 
 
-def _schema(
-    model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema
-) -> Schema:
+def _schema(model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema) -> Schema:
     properties = {
         "model": {
             "title": "Model",

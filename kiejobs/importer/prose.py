@@ -119,13 +119,9 @@ _BARE = re.compile(
     rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
     re.IGNORECASE,
 )
-_BULLET = re.compile(
-    rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE
-)
+_BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE)
 _END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
-_OPEN = re.compile(
-    r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE
-)
+_OPEN = re.compile(r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE)
 _NUMBERS = re.compile(
     r"\b(?:options?|allowed|supported|supports?(?: only)?|values?|duration|fps|either)(?: is| are)?[:.]?\s{1,3}"
     r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
@@ -289,17 +285,12 @@ def _in_english(prose: str) -> str:
     prose = prose.translate(_CHINESE_MARKS)
     for pattern, words in _CHINESE_WORDS:
         prose = re.sub(pattern, words, prose)
-    return _CHINESE_COUNT.sub(
-        lambda found: f" {_CHINESE_THINGS.get(found[1] or '', 'items')} ", prose
-    )
+    return _CHINESE_COUNT.sub(lambda found: f" {_CHINESE_THINGS.get(found[1] or '', 'items')} ", prose)
 
 
 def _numbers(patterns: tuple[str, ...], text: Iterable[str]) -> list[float]:
     return [
-        _number(match)
-        for sentence in text
-        for pattern in patterns
-        for match in re.findall(pattern, sentence)
+        _number(match) for sentence in text for pattern in patterns for match in re.findall(pattern, sentence)
     ]
 
 

@@ -112,9 +112,7 @@ def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
     return {"format_version": FORMAT_VERSION, "pages": documents, "ok": ok}
 
 
-def check_text(
-    checked: Sequence[CheckedModel], problems: Sequence[str], *, color: bool = False
-) -> str:
+def check_text(checked: Sequence[CheckedModel], problems: Sequence[str], *, color: bool = False) -> str:
     """A paragraph for each model that changed, then the sum."""
     paint = Paint(color)
     blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]

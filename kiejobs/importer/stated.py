@@ -170,9 +170,7 @@ def _numbers(form: Schema, prose: str, note: Note) -> Schema:
     least = form.get("minimum", stated.least)
     is_apart = special is not None and least is not None and special < least
     if is_apart and "minimum" in form:
-        note(
-            f"prose gives {special} a meaning of its own, the schema refuses it; the schema counts"
-        )
+        note(f"prose gives {special} a meaning of its own, the schema refuses it; the schema counts")
     limits = _missing(form, stated, "minimum", "maximum", note)
     if limits and is_apart and "minimum" not in form:
         return {"anyOf": [{"const": special}, limits]}
@@ -347,9 +345,7 @@ def kind_of(name: str, prose: str) -> str | None:
 
 def _kinds_in(text: str) -> dict[str, int]:
     """Each kind that `text` has a word of, and where the first one stands."""
-    at = {
-        kind: [text.find(word) for word in words if word in text] for kind, words in _KINDS.items()
-    }
+    at = {kind: [text.find(word) for word in words if word in text] for kind, words in _KINDS.items()}
     return {kind: min(places) for kind, places in at.items() if places}
 
 

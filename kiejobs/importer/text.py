@@ -66,9 +66,7 @@ _RULE = re.compile(r"^[\s|:-]+$")
 _YES = re.compile(r"^\W*(?:yes|true|required|是|必填|必需|✅|✓|✔)", re.IGNORECASE)
 _CODE = re.compile(r"`{1,3}([^`\n]{1,500})`{1,3}")
 _BLOCK = re.compile(r"(?:`{3,9}|~{3,9})[^`\n]{0,99}\n(.*?)\n[ \t]{0,12}(?:`{3}|~{3})", re.DOTALL)
-_LIST = re.compile(
-    r"^(?:array|list)\s*(?:<|\[|\(|of\s+)\s*([a-z]+)|^([a-z]+)\s*\[\]", re.IGNORECASE
-)
+_LIST = re.compile(r"^(?:array|list)\s*(?:<|\[|\(|of\s+)\s*([a-z]+)|^([a-z]+)\s*\[\]", re.IGNORECASE)
 _INNER = re.compile(r"^([a-z]+)\s*<\s*([a-z]+)\s*>", re.IGNORECASE)
 _BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
@@ -76,22 +74,16 @@ _ROOT = frozenset({"model", "callBackUrl", "input"})
 
 _PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
 _TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
-_FENCE = re.compile(
-    r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE
-)
+_FENCE = re.compile(r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"&(?:quot|#39|#x27|lt|gt|amp);|<pre\b")
 _PRE = re.compile(r"<pre\b[^>]{0,500}>(?:\s{0,50}<code\b[^>]{0,500}>)?|(?:</code>\s{0,50})?</pre>")
 _NOTHING = "no OpenAPI document is in it, and no fields under headings or in tables"
 _DESCRIBED = "no OpenAPI document is in the page: read from its headings, tables and examples"
-_OPENAPI = re.compile(
-    r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE
-)
+_OPENAPI = re.compile(r"""^[ \t]{0,99}openapi[ \t]{0,9}:|["']openapi["'][ \t]{0,9}:""", re.MULTILINE)
 _TABBED = re.compile(r"^\t+", re.MULTILINE)
 _SPACED = re.compile(r"^ +\S", re.MULTILINE)
 # What our YAML reader refuses in a job file; in a page nobody meant anything by it.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]"
-)
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 
 
 def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:

@@ -40,9 +40,7 @@ def diagnostics_text(
     return "\n\n".join([*blocks, _sum(listed, paint)])
 
 
-def diagnostics_document(
-    file: str, jobs: int | None, problems: Iterable[Diagnostic]
-) -> dict[str, Json]:
+def diagnostics_document(file: str, jobs: int | None, problems: Iterable[Diagnostic]) -> dict[str, Json]:
     """`jobs` is how many the file makes, None where it can't be told."""
     listed = list(problems)
     return {
@@ -118,9 +116,7 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
 
 # --- SARIF ------------------------------------------------------------------------------------------
 
-SCHEMA = (
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-)
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "SRCROOT"
 _FINGERPRINT = "kiejobs/v1"
 
@@ -180,8 +176,7 @@ def _result(
     digest = hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
     seen[digest] += 1
     also = [
-        {"id": number, **_location(other, at, below_root)}
-        for number, other in enumerate(problem.also, 1)
+        {"id": number, **_location(other, at, below_root)} for number, other in enumerate(problem.also, 1)
     ]
     return {
         "level": problem.severity.value,
@@ -193,9 +188,7 @@ def _result(
     }
 
 
-def _location(
-    place: Place, at: CheckedFile, below_root: Callable[[str], str | None]
-) -> dict[str, Json]:
+def _location(place: Place, at: CheckedFile, below_root: Callable[[str], str | None]) -> dict[str, Json]:
     """Outside of the repository only the name as it was typed is known to everybody."""
     path = below_root(place.file)
     # A colon in the first part of a relative reference would make that a scheme.

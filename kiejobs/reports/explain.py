@@ -174,9 +174,7 @@ def _next(view: ExplainView) -> tuple[str, Sequence[str]]:
 
 
 def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
-    rows = [
-        (name, sanitize(str(getattr(change, name)))) for name in ("fingerprint", "model", "take")
-    ]
+    rows = [(name, sanitize(str(getattr(change, name)))) for name in ("fingerprint", "model", "take")]
     if aged is not None:
         rows.append(("price", f"{price_text(change.price)}; {prices_words([aged])}"))
         if aged.price is not None and aged.price.note:

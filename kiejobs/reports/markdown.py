@@ -92,9 +92,7 @@ def fitting(texts: Iterable[str], characters: int) -> tuple[list[str], int]:
     return kept, left_out_
 
 
-def table(
-    head: Sequence[str], aligned: str, rows: Iterable[str], characters: int, noun: str
-) -> str:
+def table(head: Sequence[str], aligned: str, rows: Iterable[str], characters: int, noun: str) -> str:
     """All rows that there is room for, folded where they are many, and how many were left out.
 
     `aligned` is the line below the head; `noun` names a row. Empty without rows.

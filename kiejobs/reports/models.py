@@ -226,8 +226,7 @@ def show_text(model: ModelView, *, color: bool = False) -> str:
     """Everything about one model, for reading."""
     paint = Paint(color)
     sources = [
-        "; ".join(str(one[key]) for key in ("page", "facts", "date") if key in one)
-        for one in model.sources
+        "; ".join(str(one[key]) for key in ("page", "facts", "date") if key in one) for one in model.sources
     ]
     blocks = [
         _head(model, paint),

@@ -41,9 +41,7 @@ def sanitize(text: str) -> str:
 
 def is_control(char: str) -> bool:
     """May a terminal obey this character, or hide it, or fail to encode it?"""
-    return char in "\u2028\u2029" or (
-        unicodedata.category(char) in _HIDDEN and char not in _JOINERS
-    )
+    return char in "\u2028\u2029" or (unicodedata.category(char) in _HIDDEN and char not in _JOINERS)
 
 
 def _harmless(char: str) -> str:

@@ -166,9 +166,7 @@ class CallbackHandler:
         if attempt is None:
             return  # nobody's, or somebody else's; whoever called got no hint either way
         known = self._ended.get(claim.attempt_id, attempt.task_id)
-        if (
-            known == claim.task_id
-        ):  # bought by another process: over already, or to be followed from here
+        if known == claim.task_id:  # bought by another process: over already, or to be followed from here
             task = task_of_attempt(attempt)
             if attempt.is_open and task is not None and not self._settings.detach:
                 self._heard(claim)
@@ -186,9 +184,7 @@ class CallbackHandler:
             await self._world.clock.sleep(_SECONDS_BETWEEN_LOOKS)
         return attempt, ledger
 
-    async def _look_into(
-        self, claim: Claim, attempt: Attempt, known: str | None, ledger: Ledger
-    ) -> None:
+    async def _look_into(self, claim: Claim, attempt: Attempt, known: str | None, ledger: Ledger) -> None:
         record = await self._record(claim.task_id)
         if record is None:
             lacking = f"a callback for {attempt.address} names a task that the API lacks"
@@ -222,9 +218,7 @@ class CallbackHandler:
                 return record
         return None
 
-    def _end_doubt(
-        self, claim: Claim, attempt: Attempt, record: outcomes.TaskRecord, output: str
-    ) -> None:
+    def _end_doubt(self, claim: Claim, attempt: Attempt, record: outcomes.TaskRecord, output: str) -> None:
         """Also where a person ruled it lost meanwhile: a paid task is never lost."""
         signed = "a signed callback" if claim.signed else "a callback"
         proof = f"{signed} for this attempt; recordInfo shows the same request ({record.api_state})"
@@ -248,9 +242,7 @@ class CallbackHandler:
     def _conflict(self, claim: Claim, attempt: Attempt, why: str, *, may_be_paid: bool) -> None:
         if any(conflict.task_id == claim.task_id for conflict in attempt.conflicts):
             return
-        self._world.journal.append(
-            e.Conflicted(attempt.attempt_id, claim.task_id, why, may_be_paid)
-        )
+        self._world.journal.append(e.Conflicted(attempt.attempt_id, claim.task_id, why, may_be_paid))
         self._world.progress.note(f"CONFLICT at {attempt.address}: task {claim.task_id}: {why}")
 
     def _heard(self, claim: Claim) -> None:

@@ -254,9 +254,7 @@ class Follower:
         if result.found is None or self._media_type(task.model) != JSON:
             return outcomes.NotCollected("the API says it succeeded, but names no file")
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-        return await self._world.artifacts.keep(
-            data + b"\n", task.output, key=task.task_id, media_type=JSON
-        )
+        return await self._world.artifacts.keep(data + b"\n", task.output, key=task.task_id, media_type=JSON)
 
     async def _still(self, task: FollowedTask, name: str, url: str) -> list[FileRecord]:
         """A picture next to the result. One that does not come is noted and keeps nothing else back."""

@@ -111,9 +111,7 @@ class Budget:
     def doubted(self, why: str) -> None:
         self.doubts_in_a_row += 1
         if self.doubts_in_a_row >= MOST_DOUBTS_IN_A_ROW:
-            self.stop(
-                StopReason.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}"
-            )
+            self.stop(StopReason.DOUBTS, f"{self.doubts_in_a_row} creates in a row in doubt; last: {why}")
 
     def understood(self) -> None:
         self.doubts_in_a_row = 0

@@ -78,9 +78,7 @@ class Runner:
         self._unsent = 0
         self._unexpected: list[Exception] = []
 
-    async def carry_out(
-        self, changes: Iterable[Change], all_reserved: Callable[[], None]
-    ) -> RunEnd:
+    async def carry_out(self, changes: Iterable[Change], all_reserved: Callable[[], None]) -> RunEnd:
         """Raises the first unexpected exception of any job, after all the others are done."""
         lines = list(changes)
         async with anyio.create_task_group() as listening:

@@ -205,9 +205,7 @@ class Submitter:
         )
         return None
 
-    def _settle_money(
-        self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome
-    ) -> None:
+    def _settle_money(self, job: Job, reservation: e.Reserved, outcome: outcomes.CreateOutcome) -> None:
         match outcome:
             case outcomes.CreateInDoubt(message=message):
                 self._spending.doubted(message)
@@ -248,7 +246,5 @@ def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]
         body["input"] = as_sent(body["input"], urls)
     if job.callback_url is not None and job.correlate:
         url, mark, fragment = job.callback_url.partition("#")
-        body["callBackUrl"] = (
-            f"{url}{'&' if '?' in url else '?'}attempt={attempt_id}{mark}{fragment}"
-        )
+        body["callBackUrl"] = f"{url}{'&' if '?' in url else '?'}attempt={attempt_id}{mark}{fragment}"
     return body

@@ -79,9 +79,7 @@ class Faults:
     _seen: Counter[int] = field(default_factory=Counter)
     _fired: Counter[int] = field(default_factory=Counter)
 
-    def play(
-        self, kind: str, fields: Mapping[str, Json], act: Callable[[TaskOutcome], Response]
-    ) -> Response:
+    def play(self, kind: str, fields: Mapping[str, Json], act: Callable[[TaskOutcome], Response]) -> Response:
         """The answer of `act`, unless and as far as a fault wants it otherwise."""
         fault, task = self.draw(kind, fields)
         outcome = replace(HEALTHY, **task)
@@ -89,9 +87,7 @@ class Faults:
             return act(outcome)
         return fault.apply(act(outcome) if fault.accepts else Response(200, b""))
 
-    def draw(
-        self, kind: str, fields: Mapping[str, Json]
-    ) -> tuple[ResponseFault | None, dict[str, Any]]:
+    def draw(self, kind: str, fields: Mapping[str, Json]) -> tuple[ResponseFault | None, dict[str, Any]]:
         """What befalls the next request of `kind`, about a task with these input fields: a fault of its answer, and
         fields of the TaskOutcome of the task that it makes.
         """
@@ -130,16 +126,12 @@ class Faults:
 # --- the file ---------------------------------------------------------------------------------------
 
 
-def read_faults(
-    source: Source, schema: Mapping[str, Any]
-) -> tuple[Faults | None, list[Diagnostic]]:
+def read_faults(source: Source, schema: Mapping[str, Any]) -> tuple[Faults | None, list[Diagnostic]]:
     """The script, None where the file has problems."""
     form = Form(schema, "a fault file", "fault", "start with `rules:`, a list of what goes wrong")
     document, problems = read_checked(source, form)
     if document is None or problems:
-        return None, [
-            replace(one, code="fault") if one.code == "unknown-key" else one for one in problems
-        ]
+        return None, [replace(one, code="fault") if one.code == "unknown-key" else one for one in problems]
     root = _as_integers(document.root)
     return Faults(root["rules"], seed=root.get("seed", 0)), []
 

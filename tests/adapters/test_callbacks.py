@@ -290,10 +290,7 @@ def test_two_who_wait_are_told_one_each(receiver: Receiver) -> None:
         (lambda: request(path="/kie/cb", **signed(), **{"content-type": "text/plain"}), 415),
         (lambda: request(path="/kie/cb", **signed(), **{"content-type": ""}), 415),
         (
-            lambda: (
-                request(path="/kie/cb", **signed(), **{"content-encoding": "gzip"})[:-9]
-                + b"\x1f" * 9
-            ),
+            lambda: request(path="/kie/cb", **signed(), **{"content-encoding": "gzip"})[:-9] + b"\x1f" * 9,
             400,
         ),
         (lambda: request(path="/", **signed()), 404),
@@ -307,9 +304,7 @@ def test_two_who_wait_are_told_one_each(receiver: Receiver) -> None:
         (lambda: b"POST /kie/cb HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
     ],
 )
-def test_it_says_why_and_changes_nothing(
-    guarded: Receiver, data: Callable[[], bytes], expected: int
-) -> None:
+def test_it_says_why_and_changes_nothing(guarded: Receiver, data: Callable[[], bytes], expected: int) -> None:
     """Signed when it is sent: a signature is good for five minutes, and a busy machine takes longer to get here."""
     answer = say(guarded, data())
     assert status(answer) == expected
@@ -475,9 +470,7 @@ def take(receiver: Receiver, count: int) -> list[str]:
     cut=st.integers(0, 400),
     noise=st.binary(max_size=200),
 )
-def test_whatever_bytes_come_it_goes_on(
-    guarded: Receiver, start: bytes, cut: int, noise: bytes
-) -> None:
+def test_whatever_bytes_come_it_goes_on(guarded: Receiver, start: bytes, cut: int, noise: bytes) -> None:
     answer = say(guarded, start[:cut] + noise, end=True)
     assert status(answer) in {0, 200, 400, 401, 404, 405, 413, 415}
     assert {claim.task_id for claim in told(guarded, KEY)} <= {"task-1"}
@@ -575,9 +568,7 @@ def test_any_address_is_told_as_loopback() -> None:
 
 
 @pytest.mark.parametrize(("value", "key"), [(" hook-key\n", KEY), ("", ""), (None, "")])
-def test_the_key_comes_from_the_environment_and_does_not_show_itself(
-    value: str | None, key: str
-) -> None:
+def test_the_key_comes_from_the_environment_and_does_not_show_itself(value: str | None, key: str) -> None:
     code = "from kiejobs.adapters.system import *; k = webhook_key(); print(repr(k), repr(k.value))"
     known = {} if value is None else {"KIE_WEBHOOK_HMAC_KEY": value}
     run = subprocess.run(

@@ -97,13 +97,9 @@ def test_an_upload_base_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) 
 def test_two_processes_since_one_start_of_the_machine_agree_on_which_it_was() -> None:
     words = "from kiejobs.adapters.system import boot_id; print(boot_id())"
     environment = {"PYTHONPATH": PACKAGE}
-    other = subprocess.run(
-        [sys.executable, "-c", words], env=environment, capture_output=True, check=True
-    )
+    other = subprocess.run([sys.executable, "-c", words], env=environment, capture_output=True, check=True)
     assert boot_id() == boot_id()
     if sys.platform == "linux":
         assert other.stdout.decode().strip() == boot_id()
     else:
-        assert other.stdout.decode().strip() != boot_id(), (
-            "nobody else may take what we left for whole"
-        )
+        assert other.stdout.decode().strip() != boot_id(), "nobody else may take what we left for whole"

@@ -44,9 +44,7 @@ def job_of(model: str) -> str:
 def inputs_of(model: str) -> dict[str, dict[str, Any]]:
     """By the name of the job: the least, and more where there is more."""
     made = {job_of(model): least(MODELS[model]), f"{job_of(model)}-most": most(MODELS[model])}
-    return (
-        made if len({json.dumps(one) for one in made.values()}) == 2 else dict([*made.items()][:1])
-    )
+    return made if len({json.dumps(one) for one in made.values()}) == 2 else dict([*made.items()][:1])
 
 
 def jobfile(jobs: dict[str, Any]) -> str:
@@ -61,9 +59,7 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     """One rehearsal that buys all: where its files lie, and the manifest's jobs."""
     folder = tmp_path_factory.mktemp("all")
     jobs = {
-        job: {"model": model, "input": fields}
-        for model in MODELS
-        for job, fields in inputs_of(model).items()
+        job: {"model": model, "input": fields} for model in MODELS for job, fields in inputs_of(model).items()
     }
     (folder / "all.yaml").write_text(jobfile(jobs), encoding="utf-8")
     done(folder, "run", "all.yaml", "--sandbox", *FAST)
@@ -158,9 +154,7 @@ def test_outside_a_rehearsal_size_and_length_are_held_against_the_request(
         ({"duration": 4}, "it lasts 5.2 s, 4 s were asked for"),
     ],
 )
-def test_a_video_is_what_was_asked_for_or_it_is_said(
-    fields: dict[str, Any], words: str | None
-) -> None:
+def test_a_video_is_what_was_asked_for_or_it_is_said(fields: dict[str, Any], words: str | None) -> None:
     assert media.differs(media.MediaInfo(1280, 720, 5.2), fields) == words
     assert media.differs(media.MediaInfo(720, 1280, None), {**fields, "resolution": ""}) is None
 
@@ -219,24 +213,18 @@ def cases(kind: str) -> list[Any]:
 
 
 def whole(model: str, title: str, fields: dict[str, Any]) -> dict[str, Any]:
-    return (
-        fields | {"prompt": "x"} if "bare" in RULES[model][title] else least(MODELS[model]) | fields
-    )
+    return fields | {"prompt": "x"} if "bare" in RULES[model][title] else least(MODELS[model]) | fields
 
 
 def test_every_rule_has_its_cases_and_every_case_its_rule() -> None:
     assert {model: set(rules) for model, rules in RULES.items()} == {
         model: titles(model) for model in MODELS if titles(model)
     }
-    assert all(
-        rule["wrong"] and rule["right"] for rules in RULES.values() for rule in rules.values()
-    )
+    assert all(rule["wrong"] and rule["right"] for rules in RULES.values() for rule in rules.values())
 
 
 @pytest.mark.parametrize(("model", "title", "fields"), cases("wrong"))
-def test_what_a_rule_refuses_is_told_with_its_fields(
-    model: str, title: str, fields: dict[str, Any]
-) -> None:
+def test_what_a_rule_refuses_is_told_with_its_fields(model: str, title: str, fields: dict[str, Any]) -> None:
     written = whole(model, title, fields)
     told = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
     (problem,) = told.problems
@@ -249,13 +237,9 @@ def test_what_a_rule_refuses_is_told_with_its_fields(
 
 
 @pytest.mark.parametrize(("model", "title", "fields"), cases("wrong"))
-def test_each_way_out_that_a_hint_names_is_one(
-    model: str, title: str, fields: dict[str, Any]
-) -> None:
+def test_each_way_out_that_a_hint_names_is_one(model: str, title: str, fields: dict[str, Any]) -> None:
     written = whole(model, title, fields)
-    (problem,) = expanded(
-        jobfile({"a": {"model": model, "input": written}}), MODELS[model]
-    ).problems
+    (problem,) = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model]).problems
     hint = problem.hint or ""
     changes = [{name: value} for name, values in re.findall(r"write `(\w+): (.+?)`", hint)
                for value in values.split(" | ")]  # fmt: skip
@@ -270,9 +254,7 @@ def test_each_way_out_that_a_hint_names_is_one(
 
 
 @pytest.mark.parametrize(("model", "title", "fields"), cases("right"))
-def test_what_a_rule_lets_pass_is_taken_everywhere(
-    model: str, title: str, fields: dict[str, Any]
-) -> None:
+def test_what_a_rule_lets_pass_is_taken_everywhere(model: str, title: str, fields: dict[str, Any]) -> None:
     written = whole(model, title, fields)
     made = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
     (job,) = made.jobs

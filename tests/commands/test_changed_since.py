@@ -248,9 +248,7 @@ def test_a_folder_without_job_files_is_a_slip(clone: Clone) -> None:
         ("other.csv", []),
     ],
 )
-def test_tables_and_files_that_axes_are_made_of_count(
-    clone: Clone, touched: str, files: list[str]
-) -> None:
+def test_tables_and_files_that_axes_are_made_of_count(clone: Clone, touched: str, files: list[str]) -> None:
     axes = {
         "scene": {"from": "scenes.csv", "key": "id"},
         "style": {"glob": "styles/*.j2"},

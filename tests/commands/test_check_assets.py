@@ -116,9 +116,7 @@ def test_what_two_models_take_is_what_both_take() -> None:
 def test_a_whole_file_is_hashed_and_typed_whatever_its_host_says() -> None:
     with raw_server(answering(WEBP, "200 OK", "Content-Type: text/html")) as server:
         found = look(f"{server.url}/a.png?sig=1", server.url)
-    assert found == Asset(
-        sha256=hashlib.sha256(WEBP).hexdigest(), bytes=len(WEBP), media_type="image/webp"
-    )
+    assert found == Asset(sha256=hashlib.sha256(WEBP).hexdigest(), bytes=len(WEBP), media_type="image/webp")
 
 
 def test_the_request_says_who_asks_and_carries_no_key() -> None:

@@ -69,9 +69,7 @@ EVENTS: list[e.Event] = [
     e.Resolved(ATTEMPT, "lost", None, "ruled by a person"),
     e.RunFinished(0, None),
     e.Approved(HASH, "plan-1"),
-    e.Uploaded(
-        HASH, "https://x.example.com/a", 9, "image/png", "2026-11-23T07:36:12.123Z", "a.png"
-    ),
+    e.Uploaded(HASH, "https://x.example.com/a", 9, "image/png", "2026-11-23T07:36:12.123Z", "a.png"),
     e.Gone(ATTEMPT, "the result host answered HTTP 404"),
     e.Called(ATTEMPT, "task-1", signed=True),
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),
@@ -226,9 +224,7 @@ def test_a_manifest_fits() -> None:
         (f"jobs {ADDRESS} credits charged", 16.0, [f"jobs.{ADDRESS}.credits.charged type"]),
     ],
 )
-def test_a_manifest_that_is_not_as_it_should_be_is_refused(
-    path: str, new: Any, refused: list[str]
-) -> None:
+def test_a_manifest_that_is_not_as_it_should_be_is_refused(path: str, new: Any, refused: list[str]) -> None:
     assert problems("manifest", changed(MANIFEST, path, new)) == refused
 
 
@@ -282,9 +278,7 @@ def test_a_plan_fits() -> None:
         ("totals actions keep", ..., ["totals.actions required"]),
     ],
 )
-def test_a_plan_that_is_not_as_it_should_be_is_refused(
-    path: str, new: Any, refused: list[str]
-) -> None:
+def test_a_plan_that_is_not_as_it_should_be_is_refused(path: str, new: Any, refused: list[str]) -> None:
     assert problems("plan", changed(PLAN, path, new)) == refused
 
 

@@ -272,9 +272,7 @@ def test_a_branch_that_is_gone_at_the_remote_stops_nobody(origin: Origin) -> Non
 
 def test_journals_that_git_ignores_do_not_travel_and_are_not_asked_for(origin: Origin) -> None:
     mine = behind(origin, fetched=True)
-    assert (
-        mine.do("run", "jobs.yaml", "--yes", "--runs", "rehearsal/mine", "--select", "a").code == 0
-    )
+    assert mine.do("run", "jobs.yaml", "--yes", "--runs", "rehearsal/mine", "--select", "a").code == 0
 
 
 def test_no_git_at_all_is_no_reason_to_stop(origin: Origin) -> None:

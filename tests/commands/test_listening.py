@@ -171,9 +171,7 @@ def test_a_second_task_of_one_create_is_paid_shown_and_never_lost(table: Set) ->
     assert "32 credits spent or held" in status.out
     document = bench.do("status", "--format", "json").json
     assert refused("documents/status", document) == []
-    assert [claim["task_id"] for claim in document["conflicts"][0]["claims"]] == one[
-        "other_task_ids"
-    ]
+    assert [claim["task_id"] for claim in document["conflicts"][0]["claims"]] == one["other_task_ids"]
     assert [found for event in bench.events() for found in refused("event", event)] == []
     assert [found for made in bench.manifests() for found in refused("manifest", made)] == []
     verified = bench.do("manifest", "verify")
@@ -220,9 +218,7 @@ def test_a_doubt_whose_callback_goes_elsewhere_is_not_waited_for(table: Set) -> 
         "fine": "fine",
     }, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "callBackUrl": theirs})  # fmt: skip
     assert bench.run(*HEARING).code == 4
-    attempts = {
-        json.loads(c.body)["callBackUrl"].removeprefix(f"{theirs}&attempt=") for c in judge.creates
-    }
+    attempts = {json.loads(c.body)["callBackUrl"].removeprefix(f"{theirs}&attempt=") for c in judge.creates}
     assert attempts == {bench.job(name)["attempt_id"] for name in ("theirs", "fine")}
     assert b"s3cret" not in b"".join(path.read_bytes() for path in bench.journals())
 
@@ -317,9 +313,7 @@ def test_polling_as_a_safety_net_is_told_by_status(table: Set) -> None:
 
 
 @pytest.mark.parametrize("verb", [("run", "jobs.yaml", "--yes", "--listen"), ("listen",)])
-def test_a_port_that_is_taken_is_said_before_anything_is_bought(
-    table: Set, verb: tuple[str, ...]
-) -> None:
+def test_a_port_that_is_taken_is_said_before_anything_is_bought(table: Set, verb: tuple[str, ...]) -> None:
     bench, judge = table
     bench.write({"one": "one"})
     with socket.create_server(("127.0.0.1", 0)) as taken:

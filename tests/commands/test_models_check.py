@@ -28,9 +28,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path, "http://127.0.0.1:9")
 
 
-def page(
-    bench: Bench, fields: dict[str, Any], model: str = ID, name: str = "page.json", **more: Any
-) -> str:
+def page(bench: Bench, fields: dict[str, Any], model: str = ID, name: str = "page.json", **more: Any) -> str:
     """The vendor's page of a model that takes a prompt and these fields."""
     own = {"prompt": {"type": "string", "maxLength": 100}, **fields}
     body = {
@@ -191,9 +189,7 @@ def test_a_stranger_s_words_break_out_of_nothing() -> None:
 
 
 def test_a_very_long_issue_is_cut() -> None:
-    changes = tuple(
-        ModelChange(f"field_{n}", "field", breaking=True, was=True) for n in range(3_000)
-    )
+    changes = tuple(ModelChange(f"field_{n}", "field", breaking=True, was=True) for n in range(3_000))
     checked = [CheckedModel(f"acme/{n}", "page.md", changes) for n in range(3)]
     told = check_markdown(checked, [])
     assert len(told) <= 65_536

@@ -94,9 +94,7 @@ def test_another_folder_can_be_named(bench: Bench) -> None:
 def test_names_of_models_lead_nowhere_else(bench: Bench) -> None:
     ran = imported(bench, *take(bench, "hostile.yaml"), "--into", "deep/er")
     assert ran.code == 2
-    written = sorted(
-        path.relative_to(bench.folder).as_posix() for path in bench.folder.rglob("*.json")
-    )
+    written = sorted(path.relative_to(bench.folder).as_posix() for path in bench.folder.rglob("*.json"))
     assert written == ["deep/er/loop/1.json", "deep/er/loop/2.json"]
     assert "\x1b" not in ran.out
 
@@ -265,9 +263,7 @@ def test_what_is_no_page_is_told(bench: Bench, status: str, body: bytes, told: s
     assert told in ran.out
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/x", "https://nowhere.invalid/x", "http://[::1"]
-)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "https://nowhere.invalid/x", "http://[::1"])
 def test_a_host_that_is_not_there_is_told(bench: Bench, url: str) -> None:
     ran = imported(bench, url)
     assert ran.code == 2

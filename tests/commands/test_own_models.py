@@ -114,14 +114,10 @@ def test_the_lock_holds_the_schema_in_use(bench: Bench) -> None:
 
 def test_doctor_tells_of_it(bench: Bench) -> None:
     put(bench)
-    found = {
-        c["name"]: c for c in bench.do("doctor", "--sandbox", "--format", "json").json["checks"]
-    }
+    found = {c["name"]: c for c in bench.do("doctor", "--sandbox", "--format", "json").json["checks"]}
     assert found["models"]["detail"].endswith("1 of the project's own in schemas/models")
     put(bench, made="{")
-    found = {
-        c["name"]: c for c in bench.do("doctor", "--sandbox", "--format", "json").json["checks"]
-    }
+    found = {c["name"]: c for c in bench.do("doctor", "--sandbox", "--format", "json").json["checks"]}
     assert not found["models"]["ok"]
     assert found["models"]["detail"].startswith("schemas/models/acme/clip-1.json:1:2: ")
 
@@ -163,9 +159,7 @@ def test_a_broken_one_is_told_with_its_place_beside_the_job_file_s_problems(benc
     put(bench, made=schema(a={"type": "text"}))
     job_file(bench)
     text = (bench.folder / "jobs.yaml").read_text()
-    (bench.folder / "jobs.yaml").write_text(
-        text.replace('"version": 1', '"version": 1, "bugdet": 3')
-    )
+    (bench.folder / "jobs.yaml").write_text(text.replace('"version": 1', '"version": 1, "bugdet": 3'))
     for verb in ("validate", "plan", "render", "lock"):
         ran = bench.do(verb, "jobs.yaml")
         assert ran.code == 2
@@ -228,9 +222,7 @@ def test_links_that_lead_out_are_not_followed(bench: Bench, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("part", ["schemas", "schemas/models"])
 @pytest.mark.parametrize("where", ["outside", "project/.git"])
-def test_the_folder_itself_must_not_lead_out(
-    bench: Bench, tmp_path: Path, part: str, where: str
-) -> None:
+def test_the_folder_itself_must_not_lead_out(bench: Bench, tmp_path: Path, part: str, where: str) -> None:
     project = Bench(tmp_path / "project", bench.url)
     project.folder.mkdir()
     put(Bench(tmp_path / where, ""), folder="models" if part == "schemas" else "")

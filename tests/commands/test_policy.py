@@ -51,9 +51,7 @@ def test_a_plan_that_breaks_rules_is_shown_and_all_of_them_are_named(table: Set)
     told = planned.err.splitlines()
     assert told[0].startswith("policy credits_per_run (kiejobs.yaml:3:20): the plan buys for 32")
     assert told[1].startswith("policy credits_per_job (kiejobs.yaml:4:20): 16 credits each")
-    assert told[2].startswith(
-        "policy tags (kiejobs.yaml:5:17): no tag `hero` (2 jobs, e.g. judged/a"
-    )
+    assert told[2].startswith("policy tags (kiejobs.yaml:5:17): no tag `hero` (2 jobs, e.g. judged/a")
     machine = bench.do("plan", "jobs.yaml", "--format", "json")
     assert machine.code == 5
     assert len(machine.json["changes"]) == 2
@@ -100,9 +98,7 @@ def test_a_campaign_counts_over_its_runs_and_what_is_paid_for_is_left_alone(tabl
 def test_validate_tells_what_needs_no_journal_at_the_jobs_place(table: Set) -> None:
     bench, _ = table
     bench.write({"a": "a", "b": "b"})
-    rule(
-        bench, "limits: {jobs: 1, credits_per_job: 10, credits_per_run: 1}\nmodels: {allow: [x/*]}"
-    )
+    rule(bench, "limits: {jobs: 1, credits_per_job: 10, credits_per_run: 1}\nmodels: {allow: [x/*]}")
     seen = bench.do("validate", "jobs.yaml", "--format", "json")
     assert seen.code == 2
     problems = seen.json["problems"]

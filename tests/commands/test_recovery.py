@@ -182,9 +182,7 @@ def test_only_what_its_canary_speaks_well_of_is_bought(table: Set) -> None:
     assert len(judge.tasks) == 3
 
 
-@pytest.mark.parametrize(
-    ("prompt", "code"), [("lost [create=drop_kept]", 4), ("slow [end=never]", 8)]
-)
+@pytest.mark.parametrize(("prompt", "code"), [("lost [create=drop_kept]", 4), ("slow [end=never]", 8)])
 def test_a_canary_that_is_in_doubt_or_still_running_holds_the_rest(
     table: Set, prompt: str, code: int
 ) -> None:

@@ -313,9 +313,7 @@ def test_no_filter_and_no_hook_of_the_repository_is_run(clone: Clone) -> None:
     assert not (clone.folder / "pwned").exists()
 
 
-def test_nothing_is_left_behind_and_nothing_in_the_repository_changes(
-    clone: Clone, tmp_path: Path
-) -> None:
+def test_nothing_is_left_behind_and_nothing_in_the_repository_changes(clone: Clone, tmp_path: Path) -> None:
     room = tmp_path / "room"
     room.mkdir()
     write(clone, {"a": "other", "b": "b"})
@@ -362,9 +360,7 @@ def test_files_are_written_beside_what_is_shown(clone: Clone) -> None:
     assert (folder / "d.md").read_text() == diff(clone, "--format", "markdown").out
     assert json.loads((folder / "d.json").read_text()) == document(clone)
     comment = (folder / "d.md").read_text()
-    assert comment.startswith(
-        "<!-- kiejobs render: c jobfiles/tea.yaml -->\n### kiejobs render: `c`\n"
-    )
+    assert comment.startswith("<!-- kiejobs render: c jobfiles/tea.yaml -->\n### kiejobs render: `c`\n")
     assert "- prompt: " in comment
     assert "| > | `c/new` | moved<br>from `c/b` |" in comment
 

@@ -79,9 +79,7 @@ def test_a_renamed_job_is_adopted_and_a_new_one_may_have_its_name(table: Set) ->
 
 def test_takes_buy_the_same_on_purpose(table: Set) -> None:
     bench, judge = table
-    bench.write(
-        {"one": "one"}, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "takes": 3}
-    )
+    bench.write({"one": "one"}, defaults={"model": "bytedance/v1-pro-fast-image-to-video", "takes": 3})
     assert bench.run().code == 0
     assert len(judge.tasks) == 3
     assert len({request.body for request in judge.creates}) == 1
@@ -95,9 +93,7 @@ def test_a_removed_or_damaged_file_is_collected_again_and_not_bought(table: Set)
     bench, judge = table
     bench.write({"gone": "one", "flipped": "two", "short": "three", "whole": "four"})
     bench.run()
-    files = {
-        job: bench.folder / "outputs" / bench.job(job)["files"][0]["path"] for job in bench.states()
-    }
+    files = {job: bench.folder / "outputs" / bench.job(job)["files"][0]["path"] for job in bench.states()}
     files["gone"].unlink()
     data = files["flipped"].read_bytes()
     files["flipped"].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -162,9 +158,7 @@ def test_a_task_that_an_edit_left_in_flight_is_still_collected(table: Set) -> No
 
 def test_select_and_var_reach_the_wire(table: Set) -> None:
     bench, judge = table
-    bench.write(
-        {"one": "{{ vars.brand }} one", "two": "{{ vars.brand }} two"}, vars={"brand": "Aurora"}
-    )
+    bench.write({"one": "{{ vars.brand }} one", "two": "{{ vars.brand }} two"}, vars={"brand": "Aurora"})
     assert bench.run("--select", "tw*", "--var", "brand=Boreas").code == 0
     (create,) = judge.creates
     assert json.loads(create.body)["input"]["prompt"] == "Boreas two"

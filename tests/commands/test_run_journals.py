@@ -121,9 +121,7 @@ def test_reports_are_told_in_all_forms(doubtful: Set) -> None:
     assert bench.do("report", run["run_id"]).code == 0
     document = bench.do("report", "--format", "json").json
     assert document["run_id"] == run["run_id"]
-    junit = bench.do(
-        "report", "--format", "junit", "-o", "out.xml", "-o", "out.json", "-o", "out.txt"
-    )
+    junit = bench.do("report", "--format", "junit", "-o", "out.xml", "-o", "out.json", "-o", "out.txt")
     suite = ET.fromstring(junit.out)
     assert len(suite.findall(".//testcase")) == 3
     assert (bench.folder / "out.xml").read_text() == junit.out

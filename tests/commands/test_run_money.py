@@ -92,9 +92,7 @@ def priceless(tmp_path: Path, table: Set) -> Set:
     bench, judge = table
     source = Path(PACKAGE)
     checkout = tmp_path / "checkout"
-    shutil.copytree(
-        source / "kiejobs", checkout / "kiejobs", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(source / "kiejobs", checkout / "kiejobs", ignore=shutil.ignore_patterns("__pycache__"))
     schemas = source / "schemas"
     if schemas.is_dir():
         shutil.copytree(schemas, checkout / "schemas")

@@ -83,9 +83,7 @@ def test_what_was_not_accepted_goes_again_after_a_pause(table: Set) -> None:
 
 
 @pytest.mark.parametrize("fault", ["401_http", "402", "402_as_500"])
-def test_without_key_or_credits_nothing_more_is_bought_and_all_is_collected(
-    table: Set, fault: str
-) -> None:
+def test_without_key_or_credits_nothing_more_is_bought_and_all_is_collected(table: Set, fault: str) -> None:
     bench, judge = table
     prompts = {"first": "in flight [polls=8]", "second": f"no [create={fault}]"}
     bench.write(prompts | {f"later{n}": f"later {n}" for n in range(6)})

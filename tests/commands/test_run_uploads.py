@@ -71,9 +71,7 @@ def test_a_local_picture_is_uploaded_and_bought_with_once(table: Set) -> None:
     assert upload.headers["user-agent"].startswith("kiejobs/")
     sent = [task.body["input"]["image_url"] for task in judge.tasks.values()]
     assert sent == [f"{judge.url}/uploads/{upload.path}"] * 2
-    assert [event["input"]["image_url"] for event in of_type(bench, "reserved")] == [
-        f"sha256:{sha256}"
-    ] * 2
+    assert [event["input"]["image_url"] for event in of_type(bench, "reserved")] == [f"sha256:{sha256}"] * 2
     assert bench.plan() == {"one": "keep", "two": "keep"}
     assert bench.run().code == 0
     assert (len(judge.creates), len(judge.sent(UPLOAD))) == (2, 1)
@@ -103,9 +101,7 @@ def test_a_changed_pixel_is_another_picture(table: Set) -> None:
 
 
 @pytest.mark.parametrize(("hours", "uploads"), [(5.0, 0), (3.9, 1), (-1.0, 1)])
-def test_an_upload_on_record_is_used_for_as_long_as_it_lives(
-    table: Set, hours: float, uploads: int
-) -> None:
+def test_an_upload_on_record_is_used_for_as_long_as_it_lives(table: Set, hours: float, uploads: int) -> None:
     bench, judge = table
     sha256 = picture(bench, "images/cup.png")
     earlier = f"{judge.url}/files-of-an-earlier-run/cup.png"
@@ -315,12 +311,8 @@ def test_a_ruling_takes_the_task_that_has_this_file_and_no_other(table: Set) -> 
     write(bench, {"cup": f"{lost} @images/cup.png", "jug": f"{lost} @images/jug.png"})
     assert bench.run().code == 4
     tasks = {task.body["input"]["image_url"]: task.task_id for task in judge.tasks.values()}
-    ids = {
-        upload.sha256: tasks[f"{judge.url}/uploads/{upload.path}"] for upload in judge.host.taken
-    }
-    cup, jug = (
-        ids[sha] for sha in (picture(bench, "images/cup.png"), picture(bench, "images/jug.png"))
-    )
+    ids = {upload.sha256: tasks[f"{judge.url}/uploads/{upload.path}"] for upload in judge.host.taken}
+    cup, jug = (ids[sha] for sha in (picture(bench, "images/cup.png"), picture(bench, "images/jug.png")))
     wrong = bench.do("resolve", "judged/cup", "--task", jug)
     assert wrong.code == 4
     assert "its `image_url` differs from what was sent" in wrong.err
@@ -377,9 +369,7 @@ def test_a_rehearsal_uploads_to_itself_and_remembers_it(table: Set) -> None:
         {"slow_bytes": 60},
     ],
 )
-def test_a_rehearsal_can_be_given_an_upload_host_that_fails(
-    tmp_path: Path, do: dict[str, Any]
-) -> None:
+def test_a_rehearsal_can_be_given_an_upload_host_that_fails(tmp_path: Path, do: dict[str, Any]) -> None:
     bench = Bench(tmp_path, "http://nowhere.invalid")
     picture(bench, "images/cup.png")
     write(bench, {"one": "one"})

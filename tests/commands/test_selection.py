@@ -81,9 +81,7 @@ def test_status_and_collect_know_states_files_and_where_the_job_file_is_named_ta
 
 
 @pytest.mark.parametrize("verb", [("status",), ("collect",), ("report",)])
-def test_tags_without_a_job_file_are_refused_with_what_to_do(
-    bought: Bench, verb: tuple[str, ...]
-) -> None:
+def test_tags_without_a_job_file_are_refused_with_what_to_do(bought: Bench, verb: tuple[str, ...]) -> None:
     refused = bought.do(*verb, "--select", "tag:hero")
     assert refused.code == 2
     assert "`--select tag:…` needs the job file" in refused.err
@@ -91,9 +89,7 @@ def test_tags_without_a_job_file_are_refused_with_what_to_do(
 
 @pytest.mark.parametrize("verb", ["render", "validate"])
 @pytest.mark.parametrize("word", ["state:failed", "result:whole"])
-def test_verbs_without_a_ledger_refuse_to_be_asked_for_one(
-    bought: Bench, verb: str, word: str
-) -> None:
+def test_verbs_without_a_ledger_refuse_to_be_asked_for_one(bought: Bench, verb: str, word: str) -> None:
     refused = bought.do(verb, "jobs.yaml", "--select", f"tag:hero {word}")
     assert refused.code == 2
     assert refused.out == ""

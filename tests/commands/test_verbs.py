@@ -32,8 +32,7 @@ def test_a_selection_that_takes_no_job_is_a_slip_and_is_refused(bench: Bench, ve
     assert refused.code == 2
     assert refused.out == ""
     assert refused.err == (
-        "error: --select matches no job\n"
-        "  help: `kiejobs plan` without --select lists the addresses\n"
+        "error: --select matches no job\n  help: `kiejobs plan` without --select lists the addresses\n"
     )
     assert bench.journals() == []
 
@@ -43,10 +42,7 @@ def test_a_selection_that_takes_no_job_is_a_slip_and_is_refused(bench: Bench, ve
 
 def test_every_flag_can_be_set_by_a_variable_of_its_name() -> None:
     options = [
-        option
-        for _, command in commands()
-        for option in command.params
-        if isinstance(option, click.Option)
+        option for _, command in commands() for option in command.params if isinstance(option, click.Option)
     ]
     assert len(options) > 50
     for option in options:
@@ -119,9 +115,7 @@ def test_a_report_tells_what_its_run_bought_and_where_it_lies(bench: Bench) -> N
     assert bench.do(*rehearse).code == 0
     bench.write({"one": "one", "two": "two", "three": "three"})
     second = bench.do(*rehearse)
-    (_, latest) = sorted(
-        path.name for path in (bench.folder / "rehearsal/runs").iterdir() if path.is_dir()
-    )
+    (_, latest) = sorted(path.name for path in (bench.folder / "rehearsal/runs").iterdir() if path.is_dir())
     ends = [
         "3 jobs: 3 succeeded; 48 credits charged",
         "this run bought 1 job for 16 credits",
@@ -164,8 +158,7 @@ def test_with_nothing_to_collect_the_hint_leads_to_the_doubt(doubtful: Bench) ->
     nothing = doubtful.do("collect", "--sandbox", "--runs", "my runs")
     assert nothing.code == 4
     assert nothing.err == (
-        "Nothing to collect.\n"
-        "1 in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\n"
+        "Nothing to collect.\n1 in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\n"
     )
 
 

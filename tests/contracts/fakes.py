@@ -247,9 +247,7 @@ class FakeApi:
             return outcomes.Unanswered("recordInfo is null", "422")
         body = self.bodies[int(task_id, 16)]
         query = body.get("callBackUrl", "").partition("?")[2]
-        return outcomes.TaskRecord(
-            task_id, body["model"], body["input"], "waiting", attempt_in(query)
-        )
+        return outcomes.TaskRecord(task_id, body["model"], body["input"], "waiting", attempt_in(query))
 
     async def download_url(self, url: str) -> str | outcomes.Unanswered:
         if not url.startswith("http://fake.invalid/"):
@@ -269,9 +267,7 @@ class MemoryArtifacts:
         self.urls: list[str] = []
         self.marked: list[str] = []
 
-    async def collect(
-        self, url: str, path: str, *, key: str, media_type: str
-    ) -> outcomes.CollectOutcome:
+    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
         self.urls.append(url)
         if self.outcomes:
             return self.outcomes.popleft()
@@ -280,9 +276,7 @@ class MemoryArtifacts:
         digest = hashlib.sha256(data).hexdigest()
         return FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
 
-    async def keep(
-        self, data: bytes, path: str, *, key: str, media_type: str
-    ) -> outcomes.CollectOutcome:
+    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
         if self.outcomes:
             return self.outcomes.popleft()
         self.files[path] = data

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Clock
 
 
-@pytest.fixture(
-    params=[SystemClock, lambda: SystemClock(50.0), FakeClock], ids=["real", "fast", "fake"]
-)
+@pytest.fixture(params=[SystemClock, lambda: SystemClock(50.0), FakeClock], ids=["real", "fast", "fake"])
 def clock(request: pytest.FixtureRequest) -> Clock:
     made: Clock = request.param()
     return made

@@ -45,7 +45,9 @@ def drawing() -> str:
     y = _bars(parts, document["measurements"], 16)
     y = _growth(parts, document["growth"]["plan"], y + 30)
     label = "Benchmarks: the processor time of kiejobs relative to its peers, and how a plan grows"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{label}">'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{label}">'
+    )
     ground = f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
     return "\n".join([head, _STYLE, ground, *parts, "</svg>", ""])
 

@@ -209,9 +209,7 @@ def _loosened(field: Schema) -> Schema:
 # --- a rule across fields ---------------------------------------------------------------------------
 
 
-def tolerant_rule(
-    rule: FieldRule, fields: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any] | None:
+def tolerant_rule(rule: FieldRule, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
     """`fields` are the model's, for their types."""
     form = _Relaxed(fields).possible(rule.schema)
     if isinstance(form, bool):
@@ -323,9 +321,7 @@ def _inner(keyword: str, part: Any, field: Mapping[str, Any], *, certainly: bool
         return True if items is True else {"items": items}
     if keyword == "properties":
         known = field.get("properties", {})
-        forms = {
-            name: _value(one, known.get(name, {}), certainly=False) for name, one in part.items()
-        }
+        forms = {name: _value(one, known.get(name, {}), certainly=False) for name, one in part.items()}
         return _properties({name: form for name, form in forms.items() if form is not True})
     return True
 

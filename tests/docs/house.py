@@ -90,9 +90,7 @@ def _core(parts: list[str], y: int) -> int:
     return top + _GAP
 
 
-def _floor(
-    parts: list[str], boxes: list[Box], x: int, width: int, y: int, fill: str | None = None
-) -> int:
+def _floor(parts: list[str], boxes: list[Box], x: int, width: int, y: int, fill: str | None = None) -> int:
     """Boxes side by side; the y of their lower edge."""
     each = (width - _GAP * (len(boxes) - 1)) // len(boxes)
     lines = [_lines(one, each - 20) for one in boxes]

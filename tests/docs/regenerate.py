@@ -60,9 +60,7 @@ def models() -> dict[str, dict]:
     """The request schema of each model we ship, under the model's id."""
     folder = SCHEMAS / "models"
     files = {path.relative_to(folder).with_suffix(""): path for path in folder.rglob("*.json")}
-    return {
-        id_.as_posix(): json.loads(path.read_text(encoding="utf-8")) for id_, path in files.items()
-    }
+    return {id_.as_posix(): json.loads(path.read_text(encoding="utf-8")) for id_, path in files.items()}
 
 
 if __name__ == "__main__":

@@ -102,9 +102,7 @@ class Ids:
     def fit(self, shown: tuple[str, ...], printed: tuple[str, ...]) -> bool:
         """Does the page show what was printed? Binds new ids where it does."""
         fresh: dict[str, str] = {}
-        lines = (
-            r"(?:.*\n)*?" if line == "..." else f"{self._pattern(line, fresh)}\n" for line in shown
-        )
+        lines = (r"(?:.*\n)*?" if line == "..." else f"{self._pattern(line, fresh)}\n" for line in shown)
         found = re.fullmatch("".join(lines), "".join(f"{line}\n" for line in printed))
         if found is None:
             return False

@@ -43,9 +43,7 @@ UPDATE = "see `python tests/docs/update_docs.py`"
 
 _PICTURE = re.compile(r"\bimages/[\w-]+\.png\b")
 """A local file of a job file: each is drawn, no two alike."""
-_OUR_FILE = re.compile(
-    r"`(?:python )?((?:kiejobs|tests|schemas/documents)/[a-z_/0-9.]+)(?: \[PAGE…\])?`"
-)
+_OUR_FILE = re.compile(r"`(?:python )?((?:kiejobs|tests|schemas/documents)/[a-z_/0-9.]+)(?: \[PAGE…\])?`")
 """A path without a name to fill in, such as `CODE.yaml`."""
 
 BASE = {
@@ -274,9 +272,7 @@ def test_every_diagnostic_code_is_explained_and_none_is_made_up() -> None:
     assert told - used == set(), f"nothing gives these codes any more; take them out of {where}"
 
 
-@pytest.mark.parametrize(
-    "code", sorted(set(diagnostics.MEANINGS) - set(diagnostics.WITHOUT_EXAMPLE))
-)
+@pytest.mark.parametrize("code", sorted(set(diagnostics.MEANINGS) - set(diagnostics.WITHOUT_EXAMPLE)))
 def test_the_example_of_a_code_provokes_it_and_no_other(code: str) -> None:
     problems = diagnostics.problems_of(code)
     assert {problem.code for problem in problems} == {code}

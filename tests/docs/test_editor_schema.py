@@ -188,9 +188,7 @@ def test_an_editor_takes_values_templates_and_gaps(fields: str, *, inherited: bo
         (f"{{prompt: {'x' * 10_001}}}", ["jobs.pour.input.prompt anyOf"]),
     ],
 )
-def test_an_editor_marks_what_the_model_refuses(
-    fields: str, refused: list[str], *, inherited: bool
-) -> None:
+def test_an_editor_marks_what_the_model_refuses(fields: str, refused: list[str], *, inherited: bool) -> None:
     assert problems(SCHEMA, with_input(fields, inherited=inherited)) == refused
 
 
@@ -207,9 +205,7 @@ def test_a_model_of_one_s_own_takes_any_input(defaults: str) -> None:
 
 def test_an_editor_misses_the_model() -> None:
     assert problems(SCHEMA, jobfile("{input: {prompt: x}}")) == ["jobs.pour required"]
-    assert problems(SCHEMA, jobfile("{input: {prompt: x}}", defaults="{}")) == [
-        "jobs.pour required"
-    ]
+    assert problems(SCHEMA, jobfile("{input: {prompt: x}}", defaults="{}")) == ["jobs.pour required"]
 
 
 def test_an_axis_named_like_a_field_takes_any_value() -> None:
@@ -313,9 +309,7 @@ def test_axes_are_offered_the_fields_names_and_values() -> None:
     assert values_offered(text, "jobs", "pour", "matrix", "resolution", 0) == ["720p", "1080p"]
 
 
-@pytest.mark.parametrize(
-    "path", [(), ("budget",), ("limits",), ("jobs", "pour"), ("jobs", "pour", "matrix")]
-)
+@pytest.mark.parametrize("path", [(), ("budget",), ("limits",), ("jobs", "pour"), ("jobs", "pour", "matrix")])
 def test_every_key_of_ours_has_words_and_an_example_for_a_hover(path: tuple[str, ...]) -> None:
     text = with_input("{}")
     for key in set(keys_offered(text, *path)) - set(FIELDS):

@@ -111,9 +111,7 @@ def test_a_file_is_carried_out_by_the_sandbox(path: Path, tmp_path: Path) -> Non
     )
     assert ran.returncode == 0, ran.stderr
     files = [file for file in (tmp_path / "rehearsal" / "outputs").rglob("*") if file.is_file()]
-    assert {media_type_of(file.read_bytes()[:64]) for file in files} == KINDS.get(
-        path.stem, {"video/mp4"}
-    )
+    assert {media_type_of(file.read_bytes()[:64]) for file in files} == KINDS.get(path.stem, {"video/mp4"})
     assert len(files) == COUNTS[path.stem]
 
 

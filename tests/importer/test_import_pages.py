@@ -111,9 +111,7 @@ def test_limits_that_only_prose_tells(name: str, form: dict[str, Any]) -> None:
 
 def test_what_is_from_prose_says_so() -> None:
     fields = request_of(*GLIDE)["properties"]
-    assert fields["prompt"]["x-kiejobs-note"] == [
-        "minLength 3, maxLength 1200: from the page's prose"
-    ]
+    assert fields["prompt"]["x-kiejobs-note"] == ["minLength 3, maxLength 1200: from the page's prose"]
     assert "Left out, it is true: from the page's prose." in fields["expand"]["x-kiejobs-note"]
     assert any("steps of 0.25" in note for note in fields["speed"]["x-kiejobs-note"])
 
@@ -427,9 +425,7 @@ def test_tables_describe_fields_too() -> None:
         ("table.md", "acme/dune-text-to-image", "sample_url"),
     ],
 )
-def test_what_a_page_fills_in_to_try_it_is_never_bought_unasked(
-    page: str, id_: str, name: str
-) -> None:
+def test_what_a_page_fills_in_to_try_it_is_never_bought_unasked(page: str, id_: str, name: str) -> None:
     """Pages show a sample prompt and a sample picture as defaults; a default is always sent."""
     assert "default" not in field(page, id_, name)
     assert notes(page, id_, f"{name}: ")
@@ -437,9 +433,7 @@ def test_what_a_page_fills_in_to_try_it_is_never_bought_unasked(
 
 def test_numbers_as_text_have_the_range_that_prose_gives() -> None:
     seconds = {"type": "string", "default": "6", "description": "between 6 and 9, in steps of 1"}
-    found = read_page(
-        "moss", json.dumps(small({"const": "moss/1"}, seconds=seconds)), imported="2026-01-01"
-    )
+    found = read_page("moss", json.dumps(small({"const": "moss/1"}, seconds=seconds)), imported="2026-01-01")
     fields = found.models[0].schema["properties"]["input"]["properties"]
     assert fields["seconds"]["enum"] == ["6", "7", "8", "9"]
 

@@ -97,25 +97,19 @@ def test_a_field_that_changed(
         ({"max_bytes": 1000}, {"max_bytes": 2000}, ["a files of at most 2,000 bytes now, was 1,000 bytes"]),
     ],
 )  # fmt: skip
-def test_the_files_that_a_field_takes(
-    was: dict[str, Any], now: dict[str, Any], told: list[str]
-) -> None:
+def test_the_files_that_a_field_takes(was: dict[str, Any], now: dict[str, Any], told: list[str]) -> None:
     assert changes({**URL, "x-kiejobs-file": was}, {**URL, "x-kiejobs-file": now}) == told
 
 
 def test_what_lies_deeper_is_told_by_its_path() -> None:
     shot = {"type": "object", "properties": {"text": TEXT}, "unevaluatedProperties": False}
     longer = {**shot, "properties": {"text": {**TEXT, "maxLength": 9}, "seconds": TEXT}}
-    was, now = (
-        {"type": "array", "items": one} for one in (shot, {**longer, "required": ["seconds"]})
-    )
+    was, now = ({"type": "array", "items": one} for one in (shot, {**longer, "required": ["seconds"]}))
     assert changes(was, now) == [
         "!a[].text at most 9 characters now, was without a limit",
         "!a[].seconds is new, and needed",
     ]
-    assert changes(shot, {**shot, "unevaluatedProperties": True}) == [
-        "a takes keys of other names now"
-    ]
+    assert changes(shot, {**shot, "unevaluatedProperties": True}) == ["a takes keys of other names now"]
 
 
 @pytest.mark.parametrize(

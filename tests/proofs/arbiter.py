@@ -29,9 +29,7 @@ class Arbiter:
         known = {event.get("task_id") for event in events}
         answered = {event["attempt_id"] for event in events if event["type"] == "in_doubt"}
         charged = {
-            address_of(task): task.task_id
-            for task in self._server.charges()
-            if task.task_id not in known
+            address_of(task): task.task_id for task in self._server.charges() if task.task_id not in known
         }
         found: list[tuple[str, ...]] = []
         for address, attempt_id in held.items():

@@ -95,9 +95,7 @@ class Shop:
 def shop(root: Path, *, pictured: bool = False) -> Iterator[Shop]:
     """Open as long as the block lasts."""
     schemas = {MODEL: read_schema(f"models/{MODEL}.json")}
-    app = Sandbox(
-        schemas, root / "store", speed=_SPEED, credits=Decimal(10**7), prices=bundled_prices()
-    )
+    app = Sandbox(schemas, root / "store", speed=_SPEED, credits=Decimal(10**7), prices=bundled_prices())
     with serving(app) as url:
         yield Shop(root, url, pictured=pictured)
 

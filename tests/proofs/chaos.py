@@ -178,9 +178,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures = chaos(Path(folder), kills=given.kills, seed=given.seed, jobs=given.jobs)
     command = f"python -m tests.proofs.chaos --kills {given.kills} --seed {given.seed}"
-    raise SystemExit(
-        tell("chaos", command, asdict(figures), well=figures.well, record=given.record)
-    )
+    raise SystemExit(tell("chaos", command, asdict(figures), well=figures.well, record=given.record))
 
 
 if __name__ == "__main__":

@@ -171,9 +171,7 @@ class Session:
         return len(doubts)
 
     def _plan(self, hours: float) -> str:
-        changes = json.loads(self._do(hours, "plan", "jobs.yaml", "--format", "json").out)[
-            "changes"
-        ]
+        changes = json.loads(self._do(hours, "plan", "jobs.yaml", "--format", "json").out)["changes"]
         count = Counter(change["action"] for change in changes)
         return ", ".join(f"{action} {number}" for action, number in sorted(count.items()))
 
@@ -222,9 +220,7 @@ def main() -> None:
     if preload is None:
         line.error("libfaketime is not installed (Debian: apt-get install faketime)")
     with tempfile.TemporaryDirectory() as folder:
-        figures = set_clock(
-            Path(folder), preload, commands=given.commands, jobs=given.jobs, seed=given.seed
-        )
+        figures = set_clock(Path(folder), preload, commands=given.commands, jobs=given.jobs, seed=given.seed)
     command = f"python -m tests.proofs.clock --commands {given.commands} --jobs {given.jobs}"
     document: dict[str, Any] = asdict(figures)
     raise SystemExit(tell("clock", command, document, well=figures.well, record=given.record))

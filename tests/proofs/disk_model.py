@@ -135,9 +135,7 @@ def _of(change: Change) -> int:
     return change.folder if isinstance(change, Names) else change.file
 
 
-def _apply(
-    changes: Sequence[Change], folders: dict[int, dict[str, int]], data: dict[int, bytes]
-) -> None:
+def _apply(changes: Sequence[Change], folders: dict[int, dict[str, int]], data: dict[int, bytes]) -> None:
     for change in changes:
         match change:
             case Names(folder, given):

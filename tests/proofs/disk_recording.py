@@ -109,9 +109,7 @@ class Recorder:
         self._size: dict[int, int] = {}
         self._count = ROOT
 
-    def record(
-        self, command: Sequence[str], environment: Mapping[str, str], codes: Container[int]
-    ) -> None:
+    def record(self, command: Sequence[str], environment: Mapping[str, str], codes: Container[int]) -> None:
         """Run it to its end. Raises ValueError where its exit code is none of these."""
         trace = self.folder.parent / f"{self.folder.name}.trace"
         words = [*_TRACE, "-o", str(trace), "-e", f"trace={_KNOWN},{_STRANGE}", *command]

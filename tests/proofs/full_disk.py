@@ -74,9 +74,7 @@ class Tried:
         return self.clear and kept and self.books.well
 
     def __str__(self) -> str:
-        return (
-            f"{self.refusal.name}: exit {self.ran.code}, {self.books}\n{self.ran.out}{self.ran.err}"
-        )
+        return f"{self.refusal.name}: exit {self.ran.code}, {self.books}\n{self.ran.out}{self.ran.err}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +160,7 @@ def _try(open_shop: Shop, number: int, refusal: Refusal) -> Tried:
     early = campaign.files()
     campaign.finish()
     trace = trace_of(campaign.folder)
-    refused = (
-        any(call.refused for call in calls(trace, campaign.folder))
-        if trace.exists()
-        else ran.code != 0
-    )
+    refused = any(call.refused for call in calls(trace, campaign.folder)) if trace.exists() else ran.code != 0
     return Tried(refusal, ran, refused, ran.err.count(_TOLD), campaign.books(early))
 
 

@@ -106,9 +106,7 @@ class Guard:
             return
         if event == "open":
             self._opened(*args)
-        elif event.startswith(_STARTS_PROCESSES) or (
-            event == "socket.connect" and not self._network
-        ):
+        elif event.startswith(_STARTS_PROCESSES) or (event == "socket.connect" and not self._network):
             self.outside.append(f"{event} {str(args)[:200]}")
 
     def _opened(self, path: Any, mode: str | None, flags: int) -> None:

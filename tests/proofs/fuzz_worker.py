@@ -118,11 +118,7 @@ def _place_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "/kiejobs/" in f.filename or "/fuzz_targets/" in f.filename]
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "elsewhere"
-    told = (
-        str(error)[:200]
-        if isinstance(error, Broken) and "outside" in str(error)
-        else str(error)[:16]
-    )
+    told = str(error)[:200] if isinstance(error, Broken) and "outside" in str(error) else str(error)[:16]
     return f"{type(error).__name__} at {place}: {told}"
 
 

@@ -103,9 +103,7 @@ def _before_the_server(sizes: Sizes, every: int, patience: float) -> Iterator[Ca
         script = partial(_take_and_reset, count)
         yield Case("RST within the request", script, _only(NOT_TOLD), nothing)
     deaf_ears = partial(_ignore, seconds=2 * patience)
-    yield Case(
-        "half-open: neither read nor answered", deaf_ears, _only(NOT_TOLD), nothing, hangs=True
-    )
+    yield Case("half-open: neither read nor answered", deaf_ears, _only(NOT_TOLD), nothing, hangs=True)
     yield Case("408 before a byte was read", _hang_up_early, _only(NOT_TOLD), nothing)
 
 
@@ -196,9 +194,7 @@ def _not_the_answer() -> Iterator[Case]:
         "100-continue and no more": lambda _: _ONCE_MORE,
         "a length that is too long": partial(_with_length, 7),
         "two lengths": lambda answer: answer.replace(b"\r\n", b"\r\ncontent-length: 3\r\n", 1),
-        "a chunk's size that is none": lambda answer: in_chunks(answer).replace(
-            b"\r\n28\r\n", b"\r\nzz\r\n"
-        ),
+        "a chunk's size that is none": lambda answer: in_chunks(answer).replace(b"\r\n28\r\n", b"\r\nzz\r\n"),
     }
     for name, shape in shapes.items():
         yield Case(name, partial(_reshape, shape), _only(NOT_TOLD), (1,))

@@ -78,9 +78,7 @@ def _again_in_calm(bench: Bench, proxy: Proxy, found: Commands) -> None:
     doubts = set(bench.states().values()) == {"succeeded", "in_doubt"}
     expected = ExitCode.IN_DOUBT if doubts else ExitCode.DONE
     if ran[-1].code != expected:
-        found.wrong.append(
-            f"exit code {ran[-1].code} in calm: {bench.states()}, {ran[-1].err[-500:]}"
-        )
+        found.wrong.append(f"exit code {ran[-1].code} in calm: {bench.states()}, {ran[-1].err[-500:]}")
 
 
 def _judge(bench: Bench, found: Commands) -> None:
@@ -96,8 +94,7 @@ def _judge(bench: Bench, found: Commands) -> None:
     found.in_doubt_and_charged += len(in_doubt & set(prompts))
     found.bought_twice += len(prompts) - len(set(prompts))
     found.lost += sum(
-        task.task_id not in known and job not in in_doubt
-        for task, job in zip(charges, prompts, strict=True)
+        task.task_id not in known and job not in in_doubt for task, job in zip(charges, prompts, strict=True)
     )
     found.torn += bench.do("manifest", "verify").code != 0
     if len(states) != _JOBS:

@@ -115,9 +115,7 @@ def play_polls(stage: Stage, *, every: int) -> Polls:
     return found
 
 
-def _count(
-    found: Polls, case: Case, outcome: outcomes.PollOutcome, truth: outcomes.PollOutcome
-) -> None:
+def _count(found: Polls, case: Case, outcome: outcomes.PollOutcome, truth: outcomes.PollOutcome) -> None:
     unanswered = isinstance(outcome, outcomes.Unanswered)
     terminal = isinstance(outcome, outcomes.TaskSucceeded | outcomes.TaskFailed)
     found.cases += 1

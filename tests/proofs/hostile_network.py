@@ -85,9 +85,7 @@ class Came:
             "accepted": together("Accepted"),
             "in_doubt": together("InDoubt"),
             "in_doubt_and_charged": sum(part.in_doubt_and_charged for part in self.creates),
-            "charged_twice_by_the_network": sum(
-                part.charged_twice_by_the_network for part in self.creates
-            ),
+            "charged_twice_by_the_network": sum(part.charged_twice_by_the_network for part in self.creates),
         }
 
 
@@ -105,9 +103,7 @@ def hostile_network(folder: Path, *, every: int, campaigns: int, seed: int = 1) 
         polls = play_polls(stage, every=every)
         downloads = play_downloads(stage, every=4 * every)
     commands = play_commands(folder, range(seed, seed + campaigns))
-    return Came(
-        (creates, unconnected, encrypted), polls, downloads, commands, time.monotonic() - start
-    )
+    return Came((creates, unconnected, encrypted), polls, downloads, commands, time.monotonic() - start)
 
 
 def main() -> int:
@@ -117,16 +113,12 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=1)
     given = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        came = hostile_network(
-            Path(folder), every=given.every, campaigns=given.campaigns, seed=given.seed
-        )
+        came = hostile_network(Path(folder), every=given.every, campaigns=given.campaigns, seed=given.seed)
     for said in came.wrong[:20]:
         print(said)  # noqa: T201 - what went wrong, before the figures
     typed = f"--every {given.every} --campaigns {given.campaigns} --seed {given.seed}"
     command = f"python -m tests.proofs.hostile_network {typed}"
-    return figures.tell(
-        "hostile_network", command, came.figures(), well=came.well, record=given.record
-    )
+    return figures.tell("hostile_network", command, came.figures(), well=came.well, record=given.record)
 
 
 if __name__ == "__main__":

@@ -103,9 +103,7 @@ def every(step: int) -> Callable[[Sequence[Call]], Sequence[Call]]:
 def decisive(found: Sequence[Call]) -> list[Call]:
     """Around the reservation, the POST, its outcome, the file and the manifest: the small version's."""
     reserved = next_call(found, 0, "write journal", "reserved")
-    first = next_call(
-        found, reserved, "sendto socket", _POST
-    )  # may be a thread's wake-up call instead
+    first = next_call(found, reserved, "sendto socket", _POST)  # may be a thread's wake-up call instead
     post = next_call(found, first + 1, "sendto socket", _POST)
     submitted = next_call(found, post, "write journal", "submitted")
     collected = next_call(found, submitted, "write journal", "collected")

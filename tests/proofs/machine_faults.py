@@ -43,9 +43,7 @@ _DOWNLOADS: tuple[dict[str, Any], ...] = (
 
 def _rule(on: str, actions: tuple[dict[str, Any], ...]) -> st.SearchStrategy[dict[str, Any]]:
     when = st.sampled_from(({"nth": 1}, {"nth": 2}, {"nth": [1, 3]}, {"every": 1}))
-    return st.builds(
-        lambda when, do: {"on": on, "when": when, "do": do}, when, st.sampled_from(actions)
-    )
+    return st.builds(lambda when, do: {"on": on, "when": when, "do": do}, when, st.sampled_from(actions))
 
 
 FAULTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(

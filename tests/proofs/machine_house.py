@@ -124,11 +124,7 @@ class House:
             left = budget_left(loaded, ledger, how.budget)
             errand = Execution(journal, lines, how.settings, Budget(), how.hears)
             settings = replace(errand.settings, lately=recent_create_ages(ledger, place))
-            most = (
-                how.most_failures.of(sum(line.spends for line in lines))
-                if how.most_failures
-                else None
-            )
+            most = how.most_failures.of(sum(line.spends for line in lines)) if how.most_failures else None
             spending = Budget(left, most_failures=most)
             errand = replace(errand, settings=settings, spending=spending)
             if not any(map(does_something, lines)):
@@ -219,9 +215,7 @@ class House:
     async def _world(self, errand: Execution, place: Place) -> AsyncIterator[World]:
         wire = Wire(self.app, place.life)
         api = KieApi(BASE, Secret("k"), transport=wire)
-        artifacts = FileArtifacts(
-            place.outputs, AddressRule(private_too=True), wire, boot="the same"
-        )
+        artifacts = FileArtifacts(place.outputs, AddressRule(private_too=True), wire, boot="the same")
         journal, life = errand.journal, place.life
         assert isinstance(journal, MortalJournal)
         try:

@@ -96,9 +96,7 @@ class JobFile:
         """Another name; with `anew` a job that comes, or one that goes."""
         jobs = dict(self.jobs)
         if not anew:
-            named = (
-                (to if old == name and to not in jobs else old, job) for old, job in jobs.items()
-            )
+            named = ((to if old == name and to not in jobs else old, job) for old, job in jobs.items())
             return replace(self, jobs=dict(named))
         if name not in jobs:
             return replace(self, jobs={**jobs, name: Job(self._unused()[0])})

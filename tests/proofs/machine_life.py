@@ -223,9 +223,7 @@ class MortalArtifacts:
         self._inner = inner
         self._life = life
 
-    async def collect(
-        self, url: str, path: str, *, key: str, media_type: str
-    ) -> outcomes.CollectOutcome:
+    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
         self._life.touch()
         outcome = await self._inner.collect(url, path, key=key, media_type=media_type)
         self._life.touch()

@@ -125,9 +125,7 @@ class Model:
             return "file_missing"
         return next((wrong for wrong in map(self.is_whole, one.files) if wrong), None)
 
-    def _without_a_task(
-        self, row: Row, best: Try | None, retry: Collection[str]
-    ) -> tuple[str, str]:
+    def _without_a_task(self, row: Row, best: Try | None, retry: Collection[str]) -> tuple[str, str]:
         there = [one for one in self.tries.values() if one.address == row.address]
         if any(one.state == "doubt" for one in [*there, *([best] if best else [])]):
             return "hold", "in_doubt"

@@ -126,18 +126,11 @@ class Promises:
             c
             for c in self.booth.charges.values()
             if c is latest
-            or (
-                c.task.task_id not in self.written_off
-                and self.booth.state(c.task.task_id) != "fail"
-            )
+            or (c.task.task_id not in self.written_off and self.booth.state(c.task.task_id) != "fail")
         ]
         ours = self._model.tries
         return sum(
-            (
-                c.task.credits
-                for c in counted
-                if not of_run or ours[c.attempt_id or ""].run_id == run_id
-            ),
+            (c.task.credits for c in counted if not of_run or ours[c.attempt_id or ""].run_id == run_id),
             Decimal(0),
         )
 
@@ -156,9 +149,7 @@ class Promises:
         place = house.place()
         ledger = place.ledger()
         known = {task for one in ledger.attempts() for task in (one.task_id, *one.other_task_ids)}
-        in_doubt = Counter(
-            a.reserved.fingerprint for a in ledger.attempts() if a.state == "in_doubt"
-        )
+        in_doubt = Counter(a.reserved.fingerprint for a in ledger.attempts() if a.state == "in_doubt")
         unknown = Counter[str]()
         for task_id, charge in self.booth.charges.items():
             one = self._model.tries.get(charge.attempt_id or "")
@@ -169,11 +160,7 @@ class Promises:
     def untrue(self, names: Iterable[str], outputs: Path) -> list[str]:
         """Files under their final names that the API never made, but for those that were damaged."""
         true = {self.booth.digest(task_id) for task_id in self.booth.charges}
-        return [
-            name
-            for name in names
-            if name not in self.meddled and _digest(outputs / name) not in true
-        ]
+        return [name for name in names if name not in self.meddled and _digest(outputs / name) not in true]
 
     def spoilt(self, outputs: Path) -> list[str]:
         """Files that came home whole and are not so any more, though nobody meddled with them."""

@@ -49,9 +49,7 @@ class Stage:
         self.promises = Promises(self.model)
         self.booth = Booth(self.folder / "store", self.moment, self.promises.charged)
         self.promises.booth = self.booth
-        self.house = House(
-            self.folder, self.booth, self.moment, self.promises.saw, self._planned, journal_of
-        )
+        self.house = House(self.folder, self.booth, self.moment, self.promises.saw, self._planned, journal_of)
         self.write(JobFile())
 
     def close(self) -> None:
@@ -62,9 +60,7 @@ class Stage:
         self.wants = wants
         self.house.write(wants.text())
 
-    def go(
-        self, rules: Rules, command: Command, how: How, life: Life, beside: Command | None = None
-    ) -> None:
+    def go(self, rules: Rules, command: Command, how: How, life: Life, beside: Command | None = None) -> None:
         """One command, or two where the second begins somewhere in the first."""
         self.moment.passed += 1.0
         self.house.app = self.booth.app(rules)

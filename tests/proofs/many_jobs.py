@@ -189,9 +189,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures = many_jobs(Path(folder), given.jobs)
     command = f"python -m tests.proofs.many_jobs --jobs {given.jobs}"
-    raise SystemExit(
-        tell("many_jobs", command, asdict(figures), well=figures.well, record=given.record)
-    )
+    raise SystemExit(tell("many_jobs", command, asdict(figures), well=figures.well, record=given.record))
 
 
 if __name__ == "__main__":

@@ -134,9 +134,7 @@ def real(folder: Path, creates: int, rules: Sequence[dict[str, Any]] = ()) -> Fi
         bench = Bench(folder, server.url)
         (folder / "jobs.yaml").write_text(json.dumps(_campaign(creates)))
         for half in ("first", "second"):
-            process = bench.start(
-                "run", "jobs.yaml", "--yes", "--detach", "--select", f"job:{half}"
-            )
+            process = bench.start("run", "jobs.yaml", "--yes", "--detach", "--select", f"job:{half}")
             process.communicate()
             assert process.returncode == 0
     finally:

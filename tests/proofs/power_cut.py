@@ -70,9 +70,7 @@ class Cuts:
         (folder / "state").mkdir()
         self._checker = Checker(recording, self.promises, folder / "state")
 
-    def look(
-        self, operations: Sequence[Operation | None] | None = None, every: int = 1
-    ) -> dict[str, int]:
+    def look(self, operations: Sequence[Operation | None] | None = None, every: int = 1) -> dict[str, int]:
         """All states of the recording, or of one that it was made into."""
         found: Counter[str] = Counter(states=0, in_doubt_at_most=0, **dict.fromkeys(_NONE_OF, 0))
         seen = set()
@@ -88,9 +86,7 @@ class Cuts:
             found["in_doubt_at_most"] = max(found["in_doubt_at_most"], doubts)
         return {**found, "different_states": len(seen)}
 
-    def states(
-        self, operations: Sequence[Operation | None] | None = None, every: int = 1
-    ) -> Iterator[State]:
+    def states(self, operations: Sequence[Operation | None] | None = None, every: int = 1) -> Iterator[State]:
         used = self.recording.operations if operations is None else operations
         return states(used, self._seed, self._samples, every)
 
@@ -129,9 +125,7 @@ class Cuts:
         operations = self.recording.operations
         folders = {0, *(op.file for op in operations if isinstance(op, Made) and op.is_folder)}
         unsynced = [None if isinstance(op, Synced) else op for op in operations]
-        nameless = [
-            None if isinstance(op, Synced) and op.file in folders else op for op in operations
-        ]
+        nameless = [None if isinstance(op, Synced) and op.file in folders else op for op in operations]
         return {
             "without any sync": self.look(unsynced, every),
             "without syncs of folders": self.look(nameless, every),
@@ -182,9 +176,7 @@ def _is_well(figures: dict[str, Any]) -> bool:
 def main() -> None:
     parser = words(__doc__)
     parser.add_argument("--jobs", type=int, default=16)
-    parser.add_argument(
-        "--samples", type=int, default=40, help="random states after each operation"
-    )
+    parser.add_argument("--samples", type=int, default=40, help="random states after each operation")
     parser.add_argument("--restarts", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()

@@ -101,9 +101,7 @@ def _commands(jobs: int) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def write_jobs(folder: Path, jobs: int) -> None:
-    Bench(folder, "").write(
-        {f"j{job}": f"shot {job} of a power cut" for job in range(jobs)}, name=JOBFILE
-    )
+    Bench(folder, "").write({f"j{job}": f"shot {job} of a power cut" for job in range(jobs)}, name=JOBFILE)
 
 
 def replayed(operations: Sequence[Operation]) -> Tree:
@@ -118,8 +116,7 @@ def tree_of(folder: Path) -> Tree:
     """What lies in a workplace, but for its job file."""
     found = (path for path in folder.rglob("*") if path != folder / JOBFILE)
     return {
-        path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
-        for path in found
+        path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes() for path in found
     }
 
 

@@ -62,8 +62,7 @@ class Promises:
         self._operations = recording.operations
         self._charges = recording.charges
         self.journals = {
-            record.run_id: record
-            for record in FolderStore(recording.folder / "runs").read().records
+            record.run_id: record for record in FolderStore(recording.folder / "runs").read().records
         }
         self.served = {path: digest for path, (_, _, digest) in recording.served.items()}
         self.events = sum(count for _, _, count in self._lines)
@@ -193,9 +192,7 @@ class Checker:
             wanted = list(self._promises.journals[run_id].events)[:count]
             there = found.get(run_id, [])[:count]
             lost += sum(
-                1
-                for event, seen in zip(wanted, [*there, *[None] * count], strict=False)
-                if event != seen
+                1 for event, seen in zip(wanted, [*there, *[None] * count], strict=False) if event != seen
             )
         return lost
 
@@ -222,13 +219,9 @@ class Checker:
 
     def _torn(self, tree: Tree) -> tuple[int, int]:
         """Files and manifests under their final names that are not what they should be."""
-        files = sum(
-            1 for path, data in final_files(tree) if self._promises.served.get(path) != data
-        )
+        files = sum(1 for path, data in final_files(tree) if self._promises.served.get(path) != data)
         manifests = [
-            data
-            for path, data in tree.items()
-            if path.endswith("/manifest.json") and data is not None
+            data for path, data in tree.items() if path.endswith("/manifest.json") and data is not None
         ]
         return files, sum(1 for data in manifests if data not in self._promises.manifests)
 

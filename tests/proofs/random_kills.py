@@ -286,12 +286,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures = random_kills(Path(folder), kills=given.kills, jobs=given.jobs, seed=given.seed)
     command = (
-        f"python -m tests.proofs.random_kills --kills {given.kills} --jobs {given.jobs}"
-        f" --seed {given.seed}"
+        f"python -m tests.proofs.random_kills --kills {given.kills} --jobs {given.jobs} --seed {given.seed}"
     )
-    raise SystemExit(
-        tell("random_kills", command, asdict(figures), well=figures.well, record=given.record)
-    )
+    raise SystemExit(tell("random_kills", command, asdict(figures), well=figures.well, record=given.record))
 
 
 if __name__ == "__main__":

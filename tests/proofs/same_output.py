@@ -171,9 +171,7 @@ def _job(dice: random.Random) -> dict[str, Any]:
 
 def _axes(dice: random.Random, count: int) -> dict[str, Any]:
     names = dice.sample(list(_AXES), count)
-    return {
-        name: dice.sample(_AXES[name], dice.randint(1, min(3, len(_AXES[name])))) for name in names
-    }
+    return {name: dice.sample(_AXES[name], dice.randint(1, min(3, len(_AXES[name])))) for name in names}
 
 
 def _entry(dice: random.Random, names: list[str]) -> dict[str, Any]:
@@ -188,7 +186,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     figures = compare(wanted.than, wanted.matrices, wanted.seed)
-    command = f"python -m tests.proofs.same_output --than PYTHON --matrices {wanted.matrices} --seed {wanted.seed}"
+    command = (
+        f"python -m tests.proofs.same_output --than PYTHON --matrices {wanted.matrices} --seed {wanted.seed}"
+    )
     return tell("same_output", command, figures, well=not figures["differ"], record=wanted.record)
 
 

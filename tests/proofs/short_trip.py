@@ -61,9 +61,7 @@ def trip() -> dict[str, Any]:
         folder = Path(name)
         (folder / "trip.yaml").write_text(JOB_FILE, encoding="utf-8")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([PACKAGE, *sys.path])}
-        subprocess.run(
-            [sys.executable, "-c", _BUY], cwd=folder, env=env, capture_output=True, check=True
-        )
+        subprocess.run([sys.executable, "-c", _BUY], cwd=folder, env=env, capture_output=True, check=True)
         found = json.loads((folder / "entered.json").read_text(encoding="utf-8"))
         manifests = list(folder.glob("rehearsal/runs/*/manifest.json"))
         bought = [json.loads(path.read_text(encoding="utf-8")) for path in manifests]

@@ -127,9 +127,7 @@ class Story(RuleBasedStateMachine):
         """Right ones, late ones, forged ones; for nobody, of no task."""
         charges = self.booth.charges
         attempts = st.sampled_from([*self.model.tries, "0" * 32])
-        forged = st.builds(
-            Claim, attempts, st.sampled_from([*charges, "f" * 32]), signed=st.booleans()
-        )
+        forged = st.builds(Claim, attempts, st.sampled_from([*charges, "f" * 32]), signed=st.booleans())
         right = [Claim(c.attempt_id or "", task, signed=False) for task, c in charges.items()]
         return st.sampled_from(right) | forged if right else forged
 

@@ -122,9 +122,7 @@ def _call(name: str, number: int, rest: str, folder: str) -> Call | None:
     what = next((word for mark, word in _THINGS if mark in touched[-1]), "folder")
     request = _REQUEST.findall(rest) if name == "sendto" else []
     said = tuple(_EVENT.findall(rest) if what == "journal" else request)
-    return Call(
-        name, number, what, said, "O_CREAT" in rest, " = -1 " not in rest, "(INJECTED)" in rest
-    )
+    return Call(name, number, what, said, "O_CREAT" in rest, " = -1 " not in rest, "(INJECTED)" in rest)
 
 
 def _touched(rest: str) -> list[str]:

@@ -164,9 +164,7 @@ def proxying(server_url: str) -> Iterator[Proxy]:
             proxy.join()
 
 
-def _accept(
-    listening: socket.socket, server: tuple[str, int], proxy: Proxy, over: threading.Event
-) -> None:
+def _accept(listening: socket.socket, server: tuple[str, int], proxy: Proxy, over: threading.Event) -> None:
     while not over.is_set():
         try:
             sock, (_, port) = listening.accept()

@@ -101,9 +101,7 @@ class Stage:
         files = FileArtifacts(self.folder / "outputs", rule, InProcess(self.app))
         world = World(api, journal, files, clock, Told())
         settings = Settings(detach=detach)
-        runner = Runner(
-            world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4"
-        )
+        runner = Runner(world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4")
         await runner.carry_out(self.plan(), lambda: None)
         journal.close()
         await api.close()
@@ -136,9 +134,7 @@ def test_a_clock_that_is_set_at_every_look_buys_nothing_twice_and_loses_nothing(
     )
     assert [change.action for change in stage.plan()] == ["keep"] * JOBS
     assert stage.manifests() == stage.manifests()
-    known = {
-        job["task_id"] for data in stage.manifests() for job in json.loads(data)["jobs"].values()
-    }
+    known = {job["task_id"] for data in stage.manifests() for job in json.loads(data)["jobs"].values()}
     assert {task.task_id for task in charges} <= known
     stage.write("k")
     assert {change.action for change in stage.plan()} == {"adopt"}

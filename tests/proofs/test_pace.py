@@ -112,9 +112,7 @@ def submit(number: int) -> Change:
 def test_300_creates_go_at_the_allowed_pace_without_a_refusal_and_recover_from_bursts(
     tmp_path: Path,
 ) -> None:
-    verdict = Verdict(
-        virtual(tmp_path / "calm", []), virtual(tmp_path / "shaken", refusing(CREATES))
-    )
+    verdict = Verdict(virtual(tmp_path / "calm", []), virtual(tmp_path / "shaken", refusing(CREATES)))
     assert verdict.undisturbed.creates == verdict.disturbed.creates == CREATES
     assert verdict.disturbed.refused >= 10
     assert verdict.well, verdict

@@ -161,9 +161,7 @@ def test_every_code_is_a_rule_with_its_meaning() -> None:
     document = sarif_document([looked(TWICE, Diagnostic("made-up", "x"))], below, MEANINGS)
     assert [error.message for error in SARIF.iter_errors(document)] == []
     run = document["runs"][0]
-    rules = {
-        rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]
-    }
+    rules = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
     meant = {code: known["meaning"] for code, known in MEANINGS.items()}
     assert rules == {**meant, "made-up": "made-up"}
     for result in run["results"]:

@@ -79,9 +79,7 @@ def change(
     attempt: Attempt | None = None,
 ) -> Change:
     price = None if credits_ is None else Decimal(credits_)
-    return Change(
-        name, action, sign, reason, hash_of(1), 1, "a/b", price, detail=detail, attempt=attempt
-    )
+    return Change(name, action, sign, reason, hash_of(1), 1, "a/b", price, detail=detail, attempt=attempt)
 
 
 def new(name: str, credits_: int | None = 16) -> Change:
@@ -325,9 +323,7 @@ def test_a_block_is_fenced_with_more_backticks_than_it_holds() -> None:
 
 def test_a_report_says_what_a_run_came_to() -> None:
     said = report(stopped=("credits", ""))
-    assert said.startswith(
-        "<!-- kiejobs report: tea jobs/tea%20time.yaml -->\n### kiejobs run of `tea`"
-    )
+    assert said.startswith("<!-- kiejobs report: tea jobs/tea%20time.yaml -->\n### kiejobs run of `tea`")
     assert "\n\n**9 jobs: 1 succeeded, 1 not collected, 1 failed" in said
     assert "| ❌ | `tea/bad` | failed | 0 | `task-3`<br>`500: the model broke` |\n" in said
     assert "| ✅ | `tea/good` | succeeded | 15.5 | `task-0`<br>`tea/good.mp4` |" in said

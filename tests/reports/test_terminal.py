@@ -156,9 +156,7 @@ def test_a_quoted_word_is_one_word_for_a_shell(word: str) -> None:
         ("0", "0.005", "0", "0 credits"),
     ],
 )
-def test_credits_in_words(
-    value: str | None, usd: str | None, text: str, in_a_sentence: str
-) -> None:
+def test_credits_in_words(value: str | None, usd: str | None, text: str, in_a_sentence: str) -> None:
     amount = None if value is None else Decimal(value)
     rate = None if usd is None else Decimal(usd)
     assert credits_text(amount) == text

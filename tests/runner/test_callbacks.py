@@ -123,8 +123,7 @@ class Stage:
                 if script is not None:
                     group.start_soon(script)
                 changed = [
-                    line._replace(job=line.job._replace(**job)) if line.job else line
-                    for line in lines
+                    line._replace(job=line.job._replace(**job)) if line.job else line for line in lines
                 ]
                 end = await runner.carry_out(changed, lambda: None)
                 group.cancel_scope.cancel()
@@ -185,9 +184,7 @@ def submit(number: int) -> Change:
 
 def reserved(name: str = "a", number: int = 0) -> e.Reserved:
     j = job_of(number)
-    return e.Reserved(
-        name * 32, j.address, j.fingerprint, 1, j.model, j.input, HOOK, j.credits, j.output
-    )
+    return e.Reserved(name * 32, j.address, j.fingerprint, 1, j.model, j.input, HOOK, j.credits, j.output)
 
 
 def elsewhere(*events: e.Event, live: bool = False, at: str = "2026-11-22T07:59:00.000Z") -> Any:
@@ -343,9 +340,7 @@ def test_doubts_are_waited_for_as_long_as_a_task_may_take_and_no_longer() -> Non
     stage = Stage(creates=[DOUBT])
     stage.go(None, submit(0))
     assert 900 <= stage.clock.monotonic() <= 906
-    assert stage.told.notes == [
-        "waiting up to 15 min for callbacks that may end doubts; Ctrl-C goes on"
-    ]
+    assert stage.told.notes == ["waiting up to 15 min for callbacks that may end doubts; Ctrl-C goes on"]
     assert stage.attempt().failure is not None
 
 

@@ -21,9 +21,7 @@ def never() -> bool:
     return False
 
 
-def sent(
-    pace: RateLimiter, clock: FakeClock, count: int, more: Callable[[int], None]
-) -> list[float]:
+def sent(pace: RateLimiter, clock: FakeClock, count: int, more: Callable[[int], None]) -> list[float]:
     """The moments at which so many creates were written; `more` says what becomes of each."""
     times: list[float] = []
 
@@ -110,9 +108,7 @@ def test_an_unused_slot_is_free_again() -> None:
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(3.0, 3.0), (0.0, 0.0), (120.0, 120.0), (None, 10.5)])
-def test_a_refusal_makes_everyone_pause_for_as_long_as_was_asked(
-    asked: float | None, pause: float
-) -> None:
+def test_a_refusal_makes_everyone_pause_for_as_long_as_was_asked(asked: float | None, pause: float) -> None:
     clock = FakeClock()
     pace = RateLimiter(clock, Rate(count=1000))
     assert pace.refused(asked) == pause

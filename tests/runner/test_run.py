@@ -206,9 +206,7 @@ def test_a_refused_create_takes_nothing_from_the_budget_for_good() -> None:
         (outcomes.NoMoney("402", "no"), StopReason.CREDITS),
     ],
 )
-def test_what_concerns_the_account_stops_all(
-    outcome: outcomes.CreateOutcome, stop: StopReason
-) -> None:
+def test_what_concerns_the_account_stops_all(outcome: outcomes.CreateOutcome, stop: StopReason) -> None:
     stage = Stage(api=FakeApi(creates=deque([outcome])), spending=Budget(Decimal(1000)))
     end = stage.go(40)
     assert stage.spending.stopped is stop

@@ -54,9 +54,7 @@ class Stage:
 
     def go(self, *files: tuple[LocalFile, ...], until: float | None = None) -> RunEnd:
         """One job for each, in turn with those files; with `until` spending is interrupted then."""
-        world = World(
-            self.api, self.journal, MemoryArtifacts(), self.clock, self.told, None, self.uploads
-        )
+        world = World(self.api, self.journal, MemoryArtifacts(), self.clock, self.told, None, self.uploads)
         runner = Runner(
             world,
             settings=self.settings,
@@ -168,9 +166,7 @@ def _at(hours: float) -> str:
         ("2026-11-23T08:00:00", 1),
     ],
 )
-def test_an_upload_of_an_earlier_run_is_used_while_it_is_fresh(
-    expires: str | None, uploads: int
-) -> None:
+def test_an_upload_of_an_earlier_run_is_used_while_it_is_fresh(expires: str | None, uploads: int) -> None:
     old = upload(CUP.sha256, "http://fake.invalid/earlier", expires)
     stage = Stage(known={CUP.sha256: [old]})
     stage.go((CUP,))
@@ -198,9 +194,7 @@ def test_an_address_with_a_query_is_used_here_and_written_down_without_it() -> N
     stage.uploads.query = "?signature=s3cret"
     stage.go((CUP,), (CUP,))
     assert stage.sent() == [f"{url_of(CUP)}?signature=s3cret"] * 2
-    assert stage.events(Uploaded) == [
-        Uploaded("c" * 64, url_of(CUP), 9, "image/png", None, CUP.path)
-    ]
+    assert stage.events(Uploaded) == [Uploaded("c" * 64, url_of(CUP), 9, "image/png", None, CUP.path)]
 
 
 # --- what does not come about ----------------------------------------------------------------------

@@ -47,9 +47,7 @@ def rule(do: dict[str, Any], on: str = "create", **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_each_code_comes_in_the_body_of_an_http_200_and_is_not_charged(
-    tmp_path: Path, code: int
-) -> None:
+def test_each_code_comes_in_the_body_of_an_http_200_and_is_not_charged(tmp_path: Path, code: int) -> None:
     stage = Stage(tmp_path, rule({"code": code}))
     response = stage.request("POST", CREATE, json=create_body())
     answer = response.json()
@@ -229,9 +227,7 @@ def test_a_rule_counts_the_requests_that_match_its_patterns(tmp_path: Path) -> N
 
 def test_polls_and_downloads_match_the_input_of_their_task(tmp_path: Path) -> None:
     when = {"match": {"prompt": "bad*"}}
-    stage = Stage(
-        tmp_path, rule({"http": 503}, "poll", when=when), rule({"status": 404}, "download")
-    )
+    stage = Stage(tmp_path, rule({"http": 503}, "poll", when=when), rule({"status": 404}, "download"))
     good, bad = stage.made(prompt="good"), stage.made(prompt="bad one")
     polls = [stage.request("GET", RECORD, params={"taskId": t}).status_code for t in (good, bad)]
     assert polls == [200, 503]
@@ -316,9 +312,7 @@ def test_a_task_may_be_unknown_at_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("more", "word"), [({}, "archived"), ({"state": "paused"}, "paused")])
-def test_a_task_may_be_in_a_state_that_nobody_knows(
-    tmp_path: Path, more: dict[str, str], word: str
-) -> None:
+def test_a_task_may_be_in_a_state_that_nobody_knows(tmp_path: Path, more: dict[str, str], word: str) -> None:
     stage = Stage(tmp_path, rule({"task": "unknown_state", **more}))
     task_id = stage.made()
     stage.clock.passes(30)
@@ -546,9 +540,7 @@ def test_on_a_port_a_truncated_reply_ends_in_the_middle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("do", [{"truncate": 100}, {"wrong_length": 9}, {"stall": True}])
-def test_on_a_port_a_broken_download_is_shorter_than_it_says(
-    tmp_path: Path, do: dict[str, Any]
-) -> None:
+def test_on_a_port_a_broken_download_is_shorter_than_it_says(tmp_path: Path, do: dict[str, Any]) -> None:
     stage = Stage(tmp_path, rule(do, "download"), clock=RealClock(), speed=1e5)
     with serving(stage.app) as url:
         task_id = httpx.post(url + CREATE, json=create_body(), headers=HEADERS).json()["data"]
@@ -745,9 +737,7 @@ rules:
         ("faults.yaml:8:12", "the name `match` in `rules[2].when` has "),
         ("faults.yaml:9:10", "the name `loose_reply` in `rules[2].do` "),
     ]
-    assert [p.hint for p in problems if "loose_reply" in p.message] == [
-        "did you mean `lose_reply`?"
-    ]
+    assert [p.hint for p in problems if "loose_reply" in p.message] == ["did you mean `lose_reply`?"]
 
 
 def test_what_only_goes_with_something_else_is_no_fault() -> None:
@@ -772,8 +762,6 @@ def test_what_is_wrong_with_the_named_file_ends_the_command(tmp_path: Path) -> N
     assert len(required_faults(str(file)).rules) == 1
 
 
-@pytest.mark.parametrize(
-    "text", ["", "rules: [", "\0", "rules: [{on: create, do: {seconds: .nan}}]"]
-)
+@pytest.mark.parametrize("text", ["", "rules: [", "\0", "rules: [{on: create, do: {seconds: .nan}}]"])
 def test_a_file_that_is_no_yaml_is_refused(text: str) -> None:
     assert refused(text)

@@ -85,9 +85,7 @@ def test_a_picture_says_whose_it_is_where_others_look_for_a_comment() -> None:
         assert picture.info["comment"] == note.encode()
 
 
-@pytest.mark.parametrize(
-    ("media_type", "name"), [("audio/mpeg", "kiejobs"), ("audio/wav", "comment")]
-)
+@pytest.mark.parametrize(("media_type", "name"), [("audio/mpeg", "kiejobs"), ("audio/wav", "comment")])
 def test_a_sound_says_whose_it_is_where_others_look_for_it(media_type: str, name: str) -> None:
     with av.open(io.BytesIO(file_of(media_type))) as container:
         assert container.metadata[name] == f"kiejobs sandbox {TASK}"

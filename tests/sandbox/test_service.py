@@ -119,9 +119,7 @@ def test_one_slip_is_told_as_code_500_in_the_schemas_order_and_costs_nothing(
         ([], 422, "The model name you specified is not supported"),
     ],
 )
-def test_a_body_that_lacks_something_is_refused(
-    stage: Stage, body: Any, code: int, text: str
-) -> None:
+def test_a_body_that_lacks_something_is_refused(stage: Stage, body: Any, code: int, text: str) -> None:
     answer = stage.request("POST", CREATE, json=body).json()
     assert (answer["code"], answer["data"]) == (code, None)
     assert answer["msg"].startswith(text)
@@ -185,9 +183,7 @@ def test_what_has_no_price_costs_ten(stage: Stage) -> None:
 )
 def test_at_least_the_minimum_is_paid_for(unit: str, value: Any, cost: str) -> None:
     lines = (PriceLine({"sound": "true"}, Decimal("2.8"), {"image": False}),)
-    price = ModelPrice(
-        MODEL, unit, lines, "made up", "2026-10", quantity="much", minimum=Decimal(4)
-    )
+    price = ModelPrice(MODEL, unit, lines, "made up", "2026-10", quantity="much", minimum=Decimal(4))
     assert credits_for(price, {"much": value, "sound": True, "image": []}) == Decimal(cost)
     assert credits_for(price, {"much": value, "sound": True, "image": ["x"]}) == UNLISTED
     assert credits_for(price, {"much": value}) == UNLISTED

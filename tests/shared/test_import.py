@@ -93,11 +93,7 @@ def test_a_page_s_own_example_is_taken(page: str) -> None:
     model = imported(page)
     spec = read_spec(model.schema)
     checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
-    refused = [
-        error.message
-        for one in examples(page)
-        for error in checker.iter_errors(complete(spec, one))
-    ]
+    refused = [error.message for one in examples(page) for error in checker.iter_errors(complete(spec, one))]
     assert bool(refused) == (model.model in REFUSED), refused
     if refused:
         assert any(note.startswith("the page's example") for note in model.notes)

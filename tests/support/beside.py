@@ -17,9 +17,7 @@ class Beside:
     """`read_names` are those that were asked for."""
 
     def __init__(self, files: Mapping[str, str | bytes]) -> None:
-        self._files = {
-            name: text.encode() if isinstance(text, str) else text for name, text in files.items()
-        }
+        self._files = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
         self.read_names: list[str] = []
 
     def read(self, name: str, most: int) -> Source | str:

@@ -34,14 +34,10 @@ def at(hour: int, minute: int) -> str:
     return f"2026-11-22T{hour:02}:{minute:02}:00.000Z"
 
 
-def reserved(
-    attempt: str, address: str = "tea/pour", fingerprint: str = "f1", **more: Any
-) -> e.Reserved:
+def reserved(attempt: str, address: str = "tea/pour", fingerprint: str = "f1", **more: Any) -> e.Reserved:
     """Sixteen credits for take 1, unless said otherwise."""
     given = {"take": 1, "input": {"prompt": fingerprint}, "credits": Decimal(16), **more}
-    return e.Reserved(
-        attempt, address, fingerprint, model=MODEL, callback_url=None, output="x.mp4", **given
-    )
+    return e.Reserved(attempt, address, fingerprint, model=MODEL, callback_url=None, output="x.mp4", **given)
 
 
 def upload(sha256: str, url: str, expires: str | None = "2026-11-23T08:00:00.000Z") -> e.Uploaded:

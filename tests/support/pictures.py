@@ -13,9 +13,7 @@ from typing import Any
 from PIL import Image
 
 
-def picture(
-    form: str = "png", size: tuple[int, int] = (4, 3), color: str = "brown", **more: Any
-) -> bytes:
+def picture(form: str = "png", size: tuple[int, int] = (4, 3), color: str = "brown", **more: Any) -> bytes:
     """A real picture, all of one colour; `more` is for Pillow's encoder."""
     drawn = io.BytesIO()
     Image.new("RGB", size, color).save(drawn, form.upper(), **more)

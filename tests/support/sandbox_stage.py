@@ -62,9 +62,7 @@ PRICES = PriceTable(
         )
     }
 )
-FAULTS = json.loads(
-    (Path(__file__).resolve().parents[2] / "schemas" / "faults.schema.json").read_text()
-)
+FAULTS = json.loads((Path(__file__).resolve().parents[2] / "schemas" / "faults.schema.json").read_text())
 INPUT = {"prompt": "A kettle sings", "image_url": "https://example.com/kettle.webp"}
 HEADERS = {"authorization": "Bearer test-key", "user-agent": "tests"}
 START = 1_800_000_000.0

@@ -124,17 +124,13 @@ class HttpClient:
 class GuardedClient(HttpClient):
     """Fetches from addresses that strangers named, eight at once, on connections that are not kept."""
 
-    def __init__(
-        self, rule: AddressRule, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, rule: AddressRule, transport: httpx.AsyncBaseTransport | None = None) -> None:
         timeout = httpx.Timeout(30.0, connect=15.0, pool=None)
         super().__init__({"Accept-Encoding": "identity"}, timeout, transport)
         self._rule = rule
 
     @asynccontextmanager
-    async def get(
-        self, url: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[httpx.Response]:
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[httpx.Response]:
         """The answer behind at most five redirects, its body to be read. Raises HostRefused, FETCH_ERRORS."""
         for _ in range(_REDIRECTS + 1):
             await self._rule.check(url)

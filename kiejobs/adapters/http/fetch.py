@@ -106,11 +106,7 @@ async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> A
 
 def page_text(page: str) -> str:
     """A page by its URL or its file's name. Raises UsageProblem where there is none."""
-    data = (
-        anyio.run(_fetch_page, page)
-        if _is_url(page)
-        else read_source(page, most=_LARGEST_PAGE).data
-    )
+    data = anyio.run(_fetch_page, page) if _is_url(page) else read_source(page, most=_LARGEST_PAGE).data
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -103,9 +103,7 @@ def _named_in(value: Json) -> str | None:
             task = next((one for one in named if isinstance(one, str) and one.strip()), None)
             if task is not None:
                 return task[:100]
-        waiting.extend(
-            node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        )
+        waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
     return None
 
 
@@ -131,9 +129,7 @@ def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outc
     code = str(status)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, excerpt(body), retry_after)
-    return outcomes.CreateInDoubt(
-        f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code
-    )
+    return outcomes.CreateInDoubt(f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code)
 
 
 def _by_code(code: str, message: str, retry_after: str | None) -> outcomes.Answered:

@@ -39,9 +39,7 @@ PROGRAM: Final = (
 )
 _PACKAGE: Final = Path(__file__).resolve().parents[3]
 _SILENCE: Final = 60.0  # seconds without any answer: the process is stuck or starved
-_LOOKED_AFTER: Final = (
-    0.1  # seconds without an answer after which the memory is looked at, and again
-)
+_LOOKED_AFTER: Final = 0.1  # seconds without an answer after which the memory is looked at, and again
 _LONGEST_ANSWER: Final = 16 * 2**20
 _TOGETHER: Final = 500  # wishes in one message
 _Asked: TypeAlias = "tuple[str, Mapping[str, Any] | None]"

@@ -28,9 +28,7 @@ from kiejobs.core.template.template import LocalRenderer
 if TYPE_CHECKING:
     from types import FrameType
 
-MOST_INCLUDES: Final = (
-    1_000  # of one template: finding them is the work of who started this process
-)
+MOST_INCLUDES: Final = 1_000  # of one template: finding them is the work of who started this process
 _SLOW: Final = 0.1
 
 

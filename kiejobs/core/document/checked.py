@@ -30,9 +30,7 @@ FORMATS = FormatChecker(formats=())
 _USUAL_URI = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]*", re.ASCII)
 """What nearly all are, told at once."""
 
-_URI = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
-)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 KIND_WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -169,9 +167,7 @@ def _example(schema: Mapping[str, Any]) -> str | None:
 # --- keys ------------------------------------------------------------------------------------------
 
 
-def _unknown_keys(
-    error: ValidationError, path: tuple[str | int, ...], noun: str
-) -> Iterator[SchemaProblem]:
+def _unknown_keys(error: ValidationError, path: tuple[str | int, ...], noun: str) -> Iterator[SchemaProblem]:
     schema = cast("Mapping[str, Any]", error.schema)
     known = set(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))

@@ -99,9 +99,7 @@ def _undecodable(source: Source, text: str) -> Diagnostic:
         message, hint = f"byte 0x{char - 0xDC00:02x} is not UTF-8", "save the file as UTF-8"
     else:
         message = f"an invisible character, U+{char:04X}, is not allowed here"
-        hint = (
-            r'delete it; where it is meant, write it as an escape in double quotes, like "\u2028"'
-        )
+        hint = r'delete it; where it is meant, write it as an escape in double quotes, like "\u2028"'
     return Diagnostic("yaml-encoding", message, place, hint)
 
 
@@ -126,9 +124,7 @@ class _Words(NamedTuple):
 _CLOSE = "close it, or put the text in quotes"
 _QUOTE = "put the whole value in quotes"
 _QUOTE_TAG = "a text that starts with `!` needs quotes"
-_ALIGN = (
-    "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
-)
+_ALIGN = "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 _TAB = _Words("tab character", "a tab in the indentation",
               "use spaces: YAML does not take tabs for indentation")  # fmt: skip
 _KNOWN = (

@@ -98,9 +98,7 @@ class FieldTemplate:
         if axes is None:
             read = [[tuple(row.items()) for row in rows]]
         if more:
-            read += [
-                [one[name] for one in more] for name in more[0] if names is None or name in names
-            ]
+            read += [[one[name] for one in more] for name in more[0] if names is None or name in names]
         return list(zip(*read, strict=True)) if read else [()] * len(rows)
 
     def failed(self, problem: TemplateProblem) -> RowProblem:
@@ -235,9 +233,7 @@ def compiled_job(
     output = _template("output", entry.output, entry.output_spot, places)
     callback = _template("callBackUrl", entry.callback_url, entry.callback_spot, places)
     place = places.document.at(entry.spot)
-    return CompiledJob(
-        entry, spec, matrix, checker, places, written, fields, fills, output, callback, place
-    )
+    return CompiledJob(entry, spec, matrix, checker, places, written, fields, fills, output, callback, place)
 
 
 def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:
@@ -260,9 +256,7 @@ def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch
         labels,
         axes,
         {name: one.for_rows(rows, contexts, batch) for name, one in job.fields.items()},
-        [_fills(job, *row, batch) for row in zip(rows, contexts, strict=True)]
-        if job.fills
-        else [{}] * count,
+        [_fills(job, *row, batch) for row in zip(rows, contexts, strict=True)] if job.fills else [{}] * count,
         job.callback.for_rows(rows, contexts, batch) if job.callback is not None else None,
         outputs,
     )

@@ -277,9 +277,7 @@ def _multiplied(
 def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Drafts]:
     """All rows, their templates rendered."""
     rows: Iterator[tuple[CompiledJob, Values]] = (
-        (job, values)
-        for job in compiled
-        for values in (({},) if job.matrix is None else job.matrix)
+        (job, values) for job in compiled for values in (({},) if job.matrix is None else job.matrix)
     )
     while some := list(islice(rows, _AT_ONCE)):
         batch: Batch = []

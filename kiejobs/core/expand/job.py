@@ -237,9 +237,7 @@ def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
     if wrong is None and media_type is None:
         wrong = "it is neither a picture nor video nor sound, by its first bytes"
     size = (
-        f"{file.width} x {file.height} pixels"
-        if file.width is not None and file.height is not None
-        else None
+        f"{file.width} x {file.height} pixels" if file.width is not None and file.height is not None else None
     )
     return None if wrong is None else cannot_be_sent(file.path, wrong, size)
 

@@ -235,9 +235,7 @@ def _check_part(part: str, path: str) -> None:
     if any(unicodedata.category(char) in {"Cc", "Cs", "Cf"} for char in part):
         raise UnsafePath(f"`output` has a control character in {path[:80]!r}")
     if part != part.strip() or part.endswith("."):
-        raise UnsafePath(
-            f"`output` has a part that begins or ends in a blank, or ends in a dot: {part!r}"
-        )
+        raise UnsafePath(f"`output` has a part that begins or ends in a blank, or ends in a dot: {part!r}")
     unfit = sorted(_UNFIT.intersection(part))
     if unfit:
         shown = f"`{unfit[0]}`"
@@ -254,8 +252,7 @@ def _check_part(part: str, path: str) -> None:
 def unused(document: Document, jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
     """Variables that no template reads, and axes that change nothing. For a job file without errors."""
     reads = [
-        reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING)
-        for job in jobs
+        reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING) for job in jobs
     ]
     axes = _unused_axes(document, zip(jobs, reads, strict=True))
     return [*_unused_variables(document, reduce(or_, reads, NOTHING)), *axes]
@@ -268,16 +265,12 @@ def _unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
     for name in declared:
         if name not in reads.vars and not name.startswith("x-"):
             message = f"no template reads the variable `{name}`"
-            hint = (
-                f"write `{{{{ vars.{name} }}}}` where it is meant, drop it, or name it `x-{name}`"
-            )
+            hint = f"write `{{{{ vars.{name} }}}}` where it is meant, drop it, or name it `x-{name}`"
             place = document.place(("vars", name), key=True)
             yield Diagnostic("unused-variable", message, place, hint, Severity.WARNING)
 
 
-def _unused_axes(
-    document: Document, jobs: Iterable[tuple[CompiledJob, Reads]]
-) -> Iterator[Diagnostic]:
+def _unused_axes(document: Document, jobs: Iterable[tuple[CompiledJob, Reads]]) -> Iterator[Diagnostic]:
     """An axis in `defaults` counts as used where one job uses it."""
     used: set[Place] = set()
     idle: dict[Place, str] = {}
@@ -290,9 +283,7 @@ def _unused_axes(
                 idle[place] = axis.name
     for place, name in idle.items():
         if place not in used:
-            message = (
-                f"axis `{name}` changes nothing: it is no input field, and no template reads it"
-            )
+            message = f"axis `{name}` changes nothing: it is no input field, and no template reads it"
             hint = f"write `{{{{ matrix.{name} }}}}` where it is meant, or drop it"
             yield Diagnostic("unused-axis", message, place, hint, Severity.WARNING)
 

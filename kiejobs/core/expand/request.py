@@ -107,9 +107,7 @@ class Requests:
         columns = [self._column(name, form, made) for name in form.names]
         if all(map(_IS_SOUND, chain(*map(set, columns)))):
             return self._requests(form, columns)
-        sound = [
-            at for at, parts in enumerate(zip(*columns, strict=True)) if all(map(_IS_SOUND, parts))
-        ]
+        sound = [at for at, parts in enumerate(zip(*columns, strict=True)) if all(map(_IS_SOUND, parts))]
         some = self._requests(form, [[column[at] for at in sound] for column in columns])
         for at, request in zip(sound, some, strict=True):
             nothing[at] = request
@@ -121,12 +119,8 @@ class Requests:
             dict(zip(form.names, values, strict=True))
             for values in zip(*[map(_VALUE, column) for column in columns], strict=True)
         ]
-        texts = map(
-            b",".join, zip(*[map(_CANONICAL, columns[at]) for at in form.order], strict=True)
-        )
-        marks = [
-            hashlib.sha256(b'{"input":{%b%b' % (text, self._end)).hexdigest() for text in texts
-        ]
+        texts = map(b",".join, zip(*[map(_CANONICAL, columns[at]) for at in form.order], strict=True))
+        marks = [hashlib.sha256(b'{"input":{%b%b' % (text, self._end)).hexdigest() for text in texts]
         held = [True] * len(inputs)
         for rule in form.rules:
             held = list(map(and_, held, rule.answers(columns, inputs)))
@@ -139,10 +133,7 @@ class Requests:
             map(any, zip(*[map(_IS_LONG, column) for column in columns], strict=True)),
             strict=True,
         )
-        return [
-            Request(*facts) if is_held else None
-            for facts, is_held in zip(of_row, held, strict=True)
-        ]
+        return [Request(*facts) if is_held else None for facts, is_held in zip(of_row, held, strict=True)]
 
     def _whole(self, made: Drafts, at: int) -> tuple[Request, list[RowProblem]]:
         """The row's request, and what is wrong with it."""
@@ -172,12 +163,7 @@ class Requests:
         filled = [name for name in names if name in spec.fields]
         fields = [name for name in spec.fields if name in {*job.input, *filled, *spec.defaults}]
         is_plain = all(map(str.isascii, fields)) and job.input.keys().isdisjoint(filled)
-        if (
-            rules is None
-            or not fields
-            or not is_plain
-            or not set(fields) >= {*job.input, *spec.required}
-        ):
+        if rules is None or not fields or not is_plain or not set(fields) >= {*job.input, *spec.required}:
             return None
         constants = [name for name in fields if name not in {*filled, *job.fields}]
         of_price = prices.fields(spec.model)

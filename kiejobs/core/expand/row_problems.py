@@ -111,9 +111,7 @@ class Places:
         )
         written = self.document.at(spot)
         also = (written, *users)
-        made = Diagnostic(
-            "template", problem.message, place, problem.hint, also=also, also_words="used by"
-        )
+        made = Diagnostic("template", problem.message, place, problem.hint, also=also, also_words="used by")
         return RowProblem(made, written, (problem.message, *users, place))
 
     def spot_of(self, name: str, values: Values, *, key: bool = False) -> Spot:

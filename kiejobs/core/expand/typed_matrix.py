@@ -193,9 +193,7 @@ def _twice(axis: str, name: str, one: Json, other: Json) -> tuple[str, str]:
     return message, "remove one of them"
 
 
-def _clash(
-    document: Document, matrix: TypedMatrix, entry: Entry, axis: str
-) -> Iterator[Diagnostic]:
+def _clash(document: Document, matrix: TypedMatrix, entry: Entry, axis: str) -> Iterator[Diagnostic]:
     """An include's value may not share an axis value's name without being that value: 5 and "5"."""
     value = matrix.typed(axis, entry.values[axis])
     hint = matrix.rows.axes[axis].clash(value)
@@ -208,9 +206,7 @@ def _clash(
         yield Diagnostic("duplicate-value", message, place, hint)
 
 
-def _exclude_problems(
-    document: Document, matrix: TypedMatrix, entry: Entry
-) -> Iterator[Diagnostic]:
+def _exclude_problems(document: Document, matrix: TypedMatrix, entry: Entry) -> Iterator[Diagnostic]:
     names = list(matrix.rows.axes)
     for key in entry.values:
         if key not in names:

@@ -356,9 +356,7 @@ def _decode(name: str, value: Json) -> Any:
 def bad_field(event: Event | Failure | FileRecord) -> str | None:
     """The first field whose value is not of its type; None where all are."""
     kind: Any = type(event)
-    return next(
-        (name for name, written in _forms(kind) if not _fits(getattr(event, name), written)), None
-    )
+    return next((name for name, written in _forms(kind) if not _fits(getattr(event, name), written)), None)
 
 
 @cache
@@ -384,6 +382,4 @@ def _is_amount(value: Any) -> bool:
     if type(value) is not Decimal:
         return value is None
     exponent = value.as_tuple().exponent
-    return (
-        isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
-    )
+    return isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS

@@ -134,11 +134,7 @@ class History:
         if len(seeds) == len(settled):
             return settled
         touched = set[str]().union(*map(self._touched, seeds))
-        return [
-            one
-            for one in settled
-            if one.run_id in changed or not touched.isdisjoint(self._shown(one))
-        ]
+        return [one for one in settled if one.run_id in changed or not touched.isdisjoint(self._shown(one))]
 
     def closed_runs(self) -> dict[str, ClosedRun]:
         """What an index is to keep of them, by id."""

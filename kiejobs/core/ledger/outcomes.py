@@ -75,9 +75,7 @@ class CreateInDoubt:
     code: str | None = None
 
 
-Answered: TypeAlias = (
-    Accepted | CreateNotAccepted | Refused | NoMoney | CreateRejected | CreateInDoubt
-)
+Answered: TypeAlias = Accepted | CreateNotAccepted | Refused | NoMoney | CreateRejected | CreateInDoubt
 """What an answer can mean; that nothing was sent only the lack of one can."""
 CreateOutcome: TypeAlias = Answered | NotSent
 

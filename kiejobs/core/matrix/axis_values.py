@@ -292,9 +292,7 @@ _Steps: TypeAlias = "tuple[re.Pattern[str] | None, ...]"
 """A regular expression for each part of a path, None for `**`, which never comes last."""
 
 
-def files_matching(
-    pattern: str, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
-) -> DataValues:
+def files_matching(pattern: str, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]) -> DataValues:
     """The names of the files that match, relative to the job file's folder, sorted.
 
     `entries` gives the names of a folder's files, and of its folders. Raises BadValues, also where no
@@ -328,9 +326,7 @@ def is_match(pattern: str, name: str) -> bool:
     return len(steps) in reached and not any(part.startswith(".") for part in parts)
 
 
-def _found(
-    steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
-) -> Iterator[str]:
+def _found(steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]) -> Iterator[str]:
     """Looks into no folder in which nothing can match, and at so many files and folders only."""
     waiting, seen = [("", _from(steps, 0))], 0
     while waiting:

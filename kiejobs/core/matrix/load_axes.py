@@ -124,8 +124,7 @@ class _Reader:
         if len(values) <= most:
             return values
         message = (
-            f"axis `{axis.name}` has more than {most:,} values; "
-            f"at most {self._limit:,} jobs are allowed"
+            f"axis `{axis.name}` has more than {most:,} values; at most {self._limit:,} jobs are allowed"
         )
         hint = f"take fewer, or {how_to_allow(len(values))}"
         return self._diagnostic("too-many-jobs", message, source.spot, hint)
@@ -133,9 +132,7 @@ class _Reader:
     def _names(self, axis: Axis, source: YamlMap) -> DataValues | Diagnostic:
         pattern, files = source["glob"], self._files
         try:
-            return files_matching(
-                pattern, lambda at: files.entries(at, pattern) if files else ((), ())
-            )
+            return files_matching(pattern, lambda at: files.entries(at, pattern) if files else ((), ()))
         except BadValues as bad:
             message = f"axis `{axis.name}`: {bad.message}"
             return self._diagnostic("axis-glob", message, source.value_spots["glob"], bad.hint)
@@ -217,7 +214,5 @@ def _name_problems(
         first.setdefault(name, spot)
 
 
-def _zip_problem(
-    document: Document, entry: JobEntry, message: str, spot: Spot, hint: str
-) -> Diagnostic:
+def _zip_problem(document: Document, entry: JobEntry, message: str, spot: Spot, hint: str) -> Diagnostic:
     return Diagnostic(CODE, f"job `{entry.name}`: {message}", document.at(spot), hint)

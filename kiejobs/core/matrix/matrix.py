@@ -72,9 +72,7 @@ class Rows:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.axes) or tuple(
-            dict.fromkeys(key for e in self._include for key in e.values)
-        )
+        return tuple(self.axes) or tuple(dict.fromkeys(key for e in self._include for key in e.values))
 
     @cached_property
     def product_size(self) -> int:

@@ -46,7 +46,9 @@ _PRICE = "x-kiejobs-price"
 _ID = ("properties", "model", "enum", 0)
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
-_ATOM = r"(?:\\[dswDSW]|\\[^A-Za-z0-9]|\[\^?(?:\\[dswDSW]|\\[^A-Za-z0-9]|[^\]\\\[&~|])+\]|[^\\\[\](){}*+?|^$])"
+_ATOM = (
+    r"(?:\\[dswDSW]|\\[^A-Za-z0-9]|\[\^?(?:\\[dswDSW]|\\[^A-Za-z0-9]|[^\]\\\[&~|])+\]|[^\\\[\](){}*+?|^$])"
+)
 _TIMES = r"(?:[*+?]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?"
 _PIECE = re.compile(f"{_ATOM}(?P<times>{_TIMES})")
 _MOST_WAYS = 100
@@ -209,9 +211,7 @@ def unsafe_reason(pattern: str) -> str | None:
         return "must begin with `^`"
     times = _repetitions(pattern[1:].removesuffix("$"))
     if times is None or "--" in pattern:
-        return (
-            "may hold characters, sets like `[a-z]` and how often they come, no groups or choices"
-        )
+        return "may hold characters, sets like `[a-z]` and how often they come, no groups or choices"
     if sum(one is None for one in times) > 1:
         return "may have one repetition without an end"
     if prod(one or 1 for one in times) > _MOST_WAYS:

@@ -245,9 +245,7 @@ def too_large(rule: FileRule, size: int) -> str | None:
     return f"it has {size:,} bytes, and the model takes {rule.most:,}"
 
 
-def _files(
-    schema: Mapping[str, Any], value: Json, path: Path
-) -> Iterator[tuple[Path, str, FileRule]]:
+def _files(schema: Mapping[str, Any], value: Json, path: Path) -> Iterator[tuple[Path, str, FileRule]]:
     rule = schema.get("x-kiejobs-file")
     if isinstance(value, list):
         inner = schema.get("items", {})

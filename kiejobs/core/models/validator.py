@@ -98,21 +98,15 @@ class RequestChecker:
     def _unknown(self, name: str) -> SchemaProblem:
         fields = self.spec.fields
         hint = suggest(name, fields) or f"its fields: {', '.join(fields)}"
-        message = (
-            f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
-        )
+        message = f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
-    def _remember(
-        self, name: str, value: Json, validator: Draft202012Validator
-    ) -> tuple[SchemaProblem, ...]:
+    def _remember(self, name: str, value: Json, validator: Draft202012Validator) -> tuple[SchemaProblem, ...]:
         key = (name, _token(value))
         known = self._known.get(key)
         return known if known is not None else self._keep(key, _problems(name, value, validator))
 
-    def _keep(
-        self, key: tuple[object, ...], found: Sequence[SchemaProblem]
-    ) -> tuple[SchemaProblem, ...]:
+    def _keep(self, key: tuple[object, ...], found: Sequence[SchemaProblem]) -> tuple[SchemaProblem, ...]:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         kept = self._known[key] = tuple(found)
@@ -121,9 +115,7 @@ class RequestChecker:
 
 def _obvious(field: Mapping[str, Any]) -> Callable[[Json], bool] | None:
     """Says of texts that they are surely fine, for a field that limits length and form only."""
-    if field.get("type") != "string" or any(
-        key not in _SIMPLE and not key.startswith("x-") for key in field
-    ):
+    if field.get("type") != "string" or any(key not in _SIMPLE and not key.startswith("x-") for key in field):
         return None
     least, most = field.get("minLength", 0), field.get("maxLength", math.inf)
     fits = is_uri if field.get("format") == "uri" else None

@@ -100,10 +100,7 @@ def make_lock(
         format_version=FORMAT_VERSION,
         fingerprint_version=FINGERPRINT_VERSION,
         campaign=expansion.jobfile.campaign,
-        jobs={
-            job.address: {"fingerprint": job.fingerprint, "take": job.take}
-            for job in expansion.jobs
-        },
+        jobs={job.address: {"fingerprint": job.fingerprint, "take": job.take} for job in expansion.jobs},
         models={model: {"schema": spec.digest} for model, spec in expansion.spec_of.items()},
         prices=_prices_of(expansion),
         templates=templates,
@@ -240,9 +237,7 @@ def _size(asset: Asset | None) -> str:
     return f"{asset['media_type']} of {asset['bytes']:,} bytes (sha256 {asset['sha256'][:12]})"
 
 
-def _jobs(
-    was: Mapping[str, LockedJob], now: Mapping[str, LockedJob], explain: Explain
-) -> Iterator[str]:
+def _jobs(was: Mapping[str, LockedJob], now: Mapping[str, LockedJob], explain: Explain) -> Iterator[str]:
     for address in sorted({*was, *now}):
         if address not in was:
             yield f"{address} is wanted, and is not in the lock"

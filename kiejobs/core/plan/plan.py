@@ -175,8 +175,7 @@ def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Att
     bought = [
         attempt
         for attempt in ledger.current()
-        if attempt.address.startswith(f"{campaign}/")
-        and (attempt.is_open or attempt.state in _KEPT)
+        if attempt.address.startswith(f"{campaign}/") and (attempt.is_open or attempt.state in _KEPT)
     ]
     if bought:
         requests = {(job.fingerprint, job.take) for job in jobs}

@@ -174,9 +174,7 @@ def _by_axis(text: str) -> Part:
         hint = "write axis:NAME=VALUE, e.g. axis:resolution=720p"
         raise UsageProblem(f"`--select axis:{text}` names no value", hint=hint)
     matches = wild(value)
-    return Part(
-        "axis", lambda job: any(axis == name and matches(label) for axis, label in job.axes)
-    )
+    return Part("axis", lambda job: any(axis == name and matches(label) for axis, label in job.axes))
 
 
 def _by_ledger(key: str, word: str) -> Part:
@@ -190,17 +188,13 @@ def _by_ledger(key: str, word: str) -> Part:
 def _is_from(pattern: str) -> Callable[[Selectable], bool]:
     """The job file's whole name, or what follows its last slash."""
     matches = wild(pattern.removeprefix("./"))
-    return lambda job: (
-        job.file is not None and (matches(job.file) or matches(job.file.rpartition("/")[2]))
-    )
+    return lambda job: job.file is not None and (matches(job.file) or matches(job.file.rpartition("/")[2]))
 
 
 def _has_address(pattern: str) -> Callable[[Selectable], bool]:
     """The whole address, or what follows the campaign, or the job's bare name."""
     matches = wild(pattern)
-    return lambda job: (
-        matches(job.address) or matches(job.address.partition("/")[2]) or matches(job.job)
-    )
+    return lambda job: matches(job.address) or matches(job.address.partition("/")[2]) or matches(job.job)
 
 
 def _meant(word: str, known: Sequence[str] | dict[str, str], otherwise: str) -> str:

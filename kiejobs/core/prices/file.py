@@ -199,9 +199,7 @@ def _unknown_field(spec: Spec, name: str, place: Place) -> Diagnostic:
     return Diagnostic("price-field", message, place, hint)
 
 
-def _values(
-    document: Document, spec: Spec, wanted: Json, at: tuple[str | int, ...]
-) -> Iterator[Diagnostic]:
+def _values(document: Document, spec: Spec, wanted: Json, at: tuple[str | int, ...]) -> Iterator[Diagnostic]:
     """Each value that the field can never have; whether it is given can be asked of any field."""
     if isinstance(wanted, dict):
         return

@@ -223,9 +223,7 @@ def _heading_problems(text: Text, delimiter: str, header: _Record) -> Iterator[D
             yield text.problem(at, f"two columns have the name `{column}`", "rename one")
 
 
-def _problem(
-    text: Text, start: int, end: int, delimiter: str, *, broken: bool
-) -> Diagnostic | None:
+def _problem(text: Text, start: int, end: int, delimiter: str, *, broken: bool) -> Diagnostic | None:
     """What keeps a row from being cells; the standard library's reader lets some of it pass."""
     if end - start > MAX_ROW:
         message = f"the row is longer than {MAX_ROW:,} characters"

@@ -123,9 +123,7 @@ def _yaml_rows(name: str, items: YamlSeq) -> Iterator[Row | Diagnostic]:
 # --- is there a key, and has no other row the same? --------------------------------------------------
 
 
-def _heading_problems(
-    name: str, contents: Contents, key: str, asked: Place
-) -> Iterator[Diagnostic]:
+def _heading_problems(name: str, contents: Contents, key: str, asked: Place) -> Iterator[Diagnostic]:
     columns = contents.columns
     if not contents.rows and not contents.problems:
         hint = f"a table has a column `{key}`, and a row for each value"

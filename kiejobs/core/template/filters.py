@@ -145,9 +145,7 @@ def _list(made: Any) -> Any:
     return made if isinstance(made, str) else list(made)
 
 
-def _join(
-    environment: Environment, value: Iterable[Any], between: Any = "", attribute: Any = None
-) -> str:
+def _join(environment: Environment, value: Iterable[Any], between: Any = "", attribute: Any = None) -> str:
     get = make_attrgetter(environment, attribute)
     return text(between).join([text(get(item)) for item in _walked(value)])
 

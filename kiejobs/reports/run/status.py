@@ -70,9 +70,7 @@ class StatusView:
     price_drifts: Sequence[PriceDrift] = ()
 
 
-def status_text(
-    view: StatusView, *, color: bool = False, flag: str = "", rehearsal: bool = False
-) -> str:
+def status_text(view: StatusView, *, color: bool = False, flag: str = "", rehearsal: bool = False) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
     paint = Paint(color)
     title = _title(view) + (REHEARSED if rehearsal else "")
@@ -190,9 +188,7 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
 
-def _tasks(
-    title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint
-) -> Iterator[str]:
+def _tasks(title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint) -> Iterator[str]:
     yield f"{paint.bold(title)}: {words}"
     rows = [
         (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}")

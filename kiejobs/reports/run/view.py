@@ -308,9 +308,7 @@ def _run(view: RunView) -> str:
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     """For each model that charged otherwise than planned."""
     cure = f"put what it costs now into {FILE}, so that plans and budgets hold."
-    return [
-        Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts
-    ]
+    return [Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts]
 
 
 def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:

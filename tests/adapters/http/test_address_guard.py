@@ -71,12 +71,8 @@ def test_an_empty_list_allows_none_and_no_list_any() -> None:
     assert not refused(None, "http://files.example.com/a.mp4")
 
 
-@pytest.mark.parametrize(
-    ("only", "comes"), [(("127.0.0.1",), False), (("127.0.0.1", "localhost"), True)]
-)
-def test_a_redirect_is_held_to_the_same_names(
-    only: tuple[str, ...], *, comes: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("only", "comes"), [(("127.0.0.1",), False), (("127.0.0.1", "localhost"), True)])
+def test_a_redirect_is_held_to_the_same_names(only: tuple[str, ...], *, comes: bool, tmp_path: Path) -> None:
     asked: list[str] = []
 
     def answer(request: Request) -> Reply:

@@ -55,11 +55,7 @@ def test_an_accepted_create_sends_exactly_the_request() -> None:
     with raw_server(accept) as server:
         assert create(server.url, Reserve()) == outcomes.Accepted("a" * 32)
     head, body = server.requests[0]
-    assert (
-        body
-        == request_bytes(BODY)
-        == json.dumps(BODY, ensure_ascii=False, separators=(",", ":")).encode()
-    )
+    assert body == request_bytes(BODY) == json.dumps(BODY, ensure_ascii=False, separators=(",", ":")).encode()
     assert head.startswith("POST /api/v1/jobs/createTask HTTP/1.1\r\n")
     lower = head.lower()
     assert f"authorization: bearer {KEY}" in lower

@@ -13,9 +13,7 @@ from tests.support.replay import played_back
 
 EXCHANGES = [
     json.loads(line)
-    for line in (Path(__file__).resolve().parents[2] / "data" / "exchanges.jsonl")
-    .read_text()
-    .splitlines()
+    for line in (Path(__file__).resolve().parents[2] / "data" / "exchanges.jsonl").read_text().splitlines()
 ]
 
 

@@ -167,9 +167,7 @@ def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:
     result = {"resultUrls": ["https://a"], "lastFrameUrl": ["https://l"], "firstFrameUrl": [None]}
     outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
-    assert outcome == outcomes.TaskSucceeded(
-        ("https://a",), None, None, (("last-frame", "https://l"),)
-    )
+    assert outcome == outcomes.TaskSucceeded(("https://a",), None, None, (("last-frame", "https://l"),))
 
 
 def test_a_parsed_response_is_preferred_to_the_text() -> None:
@@ -186,9 +184,7 @@ def test_success_without_a_readable_result_is_not_the_end(result: object) -> Non
 
 
 def test_a_failure_keeps_its_code_and_message() -> None:
-    outcome = answers.poll_outcome(
-        200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0)
-    )
+    outcome = answers.poll_outcome(200, record("fail", failCode="500", failMsg="flagged", creditsConsumed=0))
     assert outcome == outcomes.TaskFailed("500", "flagged", Decimal(0))
 
 

@@ -83,9 +83,7 @@ def runs(tmp_path: Path) -> Runs:
     planned = e.Planned("tea/pour", "f1", 1, "example/one", "submit", "new", None)
     runs.journal("run-1", planned, *bought("a1"), *refused("a2", "f2"), END)
     runs.journal("run-2", *bought("b1", "tea/steam", "f3"), reserved("b2", "tea/b", "f4"), END)
-    runs.journal(
-        "run-3", upload("cd" * 32, "https://files.example.com/cup.png"), submitted("b2"), END
-    )
+    runs.journal("run-3", upload("cd" * 32, "https://files.example.com/cup.png"), submitted("b2"), END)
     runs.journal("run-4", *bought("c1", "tea/pour", "f5"), END, origin=ELSEWHERE)
     runs.journal("run-5", reserved("d1", "tea/d", "f6"), submitted("d1"), failed("d1"), END)
     runs.store().read()
@@ -180,13 +178,9 @@ def test_a_publication_reads_no_manifest_that_is_up_to_date(runs: Runs) -> None:
 def test_a_manifest_of_a_closed_run_follows_what_a_later_run_did(runs: Runs) -> None:
     runs.store().publish()
     runs.journal("run-6", succeeded("b2"), END)
-    places = [
-        f"{runs.folder.as_posix()}/{name}/manifest.json" for name in ("run-2", "run-3", "run-6")
-    ]
+    places = [f"{runs.folder.as_posix()}/{name}/manifest.json" for name in ("run-2", "run-3", "run-6")]
     assert runs.store().publish() == places
-    assert by_lines(runs.folder).manifest(
-        read_journal(runs.path("run-2"))
-    ) == runs.store().manifest("run-2")
+    assert by_lines(runs.folder).manifest(read_journal(runs.path("run-2"))) == runs.store().manifest("run-2")
 
 
 def test_small_folders_get_none(tmp_path: Path) -> None:

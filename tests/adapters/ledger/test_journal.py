@@ -70,9 +70,7 @@ def test_an_event_is_on_disk_when_append_returns_and_survives_a_kill(tmp_path: P
         "os.kill(os.getpid(), 9)\n"
     )
     environment = {**os.environ, "PYTHONPATH": PACKAGE}
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], env=environment, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
     assert done.returncode == -9
     (record,) = FolderStore(tmp_path).read().records
     assert [timed.event.type for timed in record.events] == ["run_started", "run_finished"]

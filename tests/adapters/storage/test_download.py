@@ -188,15 +188,11 @@ def test_of_another_boot_nothing_is_deleted_that_is_no_part_or_that_somebody_hol
         assert sorted(parts(tmp_path)) == sorted([part, film])
         assert process.stdin is not None
         print("given up", file=process.stdin, flush=True)
-    assert isinstance(
-        collect(host.url, tmp_path, path="judged/pour/b.mp4", boot="ours"), FileRecord
-    )
+    assert isinstance(collect(host.url, tmp_path, path="judged/pour/b.mp4", boot="ours"), FileRecord)
     assert parts(tmp_path) == [film]
 
 
-def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(
-    host: Host, tmp_path: Path
-) -> None:
+def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(host: Host, tmp_path: Path) -> None:
     host.replies = [whole]
     name = sibling_path(safe_output("n" * 220, ".webm"), "f" * 64)
     stem, dot, extension = name.rpartition(".")

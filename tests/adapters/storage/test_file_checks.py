@@ -125,7 +125,5 @@ def test_a_length_that_was_kept_is_enough_for_an_odd_container() -> None:
         ("application/json", None, "application/json"),
     ],
 )
-def test_a_file_is_on_record_as_what_its_bytes_say(
-    promised: str, seen: str | None, recorded: str
-) -> None:
+def test_a_file_is_on_record_as_what_its_bytes_say(promised: str, seen: str | None, recorded: str) -> None:
     assert nearer_type(promised, seen) == recorded

@@ -263,9 +263,7 @@ def test_whoever_got_out_of_the_sandbox_could_open_nothing() -> None:
 def test_it_ends_with_whoever_started_it() -> None:
     arguments = (json.dumps(import_paths()), json.dumps(astuple(Limits())))
     command = [sys.executable, "-I", "-S", "-c", PROGRAM, *arguments]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}, check=False
-    )
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}, check=False)
     assert (done.returncode, done.stdout) == (0, b'{"limited": true}\n')
 
 
@@ -301,9 +299,7 @@ def test_two_job_files_share_a_process_and_nothing_else(process: RenderProcess) 
 
 def test_more_wishes_than_a_pipe_holds(process: RenderProcess) -> None:
     names = [{"matrix": {"n": number, "text": "é" * 500}} for number in range(2_000)]
-    found = renderer(process).render(
-        [Wish("{{ matrix.n }}{{ matrix.text }}", each) for each in names]
-    )
+    found = renderer(process).render([Wish("{{ matrix.n }}{{ matrix.text }}", each) for each in names])
     assert found == [f"{number}{'é' * 500}" for number in range(2_000)]
 
 

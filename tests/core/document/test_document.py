@@ -175,9 +175,7 @@ def test_a_quoted_merge_key_is_a_key() -> None:
 
 
 NO_TABS = "use spaces: YAML does not take tabs for indentation"
-ALIGN = (
-    "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
-)
+ALIGN = "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 CLOSE = "close it, or put the text in quotes"
 QUOTE = "put the whole value in quotes"
 QUOTE_NUMBER = "put it in quotes if it is meant as text"

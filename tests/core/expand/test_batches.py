@@ -34,9 +34,7 @@ class Counting:
 
 
 def asked(jobs: str) -> tuple[Counting, Expansion]:
-    jobfile = expanded(
-        f"version: 1\ncampaign: c\ndefaults: {{model: {MODEL}}}\njobs:\n{jobs}"
-    ).jobfile
+    jobfile = expanded(f"version: 1\ncampaign: c\ndefaults: {{model: {MODEL}}}\njobs:\n{jobs}").jobfile
     assert jobfile is not None
     shared: dict[str, Any] = {"vars": jobfile.vars, "campaign": jobfile.campaign}
     renderer = Counting(LocalRenderer(shared))
@@ -49,9 +47,7 @@ IMAGE = "image_url: 'https://example.com/a.webp'"
 
 
 def test_a_file_without_templates_never_calls_the_renderer() -> None:
-    renderer, expansion = asked(
-        f"  a: {{matrix: {{duration: [5, 10]}}, input: {{{IMAGE}, prompt: x}}}}\n"
-    )
+    renderer, expansion = asked(f"  a: {{matrix: {{duration: [5, 10]}}, input: {{{IMAGE}, prompt: x}}}}\n")
     assert len(expansion.jobs) == 2
     assert renderer.read == []
     assert renderer.rendered == []
@@ -82,9 +78,7 @@ def test_an_output_is_rendered_once_for_what_it_reads() -> None:
 
 def test_thousands_of_rows_are_a_few_calls() -> None:
     values = ", ".join(map(str, range(9_000)))
-    jobs = (
-        f"  a: {{matrix: {{n: [{values}]}}, input: {{{IMAGE}, prompt: 'a {{{{ matrix.n }}}}'}}}}\n"
-    )
+    jobs = f"  a: {{matrix: {{n: [{values}]}}, input: {{{IMAGE}, prompt: 'a {{{{ matrix.n }}}}'}}}}\n"
     renderer, expansion = asked(jobs)
     assert [job.input["prompt"] for job in expansion.jobs] == [f"a {n}" for n in range(9_000)]
     assert 1 < len(renderer.rendered) < 10

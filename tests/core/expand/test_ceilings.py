@@ -54,8 +54,7 @@ SHAPES = {
     "two of the longest ranges": (file(f"a: {RANGE}, b: {RANGE}"), "too-many-jobs"),
     "two pairs of ranges": (
         file(
-            f"a: {RANGE}, b: {RANGE}, c: {{range: [1, 1000]}}, d: {{range: [1, 1000]}}, "
-            "zip: [[a, b], [c, d]]"
+            f"a: {RANGE}, b: {RANGE}, c: {{range: [1, 1000]}}, d: {{range: [1, 1000]}}, zip: [[a, b], [c, d]]"
         ),
         "too-many-jobs",
     ),

@@ -93,8 +93,7 @@ def jobs_of(jobs: dict[str, str], **top: str) -> Expanded:
         f"{name}: {value}\n" for name, value in {"version": "1", "campaign": "c", **top}.items()
     )
     entries = "".join(
-        f"  {name}:\n" + "".join(f"    {row}\n" for row in body.splitlines())
-        for name, body in jobs.items()
+        f"  {name}:\n" + "".join(f"    {row}\n" for row in body.splitlines()) for name, body in jobs.items()
     )
     return expanded(f"{written}jobs:\n{entries}", TINY, PAIR, prices=PRICES)
 
@@ -187,9 +186,7 @@ def test_an_axis_value_that_fills_a_field_may_be_a_template() -> None:
 
 def test_templates_see_an_axis_value_as_it_was_written() -> None:
     prompt = "{{ matrix.duration is number }} {{ matrix.duration }}"
-    made = clip(
-        f"matrix: {{duration: [5, '10']}}\ninput: {{image_url: 'https://a', prompt: '{prompt}'}}"
-    )
+    made = clip(f"matrix: {{duration: [5, '10']}}\ninput: {{image_url: 'https://a', prompt: '{prompt}'}}")
     assert [job.input["prompt"] for job in made.jobs] == ["true 5", "false 10"]
     assert [job.input["duration"] for job in made.jobs] == ["5", "10"]
 
@@ -422,9 +419,7 @@ def test_a_required_field_that_is_misspelt_is_told_once() -> None:
 
 def test_a_list_where_one_value_is_wanted_points_to_the_matrix() -> None:
     told = tiny("input: {text: x, size: [5, 10]}").only("invalid-field")
-    assert (
-        told.hint == "for a job with each of them, write it as an axis: `matrix: {size: [5, 10]}`"
-    )
+    assert told.hint == "for a job with each of them, write it as an axis: `matrix: {size: [5, 10]}`"
 
 
 def test_a_job_whose_excludes_leave_nothing_is_an_error() -> None:
@@ -465,12 +460,8 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://x.example.com/a", "https://", "https://a b", "{{ 'no' }}"])
 def test_a_callback_must_be_an_http_url(url: str) -> None:
-    made = tiny(
-        f"callBackUrl: '{{{{ \"{url}\" }}}}'\ninput: {{text: x}}".replace("\"{{ 'no' }}\"", '"no"')
-    )
-    assert made.only("invalid-field").message.startswith(
-        "job `a`: `callBackUrl` is not an http(s) URL: "
-    )
+    made = tiny(f"callBackUrl: '{{{{ \"{url}\" }}}}'\ninput: {{text: x}}".replace("\"{{ 'no' }}\"", '"no"'))
+    assert made.only("invalid-field").message.startswith("job `a`: `callBackUrl` is not an http(s) URL: ")
 
 
 # --- the same thing twice --------------------------------------------------------------------------
@@ -504,10 +495,7 @@ def test_two_rows_of_include_may_not_share_an_address() -> None:
         "output: '{{ matrix.mood | default(\"x\") }}'\n"
         "input: {text: '{{ matrix.mood | default(\"x\") }}'}"
     )
-    assert (
-        made.only("duplicate-row").message
-        == "job `a`: include makes the combination `size=10` twice"
-    )
+    assert made.only("duplicate-row").message == "job `a`: include makes the combination `size=10` twice"
 
 
 # --- files -----------------------------------------------------------------------------------------
@@ -575,9 +563,7 @@ def test_an_output_too_long_for_a_disk_is_refused() -> None:
         ("x.webm", "x.webm/a/b"),
     ],
 )
-def test_two_jobs_may_not_write_the_same_file_nor_one_into_the_other(
-    first: str, second: str
-) -> None:
+def test_two_jobs_may_not_write_the_same_file_nor_one_into_the_other(first: str, second: str) -> None:
     made = jobs_of({
         "a": f"model: example/tiny\noutput: {first}\ninput: {{text: one}}",
         "b": f"model: example/tiny\noutput: {second}\ninput: {{text: two}}",
@@ -595,9 +581,7 @@ def test_takes_without_a_take_in_their_output_would_write_one_file() -> None:
 
 
 def test_the_limit_on_jobs_holds_and_nothing_is_rendered_beyond_it() -> None:
-    made = tiny(
-        "takes: 4\nmatrix: {steps: [1, 2, 3]}\ninput: {text: '{{ nope }}'}", limits="{max_jobs: 11}"
-    )
+    made = tiny("takes: 4\nmatrix: {steps: [1, 2, 3]}\ninput: {text: '{{ nope }}'}", limits="{max_jobs: 11}")
     assert made.told == [
         (
             "too-many-jobs 5:3 the file makes 12 jobs; at most 11 are allowed"

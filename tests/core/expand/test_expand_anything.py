@@ -19,9 +19,7 @@ TEXTS = st.sampled_from(
     ["x", "", "a b", "5", "{{ matrix.a }}", "{{ vars.v }}", "{{ nope }}", "{% if %}", "https://example.com/a",
      "..", "a/b", "{{ take }}", "outputs/{{ axes }}", "{{ job }}-{{ matrix.b }}", "\u0000", "Ä", "true"]
 )  # fmt: skip
-SCALARS = (
-    TEXTS | st.integers(-1, 60) | st.booleans() | st.none() | st.sampled_from([0.5, 5.0, 1e300])
-)
+SCALARS = TEXTS | st.integers(-1, 60) | st.booleans() | st.none() | st.sampled_from([0.5, 5.0, 1e300])
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -57,9 +55,7 @@ FILES = st.fixed_dictionaries(
     {
         "version": st.just(1),
         "campaign": st.just("c"),
-        "jobs": st.dictionaries(
-            st.sampled_from(["one", "two", "three"]), st.none() | JOBS, min_size=1
-        ),
+        "jobs": st.dictionaries(st.sampled_from(["one", "two", "three"]), st.none() | JOBS, min_size=1),
     },
     optional={
         "vars": st.dictionaries(st.sampled_from(["v", "w"]), VALUES),
@@ -95,9 +91,7 @@ PATIENT = settings(suppress_health_check=[HealthCheck.too_slow])
 
 def made_of(file: dict[str, Any]) -> Expanded:
     """JSON is YAML, but for the NUL, which the reader refuses before anything else."""
-    return expanded(
-        json.dumps(file, ensure_ascii=False).replace("\\u0000", "\\0"), *MODELS.values()
-    )
+    return expanded(json.dumps(file, ensure_ascii=False).replace("\\u0000", "\\0"), *MODELS.values())
 
 
 @given(FILES)

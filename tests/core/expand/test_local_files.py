@@ -75,9 +75,7 @@ def test_a_path_stands_for_what_its_file_holds(folder: Path, written: str) -> No
     (only,) = job(written, folder=folder).jobs
     assert only.input["image_url"] == ref(CUP)
     digest = ref(CUP).removeprefix("sha256:")
-    assert only.files == (
-        LocalFile("images/cup.png", digest, len(CUP), "image/png", width=640, height=480),
-    )
+    assert only.files == (LocalFile("images/cup.png", digest, len(CUP), "image/png", width=640, height=480),)
     assert only.fingerprint == fingerprint(MODEL, only.input)
 
 
@@ -331,15 +329,11 @@ jobs:
 
 
 def test_without_a_folder_there_are_no_files() -> None:
-    text = (
-        "{version: 1, campaign: tea, jobs: {a: {model: %s, input: {prompt: p, image_url: a.png}}}}"
-    )
+    text = "{version: 1, campaign: tea, jobs: {a: {model: %s, input: {prompt: p, image_url: a.png}}}}"
     assert "points at no file: a.png" in expanded(text % MODEL).only("missing-file").message
 
 
-ODD = st.text(
-    st.sampled_from(["a", "/", ".", "\\", "~", ":", "\0", "\ud800", "é", " ", "\n", "%", "*"])
-)
+ODD = st.text(st.sampled_from(["a", "/", ".", "\\", "~", ":", "\0", "\ud800", "é", " ", "\n", "%", "*"]))
 
 
 @given(ODD | st.text(max_size=400) | ODD.map(lambda text: f"images/{text}"))
@@ -380,19 +374,14 @@ def test_what_is_no_media_is_never_sent(folder: Path) -> None:
     (folder / "notes.txt").write_text("the password is tea")
     text = SEVERAL.replace("asset://cup", "notes.txt").replace("/mug", "/cup")
     told = expanded(text, several(), files=LocalFolder(folder)).only("unfit-file")
-    assert (
-        "notes.txt, which can't be sent: it is neither a picture nor video nor sound"
-        in told.message
-    )
+    assert "notes.txt, which can't be sent: it is neither a picture nor video nor sound" in told.message
 
 
 def test_a_git_lfs_pointer_is_told_for_one(folder: Path) -> None:
     pointer = f"version https://git-lfs.github.com/spec/v1\noid {ref(CUP)}\nsize {len(CUP)}\n"
     (folder / "images" / "cup.png").write_text(pointer)
     told = job("images/cup.png", folder=folder).only("unfit-file")
-    assert told.message.endswith(
-        "images/cup.png, which is a Git LFS pointer and not the file itself"
-    )
+    assert told.message.endswith("images/cup.png, which is a Git LFS pointer and not the file itself")
     assert told.hint == "`git lfs pull` fetches it"
 
 

@@ -105,9 +105,7 @@ def test_braces_in_a_value_of_an_axis_read_nothing() -> None:
         ("x", {"callBackUrl": "https://example.com/{{ matrix.mood }}"}, False),
     ],
 )
-def test_an_axis_that_changes_nothing_is_told(
-    prompt: str, more: dict[str, Any], *, told: bool
-) -> None:
+def test_an_axis_that_changes_nothing_is_told(prompt: str, more: dict[str, Any], *, told: bool) -> None:
     names = {"name": "all.j2"}
     found = warned(made(prompt + "{{ vars.name }}", names=names, matrix={"mood": ["calm"]}, **more))
     assert found == (["unused-axis mood"] if told else [])
@@ -157,9 +155,7 @@ def test_no_warning_is_told_beside_an_error() -> None:
 # --- texts near their limit ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("length", "told"), [(8_999, False), (9_000, True), (10_000, True), (10, False)]
-)
+@pytest.mark.parametrize(("length", "told"), [(8_999, False), (9_000, True), (10_000, True), (10, False)])
 def test_a_prompt_near_its_limit_is_told(length: int, *, told: bool) -> None:
     found = made("x" * length)
     assert warned(found) == (["near-limit prompt"] if told else [])
@@ -226,8 +222,6 @@ def test_every_format_knows_a_warning_from_an_error(bench: Bench) -> None:
     assert told.startswith("::warning file=jobs.yaml,line=5,col=3,")
     run = bench.do("validate", "jobs.yaml", "--format", "sarif").json["runs"][0]
     assert [result["level"] for result in run["results"]] == ["warning"]
-    levels = {
-        rule["id"]: rule["defaultConfiguration"]["level"] for rule in run["tool"]["driver"]["rules"]
-    }
+    levels = {rule["id"]: rule["defaultConfiguration"]["level"] for rule in run["tool"]["driver"]["rules"]}
     assert levels["unused-variable"] == "warning"
     assert levels["unknown-field"] == "error"

@@ -76,9 +76,7 @@ def test_a_word_wins_over_files_and_a_later_file_over_an_earlier_one(bench: Benc
         ("{{ vars.mood }}", "mood=12:30", "12:30"),
     ],
 )
-def test_a_word_is_of_the_kind_that_the_file_has(
-    bench: Bench, template: str, word: str, said: str
-) -> None:
+def test_a_word_is_of_the_kind_that_the_file_has(bench: Bench, template: str, word: str, said: str) -> None:
     assert prompt_of(bench, template, "--var", word) == said
 
 

@@ -168,9 +168,7 @@ def test_a_body_that_is_no_json_object_is_turned_away(content: bytes) -> None:
     ],
 )
 def test_a_body_that_names_no_task_is_turned_away(data: dict[str, Any]) -> None:
-    assert read(content=body(**data)) == RefusedCallback(
-        400, "the body must name a task in data.taskId"
-    )
+    assert read(content=body(**data)) == RefusedCallback(400, "the body must name a task in data.taskId")
 
 
 @pytest.mark.parametrize("data", [b"null", b"[]", b'"taskId"', b"7"])
@@ -272,14 +270,10 @@ def test_a_signature_is_asked_for_before_the_url_is_looked_at() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-task_ids = st.text(
-    st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=200
-)
+task_ids = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=200)
 names = st.sampled_from(["taskId", "task_id", "state", "other"])
 bodies = st.binary(max_size=80) | st.builds(
     lambda data: json.dumps({"data": data}).encode(), st.dictionaries(names, values) | values
@@ -318,9 +312,7 @@ def test_whatever_is_rightly_signed_is_heard(task_id: str, off: int, key: str) -
 
 
 @given(st.data(), task_ids)
-def test_one_sign_changed_in_what_is_signed_is_one_too_many(
-    data: st.DataObject, task_id: str
-) -> None:
+def test_one_sign_changed_in_what_is_signed_is_one_too_many(data: st.DataObject, task_id: str) -> None:
     stamp = str(int(NOW))
     parts = [task_id, stamp, signature(task_id, stamp)]
     which = data.draw(st.integers(0, 2))

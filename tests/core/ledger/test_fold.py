@@ -74,9 +74,7 @@ def test_a_reservation_of_a_run_at_work_is_no_doubt() -> None:
 
 
 def test_a_later_run_goes_on_with_an_attempt_of_a_dead_one() -> None:
-    attempt = only(
-        journal(1, reserved("a"), submitted("a")), journal(2, succeeded("a"), collected("a"))
-    )
+    attempt = only(journal(1, reserved("a"), submitted("a")), journal(2, succeeded("a"), collected("a")))
     assert attempt.run_id == "run-01"
     assert attempt.state is State.SUCCEEDED
     assert attempt.times == {
@@ -446,8 +444,7 @@ def histories(draw: st.DrawFn) -> list[JournalRecord]:
         draw(st.sampled_from(runs)).append(told)
     lives = draw(st.lists(st.booleans(), min_size=3, max_size=3))
     return [
-        JournalRecord(f"run-{n:02}", run, live)
-        for n, (run, live) in enumerate(zip(runs, lives, strict=True))
+        JournalRecord(f"run-{n:02}", run, live) for n, (run, live) in enumerate(zip(runs, lives, strict=True))
     ]
 
 

@@ -48,8 +48,7 @@ def test_they_fold_to_the_same_ledger(history: History) -> None:
     ledger = history.ledger(ORIGIN)
     found = {
         "attempts": [
-            {**asdict(one), "output": one.output, "committed": one.committed}
-            for one in ledger.attempts()
+            {**asdict(one), "output": one.output, "committed": one.committed} for one in ledger.attempts()
         ],
         "current": [one.attempt_id for one in ledger.current()],
         "committed": ledger.committed("golden"),

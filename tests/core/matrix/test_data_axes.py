@@ -236,9 +236,7 @@ def test_a_glob_makes_the_same_jobs_as_its_names_written_out() -> None:
 
 
 def test_exclude_takes_a_file_by_its_name() -> None:
-    made = of_matrix(
-        'f: {glob: "images/*"}, exclude: [{f: images/a.png}]', "{{ matrix.f }}", PICTURES
-    )
+    made = of_matrix('f: {glob: "images/*"}, exclude: [{f: images/a.png}]', "{{ matrix.f }}", PICTURES)
     assert list(prompts(made).values()) == ["images/a.webp", "images/b.webp"]
 
 
@@ -285,9 +283,7 @@ def test_a_folder_shows_neither_hidden_files_nor_links_that_lead_out(tmp_path: P
     assert found == ["images/a.webp", "images/in.webp"]
 
 
-@pytest.mark.parametrize(
-    "name", ["../t.csv", "link.csv", ".t.csv", "/etc/passwd.csv", "gone.csv", "a"]
-)
+@pytest.mark.parametrize("name", ["../t.csv", "link.csv", ".t.csv", "/etc/passwd.csv", "gone.csv", "a"])
 def test_a_table_is_read_from_below_the_folder_only(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "campaign"
     (folder / "a").mkdir(parents=True)

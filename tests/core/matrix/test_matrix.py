@@ -36,9 +36,7 @@ def values(made: Rows, row: Row) -> Values:
     return {name: made.value(name, ref) for name, ref in row.items()}
 
 
-def matrix(
-    axes: dict[str, list[Any]], exclude: Sequence[Values], include: Sequence[Values]
-) -> Rows:
+def matrix(axes: dict[str, list[Any]], exclude: Sequence[Values], include: Sequence[Values]) -> Rows:
     return Rows(
         {name: AxisValues(tuple(values)) for name, values in axes.items()},
         [entry(values) for values in exclude],
@@ -182,9 +180,7 @@ NOON = {"name": "noon", "sky": {"colour": "white"}, "lens": 35}
         ({}, []),
     ],
 )
-def test_a_mapping_is_excluded_by_its_id_or_by_any_of_its_leaves(
-    named: Any, kept: list[Values]
-) -> None:
+def test_a_mapping_is_excluded_by_its_id_or_by_any_of_its_leaves(named: Any, kept: list[Values]) -> None:
     assert rows({"scene": [DAWN, DUSK, NOON]}, [{"scene": named}]) == [{"scene": s} for s in kept]
 
 
@@ -206,9 +202,7 @@ def test_an_include_that_brings_a_mapping_back_brings_it_whole(named: Any) -> No
 
 def test_rows_hand_out_the_very_values_of_their_axes() -> None:
     made = matrix({"scene": [DAWN, DUSK]}, [{"scene": "dusk"}], [{"scene": "dusk"}])
-    assert [
-        values(made, row)["scene"] is scene for row, scene in zip(made, [DAWN, DUSK], strict=True)
-    ]
+    assert [values(made, row)["scene"] is scene for row, scene in zip(made, [DAWN, DUSK], strict=True)]
 
 
 # --- errors are for typed_matrix; what it needs to know is here -------------------------------------
@@ -280,21 +274,15 @@ def fits(row: Values, entry: Values) -> bool:
 
 SCALARS = st.sampled_from([0, 1, 2, 1.5, True, False, "a", "1", "true", "é"])
 NAMES = ["a", "b", "c"]
-AXES = st.dictionaries(
-    st.sampled_from(NAMES), st.lists(SCALARS, min_size=1, max_size=4, unique_by=canonical)
-)
-INCLUDES = st.lists(
-    st.dictionaries(st.sampled_from([*NAMES, "x", "y"]), SCALARS, min_size=1), max_size=4
-)
+AXES = st.dictionaries(st.sampled_from(NAMES), st.lists(SCALARS, min_size=1, max_size=4, unique_by=canonical))
+INCLUDES = st.lists(st.dictionaries(st.sampled_from([*NAMES, "x", "y"]), SCALARS, min_size=1), max_size=4)
 
 
 @st.composite
 def matrices(draw: st.DrawFn) -> tuple[dict[str, list[Any]], list[Values], list[Values]]:
     axes = draw(AXES)
     keys = st.sampled_from(sorted(axes)) if axes else st.nothing()
-    excludes = (
-        st.lists(st.dictionaries(keys, SCALARS, min_size=1), max_size=3) if axes else st.just([])
-    )
+    excludes = st.lists(st.dictionaries(keys, SCALARS, min_size=1), max_size=3) if axes else st.just([])
     return axes, draw(excludes), draw(INCLUDES)
 
 

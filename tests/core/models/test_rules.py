@@ -37,9 +37,7 @@ facts = st.sampled_from(
         {"not": {"const": "x"}},
     ]
 )  # fmt: skip
-fields = st.fixed_dictionaries(
-    dict.fromkeys(NAMES, facts.filter(lambda form: isinstance(form, dict)))
-)
+fields = st.fixed_dictionaries(dict.fromkeys(NAMES, facts.filter(lambda form: isinstance(form, dict))))
 some = st.lists(st.sampled_from(NAMES), unique=True, max_size=3)
 
 
@@ -108,13 +106,11 @@ def test_a_rule_is_asked_with_the_fields_that_it_names() -> None:
 def test_a_field_and_a_rule_are_asked_once_for_each_distinct_value() -> None:
     names = {f"f{number}": {"type": "integer"} for number in range(12)}
     pairs = [
-        {"not": {"properties": {f"f{n}": {"const": 1}, f"f{n + 1}": {"const": 1}}}}
-        for n in range(0, 12, 2)
+        {"not": {"properties": {f"f{n}": {"const": 1}, f"f{n + 1}": {"const": 1}}}} for n in range(0, 12, 2)
     ]
     checker = RequestChecker(read_spec(model({**names, "prompt": {}}, allOf=pairs)))
     requests = [
-        {"prompt": str(n), **{name: (n >> bit) & 1 for bit, name in enumerate(names)}}
-        for n in range(4_096)
+        {"prompt": str(n), **{name: (n >> bit) & 1 for bit, name in enumerate(names)}} for n in range(4_096)
     ]
     with calls_of("iter_errors") as asked:
         refused = sum(bool(checker.problems(request)) for request in requests)
@@ -155,8 +151,7 @@ CLIP = model(
         {
             "title": "at most 2 of both together",
             "anyOf": [
-                {"properties": {"refs": {"maxItems": 2 - n}, "videos": {"maxItems": n}}}
-                for n in range(3)
+                {"properties": {"refs": {"maxItems": 2 - n}, "videos": {"maxItems": n}}} for n in range(3)
             ],
         },
     ],
@@ -329,12 +324,8 @@ def test_an_editor_never_marks_what_may_yet_come_out_right(
 ) -> None:
     schema = model(TYPED, allOf=[rule])
     rendered = Draft202012Validator(schema["properties"]["input"])
-    job = {
-        name: _in_a_job_file(v, written[name]) for name, v in request.items() if written[name] < 4
-    }
-    marked = {
-        "allOf": input_schema(schema).get("allOf", [True])
-    }  # fields are somebody else's business
+    job = {name: _in_a_job_file(v, written[name]) for name, v in request.items() if written[name] < 4}
+    marked = {"allOf": input_schema(schema).get("allOf", [True])}  # fields are somebody else's business
     assert not rendered.is_valid(request) or Draft202012Validator(marked).is_valid(job)
 
 

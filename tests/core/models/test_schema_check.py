@@ -201,9 +201,7 @@ def test_all_problems_are_told_at_their_places() -> None:
     lines = {found.lines[problem.place.line - 1] for problem in found.problems if problem.place}
     marked = {line.strip() for line in lines}
     assert marked == {'"maxLength": "many"', '"type": "text"', '"minlength": 3'}
-    assert [p.hint for p in found.problems if "minlength" in p.message] == [
-        "did you mean `minLength`?"
-    ]
+    assert [p.hint for p in found.problems if "minlength" in p.message] == ["did you mean `minLength`?"]
 
 
 def test_a_key_that_is_there_twice_is_told() -> None:

@@ -42,9 +42,7 @@ LEAVES = (
 )
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4),
     max_leaves=12,
 )
 BASE = {
@@ -154,9 +152,7 @@ def test_any_bytes_are_told_or_taken(data: bytes) -> None:
     assert all(problem.place for problem in found.problems)
 
 
-@given(
-    edited(), st.dictionaries(st.sampled_from(["prompt", "picture", "seconds", "shots"]), VALUES)
-)
+@given(edited(), st.dictionaries(st.sampled_from(["prompt", "picture", "seconds", "shots"]), VALUES))
 @settings(max_examples=150)
 def test_what_is_taken_works_in_every_room(made: Any, request_input: Mapping[str, Any]) -> None:
     found = reading(made).schema

@@ -28,9 +28,7 @@ ALL = sorted(path for path in SCHEMAS.rglob("*.json") if path.name != "diagnosti
 """All but the one file that is what codes mean, and no schema."""
 
 MODEL = "bytedance/v1-pro-fast-image-to-video"
-EXCHANGES = [
-    json.loads(line) for line in (DATA / "exchanges.jsonl").read_text(encoding="utf-8").splitlines()
-]
+EXCHANGES = [json.loads(line) for line in (DATA / "exchanges.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -127,9 +125,7 @@ def test_the_model_takes_what_the_page_allows(body: dict[str, Any]) -> None:
         (request(seed=1), ["input unevaluatedProperties"]),
     ],
 )
-def test_the_model_refuses_what_the_page_does_not_allow(
-    body: dict[str, Any], refused: list[str]
-) -> None:
+def test_the_model_refuses_what_the_page_does_not_allow(body: dict[str, Any], refused: list[str]) -> None:
     assert problems(models()[MODEL], body) == [each.strip() for each in refused]
 
 
@@ -273,9 +269,7 @@ def test_the_mirror_agrees_with_the_page(page: str) -> None:
         ),
     ],
 )
-def test_a_changed_fact_is_told_for_either_form(
-    page: str, old: str, new: str, expected: Difference
-) -> None:
+def test_a_changed_fact_is_told_for_either_form(page: str, old: str, new: str, expected: Difference) -> None:
     assert compared(page.replace(old, new)) == [expected]
 
 
@@ -285,9 +279,7 @@ def test_a_changed_fact_is_told_for_either_form(
         (
             "`720p`, `1080p`",
             "`720p`, `1080p`, `4k`",
-            Difference(
-                "request.input.resolution", "enum", ["720p", "1080p", "4k"], ["720p", "1080p"]
-            ),
+            Difference("request.input.resolution", "enum", ["720p", "1080p", "4k"], ["720p", "1080p"]),
         ),
         (
             "**默认值**: `5`",
@@ -312,9 +304,7 @@ def test_a_changed_fact_is_told_for_either_form(
         ),
     ],
 )
-def test_a_changed_fact_of_the_headed_form_is_told(
-    old: str, new: str, expected: Difference
-) -> None:
+def test_a_changed_fact_of_the_headed_form_is_told(old: str, new: str, expected: Difference) -> None:
     text = (DATA / "vendor_page.zh.md").read_text(encoding="utf-8")
     assert expected in compared(text.replace(old, new))
 

@@ -70,9 +70,7 @@ def test_only_what_is_to_be_bought_can_be_a_canary() -> None:
         (FailureLimit(percent=Decimal(10)), 0, 1),
     ],
 )
-def test_at_how_many_failures_nothing_more_is_bought(
-    limit: FailureLimit, jobs: int, at: int
-) -> None:
+def test_at_how_many_failures_nothing_more_is_bought(limit: FailureLimit, jobs: int, at: int) -> None:
     assert limit.of(jobs) == at
 
 

@@ -180,13 +180,9 @@ def test_a_conflict_about_a_paid_task_changes_no_plan() -> None:
         ((e.Rejected("a", REFUSED),), "422: no such size"),
     ],
 )
-def test_what_failed_or_was_rejected_is_held_with_what_was_said(
-    end: tuple[e.Event, ...], said: str
-) -> None:
+def test_what_failed_or_was_rejected_is_held_with_what_was_said(end: tuple[e.Event, ...], said: str) -> None:
     changes, totals = planned([wanted()], journal(1, reserved("a"), *end))
-    assert [(c.sign, c.action, c.reason, c.detail) for c in changes] == [
-        ("!", Action.HOLD, "failed", said)
-    ]
+    assert [(c.sign, c.action, c.reason, c.detail) for c in changes] == [("!", Action.HOLD, "failed", said)]
     assert not totals.pending
 
 
@@ -224,9 +220,7 @@ def test_a_doubt_is_counted_once_though_its_address_wants_something_else_now() -
 
 def test_a_doubt_nobody_wants_any_more_is_reported_and_counted() -> None:
     changes, totals = planned([], journal(1, reserved("a")))
-    assert [(c.action, c.detail) for c in changes] == [
-        (Action.ORPHAN, "in_doubt; kept, never deleted")
-    ]
+    assert [(c.action, c.detail) for c in changes] == [(Action.ORPHAN, "in_doubt; kept, never deleted")]
     assert totals.in_doubt == 1
 
 

@@ -112,8 +112,7 @@ def test_a_policy_that_is_silent_rules_nothing() -> None:
 
 def test_all_that_is_wrong_is_told_at_once_and_nothing_is_half_believed() -> None:
     policy, problems = read(
-        "version: 2\nfolder: x\nlimits: {credits_per_run: lots, jobs: -1}\n"
-        "defaults: {yes: true, rate: 5}\n"
+        "version: 2\nfolder: x\nlimits: {credits_per_run: lots, jobs: -1}\ndefaults: {yes: true, rate: 5}\n"
     )
     assert policy is None
     assert problems == [
@@ -208,9 +207,7 @@ def options() -> Iterator[click.Option]:
 # --- the rules -----------------------------------------------------------------------------------
 
 
-def job(
-    address: str = "tea/pour", *, model: str = "a/b", price: str | None = "16", tags: str = ""
-) -> Job:
+def job(address: str = "tea/pour", *, model: str = "a/b", price: str | None = "16", tags: str = "") -> Job:
     credits_ = None if price is None else Decimal(price)
     return Job(
         address=address, fingerprint="f", take=1, campaign="tea", name="pour", model=model, input={},

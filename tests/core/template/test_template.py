@@ -207,9 +207,7 @@ def test_a_template_is_told_from_its_marks(text: str) -> None:
         ("{% extends 'base.j2' %}{% block middle %}{{ matrix.b }}{% endblock %}", {"b"}, set()),
     ],
 )
-def test_what_a_template_may_read_is_known(
-    text: str, axes: set[str] | None, names: set[str] | None
-) -> None:
+def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, names: set[str] | None) -> None:
     (reads,) = LocalRenderer({}, INCLUDED.get).reads([text])
     assert isinstance(reads, Reads)
     assert (reads.axes, reads.vars) == (axes, names)

@@ -46,9 +46,7 @@ def verbs() -> str:
 
 
 def overview() -> str:
-    rows = [
-        (f"[`{path}`](#{path.replace(' ', '-')})", _short(command)) for path, command in commands()
-    ]
+    rows = [(f"[`{path}`](#{path.replace(' ', '-')})", _short(command)) for path, command in commands()]
     return table(("command", "what it does"), rows)
 
 
@@ -60,9 +58,7 @@ def variables() -> str:
         for option in _options(command):
             if option.envvar:
                 known.setdefault(str(option.envvar), set()).add(option.opts[0])
-    rows += [
-        (code(name), f"Same as {codes(sorted(flags))}.") for name, flags in sorted(known.items())
-    ]
+    rows += [(code(name), f"Same as {codes(sorted(flags))}.") for name, flags in sorted(known.items())]
     return table(("variable", "meaning"), rows)
 
 

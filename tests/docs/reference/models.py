@@ -34,9 +34,7 @@ def models() -> str:
     """An index by what models make, then a chapter for each model."""
     known = all_models()
     index = "\n".join("\n".join(_index(kind, known)) for kind in _KINDS)
-    return (
-        index + "\n" + "\n".join("\n".join(_chapter(name, known[name])) for name in sorted(known))
-    )
+    return index + "\n" + "\n".join("\n".join(_chapter(name, known[name])) for name in sorted(known))
 
 
 def _index(kind: str, known: dict[str, Schema]) -> Iterator[str]:

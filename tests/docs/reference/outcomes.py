@@ -55,10 +55,7 @@ EXIT_CODES = {
         "The message names file and line, or the run that holds the lock.",
     ),
     ExitCode.STILL_RUNNING: (
-        (
-            "Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found "
-            "some."
-        ),
+        ("Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found some."),
         "`kiejobs collect`, later.",
     ),
     ExitCode.BUG: (
@@ -96,9 +93,7 @@ _CLASSES = {
 
 
 def exit_codes() -> str:
-    rows = [
-        (code(int(number)), code(number.name.lower()), *EXIT_CODES[number]) for number in ExitCode
-    ]
+    rows = [(code(int(number)), code(number.name.lower()), *EXIT_CODES[number]) for number in ExitCode]
     return table(("code", "name", "meaning", "what to do"), rows)
 
 

@@ -90,9 +90,7 @@ def prepare(_room: Path) -> None:
 def inputs() -> Any:
     lines = [json.loads(line) for line in _SEEN.read_text(encoding="utf-8").splitlines()]
     seen = [f"{line['status']} 3\n{line['response_body']}".encode() for line in lines]
-    return st.builds(_case, _statuses(), _waits(), _envelopes()) | mutated(
-        [EXAMPLE, *seen], _TOKENS
-    )
+    return st.builds(_case, _statuses(), _waits(), _envelopes()) | mutated([EXAMPLE, *seen], _TOKENS)
 
 
 def _case(status: int, wait: str, body: Any) -> bytes:
@@ -100,9 +98,7 @@ def _case(status: int, wait: str, body: Any) -> bytes:
 
 
 def _statuses() -> Any:
-    return st.sampled_from(
-        (200, 201, 204, 301, 400, 401, 402, 403, 422, 429, 455, 500, 502, 505, 999)
-    )
+    return st.sampled_from((200, 201, 204, 301, 400, 401, 402, 403, 422, 429, 455, 500, 502, 505, 999))
 
 
 def _waits() -> Any:
@@ -124,8 +120,7 @@ def _envelopes() -> Any:
             "state": st.sampled_from(_STATES),
             "resultJson": results,
             "response": results,
-            "creditsConsumed": st.sampled_from((16, 2.5, -5, -0.5, 1e308, 10**400, "3", True))
-            | anything,
+            "creditsConsumed": st.sampled_from((16, 2.5, -5, -0.5, 1e308, 10**400, "3", True)) | anything,
             "failCode": anything,
             "failMsg": anything,
             "param": results | st.just('{"model":"m","input":"{\\"prompt\\":\\"x\\"}"}'),
@@ -141,9 +136,7 @@ def _envelopes() -> Any:
         },
     )
     good = st.fixed_dictionaries({"code": st.just(200), "data": data})
-    ended = data.map(
-        lambda found: {"code": 200, "data": {"state": "success", "resultJson": "{}", **found}}
-    )
+    ended = data.map(lambda found: {"code": 200, "data": {"state": "success", "resultJson": "{}", **found}})
     return good | ended | whole | anything
 
 

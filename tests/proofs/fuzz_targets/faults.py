@@ -61,14 +61,10 @@ def _dumped(value: Any) -> bytes:
 
 def _rules() -> Any:
     value = st.recursive(
-        st.sampled_from(
-            (0, 1, 429, -1, 2**60, 0.5, 1e308, True, None, "", "html", "late", "fail", "*")
-        ),
+        st.sampled_from((0, 1, 429, -1, 2**60, 0.5, 1e308, True, None, "", "html", "late", "fail", "*")),
         lambda inner: (
             st.lists(inner, max_size=2)
-            | st.dictionaries(
-                st.sampled_from(("takes", "unknown_for", "prompt")), inner, max_size=2
-            )
+            | st.dictionaries(st.sampled_from(("takes", "unknown_for", "prompt")), inner, max_size=2)
         ),
         max_leaves=3,
     )
@@ -83,17 +79,13 @@ def _rules() -> Any:
             "times": value,
         },
     )
-    return st.fixed_dictionaries(
-        {"rules": st.lists(rule | value, max_size=3)}, optional={"seed": value}
-    )
+    return st.fixed_dictionaries({"rules": st.lists(rule | value, max_size=3)}, optional={"seed": value})
 
 
 def _variables() -> Any:
     anything = st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-        ),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
         max_leaves=10,
     )
     return st.dictionaries(st.sampled_from(("brand", "a", "b", "nope")), anything, max_size=4)

@@ -135,9 +135,7 @@ def _built() -> Any:
         *(st.none(), st.booleans(), st.integers(-9, 2**70), st.floats(), text, st.dates()),
         st.sampled_from(("720p", "1080p", "5", 10, "https://example.com/a.webp", "x" * 30_000)),
     )
-    small = st.recursive(
-        scalar, lambda inner: _some_of(inner) | st.lists(inner, max_size=3), max_leaves=5
-    )
+    small = st.recursive(scalar, lambda inner: _some_of(inner) | st.lists(inner, max_size=3), max_leaves=5)
     matrix = st.fixed_dictionaries(
         {},
         optional={
@@ -152,13 +150,10 @@ def _built() -> Any:
         {},
         optional={
             "model": st.sampled_from(_MODELS),
-            "input": st.fixed_dictionaries(
-                {}, optional={"prompt": text, "image_url": text | small}
-            ),
+            "input": st.fixed_dictionaries({}, optional={"prompt": text, "image_url": text | small}),
             "matrix": matrix,
             "takes": st.sampled_from((1, 2, 10**9, "2", -1, 2.5)),
-            "output": text
-            | st.sampled_from(("../x", "/etc/x", "{{ axes }}", "a/../../b", "~root", "a\0b")),
+            "output": text | st.sampled_from(("../x", "/etc/x", "{{ axes }}", "a/../../b", "~root", "a\0b")),
             "callBackUrl": text,
             "tags": small,
         },

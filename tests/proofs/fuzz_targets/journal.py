@@ -98,9 +98,7 @@ def _rewritten() -> Any:
     """Whole journals, rightly chained, whose values somebody changed by hand."""
     place = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 9))
     value = st.sampled_from(_HOSTILE)
-    change = st.tuples(
-        st.sampled_from(("set", "set", "inner", "drop", "away", "twice")), place, value
-    )
+    change = st.tuples(st.sampled_from(("set", "set", "inner", "drop", "away", "twice")), place, value)
     return st.lists(change, min_size=1, max_size=4).map(_with_changes)
 
 

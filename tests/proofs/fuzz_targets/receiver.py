@@ -65,9 +65,7 @@ def prepare(_room: Path) -> None:
 
 
 def signed(task: str, stamp: int = _NOW) -> str:
-    digest = hmac.digest(
-        _KEY.encode(), f"{task}.{stamp}".encode("utf-8", "replace"), hashlib.sha256
-    )
+    digest = hmac.digest(_KEY.encode(), f"{task}.{stamp}".encode("utf-8", "replace"), hashlib.sha256)
     return base64.b64encode(digest).decode()
 
 
@@ -90,9 +88,7 @@ EXAMPLE = _post("task-1")
 
 def inputs() -> Any:
     tasks = st.sampled_from(("task-1", "task-2", "", " ", "a" * 201, "\x1b[2J", "ä", " padded "))
-    attempts = st.sampled_from(
-        (_ATTEMPT, "", "x", _ATTEMPT.upper(), f"{_ATTEMPT}&attempt={_ATTEMPT}", "%00")
-    )
+    attempts = st.sampled_from((_ATTEMPT, "", "x", _ATTEMPT.upper(), f"{_ATTEMPT}&attempt={_ATTEMPT}", "%00"))
     lines = st.sampled_from(
         (
             f"GET /hook?attempt={_ATTEMPT} HTTP/1.1",
@@ -112,9 +108,7 @@ def inputs() -> Any:
             "body": st.sampled_from(("", "{}", "[]", '{"data": {"taskId": ["a"]}}', '{"data": "' + "x" * 1_100_000)),
         },
     )  # fmt: skip
-    built = st.builds(
-        lambda task, attempt, said: _post(task, attempt, **said), tasks, attempts, more
-    )
+    built = st.builds(lambda task, attempt, said: _post(task, attempt, **said), tasks, attempts, more)
     return built | mutated([EXAMPLE, _post("task-2")], _TOKENS)
 
 

@@ -171,9 +171,7 @@ def _is_number(host: Any) -> bool:
 
 
 def inputs() -> Any:
-    hosts = st.sampled_from(_HOSTS) | st.text(
-        st.sampled_from("0123456789abcdefx.:[]%"), max_size=16
-    )
+    hosts = st.sampled_from(_HOSTS) | st.text(st.sampled_from("0123456789abcdefx.:[]%"), max_size=16)
     urls = st.builds("{}://{}{}/a".format, st.sampled_from(("http", "https", "HTTP", "ftp")), hosts,
                      st.sampled_from(("", ":0", ":80", ":x", ":")))  # fmt: skip
     headers = st.dictionaries(
@@ -219,13 +217,9 @@ def check(data: bytes, room: Path) -> None:
 
 
 def _looked_at(body: bytes, path: str) -> None:
-    what_is_wrong_with(
-        body[:64], len(body), "video/mp4", read=lambda at, count: body[at : at + count]
-    )
+    what_is_wrong_with(body[:64], len(body), "video/mp4", read=lambda at, count: body[at : at + count])
     try:
-        if not safe_output(path, ".mp4").endswith(
-            (".mp4", *(f".{end}" for end in path.strip().split(".")))
-        ):
+        if not safe_output(path, ".mp4").endswith((".mp4", *(f".{end}" for end in path.strip().split(".")))):
             raise Broken(f"an output without an ending: {path!r}")
     except UnsafePath:
         pass

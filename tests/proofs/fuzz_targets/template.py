@@ -40,9 +40,7 @@ _CONTEXT: dict[str, Any] = {
     "campaign": "espresso",
     "job": "pour",
 }
-_PYTHON = re.compile(
-    r"<[\w.]+ object at|<(?:built-in |bound )?(?:function|method)|at 0x[0-9a-f]{6}|<class '"
-)
+_PYTHON = re.compile(r"<[\w.]+ object at|<(?:built-in |bound )?(?:function|method)|at 0x[0-9a-f]{6}|<class '")
 
 
 def prepare(room: Path) -> None:
@@ -75,9 +73,7 @@ def prepare(room: Path) -> None:
 
 def inputs() -> Any:
     grown = st.lists(templates(), min_size=1, max_size=3).map(_joined)
-    more = [
-        template_grammar.template(number).encode("utf-8", "surrogatepass") for number in range(200)
-    ]
+    more = [template_grammar.template(number).encode("utf-8", "surrogatepass") for number in range(200)]
     return grown | grown | mutated([EXAMPLE, *_SEEDS, *more], TOKENS)
 
 

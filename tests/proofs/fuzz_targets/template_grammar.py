@@ -259,9 +259,7 @@ def templates() -> Any:
 
 def template(number: int) -> str:
     numbers = random.Random(number)
-    return "".join(
-        _filled(numbers.choice(_STATEMENTS), numbers, 0) for _ in range(numbers.randint(1, 4))
-    )
+    return "".join(_filled(numbers.choice(_STATEMENTS), numbers, 0) for _ in range(numbers.randint(1, 4)))
 
 
 def _filled(form: str, numbers: random.Random, depth: int) -> str:

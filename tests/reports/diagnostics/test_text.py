@@ -160,6 +160,4 @@ def test_a_document_that_is_not_as_it_should_be_is_refused() -> None:
     assert refused("documents/validate", {**document, "jobs": -1}) == ["jobs minimum"]
     assert refused("documents/validate", {**document, "more": 1}) == ["additionalProperties"]
     bad = {**document["problems"][0], "severity": "note"}
-    assert refused("documents/validate", {**document, "problems": [bad]}) == [
-        "problems.0.severity enum"
-    ]
+    assert refused("documents/validate", {**document, "problems": [bad]}) == ["problems.0.severity enum"]

@@ -53,12 +53,8 @@ def at(second: int) -> str:
 def provenance(**fields: Any) -> Provenance:
     """Two jobs of one run, the first with two files, the second failed; `fields` join the inputs."""
     asked = {"prompt": "Tea", "image_url": PICTURE, **fields}
-    first = e.Reserved(
-        "a" * 32, "tea/pour[d=5]", "1" * 64, 1, "maker/model", asked, None, None, "x"
-    )
-    second = replace(
-        first, attempt_id="b" * 32, address="tea/steam#2", fingerprint="2" * 64, take=2
-    )
+    first = e.Reserved("a" * 32, "tea/pour[d=5]", "1" * 64, 1, "maker/model", asked, None, None, "x")
+    second = replace(first, attempt_id="b" * 32, address="tea/steam#2", fingerprint="2" * 64, take=2)
     files = tuple(
         FileRecord(f"tea/pour {n}.mp4", str(n) * 64, n, "video/mp4", "https://r.example/1.mp4")
         for n in (3, 4)
@@ -123,9 +119,7 @@ REF = "c" * 64
 
 def with_files() -> Provenance:
     """The same two jobs, made with two local files, of which one's path is on record."""
-    made = provenance(
-        image_url=f"sha256:{REF}", more_urls=["https://a.example", f"sha256:{'d' * 64}"]
-    )
+    made = provenance(image_url=f"sha256:{REF}", more_urls=["https://a.example", f"sha256:{'d' * 64}"])
     told = e.Uploaded(REF, "https://up.example/1", 9, "image/png", at(1), "images/cup.png")
     return replace(made, uploads={REF: [told]})
 
@@ -134,9 +128,7 @@ def test_local_files_are_told_by_path_and_content() -> None:
     first = rows(with_files())[0]
     assert first["input_path"] == "images/cup.png\n"
     assert first["input_sha256"] == f"{REF}\n{'d' * 64}"
-    dependencies = statements(with_files())[0]["predicate"]["buildDefinition"][
-        "resolvedDependencies"
-    ]
+    dependencies = statements(with_files())[0]["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert dependencies[-2:] == [
         {
             "name": "images/cup.png",
@@ -248,15 +240,9 @@ def test_every_reference_leads_somewhere() -> None:
     def references(value: Any) -> set[str]:
         if isinstance(value, dict):
             return {value["@id"]} if set(value) == {"@id"} else set()
-        return (
-            {name for item in value for name in references(item)}
-            if isinstance(value, list)
-            else set()
-        )
+        return {name for item in value for name in references(item)} if isinstance(value, list) else set()
 
-    named = {
-        name for entity in found.values() for value in entity.values() for name in references(value)
-    }
+    named = {name for entity in found.values() for value in entity.values() for name in references(value)}
     assert named - outside <= set(found)
     assert set(found) - named <= {"ro-crate-metadata.json"}, "nothing stands alone"
 

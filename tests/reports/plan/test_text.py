@@ -53,9 +53,7 @@ def view_of(changes: Sequence[Change], **more: Any) -> PlanView:
     return PlanView("tea", rows, totals_of(changes, DIGEST), usd_per_credit=USD, **more)
 
 
-def table(
-    changes: Sequence[Change], *, left: int | None = None, color: bool = False, **more: Any
-) -> str:
+def table(changes: Sequence[Change], *, left: int | None = None, color: bool = False, **more: Any) -> str:
     budget = None if left is None else Decimal(left)
     view = view_of(changes, budget_left=budget, address_width=12, **more)
     return plan_text(view, color=color)
@@ -117,9 +115,7 @@ def test_a_rehearsal_says_beside_its_price_that_nothing_is_paid() -> None:
         "tea: 1 to buy for 16 credits ($0.08) - a rehearsal, nothing is paid",
         f"digest: {DIGEST}",
     ]
-    assert table([DONE], rehearsal=True).endswith(
-        "\ntea: 1 done. Nothing to buy in this rehearsal."
-    )
+    assert table([DONE], rehearsal=True).endswith("\ntea: 1 done. Nothing to buy in this rehearsal.")
 
 
 def test_a_changed_job_may_have_more_to_say_than_what_differs() -> None:

@@ -70,9 +70,7 @@ def test_going_back_and_forth_is_told_once() -> None:
 
 
 def test_a_job_counts_once_as_settled_and_can_be_unsettled() -> None:
-    told = lines(
-        ("a", "not_accepted", "429"), ("a", "failed"), ("a", "running"), ("b", "collected")
-    )
+    told = lines(("a", "not_accepted", "429"), ("a", "failed"), ("a", "running"), ("b", "collected"))
     assert [line.split()[0] for line in told] == ["[0/3]", "[1/3]", "[0/3]", "[1/3]"]
 
 
@@ -214,7 +212,5 @@ def test_logs_are_written_without_loading_rich() -> None:
         "print('rich' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=environment, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
     assert out.stdout == b"False\n"

@@ -120,9 +120,7 @@ def at(name: str) -> Attempt:
     return attempt
 
 
-def change(
-    name: str, action: Action, sign: str, reason: str, attempt: Attempt | None = None
-) -> Change:
+def change(name: str, action: Action, sign: str, reason: str, attempt: Attempt | None = None) -> Change:
     price = Decimal(16) if action is Action.SUBMIT else Decimal(0)
     mark = hash_of(99) if reason == "input_changed" or attempt is None else attempt.key[0]
     return Change(f"tea/{name}", action, sign, reason, mark, 1, "a/b", price, attempt=attempt)
@@ -234,9 +232,7 @@ error runs/x/journal.jsonl:3: was edited
 error a.mp4: missing
 2 problems in 2 journals and 1 file"""
     )
-    assert verify_text([], journals=1, files=8) == (
-        "1 journal and 8 files: whole, and as the journals say"
-    )
+    assert verify_text([], journals=1, files=8) == ("1 journal and 8 files: whole, and as the journals say")
 
 
 def test_a_ruling_says_what_follows() -> None:
@@ -288,14 +284,10 @@ def test_hostile_words_are_told_harmlessly() -> None:
     ledger = ledger_of(*one_of_each(HOSTILE))
     everything = view(ledger, campaign=HOSTILE, live=HOSTILE)
     (doubt,) = everything.in_doubt
-    line = Change(
-        HOSTILE, Action.HOLD, "?", "in_doubt", hash_of(1), 1, HOSTILE, None, attempt=doubt
-    )
+    line = Change(HOSTILE, Action.HOLD, "?", "in_doubt", hash_of(1), 1, HOSTILE, None, attempt=doubt)
     said: list[str] = [
         status_text(everything),
-        explain_text(
-            ExplainView(line, [FieldChange(HOSTILE, HOSTILE, None)], [doubt], file=HOSTILE)
-        ),
+        explain_text(ExplainView(line, [FieldChange(HOSTILE, HOSTILE, None)], [doubt], file=HOSTILE)),
         doctor_text([Check(HOSTILE, ok=False, detail=HOSTILE, hint=HOSTILE)]),
         verify_text([Damage(HOSTILE, 1, HOSTILE)], journals=1, files=1),
         ruling_text(Ruling(HOSTILE, "task", HOSTILE, "b", HOSTILE)),

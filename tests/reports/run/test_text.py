@@ -167,9 +167,7 @@ def test_commands_work_in_a_rehearsal() -> None:
 def test_each_reason_to_stop_has_its_cure(stopped: tuple[str, str], said: str) -> None:
     found = document(planned(1, "a"), stopped=stopped)
     assert reasons(found) == ["stopped"]
-    assert found["next"][0]["message"].startswith(
-        f"{stopped[0]}: {stopped[1]}. 1 job was not bought."
-    )
+    assert found["next"][0]["message"].startswith(f"{stopped[0]}: {stopped[1]}. 1 job was not bought.")
     assert said in found["next"][0]["message"]
     assert found["stopped"] == {"reason": stopped[0], "why": stopped[1]}
 
@@ -190,9 +188,7 @@ def after_an_interrupt(*events: e.Event) -> list[dict[str, Any]]:
 
 def test_an_interrupt_that_left_nothing_says_that_all_is_here() -> None:
     good = [event for event in one_of_each() if good_ones(event)]
-    assert text(*good, stopped=INTERRUPTED).endswith(
-        "\n\nInterrupted; all that was bought is here."
-    )
+    assert text(*good, stopped=INTERRUPTED).endswith("\n\nInterrupted; all that was bought is here.")
     (step,) = after_an_interrupt(*good)
     assert step["commands"] == []
 
@@ -233,9 +229,7 @@ def test_what_was_only_submitted_is_not_said_to_run() -> None:
     said = text(*events)
     assert "  submitted      tea/new       (16)\n" in said
     assert "  running        tea/busy      (16)\n" in said
-    totals = (
-        "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is at the API"
-    )
+    totals = "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is at the API"
     assert totals in said.split("\n")
     assert "Not here yet: 2 jobs are still at the API, paid for;" in said
     found = document(*events)
@@ -367,12 +361,8 @@ def test_a_document_that_is_not_as_it_should_be_is_refused() -> None:
     assert refused("documents/report", {**whole, "stopped": {"reason": "rain", "why": ""}}) == [
         "stopped.reason enum"
     ]
-    assert refused("documents/report", {**whole, "jobs": [{**job, "state": "done"}]}) == [
-        "jobs.0.state enum"
-    ]
-    assert refused("documents/report", {**whole, "jobs": [{**job, "credits": 16}]}) == [
-        "jobs.0.credits type"
-    ]
+    assert refused("documents/report", {**whole, "jobs": [{**job, "state": "done"}]}) == ["jobs.0.state enum"]
+    assert refused("documents/report", {**whole, "jobs": [{**job, "credits": 16}]}) == ["jobs.0.credits type"]
     assert refused("documents/report", {k: whole[k] for k in whole if k != "next"}) == ["required"]
 
 

@@ -36,9 +36,7 @@ def main(words: list[str]) -> int:
     store = Path(os.environ["FAKE_GH_COMMENTS"])
     comments = json.loads(store.read_text(encoding="utf-8")) if store.exists() else []
     if not os.environ.get("GH_TOKEN"):
-        return refused(
-            "To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment"
-        )
+        return refused("To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment")
     if asked.method == "GET":
         issue = LIST.fullmatch(asked.path)["issue"]  # type: ignore[index]
         answer: Any = [comment for comment in comments if comment["issue"] == issue]

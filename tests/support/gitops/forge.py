@@ -41,9 +41,7 @@ GIT = {
 def git(folder: Path, *words: str) -> str:
     """What git prints; the test fails where it fails."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), **GIT}
-    done = subprocess.run(
-        ["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 

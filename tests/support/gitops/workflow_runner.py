@@ -64,9 +64,7 @@ class Event:
 class Runner:
     """`clone(ref, depth, folder)` is what checkout does; `env` is what the machine has anyway."""
 
-    def __init__(
-        self, folder: Path, clone: Callable[[str, int, Path], None], env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, folder: Path, clone: Callable[[str, int, Path], None], env: Mapping[str, str]) -> None:
         self._folder = folder
         self._clone = clone
         self._env = env

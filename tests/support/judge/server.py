@@ -228,9 +228,7 @@ class Judge:
             "failCode": "500" if state == "fail" else None,
             "failMsg": self.failure if state == "fail" else None,
             "costTime": 3 if state in {"success", "fail"} else None,
-            "creditsConsumed": 0.0
-            if state == "fail"
-            else float(task.words.get("credits", charged)),
+            "creditsConsumed": 0.0 if state == "fail" else float(task.words.get("credits", charged)),
         }
 
     def _result(self, task: Task) -> str:
