@@ -39,3 +39,13 @@ def compare(file: dict[str, Any], schema: dict[str, Any]) -> bool:
     assert [(job.input, job.fingerprint) for job in made.jobs] == plain, text
     assert [list(job.input) for job in made.jobs] == [list(one[0]) for one in plain if one], text
     return True
+
+
+def test_rows_whose_request_has_no_field_are_not_lost() -> None:
+    fields = {"type": "object", "additionalProperties": False, "properties": {}}
+    model = {"properties": {"model": {"const": "example/none"}, "input": fields}}
+    text = "version: 1\ncampaign: c\njobs: {a: {model: example/none, matrix: {x: [1, 2]}}}\n"
+    made = expanded(text, model)
+    assert made.codes == ["duplicate-request"]
+    assert made.expansion is not None
+    assert [job.address for job in made.expansion.jobs] == ["c/a[x=1]", "c/a[x=2]"]
