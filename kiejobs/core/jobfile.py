@@ -7,6 +7,7 @@ with their places. Nothing is rendered or multiplied here; that is `expand`. Tou
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +33,8 @@ HIGHEST_MAX_JOBS = 100_000
 
 _START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
 _DECLARE = "declare it under `vars:` in the job file"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_PLAIN_KEYS = frozenset({"model", "input", "output"})
 _NO_AXES = frozenset({"include", "exclude", "zip"})
 
 
@@ -136,13 +139,37 @@ def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobF
     What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
     """
     form = Form(structure, "a job file", code="jobfile-structure", start=_START)
-    refused = list(refused_by(form, document.root))
+    refused = list(refused_by(form, _without_plain_jobs(document.root)))
     broken = set(map(_part, refused))
     found = [problem_at(document, problem, form) for problem in refused]
     jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
     if not isinstance(jobs, YamlMap) or not broken.isdisjoint({("defaults",), ("jobs",)}):
         return None, found
     return _assemble(document, broken), found
+
+
+def _without_plain_jobs(root: Json) -> Json:
+    """The file as the schema has to see it: a check of a job takes longer than all else that is done with it.
+
+    The first job stays, for what the schema says of having any.
+    """
+    jobs = root.get("jobs") if isinstance(root, YamlMap) else None
+    if not isinstance(jobs, YamlMap):
+        return root
+    first = next(iter(jobs), None)
+    seen = {name: body for name, body in jobs.items() if name == first or not _is_plain_job(name, body)}
+    return {**root, "jobs": seen}
+
+
+def _is_plain_job(name: str, body: Json) -> bool:
+    """Surely fine. A job that isn't plain may be."""
+    return (
+        _PLAIN_NAME.fullmatch(name) is not None
+        and type(body) is YamlMap
+        and body.keys() <= _PLAIN_KEYS
+        and type(body.get("input", body)) is YamlMap
+        and all(body[key] and type(body[key]) is str for key in body if key != "input")
+    )
 
 
 def _part(problem: SchemaProblem) -> tuple[str, ...]:
@@ -203,19 +230,21 @@ def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
     merged = _beneath(defaults, body)
     fields, axes = body.get("input", YamlMap()), body.get("matrix", YamlMap())
     for key, own, other in (("input", fields, axes), ("matrix", axes, fields)):
-        filled_otherwise = set(other) - set(own) - (_NO_AXES if own is axes else set())
-        inner = _beneath(defaults.get(key, YamlMap()), own, filled_otherwise)
-        merged.put(key, inner, own.spot, own.spot)
+        if lower := defaults.get(key):
+            filled_otherwise = set(other) - set(own) - (_NO_AXES if own is axes else set())
+            merged.put(key, _beneath(lower, own, filled_otherwise), own.spot, own.spot)
     return merged
 
 
 def _beneath(lower: YamlMap, upper: YamlMap, without: AbstractSet[str] = frozenset()) -> YamlMap:
     """`lower`, less some keys, with `upper` on top, key by key; order and places carried along."""
     merged = YamlMap(upper.spot)
-    for layer, left_out in ((lower, without), (upper, frozenset[str]())):
-        for key, value in layer.items():
-            if key not in left_out:
-                merged.put(key, value, layer.key_spots[key], layer.value_spots[key])
+    for layer in (lower, upper):
+        merged.update(layer)
+        merged.key_spots.update(layer.key_spots)
+        merged.value_spots.update(layer.value_spots)
+    for key in without & lower.keys():
+        del merged[key]
     return merged
 
 

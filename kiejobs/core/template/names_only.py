@@ -26,7 +26,7 @@ _METHODS = frozenset(dir(dict))
 
 def is_enough(text: str) -> bool:
     """Whether all templates in a text, such as a whole job file, look like these."""
-    return not is_template(_NAME.sub("", text))
+    return not is_template(text) or not is_template(_NAME.sub("", text))
 
 
 def reads(text: str) -> Reads | None:
