@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import KiejobsError
 
 
-_SELDOM = 100_000
-"""Objects that are made between two looks for garbage."""
+_SELDOM = 1_000_000
+"""Objects that are made between two looks for garbage; what carries out a plan looks more often."""
 
 HELP = (["-h"], ["--help"])
 HELP_PAGE = __file__.removesuffix("main.py") + "help.txt"
@@ -38,6 +38,7 @@ def main() -> NoReturn:
         from kiejobs.core.diagnostics import ExitCode  # noqa: PLC0415 - dataclasses take a while
 
         code = code or ExitCode.JOURNAL
+    gc.freeze()  # what is left is not searched for garbage: it goes with the process
     sys.exit(int(code))
 
 

@@ -55,9 +55,12 @@ class Request(NamedTuple):
     is_long: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Part:
-    """A field with one value; `canonical` is `"name":value`. Not `sound`: something is wrong with it."""
+    """A field with one value; `canonical` is `"name":value`. Not `sound`: something is wrong with it.
+
+    Not frozen, as `AxisValue`: there are thousands, and they would take three times as long to make.
+    """
 
     value: Json
     canonical: bytes
@@ -86,12 +89,12 @@ class Requests:
         self._held = 0
         self._end = b"},%b}" % canonical_member("model", job.spec.model)
 
-    def of(self, made: Drafts) -> list[tuple[Request, list[RowProblem]]]:
+    def of(self, made: Drafts) -> list[tuple[Request, Sequence[RowProblem]]]:
         """For each row, with what is wrong with it."""
         if self._job.matrix is None:  # a single one is made sooner than its parts
             return [self._whole(made, 0)]
         return [
-            self._whole(made, at) if request is None else (request, [])
+            self._whole(made, at) if request is None else (request, ())
             for at, request in enumerate(self._joined(made))
         ]
 
@@ -130,10 +133,11 @@ class Requests:
             marks,
             form.price.answers(columns, inputs),
             form.extension.answers(columns, inputs),
-            map(any, zip(*[map(_IS_LONG, column) for column in columns], strict=True)),
+            _long(columns),
             strict=True,
         )
-        return [Request(*facts) if is_held else None for facts, is_held in zip(of_row, held, strict=True)]
+        requests = map(Request._make, of_row)
+        return [request if is_held else None for request, is_held in zip(requests, held, strict=True)]
 
     def _whole(self, made: Drafts, at: int) -> tuple[Request, list[RowProblem]]:
         """The row's request, and what is wrong with it."""
@@ -191,9 +195,9 @@ class Requests:
             self._parts.clear()
             self._forms.clear()
             self._held = 0
-        of_rows: Sequence[Rendering | AxisValue] = made.fields.get(name) or [
-            fills.get(name) or row[name] for fills, row in zip(made.fills, made.rows, strict=True)
-        ]
+        of_rows: Sequence[Rendering | AxisValue] = made.fields.get(name) or [row[name] for row in made.rows]
+        if self._job.fills and name not in made.fields:
+            of_rows = [fills.get(name, value) for fills, value in zip(made.fills, of_rows, strict=True)]
         for one in set(of_rows):
             if one not in self._parts:
                 self._parts[one] = self._part_from(name, one)
@@ -239,7 +243,7 @@ class _Question(Generic[Answer]):
             return []
         chosen = [columns[at] for at in self._at]
         choices: Sequence[tuple[_Part, ...]] = list(zip(*chosen, strict=True)) or [()] * len(inputs)
-        for choice, request in zip(choices, inputs, strict=True):
+        for choice, request in dict(zip(choices, inputs, strict=True)).items():
             if choice not in self._answers:
                 self._answers[choice] = self._ask(request)
         return list(map(self._answers.__getitem__, choices))
@@ -263,6 +267,13 @@ class _Form:
 
 def _holds(rule: FieldRule) -> Callable[[Mapping[str, Json]], bool]:
     return lambda request: rule.holds(rule.given(request))
+
+
+def _long(columns: Sequence[Sequence[_Part]]) -> Sequence[bool]:
+    """For each row, whether a text of it hardly fits."""
+    if not any(map(_IS_LONG, chain(*map(set, columns)))):
+        return [False] * len(columns[0])
+    return [any(map(_IS_LONG, parts)) for parts in zip(*columns, strict=True)]
 
 
 def _files(columns: Sequence[Sequence[_Part]]) -> list[tuple[LocalFile, ...]]:

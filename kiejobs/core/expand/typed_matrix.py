@@ -35,7 +35,7 @@ _ENOUGH = 100
 """Problems of one matrix; what is wrong with the next is the same again."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class AxisValue:
     """One value of an axis or of an include entry; the rows that have it share it.
 
