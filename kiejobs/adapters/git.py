@@ -171,8 +171,8 @@ class Repository:
         done = _git(self.top, *words)
         return (done.stdout.strip() or None) if done.returncode == 0 else None
 
-    def _ask(self, *words: str, seconds: float = _LOCAL) -> str:
-        done = _git(self.top, *words, seconds=seconds)
+    def _ask(self, *words: str, seconds: float = _LOCAL, given: bytes | None = None) -> str:
+        done = _git(self.top, *words, seconds=seconds, given=given)
         if done.returncode != 0:
             raise GitFailed(_said(done))
         return done.stdout
@@ -239,7 +239,10 @@ def _environment() -> dict[str, str]:
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith("fatal: ")), lines[-1] if lines else "")
+    refused = " ".join(line[8:].strip() for line in lines if line.startswith("remote: "))
+    told = next(
+        (line for line in lines if line.startswith("fatal: ")), refused or (lines[-1] if lines else "")
+    )
     said = told.removeprefix("fatal: ") or f"git ended with {done.returncode}"
     return _CREDENTIALS.sub("***@", said)
 
