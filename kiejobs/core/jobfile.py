@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
 from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
@@ -80,8 +80,7 @@ class Entry:
     key_spots: Mapping[str, Spot]
 
 
-@dataclass(frozen=True, slots=True)
-class JobEntry:
+class JobEntry(NamedTuple):
     """One entry under `jobs:`, defaults merged beneath. `zipped`: names of axes, or lists of them."""
 
     name: str

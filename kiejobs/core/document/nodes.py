@@ -97,11 +97,11 @@ class Document:
 
 def plain_json(value: Json) -> Json:
     """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
+    if isinstance(value, str):
+        return trimmed(value)
     if isinstance(value, dict):
         return dict(zip(value, map(plain_json, value.values()), strict=True))
-    if isinstance(value, list):
-        return list(map(plain_json, value))
-    return trimmed(value) if isinstance(value, str) else value
+    return list(map(plain_json, value)) if isinstance(value, list) else value
 
 
 def trimmed(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kiejobs.core.address import address
 from kiejobs.core.document.nodes import plain_json, trimmed
@@ -133,6 +133,8 @@ def render_batch(batch: Batch, renderer: Renderer) -> None:
 
 def _template(name: str, value: Json, spot: Spot, places: Places) -> FieldTemplate | None:
     """Not compiled yet; None where there is nothing to render."""
+    if value is None or (isinstance(value, str) and not is_template(value)):
+        return None
     texts = tuple(dict.fromkeys(filter(is_template, _texts(value))))
     return FieldTemplate(name, value, spot, places, texts) if texts else None
 
@@ -160,12 +162,11 @@ def _filled(value: Json, rendered: Mapping[str, Any]) -> Json:
 # --- one job entry ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledJob:
+class CompiledJob(NamedTuple):
     """What is needed to turn each row of one job entry into jobs. Without a `matrix` it has one row.
 
     `input` holds the values as written, `fields` the templates in it; `fills` those of values that are listed
-    in the matrix and fill the field of their axis' name.
+    in the matrix and fill the field of their axis' name. Jobs of one row are `alike` that write the same fields.
     """
 
     entry: JobEntry
@@ -179,6 +180,7 @@ class CompiledJob:
     output: FieldTemplate | None
     callback: FieldTemplate | None
     place: Place
+    alike: tuple[object, ...]
 
     @property
     def templates(self) -> list[FieldTemplate]:
@@ -200,13 +202,13 @@ class CompiledJob:
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Rows of one job that have values for the same names, column by column; `outputs` by take.
+    """Rows of one job that have values for the same names, or of jobs that are alike, column by column; `outputs` by take.
 
     `labels` are a row's axes as (name, label), sorted by name, and `axes` the text that they make. `fills` are
     its values for fields of their names, where these have templates.
     """
 
-    job: CompiledJob
+    jobs: Sequence[CompiledJob]
     rows: Sequence[Values]
     labels: Sequence[tuple[tuple[str, str], ...]]
     axes: Sequence[str]
@@ -233,12 +235,16 @@ def compiled_job(
     output = _template("output", entry.output, entry.output_spot, places)
     callback = _template("callBackUrl", entry.callback_url, entry.callback_spot, places)
     place = places.document.at(entry.spot)
-    return CompiledJob(entry, spec, matrix, checker, places, written, fields, fills, output, callback, place)
+    is_alone = matrix is not None or output is not None or callback is not None
+    alike = (entry.name,) if is_alone else (spec.model, entry.takes, *written, None, *fields)
+    return CompiledJob(
+        entry, spec, matrix, checker, places, written, fields, fills, output, callback, place, alike
+    )
 
 
-def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:
-    """Puts into the batch all that the rows' templates are to become."""
-    count = len(rows)
+def drafts(jobs: Sequence[CompiledJob], rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:
+    """Puts into the batch all that the rows' templates are to become. `jobs`: that of each row."""
+    job, count = jobs[0], len(rows)
     labels, axes = ([()] * count, [""] * count) if job.matrix is None else _labels(job.matrix, rows)
     contexts: list[dict[str, Any]] = [{} for _ in rows]
     outputs: list[Sequence[Rendering | None]] = []
@@ -251,15 +257,26 @@ def drafts(job: CompiledJob, rows: Sequence[Values], campaign: str, batch: Batch
         made = None if job.output is None else job.output.for_rows(rows, contexts, batch, more)
         outputs.append(made or [None] * count)
     return Drafts(
-        job,
+        jobs,
         rows,
         labels,
         axes,
-        {name: one.for_rows(rows, contexts, batch) for name, one in job.fields.items()},
+        _fields(jobs, rows, contexts, batch),
         [_fills(job, *row, batch) for row in zip(rows, contexts, strict=True)] if job.fills else [{}] * count,
         job.callback.for_rows(rows, contexts, batch) if job.callback is not None else None,
         outputs,
     )
+
+
+def _fields(
+    jobs: Sequence[CompiledJob], rows: Sequence[Values], contexts: Sequence[dict[str, Any]], batch: Batch
+) -> Mapping[str, Sequence[Rendering]]:
+    if jobs[0] is jobs[-1]:
+        return {name: one.for_rows(rows, contexts, batch) for name, one in jobs[0].fields.items()}
+    return {
+        name: [one.fields[name].for_rows([{}], [contexts[at]], batch)[0] for at, one in enumerate(jobs)]
+        for name in jobs[0].fields
+    }
 
 
 def _labels(
@@ -285,7 +302,7 @@ def _fills(
 
 def input_of(made: Drafts, at: int) -> tuple[dict[str, Json], list[RowProblem]]:
     """The input as written for a row, before coercion. A field that failed to render is not in it."""
-    job, written = made.job, dict(made.job.input)
+    job, written = made.jobs[at], dict(made.jobs[at].input)
     problems: list[RowProblem] = []
     for name, column in made.fields.items():
         written[name], problem = column[at].value, column[at].problem

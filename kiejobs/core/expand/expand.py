@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
@@ -255,15 +254,18 @@ def _multiplied(
 ) -> tuple[Expansion, list[Diagnostic]]:
     specs = {job.spec.model: job.spec for job in compiled}
     found, duplicates, lengths = RowProblems(), DuplicateJobs(), LengthWarnings(specs)
-    requests = {job.entry.name: Requests(job, files, prices, lengths) for job in compiled}
+    requests: dict[object, Requests] = {}
     jobs: list[Job] = []
     broken: set[str] = set()
     for made in _drafts(compiled, jobfile.campaign, renderer):
-        ready = requests[made.job.entry.name].of(made)
+        alike = made.jobs[0].alike
+        if alike not in requests:
+            requests[alike] = Requests(made.jobs[0], files, prices, lengths)
+        ready = requests[alike].of(made)
         for at, job, problems in _jobs(made, ready, jobfile.campaign):
             if problems:
                 broken.add(job.address)
-            for problem in problems or duplicates.check(job, made.job.places):
+            for problem in problems or duplicates.check(job, made.jobs[at].places):
                 found.add(problem, job.name, job.address)
             if ready[at][0].is_long:
                 lengths.look(job, made, at)
@@ -281,10 +283,10 @@ def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) 
     while some := list(islice(rows, _AT_ONCE)):
         batch: Batch = []
         groups = []
-        # Rows of one job that have values for the same names.
-        for _, group in groupby(some, key=lambda row: (row[0].entry.name, *row[1])):
-            alike = list(group)
-            groups.append(drafts(alike[0][0], list(map(itemgetter(1), alike)), campaign, batch))
+        # Rows of one job, or of jobs that are alike, that have values for the same names.
+        for _, group in groupby(some, key=lambda row: (row[0].alike, *row[1])):
+            jobs, values = zip(*group, strict=True)
+            groups.append(drafts(jobs, values, campaign, batch))
         if batch:
             render_batch(batch, renderer)
         yield from groups
@@ -294,10 +296,10 @@ def _jobs(
     made: Drafts, ready: Sequence[tuple[Request, Sequence[RowProblem]]], campaign: str
 ) -> Iterator[tuple[int, Job, Sequence[RowProblem]]]:
     """The jobs of each row, one for each take, with the row's number and what is wrong with them."""
-    entry, model, place = made.job.entry, made.job.spec.model, made.job.place
-    name, url = entry.name, None
+    model = made.jobs[0].spec.model
     for at, (request, of_request) in enumerate(ready):
-        wrong, axes = of_request, made.axes[at]
+        entry, wrong, axes, url = made.jobs[at].entry, of_request, made.axes[at], None
+        name = entry.name
         if entry.callback_url is not None:
             url, of_url = callback_of(made, at)
             wrong = [*wrong, *of_url]
@@ -311,4 +313,4 @@ def _jobs(
             # By position: by name a named tuple takes twice as long to make.
             who = address(campaign, name, axes, take), mark, take, campaign, name, model
             what = body, made.labels[at], entry.tags, credits_, path
-            yield at, Job(*who, *what, url, place, entry.correlate, files), wrong
+            yield at, Job(*who, *what, url, made.jobs[at].place, entry.correlate, files), wrong

@@ -161,7 +161,7 @@ def file_problems(
 
 def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
     """The `callBackUrl` as rendered, if there is one."""
-    job, entry = made.job, made.job.entry
+    job, entry = made.jobs[at], made.jobs[at].entry
     written = None if made.callback is None else made.callback[at]
     if written is not None and written.problem is not None:
         return None, [written.problem]
@@ -184,7 +184,7 @@ def output_of(
     made: Drafts, at: int, campaign: str, take: int, extension: str
 ) -> tuple[str, list[RowProblem]]:
     """The file's path below the output folder, as `output` says; as it is by default where that can't be."""
-    entry, rendered = made.job.entry, made.outputs[take - 1][at]
+    entry, rendered = made.jobs[at].entry, made.outputs[take - 1][at]
     problem = None if rendered is None else rendered.problem
     if problem is None:
         try:
@@ -192,7 +192,7 @@ def output_of(
             return safe_output(str(written), extension), []
         except UnsafePath as unsafe:
             message, spot, hint = str(unsafe), entry.output_spot, unsafe.hint
-            problem = made.job.places.problem("output-path", message, spot, hint, fold=("path",))
+            problem = made.jobs[at].places.problem("output-path", message, spot, hint, fold=("path",))
     return default_output(campaign, entry.name, made.axes[at], take, extension), [problem]
 
 
@@ -324,7 +324,7 @@ class LengthWarnings:
     def look(self, job: Job, made: Drafts, at: int) -> None:
         for field in self._limits[job.model]:
             if self.is_near(job.model, field, job.input.get(field)):
-                spot = made.job.places.spot_of(field, made.rows[at])
+                spot = made.jobs[at].places.spot_of(field, made.rows[at])
                 self._found.setdefault((spot, field), []).append(job)
 
     def warnings(self, document: Document) -> Iterator[Diagnostic]:

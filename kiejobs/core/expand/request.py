@@ -1,4 +1,4 @@
-"""The requests of one job entry, each joined from parts that are made once.
+"""The requests of one job entry, or of several that are alike, each joined from parts that are made once.
 
 In: a compiled job, its rows' renderings, a reader of local files, prices. Out: a `Request` for each row; one in
 which anything is wrong is made and checked as a whole, to say what. Touches nothing: the reader does.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from operator import and_, attrgetter
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from kiejobs.core.expand.compiled_job import Rendering, input_of
 from kiejobs.core.expand.job import place_files
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import PriceTable
 
 Answer = TypeVar("Answer")
+
+_Source: TypeAlias = "Rendering | AxisValue | tuple[str, str]"
+"""What a field's value comes from; a text of the job file stands for itself, with the field's name."""
+
+_FEW = 4
+"""Jobs that are made sooner than their parts."""
 
 _MOST_HELD = 4_000_000
 """Bytes of canonical JSON that are kept to be joined again; then all is forgotten, and made again."""
@@ -75,7 +81,7 @@ _VALUE, _CANONICAL, _IS_SOUND, _FILES, _IS_LONG = map(
 
 
 class Requests:
-    """Those of one job entry."""
+    """Those of one job entry, or of such as are alike."""
 
     def __init__(
         self, job: CompiledJob, files: LocalFiles, prices: PriceTable, lengths: LengthWarnings
@@ -91,8 +97,8 @@ class Requests:
 
     def of(self, made: Drafts) -> list[tuple[Request, Sequence[RowProblem]]]:
         """For each row, with what is wrong with it."""
-        if self._job.matrix is None:  # a single one is made sooner than its parts
-            return [self._whole(made, 0)]
+        if self._job.matrix is None and len(made.rows) < _FEW:
+            return [self._whole(made, at) for at in range(len(made.rows))]
         return [
             self._whole(made, at) if request is None else (request, ())
             for at, request in enumerate(self._joined(made))
@@ -141,7 +147,7 @@ class Requests:
 
     def _whole(self, made: Drafts, at: int) -> tuple[Request, list[RowProblem]]:
         """The row's request, and what is wrong with it."""
-        job, values = self._job, made.rows[at]
+        job, values = made.jobs[at], made.rows[at]
         written, wrong = input_of(made, at)
         request, local, no_file = place_files(job.spec, complete(job.spec, written), self._local)
         refused = job.checker.problems(request)
@@ -169,7 +175,8 @@ class Requests:
         is_plain = all(map(str.isascii, fields)) and job.input.keys().isdisjoint(filled)
         if rules is None or not fields or not is_plain or not set(fields) >= {*job.input, *spec.required}:
             return None
-        constants = [name for name in fields if name not in {*filled, *job.fields}]
+        differing = {*filled, *job.fields, *(job.input if job.matrix is None else ())}
+        constants = [name for name in fields if name not in differing]
         of_price = prices.fields(spec.model)
         by = () if spec.output_by is None else (spec.output_by,)
         return _Form(
@@ -195,15 +202,24 @@ class Requests:
             self._parts.clear()
             self._forms.clear()
             self._held = 0
-        of_rows: Sequence[Rendering | AxisValue] = made.fields.get(name) or [row[name] for row in made.rows]
-        if self._job.fills and name not in made.fields:
-            of_rows = [fills.get(name, value) for fills, value in zip(made.fills, of_rows, strict=True)]
-        for one in set(of_rows):
+        of_rows = made.fields.get(name) or self._written(name, made)
+        for one in dict.fromkeys(of_rows):  # in order: of two equal numbers the first is shown
             if one not in self._parts:
                 self._parts[one] = self._part_from(name, one)
         return list(map(self._parts.__getitem__, of_rows))
 
-    def _part_from(self, name: str, source: Rendering | AxisValue) -> _Part:
+    def _written(self, name: str, made: Drafts) -> Sequence[_Source]:
+        if self._job.matrix is None:
+            values = [job.input[name] for job in made.jobs]
+            return [(name, one) if isinstance(one, str) else Rendering(one) for one in values]
+        values = [row[name] for row in made.rows]
+        if not self._job.fills:
+            return values
+        return [fills.get(name, value) for fills, value in zip(made.fills, values, strict=True)]
+
+    def _part_from(self, name: str, source: _Source) -> _Part:
+        if isinstance(source, tuple):
+            return self._part(name, typed(self._job.spec, name, source[1]))
         if isinstance(source, Rendering) and source.problem is not None:
             return _Part(None, b"", sound=False, files=(), is_long=False)
         return self._part(name, typed(self._job.spec, name, source.value))

@@ -79,14 +79,14 @@ class _Reader:
 
     def entry(self, entry: JobEntry) -> JobEntry:
         found = [self._axis(axis) for axis in entry.axes]
-        made = replace(entry, axes=tuple(axis for axis in found if axis is not None))
+        made = entry._replace(axes=tuple(axis for axis in found if axis is not None))
         if None not in found:
             problems = list(_zip_problems(self._document, made))
             if not problems:
                 return made
             self.problems += problems
         self.broken.add(entry.name)
-        return replace(made, zipped=YamlSeq())
+        return made._replace(zipped=YamlSeq())
 
     def _axis(self, axis: Axis) -> Axis | None:
         """The axis with its values; None, and problems kept, where its source is no good."""
