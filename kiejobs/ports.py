@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
     from kiejobs.core.ledger.callbacks import Claim
-    from kiejobs.core.ledger.events import Event, RunStarted
+    from kiejobs.core.ledger.events import Event, Reserved, RunStarted
     from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.outcomes import (
         CollectOutcome,
@@ -69,7 +69,10 @@ class Journal(Protocol):
     """The append-only record of this run. Every append is durable before it returns."""
 
     def append(self, *events: Event) -> str:
-        """Write, sync, and tell the time given; JournalProblem if that failed."""
+        """Write, sync, and return the time given; JournalProblem if that failed.
+
+        For a reservation Held where another run has the purchase, TooSoon where the account's window is full.
+        """
 
 
 class RunJournal(Journal, Protocol):
@@ -101,6 +104,24 @@ class LedgerClaim(Protocol):
 
     def release(self) -> None:
         """Before the end of the context: the last reservation has its answer."""
+
+
+class Claims(Protocol):
+    """Where a home's other buyers see a claim only once it is published: that comes before anything is sent."""
+
+    @property
+    def size(self) -> int:
+        """The most jobs that may be claimed and without an outcome: what the pace sends in about 10 s."""
+
+    async def claim(self, wishes: Sequence[Reserved]) -> Mapping[str, str]:
+        """Put these on record and publish them. Raises JournalProblem where that can't be done.
+
+        Answers with the attempt ids that were not granted, each with who has the purchase, in words. What is
+        not granted, or was not published, is given back on record (`not_accepted`).
+        """
+
+    def valid(self) -> bool:
+        """May what was claimed still be sent? False once others may think that its run is dead."""
 
 
 class LedgerStore(Protocol):
@@ -152,6 +173,15 @@ class LedgerStore(Protocol):
 
     def unwritable(self) -> str | None:
         """Why nothing can be written here, in words; None where it can."""
+
+    def claims(self) -> Claims | None:
+        """For the run that holds the claim; None where a reservation holds from its line in the journal on."""
+
+    async def keep(self) -> None:
+        """Until cancelled: renew the lease, and publish within 10 s what journals of this store have written."""
+
+    def hurry(self) -> None:
+        """Publish now what there is: this process may be about to end."""
 
 
 class Artifacts(Protocol):

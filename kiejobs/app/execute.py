@@ -7,6 +7,7 @@ world through the adapters; signals; the screen.
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import signal
 import sys
@@ -142,7 +143,16 @@ async def _execute(
 
                 reread = LedgerReader(space)
             runner = Runner(
-                World(api, execution.journal, artifacts, clock, progress, callbacks, uploads),
+                World(
+                    api,
+                    execution.journal,
+                    artifacts,
+                    clock,
+                    progress,
+                    callbacks,
+                    uploads,
+                    space.store.claims(),
+                ),
                 settings=execution.settings,
                 spending=execution.spending,
                 media_type=execution.media_type or media_types(),
@@ -150,6 +160,8 @@ async def _execute(
                 uploads=execution.uploads,
             )
             group.start_soon(_heed_signals, execution, space, screen, progress.note)
+            group.start_soon(_heed_parent, execution, space, progress.note)
+            group.start_soon(space.store.keep)
             end = await runner.carry_out(execution.changes, all_reserved)
             group.cancel_scope.cancel()
     return end
@@ -180,8 +192,24 @@ async def _heed_signals(
             if execution.spending.stopped is StopReason.INTERRUPTED:
                 screen.leave(f"left; go on with: kiejobs collect{space.flag}")
             execution.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
+            space.store.hurry()
             if not execution.settings.stay:
                 note("no more spending; still collecting. Press Ctrl-C again to leave at once")
+
+
+async def _heed_parent(execution: Execution, space: Workspace, note: Callable[[str], None]) -> None:
+    """A CI runner that cancels a step signals its shell only; what that has started must not go on buying.
+
+    Who is to outlive its shell is started with `nohup`, or by init.
+    """
+    parent = os.getppid()
+    if sys.platform == "win32" or parent == 1 or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells of a parent's end
+        await anyio.sleep(1.0)
+    execution.spending.stop(StopReason.INTERRUPTED, "the process that started this run is gone")
+    space.store.hurry()
+    note("the process that started this run is gone: no more spending; still collecting")
 
 
 # --- the last step ----------------------------------------------------------------------------------
@@ -283,7 +311,7 @@ def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution
         (stopped is StopReason.INTERRUPTED, interrupted),
         (stopped is not None, ExitCode.STOPPED),
         (failed or end.unready > 0, ExitCode.SOME_FAILED),
-        (is_open and not settings.detach, ExitCode.STILL_RUNNING),
+        ((is_open or end.held > 0) and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )
     for holds, code in verdicts:

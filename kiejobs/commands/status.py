@@ -80,7 +80,7 @@ def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: f
         if select
         else ledger.committed(campaign),
         runs=sorted(ledger.runs),
-        live_run=history.live_run,
+        live_runs=sorted(history.live_runs),
     )
 
 

@@ -134,6 +134,18 @@ class JournalProblem(KiejobsError):
     exit_code = ExitCode.JOURNAL
 
 
+class Held(JournalProblem):
+    """Another run has reserved this very purchase; the message says which. Others may still be bought."""
+
+
+class TooSoon(JournalProblem):
+    """The account's window of starts is full: nothing was reserved, and it may be tried after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the account may start the next job in {seconds:.1f} s")
+        self.seconds = seconds
+
+
 class SpendingStopped(KiejobsError):
     """Budget, credits, key, or the API out of reach: nothing more is bought."""
 

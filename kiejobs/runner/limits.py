@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.core.ledger.events import Event
-    from kiejobs.ports import Artifacts, Callbacks, Clock, GenerationApi, Journal, Progress, Uploads
+    from kiejobs.ports import Artifacts, Callbacks, Claims, Clock, GenerationApi, Journal, Progress, Uploads
 
 _LONGEST_PAUSE = 60.0  # seconds, where the API gives no Retry-After
 _FIRST_RETRY = 0.5  # seconds
@@ -97,6 +97,10 @@ class Budget:
             return False
         self.left -= price
         return True
+
+    def fits(self, price: Decimal | None) -> bool:
+        """Would it be taken?"""
+        return self.left is None or (price is not None and price <= self.left)
 
     def give_back(self, credits_: Decimal | None) -> None:
         if self.left is not None and credits_ is not None:
@@ -182,7 +186,7 @@ class RateLimiter:
             self._allowed = max(1, self._allowed // 2)
         doubled = self._rate.seconds * 2 ** min(max(self._refusals - 1, 0), 8)
         pause = retry_after if retry_after is not None else min(doubled, _LONGEST_PAUSE)
-        self._pause(pause)
+        self.pause(pause)
         return pause
 
     def missed(self) -> float:
@@ -190,7 +194,7 @@ class RateLimiter:
         now = self._clock.monotonic()
         if self._missing_since is None:
             self._missing_since = now
-        self._pause(backoff(self._misses))
+        self.pause(backoff(self._misses))
         self._misses += 1
         return now - self._missing_since
 
@@ -202,7 +206,8 @@ class RateLimiter:
             self._refusals = 0
             self._allowed = min(self._rate.count, self._allowed + 1)
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Nobody starts before that."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def _wait(self) -> float:
@@ -290,7 +295,9 @@ class RetryingJournal:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files."""
+    """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files; `claims`: where
+    reservations have to be published ahead.
+    """
 
     api: GenerationApi
     journal: Journal
@@ -299,3 +306,4 @@ class World:
     progress: Progress
     callbacks: Callbacks | None = None
     uploads: Uploads | None = None
+    claims: Claims | None = None

@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How it ended. `notes`: by address, what went wrong; `unready` jobs were not sent for their own fault."""
+    """How it ended. `notes`: by address, what went wrong; `unready` jobs were not sent for their own fault, `held`
+    ones since another run has them.
+    """
 
     notes: Mapping[str, str]
     unsent: int
     unready: int = 0
+    held: int = 0
 
 
 _RESUMED_PER_SLOT = 10
@@ -96,8 +99,9 @@ class Runner:
                 self._journal.append()
         if self._unexpected:
             raise self._unexpected[0]
-        unready = self._submitter.unready
-        return RunEnd({**self._follower.notes, **unready}, self._unsent, len(unready))
+        unready, held = self._submitter.unready, self._submitter.held
+        notes = {**self._follower.notes, **unready, **held}
+        return RunEnd(notes, self._unsent, len(unready), len(held))
 
     async def _in_waves(self, lines: Sequence[Change], all_reserved: Callable[[], None]) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
@@ -106,10 +110,20 @@ class Runner:
         async with anyio.create_task_group() as group:
             if others and not self._settings.detach:
                 group.start_soon(self._resume, others, group)
-            if self._settings.canary:
-                spending = await self._after_canaries(spending)
-            await self._start(spending, group)
+            ahead = self._submitter.ahead
+            if ahead is None:
+                await self._buy(spending, group)
+            else:
+                async with anyio.create_task_group() as claiming:
+                    claiming.start_soon(ahead.serve)
+                    await self._buy(spending, group)
+                    await ahead.close()
             all_reserved()
+
+    async def _buy(self, lines: list[Change], group: TaskGroup) -> None:
+        if self._settings.canary:
+            lines = await self._after_canaries(lines)
+        await self._start(lines, group)
 
     async def _resume(self, lines: Iterable[Change], group: TaskGroup) -> None:
         """Follow what was bought before: many at once, since most are over, but not all of 100,000."""
@@ -143,8 +157,10 @@ class Runner:
                 self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
         return approved
 
-    async def _start(self, lines: Iterable[Change], group: TaskGroup) -> None:
+    async def _start(self, lines: Sequence[Change], group: TaskGroup) -> None:
         """Until none is being started any more; the tasks are followed on in `group`."""
+        if self._submitter.ahead is not None:
+            await self._submitter.ahead.expect(line.job for line in lines if line.job is not None)
         for line in lines:
             await self._slots.acquire()
             await self._starts.acquire()

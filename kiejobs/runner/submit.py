@@ -8,18 +8,18 @@ between the intention and the record of what became of it. Local files are uploa
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.diagnostics import Held, JournalProblem, TooSoon
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
+from kiejobs.runner.claims import ClaimedAhead, reservation_of
 from kiejobs.runner.follow import FollowedTask
 from kiejobs.runner.limits import StopReason
 
@@ -49,7 +49,11 @@ class _NotNow(Exception):
 
 @dataclass
 class Submitter:
-    """Buys one job at a time for each caller. `unready`: whose files can't be sent, and why."""
+    """Buys one job at a time for each caller.
+
+    `unready`: whose files can't be sent, and why; `held`: what another run has reserved. `ahead`: None where a
+    reservation is made as its request is written.
+    """
 
     _world: World
     _journal: RetryingJournal
@@ -60,9 +64,13 @@ class Submitter:
     _in_flight: dict[str, anyio.Event] = field(default_factory=dict)
     doubts: dict[str, float] = field(default_factory=dict)
     unready: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+    ahead: ClaimedAhead | None = None
 
     def __post_init__(self) -> None:
         self._places = anyio.Semaphore(self._settings.creates)
+        if self._world.claims is not None:
+            self.ahead = ClaimedAhead(self._world.claims, self._journal, self._spending)
 
     async def answered(self, attempt_id: str) -> None:
         """Until what the API made of this attempt is on record, where it is being sent from here."""
@@ -74,8 +82,9 @@ class Submitter:
         """A task to follow; "settled" when the job went no further; None when nothing was bought.
 
         What was surely not taken (no connection, 429, 455) goes again after a pause, each time with a
-        reservation of its own. What is in doubt never does.
+        reservation of its own where the last one is on record. What is in doubt never does.
         """
+        reserved = None
         while (ready := await self._uploader.bring(job) if job.files else "ready") is not None:
             if isinstance(ready, outcomes.Unusable):
                 return self._not_ready(job, ready)
@@ -83,21 +92,40 @@ class Submitter:
                 urls = self._uploader.urls(job) if job.files else {}
                 if urls is None:
                     continue  # it waited so long that they have expired
-                outcome = await self._in_its_turn(job, urls)
-            match outcome:
-                case FollowedTask():
-                    return outcome
-                case outcomes.CreateRejected() | outcomes.CreateInDoubt():
-                    return "settled"
-                case outcomes.NotSent(message=message):
-                    self._unreachable(job, message)
-                case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
-                    pause = self._pace.refused(retry_after)
-                    self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
-                case _:  # spending has stopped
-                    break
+                reserved = reserved or await self._reservation(job)
+                outcome = await self._in_its_turn(job, reserved, urls)
+            if not isinstance(outcome, outcomes.NotSent | TooSoon | None):
+                reserved = None  # on record, with what became of it
+            if isinstance(outcome, FollowedTask):
+                return outcome
+            if isinstance(outcome, outcomes.CreateRejected | outcomes.CreateInDoubt | Held):
+                return self._settled(job, outcome)
+            if not self._goes_again(job, outcome):
+                break
+        if self.ahead is not None and isinstance(reserved, e.Reserved):
+            self.ahead.give_back(reserved)
         self._world.progress.job(job.address, "not submitted", self._spending.why)
         return None
+
+    def _settled(self, job: Job, outcome: outcomes.CreateOutcome | Held) -> Literal["settled"]:
+        if isinstance(outcome, Held):
+            self.held[job.address] = outcome.message
+            self._world.progress.job(job.address, "not submitted", outcome.message)
+        return "settled"
+
+    def _goes_again(self, job: Job, outcome: outcomes.CreateOutcome | Held | TooSoon | None) -> bool:
+        """After a pause, where it was surely not taken; else spending has stopped."""
+        match outcome:
+            case outcomes.NotSent(message=message):
+                self._unreachable(job, message)
+            case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
+                pause = self._pace.refused(retry_after)
+                self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
+            case TooSoon(seconds=seconds):
+                self._pace.pause(seconds)
+            case _:
+                return False
+        return True
 
     @cached_property
     def _uploader(self) -> Uploader:
@@ -105,14 +133,19 @@ class Submitter:
 
         return Uploader(self._world, self._settings, self._spending, self._uploads)
 
+    async def _reservation(self, job: Job) -> e.Reserved | Held | None:
+        return reservation_of(job) if self.ahead is None else await self.ahead.reservation(job)
+
     async def _in_its_turn(
-        self, job: Job, urls: Mapping[str, str]
-    ) -> FollowedTask | outcomes.CreateOutcome | None:
+        self, job: Job, reserved: e.Reserved | Held | None, urls: Mapping[str, str]
+    ) -> FollowedTask | outcomes.CreateOutcome | Held | TooSoon | None:
+        if not isinstance(reserved, e.Reserved):
+            return reserved
         slot = await self._pace.slot(self._spending.has_stopped)
         if slot is None:
             return None
         with anyio.CancelScope(shield=True):
-            outcome = await self._once(job, slot, urls)
+            outcome = await self._once(job, reserved, slot, urls)
         if not slot.used:
             self._pace.give_back(slot)
         return outcome
@@ -132,21 +165,16 @@ class Submitter:
             self._spending.stop(StopReason.UNREACHABLE, why)
 
     async def _once(
-        self, job: Job, slot: Permit, urls: Mapping[str, str]
-    ) -> FollowedTask | outcomes.CreateOutcome | None:
+        self, job: Job, reservation: e.Reserved, slot: Permit, urls: Mapping[str, str]
+    ) -> FollowedTask | outcomes.CreateOutcome | Held | TooSoon | None:
         """One reservation, one POST, one outcome on record."""
-        reservation = _reservation(job)
         self._in_flight[reservation.attempt_id] = anyio.Event()
 
         async def reserve() -> None:
-            if not self._spending.take(job.credits):
+            if self.ahead is None:
+                self._reserve_now(job, reservation)
+            elif not self.ahead.require_valid():
                 raise _NotNow
-            try:
-                self._journal.append(reservation)
-            except JournalProblem as problem:
-                self._spending.give_back(job.credits)
-                self._spending.stop(StopReason.JOURNAL, problem.message)
-                raise _NotNow from problem
             self._pace.written(slot)
             self._world.progress.job(job.address, "reserved")
 
@@ -156,11 +184,29 @@ class Submitter:
             if isinstance(outcome, outcomes.NotSent):
                 return outcome
             self._pace.answered(accepted=isinstance(outcome, outcomes.Accepted))
-            return await self._record(job, reservation, outcome)
+            recorded = await self._record(job, reservation, outcome)
         except _NotNow:
             return None
+        except (Held, TooSoon) as not_ours:
+            return not_ours
         finally:
             self._in_flight.pop(reservation.attempt_id).set()
+        if self.ahead is not None:
+            await self.ahead.answered()
+        return recorded
+
+    def _reserve_now(self, job: Job, reservation: e.Reserved) -> None:
+        """Raises _NotNow, Held, TooSoon: then nothing is on record."""
+        if not self._spending.take(job.credits):
+            raise _NotNow
+        try:
+            self._journal.append(reservation)
+        except JournalProblem as problem:
+            self._spending.give_back(job.credits)
+            if isinstance(problem, Held | TooSoon):
+                raise
+            self._spending.stop(StopReason.JOURNAL, problem.message)
+            raise _NotNow from problem
 
     async def _record(
         self, job: Job, reservation: e.Reserved, outcome: outcomes.Answered
@@ -221,20 +267,6 @@ class Submitter:
                 self._spending.stop(StopReason.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
-
-
-def _reservation(job: Job) -> e.Reserved:
-    return e.Reserved(
-        attempt_id=secrets.token_hex(16),
-        address=job.address,
-        fingerprint=job.fingerprint,
-        take=job.take,
-        model=job.model,
-        input=job.input,
-        callback_url=None if job.callback_url is None else bare(job.callback_url),
-        credits=job.credits,
-        output=job.output,
-    )
 
 
 def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]:

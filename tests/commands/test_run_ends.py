@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -315,3 +316,33 @@ def test_the_journal_of_a_killed_run_may_end_in_the_middle_of_a_line(table: Set)
     assert bench.run().code == 0
     assert len(judge.creates) == 1
     assert json.loads(journal.read_bytes().splitlines()[0])["type"] == "run_started"
+
+
+@pytest.mark.parametrize(("shell", "bought"), [("", 3), ("trap '' HUP; ", 9)], ids=["plain", "nohup"])
+def test_a_run_whose_shell_was_killed_stops_spending_unless_it_was_meant_to_go_on(
+    table: Set, shell: str, bought: int
+) -> None:
+    bench, judge = table
+    bench.write({f"j{n}": f"{n} [end=held]" for n in range(9)})
+    words = bench.command("run", "jobs.yaml", "--yes", *FAST, "--in-flight", "3")
+    with (bench.folder / "said.txt").open("wb") as said_here:
+        outer = subprocess.Popen(
+            ["sh", "-c", f"{shell}{shlex.join(words)}; true"],
+            cwd=bench.folder,
+            env=bench.environment(KIE_API_BASE=judge.url),
+            stdin=subprocess.DEVNULL,
+            stdout=said_here,
+            stderr=subprocess.STDOUT,
+        )
+        judge.wait_until(lambda: len(judge.tasks) == 3)
+        outer.kill()
+        outer.wait()
+        gone = "the process that started this run is gone"
+        if bought == 3:
+            while gone not in (bench.folder / "said.txt").read_text():
+                judge.wait_a_little()
+        judge.let_go.set()
+        while "run_finished" not in {event["type"] for event in bench.events()}:
+            judge.wait_a_little()
+    assert len(judge.creates) == bought
+    assert list(bench.states().values()).count("succeeded") == bought

@@ -17,14 +17,15 @@ import anyio
 import anyio.lowlevel
 
 from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.events import JournalRecord, Timed
-from kiejobs.core.ledger.fold import History
-from kiejobs.core.ledger.records import FileRecord, utc_text
+from kiejobs.core.ledger.fold import History, fold
+from kiejobs.core.ledger.records import Failure, FileRecord, State, utc_text
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from kiejobs import ports
     from kiejobs.core.document.nodes import Json
@@ -78,6 +79,8 @@ class MemoryJournal:
         self._clock = clock
         self._events: list[Timed] = []
         self.fails = 0
+        self.refuses: deque[JournalProblem] = deque()
+        """What the next reservations meet, one after the other."""
 
     @property
     def run_id(self) -> str:
@@ -94,6 +97,8 @@ class MemoryJournal:
         if self.fails:
             self.fails -= 1
             raise JournalProblem("can't write: the disk is full")
+        if self.refuses and any(isinstance(event, e.Reserved) for event in events):
+            raise self.refuses.popleft()
         at = utc_text(self._clock.now())
         first = () if self._events else (self.header,)
         self._events += [Timed(at, event) for event in (*first, *events)]
@@ -125,11 +130,11 @@ class MemoryStore:
         self._history = History(())
 
     def read(self) -> History:
-        live = self._home.holder
+        live = {self._home.holder} - {None}
         born = (one.record() for one in self._home.journals.values() if one.is_born)
-        marked = [replace(one, live=one.run_id == live) for one in born]
+        marked = [replace(one, live=one.run_id in live) for one in born]
         records = sorted(marked, key=lambda one: one.run_id)
-        self._history = self._history.updated(records, live)
+        self._history = self._history.updated(records, {one for one in live if one})
         return self._history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
@@ -173,6 +178,15 @@ class MemoryStore:
 
     def unwritable(self) -> str | None:
         return None
+
+    def claims(self) -> None:
+        """The home has one buyer at a time."""
+
+    async def keep(self) -> None:
+        """Everybody sees the home at once."""
+
+    def hurry(self) -> None:
+        """As above."""
 
 
 class MemoryClaim:
@@ -297,6 +311,43 @@ class MemoryArtifacts:
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
         del collected_at
         self.marked += [file.path for file in files]
+
+
+class FakeClaims:
+    """A home whose claims are published: `taken` are other runs' purchases, `fails` the next publications."""
+
+    def __init__(self, journal: MemoryJournal, size: int = 18) -> None:
+        self.size = size
+        self.journal = journal
+        self.taken: dict[str, str] = {}
+        self.fails = 0
+        self.lost = False
+        self.windows: list[list[str]] = []
+        self.most_open = 0
+
+    async def claim(self, wishes: Sequence[e.Reserved]) -> dict[str, str]:
+        self.journal.append(*wishes)
+        await anyio.lowlevel.checkpoint()
+        if self.fails:
+            self.fails -= 1
+            self._give_back([wish.attempt_id for wish in wishes])
+            raise JournalProblem("the remote refused it")
+        refused = {w.attempt_id: self.taken[w.fingerprint] for w in wishes if w.fingerprint in self.taken}
+        self._give_back(refused)
+        self.windows.append([wish.address for wish in wishes])
+        self.most_open = max(self.most_open, self._open())
+        return refused
+
+    def valid(self) -> bool:
+        return not self.lost
+
+    def _give_back(self, attempt_ids: Iterable[str]) -> None:
+        failure = Failure("held", None, "another run has it")
+        self.journal.append(*(e.NotAccepted(one, failure) for one in attempt_ids))
+
+    def _open(self) -> int:
+        states = [attempt.state for attempt in fold([replace(self.journal.record(), live=True)]).attempts()]
+        return states.count(State.RESERVED)
 
 
 class FakeUploads:

@@ -154,7 +154,7 @@ def test_an_append_that_fails_leaves_nothing_and_the_next_one_works(stage: Stage
 
 def test_an_empty_home_has_no_runs_and_no_documents(stage: Stage) -> None:
     history = stage.store.read()
-    assert (list(history.records), history.live_run) == ([], None)
+    assert (list(history.records), set(history.live_runs)) == ([], set())
     assert list(history.ledger(ORIGIN).attempts()) == []
     assert (stage.store.manifest("run-1"), stage.store.document("run-1")) == (None, None)
     assert list(stage.store.publish()) == []
@@ -207,11 +207,11 @@ def test_what_a_run_at_work_has_reserved_is_no_doubt_until_it_lets_go(stage: Sta
         for store in (stage.store, stage.home.store()):
             history = store.read()
             (attempt,) = history.ledger(ORIGIN).attempts()
-            assert (history.live_run, attempt.state) == ("run-1", State.RESERVED)
+            assert (set(history.live_runs), attempt.state) == ({"run-1"}, State.RESERVED)
     for store in (stage.store, stage.home.store()):
         history = store.read()
         (attempt,) = history.ledger(ORIGIN).attempts()
-        assert (history.live_run, attempt.state) == (None, State.IN_DOUBT)
+        assert (set(history.live_runs), attempt.state) == (set(), State.IN_DOUBT)
 
 
 def test_manifests_are_as_the_journals_have_it(stage: Stage) -> None:

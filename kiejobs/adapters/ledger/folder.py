@@ -20,7 +20,7 @@ from kiejobs.core.ledger.fold import History
 from kiejobs.core.ledger.manifest import to_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from kiejobs.adapters.ledger.index import Identity, Index
@@ -49,13 +49,15 @@ class FolderStore:
         self._known: dict[str, tuple[tuple[int, int, int], Identity, JournalRecord]] = {}
         """Journals as read, with how their files looked right before."""
         self._history = History(())
+        self.live_elsewhere: Collection[str] = frozenset()
+        """Runs on other machines that may buy now, where this folder is one of several ends of a home."""
 
     @property
     def name(self) -> str:
         return str(self._runs)
 
     def read(self) -> History:
-        live = self._live_run()
+        live = self._live_runs()
         if self._index is None and (self._runs / INDEX).is_file():
             from kiejobs.adapters.ledger.index import read_index  # noqa: PLC0415 - small folders have none
 
@@ -70,7 +72,7 @@ class FolderStore:
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         self._forget_index()
-        live = self._live_run()
+        live = self._live_runs()
         records, damaged = [], []
         for run_id in self._run_ids():
             try:
@@ -131,14 +133,24 @@ class FolderStore:
     def unwritable(self) -> str | None:
         return unwritable(self._runs)
 
-    def _live_run(self) -> str | None:
+    def claims(self) -> None:
+        """The lock on the folder keeps everybody else out."""
+
+    async def keep(self) -> None:
+        """What is written is published."""
+
+    def hurry(self) -> None:
+        """As above."""
+
+    def _live_runs(self) -> Collection[str]:
         if self._claim is not None and self._claim.is_held:
-            return self._claim.run_id  # nobody else can be at work
+            return {self._claim.run_id, *self.live_elsewhere}
         if not (self._runs / ".lock").exists():
-            return None
+            return self.live_elsewhere
         from kiejobs.adapters.ledger.locks import live_run  # noqa: PLC0415 - as above
 
-        return live_run(self._runs)
+        live = live_run(self._runs)
+        return self.live_elsewhere if live is None else {live, *self.live_elsewhere}
 
     def _run_ids(self) -> list[str]:
         try:
@@ -148,13 +160,13 @@ class FolderStore:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def _record(self, run_id: str, live: str | None) -> JournalRecord:
+    def _record(self, run_id: str, live: Collection[str]) -> JournalRecord:
         own = self._own.record() if self._own is not None and run_id == self._own.run_id else None
         try:
             record = self._known_record(run_id) if own is None else own
         except OSError as error:
             raise self._unreadable(error) from error
-        return replace(record, live=True) if run_id == live else record
+        return replace(record, live=True) if run_id in live else record
 
     def _known_record(self, run_id: str) -> JournalRecord:
         """From memory, where its file is as it was: journals are only ever appended to."""

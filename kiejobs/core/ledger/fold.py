@@ -92,11 +92,11 @@ def _moved(attempts: Iterable[Attempt], moves: _Moves) -> list[Attempt]:
 
 
 class History:
-    """The journals in the order of their ids. `live_run` is the run that may buy at this moment."""
+    """The journals in the order of their ids. `live_runs` may buy at this moment."""
 
-    def __init__(self, records: Sequence[JournalRecord], live_run: str | None = None) -> None:
+    def __init__(self, records: Sequence[JournalRecord], live_runs: Collection[str] = ()) -> None:
         self.records = records
-        self.live_run = live_run
+        self.live_runs = live_runs
         self._ledgers: dict[str | None, Ledger] = {}
 
     def ledger(self, origin: str | None) -> Ledger:
@@ -159,9 +159,9 @@ class History:
                 found.add(getattr(purchase, "fingerprint", "")[:_MARK])
         return found - {""}
 
-    def updated(self, records: Sequence[JournalRecord], live_run: str | None) -> History:
+    def updated(self, records: Sequence[JournalRecord], live_runs: Collection[str]) -> History:
         """These journals as read later; what was folded is kept where it can't have changed."""
-        later = History(records, live_run)
+        later = History(records, live_runs)
         if len(records) == len(self.records) and all(map(_says_the_same, self.records, records)):
             later._ledgers = self._ledgers
         return later

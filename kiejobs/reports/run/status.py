@@ -47,7 +47,7 @@ class Expiring:
 class StatusView:
     """What the journals of one API come to; of one campaign, unless that is None.
 
-    `counts` of purchases by state, `committed` credits spent or held, `runs` oldest first; `live_run`
+    `counts` of purchases by state, `committed` credits spent or held, `runs` oldest first; `live_runs`
     is at work now. `not_collected` were made, but are not here whole; `gone` can't be had any more.
     `expiring` is None where nobody asked. `callbacks` are the times of the last one of each attempt,
     oldest first, in UTC text. `price_drifts` are those of each model's latest run.
@@ -62,7 +62,7 @@ class StatusView:
     committed: Decimal
     runs: Sequence[str]
     now: datetime
-    live_run: str | None = None
+    live_runs: Sequence[str] = ()
     conflicts: Sequence[Attempt] = ()
     gone: Sequence[Attempt] = ()
     expiring: Sequence[Expiring] | None = None
@@ -120,7 +120,8 @@ def status_document(view: StatusView) -> dict[str, Json]:
         },
         "price_drift": list(map(drift_entry, view.price_drifts)),
         "runs": list(view.runs),
-        "live_run": view.live_run,
+        "live_run": view.live_runs[0] if view.live_runs else None,
+        "live_runs": list(view.live_runs),
     }
 
 
@@ -129,7 +130,8 @@ def _title(view: StatusView) -> str:
     where = f" at {sanitize(view.origin)}"
     if not view.runs:
         return f"{of}no runs yet{where}: nothing was bought"
-    at_work = f"; {sanitize(view.live_run)} is at work now" if view.live_run else ""
+    are = "is" if len(view.live_runs) == 1 else "are"
+    at_work = f"; {sanitize(', '.join(view.live_runs))} {are} at work now" if view.live_runs else ""
     last = sanitize(view.runs[-1])
     return f"{of}{plural(len(view.runs), 'run')}{where}, the last {last}{at_work}"
 

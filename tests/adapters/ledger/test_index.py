@@ -114,7 +114,7 @@ def said(history: History) -> list[Any]:
         ],
         [(one.run_id, one.header, tuple(one.events), one.live) for one in history.records],
         [history.manifest(one) for one in records],
-        history.live_run,
+        set(history.live_runs),
     ]  # fmt: skip
 
 

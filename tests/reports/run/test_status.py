@@ -54,7 +54,7 @@ def view(ledger: Ledger, *, campaign: str | None = None, live: str | None = None
         committed=ledger.committed(),
         runs=sorted(ledger.runs),
         now=NOW,
-        live_run=live,
+        live_runs=() if live is None else (live,),
     )
 
 
