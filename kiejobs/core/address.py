@@ -22,7 +22,7 @@ _LONGEST_LABEL = 48
 _KEPT_OF_A_LONG_LABEL = 32
 _LONGEST_STEM = 200  # bytes; file systems take 255 for a whole name
 _SAFE = frozenset("._-+")
-_SAFE_AS_IT_IS = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,47}")
+IS_LABEL = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,47}")
 """What stays what it is, told at once: a table may name a million rows."""
 
 
@@ -36,7 +36,7 @@ def label(value: Json) -> str | None:
     if named is None:
         return None
     text = named if isinstance(named, str) else canonical(named).decode()
-    if _SAFE_AS_IT_IS.fullmatch(text):
+    if IS_LABEL.fullmatch(text):
         return text
     text = unicodedata.normalize("NFC", text)
     encoded = "".join(char if char in _SAFE or char.isalnum() else _percent(char) for char in text)

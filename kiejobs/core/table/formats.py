@@ -12,11 +12,10 @@ import csv
 import io
 import json
 import re
-from array import array
-from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
@@ -40,6 +39,9 @@ MAX_ROW: Final = 2**20
 MOST_REPORTED: Final = 100
 """Problems of one table; what is wrong with the next row is the same again."""
 
+_PIECE = 2**12
+"""Characters in which lines are counted, to tell where something is in a table of a million rows."""
+
 # What nobody can see, as in YAML; and what stands for bytes that are not UTF-8.
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\udc80-\udcff]")
 
@@ -53,15 +55,18 @@ class Text:
 
     def place(self, at: int) -> Place:
         """The line and column behind which `at` characters stand."""
-        line = bisect_right(self._line_starts, at)
-        return Place(self.name, line, at - self._line_starts[line - 1] + 1)
+        piece = at // _PIECE
+        line = self._breaks[piece] + self.text.count("\n", piece * _PIECE, at)
+        return Place(self.name, line + 1, at - self.text.rfind("\n", 0, at))
 
     def problem(self, at: int, message: str, hint: str | None = None) -> Diagnostic:
         return Diagnostic(SYNTAX, message, self.place(at), hint)
 
     @cached_property
-    def _line_starts(self) -> array[int]:
-        return array("I", [0, *(found.end() for found in re.finditer("\n", self.text))])
+    def _breaks(self) -> list[int]:
+        """How many lines end before each piece of the text."""
+        pieces = range(0, len(self.text), _PIECE)
+        return [0, *accumulate(self.text.count("\n", at, at + _PIECE) for at in pieces)]
 
 
 class Row(NamedTuple):
@@ -159,15 +164,19 @@ def read_csv(text: Text, delimiter: str) -> Contents:
 def _records(text: Text, delimiter: str) -> Iterator[_Record | Diagnostic]:
     stream = io.StringIO(text.text, newline="\n")
     reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    has_quotes, end = '"' in text.text, 0
     while True:
-        start, broken = stream.tell(), False
+        start, broken = end, False
         try:
             cells = next(reader, None)
         except csv.Error:
             cells, broken = [], True
-        problem = _problem(text, start, stream.tell(), delimiter, broken=broken)
+        end, problem = stream.tell(), None
+        if broken or has_quotes or end - start > MAX_ROW:
+            problem = _problem(text, start, end, delimiter, broken=broken)
         if problem is not None:
             _skip_row(stream, start)
+            end = stream.tell()
             yield problem
         elif cells:
             yield cells, start
@@ -189,13 +198,16 @@ def _rows(
     text: Text, delimiter: str, columns: list[str], records: Iterator[_Record | Diagnostic]
 ) -> Iterator[Row | Diagnostic]:
     """Each record as a mapping, where it has as many cells as there are columns."""
+    has_quotes = '"' in text.text  # only then a line break can be within a cell
     for each in records:
         if isinstance(each, Diagnostic):
             yield each
-        elif len(each[0]) == len(columns):
-            yield Row(dict(zip(columns, map(trimmed, each[0]), strict=True)), each[1])
+            continue
+        cells, start = each
+        if len(cells) == len(columns):
+            values = map(trimmed, cells) if has_quotes else cells
+            yield Row(dict(zip(columns, values, strict=True)), start)
         else:
-            cells, start = each
             few = len(cells) < len(columns)
             message = f"the row has {len(cells)} cells, and the header {len(columns)}"
             hint = "an empty cell needs its delimiter, too" if few else _HELD

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.address import label
+from kiejobs.core.address import IS_LABEL, label
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
@@ -151,7 +151,11 @@ def _split_otherwise(columns: Sequence[str]) -> str | None:
 
 def _numbers(contents: Contents, key: str) -> tuple[dict[str, int], list[Diagnostic]]:
     """The number of each row by its label, and the rows that have none of their own."""
-    numbers: dict[str, int] = {}
+    names = [row.values[key] for row in contents.rows] if contents.columns else []
+    numbers: dict[str, int] = {name: number for number, name in enumerate(names)}
+    if len(numbers) == len(contents.rows) and all(map(IS_LABEL.fullmatch, names)):
+        return numbers, []
+    numbers.clear()
     nameless: list[Diagnostic] = []
     twice: list[Diagnostic] = []
     for number, row in enumerate(contents.rows):

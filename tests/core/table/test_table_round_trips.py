@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.document.nodes import Source, trimmed
+from kiejobs.core.table.formats import Text, read_csv
 from kiejobs.core.table.table import Table, read_table
 from tests.support.beside import Beside
 from tests.support.expanding import MODEL, SCHEMAS, expanded
@@ -78,6 +79,28 @@ def test_csv_is_read_as_it_was_written(
             stream = io.StringIO(written_at(text, table.place(row, column)), newline="\n")
             found = next(csv.reader(stream, delimiter=delimiter, strict=True))
             assert "".join(found[:1]) == given_cells[column]
+
+
+CELL = st.text(st.sampled_from("abü \r,"), max_size=4)
+
+
+@given(st.lists(CELL, max_size=8))
+def test_a_quote_further_down_changes_nothing_about_the_rows_before(lines: list[str]) -> None:
+    """Without any quote much is taken for granted."""
+    text = "".join(f"{line}\n" for line in ("a,b", *lines))
+    made, other = (read_csv(Text("t.csv", each), ",") for each in (text, text + '"z","z"\n'))
+    assert (made.rows, made.problems) == (other.rows[:-1], other.problems)
+    for row in made.rows:
+        for column in (None, "a", "b"):
+            assert made.place(row, column) == other.place(row, column)
+
+
+@given(st.lists(st.integers(0, 9_000), min_size=1, max_size=9), st.floats(0, 1))
+def test_a_place_is_a_line_and_a_column(lengths: list[int], part: float) -> None:
+    text = "\n".join("x" * length for length in lengths)
+    at = int(part * len(text))
+    before = text[:at].split("\n")
+    assert Text("t.csv", text).place(at) == Place("t.csv", len(before), len(before[-1]) + 1)
 
 
 @given(st.lists(st.dictionaries(TEXT.filter(lambda key: key != "id"), JSON, max_size=4), min_size=1, max_size=5), st.sampled_from(["t.json", "t.jsonl"]), st.booleans(), st.sampled_from([None, 1, "\t"]))  # fmt: skip
