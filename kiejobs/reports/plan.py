@@ -187,20 +187,28 @@ def plan_text(view: PlanView, *, color: bool = False) -> str:
 def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:
     """One change; below it what differs, and more words on the reason."""
     change = row.change
-    address, spends = pad(sanitize(change.address), wide), change.spends
-    ending = _ending(row.reason, change.credits if spends else None, spends, paint)
-    yield f"  {paint.status(change.sign)}  {address}  {ending}"
+    spends = change.spends
+    sign, ending = _around(change.sign, row.reason, change.credits if spends else None, spends, paint)
+    yield f"{sign}{pad(sanitize(change.address), wide)}{ending}"
     if row.diff:
         yield from (f"       {line}" for line in diff_lines(row.diff, paint))
     if row.remark:
         yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
 
 
-@lru_cache(maxsize=1_000)  # thousands of rows end in the same words
-def _ending(reason: str, credits_: Decimal | None, spends: bool, paint: Paint) -> str:  # noqa: FBT001
+@lru_cache(maxsize=1_000)  # thousands of rows begin with the same sign and end in the same words
+def _around(
+    sign: str,
+    reason: str,
+    credits_: Decimal | None,
+    spends: bool,  # noqa: FBT001
+    paint: Paint,
+) -> tuple[str, str]:
+    """What stands before and behind an address."""
     known = pad(credits_text(credits_), _CREDITS, right=True) if spends else ""
     shown = paint.loud(known) if spends and credits_ is None else known
-    return f"{pad(sanitize(reason), _REASON)}  {shown}".rstrip()
+    words = f"{pad(sanitize(reason), _REASON)}  {shown}".rstrip()
+    return f"  {paint.status(sign)}  ", f"  {words}"
 
 
 def _sums(view: PlanView, paint: Paint) -> Iterator[str]:

@@ -151,7 +151,7 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Paint:
     """Colours text where `color` says so. Give it cleaned text only."""
 
