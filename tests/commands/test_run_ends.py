@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -220,6 +221,37 @@ def test_of_two_at_once_one_buys_and_the_other_says_who(table: Set) -> None:
     (manifest,) = bench.manifests()
     assert f"in use by run {manifest['run_id']}" in refused.err
     assert len(judge.creates) == len(judge.tasks) == 6
+
+
+def test_a_clean_up_at_work_lets_nobody_else_buy(table: Set) -> None:
+    """As `git clean -fdX` does it, and `rm runs/.lock*`."""
+    bench, judge = table
+    bench.write({f"j{n}": f"{n} [create=hang_kept]" for n in range(6)})
+    first = start(bench)
+    judge.wait_until(lambda: len(judge.creates) == 4)
+    for file in (bench.folder / "runs").glob(".lock*"):
+        file.unlink()
+    refused = bench.run()
+    judge.let_go.set()
+    assert (ended(first).code, refused.code) == (0, 7)
+    assert "in use by another run" in refused.err
+    assert len(judge.creates) == len(judge.tasks) == 6
+
+
+def test_a_runs_folder_that_is_removed_at_work_stops_spending_and_loses_nothing(table: Set) -> None:
+    bench, judge = table
+    bench.write({f"j{n}": f"{n} [end=held]" for n in range(9)})
+    first = start(bench, "--in-flight", "3")
+    judge.wait_until(lambda: len(judge.tasks) == 3)
+    shutil.rmtree(bench.folder / "runs")
+    judge.let_go.set()
+    stopped = ended(first)
+    assert stopped.code == 7
+    assert "was removed or replaced" in stopped.out + stopped.err
+    assert len(judge.tasks) == 3
+    assert bench.known_tasks() == set(judge.tasks)
+    assert bench.run().code == 0
+    assert len(judge.creates) == len(judge.tasks) == 9
 
 
 def test_of_two_started_in_the_same_moment_none_buys_what_the_other_has(table: Set) -> None:

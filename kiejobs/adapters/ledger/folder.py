@@ -1,22 +1,25 @@
 """The ledger in a folder: each run's journal and manifest below it, one lock on all of it.
 
-In: a runs folder. Out: the port `LedgerStore`. Touches: `RUN/journal.jsonl`, `RUN/manifest.json`, the locks
-and the index in that folder (`.lock*`, git-ignored); git, where it is asked whether journals are missing.
+In: a runs folder. Out: the port `LedgerStore`. Touches: `RUN/journal.jsonl`, `RUN/manifest.json`, the folder's
+lock, the index in it (`.lock*`, git-ignored); git, where it is asked whether journals are missing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
+import re
 from dataclasses import replace
+from stat import S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, parse_journal, read_journal
+from kiejobs.adapters.ledger.journal import JOURNAL, RESTORE, FileJournal, parse_journal, read_journal
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import JournalRecord
-from kiejobs.core.ledger.fold import History
+from kiejobs.core.ledger.fold import History, contradictions, purchases_known
 from kiejobs.core.ledger.manifest import to_pieces
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ INDEX = ".lock.index"
 """Projects have git ignore `runs/.lock*`: an index is this machine's, and never committed."""
 
 
+_PURCHASE = re.compile(rb'^ {6}"(?:attempt_id|task_id)": ("(?:[^"\\]|\\.)*")', re.MULTILINE)
+"""What a manifest says of a job itself; deeper down are its requests, which may have fields of these names."""
+_PIECE = 2**20
 _WORTH_AN_INDEX = 256 * 1024  # bytes of closed journals that are parsed each time for want of one
 
 
@@ -48,6 +54,9 @@ class FolderStore:
         self._index: Index | None = None
         self._known: dict[str, tuple[tuple[int, int, int], Identity, JournalRecord]] = {}
         """Journals as read, with how their files looked right before."""
+        self._links: set[str] = set()
+        self._unchecked: set[str] = set()
+        """Runs whose journals were read, or are not there, since what they say was last held against all others."""
         self._history = History(())
         self.live_elsewhere: Collection[str] = frozenset()
         """Runs on other machines that may buy now, where this folder is one of several ends of a home."""
@@ -57,6 +66,16 @@ class FolderStore:
         return str(self._runs)
 
     def read(self) -> History:
+        history = self._read_all()
+        if self._flaws(history.records):
+            history = self._read_all()  # others write meanwhile; what stays is a flaw
+            for _, problem in self._flaws(history.records):
+                raise problem
+        self._unchecked.clear()
+        self._keep_index()
+        return history
+
+    def _read_all(self) -> History:
         live = self._live_runs()
         if self._index is None and (self._runs / INDEX).is_file():
             from kiejobs.adapters.ledger.index import read_index  # noqa: PLC0415 - small folders have none
@@ -65,9 +84,8 @@ class FolderStore:
         records = [self._record(run_id, live) for run_id in self._run_ids()]
         if self._index and not self._is_sound(self._index, records):
             self._forget_index()
-            return self.read()
+            return self._read_all()
         self._history = self._history.updated(records, live)
-        self._keep_index()
         return self._history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
@@ -80,10 +98,11 @@ class FolderStore:
             except JournalProblem as problem:
                 damaged.append((self.place(run_id), problem))
         self._history = self._history.updated(records, live)
-        return self._history, damaged
+        self._unchecked.update(record.run_id for record in records)
+        return self._history, damaged or self._flaws(records)
 
     def claim(self, run_id: str, since: str) -> LedgerClaim:
-        from kiejobs.adapters.ledger.locks import RunsLock  # noqa: PLC0415 - filelock is slow to import
+        from kiejobs.adapters.ledger.locks import RunsLock  # noqa: PLC0415 - only who buys
 
         self._claim = RunsLock(self._runs, run_id, since)
         return self._claim
@@ -94,7 +113,7 @@ class FolderStore:
         return require_current(self._runs)
 
     def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
-        self._own = FileJournal(self._runs, header, clock)
+        self._own = FileJournal(self._runs, header, clock, self._require_claim)
         return self._own
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
@@ -116,7 +135,7 @@ class FolderStore:
 
     def manifest(self, run_id: str) -> bytes | None:
         path = self._runs / run_id / MANIFEST
-        return path.read_bytes() if path.exists() else None
+        return path.read_bytes() if path.is_file() else None
 
     def place(self, run_id: str) -> str:
         return (self._runs / run_id / JOURNAL).as_posix()
@@ -145,20 +164,40 @@ class FolderStore:
     def _live_runs(self) -> Collection[str]:
         if self._claim is not None and self._claim.is_held:
             return {self._claim.run_id, *self.live_elsewhere}
-        if not (self._runs / ".lock").exists():
-            return self.live_elsewhere
         from kiejobs.adapters.ledger.locks import live_run  # noqa: PLC0415 - as above
 
         live = live_run(self._runs)
         return self.live_elsewhere if live is None else {live, *self.live_elsewhere}
 
+    def _require_claim(self) -> None:
+        if self._claim is not None:
+            self._claim.require_same()
+
     def _run_ids(self) -> list[str]:
+        """Folders with journals, whatever state these are in; links, which may lead anywhere, to be refused."""
+        found = []
         try:
-            if not self._runs.is_dir():
-                return []
-            return sorted(one.name for one in self._runs.iterdir() if (one / JOURNAL).is_file())
+            with os.scandir(self._runs) as entries:
+                for entry in entries:
+                    if entry.is_symlink() and not entry.name.startswith("."):
+                        self._links.add(entry.name)
+                        found.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False) and self._holds_a_journal(entry.name):
+                        found.append(entry.name)
+        except FileNotFoundError:
+            if self._runs.is_symlink():
+                raise _is_link(self._runs) from None
         except OSError as error:
             raise self._unreadable(error) from error
+        return sorted(found)
+
+    def _holds_a_journal(self, run_id: str) -> bool:
+        try:
+            os.lstat(f"{self._runs}/{run_id}/{JOURNAL}")
+        except FileNotFoundError:
+            self._unchecked.add(run_id)  # its manifest may know of what it had
+            return False
+        return True
 
     def _record(self, run_id: str, live: Collection[str]) -> JournalRecord:
         own = self._own.record() if self._own is not None and run_id == self._own.run_id else None
@@ -170,8 +209,16 @@ class FolderStore:
 
     def _known_record(self, run_id: str) -> JournalRecord:
         """From memory, where its file is as it was: journals are only ever appended to."""
+        if run_id in self._links:
+            raise _is_link(self._runs / run_id)
         path, known = self._runs / run_id / JOURNAL, self._known.get(run_id)
-        found = path.stat()
+        found = path.lstat()
+        if not S_ISREG(found.st_mode):
+            raise (
+                _is_link(path)
+                if S_ISLNK(found.st_mode)
+                else JournalProblem(f"{path} is no file", hint=RESTORE)
+            )
         file = (found.st_ino, found.st_size, found.st_mtime_ns)
         if known is None or known[0] != file:
             known = self._known[run_id] = (file, *self._read(run_id, path))
@@ -185,6 +232,7 @@ class FolderStore:
         identity = (hashlib.sha256(data).hexdigest(), found.st_ino, found.st_ctime_ns)
         known, closed = (self._index or {}).get(run_id, (None, None))
         if known != identity:
+            self._unchecked.add(run_id)
             return identity, parse_journal(path, data)
         from kiejobs.core.ledger.closed import StoredEvents  # noqa: PLC0415 - as above
 
@@ -196,6 +244,31 @@ class FolderStore:
             return read_journal(path).events
         except OSError as error:
             raise self._unreadable(error) from error
+
+    def _flaws(self, records: Sequence[JournalRecord]) -> list[tuple[str, JournalProblem]]:
+        """Where journals contradict each other, or a manifest knows of what no journal has: by place."""
+        if not self._unchecked:
+            return []
+        found = [(run_id, f"{self.place(run_id)}: {why}") for run_id, why in contradictions(records)]
+        lost = {run_id: self._named_in_manifest(run_id) for run_id in self._unchecked}
+        if any(lost.values()):
+            known = purchases_known(records)
+            for run_id in sorted(lost):
+                if names := sorted(lost[run_id] - known):
+                    what = f"{len(names)} purchases" if len(names) > 1 else "a purchase"
+                    lacks = f"{self.manifest_place(run_id)} names {what} that no journal has ({names[0]})"
+                    found.append((run_id, f"{lacks}; {self.place(run_id)} may be cut off or missing"))
+        return [(self.place(run_id), JournalProblem(why, hint=RESTORE)) for run_id, why in found]
+
+    def _named_in_manifest(self, run_id: str) -> set[str]:
+        """Its tasks and attempts, without reading it as JSON: a manifest of 100,000 jobs has 160 MB."""
+        path, found = self._runs / run_id / MANIFEST, set[str]()
+        with contextlib.suppress(OSError):
+            if S_ISREG(path.lstat().st_mode):
+                with path.open("rb") as stream:
+                    while lines := stream.readlines(_PIECE):
+                        found.update(map(json.loads, _PURCHASE.findall(b"".join(lines))))
+        return found
 
     def _unreadable(self, error: OSError) -> JournalProblem:
         return JournalProblem(f"can't read {self._runs}: {error.strerror or error}")
@@ -248,6 +321,11 @@ class FolderStore:
                 hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
             ) from error
         return path.as_posix()
+
+
+def _is_link(path: Path) -> JournalProblem:
+    hint = "put a real file or folder there; to keep journals elsewhere, name that folder: --runs"
+    return JournalProblem(f"{path} is a symbolic link, and journals are read through none", hint=hint)
 
 
 def _holds(path: Path, pieces: Iterable[bytes]) -> bool:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import sync_folder, write_all
@@ -20,6 +21,8 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import (
     EVENT_VERSION,
     JournalRecord,
+    Reserved,
+    RunStarted,
     Timed,
     bad_field,
     from_json,
@@ -28,25 +31,36 @@ from kiejobs.core.ledger.events import (
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
-    from kiejobs.core.ledger.events import Event, RunStarted
+    from kiejobs.core.ledger.events import Event
     from kiejobs.ports import Clock
 
 JOURNAL = "journal.jsonl"
 _as_text = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+RESTORE = "restore the file from git; nothing is bought on top of a damaged journal"
+_UTF_16 = (
+    "a `working-tree-encoding` in .gitattributes does that: take it out for journals, remove the file, "
+    "and restore it with `git checkout`"
+)
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{", b"\0\0\0{", b"\0\0\xfe\xff")
+"""How a journal begins that somebody turned into UTF-16 or UTF-32."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 class FileJournal:
     """Appends to one run's journal. The file is born with its first event: who does nothing leaves nothing."""
 
-    def __init__(self, runs: Path, header: RunStarted, clock: Clock) -> None:
+    def __init__(
+        self, runs: Path, header: RunStarted, clock: Clock, require_claim: Callable[[], None] = lambda: None
+    ) -> None:
+        """`require_claim` raises JournalProblem where nothing may be reserved any more."""
         self.path = runs / header.run_id / JOURNAL
         self.header = header
         self._clock = clock
+        self._require_claim = require_claim
         self._events: list[Timed] = []
         self._fd: int | None = None
         self._seq = 0
@@ -66,6 +80,9 @@ class FileJournal:
         """Write all events in one go and sync; the time they were given. Raises JournalProblem where the disk
         refuses: nothing of them is in the file then, and a later append may succeed.
         """
+        if any(isinstance(event, Reserved) for event in events):
+            self._require_claim()
+        self._require_in_place()
         at = utc_text(self._clock.now())
         before = (self._seq, self._previous)
         try:
@@ -100,6 +117,30 @@ class FileJournal:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def _require_in_place(self) -> None:
+        """What goes into a file that has lost its name is lost. Removed, it is written again; then spending stops."""
+        if self._fd is None:
+            return
+        with contextlib.suppress(OSError):
+            if os.path.samestat(self.path.lstat(), os.fstat(self._fd)):
+                return
+        self.close()
+        lines = [(timed.at, timed.event) for timed in self._events]
+        self._seq, self._previous, self._size = 0, None, 0
+        data = b"".join(line for at, event in lines for line in self._lines(at, (event,)))
+        try:
+            self._fd = self._be_born()
+            write_all(self._fd, data)
+            os.fsync(self._fd)
+            self._size = len(data)
+            said = "it was written again"
+        except OSError as error:
+            self._broken = True
+            self.close()
+            said = f"it can't be written again: {error.strerror or error}"
+        hint = "find out what removes files there; `kiejobs status` shows what is on record"
+        raise JournalProblem(f"{self.path} was removed or replaced at work; {said}", hint=hint)
 
     def _be_born(self) -> int:
         if self._broken:
@@ -151,6 +192,10 @@ def read_journal(path: Path) -> JournalRecord:
 
 def parse_journal(path: Path, data: bytes) -> JournalRecord:
     """One journal's content; `path` is for messages, and names its run."""
+    if data.startswith(_WIDE) and b"\n" in data:  # without, it is a torn first write
+        raise _damaged(path, 1, "this is UTF-16 or UTF-32; journals are UTF-8", _UTF_16)
+    if b"\r" in data and b"\n" not in data:
+        raise _damaged(path, 1, "its line breaks are CR; they must be LF")
     lines = data.split(b"\n")
     events: list[Timed] = []
     previous: str | None = None
@@ -164,6 +209,9 @@ def parse_journal(path: Path, data: bytes) -> JournalRecord:
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
+    else:
+        if len(lines) > 1 and not (events and isinstance(events[0].event, RunStarted)):
+            raise _damaged(path, 1, "it does not begin with a run's header")
     return JournalRecord(path.parent.name, tuple(events))
 
 
@@ -187,10 +235,7 @@ def _is_of_the_plan(line: bytes) -> bool:
 def _read_line(
     path: Path, number: int, text: bytes, previous: str | None, known: dict[str, str]
 ) -> Timed | None:
-    def damaged(why: str) -> JournalProblem:
-        hint = "restore the file from git; nothing is bought on top of a damaged journal"
-        return JournalProblem(f"{path}:{number}: {why}", hint=hint)
-
+    damaged = partial(_damaged, path, number)
     try:
         line = _shared(json.loads(text), known)
         version = line["v"]
@@ -209,6 +254,10 @@ def _read_line(
         return None if event is None else Timed(line["at"], event)
     except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise damaged(f"not a journal line ({type(error).__name__})") from error
+
+
+def _damaged(path: Path, number: int, why: str, hint: str = RESTORE) -> JournalProblem:
+    return JournalProblem(f"{path}:{number}: {why}", hint=hint)
 
 
 def _shared(value: Json, known: dict[str, str]) -> Json:

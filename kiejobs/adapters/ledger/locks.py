@@ -1,7 +1,7 @@
-"""One run at a time: the locks of a runs folder.
+"""One run at a time: the lock on a runs folder.
 
-In: a runs folder. Out: a lock while this process may buy, or writes manifests; who holds it. Touches: the files
-`.lock*` in that folder, git-ignored.
+In: a runs folder. Out: a lock while this process may buy, or writes manifests; who holds it. Touches: the folder's
+own lock, which no `git clean` can remove; the files `.lock*` in it, git-ignored.
 """
 
 from __future__ import annotations
@@ -9,17 +9,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
+import time
 from typing import TYPE_CHECKING, Self
 
-from filelock import FileLock, Timeout
-
+from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import JournalProblem
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _HOLDER = ".lock.json"
+_LOCK = ".lock"
 _GLANCE = 1.0  # seconds
 _LONGEST_REFRESH = 10.0
 
@@ -35,44 +42,129 @@ class RunsLock:
         self.run_id = run_id
         self._runs = runs
         self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
-        self._lock = FileLock(runs / ".lock")
+        self._lock = _FolderLock(runs)
 
     def __enter__(self) -> Self:
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
             # Those who only look hold it for a moment; a run holds it for much longer than this.
-            self._lock.acquire(timeout=_GLANCE, poll_interval=0.05)
-            (self._runs / _HOLDER).write_text(json.dumps(self._holder), encoding="utf-8")
-        except Timeout as error:
-            raise JournalProblem(
-                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
-                hint="wait until it has submitted its last job, then run the same command again",
-            ) from error
+            taken = self._lock.take(_GLANCE)
+            if taken:
+                write_atomically(self._runs / _HOLDER, json.dumps(self._holder).encode())
         except OSError as error:
             self._lock.release()
             raise JournalProblem(
                 f"can't lock {self._runs}: {error.strerror or error}",
                 hint="nothing can be bought where it can't be written down",
             ) from error
+        if not taken:
+            raise JournalProblem(
+                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
+                hint="wait until it has submitted its last job, then run the same command again",
+            )
         return self
 
     @property
     def is_held(self) -> bool:
-        return self._lock.is_locked
+        return self._lock.is_held
+
+    def require_same(self) -> None:
+        """Raises JournalProblem where the folder was removed or replaced: others may lock another one by now."""
+        if self._lock.is_held and not self._lock.is_same():
+            raise JournalProblem(
+                f"{self._runs} was removed or replaced while this run was at work",
+                hint="put the folder back as it was; `kiejobs status` shows what is on record",
+            )
 
     def release(self) -> None:
-        if self._lock.is_locked:
+        if self._lock.is_held:
             with contextlib.suppress(OSError):
-                (self._runs / _HOLDER).unlink(missing_ok=True)
+                if self._lock.is_same():
+                    (self._runs / _HOLDER).unlink(missing_ok=True)
             self._lock.release()
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
 
+class _FolderLock:
+    """The lock of the folder itself; of the file `.lock` in it where a system has none for folders (NFS, Windows)."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self._path = runs
+        self._fd: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self._fd is not None
+
+    def take(self, seconds: float, *, to_look: bool = False) -> bool:
+        """Within that time, or not. Who only looks keeps no other looker out. Raises OSError."""
+        end = time.monotonic() + seconds
+        while True:
+            if self._try(to_look=to_look):
+                if self.is_same():
+                    return True
+                self.release()  # another folder has the name since
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+
+    def is_same(self) -> bool:
+        """Does the name still lead to what is locked?"""
+        if self._fd is None:
+            return False
+        try:
+            named = self._path.lstat()
+        except OSError:
+            return False
+        return os.path.samestat(named, os.fstat(self._fd))
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _try(self, *, to_look: bool) -> bool:
+        for path, flags in self._lockable(to_look=to_look):
+            fd = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            try:
+                _lock(fd, shared=to_look)
+            except BlockingIOError:
+                os.close(fd)
+                return False
+            except OSError:
+                os.close(fd)
+                if path != self._runs:
+                    raise
+                continue  # no locks on folders here
+            self._path, self._fd = path, fd
+            return True
+        return False
+
+    def _lockable(self, *, to_look: bool) -> Iterator[tuple[Path, int]]:
+        if sys.platform != "win32":
+            yield self._runs, os.O_RDONLY | os.O_DIRECTORY
+        yield self._runs / _LOCK, os.O_RDONLY if to_look else os.O_RDWR | os.O_CREAT
+
+
+def _lock(fd: int, *, shared: bool) -> None:
+    """Raises BlockingIOError where another has it. It ends with the descriptor."""
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+    else:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
 @contextlib.contextmanager
 def manifests_lock(runs: Path) -> Iterator[None]:
     """Held while manifests are written. They can be rebuilt, so nobody fails for want of it."""
+    from filelock import FileLock  # noqa: PLC0415 - slow to import
+
     lock = FileLock(runs / ".lock.manifests")
     if runs.is_dir():
         with contextlib.suppress(OSError):  # Timeout is one
@@ -83,18 +175,21 @@ def manifests_lock(runs: Path) -> Iterator[None]:
         lock.release()
 
 
-def live_run(runs: Path) -> str | None:
-    """The id of the run that holds the lock now, for those who only look."""
-    lock = FileLock(runs / ".lock")
+def is_locked(runs: Path) -> bool:
+    """Does a run hold the lock now? For those who only look."""
+    lock = _FolderLock(runs)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        run_id = holder(runs).get("run_id")
-        return str(run_id) if run_id else None
+        return not lock.take(0, to_look=True)
     except OSError:
-        return None
-    lock.release()
-    return None
+        return False
+    finally:
+        lock.release()
+
+
+def live_run(runs: Path) -> str | None:
+    """The id of the run that holds the lock now; None where there is none, or it left no name."""
+    run_id = holder(runs).get("run_id") if is_locked(runs) else None
+    return str(run_id) if run_id else None
 
 
 def holder(runs: Path) -> dict[str, object]:

@@ -378,8 +378,9 @@ def _fits(value: Any, written: str) -> bool:
 
 
 def _is_amount(value: Any) -> bool:
-    """None, or credits that can be written out: `1e999999999` is a gigabyte of zeros."""
+    """None, or credits from 0 on that can be written out: `1e999999999` is a gigabyte of zeros."""
     if type(value) is not Decimal:
         return value is None
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
+    is_written = isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
+    return is_written and value >= 0

@@ -18,7 +18,7 @@ from kiejobs.core.ledger.manifest import manifest, to_bytes
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
@@ -79,6 +79,34 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
             draft.take_in(timed)
     attempts = [*settled, *map(_Draft.attempt, drafts.values())]
     return Ledger(_moved(attempts, moves) if moves else attempts, runs, plans, uploads)
+
+
+def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str]]:
+    """Runs, of all APIs, whose journals can't be true next to the others, each with why, for people."""
+    settled = {one.attempt_id for record in records if record.closed for one in record.closed.settled}
+    first: dict[str, Timed] = {}
+    for record in records:
+        for timed in record.outline:
+            if isinstance(timed.event, e.Reserved):
+                name = timed.event.attempt_id
+                if first.setdefault(name, timed) != timed:
+                    yield record.run_id, f"attempt {name} is on record for two requests"
+    for record in records:
+        for name in record.named:
+            if name not in first and name not in settled:
+                yield record.run_id, f"it has news of attempt {name}, which is in no journal"
+                break
+
+
+def purchases_known(records: Sequence[JournalRecord]) -> set[str]:
+    """The ids of all attempts and of all tasks that journals name."""
+    found: set[str] = set()
+    for record in records:
+        found.update(record.named)
+        found.update(one for timed in record.outline if (one := getattr(timed.event, "task_id", None)))
+        for attempt in record.closed.settled if record.closed else ():
+            found |= {attempt.attempt_id, attempt.task_id}
+    return found
 
 
 def _moved(attempts: Iterable[Attempt], moves: _Moves) -> list[Attempt]:

@@ -19,7 +19,7 @@ from kiejobs.adapters.ledger.folder import INDEX, FolderStore
 from kiejobs.adapters.ledger.journal import JOURNAL, FileJournal, read_journal
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.fold import History
+from kiejobs.core.ledger.fold import History, contradictions
 from kiejobs.core.ledger.records import State
 from tests.contracts.fakes import FakeClock
 from tests.contracts.test_ledger_contract import HEADER
@@ -120,7 +120,10 @@ def said(history: History) -> list[Any]:
 
 def by_lines(folder: Path) -> History:
     """All journals, each from its own lines."""
-    return History([read_journal(path) for path in sorted(folder.glob(f"*/{JOURNAL}"))])
+    records = [read_journal(path) for path in sorted(folder.glob(f"*/{JOURNAL}"))]
+    for run_id, why in contradictions(records):
+        raise JournalProblem(f"{folder.as_posix()}/{run_id}/{JOURNAL}: {why}")
+    return History(records)
 
 
 def verdict(read: Callable[[], History]) -> list[Any] | str:
@@ -417,7 +420,7 @@ ATTEMPTS = st.sampled_from(("a1", "a2", "b1"))
 def _events() -> st.SearchStrategy[e.Event]:
     tasks = st.sampled_from(("t1", "t2"))
     told: list[st.SearchStrategy[e.Event]] = [
-        st.builds(reserved, ATTEMPTS, fingerprint=st.sampled_from(("f1", "f2"))),
+        st.builds(reserved, st.just("c1"), fingerprint=st.sampled_from(("f1", "f2"))),
         st.builds(submitted, ATTEMPTS, tasks),
         st.builds(succeeded, ATTEMPTS, st.sampled_from(("16", "16.0", "1E+1", None))),
         st.builds(failed, ATTEMPTS),
@@ -455,7 +458,10 @@ STEPS = st.one_of(
 def test_any_history_gives_the_same_with_and_without(steps: list[Any]) -> None:
     with TemporaryDirectory() as folder:
         runs = Runs(Path(folder) / "runs")
-        runs.folder.mkdir()
+        runs.journal(
+            "run-0",
+            *(reserved(name, fingerprint=f) for name, f in (("a1", "f1"), ("a2", "f1"), ("b1", "f2"))),
+        )
         resident = runs.store()
         for step in steps:
             _take(runs, step)
@@ -481,8 +487,8 @@ def _take(runs: Runs, step: Any) -> None:
         shutil.copytree(paths[0].parent, runs.folder / "run-9")
     elif step == "tear" and paths and paths[-1].stat().st_size:
         cut(paths[-1], 1)
-    elif step == "remove" and paths:
-        shutil.rmtree(paths[0].parent)
+    elif step == "remove" and paths[1:]:  # all others speak of what the first one reserved
+        shutil.rmtree(paths[1].parent)
     elif isinstance(step, tuple):
         name, events, ended, origin = step
         told: Iterable[e.Event] = (*events, END) if ended else events

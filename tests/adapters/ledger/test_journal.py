@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from kiejobs.core.ledger.events import Planned, RunFinished
 from tests.contracts.fakes import FakeClock
 from tests.contracts.test_ledger_contract import HEADER
 from tests.support.bench import PACKAGE
-from tests.support.histories import bought, reserved
+from tests.support.histories import bought, reserved, submitted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,6 +242,32 @@ def test_a_disk_that_is_full_takes_nothing_and_later_goes_on(tmp_path: Path) -> 
     assert written >= 1
     assert there == written + 1, "the header, and what was acknowledged"
     assert last == "99"
+
+
+def test_a_journal_that_is_removed_at_work_is_written_again_and_stops_what_it_stands_for(
+    tmp_path: Path,
+) -> None:
+    journal = FileJournal(tmp_path / "runs", HEADER, FakeClock())
+    journal.append(reserved("a1"), submitted("a1"))
+    journal.append(reserved("a2"))
+    before = journal.path.read_bytes()
+    shutil.rmtree(tmp_path / "runs")
+    with pytest.raises(JournalProblem, match="removed or replaced at work; it was written again"):
+        journal.append(reserved("a3"))
+    assert journal.path.read_bytes() == before
+    journal.append(submitted("a2"))
+    assert len(read_journal(journal.path).events) == 5
+
+
+def test_a_journal_in_whose_place_is_another_file_takes_nothing_more(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "runs", HEADER, FakeClock())
+    journal.append(reserved("a1"))
+    journal.path.unlink()
+    journal.path.write_text("another's")
+    for _ in range(2):
+        with pytest.raises(JournalProblem):
+            journal.append(submitted("a1"))
+    assert journal.path.read_text() == "another's"
 
 
 def test_two_runs_never_share_a_file(tmp_path: Path) -> None:

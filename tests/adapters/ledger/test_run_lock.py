@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.ledger.locks import RunsLock, holder, live_run, manifests_lock
+from kiejobs.adapters.ledger.locks import RunsLock, holder, is_locked, live_run, manifests_lock
 from kiejobs.core.diagnostics import JournalProblem
 from tests.support.bench import PACKAGE
 
@@ -79,6 +79,52 @@ def test_words_that_are_torn_still_mean_that_somebody_is_there(tmp_path: Path) -
         (tmp_path / ".lock.json").write_text('{"run_')
         with pytest.raises(JournalProblem, match="in use by another run"):
             RunsLock(tmp_path, "run-2", SINCE).__enter__()
+
+
+def test_no_clean_up_takes_the_lock_away(tmp_path: Path) -> None:
+    """`git clean -fdX` removes what is ignored; who holds the lock is then known by no name."""
+    with another_process(tmp_path):
+        for file in tmp_path.glob(".lock*"):
+            file.unlink()
+        with pytest.raises(JournalProblem, match="in use by another run"):
+            RunsLock(tmp_path, "run-2", SINCE).__enter__()
+        assert is_locked(tmp_path)
+        assert live_run(tmp_path) is None
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["replaced", "removed"])
+def test_a_folder_that_is_another_one_by_now_is_seen(tmp_path: Path, *, again: bool) -> None:
+    runs = tmp_path / "runs"
+    with RunsLock(runs, "run-1", SINCE) as lock:
+        lock.require_same()
+        runs.rename(tmp_path / "moved")
+        if again:
+            with RunsLock(runs, "run-2", SINCE) as second, pytest.raises(JournalProblem, match="replaced"):
+                lock.require_same()
+            second.require_same()
+            with RunsLock(runs, "run-2", SINCE):
+                lock.release()
+                assert live_run(runs) == "run-2"
+        else:
+            with pytest.raises(JournalProblem, match="was removed or replaced while this run was at work"):
+                lock.require_same()
+
+
+def test_a_folder_that_may_only_be_read_can_be_watched(tmp_path: Path) -> None:
+    with another_process(tmp_path):
+        tmp_path.chmod(0o500)
+        assert live_run(tmp_path) == "run-1"
+        tmp_path.chmod(0o700)
+
+
+def test_a_note_that_is_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    runs, precious = tmp_path / "runs", tmp_path / "kiejobs.yaml"
+    runs.mkdir()
+    precious.write_text("mine")
+    (runs / ".lock.json").symlink_to(precious)
+    with RunsLock(runs, "run-1", SINCE):
+        assert holder(runs)["run_id"] == "run-1"
+    assert precious.read_text() == "mine"
 
 
 def test_where_nothing_can_be_locked_nothing_can_be_bought(tmp_path: Path) -> None:
