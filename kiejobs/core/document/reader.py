@@ -48,7 +48,7 @@ def read_document(
     lines, was_on = text.splitlines(), gc.isenabled()
     gc.disable()  # a tree has no cycles; looking for some as it grows costs more than building it
     try:
-        tree.build(yaml.parse(text, Loader=parser))
+        tree.build(iter(parser(text).get_event, None))
     except yaml.YAMLError as error:
         tree.usable = False
         problem = _too_deep(source.name, text) or _syntax_problem(source.name, lines, error)

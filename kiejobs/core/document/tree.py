@@ -35,6 +35,8 @@ MAX_PROBLEMS = 1_000
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
+_NO_KEYS = frozenset({None, _BAD_KEY, _MERGE})
+
 Anchored: TypeAlias = tuple[Any, int, str | None]
 """A value, how many nodes it is when written out, and its text where it can be a key."""
 
@@ -73,8 +75,17 @@ class Tree:
 
     def build(self, events: Iterable[Any]) -> None:
         """All events, or those before reading on is pointless. Raises yaml.YAMLError; what was found is kept."""
+        try:
+            self._read(events)
+        except StopReading:
+            return
+        self.root = self._documents[0] if self._documents else None
+
+    def _read(self, events: Iterable[Any]) -> None:
+        """What nearly all of a long file is, is taken here: new keys, and texts without tag and anchor."""
+        scalar: type[Any] = yaml.ScalarEvent
+        stack = self._stack
         handlers: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._open,
             yaml.SequenceStartEvent: self._open,
             yaml.MappingEndEvent: self._close,
@@ -82,18 +93,28 @@ class Tree:
             yaml.AliasEvent: self._alias,
             yaml.DocumentStartEvent: self._document,
         }
-        try:
-            for count, event in enumerate(events):
-                handler = handlers.get(event.__class__)
-                if handler is not None:
-                    handler(event)
-                if count > MAX_EVENTS:
-                    message = "the file holds more values than a job file may"
-                    hint = "split it into several job files"
-                    self.fatal("yaml-size", message, _spot(event), hint)
-        except StopReading:
-            return
-        self.root = self._documents[0] if self._documents else None
+        for count, event in enumerate(events):
+            frame = stack[-1]
+            if event.__class__ is not scalar:
+                if event.__class__ in handlers:
+                    handlers[event.__class__](event)
+            elif not frame.is_map or event.tag is not None or event.anchor is not None:
+                self._scalar(event)
+            else:
+                text, key, mark = event.value, frame.key, event.start_mark
+                if key is None and text not in frame.node and text != "<<":
+                    frame.key, frame.key_spot = text, (mark.line + 1, mark.column + 1)
+                elif (
+                    key not in _NO_KEYS and text.isascii() and (text[:1] in _LETTERS or not event.implicit[0])
+                ):
+                    frame.key, frame.size = None, frame.size + 1
+                    frame.node.put(key, text, frame.key_spot, (mark.line + 1, mark.column + 1))
+                else:
+                    self._scalar(event)
+            if count > MAX_EVENTS:
+                message = "the file holds more values than a job file may"
+                hint = "split it into several job files"
+                self.fatal("yaml-size", message, _spot(event), hint)
 
     # --- one event each --------------------------------------------------------------------------
 
@@ -285,6 +306,9 @@ _WORDS: dict[str, Any] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
 _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 _KINDS = {int: "int", float: "float", bool: "bool", type(None): "null"}
+_LETTERS = frozenset("abcdeghijklmopqrsuvwxyzABCDEGHIJKLMOPQRSUVWXYZ")
+"""What begins with one is no number, and none of `_WORDS`: text, wherever it stands."""
+
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")

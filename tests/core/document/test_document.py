@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -516,3 +517,31 @@ PLAIN = st.recursive(
 def test_what_a_yaml_writer_wrote_is_read_back(written: dict[str, Any], flow: bool) -> None:  # noqa: FBT001 - drawn
     text = yaml.safe_dump(written, allow_unicode=True, default_flow_style=flow)
     assert value(text) == written
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.text("abc", min_size=1), PLAIN, min_size=1), st.booleans())
+def test_all_stands_where_the_parser_saw_it(written: dict[str, Any], flow: bool) -> None:  # noqa: FBT001 - drawn
+    own = json.loads(json.dumps(written))  # no list is in it twice, to be dumped as an alias
+    text = yaml.safe_dump(own, allow_unicode=True, default_flow_style=flow)
+    assert _spots(value(text)) == _marks(yaml.compose(text, Loader=yaml.SafeLoader))
+
+
+def _spots(found: Any) -> Any:
+    if isinstance(found, YamlSeq):
+        return list(zip(found.item_spots, map(_spots, found), strict=True))
+    if isinstance(found, YamlMap):
+        return {key: (found.key_spots[key], found.value_spots[key], _spots(found[key])) for key in found}
+    return None
+
+
+def _marks(node: Any) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return [(_spot(item), _marks(item)) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: (_spot(key), _spot(item), _marks(item)) for key, item in node.value}
+    return None
+
+
+def _spot(node: Any) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
