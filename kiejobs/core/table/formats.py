@@ -272,6 +272,7 @@ def _split(text: Text, at: int, delimiter: str) -> tuple[list[int], Diagnostic |
 # --- JSONL, a mapping in each line, and JSON, a list of mappings -------------------------------------
 
 MAX_DEPTH: Final = 64
+_BLANK = frozenset(" \t\r\n")
 _PRINTED = re.compile(r"[^ \t\r\n]|\Z")
 
 
@@ -345,6 +346,8 @@ def _value_at(text: str, row: Row, column: str) -> int:
 
 
 def _after_blanks(text: str, at: int) -> int:
+    if text[at : at + 1] not in _BLANK:
+        return at
     return next(_PRINTED.finditer(text, at)).start()
 
 
@@ -361,7 +364,7 @@ def _mapping(text: str) -> dict[str, Json]:
     if len(text) > MAX_ROW:
         raise _BadJson(0, f"the row is longer than {MAX_ROW:,} characters")
     found = _STRICT.decode(text)
-    if _is_deep(found):
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(found):
         raise RecursionError
     if "\\u" in text:
         json.dumps(found, ensure_ascii=False).encode()

@@ -151,9 +151,11 @@ def _split_otherwise(columns: Sequence[str]) -> str | None:
 
 def _numbers(contents: Contents, key: str) -> tuple[dict[str, int], list[Diagnostic]]:
     """The number of each row by its label, and the rows that have none of their own."""
-    names = [row.values[key] for row in contents.rows] if contents.columns else []
-    numbers: dict[str, int] = {name: number for number, name in enumerate(names)}
-    if len(numbers) == len(contents.rows) and all(map(IS_LABEL.fullmatch, names)):
+    numbers: dict[str, int] = {}
+    names: list[Json] = [row.values.get(key) for row in contents.rows]
+    if set(map(type, names)) == {str} and all(map(IS_LABEL.fullmatch, names)):
+        numbers = {name: number for number, name in enumerate(names)}
+    if len(numbers) == len(names):
         return numbers, []
     numbers.clear()
     nameless: list[Diagnostic] = []
