@@ -111,3 +111,11 @@ def redact(text: str) -> str:
     for key in filter(None, (api_key(), webhook_key())):
         text = text.replace(key.value, "***")
     return text
+
+
+def ci_address() -> str | None:
+    """Of the CI run that this process is a part of, on GitHub or GitLab."""
+    parts = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    if all(parts):
+        return "{}/{}/actions/runs/{}".format(*parts)
+    return os.environ.get("CI_JOB_URL") or None

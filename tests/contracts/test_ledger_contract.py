@@ -1,4 +1,4 @@
-"""What the ledger's home promises to commands, and a journal to the runner: in a folder, in memory."""
+"""What the ledger's home promises to commands, and a journal to the runner: in a folder, on a branch of git, in memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.ledger.git import GitStore
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import JournalRecord, Planned, RunFinished, RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
 from tests.contracts.fakes import FakeClock, MemoryHome, MemoryStore
 from tests.support.histories import bought, reserved, submitted, succeeded
+from tests.support.repositories import clone, git, make_remote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +79,34 @@ class InMemory:
             journal.fails = 0
 
 
+class Git(Folder):
+    """A branch of git, as the worktrees of one clone see it; each store is another one's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._clone = self.repository(folder)
+        self._runs = self._clone / ".git" / "kiejobs" / "runs"
+        self._runs.parent.mkdir()
+        self._others = 0
+
+    def repository(self, folder: Path) -> Path:
+        return clone(make_remote(folder), "clone")
+
+    def store(self) -> LedgerStore:
+        self._others += 1
+        place = self._clone.parent / f"worktree-{self._others}"
+        git(self._clone, "worktree", "add", "--quiet", "--detach", str(place))
+        return GitStore(place, FakeClock(), fresh=0.0)
+
+
+class GitAlone(Git):
+    """The same without a remote."""
+
+    def repository(self, folder: Path) -> Path:
+        git(folder, "init", "--quiet", "alone")
+        git(folder / "alone", "commit", "--quiet", "--allow-empty", "-m", "first")
+        return folder / "alone"
+
+
 class Stage:
     """One process with a run, and another that only looks."""
 
@@ -94,7 +124,7 @@ class Stage:
         return others
 
 
-@pytest.fixture(params=[Folder, IndexedFolder, InMemory])
+@pytest.fixture(params=[Folder, IndexedFolder, Git, GitAlone, InMemory])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     return Stage(request.param(tmp_path))
 

@@ -103,9 +103,9 @@ class LedgerBranch(Repository):
         self._fetch_missing(commit, runs)
         listed = self._paths("ls-tree", "-r", "-z", "--full-tree", commit, "--", runs)
         entries = [(*about.split(), path) for about, _, path in (one.partition("\t") for one in listed)]
-        sizes = self._sizes({blob for _, _, blob, _ in entries})
+        sizes = self._sizes({blob for _, kind, blob, _ in entries if kind == "blob"})
         return {
-            path.removeprefix(f"{runs}/"): BranchFile(blob, sizes[blob], mode in _REGULAR)
+            path.removeprefix(f"{runs}/"): BranchFile(blob, sizes.get(blob, 0), mode in _REGULAR)
             for mode, _, blob, path in entries
         }
 

@@ -15,7 +15,15 @@ from dataclasses import replace
 from stat import S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.ledger.journal import JOURNAL, RESTORE, FileJournal, parse_journal, read_journal
+from kiejobs.adapters.ledger.journal import (
+    JOURNAL,
+    RESTORE,
+    FileJournal,
+    parse_journal,
+    read_journal,
+    take_in,
+)
+from kiejobs.adapters.ledger.moved import MOVED, moved
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import JournalRecord
@@ -23,7 +31,7 @@ from kiejobs.core.ledger.fold import History, contradictions, purchases_known
 from kiejobs.core.ledger.manifest import to_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kiejobs.adapters.ledger.index import Identity, Index
@@ -66,6 +74,7 @@ class FolderStore:
         return str(self._runs)
 
     def read(self) -> History:
+        self._require_here()
         history = self._read_all()
         if self._flaws(history.records):
             history = self._read_all()  # others write meanwhile; what stays is a flaw
@@ -89,6 +98,7 @@ class FolderStore:
         return self._history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        self._require_here()
         self._forget_index()
         live = self._live_runs()
         records, damaged = [], []
@@ -152,6 +162,25 @@ class FolderStore:
     def unwritable(self) -> str | None:
         return unwritable(self._runs)
 
+    def journals(self) -> Iterator[tuple[str, bytes]]:
+        """All journals as they are, each with its run's id: for another home."""
+        for run_id in self._run_ids():
+            try:
+                yield run_id, (self._runs / run_id / JOURNAL).read_bytes()
+            except OSError as error:
+                raise self._unreadable(error) from error
+
+    def take_in(self, run_id: str, data: bytes) -> None:
+        """Another home's journal. Raises JournalProblem where this one has another journal of that run."""
+        take_in(self._runs / run_id / JOURNAL, data)
+
+    def mark_moved(self, mark: bytes | None) -> None:
+        """The ledger is elsewhere from now on, or, with None, here again: nobody reads this home until then."""
+        if mark is None:
+            (self._runs / MOVED).unlink(missing_ok=True)
+        else:
+            write_atomically(self._runs / MOVED, mark)
+
     def claims(self) -> None:
         """The lock on the folder keeps everybody else out."""
 
@@ -172,6 +201,10 @@ class FolderStore:
     def _require_claim(self) -> None:
         if self._claim is not None:
             self._claim.require_same()
+
+    def _require_here(self) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            raise moved(self.name, (self._runs / MOVED).read_bytes())
 
     def _run_ids(self) -> list[str]:
         """Folders with journals, whatever state these are in; links, which may lead anywhere, to be refused."""

@@ -267,3 +267,44 @@ def _shared(value: Json, known: dict[str, str]) -> Json:
     if type(value) is dict:
         return {known.setdefault(k, k): _shared(one, known) for k, one in value.items()}
     return [_shared(one, known) for one in value] if type(value) is list else value
+
+
+# --- copies of a journal, in another home ------------------------------------------------------------
+
+
+def complete_lines(data: bytes) -> bytes:
+    """Without a last line that is being written, or was torn."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def take_in(path: Path, data: bytes, *, is_ours: bool = False) -> bool:
+    """Make a journal as long as this copy of it, durably; False where it is. `is_ours`: this process appends to it.
+
+    Raises JournalProblem where neither is the other's beginning, or the copy is damaged.
+    """
+    known = path.read_bytes() if os.path.lexists(path) else b""
+    if known.startswith(data):
+        return False
+    parse_journal(path, data)
+    if is_ours or not data.startswith(complete_lines(known)):
+        hint = "one of the two was changed by hand: restore it; `kiejobs ledger verify` looks at all of them"
+        raise JournalProblem(f"{path}: its copy in the ledger's other home is another journal", hint=hint)
+    try:
+        _add_lines(path, known, data)
+    except OSError as error:
+        raise JournalProblem(f"can't write {path}: {error.strerror or error}") from error
+    return True
+
+
+def _add_lines(path: Path, known: bytes, data: bytes) -> None:
+    """In place: whoever appends to it must notice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    keep = len(known) if data.startswith(known) else len(complete_lines(known))
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        os.ftruncate(fd, keep)
+        write_all(fd, data[keep:])
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    _sync_with_names(path.parent)

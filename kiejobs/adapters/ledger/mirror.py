@@ -1,0 +1,287 @@
+"""A runs folder and the ledger's branch, each brought up to date with the other.
+
+In: a branch, a runs folder. Out: journals of other clones in the folder, those of the folder on the branch; who
+holds a lease. Touches: both; `.lock.published` in the folder, which says what of the branch was looked at.
+
+A journal is only ever appended to, so one of two copies is the beginning of the other: where that is not so,
+nothing is taken and nothing is published. The branch is not trusted for its names, kinds or sizes of files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from kiejobs.adapters.git import GitFailed
+from kiejobs.adapters.ledger.folder import MANIFEST
+from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, take_in
+from kiejobs.adapters.ledger.lease import LEASE, Lease, lease_from
+from kiejobs.adapters.ledger.moved import MOVED, moved
+from kiejobs.adapters.storage.output_folder import write_atomically
+from kiejobs.core.diagnostics import JournalProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from kiejobs.adapters.ledger.branch import BranchFile, LedgerBranch
+    from kiejobs.ports import Clock
+
+_SEEN = ".lock.published"
+_LARGEST = {JOURNAL: 2**28, MANIFEST: 2**28, LEASE: 2**14}  # bytes
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
+_LONGEST_TURN = 100.0  # seconds: a fetch and a push that hang until they are ended
+_MOST_REFUSALS = 3
+_MOST_TRIES = 20
+_LONG_OVER = timedelta(days=1)
+
+
+class Unpublished(GitFailed):
+    """Nothing can be published: the remote refuses it, or others are always faster."""
+
+
+def tries(branch: LedgerBranch) -> Iterator[float]:
+    """Seconds to wait after each try that others were faster at, about a minute in all; then Unpublished."""
+    for number in range(_MOST_TRIES):
+        yield min(0.05 * 1.5**number, 4.0) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+    raise Unpublished(f"{branch} changed before each of our pushes")
+
+
+class Mirror:
+    """`tip`, `files` and `leases` are the branch as it was last seen; `news` the runs whose journals have grown here.
+
+    Methods raise GitFailed where the remote can't be reached or takes nothing, JournalProblem where what is here
+    and what is there contradict each other.
+    """
+
+    def __init__(self, branch: LedgerBranch, runs: Path, clock: Clock) -> None:
+        self.branch = branch
+        self.runs = runs
+        self.tip: str | None = None
+        self.files: Mapping[str, BranchFile] = {}
+        self.leases: dict[str, Lease] = {}
+        self.news: set[str] = set()
+        self.own_run: str | None = None
+        """The run of this process: nobody else appends to its journal."""
+        self.fetched_at: float | None = None
+        self._clock = clock
+        self._seen: dict[str, str] | None = None
+        self._is_known = False
+        self._refusals = 0
+
+    def pull(self) -> None:
+        """Fetch, and take down what is new. Where that fails, what was fetched before is taken down."""
+        with self._alone():
+            try:
+                self._look()
+            except GitFailed:
+                if not self._is_known:
+                    self._see(self.branch.tip())
+                raise
+
+    def push_onto(
+        self, tip: str | None, lease: Lease | None, message: str, *, manifests: bool = False
+    ) -> bool:
+        """False where the branch is not at `tip` any more: it was fetched then."""
+        with self._alone():
+            if self.tip != tip or not self._is_known:
+                if not self._is_known:
+                    self._look()
+                return False
+            changes = dict(self._changes(lease, manifests=manifests))
+            if not changes:
+                return True
+            try:
+                commit = self.branch.commit_on(tip, changes, f"{message} [skip ci]")
+                self.branch.push(commit, tip)
+            except GitFailed as failed:
+                self._look()
+                self._refusals = self._refusals + 1 if self.tip == tip else 0
+                if self._refusals >= _MOST_REFUSALS:  # and nobody was faster
+                    raise Unpublished(str(failed)) from failed
+                return False
+            self._refusals = 0
+            self._see(commit, published=set(changes))
+            self.fetched_at = self._clock.monotonic()
+            return True
+
+    def is_behind(self, lease: Lease | None) -> bool:
+        """Does the branch lack something of this run's journal, or still carry the lease that it has let go?"""
+        run_id = self.own_run
+        return run_id is not None and (self._lacks(run_id) or (lease is None and run_id in self.leases))
+
+    def owner(self, run_id: str) -> str:
+        """Whose run it is, in words."""
+        lease = self.leases.get(run_id)
+        return f"run {run_id}" if lease is None else lease.owner
+
+    def live_elsewhere(self, clone: str) -> set[str]:
+        """Runs whose leases hold, but for those of this clone: of these the lock on its folder knows better."""
+        now = self._clock.now()
+        return {one.run_id for one in self.leases.values() if one.until > now and one.clone != clone}
+
+    def forget(self) -> None:
+        """Look at each file of the branch again."""
+        self._is_known, self._seen = False, {}
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread of one process at a time, of all that work in this clone."""
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.runs / ".lock.sync")
+            lock.acquire(timeout=_LONGEST_TURN, poll_interval=0.02)
+        except Timeout as error:
+            raise GitFailed("another process of this clone is publishing") from error
+        except OSError as error:
+            raise GitFailed(f"can't write {self.runs}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _look(self) -> None:
+        self._see(self.branch.fetch())
+        self.fetched_at = self._clock.monotonic()
+
+    def _see(self, tip: str | None, published: Collection[str] = ()) -> None:
+        """The branch at this commit. Of what was published just now it is known that it is the same here."""
+        if tip == self.tip and self._is_known:
+            return
+        files = {} if tip is None else self.branch.files(tip)
+        if MOVED in files:
+            raise self._moved(files[MOVED])
+        self._require_sound(files)
+        seen = self._read_seen() if self._seen is None else self._seen
+        now = {**seen, **{path: files[path].blob for path in published if path in files}}
+        self._take_down(files, now)
+        leases = {path: file for path, file in files.items() if _name(path) == LEASE and _fits(path, file)}
+        found = (
+            (lease_from(_run(path), data) for path, data in self.branch.contents(leases)) if leases else ()
+        )
+        self.leases = {lease.run_id: lease for lease in found if lease is not None}
+        self.tip, self.files, self._is_known, self._seen = tip, files, True, now
+        if now != seen:
+            self._write_seen(now)
+
+    def _require_sound(self, files: Mapping[str, BranchFile]) -> None:
+        """What can't be taken for a journal may have been one: unreadable is not empty."""
+        for path, file in files.items():
+            if _name(path) == JOURNAL and not _fits(path, file):
+                what = "has a name, a kind or a size that no journal has"
+                hint = f"look at it with `git show {self.branch.ref}:{self.branch.prefix}runs/`"
+                raise JournalProblem(f"{self.branch}: {path!r} {what}", hint=hint)
+
+    def _take_down(self, files: Mapping[str, BranchFile], seen: dict[str, str]) -> None:
+        """Journals before manifests, which name what is in them."""
+        for kind, take in ((JOURNAL, self._take_journal), (MANIFEST, self._take_manifest)):
+            new = {
+                path: file
+                for path, file in files.items()
+                if _name(path) == kind and _fits(path, file) and not self._is_here(path, file, seen)
+            }
+            for path, data in self.branch.contents(new) if new else ():
+                take(path, data)
+                seen[path] = new[path].blob
+
+    def _is_here(self, path: str, file: BranchFile, seen: Mapping[str, str]) -> bool:
+        """It was looked at; a journal has not been shortened since, and a manifest is whoever knows more's to write."""
+        if seen.get(path) != file.blob:
+            return False
+        try:
+            return _name(path) == MANIFEST or (self.runs / path).stat().st_size >= file.size
+        except OSError:
+            return False
+
+    def _take_journal(self, path: str, data: bytes) -> None:
+        run_id = _run(path)
+        if take_in(self.runs / path, data, is_ours=run_id == self.own_run):
+            self.news.add(run_id)
+
+    def _take_manifest(self, path: str, data: bytes) -> None:
+        """As old as can be: whoever knows more journals writes it again."""
+        if (self.runs / path).parent.is_dir():
+            write_atomically(self.runs / path, data)
+            os.utime(self.runs / path, (0, 0))
+
+    def _changes(self, lease: Lease | None, *, manifests: bool) -> Iterator[tuple[str, bytes | None]]:
+        for journal in sorted(self.runs.glob(f"*/{JOURNAL}")):
+            run_id = journal.parent.name
+            if self._lacks(run_id) and _RUN.fullmatch(run_id):
+                path, data = f"{run_id}/{JOURNAL}", complete_lines(journal.read_bytes())
+                if path not in self.files or len(data) > self.files[path].size:
+                    yield path, data
+        if manifests:
+            yield from self._manifests()
+        yield from self._leases(lease)
+
+    def _lacks(self, run_id: str) -> bool:
+        known = self.files.get(f"{run_id}/{JOURNAL}")
+        with contextlib.suppress(OSError):
+            return (self.runs / run_id / JOURNAL).stat().st_size > (known.size if known else -1)
+        return False
+
+    def _manifests(self) -> Iterator[tuple[str, bytes]]:
+        for place in sorted(self.runs.glob(f"*/{MANIFEST}")):
+            path = f"{place.parent.name}/{MANIFEST}"
+            known = self.files.get(path)
+            if known is None or known.size != place.stat().st_size or place.stat().st_mtime:
+                data = place.read_bytes()
+                if known is None or known.blob != _blob(data, len(known.blob)):
+                    yield path, data
+
+    def _leases(self, own: Lease | None) -> Iterator[tuple[str, bytes | None]]:
+        """Ours as it is to be; gone is that of a run of ours that has ended, and what ran out long ago."""
+        if own is not None:
+            yield f"{own.run_id}/{LEASE}", own.to_bytes()
+        for lease in self.leases.values():
+            over = self._clock.now() - lease.until > _LONG_OVER
+            if (own is None and lease.run_id == self.own_run) or (over and lease.run_id != self.own_run):
+                yield f"{lease.run_id}/{LEASE}", None
+
+    def _moved(self, file: BranchFile) -> JournalProblem:
+        data = dict(self.branch.contents({MOVED: file}))[MOVED] if _fits(LEASE, file) else b""
+        return moved(str(self.branch), data)
+
+    def _read_seen(self) -> dict[str, str]:
+        try:
+            found = json.loads((self.runs / _SEEN).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return (
+            {path: blob for path, blob in found.items() if isinstance(blob, str)}
+            if isinstance(found, dict)
+            else {}
+        )
+
+    def _write_seen(self, seen: Mapping[str, str]) -> None:
+        with contextlib.suppress(OSError):  # it saves work, no more
+            write_atomically(self.runs / _SEEN, json.dumps(seen).encode())
+
+
+def _run(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def _name(path: str) -> str:
+    """What kind of a run's files it is: its last part; nothing for what is not in a run's folder."""
+    return path.rpartition("/")[2]
+
+
+def _fits(path: str, file: BranchFile) -> bool:
+    run_id, _, name = path.partition("/")
+    return file.regular and file.size <= _LARGEST.get(name, 0) and _RUN.fullmatch(run_id) is not None
+
+
+def _blob(data: bytes, digits: int) -> str:
+    """As git names it."""
+    make = hashlib.sha256 if digits == 64 else hashlib.sha1
+    return make(b"blob %d\0" % len(data) + data).hexdigest()
