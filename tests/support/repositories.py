@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,14 @@ WHO = {
 }
 
 
-def git(folder: Path, *words: str, fails: bool = False) -> str:
+def _commit(number: int) -> str:
+    files = ("jobs.yaml", "clips/tea/jobs.yaml")
+    changed = "".join(f"M 100644 inline {path}\ndata 2\n{number}\n\n" for path in files)
+    who = "committer A <a@example.com> 1700000000 +0000"
+    return f"commit refs/heads/main\n{who}\ndata 1\n{number}\n{changed}\n"
+
+
+def git(folder: Path, *words: str, fails: bool = False, given: str | None = None) -> str:
     """What git prints. The test fails where it does not do as expected."""
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", *words],
@@ -33,6 +41,7 @@ def git(folder: Path, *words: str, fails: bool = False) -> str:
         env={**os.environ, **WHO},
         capture_output=True,
         text=True,
+        input=given,
         check=False,
     )
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
@@ -45,15 +54,15 @@ def make_remote(folder: Path) -> Path:
     git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
     git(remote, "config", "uploadpack.allowFilter", "true")
     git(remote, "config", "uploadpack.allowAnySHA1InWant", "true")
-    first = clone(remote, "first")
-    for number in range(3):
-        for place in (first, first / "clips" / "tea"):
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "jobs.yaml").write_text(f"# {number}\n")
-        git(first, "add", ".")
-        git(first, "commit", "--quiet", "-m", f"number {number}")
-    git(first, "push", "--quiet", "origin", "main")
+    git(remote, "fast-import", "--quiet", given="".join(map(_commit, range(3))))
     return remote
+
+
+def hook(repository: Path, name: str, script: str) -> None:
+    path = repository / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 def clone(remote: Path, name: str, *words: str) -> Path:

@@ -58,7 +58,7 @@ class GitStore:
         self._folder = FolderStore(runs)
         self._mirror = Mirror(self.branch, runs, clock)
         self.lease = RunLease(clock, self.branch.common)
-        self._clock = clock
+        self.clock = clock
         self._fresh = fresh
         self._own: RunJournal | None = None
         self._planned: dict[str, int] | None = None
@@ -106,16 +106,18 @@ class GitStore:
     def publish(self, run_id: str | None = None, *, every: bool = False) -> Sequence[str]:
         """Manifests too. What can't be published stays here, `trouble` says why, and it goes first next time."""
         places: dict[str, None] = {}
-        reachable = self._pull()
+        unreachable = self._pull()
         try:
             for pause in tries(self.branch):
                 with self._reading:
                     places.update(dict.fromkeys(self._folder.publish(run_id, every=every)))
-                if not reachable or self.push_onto(self._mirror.tip, manifests=True):
+                if unreachable is not None:
+                    raise unreachable
+                if self.push_onto(self._mirror.tip, manifests=True):
                     break
                 time.sleep(pause)
         except GitFailed as failed:
-            self.trouble = f"what happened here is not on {self.name} yet: {failed}"
+            self.trouble = self._not_published(failed)
         return list(places)
 
     def manifest(self, run_id: str) -> bytes | None:
@@ -218,22 +220,24 @@ class GitStore:
                         return
                     time.sleep(pause)
         except (GitFailed, JournalProblem) as problem:
-            self.trouble = f"what happened here is not on {self.name} yet: {problem}"
+            self.trouble = self._not_published(problem)
 
-    def _pull(self) -> bool:
-        """False where that can't be done now: then it goes by what was fetched before."""
+    def _not_published(self, why: Exception) -> str:
+        return f"what happened here is not on {self.name} yet, and is published first next time: {why}"
+
+    def _pull(self) -> GitFailed | None:
+        """Why that can't be done now: it goes by what was fetched before then."""
         fetched = self._mirror.fetched_at
-        if fetched is not None and self._clock.monotonic() - fetched < self._fresh:
-            return True
+        if fetched is not None and self.clock.monotonic() - fetched < self._fresh:
+            return None
         try:
             self._mirror.pull()
         except GitFailed as failed:
-            self.trouble = (
-                f"{self.name} can't be fetched, and others may know more than is known here: {failed}"
-            )
-            return False
+            others = "others may know more than is known here"
+            self.trouble = f"{self.name} can't be fetched, and {others}: {failed}"
+            return failed
         self.trouble = None
-        return True
+        return None
 
     def _read_here(self) -> History:
         with self._reading:
@@ -282,7 +286,7 @@ class _GitClaims:
             refused.update(held)
             if await self._push(tip, misses):
                 return
-            await anyio.sleep(pause)
+            await self._store.clock.sleep(pause)
 
     async def _push(self, tip: str | None, misses: Iterator[float]) -> bool:
         try:
@@ -291,7 +295,7 @@ class _GitClaims:
             wait = None if isinstance(failed, Unpublished) else next(misses, None)
             if wait is None:
                 raise
-            await anyio.sleep(wait)
+            await self._store.clock.sleep(wait)
             return False
 
     def _give_back(self, kind: str, why: Mapping[str, str]) -> None:

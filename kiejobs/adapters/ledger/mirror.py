@@ -99,11 +99,13 @@ class Mirror:
             changes = dict(self._changes(lease, manifests=manifests))
             if not changes:
                 return True
+            commit = self.branch.commit_on(tip, changes, f"{message} [skip ci]")
             try:
-                commit = self.branch.commit_on(tip, changes, f"{message} [skip ci]")
                 self.branch.push(commit, tip)
             except GitFailed as failed:
                 self._look()
+                if self.tip == commit:
+                    return True  # it was only the answer that was lost
                 self._refusals = self._refusals + 1 if self.tip == tip else 0
                 if self._refusals >= _MOST_REFUSALS:  # and nobody was faster
                     raise Unpublished(str(failed)) from failed
@@ -248,7 +250,8 @@ class Mirror:
                 yield f"{lease.run_id}/{LEASE}", None
 
     def _moved(self, file: BranchFile) -> JournalProblem:
-        data = dict(self.branch.contents({MOVED: file}))[MOVED] if _fits(LEASE, file) else b""
+        readable = file.regular and file.size <= _LARGEST[LEASE]
+        data = dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b""
         return moved(str(self.branch), data)
 
     def _read_seen(self) -> dict[str, str]:

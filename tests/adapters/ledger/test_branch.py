@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from kiejobs.adapters.git import GitFailed
 from kiejobs.adapters.ledger.branch import LedgerBranch
 from kiejobs.core.diagnostics import JournalProblem
-from tests.support.repositories import CHECKOUTS, as_it_is, clone, git, make_remote
+from tests.support.repositories import CHECKOUTS, as_it_is, clone, git, hook, make_remote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +36,6 @@ def put(branch: LedgerBranch, changes: dict[str, bytes | None]) -> str:
 def everything(branch: LedgerBranch) -> dict[str, bytes]:
     tip = branch.fetch()
     return {} if tip is None else dict(branch.contents(branch.files(tip)))
-
-
-def hook(repository: Path, name: str, script: str) -> None:
-    path = repository / "hooks" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 @pytest.mark.parametrize("kind", CHECKOUTS)
