@@ -20,6 +20,7 @@ from kiejobs.sandbox.asgi import ConnectionLost
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kiejobs.adapters.project.root import Root
     from kiejobs.adapters.system import Secret
     from kiejobs.sandbox.faults import Faults
 
@@ -48,6 +49,7 @@ def make_sandbox(
     credits_: Decimal = Decimal(10_000),
     webhook_key: Secret | None = None,
     calls_back: bool = False,
+    root: Root | None = None,
 ) -> Sandbox:
     """`calls_back`: callbacks are sent from in process, too; on a port they always are.
 
@@ -55,12 +57,12 @@ def make_sandbox(
     one can't be read.
     """
     return Sandbox(
-        ModelFiles(),
+        ModelFiles(root),
         store,
         speed=speed,
         faults=None if fault_file is None else required_faults(fault_file),
         credits=credits_,
-        prices=required_prices(),
+        prices=required_prices(root),
         webhook_key=webhook_key.value if webhook_key else None,
         send_callback=post_callback if calls_back else None,
     )

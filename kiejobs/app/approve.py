@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.files import read_schema, read_source
+from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.system import api_base
 from kiejobs.app.load import LoadedJobFile, variables_of
 from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
@@ -80,7 +81,7 @@ def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptio
     approval = Approval(document["digest"], document["plan_id"], rows, document["origin"])
     again = replace(
         wanted,
-        file=wanted.file or document["source"]["file"],
+        file=wanted.file or find_root().seen(document["source"]["file"]),
         select=tuple(options["select"]),
         variables=tuple(options["vars"]),
         vars_files=tuple(options["vars_files"]),
@@ -163,11 +164,16 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
     if not broken:
         return
     screen.say(breaches_text(broken, color=screen.color_err))
-    rules = plural(len({breach.code for breach in broken}), "rule")
+    files = [layer.file for layer in policy.layers if any(_is_of(layer, breach) for breach in broken)]
+    rules = plural(len({(breach.code, breach.place) for breach in broken}), "rule")
     raise SpendingStopped(
-        f"the plan breaks {rules} of {policy.file}: nothing is bought",
+        f"the plan breaks {rules} of {' and '.join(files)}: nothing is bought",
         hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
     )
+
+
+def _is_of(policy: Policy, breach: Diagnostic) -> bool:
+    return breach.place == policy.places.get(breach.code)
 
 
 # --- the lock, and the files that requests point at ------------------------------------------------

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import candidates, find_up, read_source
+from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
+from kiejobs.adapters.project.root import candidates, find_root
 from kiejobs.app.load import JobFolder, load
-from kiejobs.app.project import POLICY
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import IS_ID
@@ -53,7 +53,7 @@ class Changes:
     def touch(self, wanted: JobFileOptions) -> bool:
         """Is the job file among it, or anything that its jobs are made from, gone or unreadable as it may be?"""
         made_from = [wanted.file, f"{wanted.file}.lock", *wanted.vars_files]
-        made_from += [*candidates(POLICY), *candidates(prices.FILE)]
+        made_from += [*candidates(wanted.file), find_root(wanted.file).seen(prices.FILE)]
         changed = self._in(Path(wanted.file).parent)
         if _meet(made_from, changed) or _schemas(wanted.file, changed):
             return True
@@ -81,7 +81,7 @@ class Changes:
 def _schemas(file: str, changed: set[Path]) -> bool:
     """Did a project's schema of a model that it names change? One that is gone counts, too."""
     candidates = [path for path in changed if f"/{SCHEMAS}/" in path.as_posix()]
-    folder = find_up(SCHEMAS)
+    folder = find_root(file).find(SCHEMAS)
     if folder is None and not candidates:
         return False
     names = [f"{SCHEMAS}/{model}.json" for model in _models_of(file)]

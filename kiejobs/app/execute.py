@@ -155,7 +155,7 @@ async def _execute(
                 ),
                 settings=execution.settings,
                 spending=execution.spending,
-                media_type=execution.media_type or media_types(),
+                media_type=execution.media_type or media_types(space.root),
                 reread=reread,
                 uploads=execution.uploads,
             )

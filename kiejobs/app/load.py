@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.files import (
     DataFolder,
     IncludeFolder,
-    git_commit,
     model_names,
     read_schema,
     read_source,
 )
 from kiejobs.adapters.project.models import ModelFiles, prices_in_force
+from kiejobs.adapters.project.root import Root, find_root, git_commit
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
@@ -68,18 +68,20 @@ class LoadedJobFile:
 
     @property
     def source(self) -> dict[str, Json]:
-        """Where the jobs come from, for the journal: no absolute path."""
+        """Where the jobs come from, for the journal: from the project's root, and no absolute path."""
         document = self.jobfile.document
         path = Path(document.name)
-        name = path.name if path.is_absolute() else path.as_posix()
+        outside = path.name if path.is_absolute() else path.as_posix()
+        name = self.folder.root.below(document.name) or outside
         return {"file": name, "sha256": document.sha256, "git_commit": git_commit(path.parent)}
 
 
 class JobFolder:
-    """What lies next to a job file and is read for it. With `decode` pictures are decoded."""
+    """What is read for a job file: its project, and what lies next to it. With `decode` pictures are decoded."""
 
-    def __init__(self, file: str, *, decode: bool = False) -> None:
+    def __init__(self, file: str, *, decode: bool = False, root: Root | None = None) -> None:
         self.path = Path(file).parent
+        self.root = root or find_root(file)
         self._decode = decode
         self.has_local_files = False
         self.includes = IncludeFolder(self.path)
@@ -124,7 +126,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     problems = Problems([*found, *refused])
     if jobfile is None:
         return None, _with_lines(problems, (document, *given), folder)
-    models = KnownModels()
+    models = KnownModels(folder.root)
     for entry in jobfile.entries:
         models.spec(entry.model or "")
     catalogue = models.catalogue()
@@ -188,15 +190,16 @@ def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder)
 class KnownModels:
     """The models that there are schemas for, each read when it is first asked for."""
 
-    def __init__(self) -> None:
-        self.files = ModelFiles()
+    def __init__(self, root: Root | None = None) -> None:
+        self._root = root
+        self.files = ModelFiles(root)
         self._known: dict[str, Spec | None] = {}
         self._of_prices = Problems()
 
     def catalogue(self) -> Catalogue:
         """With the prices in force. Raises UsageProblem where the project's prices can't be read."""
         known = Catalogue(self.files.names, self.spec)
-        prices, self._of_prices = prices_in_force(known)
+        prices, self._of_prices = prices_in_force(known, self._root)
         return replace(known, prices=prices)
 
     def problems(self) -> Problems:
@@ -216,9 +219,9 @@ class KnownModels:
         return spec.media_type if spec else UNKNOWN
 
 
-def media_types() -> Callable[[str], str]:
+def media_types(root: Root) -> Callable[[str], str]:
     """Says what the files of a model are; what was paid for is downloaded whatever became of the schemas."""
     try:
-        return KnownModels().media_type
+        return KnownModels(root).media_type
     except UsageProblem:
         return lambda _model: UNKNOWN

@@ -27,8 +27,9 @@ class JobFileOptions:
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The flags that say where to work. Folders are None where not given."""
+    """The flags that say where to work. Folders are None where not given; `directory` is where `-C` led."""
 
+    directory: str | None = None
     runs: str | None = None
     outputs: str | None = None
     base_url: str | None = None

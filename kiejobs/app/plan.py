@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import below_root
+from kiejobs.adapters.project.root import below_checkout
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.plan.plan import Change, FieldChange, Plan, difference, plan
@@ -186,7 +186,7 @@ def plan_view(
         loaded.jobfile.campaign,
         [PlanRow(line, diff_of(loaded, line, ledger)) for line in plan.changes],
         plan.totals,
-        file=below_root(loaded.wanted.file) or loaded.wanted.file,
+        file=below_checkout(loaded.wanted.file) or loaded.wanted.file,
         budget_left=left,
         usd_per_credit=usd_per_credit(loaded),
         prices=prices_of(loaded, space),

@@ -1,4 +1,4 @@
-"""The project that a command works in: its folders, its policy, the API whose purchases count there.
+"""The project that a command works in: its root, its ledger, its policy, the API whose purchases count there.
 
 In: flags. Out: a `Workspace`, and its API opened for the length of a run. Touches: the environment through the
 system adapter; the network, or the sandbox in process. Only here is the ledger's home chosen, and only from
@@ -7,13 +7,15 @@ here secrets go to the API's adapters.
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import find_up, read_schema, read_source
+from kiejobs.adapters.project.files import read_schema, read_source
+from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import (
     Secret,
@@ -24,7 +26,7 @@ from kiejobs.adapters.system import (
     upload_base,
     webhook_key,
 )
-from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped
+from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped, UsageProblem
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:
@@ -36,19 +38,19 @@ if TYPE_CHECKING:
     from kiejobs.adapters.storage.download import FileArtifacts
     from kiejobs.app.options import Locations
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-    from kiejobs.core.plan.policy import Policy
+    from kiejobs.core.plan.policy import LedgerHome, Policy
     from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
 
-POLICY = "kiejobs.yaml"
 _LARGEST_POLICY = 2**20  # bytes
 _SANDBOX_BASE = "http://sandbox.invalid"
-_REHEARSAL = Path("rehearsal")
+_REHEARSAL = "rehearsal"
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The ledger's home, an output folder, and the API whose purchases count here."""
+    """A project's ledger and outputs, and the API whose purchases count there. Its paths are as typed here."""
 
+    root: Root
     store: LedgerStore
     outputs: Path
     folder: OutputFolder
@@ -61,10 +63,16 @@ class Workspace:
     speed: float
     faults: str | None
     flag: str
-    """What to add to a command that is shown to a person, so that it works here."""
+    """What to add to a command that is shown to a person, so that it works where they are."""
+    elsewhere: bool = False
+    """The current folder is of another project: what is shown leads there by `-C`, and is as typed there."""
     policy: Policy | None = None
     files_elsewhere: bool = False
     """What came home once counts as whole where its file is not here: it was moved away on purpose."""
+
+    def typed(self, file: str) -> str:
+        """A file's name from the current folder as it is typed in a command that has `flag`."""
+        return os.path.relpath(file, self.root.path) if self.elsewhere else file
 
     def clock(self) -> SystemClock:
         return SystemClock(self.speed if self.sandbox else 1.0)
@@ -83,53 +91,67 @@ class Workspace:
         return None if found == "file_missing" and self.files_elsewhere else found
 
 
-def open_workspace(where: Locations) -> Workspace:
-    """A rehearsal lives under `rehearsal/` unless its folders are named on the command line."""
-    from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who only validates reads no ledger
+def open_workspace(where: Locations, file: str = "") -> Workspace:
+    """The job file's project, without one that of the current folder.
 
-    policy = where.policy
+    A rehearsal lives under `rehearsal/` unless its folders are named on the command line.
+    """
+    root = find_root(file)
+    own = project_policy(root)
+    policy = policy_in_force(root, where.policy)
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
-    runs = _folder("runs", where.runs, policy.runs if policy else None, where)
-    outputs = _folder("outputs", where.outputs, policy.outputs if policy else None, where)
+    runs = _folder("runs", where.runs, own.runs if own else None, root, where)
+    outputs = _folder("outputs", where.outputs, own.outputs if own else None, root, where)
+    elsewhere = find_root().path != root.path
+    rehearsal = runs.parent if runs.parent != Path() else Path(root.seen(_REHEARSAL))
     return Workspace(
-        store=FolderStore(runs),
+        root=root,
+        store=_store(own.ledger if own else None, runs, where),
         outputs=outputs,
         folder=OutputFolder(outputs),
-        sandbox_folder=(runs.parent if runs.parent != Path() else _REHEARSAL) / "sandbox",
+        sandbox_folder=rehearsal / "sandbox",
         base=base,
         upload_base=base if where.sandbox else upload_base(base),
         origin=origin_of(base),
         sandbox=where.sandbox,
         speed=where.speed,
         faults=where.faults,
-        flag=_as_flags(where),
+        flag=_as_flags(where, root if elsewhere else None),
+        elsewhere=elsewhere,
         policy=policy,
         files_elsewhere=where.files_elsewhere,
     )
 
 
-def _folder(name: str, flag: str | None, ruled: str | None, where: Locations) -> Path:
-    """The flag's, else the rehearsal's, else the policy's, which is next to its file, else `name`."""
+def _folder(name: str, flag: str | None, ruled: str | None, root: Root, where: Locations) -> Path:
+    """The flag's, else the project's: below `rehearsal/`, or as its own file has it."""
     if flag:
         return Path(flag)
-    if where.sandbox:
-        return _REHEARSAL / name
-    file = where.policy.file if where.policy else ""
-    return Path(file).parent / ruled if ruled else Path(name)
+    return Path(root.seen(f"{_REHEARSAL}/{name}" if where.sandbox else ruled or name))
 
 
-def _as_flags(where: Locations) -> str:
-    """The flags again, as they would be typed."""
-    text = " --sandbox" if where.sandbox else ""
-    text += " --files-elsewhere" if where.files_elsewhere else ""
+def _store(home: LedgerHome | None, runs: Path, where: Locations) -> LedgerStore:
+    """The ledger's home: it is chosen here and nowhere else. A rehearsal's is always a folder."""
+    if home is None or home.kind == "folder" or where.sandbox:
+        from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who validates reads no ledger
+
+        return FolderStore(runs)
+    message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs can't"
+    raise UsageProblem(message, hint="update kiejobs; with another ledger it would buy everything again")
+
+
+def _as_flags(where: Locations, elsewhere: Root | None) -> str:
+    """The flags again, as they would be typed; from `elsewhere`, where that is another project's root."""
     policy = where.policy.file if where.policy and where.policy.named else None
-    named = {
-        "runs": where.runs,
-        "outputs": where.outputs,
-        "base-url": where.base_url,
-        "policy": policy,
-    }
-    for name, value in named.items():
+    files = {"runs": where.runs, "outputs": where.outputs, "policy": policy}
+    directory = where.directory
+    if elsewhere is not None:
+        files = {name: value and os.path.relpath(value, elsewhere.path) for name, value in files.items()}
+        directory = os.path.normpath(os.path.join(directory or "", elsewhere.seen()))  # noqa: PTH118 - may be ".."
+    text = f" -C {shlex.quote(directory)}" if directory else ""
+    text += " --sandbox" if where.sandbox else ""
+    text += " --files-elsewhere" if where.files_elsewhere else ""
+    for name, value in {**files, "base-url": where.base_url}.items():
         text += f" --{name} {shlex.quote(value)}" if value else ""
     return text
 
@@ -137,11 +159,23 @@ def _as_flags(where: Locations) -> str:
 # --- its policy ------------------------------------------------------------------------------------
 
 
-def policy_in_force(named: str | None) -> Policy | None:
-    """The policy of that name, else the checkout's, if any. Raises UsageProblem or InvalidJobFile."""
-    file = named or find_up(POLICY)
-    if file is None:
-        return None
+def policy_in_force(root: Root, given: Policy | None) -> Policy | None:
+    """The project's; where another was named that one, and the project's rules hold too. Raises as `policy_at`."""
+    own = project_policy(root)
+    if given is None or not given.named:
+        return own
+    is_own = own is not None and Path(own.file).resolve() == Path(given.file).resolve()
+    return given if own is None or is_own else replace(given, under=own)
+
+
+def project_policy(root: Root) -> Policy | None:
+    """What the project's own file says, if there is one. Raises as `policy_at`."""
+    file = root.find(PROJECT_FILE)
+    return None if file is None else policy_at(file)
+
+
+def policy_at(file: str, *, named: bool = False) -> Policy:
+    """A file's policy; `named` where somebody asked for it by name. Raises UsageProblem or InvalidJobFile."""
     from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - most have no policy
     from kiejobs.core.plan.policy import read_policy  # noqa: PLC0415 - as above
 
@@ -150,7 +184,7 @@ def policy_in_force(named: str | None) -> Policy | None:
     policy = None
     if document is not None:
         schema = read_schema("policy.schema.json")
-        policy, refused = read_policy(document, schema, named=named is not None)
+        policy, refused = read_policy(document, schema, named=named)
         found += refused
     if policy is None or found:
         raise InvalidJobFile(Problems(found, {file: source.lines}))
@@ -200,8 +234,9 @@ async def opened(
         rule = AddressRule(private_too=True)
     else:
         transport = None
-        hosts = space.policy.hosts if space.policy else None
-        rule = replace(await AddressRule.for_base(space.base), only=hosts)
+        layers = space.policy.layers if space.policy else ()
+        only = tuple(each.hosts for each in layers if each.hosts is not None)
+        rule = replace(await AddressRule.for_base(space.base), only=only)
     api = KieApi(space.base, key, transport=transport)
     artifacts = FileArtifacts(space.outputs, rule, transport)
     uploads = None
@@ -228,5 +263,6 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
         space.faults,
         webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
+        root=space.root,
     )
     return InProcess(app)

@@ -59,6 +59,7 @@ def view_of(
 
     `settled` is what it reserved or saw the end of: a detached run's jobs end in a later `collect`.
     """
+    file = document["source"] and document["source"]["file"]
     seen = {at.event.attempt_id for at in record.events if isinstance(at.event, e.Succeeded)}
     own, settled = [], []
     for attempt in ledger.attempts():
@@ -73,6 +74,7 @@ def view_of(
         attempts=own,
         settled=settled,
         flag=space.flag,
+        typed=None if file is None else space.typed(space.root.seen(file)),
         rehearsal=space.sandbox,
         outputs=space.outputs.as_posix(),
         record=space.store.document(record.run_id),

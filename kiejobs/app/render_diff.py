@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, Repository, lay_out, repository_of
-from kiejobs.adapters.project.files import below_root
+from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.load import JobFolder, LoadedJobFile, try_to_load
 from kiejobs.app.output import Screen, files_by_ending, write
 from kiejobs.core.diagnostics import (
@@ -32,6 +32,7 @@ from kiejobs.reports.markdown import diff_markdown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from kiejobs.adapters.project.root import Root
     from kiejobs.app.options import JobFileOptions
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.plan.selection import Selection
@@ -42,7 +43,7 @@ _PARTED = "..."
 def render_diff(loaded: LoadedJobFile, selection: Selection, revision: str, screen: Screen) -> ExitCode:
     wanted = loaded.wanted
     files = files_by_ending(screen.outs, ("text", "json", "markdown"), (wanted.file,))
-    with as_it_was(wanted, revision) as earlier:
+    with as_it_was(wanted, revision, loaded.folder.root) as earlier:
         diff = request_diff(loaded.expansion, earlier.before, selection)
         view = DiffView(
             loaded.jobfile.campaign, wanted.file, revision, earlier.commit,
@@ -61,7 +62,7 @@ def _in_form(form: str, view: DiffView, *, color: bool) -> str:
     if form == "json":
         return diff_json(view)
     if form == "markdown":
-        return diff_markdown(view, below_root(view.file) or view.file)
+        return diff_markdown(view, below_checkout(view.file) or view.file)
     return diff_text(view, color=color)
 
 
@@ -80,7 +81,7 @@ class Earlier:
 
 
 @contextmanager
-def as_it_was(wanted: JobFileOptions, revision: str) -> Iterator[Earlier]:
+def as_it_was(wanted: JobFileOptions, revision: str, root: Root) -> Iterator[Earlier]:
     """The files are there until the end. `A...` is where HEAD and A parted. Raises UsageProblem."""
     try:
         repository = repository_of(Path(wanted.file).parent)
@@ -92,13 +93,13 @@ def as_it_was(wanted: JobFileOptions, revision: str) -> Iterator[Earlier]:
         find = repository.commit if name == revision else repository.merge_base
         commit = find(name)
         with tempfile.TemporaryDirectory(prefix="kiejobs-") as into:
-            yield _earlier(wanted, revision, commit, repository, Path(into).resolve())
+            yield _earlier(wanted, revision, commit, repository, Path(into).resolve(), root)
     except GitFailed as failed:
         raise UsageProblem(f"--diff {revision}: git says: {failed}") from failed
 
 
 def _earlier(
-    wanted: JobFileOptions, revision: str, commit: str, repository: Repository, into: Path
+    wanted: JobFileOptions, revision: str, commit: str, repository: Repository, into: Path, root: Root
 ) -> Earlier:
     file = _below(repository, wanted.file)
     if file is None:
@@ -115,7 +116,7 @@ def _earlier(
     files = [str(into / inside[name]) if name in inside else name for name in wanted.vars_files]
     there = tuple(name for name in files if Path(name).is_file())
     then = replace(wanted, file=str(into / file), vars_files=there, locked=False)
-    return _tried(then, commit, f"{revision}:", f"{into.as_posix()}/")
+    return _tried(then, commit, f"{revision}:", f"{into.as_posix()}/", root)
 
 
 def _below(repository: Repository, name: str) -> str | None:
@@ -124,11 +125,11 @@ def _below(repository: Repository, name: str) -> str | None:
     return path.relative_to(top).as_posix() if path.is_relative_to(top) else None
 
 
-def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str) -> Earlier:
+def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str, root: Root) -> Earlier:
     """Places below `folder` get `prefix` in its place."""
     loaded = None
     try:
-        loaded, problems = try_to_load(then, JobFolder(then.file, decode=then.check_assets))
+        loaded, problems = try_to_load(then, JobFolder(then.file, decode=then.check_assets, root=root))
     except InvalidJobFile as invalid:
         problems = invalid.problems
     except UsageProblem as problem:

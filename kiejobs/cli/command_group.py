@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -27,10 +27,30 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
+
+def change_folder(context: click.Context, _: click.Parameter, folders: tuple[str, ...]) -> str | None:
+    """`-C DIR`: all that follows is as if called there; several add up. Out: where that is, from where we were called."""
+    if not context.resilient_parsing:
+        for folder in folders:
+            try:
+                os.chdir(folder)
+            except OSError as error:
+                raise click.BadParameter(f"{folder}: {error.strerror}") from error
+        there = os.path.join(context.meta.get(_FOLDER, ""), *folders)  # noqa: PTH118 - keeps `--help` light
+        context.meta[_FOLDER] = there
+    return context.meta.get(_FOLDER) or None
+
+
+_FOLDER = f"{__name__}.folder"
+FOLDER: dict[str, Any] = {
+    "multiple": True, "metavar": "DIR", "is_eager": True, "callback": change_folder,
+    "help": "Do it as if called in DIR.",
+}  # fmt: skip
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(context_settings=_HELP, no_args_is_help=True)
+@click.option("-C", "directory", expose_value=False, **FOLDER)
 @click.version_option(__version__, prog_name="kiejobs")
 def door() -> None:
     """Declarative YAML jobs for paid generative video: never pay twice, never lose a taskId.

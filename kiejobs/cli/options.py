@@ -5,6 +5,7 @@ In: words from the command line or `KIEJOBS_<FLAG>`. Out: typed values. Touches 
 
 from __future__ import annotations
 
+import os
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, RunOptions
-from kiejobs.cli.command_group import given
+from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,19 +121,26 @@ out_flag = partial(flag, "--out", "-o", "outs", multiple=True, metavar="FILE")
 
 
 def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Policy | None:
-    """The policy that holds, for the command; what it says of flags is laid beneath the others."""
+    """The policy of that name, else the project's; what it says of flags is laid beneath the others."""
     if context.resilient_parsing:
         return None
-    from kiejobs.app.project import flags_of, policy_in_force  # noqa: PLC0415 - behind a verb
+    from kiejobs.adapters.project.root import find_root  # noqa: PLC0415 - behind a verb, as all here
+    from kiejobs.app.project import flags_of, policy_at, project_policy  # noqa: PLC0415
 
-    policy = policy_in_force(named)
+    policy = policy_at(named, named=True) if named else project_policy(find_root(_job_file(context)))
     if policy is not None:
         context.default_map = {**(context.default_map or {}), **flags_of(policy)}
     return policy
 
 
-FILE = click.argument("file", metavar="JOBFILE")
-MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="")
+def _job_file(context: click.Context) -> str:
+    """The first of those that the command line names: arguments are eager, so they are known."""
+    words = [context.params.get("file"), *context.params.get("files", ()), *context.params.get("words", ())]
+    return next((word for word in words if word and os.path.exists(word)), "")  # noqa: PTH110 - keeps `--help` light
+
+
+FILE = click.argument("file", metavar="JOBFILE", is_eager=True)
+MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=True)
 RUN = click.argument("run_id", metavar="[RUN]", required=False)
 JOB_FILE = given("wanted", JobFileOptions)
 RUN_OPTIONS = given("how", RunOptions)
@@ -142,7 +150,7 @@ _POLICY: dict[str, Any] = {
     "metavar": "FILE",
     "is_eager": True,  # before the flags that it has defaults for
     "callback": _policy,
-    "help": "The policy that holds.  [default: kiejobs.yaml, here or above]",
+    "help": "A policy to keep as well as the project's kiejobs.yaml.",
 }
 POLICY = flag("--policy", **_POLICY)
 
@@ -150,6 +158,7 @@ POLICY_DEFAULTS = flag("--policy", expose_value=False, **_POLICY)
 """For verbs that want nothing of a policy but what it says of their flags."""
 
 FOLDERS = stacked(
+    click.option("-C", "directory", hidden=True, **FOLDER),
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
     flag("--outputs", metavar="DIR", help="Folder of the media.  [default: outputs]"),
     flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),

@@ -34,7 +34,7 @@ def init() -> None:
 
 
 @door.command(short_help="Tell every problem of a job file.")
-@click.argument("files", metavar="JOBFILE...", nargs=-1, required=True)
+@click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 @o.CHOICE
 @o.SINCE
 @o.LOCKED
@@ -174,7 +174,7 @@ def status() -> None:
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")
-@click.argument("words", metavar="ADDRESS [JOBFILE]", nargs=-1, required=True)
+@click.argument("words", metavar="ADDRESS [JOBFILE]", nargs=-1, required=True, is_eager=True)
 @o.CHOICE
 @o.FOLDERS
 @format_flag()
@@ -319,7 +319,7 @@ def models_show() -> None:
 
 @models.command(name="import")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
-@flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models, here or above]")
+@flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models of the project]")
 @flag("--force", is_flag=True, help="Overwrite a model that is there already.")
 @format_flag()
 @verb_of("models")

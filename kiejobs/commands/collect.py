@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen) -> ExitCode:
-    space = open_workspace(where)
+    space = open_workspace(where, wanted.file)
     campaign = campaign_of(wanted.file) if wanted.file else None
     space.store.publish()
     ledger = space.ledger()

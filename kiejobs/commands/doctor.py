@@ -16,7 +16,6 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.adapters.media import INSTALL, can_look
-from kiejobs.adapters.project.files import find_up
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.storage.output_folder import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
@@ -92,7 +91,7 @@ def _models(_: Workspace) -> str:
 def _prices(space: Workspace) -> str:
     known = KnownModels()
     table = known.catalogue().prices
-    own_file = find_up(PRICES)
+    own_file = space.root.find(PRICES)
     for one in known.problems():
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` tells all that is wrong with it"

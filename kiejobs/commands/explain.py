@@ -30,17 +30,19 @@ if TYPE_CHECKING:
 
 
 def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen) -> ExitCode:
-    space = open_workspace(where)
+    address, file = _address_and_file(words)
+    space = open_workspace(where, file)
     ledger = space.ledger()
-    address, file = _address_and_file(words, ledger)
-    loaded = load(replace(wanted, file=file))
+    loaded = load(replace(wanted, file=file or _file_of(address, ledger, space)))
     change = _line_of(address, loaded, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     inputs = change.job.files if change.job is not None else ()
     prices = prices_of(loaded, space) if change.job is not None else ()
     price = next((one for one in prices if one.model == change.model), None)
     history = ledger.at(address)
-    view = ExplainView(change, diff, history, inputs, price, file=file, flag=space.flag)
+    view = ExplainView(
+        change, diff, history, inputs, price, file=space.typed(loaded.wanted.file), flag=space.flag
+    )
     screen.answer(explain_document, explain_text, view)
     return ExitCode.DONE
 
@@ -55,29 +57,34 @@ def _line_of(address: str, loaded: LoadedJobFile, space: Workspace, ledger: Ledg
     raise UsageProblem(f"{loaded.jobfile.document.name} has no job `{address}`", hint=hint)
 
 
-def _address_and_file(words: Sequence[str], ledger: Ledger) -> tuple[str, str]:
+def _address_and_file(words: Sequence[str]) -> tuple[str, str]:
     """The two words in either order; the file may be left out."""
     files = [word for word in words if word.endswith((".yaml", ".yml")) and Path(word).is_file()]
     addresses = [word for word in words if word not in files]
     if len(addresses) != 1 or len(files) > 1:
         raise UsageProblem("say one address, and at most one job file")
-    campaign = addresses[0].partition("/")[0]
-    file = files[0] if files else next(_files_of(campaign, ledger), None)
+    return addresses[0], files[0] if files else ""
+
+
+def _file_of(address: str, ledger: Ledger, space: Workspace) -> str:
+    campaign = address.partition("/")[0]
+    file = next(_files_of(campaign, ledger, space), None)
     if file is None:
         hint = "name it: kiejobs explain ADDRESS FILE"
         raise UsageProblem(f"no job file here has the campaign `{campaign}`", hint=hint)
-    return addresses[0], file
+    return file
 
 
-def _files_of(campaign: str, ledger: Ledger) -> Iterator[str]:
-    """Files that this campaign was bought from, then whatever lies in the usual places."""
-    told = [
-        str(run.source["file"])
+def _files_of(campaign: str, ledger: Ledger, space: Workspace) -> Iterator[str]:
+    """Files that this campaign was bought from, then those in the usual places."""
+    bought_from = [
+        space.root.seen(str(run.source["file"]))
         for run in reversed(list(ledger.runs.values()))
         if run.campaign == campaign and run.source
     ]
-    usual = sorted(str(path) for one in ("jobfiles", ".") for path in Path(one).glob("*.y*ml"))
-    for name in dict.fromkeys([*told, *usual]):
+    folders = dict.fromkeys([space.root.seen("jobfiles"), space.root.seen(), "."])
+    usual = [str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml"))]
+    for name in dict.fromkeys([*bought_from, *usual]):
         with suppress(InvalidJobFile, UsageProblem):
             if Path(name).is_file() and campaign_of(name) == campaign:
                 yield name

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.fetch import page_name, page_text
-from kiejobs.adapters.project.files import find_up, model_names, read_schema, read_source
+from kiejobs.adapters.project.files import model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
+from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
@@ -106,7 +107,7 @@ class _NotWritten(Exception):
 
 def models_import(pages: Sequence[str], into: str | None, screen: Screen, *, force: bool) -> ExitCode:
     """Exit 0 when every page was imported completely, 2 otherwise."""
-    folder = Path(into or find_up(_FOLDER) or _FOLDER)
+    folder = Path(into or find_root().seen(_FOLDER))
     pages_of: dict[str, str] = {}  # by model: each is written at most once
     done = [_import(_read(page), folder, pages_of, force=force) for page in pages]
     screen.answer(import_document, import_text, done)

@@ -46,7 +46,7 @@ def plan(
             screen.say(f"{wanted.file} is unchanged since {since}: no plan")
             return ExitCode.DONE
     files = files_by_ending(screen.outs, FORMS, (wanted.file,))
-    space = open_workspace(where)
+    space = open_workspace(where, wanted.file)
     loaded = load(wanted)
     require_selected(loaded)
     ledger = space.ledger()

@@ -79,8 +79,8 @@ class _Planned:
 
 
 def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
-    space = open_workspace(where)
     loaded, approval, how = _load(wanted, how)
+    space = open_workspace(where, loaded.wanted.file)
     campaign, source = loaded.jobfile.campaign, loaded.source
     journal = new_journal(space, "run", campaign=campaign, source=source)
     with space.claim(journal) as claim:

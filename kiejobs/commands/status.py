@@ -35,7 +35,7 @@ def status(
     select: Sequence[str] = (),
 ) -> ExitCode:
     """`expiring`: tell what the vendor throws away within so many seconds."""
-    space = open_workspace(where)
+    space = open_workspace(where, file or "")
     view = _view(space, file, select, expiring)
     text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
     screen.answer(status_document, text, view)

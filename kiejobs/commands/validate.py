@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media import INSTALL, can_look
-from kiejobs.adapters.project.files import below_root, read_schema
+from kiejobs.adapters.project.files import read_schema
+from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import has_selected, selection_of_file
+from kiejobs.app.project import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
 from kiejobs.reports.diagnostics import (
     CheckedFile,
@@ -89,6 +91,7 @@ def _look(
     if not has_selected(loaded):
         return None, None
     problems = loaded.problems
+    policy = policy_in_force(loaded.folder.root, policy)
     if policy is not None:
         from kiejobs.core.plan.policy import check_file  # noqa: PLC0415 - most have no policy
 
@@ -113,10 +116,10 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
     if form == "text":
         return "".join(f"{_text(at)}\n" for at in looked)
     if form == "github":
-        return "".join(github_words(at, below_root) for at in looked)
+        return "".join(github_words(at, below_checkout) for at in looked)
     if form == "sarif":
         meanings = read_schema("diagnostics.json")
-        return json_text(sarif_document(looked, below_root, meanings)) + "\n"
+        return json_text(sarif_document(looked, below_checkout, meanings)) + "\n"
     documents = [diagnostics_document(at.file, at.jobs, at.problems) for at in looked]
     return json_text(documents if many else documents[0]) + "\n"
 

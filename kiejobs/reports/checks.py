@@ -135,9 +135,9 @@ def policy_detail(policy: Policy | None) -> str:
     """Which policy holds here, and what it rules."""
     if policy is None:
         return "none: no kiejobs.yaml here or above, up to the root of the checkout"
-    rules = ", ".join(policy.places) or "no rules"
+    rules = "; ".join(f"{layer.file}: {', '.join(layer.places) or 'no rules'}" for layer in policy.layers)
     flags = ", ".join(f"--{flag}" for flag in policy.defaults)
-    return f"{policy.file}: {rules}" + (f"; defaults for {flags}" if flags else "")
+    return rules + (f"; defaults for {flags}" if flags else "")
 
 
 def drift_text(differences: Sequence[Drift], *, color: bool = False) -> str:

@@ -130,8 +130,6 @@ def test_the_nearest_policy_up_to_the_root_of_the_checkout_holds(table: Set) -> 
     (bench.folder / "sub").mkdir()
     bench.write({"a": "a"}, name="sub/jobs.yaml")
     rule(bench, "limits: {credits_per_run: 1}")
-    assert below(bench, "sub", "plan", "jobs.yaml").code == 0, "without git only here"
-    (bench.folder / ".git").mkdir()
     told = below(bench, "sub", "plan", "jobs.yaml")
     assert told.code == 5
     assert "(../kiejobs.yaml:2:27)" in told.err
@@ -143,31 +141,63 @@ def test_the_nearest_policy_up_to_the_root_of_the_checkout_holds(table: Set) -> 
     assert below(bench, "sub", "plan", "jobs.yaml").code == 0, "a checkout of its own"
 
 
-def test_a_policy_beside_a_job_file_elsewhere_counts_for_nothing(table: Set) -> None:
+def test_the_policy_is_that_of_the_job_files_project(table: Set) -> None:
     bench, _ = table
     (bench.folder / ".git").mkdir()
     (bench.folder / "other").mkdir()
     bench.write({"a": "a"}, name="other/jobs.yaml")
-    rule(bench, "limits: {credits_per_run: 999}\nfolders: {runs: evil}", "other/kiejobs.yaml")
-    rule(bench, "limits: {credits_per_run: 1}")
-    assert bench.do("plan", "other/jobs.yaml").code == 5
+    bench.write({"a": "a"})
+    rule(bench, "limits: {credits_per_run: 1}", "other/kiejobs.yaml")
+    told = bench.do("plan", "other/jobs.yaml")
+    assert told.code == 5
+    assert "(other/kiejobs.yaml:2:27)" in told.err
+    assert bench.do("validate", "jobs.yaml", "other/jobs.yaml").code == 0, "no rule that validate looks at"
+    rule(bench, "limits: {jobs: 0}", "other/kiejobs.yaml")
+    both = bench.do("validate", "jobs.yaml", "other/jobs.yaml")
+    assert both.code == 2
+    assert both.err.count("error[policy-rule]") == 1
+    assert below(bench, "other", "plan", "../jobs.yaml").code == 0
 
 
 def test_another_policy_can_be_named_and_must_be_there(table: Set) -> None:
     bench, judge = table
     bench.write({"a": "a [create=drop_kept]"})
-    rule(bench, "limits: {credits_per_run: 1}")
-    rule(bench, "folders: {runs: kept}", "ci/rules.yaml")
-    assert bench.do("plan", "jobs.yaml", "--policy", "ci/rules.yaml").code == 0
-    assert bench.do("plan", "jobs.yaml", KIEJOBS_POLICY="ci/rules.yaml").code == 0
+    rule(bench, "limits: {credits_per_run: 1}", "ci/rules.yaml")
+    assert bench.do("plan", "jobs.yaml", "--policy", "ci/rules.yaml").code == 5
+    assert bench.do("plan", "jobs.yaml", KIEJOBS_POLICY="ci/rules.yaml").code == 5
     gone = bench.do("plan", "jobs.yaml", "--policy", "ci/gone.yaml")
     assert gone.code == 2
     assert "ci/gone.yaml" in gone.err
+    rule(bench, "limits: {credits_per_run: 16}", "ci/rules.yaml")
     ran = bench.run("--policy", "ci/rules.yaml")
     assert ran.code == 4
     assert "--policy ci/rules.yaml" in ran.out, "the command that is shown works here"
-    assert list((bench.folder / "ci" / "kept").glob("*/journal.jsonl"))
     assert len(judge.creates) == 1
+
+
+def test_a_policy_that_is_named_lifts_no_limit_of_the_projects_and_moves_no_ledger(table: Set) -> None:
+    bench, judge = table
+    bench.write({"a": "a"})
+    rule(bench, "limits: {credits_per_run: 1}\nresults: {hosts: [x.example.com]}")
+    rule(bench, "limits: {jobs: 0}\nfolders: {runs: kept, outputs: kept}", "ci/rules.yaml")
+    told = bench.run("--policy", "ci/rules.yaml")
+    assert told.code == 5
+    named, own, last, _ = told.err.splitlines()[-4:]
+    assert named.startswith("policy jobs (ci/rules.yaml:2:16)")
+    assert own.startswith("policy credits_per_run (kiejobs.yaml:2:27)")
+    assert last.startswith("error: the plan breaks 2 rules of ci/rules.yaml and kiejobs.yaml")
+    checks = bench.do("doctor", "--policy", "ci/rules.yaml", "--format", "json").json["checks"]
+    detail = next(check["detail"] for check in checks if check["name"] == "policy")
+    assert detail == "ci/rules.yaml: jobs; kiejobs.yaml: credits_per_run, hosts"
+    rule(bench, "limits: {credits_per_run: 16}\nresults: {hosts: [x.example.com]}")
+    rule(bench, "results: {hosts: [127.0.0.1]}\nfolders: {runs: kept, outputs: kept}", "ci/rules.yaml")
+    ran = bench.run("--policy", "ci/rules.yaml")
+    assert ran.code == 1
+    assert "127.0.0.1 is no result host that the policy allows" in ran.out
+    assert len(bench.journals()) == 1
+    assert not (bench.folder / "ci" / "kept").exists()
+    assert len(judge.creates) == 1
+    assert bench.do("plan", "jobs.yaml", "--policy", "kiejobs.yaml").code == 0, "it is the project's own"
 
 
 @pytest.mark.parametrize("text", ["", "limits: [", "limits: {credits: 5}"])

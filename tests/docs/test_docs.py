@@ -18,7 +18,7 @@ from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import load
 from kiejobs.app.options import JobFileOptions
-from kiejobs.app.project import POLICY, policy_in_force
+from kiejobs.app.project import policy_at
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
@@ -126,7 +126,7 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
     file = tmp_path / "snippet.yaml"
     file.write_text(block.text, encoding="utf-8")
     if block.file == POLICY:
-        assert policy_in_force(str(file)).file == str(file)
+        assert policy_at(str(file)).file == str(file)
         return
     if (block.file or "").endswith(prices.FILE):
         assert not read_price_file(str(file), None).problems

@@ -162,12 +162,12 @@ class HostRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """`private_too` where the API's own base is private. `only` are the hosts that the policy names,
-    `*.example.com` for all below one; None for any.
+    """`private_too` where the API's own base is private. `only` are the hosts that the policies name,
+    `*.example.com` for all below one: a host must be in each of these lists.
     """
 
     private_too: bool
-    only: tuple[str, ...] | None = None
+    only: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     async def for_base(cls, base: str) -> AddressRule:
@@ -178,7 +178,7 @@ class AddressRule:
     async def check(self, url: str) -> None:
         """Raises HostRefused for what is not http(s), or whose host is private or not one of `only`."""
         host = _host(url)
-        if self.only is not None and not any(_is_meant(host, name) for name in self.only):
+        if not all(any(_is_meant(host, name) for name in names) for names in self.only):
             raise HostRefused(f"{shown(host)} is no result host that the policy allows")
         if self.private_too:
             return

@@ -1,4 +1,4 @@
-"""Files that a project brings along: by name, next to a job file, and found upwards; and the bundled schemas.
+"""Files that a project brings along: by name, and next to a job file; and the bundled schemas.
 
 In: names. Out: bytes, texts, names, or why there are none. Touches: disk, by reading. Job files come with
 strangers' branches: links are followed first, and what lies outside of the folder or is hidden is not read.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
-_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
 def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
@@ -62,25 +60,6 @@ def is_shown(path: Path, root: Path) -> bool:
     if not path.is_relative_to(root):
         return False
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
-
-
-def find_up(name: str) -> str | None:
-    """The nearest file or folder `name`, from here up to the root of the git checkout; outside of git, here only.
-
-    A link that leads nowhere is found too: what somebody put there is never passed over in silence.
-    """
-    return next(filter(os.path.lexists, candidates(name)), None)
-
-
-def candidates(name: str) -> list[str]:
-    """Wherever `find_up` looks for `name`, whether it is there or not. As paths from the current folder."""
-    here, top = Path.cwd(), root()
-    found = []
-    for folder in (here, *here.parents):
-        found.append(os.path.relpath(folder / name, here))
-        if folder == top:
-            break
-    return found
 
 
 class IncludeFolder:
@@ -185,49 +164,6 @@ class DataFolder:
             return entry.is_file()
         except (OSError, RuntimeError):
             return False
-
-
-# --- the checkout, as git's own files show it: no git is started ---------------------------------------
-
-
-def root() -> Path:
-    """The checkout's folder; where there is none, the folder that we are in."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / ".git").exists():
-            return folder
-    return here
-
-
-def below_root(name: str) -> str | None:
-    """With forward slashes; None for what is not below the root."""
-    top = root()
-    for path in (Path(name).resolve(), Path(os.path.abspath(name))):  # noqa: PTH100 - keeps links
-        if path.is_relative_to(top):
-            return path.relative_to(top).as_posix()
-    return None
-
-
-def git_commit(folder: Path) -> str | None:
-    """The commit that `folder` is checked out at; None outside of git, and for what is no commit."""
-    places = (folder.resolve(), *folder.resolve().parents)
-    git = next((place / ".git" for place in places if (place / ".git").is_dir()), None)
-    try:
-        found = "" if git is None else _head(git)
-    except (OSError, ValueError):
-        return None
-    return found if _COMMIT.fullmatch(found) else None
-
-
-def _head(git: Path) -> str:
-    head = (git / "HEAD").read_text(encoding="utf-8").strip()
-    if not head.startswith("ref: "):
-        return head
-    ref = head.removeprefix("ref: ")
-    if (git / ref).is_file():
-        return (git / ref).read_text(encoding="utf-8").strip()
-    packed = (git / "packed-refs").read_text(encoding="utf-8").splitlines()
-    return next((line.split()[0] for line in packed if line.endswith(f" {ref}")), "")
 
 
 # --- what comes with kiejobs -----------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Schemas, models and prices: the project's own before those that come with kiejobs.
 
-In: the current folder. Out: schemas, a `PriceTable`; what is wrong with the project's own. Touches: disk. Own
+In: the project's root. Out: schemas, a `PriceTable`; what is wrong with the project's own. Touches: disk. Own
 schemas lie below `schemas/models`, own prices in `prices.yaml`. They come with pull requests: each schema is
 held to our form, links that lead out of the project are not followed, hidden files are none.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kiejobs.adapters.project.files import (
-    find_up,
     is_shown,
     model_names,
     read_schema,
     read_source,
     schema_folder,
 )
+from kiejobs.adapters.project.root import Root, find_root
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Place, Problems, UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
@@ -43,13 +43,13 @@ _LARGEST_PRICES = 2**18  # bytes; ours has a tenth of that
 class ModelFiles(Mapping[str, Mapping[str, Any]]):
     """Schemas by model, each read when it is asked for; a broken one of the project's is not there.
 
-    Looked for once. `folder` is where the project's own lie, None where it has none; `own` leads from
+    Looked for once, in the current project where no root is given. `folder` is where the project's own lie, None where it has none; `own` leads from
     their ids to the files; `names` are all ids, sorted, with those of broken ones. Raises UsageProblem
     where the folder can't be used.
     """
 
-    def __init__(self) -> None:
-        self.folder = _own_folder()
+    def __init__(self, root: Root | None = None) -> None:
+        self.folder = _own_folder(root or find_root())
         self.own: Mapping[str, str] = dict(_files(self.folder)) if self.folder else {}
         self.names = tuple(sorted({*model_names(), *self.own}))
         self._readings: dict[str, ModelReading] = {}
@@ -90,13 +90,12 @@ class ModelFiles(Mapping[str, Mapping[str, Any]]):
         return Problems(found, lines)
 
 
-def _own_folder() -> str | None:
+def _own_folder(root: Root) -> str | None:
     """Raises UsageProblem where a link leads out of the project."""
-    found = find_up(FOLDER)
+    found = root.find(FOLDER)
     if found is None or _target(Path(found)) == _target(schema_folder() / "models"):
         return None  # in a checkout of kiejobs itself the bundled ones are found
-    project = (Path.cwd() / found).parent.parent
-    if not is_shown(_target(Path(found)), _target(project)):
+    if not is_shown(_target(Path(found)), root.path):
         hint = "put the folder itself there, with the schemas that this project is to use"
         raise UsageProblem(f"{found} is a link that leads out of the project", hint=hint)
     return found
@@ -144,18 +143,18 @@ class Prices(NamedTuple):
     problems: Problems
 
 
-def prices_in_force(catalogue: Catalogue | None = None) -> Prices:
+def prices_in_force(catalogue: Catalogue | None = None, root: Root | None = None) -> Prices:
     """Without a catalogue models and fields are not looked up. Raises UsageProblem for what can't be read."""
-    file = find_up(PRICES)
+    file = (root or find_root()).find(PRICES)
     if file is None:
         return Prices(bundled_prices(), Problems())
     own = read_price_file(file, catalogue)
     return Prices(own.table.over(bundled_prices()), own.problems)
 
 
-def required_prices() -> PriceTable:
+def required_prices(root: Root | None = None) -> PriceTable:
     """The table in force. Raises InvalidJobFile with all that is wrong with the project's file."""
-    table, problems = prices_in_force()
+    table, problems = prices_in_force(root=root)
     if problems.fatal:
         raise InvalidJobFile(problems)
     return table

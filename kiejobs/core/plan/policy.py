@@ -1,4 +1,4 @@
-"""The policy of a checkout, `kiejobs.yaml`: what may be bought, and how kiejobs works here.
+"""A project's file, `kiejobs.yaml`: where its ledger is, what may be bought, and how kiejobs works here.
 
 In: a Document, jobs, credits that a campaign holds. Out: a `Policy`, and which rules a plan or a job file breaks.
 Only what would be bought is looked at: a rule that came later takes nothing away that is paid for. Touches nothing.
@@ -39,16 +39,29 @@ _RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What one policy file says; None (for tags: nothing) where it is silent.
+class LedgerHome:
+    """Where a project's purchases are on record. `kind`: `folder`, `git` or `postgresql`."""
 
-    `file` is its name for people, `named` whether somebody asked for it by name. `runs` and `outputs`
-    are folders below the file's own. `defaults` are flags by their long spelling, as they would be
-    typed. `places` tells where each rule stands that the file has.
+    kind: str = "folder"
+    branch: str = "kiejobs-ledger"
+    remote: str = "origin"
+    url_env: str = "KIEJOBS_LEDGER_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one such file says; None (for tags: nothing) where it is silent.
+
+    `file` is its name for people, `named` whether somebody asked for it by name, next to the project's own:
+    that is `under` it then, and the rules of both hold. `ledger`, `runs` and `outputs` (folders below the
+    file's own) are those of the project's own file only. `defaults` are flags by their long spelling, as they
+    would be typed. `places` says where each rule is that the file has.
     """
 
     file: str
     named: bool = False
+    under: Policy | None = None
+    ledger: LedgerHome = LedgerHome()
     runs: str | None = None
     outputs: str | None = None
     models: tuple[str, ...] | None = None
@@ -62,6 +75,11 @@ class Policy:
     callback_url: str | None = None
     defaults: Mapping[str, str | bool] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> tuple[Policy, ...]:
+        """All whose rules hold."""
+        return (self,) if self.under is None else (self, self.under)
 
 
 def read_policy(
@@ -80,17 +98,16 @@ def read_policy(
 
 def check_file(policy: Policy, jobfile: JobFile, jobs: Sequence[Job]) -> Iterator[Diagnostic]:
     """What can be said of a job file without looking at journals: all but totals of credits."""
-    if not policy.places:
-        return
-    rules = JobRules(policy)
     entries = {entry.name: entry for entry in jobfile.entries}
-    for job in jobs:
-        entry = entries[job.name]
-        for words in rules.broken_by(job):
-            at = jobfile.document.at(entry.model_spot if words[0] == "models" else entry.spot)
-            yield _at_file(policy, words, at, job.address)
-    for words in _too_many(policy, len(jobs)):
-        yield _at_file(policy, words, jobfile.document.place(("jobs",), key=True))
+    for layer in policy.layers:
+        rules = JobRules(layer)
+        for job in jobs if layer.places else ():
+            entry = entries[job.name]
+            for words in rules.broken_by(job):
+                at = jobfile.document.at(entry.model_spot if words[0] == "models" else entry.spot)
+                yield _at_file(layer, words, at, job.address)
+        for words in _too_many(layer, len(jobs)):
+            yield _at_file(layer, words, jobfile.document.place(("jobs",), key=True))
 
 
 def _at_file(policy: Policy, words: Words, at: Place, example: str | None = None) -> Diagnostic:
@@ -137,15 +154,16 @@ class JobRules:
 def breaches(
     policy: Policy, bought: Sequence[Job], *, campaign: str, jobs: int, committed: Decimal
 ) -> list[Diagnostic]:
-    """The rules that these purchases break, in the order of the policy file; none where nothing is bought.
+    """The rules that these purchases break, in the order of the file; none where nothing is bought.
 
     `jobs` is how many the file makes, `committed` the credits that the campaign holds. The codes are the
     names of the rules, and only those that are about jobs have an example.
     """
-    if not bought or not policy.places:
-        return []
-    found = [*_of_each(policy, bought), *_of_all(policy, bought, campaign, jobs, committed)]
-    return sorted(found, key=lambda breach: policy.places[breach.code])
+    found: list[Diagnostic] = []
+    for layer in policy.layers if bought else ():
+        broken = [*_of_each(layer, bought), *_of_all(layer, bought, campaign, jobs, committed)]
+        found += sorted(broken, key=lambda breach: layer.places[breach.code])
+    return found
 
 
 def _of_each(policy: Policy, bought: Sequence[Job]) -> Iterable[Diagnostic]:
@@ -210,6 +228,7 @@ def _built(document: Document, *, named: bool) -> Policy:
     return Policy(
         file=document.name,
         named=named,
+        ledger=_ledger(root.get("ledger", "folder")),
         runs=root.get("folders", {}).get("runs"),
         outputs=root.get("folders", {}).get("outputs"),
         callback_url=root.get("callback_url"),
@@ -217,6 +236,13 @@ def _built(document: Document, *, named: bool) -> Policy:
         places={name: document.place(_RULES[name]) for name in stated},
         **stated,
     )
+
+
+def _ledger(stated: str | Mapping[str, Mapping[str, str] | None]) -> LedgerHome:
+    if isinstance(stated, str):
+        return LedgerHome(stated)
+    ((kind, settings),) = stated.items()
+    return LedgerHome(kind, **(settings or {}))
 
 
 def _rule(name: str, value: Json) -> tuple[str, ...] | int | Decimal:

@@ -97,7 +97,7 @@ class RunView:
 
     `notes` by address; `stopped` is a reason and its why (which may be empty), if any; `exit_code` is
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
-    to commands that are shown; `outputs` is the folder of the files and `record` the run's document, None
+    to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan.
     """
 
@@ -107,6 +107,7 @@ class RunView:
     exit_code: int | None = None
     attempts: Sequence[Attempt] = ()
     flag: str = ""
+    typed: str | None = None
     rehearsal: bool = False
     outputs: str | None = None
     record: str | None = None
@@ -299,7 +300,7 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
 
 
 def _run(view: RunView) -> str:
-    return f"kiejobs run {quoted(view.file) if view.file else 'FILE'}{view.flag}"
+    return f"kiejobs run {quoted(view.typed or view.file or 'FILE')}{view.flag}"
 
 
 # --- doubts and drifts, wherever they are shown ---------------------------------------------------

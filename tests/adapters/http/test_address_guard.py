@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MP4 = {"Content-Type": "video/mp4"}
 
 
-def refused(only: tuple[str, ...] | None, url: str) -> bool:
+def refused(url: str, *only: tuple[str, ...]) -> bool:
     try:
         anyio.run(AddressRule(private_too=True, only=only).check, url)
     except HostRefused:
@@ -42,7 +42,7 @@ def refused(only: tuple[str, ...] | None, url: str) -> bool:
     ],
 )
 def test_a_host_that_is_named_is_allowed(name: str, host: str) -> None:
-    assert not refused((name,), f"http://{host}/a.mp4")
+    assert not refused(f"http://{host}/a.mp4", (name,))
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,19 @@ def test_a_host_that_is_named_is_allowed(name: str, host: str) -> None:
     ],
 )
 def test_a_host_that_only_looks_like_one_is_not(name: str, host: str) -> None:
-    assert refused((name,), f"http://{host}/a.mp4")
+    assert refused(f"http://{host}/a.mp4", (name,))
 
 
 def test_an_empty_list_allows_none_and_no_list_any() -> None:
-    assert refused((), "http://files.example.com/a.mp4")
-    assert not refused(None, "http://files.example.com/a.mp4")
+    assert refused("http://files.example.com/a.mp4", ())
+    assert not refused("http://files.example.com/a.mp4")
+
+
+def test_a_host_must_be_in_every_list() -> None:
+    ours, theirs = ("*.example.com", "127.0.0.1"), ("files.example.com", "localhost")
+    assert not refused("http://files.example.com/a.mp4", ours, theirs)
+    for host in ("a.example.com", "127.0.0.1", "localhost"):
+        assert refused(f"http://{host}/a.mp4", ours, theirs)
 
 
 @pytest.mark.parametrize(("only", "comes"), [(("127.0.0.1",), False), (("127.0.0.1", "localhost"), True)])
@@ -92,7 +99,7 @@ def test_a_redirect_is_held_to_the_same_names(only: tuple[str, ...], *, comes: b
 
 
 async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
-    artifacts = FileArtifacts(root, AddressRule(private_too=True, only=only))
+    artifacts = FileArtifacts(root, AddressRule(private_too=True, only=(only,)))
     try:
         return await artifacts.collect(url, "tea/pour.mp4", key="k", media_type="video/mp4")
     finally:

@@ -10,11 +10,11 @@ import pytest
 from kiejobs.adapters.project.files import (
     LARGEST_TEMPLATE,
     IncludeFolder,
-    git_commit,
     model_names,
     read_schema,
     read_source,
 )
+from kiejobs.adapters.project.root import git_commit
 from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:

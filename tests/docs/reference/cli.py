@@ -107,7 +107,7 @@ def _value(option: click.Option) -> str:
 
 
 def _options(command: click.Command) -> list[click.Option]:
-    return [param for param in command.params if isinstance(param, click.Option)]
+    return [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
 
 
 def _help(command: click.Command) -> str:

@@ -16,7 +16,7 @@ from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import KnownModels, load
 from kiejobs.app.options import JobFileOptions
-from kiejobs.app.project import policy_in_force
+from kiejobs.app.project import policy_at
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.reports.diagnostics import diagnostics_text
 
@@ -76,7 +76,7 @@ def problems_of(name: str) -> Problems:
         if name == "fault":
             required_faults(source.name)
         elif name == "policy-structure":
-            policy_in_force(source.name)
+            policy_at(source.name)
         elif name.startswith("price-"):
             return read_price_file(source.name, KnownModels().catalogue()).problems
         else:

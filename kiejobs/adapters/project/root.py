@@ -1,0 +1,125 @@
+"""A project's root: the folder whose ledger, outputs, models and prices a job file belongs to.
+
+In: a job file's name, the current folder. Out: a `Root`; names as they are typed in the current folder. Touches:
+disk, by looking; git's own files, and no git is started.
+
+The root is the nearest folder at or above the job file that holds `kiejobs.yaml`, no higher than the git work
+tree; without one the work tree; outside of git that of the current folder, which is the root where nothing else
+says so. So one job file has one ledger, wherever it is called from and whoever has checked it out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.core.diagnostics import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT_FILE = "kiejobs.yaml"
+_NOT_READ = "kiejobs.yml"
+_GIT = ".git"
+_DEVICES = tuple(map(Path, ("/dev", "/proc")))
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A project's folder, links resolved. `mark` is what makes it one: `kiejobs.yaml` or `.git`, None for neither."""
+
+    path: Path
+    mark: str | None
+
+    def seen(self, name: str = "") -> str:
+        """A name below the root, as it is typed in the current folder."""
+        return os.path.relpath(self.path / name)
+
+    def find(self, name: str) -> str | None:
+        """The same, where it is there; a link that leads nowhere is, too: nothing is passed over in silence."""
+        return self.seen(name) if os.path.lexists(self.path / name) else None
+
+    def below(self, name: str) -> str | None:
+        """A file's path from the root, with `/`; None for what is not below it."""
+        path = Path(name)
+        at = Path(os.path.realpath(path.parent)) / path.name
+        return at.relative_to(self.path).as_posix() if at.is_relative_to(self.path) else None
+
+
+def find_root(file: str = "") -> Root:
+    """Of a job file or a folder of them; without one, of the current folder. Raises UsageProblem for `kiejobs.yml`."""
+    here = Path.cwd()
+    start = _folder_of(file) if file else here
+    return _marked(start) or _marked(here) or Root(here, None)
+
+
+def candidates(file: str) -> list[str]:
+    """Wherever a `kiejobs.yaml` would be the job file's, whether it is there or not."""
+    return [os.path.relpath(folder / PROJECT_FILE) for folder in _upwards(_folder_of(file))]
+
+
+def _marked(start: Path) -> Root | None:
+    for folder in _upwards(start):
+        if os.path.lexists(folder / _NOT_READ):
+            message = f"{os.path.relpath(folder / _NOT_READ)} is not read: a project's file is {PROJECT_FILE}"
+            raise UsageProblem(
+                message, hint=f"rename it to {PROJECT_FILE}; if it is a job file, give it another name"
+            )
+        if os.path.lexists(folder / PROJECT_FILE):
+            return Root(folder, PROJECT_FILE)
+        if (folder / _GIT).exists():
+            return Root(folder, _GIT)
+    return None
+
+
+def _upwards(start: Path) -> Iterator[Path]:
+    """The folder and those above it, up to the top of the git work tree."""
+    for folder in (start, *start.parents):
+        yield folder
+        if (folder / _GIT).exists():
+            return
+
+
+def _folder_of(file: str) -> Path:
+    """Links to folders resolved, as `cd` and `pwd -P` would; what a shell puts into /dev has no folder."""
+    path = Path(os.path.realpath(file if os.path.isdir(file) else os.path.dirname(file)))  # noqa: PTH112, PTH120 - a bare name is here
+    return Path.cwd() if any(map(path.is_relative_to, _DEVICES)) else path
+
+
+# --- the git checkout ------------------------------------------------------------------------------
+
+
+def below_checkout(name: str) -> str | None:
+    """A path from the root of the git checkout that we are in, with `/`; None for what is not below it."""
+    *_, top = _upwards(Path.cwd())
+    top = top if (top / _GIT).exists() else Path.cwd()
+    for path in (Path(name).resolve(), Path(os.path.abspath(name))):  # noqa: PTH100 - keeps links
+        if path.is_relative_to(top):
+            return path.relative_to(top).as_posix()
+    return None
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that `folder` is checked out at; None outside of git, and for what is no commit."""
+    places = (folder.resolve(), *folder.resolve().parents)
+    git = next((place / _GIT for place in places if (place / _GIT).is_dir()), None)
+    try:
+        found = "" if git is None else _head(git)
+    except (OSError, ValueError):
+        return None
+    return found if _COMMIT.fullmatch(found) else None
+
+
+def _head(git: Path) -> str:
+    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+    if not head.startswith("ref: "):
+        return head
+    ref = head.removeprefix("ref: ")
+    if (git / ref).is_file():
+        return (git / ref).read_text(encoding="utf-8").strip()
+    packed = (git / "packed-refs").read_text(encoding="utf-8").splitlines()
+    return next((line.split()[0] for line in packed if line.endswith(f" {ref}")), "")

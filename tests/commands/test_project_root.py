@@ -1,0 +1,262 @@
+"""One project, one ledger: wherever the command is typed, and however the job file is named."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.bench import FAST, MODEL, Bench, Ran
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.judge.server import Judge
+
+Set = tuple["Bench", "Judge"]
+
+RUN = ("--yes", *FAST)
+DONE = "Nothing to buy"
+
+
+def at(bench: Bench, folder: str, *words: str, **environment: str) -> Ran:
+    """A command typed in a folder below."""
+    there = Bench(bench.folder / folder, bench.url)
+    there.folder.mkdir(parents=True, exist_ok=True)
+    return there.do(*words, **environment)
+
+
+def project(bench: Bench, folder: str = ".", text: str = "") -> None:
+    path = bench.folder / folder / "kiejobs.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"version: 1\n{text}\n", encoding="utf-8")
+
+
+def git(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
+
+
+def jobs(bench: Bench, name: str = "jobfiles/tea.yaml") -> str:
+    (bench.folder / name).parent.mkdir(parents=True, exist_ok=True)
+    return bench.write({"pour": "Tea"}, name=name)
+
+
+def ending(ran: Ran, option: str) -> str:
+    """The command that is shown with this option."""
+    lines = (line.strip().lstrip("$ ") for line in ran.out.splitlines())
+    return next(line for line in lines if line.startswith("kiejobs ") and option in line)
+
+
+# --- bought once, from wherever ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made_by", ["kiejobs.yaml", "git"])
+def test_from_the_root_from_a_subfolder_and_with_c_it_is_one_ledger(table: Set, made_by: str) -> None:
+    bench, judge = table
+    file = jobs(bench)
+    if made_by == "git":
+        git(bench.folder)
+    else:
+        project(bench)
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    absolute = str(bench.folder / file)
+    for folder, *words in (
+        ("jobfiles", "run", "tea.yaml"),
+        ("deep/er", "run", "../../jobfiles/tea.yaml"),
+        ("deep", "run", absolute),
+        (".", "-C", "jobfiles", "run", "tea.yaml"),
+        ("deep/er", "-C", "..", "-C", "../jobfiles", "run", "tea.yaml"),
+    ):
+        again = at(bench, folder, *words, *RUN)
+        assert again.code == 0, (folder, words)
+        assert DONE in again.out
+    assert len(judge.creates) == 1
+    found = sorted(str(path.relative_to(bench.folder)) for path in bench.folder.rglob("runs"))
+    assert found == ["runs"]
+    assert (bench.folder / "outputs" / "judged" / "pour" / "pour.mp4").is_file()
+    source = {str(event.get("source") and event["source"]["file"]) for event in bench.events()[:1]}
+    assert source == {"jobfiles/tea.yaml"}
+
+
+def test_outside_of_git_and_without_a_project_file_the_current_folder_is_the_project(table: Set) -> None:
+    bench, judge = table
+    file = jobs(bench)
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    assert at(bench, "elsewhere", "plan", f"../{file}").out.count("1 to buy") == 1
+    assert len(judge.creates) == 1
+    project(bench)
+    assert DONE in at(bench, "elsewhere", "plan", f"../{file}").out
+
+
+def test_a_job_file_from_outside_belongs_to_the_project_it_is_run_in(table: Set) -> None:
+    bench, judge = table
+    (bench.folder / "stray").mkdir()
+    jobs(bench, "stray/tea.yaml")
+    project(bench, "mine", "limits: {credits_per_run: 1}")
+    assert at(bench, "mine/sub", "plan", "../../stray/tea.yaml").code == 5
+    project(bench, "mine")
+    assert at(bench, "mine/sub", "run", "../../stray/tea.yaml", *RUN).code == 0
+    assert list((bench.folder / "mine" / "runs").glob("*/journal.jsonl"))
+    assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_project_inside_a_superproject_is_its_own(table: Set, *, declared: bool) -> None:
+    bench, judge = table
+    git(bench.folder)
+    project(bench, text="limits: {credits_per_run: 1}")
+    git(bench.folder / "sub")
+    if declared:
+        project(bench, "sub")
+    file = jobs(bench, "sub/jobfiles/tea.yaml")
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    for folder, *words in (
+        ("sub", "run", "jobfiles/tea.yaml"),
+        (".", "-C", "sub", "run", "jobfiles/tea.yaml"),
+    ):
+        assert DONE in at(bench, folder, *words, *RUN).out
+    assert len(judge.creates) == 1
+    assert not (bench.folder / "runs").exists()
+    assert "nothing was ever bought" in at(bench, ".", "manifest", "export", "--format", "csv").err
+
+
+def test_a_link_to_a_folder_leads_to_the_same_project(table: Set, tmp_path: Path) -> None:
+    bench, judge = table
+    project(bench)
+    file = jobs(bench)
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    (tmp_path / "door").symlink_to(bench.folder / "jobfiles")
+    outside = Bench(tmp_path, bench.url)
+    assert DONE in outside.do("plan", "door/tea.yaml").out
+    assert len(judge.creates) == 1
+
+
+def test_a_rehearsal_is_the_projects_too(table: Set) -> None:
+    bench, _ = table
+    project(bench)
+    jobs(bench)
+    fast = ("--sandbox", "--speed", "400")
+    assert at(bench, "jobfiles", "run", "tea.yaml", *fast).code == 0
+    assert sorted(path.name for path in bench.folder.iterdir() if path.is_dir()) == ["jobfiles", "rehearsal"]
+    assert DONE in at(bench, ".", "plan", "jobfiles/tea.yaml", "--sandbox").out
+
+
+# --- what is the project's ---------------------------------------------------------------------------
+
+
+def test_prices_and_models_are_those_at_the_root(table: Set) -> None:
+    bench, _ = table
+    project(bench)
+    file = jobs(bench)
+    price = "{per: video, credits: 3, source: our invoice, date: 2026-11-03}"
+    prices = f"version: 1\nmodels:\n  {MODEL}: {price}\n"
+    for folder in (".", "jobfiles"):
+        text = prices if folder == "." else prices.replace("credits: 3", "credits: 5")
+        (bench.folder / folder / "prices.yaml").write_text(text)
+    for folder, name in ((".", file), ("jobfiles", "tea.yaml"), ("else", f"../{file}")):
+        assert at(bench, folder, "plan", name, "--format", "json").json["totals"]["credits"] == "3"
+
+
+def test_paths_and_commands_that_are_shown_work_where_they_are_read(table: Set) -> None:
+    bench, judge = table
+    project(bench)
+    bench.write({"pour": "Tea [create=drop_kept]", "kept": "Tea"}, name="tea.yaml")
+    ran = at(bench, "sub", "run", "../tea.yaml", *RUN)
+    assert ran.code == 4
+    assert "../outputs" in ran.out
+    assert "../runs/" in ran.out
+    assert at(bench, "sub", "status", "--exit-code").code == 4
+    assert "../tea.yaml" in at(bench, "sub", "report").out or "kiejobs run" not in ran.out
+    assert len(judge.creates) == 2
+
+
+def test_from_another_project_commands_that_are_shown_lead_back_by_c(table: Set) -> None:
+    bench, judge = table
+    project(bench, "mine")
+    project(bench, "theirs")
+    bench.write({"pour": "Tea [create=drop_kept]"}, name="theirs/tea.yaml")
+    ran = at(bench, "mine", "run", "../theirs/tea.yaml", *RUN)
+    assert ran.code == 4
+    command = ending(ran, "--lost")
+    assert command.endswith(" -C ../theirs")
+    assert at(bench, "mine", *shlex.split(command)[1:]).code == 0
+    again = ending(at(bench, "mine", "explain", "judged/pour", "../theirs/tea.yaml"), "run tea.yaml")
+    assert again.endswith(" -C ../theirs")
+    assert at(bench, "mine", *shlex.split(again)[1:], *RUN).code == 0, "it was ruled lost"
+    assert len(judge.creates) == 2
+    assert not (bench.folder / "mine" / "runs").exists()
+
+
+def test_with_c_the_commands_that_are_shown_have_it_too(table: Set) -> None:
+    bench, _ = table
+    project(bench, "video")
+    bench.write({"pour": "Tea [create=drop_kept]"}, name="video/tea.yaml")
+    ran = at(bench, ".", "-C", "video", "run", "tea.yaml", *RUN)
+    assert ran.code == 4
+    command = ending(ran, "--lost")
+    assert command.endswith(" -C video")
+    assert at(bench, ".", *shlex.split(command)[1:]).code == 0
+
+
+def test_c_must_lead_to_a_folder(table: Set) -> None:
+    bench, _ = table
+    gone = at(bench, ".", "-C", "gone", "status")
+    assert gone.code == 2
+    assert "gone: No such file or directory" in gone.err
+
+
+def test_a_plan_file_says_its_job_file_from_the_root(table: Set) -> None:
+    bench, judge = table
+    project(bench)
+    jobs(bench)
+    assert at(bench, "jobfiles", "plan", "tea.yaml", "-o", "../plan.json").code == 0
+    assert at(bench, "deep", "run", "--plan", "../plan.json", *FAST).code == 0
+    assert len(judge.creates) == 1
+
+
+# --- kiejobs.yaml --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("also", [True, False])
+def test_a_project_file_with_another_ending_is_an_error_and_not_passed_over(
+    table: Set, *, also: bool
+) -> None:
+    bench, judge = table
+    git(bench.folder)
+    file = jobs(bench)
+    if also:
+        project(bench)
+    (bench.folder / "kiejobs.yml").write_text("version: 1\nlimits: {credits_per_run: 1}\n")
+    for folder, *words in (
+        (".", "run", file, *RUN),
+        ("jobfiles", "validate", "tea.yaml"),
+        ("jobfiles", "status"),
+    ):
+        refused = at(bench, folder, *words)
+        assert refused.code == 2, words
+        name = os.path.relpath(bench.folder / "kiejobs.yml", bench.folder / folder)
+        assert f"error: {name} is not read: a project's file is kiejobs.yaml" in refused.err
+        assert "rename it to kiejobs.yaml" in refused.err
+    assert judge.requests == []
+    git(bench.folder / "sub")
+    assert at(bench, "sub", "status").code == 0, "another repository's"
+
+
+@pytest.mark.parametrize(
+    "home", ["git", "{git: {branch: kept}}", "postgresql", "{postgresql: {url_env: URL}}"]
+)
+def test_a_ledger_that_this_version_cant_keep_is_no_other_ledger(table: Set, home: str) -> None:
+    bench, judge = table
+    project(bench, text=f"ledger: {home}")
+    file = jobs(bench)
+    refused = at(bench, ".", "run", file, *RUN)
+    assert refused.code == 2
+    assert "which this version of kiejobs can't" in refused.err
+    assert judge.requests == []
+    assert at(bench, ".", "run", file, "--sandbox", "--speed", "400").code == 0
+    project(bench, text="ledger: folder")
+    assert at(bench, ".", "run", file, *RUN).code == 0
