@@ -29,7 +29,6 @@ class JobFileOptions:
 class Locations:
     """The flags that say where to work. Folders are None where not given; `directory` is where `-C` led."""
 
-    directory: str | None = None
     runs: str | None = None
     outputs: str | None = None
     base_url: str | None = None
@@ -38,6 +37,7 @@ class Locations:
     faults: str | None = None
     policy: Policy | None = None
     files_elsewhere: bool = False
+    directory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kiejobs.adapters.project.models import read_price_file
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import load
 from kiejobs.app.options import JobFileOptions
+from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.app.project import policy_at
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import Source, plain_json
@@ -125,7 +126,7 @@ def test_a_yaml_block_is_what_it_says(page: Page, block: Block, tmp_path: Path) 
         (tmp_path / path).write_bytes(picture(size=(4, height)))
     file = tmp_path / "snippet.yaml"
     file.write_text(block.text, encoding="utf-8")
-    if block.file == POLICY:
+    if block.file == PROJECT_FILE:
         assert policy_at(str(file)).file == str(file)
         return
     if (block.file or "").endswith(prices.FILE):
