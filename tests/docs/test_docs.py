@@ -15,10 +15,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.models import read_price_file
+from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.adapters.sandbox import required_faults
 from kiejobs.app.load import load
 from kiejobs.app.options import JobFileOptions
-from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.app.project import policy_at
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile
 from kiejobs.core.document.nodes import Source, plain_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -100,8 +101,9 @@ def prompts(fields: Mapping[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_carried_out_by_the_sandbox(path: Path, tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "jobfiles")
     ran = subprocess.run(
-        [sys.executable, "-m", "kiejobs", "run", str(path), "--sandbox", *QUICK],
+        [sys.executable, "-m", "kiejobs", "run", f"jobfiles/{path.name}", "--sandbox", *QUICK],
         cwd=tmp_path,
         env={"PYTHONPATH": PACKAGE, "PATH": ""},
         capture_output=True,

@@ -16,6 +16,7 @@ import anyio
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.project.root import Root
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import Secret
@@ -75,6 +76,7 @@ class House:
     def place(self, life: Life | None = None) -> Place:
         life = life or Life()
         return Place(
+            root=Root(self.folder, None),
             store=MortalStore(self.folder / "runs", life, self._journal),
             outputs=self.outputs,
             folder=OutputFolder(self.outputs),
