@@ -35,7 +35,10 @@ _START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init
 _DECLARE = "declare it under `vars:` in the job file"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PLAIN_KEYS = frozenset({"model", "input", "output"})
+
 _NO_AXES = frozenset({"include", "exclude", "zip"})
+_NO_MAP, _NO_LIST = YamlMap(), YamlSeq()
+"""In the place of what a job doesn't have; nobody puts anything in."""
 
 
 def how_to_allow(jobs: int) -> str:
@@ -203,15 +206,15 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
 
 
 def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry:
-    matrix = body.get("matrix", YamlMap())
+    matrix = body.get("matrix", _NO_MAP)
     return JobEntry(
         name=name,
         spot=spot,
         model=body.get("model"),
         model_spot=body.value_spots.get("model", spot),
-        input=body.get("input", YamlMap()),
-        axes=tuple(made.axes(matrix)),
-        zipped=matrix.get("zip", YamlSeq()),
+        input=body.get("input", _NO_MAP),
+        axes=tuple(made.axes(matrix)) if matrix else (),
+        zipped=matrix.get("zip", _NO_LIST),
         exclude=made.entries(matrix, "exclude"),
         include=made.entries(matrix, "include"),
         tags=tuple(body.get("tags", ())),
@@ -227,10 +230,10 @@ def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry
 def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
     """The defaults with the job on top; its own axis replaces a default field of that name, and vice versa."""
     merged = _beneath(defaults, body)
-    fields, axes = body.get("input", YamlMap()), body.get("matrix", YamlMap())
-    for key, own, other in (("input", fields, axes), ("matrix", axes, fields)):
+    for key, other_key in (("input", "matrix"), ("matrix", "input")):
         if lower := defaults.get(key):
-            filled_otherwise = set(other) - set(own) - (_NO_AXES if own is axes else set())
+            own, other = body.get(key, _NO_MAP), body.get(other_key, _NO_MAP)
+            filled_otherwise = set(other) - set(own) - (_NO_AXES if key == "matrix" else set())
             merged.put(key, _beneath(lower, own, filled_otherwise), own.spot, own.spot)
     return merged
 
