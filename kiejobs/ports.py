@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
     from types import TracebackType
@@ -173,6 +173,22 @@ class LedgerStore(Protocol):
 
     def unwritable(self) -> str | None:
         """Why nothing can be written here, in words; None where it can."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this from being what others see, in words, after it was read or published; None for nothing."""
+
+    def owner(self, run_id: str) -> str:
+        """Whose run it is, in words: `run ID`, and where it is at work as far as that is known."""
+
+    def journals(self) -> Iterable[tuple[str, bytes]]:
+        """All journals, each with its run's id, for another home; as JSON Lines, byte for byte as they were taken in."""
+
+    def take_in(self, run_id: str, data: bytes) -> None:
+        """A journal of another home. JournalProblem where there is another one of this run; `publish` publishes it."""
+
+    def mark_moved(self, mark: bytes | None) -> None:
+        """The ledger is elsewhere now, as `mark` says, and nobody can read it here; None: it is here again."""
 
     def claims(self) -> Claims | None:
         """For the run that holds the claim; None where a reservation holds from its line in the journal on."""

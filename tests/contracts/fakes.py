@@ -179,6 +179,20 @@ class MemoryStore:
     def unwritable(self) -> str | None:
         return None
 
+    trouble = None
+
+    def owner(self, run_id: str) -> str:
+        return f"run {run_id}"
+
+    def journals(self) -> list[tuple[str, bytes]]:
+        raise NotImplementedError
+
+    def take_in(self, run_id: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    def mark_moved(self, mark: bytes | None) -> None:
+        raise NotImplementedError
+
     def claims(self) -> None:
         """The home has one buyer at a time."""
 

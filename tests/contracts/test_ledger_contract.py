@@ -10,6 +10,7 @@ import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.git import GitStore
+from kiejobs.adapters.ledger.moved import mark
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import JournalRecord, Planned, RunFinished, RunStarted
 from kiejobs.core.ledger.fold import fold
@@ -275,3 +276,55 @@ def test_a_run_at_work_writes_its_manifest_at_its_end(stage: Stage) -> None:
         stage.journal.append(reserved("a1"))
         assert list(stage.home.store().publish(every=True)) == []
     assert list(stage.home.store().publish()) == [stage.store.manifest_place("run-1")]
+
+
+# --- from one home to another ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=[Folder, Git, GitAlone])
+def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+    return Stage(request.param(tmp_path))
+
+
+def test_its_journals_are_taken_in_by_another_home_byte_for_byte(durable: Stage, tmp_path: Path) -> None:
+    for event in bought("a1"):
+        durable.journal.append(event)
+    journals = dict(durable.store.journals())
+    other = FolderStore(tmp_path / "other")
+    for _ in range(2):
+        for run_id, data in journals.items():
+            other.take_in(run_id, data)
+    assert dict(other.journals()) == journals
+    assert other.read().records == durable.store.read().records
+
+
+def test_it_takes_in_journals_once_and_for_all_to_see(durable: Stage, tmp_path: Path) -> None:
+    other = FolderStore(tmp_path / "other")
+    journal = other.journal(LATER, durable.clock)
+    journal.append(reserved("a1"))
+    (early,) = other.journals()
+    journal.append(submitted("a1"))
+    (late,) = other.journals()
+    for run_id, data in (early, late, early):
+        durable.store.take_in(run_id, data)
+        durable.store.publish(every=True)
+    assert dict(durable.home.store().journals()) == dict([late])
+    with pytest.raises(JournalProblem, match="run-2"):
+        durable.store.take_in("run-2", early[1].replace(b"a1", b"b1"))
+    rewritten = FolderStore(tmp_path / "rewritten")
+    rewritten.journal(LATER, durable.clock).append(reserved("b1"))
+    with pytest.raises(JournalProblem, match="is another journal"):
+        durable.store.take_in(*next(iter(rewritten.journals())))
+
+
+def test_a_home_that_the_ledger_left_is_read_by_nobody_until_it_is_back(durable: Stage) -> None:
+    durable.journal.append(reserved("a1"))
+    durable.store.publish()
+    durable.store.mark_moved(mark("the moon", "ledger: moon"))
+    for store in (durable.store, durable.home.store()):
+        for use in (store.read, store.check, store.publish, store.require_current):
+            with pytest.raises(JournalProblem, match="it moved to the moon") as caught:
+                use()
+        assert (caught.value.exit_code, "`ledger: moon`" in (caught.value.hint or "")) == (7, True)
+    durable.home.store().mark_moved(None)
+    assert durable.home.store().read().record("run-1") is not None

@@ -66,6 +66,7 @@ class FolderStore:
         self._unchecked: set[str] = set()
         """Runs whose journals were read, or are not there, since what they say was last held against all others."""
         self._history = History(())
+        self.trouble = None
         self.live_elsewhere: Collection[str] = frozenset()
         """Runs on other machines that may buy now, where this folder is one of several ends of a home."""
 
@@ -120,6 +121,7 @@ class FolderStore:
     def require_current(self) -> list[str]:
         from kiejobs.adapters.ledger.upstream import require_current  # noqa: PLC0415 - behind a purchase
 
+        self._require_here()
         return require_current(self._runs)
 
     def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
@@ -180,6 +182,9 @@ class FolderStore:
             (self._runs / MOVED).unlink(missing_ok=True)
         else:
             write_atomically(self._runs / MOVED, mark)
+
+    def owner(self, run_id: str) -> str:
+        return f"run {run_id}"
 
     def claims(self) -> None:
         """The lock on the folder keeps everybody else out."""

@@ -90,6 +90,7 @@ class GitStore:
     def require_current(self) -> Sequence[str]:
         try:
             self._mirror.pull()
+            self._require_here()
         except GitFailed as failed:
             message = f"{self.name} can't be fetched: {failed}; nothing was bought"
             hint = (
@@ -134,6 +135,26 @@ class GitStore:
 
     def unwritable(self) -> str | None:
         return self._folder.unwritable()
+
+    def journals(self) -> Iterator[tuple[str, bytes]]:
+        unreachable = self._pull()
+        if unreachable is not None:
+            raise JournalProblem(
+                self.trouble or "", hint="check network and access, then run the same command again"
+            )
+        yield from self._folder.journals()
+
+    def take_in(self, run_id: str, data: bytes) -> None:
+        self._folder.take_in(run_id, data)
+
+    def mark_moved(self, mark: bytes | None) -> None:
+        try:
+            self._mirror.set_mark(mark)
+        except GitFailed as failed:
+            raise JournalProblem(f"{self.name} can't be marked: {failed}") from failed
+
+    def owner(self, run_id: str) -> str:
+        return self._mirror.owner(run_id)
 
     def claims(self) -> Claims | None:
         """Without a remote the lock on this clone's folder keeps everybody else out."""
@@ -196,6 +217,7 @@ class GitStore:
 
     def push_onto(self, tip: str | None, *, manifests: bool = False) -> bool:
         """False where the branch is not at `tip` any more. Raises GitFailed, JournalProblem."""
+        self._require_here()
         lease, moment = self.lease.now()
         message = f"kiejobs: run {self._own.run_id}" if self._own else "kiejobs"
         if not self._mirror.push_onto(tip, lease, message, manifests=manifests):
@@ -230,14 +252,19 @@ class GitStore:
         fetched = self._mirror.fetched_at
         if fetched is not None and self.clock.monotonic() - fetched < self._fresh:
             return None
+        found = None
         try:
             self._mirror.pull()
+            self.trouble = None
         except GitFailed as failed:
             others = "others may know more than is known here"
-            self.trouble = f"{self.name} can't be fetched, and {others}: {failed}"
-            return failed
-        self.trouble = None
-        return None
+            self.trouble, found = f"{self.name} can't be fetched, and {others}: {failed}", failed
+        self._require_here()
+        return found
+
+    def _require_here(self) -> None:
+        if self._mirror.moved is not None:
+            raise self._mirror.moved
 
     def _read_here(self) -> History:
         with self._reading:

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,8 @@ class Mirror:
         self.own_run: str | None = None
         """The run of this process: nobody else appends to its journal."""
         self.fetched_at: float | None = None
+        self.moved: JournalProblem | None = None
+        """Where the ledger of this project went, where the branch says that it is not here any more."""
         self._clock = clock
         self._seen: dict[str, str] | None = None
         self._is_known = False
@@ -92,28 +95,42 @@ class Mirror:
     ) -> bool:
         """False where the branch is not at `tip` any more: it was fetched then."""
         with self._alone():
-            if self.tip != tip or not self._is_known:
-                if not self._is_known:
-                    self._look()
-                return False
-            changes = dict(self._changes(lease, manifests=manifests))
-            if not changes:
-                return True
-            commit = self.branch.commit_on(tip, changes, f"{message} [skip ci]")
-            try:
-                self.branch.push(commit, tip)
-            except GitFailed as failed:
+            if self.tip == tip and self._is_known:
+                return self._commit(dict(self._changes(lease, manifests=manifests)), message)
+            if not self._is_known:
                 self._look()
-                if self.tip == commit:
-                    return True  # it was only the answer that was lost
-                self._refusals = self._refusals + 1 if self.tip == tip else 0
-                if self._refusals >= _MOST_REFUSALS:  # and nobody was faster
-                    raise Unpublished(str(failed)) from failed
-                return False
-            self._refusals = 0
-            self._see(commit, published=set(changes))
-            self.fetched_at = self._clock.monotonic()
+            return False
+
+    def set_mark(self, mark: bytes | None) -> None:
+        """The ledger has moved away, or, with None, is here again."""
+        for pause in tries(self.branch):
+            with self._alone():
+                self._look()
+                if (MOVED in self.files) == (mark is not None) or self._commit(
+                    {MOVED: mark}, "kiejobs: the ledger moved"
+                ):
+                    return
+            time.sleep(pause)
+
+    def _commit(self, changes: Mapping[str, bytes | None], message: str) -> bool:
+        if not changes:
             return True
+        tip = self.tip
+        commit = self.branch.commit_on(tip, changes, f"{message} [skip ci]")
+        try:
+            self.branch.push(commit, tip)
+        except GitFailed as failed:
+            self._look()
+            if self.tip == commit:
+                return True  # it was only the answer that was lost
+            self._refusals = self._refusals + 1 if self.tip == tip else 0
+            if self._refusals >= _MOST_REFUSALS:  # and nobody was faster
+                raise Unpublished(str(failed)) from failed
+            return False
+        self._refusals = 0
+        self._see(commit, published=set(changes))
+        self.fetched_at = self._clock.monotonic()
+        return True
 
     def is_behind(self, lease: Lease | None) -> bool:
         """Does the branch lack something of this run's journal, or still carry the lease that it has let go?"""
@@ -159,8 +176,6 @@ class Mirror:
         if tip == self.tip and self._is_known:
             return
         files = {} if tip is None else self.branch.files(tip)
-        if MOVED in files:
-            raise self._moved(files[MOVED])
         self._require_sound(files)
         seen = self._read_seen() if self._seen is None else self._seen
         now = {**seen, **{path: files[path].blob for path in published if path in files}}
@@ -170,6 +185,7 @@ class Mirror:
             (lease_from(_run(path), data) for path, data in self.branch.contents(leases)) if leases else ()
         )
         self.leases = {lease.run_id: lease for lease in found if lease is not None}
+        self.moved = self._mark(files.get(MOVED))
         self.tip, self.files, self._is_known, self._seen = tip, files, True, now
         if now != seen:
             self._write_seen(now)
@@ -249,10 +265,11 @@ class Mirror:
             if (own is None and lease.run_id == self.own_run) or (over and lease.run_id != self.own_run):
                 yield f"{lease.run_id}/{LEASE}", None
 
-    def _moved(self, file: BranchFile) -> JournalProblem:
+    def _mark(self, file: BranchFile | None) -> JournalProblem | None:
+        if file is None:
+            return None
         readable = file.regular and file.size <= _LARGEST[LEASE]
-        data = dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b""
-        return moved(str(self.branch), data)
+        return moved(str(self.branch), dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b"")
 
     def _read_seen(self) -> dict[str, str]:
         try:
