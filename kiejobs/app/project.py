@@ -12,10 +12,10 @@ import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.project.files import read_schema, read_source
-from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root
+from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root, other_folders
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import (
     Secret,
@@ -26,17 +26,19 @@ from kiejobs.adapters.system import (
     upload_base,
     webhook_key,
 )
-from kiejobs.core.diagnostics import InvalidJobFile, Problems, SpendingStopped, UsageProblem
+from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, Problems, SpendingStopped, UsageProblem
 from kiejobs.core.ledger.records import utc_text
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     import httpx
 
     from kiejobs.adapters.kie.client import KieApi, KieUploads
     from kiejobs.adapters.storage.download import FileArtifacts
     from kiejobs.app.options import Locations
+    from kiejobs.app.output import Screen
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.policy import LedgerHome, Policy
     from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
@@ -46,12 +48,20 @@ _SANDBOX_BASE = "http://sandbox.invalid"
 _REHEARSAL = "rehearsal"
 
 
+class Stray(NamedTuple):
+    """A runs folder whose journals are not in the project's ledger, and what to do about it."""
+
+    place: str
+    hint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A project's ledger and outputs, and the API whose purchases count there. Its paths are as typed here."""
 
     root: Root
     store: LedgerStore
+    strays: Sequence[Stray]
     outputs: Path
     folder: OutputFolder
     sandbox_folder: Path
@@ -85,6 +95,14 @@ class Workspace:
         """Nobody else buys while this run may."""
         return self.store.claim(journal.run_id, utc_text(self.clock().now()))
 
+    def two_ledgers(self) -> JournalProblem | None:
+        """Journals that this project's ledger does not have: what is in them would be bought again."""
+        if not self.strays:
+            return None
+        places = " and ".join(stray.place for stray in self.strays)
+        message = f"{places} holds journals that this project's ledger, {self.store.name}, does not have"
+        return JournalProblem(f"{message}: nothing is bought until there is one", hint=self.strays[0].hint)
+
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
         found = self.folder.condition(attempt.files, attempt.times["collected"])
@@ -97,8 +115,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
     A rehearsal lives under `rehearsal/` unless its folders are named on the command line.
     """
     root = find_root(file)
-    own = project_policy(root)
-    policy = policy_in_force(root, where.policy)
+    own, policy = _policies(root, where.policy)
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     runs = _folder("runs", where.runs, own.runs if own else None, root, where)
     outputs = _folder("outputs", where.outputs, own.outputs if own else None, root, where)
@@ -107,6 +124,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
     return Workspace(
         root=root,
         store=_store(own.ledger if own else None, runs, where),
+        strays=() if where.sandbox or where.runs else tuple(_strays(root, file, runs, where.policy)),
         outputs=outputs,
         folder=OutputFolder(outputs),
         sandbox_folder=rehearsal / "sandbox",
@@ -121,6 +139,40 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
         policy=policy,
         files_elsewhere=where.files_elsewhere,
     )
+
+
+def mention_two_ledgers(space: Workspace, screen: Screen) -> None:
+    """For those who buy nothing."""
+    if problem := space.two_ledgers():
+        screen.say(f"note: {sanitize(problem.message)}\n  help: {sanitize(problem.hint or '')}")
+
+
+def _strays(root: Root, file: str, runs: Path, named: Policy | None) -> Iterator[Stray]:
+    """Where what was bought for this project may be on record, too."""
+    found: dict[Path, str] = {}
+    for folder in other_folders(root, file):
+        top = folder if root.mark is None or folder.is_relative_to(root.path) else root.path
+        mark = shlex.quote(os.path.relpath(top / PROJECT_FILE))
+        found[folder / "runs"] = f"mark the root of the project that is meant: `echo 'version: 1' > {mark}`"
+    found[root.path / "runs"] = f"take `folders.runs` out of {root.seen(PROJECT_FILE)}"
+    if named is not None and named.runs is not None:
+        place = Path(named.file).parent / named.runs
+        found[place] = f"make that the folder in {root.seen(PROJECT_FILE)} (`folders.runs`)"
+    for place, cure in found.items():
+        if place.is_dir() and os.path.realpath(place) != os.path.realpath(runs):
+            from kiejobs.adapters.ledger.folder import holds_journals  # noqa: PLC0415 - as below
+
+            if holds_journals(place):
+                shown, there = os.path.relpath(place), shlex.quote(runs.as_posix())
+                move = f"mkdir -p {there} && mv {shlex.quote(shown)}/* {there}/"
+                yield Stray(shown, f"move them, and outputs likewise: `{move}`; or {cure}")
+
+
+def has_ledger(root: Root) -> bool:
+    """Was something bought in a project that has no file of its own?"""
+    from kiejobs.adapters.ledger.folder import holds_journals  # noqa: PLC0415 - who validates reads no ledger
+
+    return holds_journals(root.path / "runs")
 
 
 def _folder(name: str, flag: str | None, ruled: str | None, root: Root, where: Locations) -> Path:
@@ -161,11 +213,17 @@ def _as_flags(where: Locations, elsewhere: Root | None) -> str:
 
 def policy_in_force(root: Root, given: Policy | None) -> Policy | None:
     """The project's; where another was named that one, and the project's rules hold too. Raises as `policy_at`."""
-    own = project_policy(root)
+    return _policies(root, given)[1]
+
+
+def _policies(root: Root, given: Policy | None) -> tuple[Policy | None, Policy | None]:
+    """The project's own, and the one in force. `given` is the one that was named, or a project's as it was read."""
+    is_known = given is not None and not given.named and given.file == root.find(PROJECT_FILE)
+    own = given if is_known else project_policy(root)
     if given is None or not given.named:
-        return own
+        return own, own
     is_own = own is not None and Path(own.file).resolve() == Path(given.file).resolve()
-    return given if own is None or is_own else replace(given, under=own)
+    return own, given if own is None or is_own else replace(given, under=own)
 
 
 def project_policy(root: Root) -> Policy | None:

@@ -1,6 +1,6 @@
 """`kiejobs init [FOLDER]`: a job file to start from, that runs at once with --sandbox.
 
-In: a folder. Out: a commented job file, the editor's schemas, `.gitignore`. Touches: disk;
+In: a folder. Out: kiejobs.yaml, a commented job file, the editor's schemas, `.gitignore`. Touches: disk;
 nothing that is there is overwritten.
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import schema_folder
+from kiejobs.adapters.project.root import PROJECT_FILE, find_root
+from kiejobs.app.project import has_ledger
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.terminal import quoted
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiejobs.app.output import Screen
+
+_PROJECT = """\
+# yaml-language-server: $schema=schemas/policy.schema.json
+# This folder is a project: one ledger for all job files in it and below.
+version: 1
+"""
 
 _IGNORED = ("rehearsal/", "outputs/", "runs/.lock*", "kiejobs-out/")
 
@@ -63,6 +71,7 @@ def init(folder: str, screen: Screen, *, github: bool, gitlab: bool) -> ExitCode
         hint = "name another folder: kiejobs init DIR"
         raise UsageProblem(f"{jobfile} exists already", hint=hint)
     try:
+        _mark(root, _PROJECT if begins else _PROJECT.partition("\n")[2], screen)
         if begins:
             _begin(root, jobfile, screen)
         _ignore(root / ".gitignore", screen)
@@ -83,6 +92,15 @@ def _begin(root: Path, jobfile: Path, screen: Screen) -> None:
     _write(jobfile, text, screen)
     for name in ("jobfile.schema.json", "policy.schema.json", "prices.schema.json"):
         _write(root / "schemas" / name, _given(name), screen)
+
+
+def _mark(root: Path, text: str, screen: Screen) -> None:
+    """Makes it a project's root, unless it is in a project that has a file of its own, or a ledger."""
+    project = find_root(str(root))
+    if project.mark == PROJECT_FILE or (project.path != root.resolve() and has_ledger(project)):
+        screen.show(f"kept {project.seen()} as the project's root")
+        return
+    _write(root / PROJECT_FILE, text, screen)
 
 
 def _given(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.load import load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import FORMS, budget_left, make_plan, plan_in, plan_view, require_selected
-from kiejobs.app.project import open_workspace
+from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.reports.plan import plan_json
 
@@ -47,6 +47,7 @@ def plan(
             return ExitCode.DONE
     files = files_by_ending(screen.outs, FORMS, (wanted.file,))
     space = open_workspace(where, wanted.file)
+    mention_two_ledgers(space, screen)
     loaded = load(wanted)
     require_selected(loaded)
     ledger = space.ledger()

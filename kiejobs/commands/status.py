@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kiejobs.app.project import open_workspace
+from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
@@ -36,6 +36,7 @@ def status(
 ) -> ExitCode:
     """`expiring`: tell what the vendor throws away within so many seconds."""
     space = open_workspace(where, file or "")
+    mention_two_ledgers(space, screen)
     view = _view(space, file, select, expiring)
     text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
     screen.answer(status_document, text, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -260,3 +261,138 @@ def test_a_ledger_that_this_version_cant_keep_is_no_other_ledger(table: Set, hom
     assert at(bench, ".", "run", file, "--sandbox", "--speed", "400").code == 0
     project(bench, text="ledger: folder")
     assert at(bench, ".", "run", file, *RUN).code == 0
+
+
+# --- two ledgers -----------------------------------------------------------------------------------------
+
+
+def old(bench: Bench, folder: str, file: str) -> None:
+    """Journals as versions before 0.2 left them: in the folder that they were called in."""
+    assert at(bench, folder, "run", file, "--runs", "runs", "--outputs", "outputs", *RUN).code == 0
+
+
+def cures(refused: Ran) -> tuple[str, str]:
+    """The commands that the hint shows: to move the journals, to mark a root."""
+    _, move, _, mark, _ = refused.err.rpartition("help: ")[2].split("`")
+    return move, mark
+
+
+@pytest.mark.parametrize("typed_in", [".", "video", "video/jobfiles"])
+@pytest.mark.parametrize("cure", [0, 1])
+def test_journals_between_the_job_file_and_the_root_stop_all_spending(
+    table: Set, typed_in: str, cure: int
+) -> None:
+    bench, judge = table
+    project(bench)
+    file = jobs(bench, "video/jobfiles/tea.yaml")
+    old(bench, "video", "jobfiles/tea.yaml")
+    here = os.path.relpath(bench.folder / file, bench.folder / typed_in)
+    refused = at(bench, typed_in, "run", here, *RUN)
+    assert refused.code == 7
+    place, runs = (
+        os.path.relpath(bench.folder / name, bench.folder / typed_in) for name in ("video/runs", "runs")
+    )
+    assert f"error: {place} holds journals that this project's ledger, {runs}, does not have" in refused.err
+    for verb in ("plan", "status", "collect"):
+        assert f"note: {place} holds journals" in at(bench, typed_in, verb, here).err
+    assert at(bench, typed_in, "run", here, "--sandbox", "--speed", "400").code == 0
+    assert len(judge.creates) == 1
+    subprocess.run(cures(refused)[cure], shell=True, cwd=bench.folder / typed_in, check=True)
+    again = at(bench, typed_in, "run", here, *RUN)
+    assert again.code == 0
+    assert len(judge.creates) == 1
+    assert "note:" not in at(bench, typed_in, "status", here).err
+
+
+def test_an_old_ledger_in_the_current_folder_counts_whatever_the_job_file(table: Set) -> None:
+    bench, judge = table
+    git(bench.folder)
+    file = jobs(bench)
+    old(bench, "sub", f"../{file}")
+    refused = at(bench, "sub", "run", f"../{file}", *RUN)
+    assert refused.code == 7
+    assert "error: runs holds journals that this project's ledger, ../runs, does not have" in refused.err
+    subprocess.run(cures(refused)[0], shell=True, cwd=bench.folder / "sub", check=True)
+    assert at(bench, "sub", "run", f"../{file}", *RUN).code == 0
+    assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("cure", [0, 1])
+def test_bought_from_a_superproject_it_is_not_bought_again_by_its_own_project(table: Set, cure: int) -> None:
+    bench, judge = table
+    git(bench.folder)
+    git(bench.folder / "sub")
+    file = jobs(bench, "sub/tea.yaml")
+    old(bench, ".", file)
+    refused = at(bench, ".", "run", file, *RUN)
+    assert refused.code == 7
+    assert "error: runs holds journals that this project's ledger, sub/runs, does not have" in refused.err
+    assert len(judge.creates) == 1
+    subprocess.run(cures(refused)[cure], shell=True, cwd=bench.folder, check=True)
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    assert len(judge.creates) == 1 + cure, "a file in the project says that the journals are another's"
+
+
+@pytest.mark.parametrize("first", [".", "jobfiles"])
+def test_outside_of_git_the_same_file_from_two_folders_is_bought_once(table: Set, first: str) -> None:
+    bench, judge = table
+    file = jobs(bench)
+    names = {".": file, "jobfiles": "tea.yaml"}
+    assert at(bench, first, "run", names[first], *RUN).code == 0
+    (second,) = names.keys() - {first}
+    refused = at(bench, second, "run", names[second], *RUN)
+    assert refused.code == 7
+    assert "holds journals that this project's ledger, runs, does not have" in refused.err
+    assert len(judge.creates) == 1
+    subprocess.run(cures(refused)[1], shell=True, cwd=bench.folder / second, check=True)
+    assert DONE in at(bench, second, "run", names[second], *RUN).out
+    assert len(judge.creates) == 1
+
+
+def test_a_ledger_that_a_policy_moved_is_not_forgotten(table: Set) -> None:
+    bench, judge = table
+    file = jobs(bench)
+    (bench.folder / "ci").mkdir()
+    old(bench, "ci", f"../{file}")
+    (bench.folder / "ci" / "runs").rename(bench.folder / "ci" / "kept")
+    (bench.folder / "ci" / "rules.yaml").write_text("version: 1\nfolders: {runs: kept}\n")
+    refused = at(bench, ".", "run", file, *RUN, KIEJOBS_POLICY="ci/rules.yaml")
+    assert refused.code == 7
+    assert "ci/kept holds journals" in refused.err
+    project(bench, text="folders: {runs: ci/kept}")
+    assert at(bench, ".", "run", file, *RUN, KIEJOBS_POLICY="ci/rules.yaml").code == 0
+    assert len(judge.creates) == 1
+    project(bench, text="folders: {runs: video/runs}")
+    shutil.rmtree(bench.folder / "runs")
+    (bench.folder / "ci" / "kept").rename(bench.folder / "runs")
+    assert "take `folders.runs` out of kiejobs.yaml" in at(bench, ".", "run", file, *RUN).err
+    assert len(judge.creates) == 1
+
+
+# --- init -------------------------------------------------------------------------------------------------
+
+
+def test_init_marks_a_project_once(table: Set) -> None:
+    bench, _ = table
+    made = at(bench, ".", "init", "video")
+    assert made.code == 0
+    assert "wrote video/kiejobs.yaml" in made.out
+    assert (bench.folder / "video" / "kiejobs.yaml").read_text().endswith("\nversion: 1\n")
+    assert at(bench, "video/jobfiles", "validate", "first.yaml").code == 0
+    assert at(bench, ".", "init", "video/more").out.startswith("kept video as the project's root")
+    assert not (bench.folder / "video" / "more" / "kiejobs.yaml").exists()
+    project(bench, "mine", "limits: {jobs: 3}")
+    assert at(bench, "mine", "init").code == 0
+    assert "jobs: 3" in (bench.folder / "mine" / "kiejobs.yaml").read_text()
+
+
+def test_init_takes_no_job_file_out_of_the_project_that_bought_it(table: Set) -> None:
+    bench, judge = table
+    git(bench.folder)
+    file = jobs(bench, "video/jobfiles/tea.yaml")
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    assert at(bench, "video", "init").out.startswith("kept .. as the project's root")
+    assert DONE in at(bench, "video", "run", "jobfiles/tea.yaml", *RUN).out
+    assert len(judge.creates) == 1
+    assert at(bench, ".", "init", "--github").code == 0
+    assert (bench.folder / "kiejobs.yaml").read_text().endswith("version: 1\n")

@@ -361,6 +361,14 @@ class FolderStore:
         return path.as_posix()
 
 
+def holds_journals(runs: Path) -> bool:
+    """Is it a runs folder that something was ever bought into?"""
+    try:
+        return any(os.path.lexists(one / JOURNAL) for one in runs.iterdir())
+    except OSError:  # there is none, or it is no folder
+        return False
+
+
 def _is_link(path: Path) -> JournalProblem:
     hint = "put a real file or folder there; to keep journals elsewhere, name that folder: --runs"
     return JournalProblem(f"{path} is a symbolic link, and journals are read through none", hint=hint)

@@ -57,6 +57,21 @@ def find_root(file: str = "") -> Root:
     return _marked(start) or _marked(here) or Root(here, None)
 
 
+def other_folders(root: Root, file: str) -> list[Path]:
+    """Where a job file's purchases may be on record by mistake, or from before there were projects.
+
+    The folders from the job file's and from the current one up to the root, which is left out; of an unmarked root
+    those above it, too. The current folder outside of a root that only git marks.
+    """
+    here = Path.cwd()
+    starts = (_folder_of(file), here) if file else (here,)
+    found = dict.fromkeys(folder for start in starts for folder in (start, *start.parents))
+    if root.mark is not None:
+        is_caller = root.mark == _GIT and not here.is_relative_to(root.path)
+        found = {one: None for one in found if one.is_relative_to(root.path) or (is_caller and one == here)}
+    return [folder for folder in found if folder != root.path]
+
+
 def candidates(file: str) -> list[str]:
     """Wherever a `kiejobs.yaml` would be the job file's, whether it is there or not."""
     return [os.path.relpath(folder / PROJECT_FILE) for folder in _upwards(_folder_of(file))]

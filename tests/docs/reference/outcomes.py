@@ -49,8 +49,8 @@ EXIT_CODES = {
     ),
     ExitCode.JOURNAL: (
         (
-            "The journals are locked by another run, damaged, or can't be written. Nothing is bought "
-            "that can't be written down."
+            "The journals are locked by another run, damaged, in two places, or can't be written. Nothing "
+            "is bought that can't be written down."
         ),
         "The message names file and line, or the run that holds the lock.",
     ),
