@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
@@ -205,7 +205,7 @@ def _output(name: str) -> Schema:
 def _against_examples(schema: Schema, examples: Iterable[Schema]) -> list[str]:
     """One note for each thing, however many examples have it."""
     spec = read_spec(schema)
-    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    checker = Draft202012Validator(spec.input_schema, format_checker=formats())
     notes: list[str] = []
     for example in examples:
         if len(str(example)) > MOST_CHARACTERS:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.document.tree import MAX_EXACT_INT
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
@@ -222,4 +222,4 @@ def default_of(form: Schema, given: Any, note: Note) -> Schema:
 
 
 def fits(form: Schema, value: Any) -> bool:
-    return Draft202012Validator(form, format_checker=FORMATS).is_valid(value)
+    return Draft202012Validator(form, format_checker=formats()).is_valid(value)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.records import Failure, FileRecord, State
@@ -30,7 +30,7 @@ def schema(name: str) -> dict[str, Any]:
 
 def problems(name: str, value: Any) -> list[str]:
     """What the schema refuses, each as `path keyword`."""
-    errors = Draft202012Validator(schema(name), format_checker=FORMATS).iter_errors(value)
+    errors = Draft202012Validator(schema(name), format_checker=formats()).iter_errors(value)
     return sorted(f"{'.'.join(map(str, e.absolute_path))} {e.validator}".strip() for e in errors)
 
 

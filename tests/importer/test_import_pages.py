@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
@@ -197,7 +197,7 @@ def test_an_input_of_several_shapes_keeps_them_apart(given: dict[str, Any], fine
     schema = model("components.yaml", "shore/moving").schema
     spec = read_spec(schema)
     request = complete(spec, {"prompt": "dusk", **given})
-    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    checker = Draft202012Validator(spec.input_schema, format_checker=formats())
     assert checker.is_valid(request) == fine
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
@@ -92,7 +92,7 @@ def test_each_page_gives_a_model_of_its_own() -> None:
 def test_a_page_s_own_example_is_taken(page: str) -> None:
     model = imported(page)
     spec = read_spec(model.schema)
-    checker = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    checker = Draft202012Validator(spec.input_schema, format_checker=formats())
     refused = [error.message for one in examples(page) for error in checker.iter_errors(complete(spec, one))]
     assert bool(refused) == (model.model in REFUSED), refused
     if refused:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.models.spec import complete, read_spec
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def most(schema: dict[str, Any]) -> dict[str, Any]:
 
 def takes(spec: Spec, fields: dict[str, Any]) -> bool:
     """Is it what may be sent? Defaults are added as they will be."""
-    whole = Draft202012Validator(spec.input_schema, format_checker=FORMATS)
+    whole = Draft202012Validator(spec.input_schema, format_checker=formats())
     return whole.is_valid(complete(spec, fields))
 
 
@@ -54,7 +54,7 @@ def _value(field: dict[str, Any]) -> Any:
 
 def _values(field: dict[str, Any]) -> Iterator[Any]:
     """Some values that the field takes, the plainest first."""
-    check = Draft202012Validator(field, format_checker=FORMATS)
+    check = Draft202012Validator(field, format_checker=formats())
     found = [*field.get("examples", ()), *_made(field)]
     fits = [value for value in found if check.is_valid(value)]
     if not fits:

@@ -16,7 +16,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from kiejobs.core.models.spec import complete, files_of, read_spec, typed
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _WORDS = ("dawn", "noon", "Überraschung", "a b", "x/y", "\U0001f4f7", 7, 12)
 def plain_requests(file: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Request | None]:
     """One for each row, in order; None where the row may not be bought."""
     job, spec = file["jobs"]["j"], read_spec(schema)
-    validator = Draft202012Validator(dict(spec.input_schema), format_checker=FORMATS)
+    validator = Draft202012Validator(dict(spec.input_schema), format_checker=formats())
     found: list[Request | None] = []
     for values in product(*job["matrix"].values()):
         row = dict(zip(job["matrix"], values, strict=True))

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError, best_match
-
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.reader import read_document
+from kiejobs.core.document.surely import is_surely
 from kiejobs.core.document.wording import kind_of, listed, shorten, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.document.nodes import Document, Json, Source
+    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.exceptions import ValidationError
 
-FORMATS = FormatChecker(formats=())
-"""Only `uri`, checked here: jsonschema's own needs a grammar that takes 1.5 s to import."""
+    from kiejobs.core.document.nodes import Document, Json, Source
 
 _USUAL_URI = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]*", re.ASCII)
 """What nearly all are, told at once."""
@@ -93,8 +92,9 @@ def refused_by(form: Form, value: Json) -> Iterator[SchemaProblem]:
         message = f"{form.noun} is a mapping, not {kind_of(value)}"
         yield SchemaProblem((), "type", message, form.start)
         return
-    for error in validator(form.schema).iter_errors(value):
-        yield from in_words(error, form.noun)
+    if not is_surely(form.schema, value):
+        for error in validator(form.schema).iter_errors(value):
+            yield from in_words(error, form.noun)
 
 
 def problem_at(document: Document, problem: SchemaProblem, form: Form) -> Diagnostic:
@@ -106,10 +106,21 @@ def problem_at(document: Document, problem: SchemaProblem, form: Form) -> Diagno
 
 def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     """With the one format that our schemas use."""
-    return Draft202012Validator(dict(schema), format_checker=FORMATS)
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and most files are fine
+
+    return Draft202012Validator(dict(schema), format_checker=formats())
 
 
-@FORMATS.checks("uri")
+@cache
+def formats() -> FormatChecker:
+    """Only `uri`, checked here: jsonschema's own needs a grammar that takes 1.5 s to import."""
+    from jsonschema import FormatChecker  # noqa: PLC0415 - as above
+
+    known = FormatChecker(formats=())
+    known.checks("uri")(is_uri)
+    return known
+
+
 def is_uri(value: object) -> bool:
     """An absolute URI by RFC 3986; http and https ones must name a host. Non-strings pass."""
     if not isinstance(value, str) or _USUAL_URI.fullmatch(value):
@@ -138,6 +149,8 @@ def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[Schem
     elif keyword in {"required", "dependentRequired"}:
         yield _missing_key(error, path)
     elif keyword in {"anyOf", "oneOf"} and error.context:
+        from jsonschema.exceptions import best_match  # noqa: PLC0415 - behind an error
+
         best = best_match([error])
         likeliest = error.context[0] if best is None or best is error else best
         yield from in_words(likeliest, noun)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import SchemaProblem, in_words, validator
@@ -56,14 +57,17 @@ _MOST_TRIED = 40
 _LIMITS = {"maximum", "minimum"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldRule:
     """One condition on several fields. `title` says it in our words, where the schema does."""
 
     fields: tuple[str, ...]
     schema: Mapping[str, Any]
     title: str | None
-    validator: Draft202012Validator
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        return validator(self.schema)
 
     def given(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
         """What the rule sees of a request."""
@@ -88,7 +92,7 @@ def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
         if named is not None and not named <= set(known):
             return None  # a field that only the rule knows is then no unknown one
         fields = known if named is None else tuple(name for name in known if name in named)
-        rules.append(FieldRule(fields, part, part.get("title"), validator(part)))
+        rules.append(FieldRule(fields, part, part.get("title")))
     return tuple(rules)
 
 

@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import SchemaProblem, in_words, is_uri, validator
+from kiejobs.core.document.surely import is_surely
 from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rules import FieldRule, broken_rule, rules_of
@@ -36,8 +37,7 @@ class RequestChecker:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self._whole = validator(spec.input_schema)
-        self._fields = {name: validator(field) for name, field in spec.fields.items()}
+        self._validators: dict[str, Draft202012Validator] = {}
         self._quick: dict[str, Callable[[Json], bool] | None] = {}
         self.rules = rules_of(spec.input_schema)
         self._known: dict[tuple[object, ...], tuple[SchemaProblem, ...]] = {}
@@ -48,29 +48,30 @@ class RequestChecker:
             self._quick[name] = _obvious(self.spec.fields[name])
         quick = self._quick[name]
         is_fine = quick is not None and quick(value)
-        return is_fine or not self._remember(name, value, self._fields[name])
+        return is_fine or not self._remember(name, value)
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
         if self.rules is None:
-            refused = self._remember("", dict(request_input), self._whole)
+            refused = self._remember("", dict(request_input))
             return [
                 self._unknown(str(one.path[0]))
                 if one.keyword == "unknown" and len(one.path) == 1  # a field of the input itself
                 else one
                 for one in refused
             ]
-        unknown = [name for name in request_input if name not in self._fields]
+        fields = self.spec.fields
+        unknown = [name for name in request_input if name not in fields]
         missing = [name for name in self.spec.required if name not in request_input]
         found = self._missing(missing, unknown) if missing else []
         for name, value in request_input.items():
-            if name in self._fields:
-                found.extend(self._remember(name, value, self._fields[name]))
+            if name in fields:
+                found.extend(self._remember(name, value))
         found.extend(map(self._unknown, unknown))
         if not self.rules:
             return found
         wrong = {*missing, *(str(problem.path[0]) for problem in found if problem.path)}
-        wrong |= {nearest(name, self._fields) or name for name in unknown}
+        wrong |= {nearest(name, fields) or name for name in unknown}
         return [*found, *self._rule_by_rule(self.rules, request_input, wrong)]
 
     def _rule_by_rule(
@@ -90,7 +91,7 @@ class RequestChecker:
 
     def _missing(self, missing: Sequence[str], unknown: Sequence[str]) -> list[SchemaProblem]:
         """Required fields that are not there; one that was only misspelt is reported as unknown."""
-        meant = {nearest(name, self._fields) for name in unknown}
+        meant = {nearest(name, self.spec.fields) for name in unknown}
         words = f"is missing: {self.spec.model} needs it"
         named = [name for name in missing if name not in meant]
         return [SchemaProblem((), "required", f"`{n}` {words}", at_key=True) for n in named]
@@ -101,10 +102,19 @@ class RequestChecker:
         message = f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
-    def _remember(self, name: str, value: Json, validator: Draft202012Validator) -> tuple[SchemaProblem, ...]:
+    def _remember(self, name: str, value: Json) -> tuple[SchemaProblem, ...]:
+        """What is wrong with a field's value by itself; with the input where `name` is empty."""
         key = (name, _token(value))
         known = self._known.get(key)
-        return known if known is not None else self._keep(key, _problems(name, value, validator))
+        return known if known is not None else self._keep(key, self._refused(name, value))
+
+    def _refused(self, name: str, value: Json) -> Sequence[SchemaProblem]:
+        schema = self.spec.fields[name] if name else self.spec.input_schema
+        if is_surely(schema, value):
+            return ()
+        if name not in self._validators:
+            self._validators[name] = validator(schema)
+        return _problems(name, value, self._validators[name])
 
     def _keep(self, key: tuple[object, ...], found: Sequence[SchemaProblem]) -> tuple[SchemaProblem, ...]:
         if len(self._known) >= _REMEMBERED:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.core.document.checked import FORMATS
+from kiejobs.core.document.checked import formats
 from tests.docs.regenerate import SCHEMAS, models
 from tests.support.mirror import (
     ABSENT,
@@ -37,7 +37,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def problems(schema: dict[str, Any], value: Any) -> list[str]:
     """What the schema refuses, each as `path keyword`."""
-    errors = Draft202012Validator(schema, format_checker=FORMATS).iter_errors(value)
+    errors = Draft202012Validator(schema, format_checker=formats()).iter_errors(value)
     return sorted(f"{'.'.join(map(str, e.absolute_path))} {e.validator}".strip() for e in errors)
 
 
