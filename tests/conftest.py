@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.support import postgres as database_server
 from tests.support.bench import Bench, judged
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.judge.server import Judge
+    from tests.support.postgres import Postgres
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")
@@ -27,3 +29,13 @@ def table(tmp_path: Path) -> Iterator[tuple[Bench, Judge]]:
     bench, judge = judged(tmp_path)
     with judge:
         yield bench, judge
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database server of this process's own."""
+    found = database_server.programs()
+    if found is None:
+        pytest.skip("PostgreSQL's server is not installed here")
+    with database_server.serving(found) as server:
+        yield server

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+import psycopg
 import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
 from kiejobs.adapters.ledger.git import GitStore
 from kiejobs.adapters.ledger.moved import mark
+from kiejobs.adapters.ledger.postgresql import PostgresStore
 from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger.events import JournalRecord, Planned, RunFinished, RunStarted
 from kiejobs.core.ledger.fold import fold
@@ -21,17 +24,22 @@ from tests.support.repositories import clone, git, make_remote
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import LiteralString
 
     from kiejobs.ports import LedgerStore, RunJournal
 
 ORIGIN = "https://api.example.com"
 HEADER = RunStarted("run-1", "run", "tea", ORIGIN, None, "kiejobs 0", 1)
 LATER = replace(HEADER, run_id="run-2")
+_URL = "KIEJOBS_TESTS_LEDGER_URL"
 SINCE = "2026-11-22T08:00:00.000Z"
 
 
 class Home(Protocol):
     """Where a ledger lives, and a disk that can be made to refuse."""
+
+    several_buy: bool
+    """May several runs buy at once?"""
 
     def store(self) -> LedgerStore:
         """As another process sees it."""
@@ -43,6 +51,8 @@ class Home(Protocol):
 
 class Folder:
     """A file stands where the runs folder is to be, as long as the disk is broken."""
+
+    several_buy = False
 
     def __init__(self, folder: Path) -> None:
         self._runs = folder / "runs"
@@ -65,6 +75,8 @@ class IndexedFolder(Folder):
 
 
 class InMemory:
+    several_buy = False
+
     def __init__(self, _folder: Path) -> None:
         self._home = MemoryHome()
 
@@ -108,6 +120,30 @@ class GitAlone(Git):
         return folder / "alone"
 
 
+class InPostgres:
+    """Each test has a database of its own. One that is broken has no events."""
+
+    several_buy = True
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        os.environ[_URL] = url
+
+    def store(self) -> LedgerStore:
+        return PostgresStore(_URL)
+
+    def break_disk(self) -> None:
+        self.store().read()
+        self._do("ALTER TABLE kiejobs.events RENAME TO lost")
+
+    def mend_disk(self) -> None:
+        self._do("ALTER TABLE kiejobs.lost RENAME TO events")
+
+    def _do(self, query: LiteralString) -> None:
+        with psycopg.connect(self._url) as connection:
+            connection.execute(query)
+
+
 class Stage:
     """One process with a run, and another that only looks."""
 
@@ -125,8 +161,14 @@ class Stage:
         return others
 
 
-@pytest.fixture(params=[Folder, IndexedFolder, Git, GitAlone, InMemory])
+@pytest.fixture(params=[Folder, IndexedFolder, Git, GitAlone, InMemory, InPostgres])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+    return _stage(request, tmp_path)
+
+
+def _stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+    if request.param is InPostgres:
+        return Stage(InPostgres(request.getfixturevalue("postgres").database()))
     return Stage(request.param(tmp_path))
 
 
@@ -148,7 +190,7 @@ def test_the_header_comes_first_and_events_follow_in_their_order(stage: Stage) -
 
 def test_it_answers_with_the_time_that_it_wrote_down(stage: Stage) -> None:
     stage.clock.passes(1.5)
-    at = stage.journal.append(reserved("a1"), reserved("a2"))
+    at = stage.journal.append(reserved("a1"), reserved("a2", fingerprint="f2"))
     record = stage.record()
     assert record is not None
     assert at == "2026-11-22T08:00:01.500Z"
@@ -221,7 +263,12 @@ def test_what_nobody_wrote_to_is_not_folded_again(stage: Stage) -> None:
     assert history.ledger(ORIGIN) is ledger
 
 
-def test_only_one_may_hold_the_claim(stage: Stage) -> None:
+def test_only_one_may_hold_the_claim_where_only_one_may_buy(stage: Stage) -> None:
+    if stage.home.several_buy:
+        with stage.store.claim("run-1", SINCE), stage.home.store().claim("run-2", SINCE):
+            assert set(stage.store.read().live_runs) == {"run-1", "run-2"}
+        assert set(stage.store.read().live_runs) == set()
+        return
     with stage.store.claim("run-1", SINCE) as claim:
         with pytest.raises(JournalProblem, match="in use by run run-1"):
             stage.home.store().claim("run-2", SINCE).__enter__()
@@ -281,9 +328,9 @@ def test_a_run_at_work_writes_its_manifest_at_its_end(stage: Stage) -> None:
 # --- from one home to another ----------------------------------------------------------------------
 
 
-@pytest.fixture(params=[Folder, Git, GitAlone])
+@pytest.fixture(params=[Folder, Git, GitAlone, InPostgres])
 def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
-    return Stage(request.param(tmp_path))
+    return _stage(request, tmp_path)
 
 
 def test_its_journals_are_taken_in_by_another_home_byte_for_byte(durable: Stage, tmp_path: Path) -> None:

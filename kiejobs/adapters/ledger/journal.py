@@ -31,7 +31,7 @@ from kiejobs.core.ledger.events import (
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
@@ -89,7 +89,7 @@ class FileJournal:
             fd = self._be_born() if self._fd is None else self._fd
             if self._seq == 0:
                 events = (self.header, *events)
-            data = b"".join(self._lines(at, events))
+            data = self._lines(at, events)
             write_all(fd, data)
             os.fsync(fd)
         except OSError as error:
@@ -128,7 +128,7 @@ class FileJournal:
         self.close()
         lines = [(timed.at, timed.event) for timed in self._events]
         self._seq, self._previous, self._size = 0, None, 0
-        data = b"".join(line for at, event in lines for line in self._lines(at, (event,)))
+        data = b"".join(self._lines(at, (event,)) for at, event in lines)
         try:
             self._fd = self._be_born()
             write_all(self._fd, data)
@@ -158,13 +158,11 @@ class FileJournal:
         self._fd, self._size = fd, 0
         return fd
 
-    def _lines(self, at: str, events: tuple[Event, ...]) -> Iterator[bytes]:
-        for event in events:
-            self._seq += 1
-            body = {"v": EVENT_VERSION, "seq": self._seq, "prev": self._previous, "at": at}
-            line = _as_text({**body, **to_json(event)}).encode("utf-8", "surrogatepass")
-            self._previous = hashlib.sha256(line).hexdigest()
-            yield line + b"\n"
+    def _lines(self, at: str, events: tuple[Event, ...]) -> bytes:
+        lines = chained(at, events, self._seq, self._previous)
+        self._seq += len(lines)
+        self._previous = hashlib.sha256(lines[-1]).hexdigest() if lines else self._previous
+        return b"".join(line + b"\n" for line in lines)
 
     def _take_back(self) -> None:
         """Cut a half-written line off; where even that fails, close: only a torn end is expected."""
@@ -174,6 +172,16 @@ class FileJournal:
             except OSError:
                 self._broken = True
                 self.close()
+
+
+def chained(at: str, events: Iterable[Event], seq: int, previous: str | None) -> list[bytes]:
+    """The lines of these events, without their ends; `seq` and `previous` (a hash) are those of the line before."""
+    lines = []
+    for number, event in enumerate(events, start=seq + 1):
+        body = {"v": EVENT_VERSION, "seq": number, "prev": previous, "at": at}
+        lines.append(_as_text({**body, **to_json(event)}).encode("utf-8", "surrogatepass"))
+        previous = hashlib.sha256(lines[-1]).hexdigest()
+    return lines
 
 
 def _sync_with_names(folder: Path) -> None:
@@ -205,7 +213,7 @@ def parse_journal(path: Path, data: bytes) -> JournalRecord:
         if b"\0" in line and _is_torn_here(number, lines[number:-1]):
             break
         text = line.removesuffix(b"\r")  # a checkout may have turned line ends
-        timed = _read_line(path, number, text, previous, known)
+        timed = read_line(path, number, text, previous, known)
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
@@ -232,9 +240,10 @@ def _is_of_the_plan(line: bytes) -> bool:
         return False
 
 
-def _read_line(
-    path: Path, number: int, text: bytes, previous: str | None, known: dict[str, str]
+def read_line(
+    path: object, number: int, text: bytes, previous: str | None, known: dict[str, str]
 ) -> Timed | None:
+    """The event of one line, None where its type is unknown. `known` are texts that are in memory already."""
     damaged = partial(_damaged, path, number)
     try:
         line = _shared(json.loads(text), known)
@@ -256,7 +265,7 @@ def _read_line(
         raise damaged(f"not a journal line ({type(error).__name__})") from error
 
 
-def _damaged(path: Path, number: int, why: str, hint: str = RESTORE) -> JournalProblem:
+def _damaged(path: object, number: int, why: str, hint: str = RESTORE) -> JournalProblem:
     return JournalProblem(f"{path}:{number}: {why}", hint=hint)
 
 

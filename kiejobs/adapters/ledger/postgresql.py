@@ -1,0 +1,362 @@
+"""The ledger in PostgreSQL: bought once from any machine, one window of starts per account, whoever starts.
+
+In: the name of the environment variable that holds the URL; a project's and an account's name. Out: the port
+`LedgerStore`. Touches: the database. Journals are rows, and each row holds the very line that a file would.
+
+A reservation is decided in its own transaction, so several runs may buy at once. Leases and windows go by the
+database's clock; only what people read goes by this machine's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import secrets
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import anyio.to_thread
+
+from kiejobs.adapters.ledger.database import Database, Project
+from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, parse_journal, read_line
+from kiejobs.adapters.ledger.moved import moved
+from kiejobs.adapters.ledger.postgresql_journal import FENCE, PostgresJournal, steps
+from kiejobs.adapters.system import ci_address
+from kiejobs.core.diagnostics import JournalProblem, KiejobsError
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.events import JournalRecord
+from kiejobs.core.ledger.fold import History, contradictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from kiejobs.core.ledger.events import RunStarted, Timed
+    from kiejobs.ports import Clock
+
+LEASE = 60.0  # seconds: a run that has not been heard of for so long is dead
+_RENEWAL = 15.0
+
+_READ = """
+SELECT run_id, runs.seq, coalesce(leased_until > clock_timestamp(), false), ARRAY(
+    SELECT line FROM events
+    WHERE events.project = runs.project AND events.run_id = runs.run_id AND events.seq > coalesce(known.seq, 0)
+    ORDER BY events.seq)
+FROM runs LEFT JOIN unnest(%(ids)s::text[], %(seqs)s::bigint[]) AS known (run_id, seq) USING (run_id)
+WHERE project = %(project)s
+"""
+_CLAIM = """
+INSERT INTO runs (project, run_id, writer, owner, leased_until)
+VALUES (%(project)s, %(run)s, '', %(owner)s, clock_timestamp() + %(lease)s * interval '1 second')
+ON CONFLICT (project, run_id) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until
+"""
+_RENEW = """
+UPDATE runs SET leased_until = clock_timestamp() + %(lease)s * interval '1 second'
+WHERE project = %(project)s AND run_id = %(run)s AND leased_until IS NOT NULL
+"""
+_LET_GO = "UPDATE runs SET leased_until = NULL WHERE project = %(project)s AND run_id = %(run)s"
+_BEHIND = """
+SELECT run_id FROM runs LEFT JOIN manifests USING (project, run_id)
+WHERE project = %(project)s AND runs.seq > coalesce(manifests.seq, 0)
+"""
+_SAME_MANIFEST = """
+UPDATE manifests SET seq = greatest(seq, %(seq)s)
+WHERE project = %(project)s AND run_id = %(run)s AND body = %(body)s RETURNING 1
+"""
+_WRITE_MANIFEST = """
+INSERT INTO manifests (project, run_id, seq, body) VALUES (%(project)s, %(run)s, %(seq)s, %(body)s)
+ON CONFLICT (project, run_id) DO UPDATE SET seq = excluded.seq, body = excluded.body
+"""
+_TAKE_IN = """
+INSERT INTO reservations AS known (project, attempt_id, state, run_id, origin, account, fingerprint, take)
+SELECT %(project)s, %(attempt)s, CASE WHEN EXISTS (
+    SELECT 1 FROM reservations AS other
+    WHERE other.project = %(project)s AND other.origin = %(origin)s AND other.fingerprint = %(fingerprint)s
+        AND other.take = %(take)s AND other.state IN ('reserved', 'submitted')
+    ) THEN 'ended' ELSE 'reserved' END, %(run)s, %(origin)s, %(account)s, %(fingerprint)s, %(take)s
+ON CONFLICT (project, attempt_id) DO UPDATE SET run_id = excluded.run_id, origin = excluded.origin,
+    account = excluded.account, fingerprint = excluded.fingerprint, take = excluded.take
+"""
+
+
+class PostgresStore:
+    """One process's view of a project's ledger in a database."""
+
+    def __init__(
+        self, url_env: str, project: str = "default", account: str = "default", lease: float = LEASE
+    ) -> None:
+        """`account` tells apart the API's accounts whose keys are used at one origin; no key is stored."""
+        self.project = Project(Database(url_env), project, account, lease)
+        self.trouble = None
+        self._url_env = url_env
+        self._lease_of: str | None = None
+        self._journals: dict[str, _Journal] = {}
+        """As read."""
+        self._texts: dict[str, str] = {}
+        self._history = History(())
+        self._reading = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return f"{self.project.database}/{self.project.name}"
+
+    def read(self) -> History:
+        history, damaged = self._read()
+        for _, problem in damaged:
+            raise problem
+        return history
+
+    def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        with self._reading:
+            self._journals.clear()
+        return self._read()
+
+    def claim(self, run_id: str, since: str) -> RunLease:
+        del since  # the database's clock counts
+        return RunLease(self, run_id)
+
+    def require_current(self) -> list[str]:
+        """What was read is what there is, and a reservation is decided by the database."""
+        self._require_here()
+        return []
+
+    def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
+        return PostgresJournal(self.project, header, clock, self.purchases)
+
+    def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
+        """One process at a time: the last to write knows most."""
+        with self._publishing():
+            history = self.read()
+            behind = {name for (name,) in self.project.rows(_BEHIND)}
+            changed = {r.run_id for r in history.records if every or r.run_id == run_id or r.run_id in behind}
+            written = []
+            for record in history.with_stale_manifests(changed):
+                seq = self._journals[record.run_id].seq
+                values = {"run": record.run_id, "seq": seq, "body": history.manifest(record)}
+                if not self.project.rows(_SAME_MANIFEST, **values):
+                    self.project.rows(_WRITE_MANIFEST, **values)
+                    written.append(self.manifest_place(record.run_id))
+            return written
+
+    def manifest(self, run_id: str) -> bytes | None:
+        query = "SELECT body FROM manifests WHERE project = %(project)s AND run_id = %(run)s"
+        for (body,) in self.project.rows(query, run=run_id):
+            return bytes(body)
+        return None
+
+    def place(self, run_id: str) -> str:
+        return self.project.place(run_id)
+
+    def manifest_place(self, run_id: str) -> str:
+        return f"{self.name}/{run_id}/manifest.json"
+
+    def document(self, run_id: str) -> str | None:
+        query = "SELECT 1 FROM {} WHERE project = %(project)s AND run_id = %(run)s AND seq > 0"
+        for table, place in (("manifests", self.manifest_place), ("runs", self.place)):
+            if self.project.rows(query.format(table), run=run_id):
+                return place(run_id)
+        return None
+
+    def unwritable(self) -> str | None:
+        try:
+            query = "SELECT pg_is_in_recovery(), has_table_privilege('events', 'INSERT')"
+            ((is_copy, is_allowed),) = self.project.rows(query)
+        except KiejobsError as problem:
+            return problem.message
+        if is_copy:
+            return "it is a copy that can only be read"
+        return None if is_allowed else "its user may not write there"
+
+    def claims(self) -> None:
+        """A reservation is decided as it is written."""
+
+    async def keep(self) -> None:
+        """Renews the lease, on a connection of its own: the other may be busy, or lost."""
+        database = Database(self._url_env)
+        try:
+            while self._lease_of is not None:
+                await anyio.sleep(min(_RENEWAL, self.project.lease / 4))
+                await anyio.to_thread.run_sync(self._renew, database, abandon_on_cancel=True)
+        finally:
+            database.close()
+
+    def hurry(self) -> None:
+        """What is written is published."""
+
+    def owner(self, run_id: str) -> str:
+        query = (
+            "SELECT owner FROM runs WHERE project = %(project)s AND run_id = %(run)s AND owner IS NOT NULL"
+        )
+        return "".join(
+            [f"run {run_id}", *(f" ({owner})" for (owner,) in self.project.rows(query, run=run_id))]
+        )
+
+    # --- from one home to another -----------------------------------------------------------------------
+
+    def journals(self) -> Iterator[tuple[str, bytes]]:
+        query = """SELECT run_id, string_agg(line || '\\x0a'::bytea, ''::bytea ORDER BY seq) FROM events
+                   WHERE project = %(project)s GROUP BY run_id ORDER BY run_id"""
+        for run_id, data in self.project.rows(query):
+            yield run_id, bytes(data)
+
+    def take_in(self, run_id: str, data: bytes) -> None:
+        record = parse_journal(Path(run_id) / JOURNAL, data)
+        lines = complete_lines(data.partition(b"\0")[0]).splitlines()  # a torn write ends it
+        query = "SELECT line FROM events WHERE project = %(project)s AND run_id = %(run)s ORDER BY seq"
+        known = [bytes(line) for (line,) in self.project.rows(query, run=run_id)]
+        common = min(len(known), len(lines))
+        if known[:common] != lines[:common]:
+            raise JournalProblem(f"{self.place(run_id)}: its copy in the other home is another journal")
+        if common < len(lines):
+            self._insert(record, lines, common)
+
+    def mark_moved(self, mark: bytes | None) -> None:
+        if mark is None:
+            self.project.rows("DELETE FROM moved WHERE project = %(project)s")
+        else:
+            insert = "INSERT INTO moved VALUES (%(project)s, %(mark)s)"
+            self.project.rows(f"{insert} ON CONFLICT (project) DO UPDATE SET mark = excluded.mark", mark=mark)
+
+    def _require_here(self) -> None:
+        for (mark,) in self.project.rows("SELECT mark FROM moved WHERE project = %(project)s"):
+            raise moved(self.name, bytes(mark))
+
+    def _insert(self, record: JournalRecord, lines: Sequence[bytes], known: int) -> None:
+        connection, ours = (
+            self.project.database.connected(),
+            {"project": self.project.name, "run": record.run_id},
+        )
+        origin = record.header.origin if record.header else None
+        with connection.transaction(), connection.cursor() as cursor:
+            values = {**ours, "writer": secrets.token_hex(8), "seq": len(lines)}
+            cursor.execute(FENCE, values)
+            cursor.execute(
+                "UPDATE runs SET seq = %(seq)s WHERE project = %(project)s AND run_id = %(run)s", values
+            )
+            with cursor.copy("COPY events (project, run_id, seq, line) FROM STDIN") as copy:
+                for seq, line in enumerate(lines[known:], start=known + 1):
+                    copy.write_row((self.project.name, record.run_id, seq, line))
+            for step in steps(timed.event for timed in record.events):
+                values = {**ours, **step, "origin": origin, "account": self.project.account}
+                settle = "SELECT settle(%(project)s, %(attempt)s, %(state)s)"
+                cursor.execute(_TAKE_IN if step["state"] == "reserved" else settle, values)
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def _read(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
+        self._require_here()
+        with self._reading:
+            seqs = {run_id: one.seq for run_id, one in self._journals.items()}
+            rows = self.project.rows(_READ, ids=list(seqs), seqs=list(seqs.values()))
+            live = {run_id for run_id, _, is_live, _ in rows if is_live}
+            damaged, records = [], []
+            for run_id, seq, is_live, lines in sorted(rows):
+                try:
+                    record = self._known(run_id, seq, lines)
+                except JournalProblem as problem:
+                    damaged.append((self.place(run_id), problem))
+                    continue
+                if record.events:
+                    records.append(replace(record, live=True) if is_live else record)
+            self._history = self._history.updated(records, live)
+            if not damaged and any(lines for _, _, _, lines in rows):
+                damaged = [
+                    (self.place(run_id), JournalProblem(f"{self.place(run_id)}: {why}", hint=_DAMAGED))
+                    for run_id, why in contradictions(records)
+                ]
+            return self._history, damaged
+
+    def _known(self, run_id: str, seq: int, lines: Sequence[bytes]) -> JournalRecord:
+        journal = self._journals.setdefault(run_id, _Journal(JournalRecord(run_id, ())))
+        place = self.place(run_id)
+        try:
+            journal.grow(place, lines, self._texts)
+            if journal.seq != seq:  # some were removed, or the database is an older copy of itself
+                raise JournalProblem(f"{place}: lines are missing", hint=_DAMAGED)  # noqa: TRY301
+        except JournalProblem:
+            del self._journals[run_id]
+            raise
+        return journal.record
+
+    def purchases(self) -> dict[tuple[str, int], list[str]]:
+        """Attempts by purchase, as read last: a plan that was made then knows of these."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for record in self._history.records:
+            for timed in record.events:
+                if isinstance(timed.event, e.Reserved):
+                    purchase = (timed.event.fingerprint, timed.event.take)
+                    found.setdefault(purchase, []).append(timed.event.attempt_id)
+        return found
+
+    # --- the rest ---------------------------------------------------------------------------------------
+
+    def begin_lease(self, run_id: str) -> None:
+        owner = ci_address() or f"on {platform.node()}"
+        self.project.rows(_CLAIM, run=run_id, owner=owner)
+        self._lease_of = run_id
+
+    def end_lease(self) -> None:
+        run_id, self._lease_of = self._lease_of, None
+        if run_id is not None:
+            with suppress(JournalProblem):  # it ends by itself
+                self.project.rows(_LET_GO, run=run_id)
+
+    def _renew(self, database: Database) -> None:
+        with suppress(JournalProblem):  # the next time, perhaps
+            replace(self.project, database=database).rows(_RENEW, run=self._lease_of)
+
+    @contextmanager
+    def _publishing(self) -> Iterator[None]:
+        lock = {"name": f"kiejobs manifests of {self.project.name}"}
+        self.project.rows("SELECT pg_advisory_lock(hashtextextended(%(name)s, 0))", **lock)
+        try:
+            yield
+        finally:
+            with suppress(JournalProblem):
+                self.project.rows("SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0))", **lock)
+
+
+_DAMAGED = "restore the database from a backup; nothing is bought on top of a damaged journal"
+
+
+@dataclass
+class _Journal:
+    """One run's journal as far as it was read."""
+
+    record: JournalRecord
+    seq: int = 0
+    previous: str | None = None
+
+    def grow(self, place: str, lines: Iterable[bytes], texts: dict[str, str]) -> None:
+        more: list[Timed] = []
+        for line in lines:
+            self.seq += 1
+            timed = read_line(place, self.seq, bytes(line), self.previous, texts)
+            self.previous = hashlib.sha256(line).hexdigest()
+            more += [] if timed is None else [timed]
+        if more:
+            self.record = replace(self.record, events=(*self.record.events, *more))
+
+
+class RunLease:
+    """A run that may buy, as others see it. Several may at once."""
+
+    def __init__(self, store: PostgresStore, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+
+    def __enter__(self) -> Self:
+        self._store.begin_lease(self._run_id)
+        return self
+
+    def release(self) -> None:
+        self._store.end_lease()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
