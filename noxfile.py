@@ -22,7 +22,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 LOCK = "tests/requirements.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
-WHEEL = ".[media,serve]"
+WHEEL = ".[media,serve,team]"
 
 
 @nox.session
@@ -75,7 +75,8 @@ def benchmarks(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write the lock file again, with today's releases."""
     session.install("-q", "uv")
-    given = ("--group", "dev", "--extra", "media", "--extra", "serve", "--python-version", "3.11")
+    extras = ("--extra", "media", "--extra", "serve", "--extra", "team")
+    given = ("--group", "dev", *extras, "--python-version", "3.11")
     form = ("--universal", "--generate-hashes", "--custom-compile-command", "nox -s lock")
     session.run("uv", "pip", "compile", "-q", "--upgrade", *given, *form, "pyproject.toml", "-o", LOCK)
 
@@ -123,4 +124,4 @@ def floors_of(project: dict[str, Any]) -> Iterator[str]:
     extras = project["optional-dependencies"].values()
     for requirement in itertools.chain(project["dependencies"], *extras):
         name, _, range_ = requirement.partition(">=")
-        yield f"{name}=={range_.partition(',')[0]}"
+        yield f"{name.partition('[')[0]}=={range_.partition(',')[0]}"

@@ -188,6 +188,10 @@ def _store(home: LedgerHome | None, runs: Path, where: Locations) -> LedgerStore
         from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who validates reads no ledger
 
         return FolderStore(runs)
+    if home.kind == "postgresql":
+        from kiejobs.adapters.ledger.postgresql import PostgresStore  # noqa: PLC0415 - as above
+
+        return PostgresStore(home.url_env, home.project, home.account)
     message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs can't"
     raise UsageProblem(message, hint="update kiejobs; with another ledger it would buy everything again")
 

@@ -247,9 +247,7 @@ def test_a_project_file_with_another_ending_is_an_error_and_not_passed_over(
     assert at(bench, "sub", "status").code == 0, "another repository's"
 
 
-@pytest.mark.parametrize(
-    "home", ["git", "{git: {branch: kept}}", "postgresql", "{postgresql: {url_env: URL}}"]
-)
+@pytest.mark.parametrize("home", ["git", "{git: {branch: kept}}"])
 def test_a_ledger_that_this_version_cant_keep_is_no_other_ledger(table: Set, home: str) -> None:
     bench, judge = table
     project(bench, text=f"ledger: {home}")

@@ -40,12 +40,17 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True)
 class LedgerHome:
-    """Where a project's purchases are on record. `kind`: `folder`, `git` or `postgresql`."""
+    """Where a project's purchases are on record. `kind`: `folder`, `git` or `postgresql`.
+
+    A database may hold several projects; `account` names whose window of starts a purchase counts in.
+    """
 
     kind: str = "folder"
     branch: str = "kiejobs-ledger"
     remote: str = "origin"
     url_env: str = "KIEJOBS_LEDGER_URL"
+    project: str = "default"
+    account: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
