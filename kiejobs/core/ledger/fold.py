@@ -110,13 +110,16 @@ def purchases_known(records: Sequence[JournalRecord]) -> set[str]:
 
 
 def _moved(attempts: Iterable[Attempt], moves: _Moves) -> list[Attempt]:
-    """Each under the address where it moved to last, if that was after it was reserved."""
-    found = []
-    for attempt in attempts:
-        at, address = max(moves.get(attempt.key, ()), default=("", ""))
-        moved = at >= attempt.times["reserved"]
-        found.append(replace(attempt, address=address) if moved else attempt)
-    return found
+    """Each under the address that it was given last, after it was reserved, and the last in each other campaign."""
+    return [_under(attempt, moves[attempt.key]) if attempt.key in moves else attempt for attempt in attempts]
+
+
+def _under(attempt: Attempt, moves: Sequence[tuple[str, str]]) -> Attempt:
+    since = attempt.times["reserved"]
+    later = sorted((at, address) for at, address in moves if at >= since)
+    last = {address.partition("/")[0]: address for _, address in [("", attempt.reserved.address), *later]}
+    address = later[-1][1] if later else attempt.address
+    return replace(attempt, address=address, shared=tuple(sorted({*last.values()} - {address})))
 
 
 class History:

@@ -45,7 +45,7 @@ class Attempt:
 
     `state` is None where nothing was made of it (not accepted, or ruled lost). `other_task_ids` are
     tasks that may be paid for next to `task_id`: one create, several tasks. `gone` says why its result
-    can't be had any more.
+    can't be had any more. `shared` are its addresses in other campaigns, which asked for the same.
     """
 
     attempt_id: str
@@ -63,6 +63,12 @@ class Attempt:
     conflicts: tuple[Conflict, ...] = ()
     gone: str | None = None
     aside: str | None = None
+    shared: tuple[str, ...] = ()
+
+    def is_of(self, campaign: str) -> bool:
+        """Was it bought for a campaign, or is it used by it?"""
+        prefix = f"{campaign}/"
+        return self.address.startswith(prefix) or any(one.startswith(prefix) for one in self.shared)
 
     @property
     def output(self) -> str:
@@ -127,13 +133,14 @@ class Ledger:
             known = self._by_key.get(attempt.key)
             if known is None or _worth(attempt) >= _worth(known):
                 self._by_key[attempt.key] = attempt
-            self._by_address.setdefault(attempt.address, []).append(attempt)
+            for address in (attempt.address, *attempt.shared):
+                self._by_address.setdefault(address, []).append(attempt)
 
     def attempts(self, campaign: str | None = None) -> Iterable[Attempt]:
         """In the order of reservation; those of one campaign, or all."""
         if campaign is None:
             return self._by_id.values()
-        return (a for a in self._by_id.values() if a.address.startswith(f"{campaign}/"))
+        return (a for a in self._by_id.values() if a.is_of(campaign))
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         return self._by_id.get(attempt_id)
@@ -184,11 +191,13 @@ class Ledger:
         taken = any(_has_files(other) and other is not attempt for other in rivals)
         return sibling_path(attempt.output, attempt.attempt_id) if taken else attempt.output
 
-    def committed(self, campaign: str | None = None) -> Decimal:
-        """Credits spent or held, by one campaign or by all."""
-        prefix = "" if campaign is None else f"{campaign}/"
-        own = (a for a in self.attempts() if a.reserved.address.startswith(prefix))
-        return sum((attempt.committed for attempt in own), Decimal(0))
+    def committed(self, campaign: str | None = None, since: str = "") -> Decimal:
+        """Credits spent or held, by one campaign or by all; of what was reserved `since` (UTC text).
+
+        What a campaign shares counts for each that uses it: another name starts no budget again.
+        """
+        counted = (one for one in self.attempts(campaign) if one.times["reserved"] >= since)
+        return sum((attempt.committed for attempt in counted), Decimal(0))
 
 
 def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:

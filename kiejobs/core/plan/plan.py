@@ -248,7 +248,7 @@ class _Decider:
             return _line(job, Action.SUBMIT, "+", "retry_gone", attempt, attempt.gone)
         if action is Action.HOLD:
             return _line(job, action, sign, reason, attempt, attempt.gone)
-        if attempt.address == job.address:
+        if job.address in {attempt.address, *attempt.shared}:
             return _line(job, action, sign, reason, attempt)
         moved = f"moved_from {attempt.address}"
         return _line(job, Action.ADOPT, ">", moved, attempt, f"then {action}", then=action)
