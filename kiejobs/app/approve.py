@@ -20,12 +20,27 @@ from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.system import api_base
 from kiejobs.app.load import LoadedJobFile, variables_of
+from kiejobs.app.plan import held_by
 from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.records import utc_text
-from kiejobs.core.plan.approval import drift, is_approved, rows_of_document
+from kiejobs.core.plan.approval import (
+    drift,
+    is_approved,
+    rows_of_document,
+    terms_drift,
+    terms_of_document,
+)
 from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
-from kiejobs.core.plan.plan import Change, PricedRow, difference, digest_of, row_of
+from kiejobs.core.plan.plan import (
+    NO_TERMS,
+    Change,
+    PricedRow,
+    Terms,
+    difference,
+    digest_of,
+    row_of,
+)
 from kiejobs.core.plan.policy import Policy, breaches
 from kiejobs.core.urls import bare
 from kiejobs.reports.checks import breaches_text, changes_text, drift_text
@@ -33,7 +48,8 @@ from kiejobs.reports.plan import diff_lines
 from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
@@ -54,6 +70,7 @@ class Approval:
     plan_id: str | None = None
     rows: tuple[PricedRow, ...] | None = None
     origin: str | None = None
+    terms: Terms = NO_TERMS
 
 
 def expected(digest: str | None) -> Approval | None:
@@ -76,9 +93,10 @@ def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptio
         hint = "the plan was made with flags of its own, which hold; leave these out"
         raise UsageProblem(message, hint=hint)
     rows = tuple(rows_of_document(document["changes"]))
-    if digest_of(rows) != document["digest"]:
+    terms = terms_of_document(document)
+    if digest_of(rows, terms) != document["digest"]:
         raise StalePlan(f"{name} was changed: its digest is not that of its lines", hint=_AGAIN)
-    approval = Approval(document["digest"], document["plan_id"], rows, document["origin"])
+    approval = Approval(document["digest"], document["plan_id"], rows, document["origin"], terms)
     again = replace(
         wanted,
         file=wanted.file or find_root().seen(document["source"]["file"]),
@@ -104,7 +122,12 @@ def plan_file_keys(loaded: LoadedJobFile, retry: Sequence[str], space: Workspace
 
 
 def require_approved(
-    approval: Approval, changes: Sequence[Change], ledger: Ledger, space: Workspace, screen: Screen
+    approval: Approval,
+    changes: Sequence[Change],
+    terms: Terms,
+    ledger: Ledger,
+    space: Workspace,
+    screen: Screen,
 ) -> None:
     """Raises StalePlan where something else would be bought than was approved, or once more."""
     used = ledger.plans_used.get(approval.plan_id or "")
@@ -116,12 +139,13 @@ def require_approved(
         raise StalePlan(message, hint=_AGAIN)
     now = [row_of(change) for change in changes if change.spends]
     if approval.rows is not None:
-        differences = list(drift(approval.rows, now))
+        differences = [*terms_drift(approval.terms, terms), *drift(approval.rows, now)]
         if differences:
             screen.say(drift_text(differences, color=screen.color_err))
             raise StalePlan("the plan is stale: something else would be bought now", hint=_AGAIN)
-    elif not is_approved(changes, approval.digest):
-        message = f"what would be bought now has the digest {digest_of(now)}, not the expected one"
+    elif not is_approved(changes, approval.digest, terms):
+        digest = digest_of(now, terms)
+        message = f"what would be bought now has the digest {digest}, not the expected one"
         raise StalePlan(message, hint=f"look at what differs with `kiejobs plan`; then {_AGAIN}")
 
 
@@ -150,13 +174,22 @@ def _document(name: str) -> dict[str, Json]:
 
 
 def breaches_of(
-    policy: Policy, loaded: LoadedJobFile, ledger: Ledger, changes: Iterable[Change]
+    space: Workspace, loaded: LoadedJobFile, ledger: Ledger, changes: Sequence[Change]
 ) -> Sequence[Diagnostic]:
-    """The rules that these lines of a plan break."""
+    """The rules that these lines of a plan break; none where there is no policy."""
+    if space.policy is None:
+        return ()
     bought = [change.job for change in changes if change.spends and change.job is not None]
-    campaign, jobs = loaded.jobfile.campaign, len(loaded.expansion.jobs)
-    committed = ledger.committed(campaign)
-    return breaches(policy, bought, campaign=campaign, jobs=jobs, committed=committed)
+
+    def held(rule: str) -> tuple[str, Decimal]:
+        if rule == "credits_per_campaign":
+            return loaded.jobfile.campaign, held_by(loaded.jobfile.campaign, ledger, changes)
+        if rule == "credits_per_project":
+            return "the project", ledger.committed()
+        month = f"{space.clock().now():%Y-%m}"
+        return month, ledger.committed(since=month)
+
+    return breaches(space.policy, bought, jobs=len(loaded.expansion.jobs), held=held)
 
 
 def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -> None:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.project.root import below_checkout
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import State, sibling_path
-from kiejobs.core.plan.plan import Change, FieldChange, Plan, difference, plan
+from kiejobs.core.money import money
+from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan
 from kiejobs.core.prices.table import AgedPrice, aged_prices
 from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 from kiejobs.reports.terminal import width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions
@@ -76,6 +77,16 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         campaign=loaded.jobfile.campaign,
         selection=selection_of(loaded.wanted) if loaded.wanted.select else None,
         retry=frozenset(retry),
+        terms=_terms(loaded, space),
+    )
+
+
+def _terms(loaded: LoadedJobFile, space: Workspace) -> Terms:
+    budget = loaded.jobfile.budget
+    return Terms(
+        None if budget is None else f"{money(budget.credits)} credits per {budget.per}",
+        space.policy.callback_url if space.policy else None,
+        {model: spec.digest for model, spec in sorted(loaded.expansion.spec_of.items())},
     )
 
 
@@ -100,14 +111,23 @@ def _paths_then(was: dict[str, Json], ledger: Ledger) -> Iterator[tuple[str, str
             yield ref, told.path
 
 
-def budget_left(loaded: LoadedJobFile, ledger: Ledger, flag: Decimal | None) -> Decimal | None:
+def budget_left(
+    loaded: LoadedJobFile, ledger: Ledger, changes: Iterable[Change], flag: Decimal | None
+) -> Decimal | None:
     """Credits that may still be spent, by the file's budget and `--budget`; None where nobody set a limit."""
     limits = [flag] if flag is not None else []
     budget = loaded.jobfile.budget
     if budget is not None:
-        held = ledger.committed(loaded.jobfile.campaign) if budget.per == "campaign" else 0
+        held = held_by(loaded.jobfile.campaign, ledger, changes) if budget.per == "campaign" else 0
         limits.append(max(budget.credits - held, Decimal(0)))
     return min(limits) if limits else None
+
+
+def held_by(campaign: str, ledger: Ledger, changes: Iterable[Change]) -> Decimal:
+    """Credits that a campaign holds, with what this plan adopts for it."""
+    moved = (change.attempt for change in changes if change.action is Action.ADOPT)
+    adopted = (one.committed for one in moved if one is not None and not one.is_of(campaign))
+    return sum(adopted, ledger.committed(campaign))
 
 
 def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:

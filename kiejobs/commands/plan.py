@@ -60,8 +60,8 @@ def plan(
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of  # noqa: PLC0415 - most have no policy
 
-        broken = breaches_of(space.policy, loaded, ledger, made.changes)
-    left = budget_left(loaded, ledger, budget)
+        broken = breaches_of(space, loaded, ledger, made.changes)
+    left = budget_left(loaded, ledger, made.changes, budget)
     view = plan_view(loaded, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
     screen.show(plan_in(screen.form, view, color=screen.color_out))

@@ -128,14 +128,14 @@ def _plan(
 
         require_locked(loaded, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, space, ledger, how.retry)
-    left = budget_left(loaded, ledger, how.budget)
+    left = budget_left(loaded, ledger, made.changes, how.budget)
     tell, color = _teller(screen)
     view = plan_view(loaded, space, ledger, made, left)
     tell(plan_text(view, color=color))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
 
-        broken = breaches_of(space.policy, loaded, ledger, made.changes)
+        broken = breaches_of(space, loaded, ledger, made.changes)
         require_none(broken, space.policy, screen)
     elsewhere = history.elsewhere(space.origin)
     return _Planned(loaded, approval, list(made.changes), made.totals, left, ledger, elsewhere)
@@ -152,7 +152,7 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if approval is not None:
         from kiejobs.app.approve import require_approved  # noqa: PLC0415 - most approve here
 
-        require_approved(approval, planned.changes, planned.ledger, space, screen)
+        require_approved(approval, planned.changes, planned.totals.terms, planned.ledger, space, screen)
     if not any(map(does_something, planned.changes)):
         return None
     key = require_key(space)

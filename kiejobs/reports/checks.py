@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.lock import Lock
     from kiejobs.core.plan.policy import Policy
 
+_WIDEST = 120  # columns of one side of a difference
 _MOST = 50  # lines; of 4,000 jobs that changed together the first ones say it
 
 
@@ -155,6 +156,10 @@ def _words(one: Drift) -> str:
         return f"is in the plan for {_price(one.was)}, and would not be bought now"
     if one.kind == "price":
         return f"was {_price(one.was)}, is {_price(one.now)} now"
+    if one.kind in {"callback", "budget", "model"}:
+        was, now = (sanitize(side or "none")[:_WIDEST] for side in (one.was, one.now))
+        what = {"callback": "called back at", "budget": "the budget", "model": "its schema"}[one.kind]
+        return f"{what} was {was}, is {now} now"
     return f"another request: {(one.was or '')[:12]} in the plan, {(one.now or '')[:12]} now"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from itertools import takewhile
 from operator import eq
@@ -296,6 +296,7 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
         "digest": totals.digest,
         "format_version": FORMAT_VERSION,
         "prices": [price_entry(one) for one in view.prices],
+        "terms": asdict(totals.terms),
         "totals": {
             "actions": {str(action): count for action, count in totals.actions.items()},
             "credits": money(totals.credits),
@@ -317,6 +318,7 @@ def _change(row: PlanRow) -> dict[str, Json]:
     return {
         "action": change.action.value,
         "address": change.address,
+        "callback_url": None if change.job is None else change.job.callback_url,
         "credits": money_or_null(change.credits),
         "detail": change.detail,
         "diff": None if row.diff is None else diff_document(row.diff),

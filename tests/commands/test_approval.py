@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiejobs.core.plan.approval import Drift, PricedRow, digest_of, drift, is_approved, row_of
-from kiejobs.core.plan.plan import Action, Change
+from kiejobs.core.plan.approval import (
+    Drift,
+    PricedRow,
+    digest_of,
+    drift,
+    is_approved,
+    row_of,
+    terms_drift,
+)
+from kiejobs.core.plan.plan import Action, Change, Terms
 from tests.support.bench import Bench, judged
 
 if TYPE_CHECKING:
@@ -46,6 +54,31 @@ def test_a_digest_sees_what_is_bought_besides(rows: list[PricedRow], more: Price
 @given(st.lists(ROWS, max_size=4, unique_by=lambda row: row.address))
 def test_the_same_has_no_drift(rows: list[PricedRow]) -> None:
     assert list(drift(rows, list(reversed(rows)))) == []
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        Terms("400 credits per run", "https://a.example/", {"m": "0" * 64}),
+        Terms("40 credits per campaign", "https://a.example/", {"m": "0" * 64}),
+        Terms("40 credits per run", None, {"m": "0" * 64}),
+        Terms("40 credits per run", "https://a.example/", {"m": "1" * 64}),
+    ],
+)
+def test_a_digest_sees_other_terms(terms: Terms) -> None:
+    approved = Terms("40 credits per run", "https://a.example/", {"m": "0" * 64})
+    assert digest_of([A], terms) != digest_of([A], approved)
+    assert len(list(terms_drift(approved, terms))) == 1
+    assert not is_approved([to_buy(A)], digest_of([A], approved), terms)
+    assert is_approved([to_buy(A)], digest_of([A], approved), approved)
+
+
+def test_a_digest_sees_where_a_job_is_called_back() -> None:
+    called = A._replace(callback_url="https://a.example/")
+    elsewhere = A._replace(callback_url="https://b.example/")
+    assert len({digest_of([A]), digest_of([called]), digest_of([elsewhere])}) == 3
+    (differs,) = drift([called], [elsewhere])
+    assert differs == Drift("callback", "tea/a", "https://a.example/", "https://b.example/")
 
 
 def test_a_drift_says_what_differs_and_where() -> None:

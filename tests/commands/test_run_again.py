@@ -218,3 +218,35 @@ def test_two_collectors_at_once_bring_everything_home_whole(table: Set) -> None:
     assert len(list((bench.folder / "outputs").rglob("*.mp4"))) == 12
     assert list(bench.folder.rglob("*.part")) == []
     assert bench.do("manifest", "verify").code == 0
+
+
+def test_two_campaigns_with_one_request_share_its_purchase_and_then_all_is_quiet(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one"}, name="tea.yaml", campaign="tea")
+    bench.write({"cup": "one"}, name="mug.yaml", campaign="mug")
+    for name in ("tea.yaml", "mug.yaml", "tea.yaml", "mug.yaml"):
+        assert bench.do("run", name, "--yes", "--poll", "50ms").code == 0
+    assert len(judge.creates) == 1
+    for name in ("tea.yaml", "mug.yaml"):
+        planned = bench.do("plan", name, "--format", "json", "--detailed-exitcode")
+        assert planned.code == 0
+        assert [change["action"] for change in planned.json["changes"]] == ["keep"]
+
+
+def test_a_campaign_under_another_name_does_not_begin_its_limits_anew(table: Set) -> None:
+    bench, judge = table
+    limits = "limits: {credits_per_campaign: 20, credits_per_month: 40, credits_per_project: 50}"
+    (bench.folder / "kiejobs.yaml").write_text(f"version: 1\n{limits}\n")
+    bench.write({"one": "one"}, name="jobs.yaml", campaign="tea")
+    assert bench.run().code == 0
+    bench.write({"one": "one", "two": "two"}, name="jobs.yaml", campaign="renamed")
+    refused = bench.run()
+    assert refused.code == 5
+    assert "credits_per_campaign" in refused.err
+    bench.write({"two": "two"}, name="jobs.yaml", campaign="other")
+    assert bench.run().code == 0
+    bench.write({"three": "three"}, name="jobs.yaml", campaign="third")
+    refused = bench.run()
+    assert refused.code == 5
+    assert "credits_per_month" in refused.err
+    assert len(judge.creates) == 2

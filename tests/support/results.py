@@ -18,7 +18,7 @@ from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import Failure, FileRecord
-from kiejobs.core.plan.plan import Action, PlanTotals
+from kiejobs.core.plan.plan import NO_TERMS, Action, PlanTotals
 from kiejobs.reports.terminal import is_control
 
 if TYPE_CHECKING:
@@ -127,4 +127,5 @@ def totals_of(changes: Sequence[Change], digest: str) -> PlanTotals:
         unpriced=sum(line.credits is None for line in bought),
         in_doubt=sum(line.reason == "in_doubt" for line in changes),
         digest=digest,
+        terms=NO_TERMS,
     )

@@ -2,7 +2,8 @@
 
 In: a digest or a plan file's rows; the plan's lines as they are now. Out: yes or no; differences. Touches nothing.
 
-The digest is over what would be bought: request, take and price of each line, in no order. After a partial
+The digest is over what would be bought: request, take, price and callback address of each line, in no order,
+and over its terms: the budget, the callback address of the rest, the model schemas. After a partial
 failure it still holds for what is left together with what the last runs have bought of it, and for nothing else.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.plan.plan import Action, PricedRow, digest_of, row_of
+from kiejobs.core.plan.plan import NO_TERMS, Action, PricedRow, Terms, digest_of, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference. `kind`: added, gone, request, price."""
+    """One difference. `kind`: added, gone, request, price, callback; budget, model of the terms."""
 
     kind: str
     address: str
@@ -33,18 +34,29 @@ class Drift:
 def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[PricedRow]:
     """The purchases in a plan's document. Raises KeyError where it is none."""
     return [
-        PricedRow(change["address"], change["fingerprint"], change["take"], change["credits"])
+        PricedRow(
+            change["address"],
+            change["fingerprint"],
+            change["take"],
+            change["credits"],
+            change.get("callback_url"),
+        )
         for change in changes
         if change["action"] == Action.SUBMIT
     ]
 
 
-def is_approved(changes: Sequence[Change], digest: str) -> bool:
+def terms_of_document(document: Mapping[str, Json]) -> Terms:
+    """Of a plan's document."""
+    return Terms(**document.get("terms", {}))
+
+
+def is_approved(changes: Sequence[Change], digest: str, terms: Terms = NO_TERMS) -> bool:
     """Is what would be bought the approved set, or what the runs since have left of it?"""
     rows = [row_of(change) for change in changes if change.spends]
-    if not rows or digest_of(rows) == digest:
+    if not rows or digest_of(rows, terms) == digest:
         return True
-    return any(digest_of([*rows, *bought]) == digest for bought in _since_each_run(changes))
+    return any(digest_of([*rows, *bought], terms) == digest for bought in _since_each_run(changes))
 
 
 def drift(approved: Sequence[PricedRow], now: Sequence[PricedRow]) -> Iterator[Drift]:
@@ -60,6 +72,21 @@ def drift(approved: Sequence[PricedRow], now: Sequence[PricedRow]) -> Iterator[D
             yield Drift("request", address, before.fingerprint, after.fingerprint)
         if before.price != after.price:
             yield Drift("price", address, before.price, after.price)
+        if before.callback_url != after.callback_url:
+            yield Drift("callback", address, before.callback_url, after.callback_url)
+
+
+def terms_drift(approved: Terms, now: Terms) -> Iterator[Drift]:
+    """What differs in the terms; a model that isn't bought from any more is no matter."""
+    if approved.budget != now.budget:
+        yield Drift("budget", "the job file's budget", approved.budget, now.budget)
+    if approved.callback_url != now.callback_url:
+        yield Drift(
+            "callback", "jobs without an address of their own", approved.callback_url, now.callback_url
+        )
+    for model, digest in sorted(now.models.items()):
+        if approved.models.get(model) != digest:
+            yield Drift("model", model, approved.models.get(model), digest)
 
 
 def _since_each_run(changes: Sequence[Change]) -> Iterator[list[PricedRow]]:

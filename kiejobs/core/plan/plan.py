@@ -7,7 +7,7 @@ digest of what it would buy. Only `submit` spends. Touches nothing.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from json.encoder import encode_basestring
@@ -81,6 +81,22 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What an approval covers besides requests and their prices.
+
+    `budget` is the job file's, in words; `callback_url` the one that jobs carry which name none; `models` the
+    digests of the schemas that the requests were checked by.
+    """
+
+    budget: str | None = None
+    callback_url: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
 class PlanTotals:
     """Counts by action, the credits that would be spent, and how many lines have no known price."""
 
@@ -89,6 +105,7 @@ class PlanTotals:
     unpriced: int
     in_doubt: int
     digest: str
+    terms: Terms
 
     @property
     def pending(self) -> bool:
@@ -106,12 +123,16 @@ class Plan:
 
 
 class PricedRow(NamedTuple):
-    """One purchase, as an approval knows it. `price` is decimal text in credits, None where unknown."""
+    """One purchase, as an approval knows it. `price` is decimal text in credits, None where unknown.
+
+    `callback_url` is the job's own.
+    """
 
     address: str
     fingerprint: str
     take: int
     price: str | None
+    callback_url: str | None = None
 
 
 def plan(
@@ -122,6 +143,7 @@ def plan(
     campaign: str,
     selection: Selection | None = None,
     retry: frozenset[str] = frozenset(),
+    terms: Terms = NO_TERMS,
 ) -> Plan:
     """In the order of submission; what is bought but no longer wanted comes last.
 
@@ -138,25 +160,28 @@ def plan(
     ]
     if selection is None or not selection.terms:
         lines += map(_orphan, _orphans(wanted, ledger, campaign))
-    return Plan(tuple(lines), _totals(lines))
+    return Plan(tuple(lines), _totals(lines, terms))
 
 
 def row_of(change: Change) -> PricedRow:
     price = None if change.price is None else money(change.price)
-    return PricedRow(change.address, change.fingerprint, change.take, price)
+    called = None if change.job is None else change.job.callback_url
+    return PricedRow(change.address, change.fingerprint, change.take, price, called)
 
 
-def digest_of(rows: Iterable[PricedRow]) -> str:
-    """Lower-case hex over what is bought; the same whatever the order and the addresses."""
+def digest_of(rows: Iterable[PricedRow], terms: Terms = NO_TERMS) -> str:
+    """Lower-case hex over what is bought, and under which terms; the same whatever the order and the addresses."""
     marks = []
-    for _, mark, take, price in rows:  # the canonical JSON of its three values
+    for _, mark, take, price, called in rows:  # the canonical JSON of its four values
         credits_ = "null" if price is None else encode_basestring(price)
-        text = f"[{encode_basestring(mark)},{take},{credits_}]"
-        marks.append(hashlib.sha256(text.encode()).digest())
-    return hashlib.sha256(b"".join(sorted(marks))).hexdigest()
+        url = "null" if called is None else encode_basestring(called)
+        text = f"[{encode_basestring(mark)},{take},{credits_},{url}]"
+        marks.append(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+    under = hashlib.sha256(canonical(asdict(terms))).digest()
+    return hashlib.sha256(under + b"".join(sorted(marks))).hexdigest()
 
 
-def _totals(changes: Sequence[Change]) -> PlanTotals:
+def _totals(changes: Sequence[Change], terms: Terms) -> PlanTotals:
     actions = dict.fromkeys(map(str, Action), 0)
     total, unpriced, in_doubt = Decimal(0), 0, 0
     bought: list[PricedRow] = []
@@ -167,7 +192,7 @@ def _totals(changes: Sequence[Change]) -> PlanTotals:
             bought.append(row_of(change))
             total += change.credits or 0
             unpriced += change.credits is None
-    return PlanTotals(actions, total, unpriced, in_doubt, digest_of(bought))
+    return PlanTotals(actions, total, unpriced, in_doubt, digest_of(bought, terms), terms)
 
 
 def _orphans(jobs: Sequence[Job], ledger: Ledger, campaign: str) -> Iterator[Attempt]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json
@@ -30,12 +32,18 @@ _RULES = {
     "credits_per_run": ("limits", "credits_per_run"),
     "credits_per_job": ("limits", "credits_per_job"),
     "credits_per_campaign": ("limits", "credits_per_campaign"),
+    "credits_per_month": ("limits", "credits_per_month"),
+    "credits_per_project": ("limits", "credits_per_project"),
     "jobs": ("limits", "jobs"),
     "tags": ("require", "tags"),
     "one_of_tags": ("require", "one_of_tags"),
     "hosts": ("results", "hosts"),
+    "callback_hosts": ("callback_hosts",),
 }
 """Each rule's name, as messages have it, and where it stands in the file."""
+
+HELD = ("credits_per_campaign", "credits_per_month", "credits_per_project")
+"""Rules that count what the ledger holds already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +81,13 @@ class Policy:
     credits_per_run: Decimal | None = None
     credits_per_job: Decimal | None = None
     credits_per_campaign: Decimal | None = None
+    credits_per_month: Decimal | None = None
+    credits_per_project: Decimal | None = None
     jobs: int | None = None
     tags: tuple[str, ...] = ()
     one_of_tags: tuple[str, ...] = ()
     hosts: tuple[str, ...] | None = None
+    callback_hosts: tuple[str, ...] | None = None
     callback_url: str | None = None
     defaults: Mapping[str, str | bool] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -131,16 +142,20 @@ class JobRules:
         self._models = [wild(pattern) for pattern in policy.models or ()]
         self._tags = [(pattern, wild(pattern)) for pattern in policy.tags]
         self._one_of = [wild(pattern) for pattern in policy.one_of_tags]
-        self._known: dict[tuple[str, tuple[str, ...], Decimal | None], list[Words]] = {}
+        self._known: dict[tuple[str, tuple[str, ...], Decimal | None, str | None], list[Words]] = {}
 
     def broken_by(self, job: Job) -> list[Words]:
-        key = (job.model, job.tags, job.credits)
+        key = (job.model, job.tags, job.credits, job.callback_url or self._policy.callback_url)
         if key not in self._known:
             self._known[key] = list(self._judge(*key))
         return self._known[key]
 
-    def _judge(self, model: str, tags: tuple[str, ...], price: Decimal | None) -> Iterator[Words]:
+    def _judge(
+        self, model: str, tags: tuple[str, ...], price: Decimal | None, callback_url: str | None
+    ) -> Iterator[Words]:
         policy = self._policy
+        if callback_url is not None and not _is_callback_host(policy, callback_url):
+            yield "callback_hosts", f"{callback_url} is at a host that may not be called back"
         if policy.models is not None and not any(fits(model) for fits in self._models):
             allowed = f"allowed: {_listed(policy.models)}" if policy.models else "none is"
             yield "models", f"the model `{model}` is not allowed; {allowed}"
@@ -157,16 +172,16 @@ class JobRules:
 
 
 def breaches(
-    policy: Policy, bought: Sequence[Job], *, campaign: str, jobs: int, committed: Decimal
+    policy: Policy, bought: Sequence[Job], *, jobs: int, held: Callable[[str], tuple[str, Decimal]]
 ) -> list[Diagnostic]:
     """The rules that these purchases break, in the order of the file; none where nothing is bought.
 
-    `jobs` is how many the file makes, `committed` the credits that the campaign holds. The codes are the
-    names of the rules, and only those that are about jobs have an example.
+    `jobs` is how many the file makes; `held` says, for each of `HELD`, whose credits are counted, in words, and how
+    many they are already. The codes are the names of the rules, and only those that are about jobs have an example.
     """
     found: list[Diagnostic] = []
     for layer in policy.layers if bought else ():
-        broken = [*_of_each(layer, bought), *_of_all(layer, bought, campaign, jobs, committed)]
+        broken = [*_of_each(layer, bought), *_of_all(layer, bought, jobs, held)]
         found += sorted(broken, key=lambda breach: layer.places[breach.code])
     return found
 
@@ -185,21 +200,24 @@ def _of_each(policy: Policy, bought: Sequence[Job]) -> Iterable[Diagnostic]:
 
 
 def _of_all(
-    policy: Policy, bought: Sequence[Job], campaign: str, jobs: int, committed: Decimal
+    policy: Policy, bought: Sequence[Job], jobs: int, held: Callable[[str], tuple[str, Decimal]]
 ) -> Iterator[Diagnostic]:
     for words in _too_many(policy, jobs):
         yield _breach(policy, *words)
     total = sum((job.credits or Decimal(0) for job in bought), Decimal(0))
-    of_run, of_campaign = policy.credits_per_run, policy.credits_per_campaign
+    of_run = policy.credits_per_run
     if of_run is not None and total > of_run:
         message = f"the plan buys for {money(total)} credits; {_at_most(of_run)}"
         yield _breach(policy, "credits_per_run", message)
-    if of_campaign is not None and committed + total > of_campaign:
-        held = f"{campaign} holds {money(committed)} credits and the plan buys for {money(total)}"
-        message = f"{held} credits more; {_at_most(of_campaign)}"
-        yield _breach(policy, "credits_per_campaign", message)
+    for rule in filter(policy.places.__contains__, HELD):
+        (who, already), most = held(rule), getattr(policy, rule)
+        if already + total > most:
+            message = (
+                f"{who} holds {money(already)} credits and the plan buys for {money(total)} credits more"
+            )
+            yield _breach(policy, rule, f"{message}; {_at_most(most)}")
     unpriced = [job.address for job in bought if job.credits is None]
-    for rule in ("credits_per_run", "credits_per_campaign"):
+    for rule in ("credits_per_run", *HELD):
         if unpriced and rule in policy.places:
             yield _breach(policy, rule, "the price is not known", len(unpriced), unpriced[0])
 
@@ -215,6 +233,16 @@ def _too_many(policy: Policy, jobs: int) -> Iterator[Words]:
         yield "jobs", f"the file makes {jobs:,} jobs; at most {policy.jobs:,} are allowed"
 
 
+def _is_callback_host(policy: Policy, url: str) -> bool:
+    if policy.callback_hosts is None:
+        return True
+    host = (urlsplit(url).hostname or "").lower()
+    return any(
+        host.endswith(name[1:].lower()) if name.startswith("*.") else host == name.lower()
+        for name in policy.callback_hosts
+    )
+
+
 def _at_most(most: Decimal) -> str:
     return f"at most {money(most)} are allowed"
 
@@ -228,7 +256,7 @@ def _listed(patterns: Iterable[str]) -> str:
 
 def _built(document: Document, *, named: bool) -> Policy:
     root: Mapping[str, Any] = plain_json(document.root)
-    every = {name: root.get(part, {}).get(key) for name, (part, key) in _RULES.items()}
+    every: dict[str, Any] = {name: reduce(_get, path, root) for name, path in _RULES.items()}
     stated: dict[str, Any] = {n: _rule(n, value) for n, value in every.items() if value is not None}
     return Policy(
         file=document.name,
@@ -248,6 +276,10 @@ def _ledger(stated: str | Mapping[str, Mapping[str, str] | None]) -> LedgerHome:
         return LedgerHome(stated)
     ((kind, settings),) = stated.items()
     return LedgerHome(kind, **(settings or {}))
+
+
+def _get(node: Any, key: str) -> Any:
+    return None if node is None else node.get(key)
 
 
 def _rule(name: str, value: Json) -> tuple[str, ...] | int | Decimal:

@@ -584,3 +584,20 @@ def test_what_comes_back_goes_beside_what_was_bought_instead_of_it() -> None:
     returning, instead = ledger.attempts()
     assert ledger.place_for(returning) == "x~a.mp4"
     assert ledger.place_for(instead) == "x.mp4"
+
+
+def test_a_purchase_that_two_campaigns_ask_for_is_at_an_address_in_each() -> None:
+    ledger = fold(
+        [
+            journal(1, *bought("a")),
+            journal(2, e.Adopted("mug/cup", "tea/pour", "f1", 1)),
+            journal(3, e.Adopted("mug/pot", "mug/cup", "f1", 1)),
+        ]
+    )
+    (attempt,) = ledger.attempts()
+    assert (attempt.address, attempt.shared) == ("mug/pot", ("tea/pour",))
+    assert [len(ledger.at(address)) for address in ("tea/pour", "mug/cup", "mug/pot")] == [1, 0, 1]
+    held = [ledger.committed(campaign) for campaign in ("tea", "mug", None)]
+    assert held[0] > 0
+    assert held == [held[0]] * 3, "it counts for each, and once for all"
+    assert ledger.committed(since="9999") == 0

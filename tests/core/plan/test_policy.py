@@ -33,11 +33,14 @@ limits:
   credits_per_run: 60.5
   credits_per_job: "36"
   credits_per_campaign: 0
+  credits_per_month: 5000
+  credits_per_project: "20000.5"
   jobs: 12
 require:
   tags: ["client:*", hero]
   one_of_tags: [draft, final]
 results: {hosts: [files.example.com, "*.example.net", 127.0.0.1, "::1"]}
+callback_hosts: [hooks.example.com]
 callback_url: https://hooks.example.com/kiejobs
 defaults:
   rate: 9/10.5s
@@ -86,10 +89,13 @@ def test_a_policy_that_uses_every_key_is_read_as_it_stands() -> None:
         credits_per_run=Decimal("60.5"),
         credits_per_job=Decimal(36),
         credits_per_campaign=Decimal(0),
+        credits_per_month=Decimal(5000),
+        credits_per_project=Decimal("20000.5"),
         jobs=12,
         tags=("client:*", "hero"),
         one_of_tags=("draft", "final"),
         hosts=("files.example.com", "*.example.net", "127.0.0.1", "::1"),
+        callback_hosts=("hooks.example.com",),
         callback_url="https://hooks.example.com/kiejobs",
         defaults={
             "rate": "9/10.5s",
@@ -218,8 +224,39 @@ def job(address: str = "tea/pour", *, model: str = "a/b", price: str | None = "1
 
 def broken(text: str, *jobs: Job, in_file: int = 1, held: str = "0") -> list[str]:
     """The rules that these purchases break, with the jobs they concern."""
-    found = breaches(ruled(text), jobs, campaign="tea", jobs=in_file, committed=Decimal(held))
+    found = breaches(ruled(text), jobs, jobs=in_file, held=lambda rule: (rule, Decimal(held)))
     return [f"{b.code} {b.count if b.example else 0}" for b in found]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "url", "count"),
+    [
+        ("hooks.example.com", "https://hooks.example.com/in?x=1", 0),
+        ("hooks.example.com", "https://HOOKS.example.com:8443/", 0),
+        ("hooks.example.com", "https://hooks.example.com.evil.example/", 1),
+        ("hooks.example.com", "https://user@evil.example/hooks.example.com", 1),
+        ('"*.example.com"', "https://a.b.example.com/", 0),
+        ('"*.example.com"', "https://example.com/", 1),
+        ("", "https://hooks.example.com/", 1),
+        ("hooks.example.com", None, 0),
+    ],
+)
+def test_callbacks_go_to_hosts_that_are_named(hosts: str, url: str | None, count: int) -> None:
+    rule = f"callback_hosts: [{hosts}]"
+    assert broken(rule, job()._replace(callback_url=url)) == ["callback_hosts 1"] * count
+
+
+def test_the_project_s_own_callback_address_is_no_exception() -> None:
+    rule = "callback_hosts: [a.example]\ncallback_url: https://b.example/"
+    assert broken(rule, job()) == ["callback_hosts 1"]
+
+
+@pytest.mark.parametrize("rule", ["credits_per_campaign", "credits_per_month", "credits_per_project"])
+def test_what_is_held_already_counts(rule: str) -> None:
+    text = f"limits: {{{rule}: 40}}"
+    assert broken(text, job(), held="24") == []
+    assert broken(text, job(), held="24.01") == [f"{rule} 0"]
+    assert broken(text, held="100") == [], "where nothing is bought nothing is broken"
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ def test_each_change_is_in_the_document() -> None:
     first, second, third, *_, last = document(ALL)["changes"]
     assert first == {
         "address": "tea/pour[d=5]",
+        "callback_url": None,
         "action": "submit",
         "reason": "new",
         "fingerprint": hash_of(1),
