@@ -11,6 +11,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,6 @@ from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
 
     from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
@@ -64,12 +64,16 @@ _AGAIN = "plan again, and have that approved"
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`rows` are what a plan file wants bought; None where only its digest is known."""
+    """`rows` are what a plan file wants bought; None where only its digest is known.
+
+    `on_record` is what goes into the journal as approved: the digest over all job files, where this is one's part.
+    """
 
     digest: str
     plan_id: str | None = None
     rows: tuple[PricedRow, ...] | None = None
     origin: str | None = None
+    on_record: str | None = None
     terms: Terms = NO_TERMS
 
 
@@ -81,7 +85,7 @@ def expected(digest: str | None) -> Approval | None:
     if not _DIGEST.fullmatch(text):
         hint = "`kiejobs plan` prints the digest: 64 hexadecimal digits"
         raise UsageProblem(f"--expect {sanitize(digest)}: not a digest", hint=hint)
-    return Approval(text)
+    return Approval(text, on_record=text)
 
 
 def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptions, tuple[str, ...]]:
@@ -96,7 +100,8 @@ def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptio
     terms = terms_of_document(document)
     if digest_of(rows, terms) != document["digest"]:
         raise StalePlan(f"{name} was changed: its digest is not that of its lines", hint=_AGAIN)
-    approval = Approval(document["digest"], document["plan_id"], rows, document["origin"], terms)
+    digest = document["digest"]
+    approval = Approval(digest, document["plan_id"], rows, document["origin"], digest, terms)
     again = replace(
         wanted,
         file=wanted.file or find_root().seen(document["source"]["file"]),
@@ -174,9 +179,16 @@ def _document(name: str) -> dict[str, Json]:
 
 
 def breaches_of(
-    space: Workspace, loaded: LoadedJobFile, ledger: Ledger, changes: Sequence[Change]
+    space: Workspace,
+    loaded: LoadedJobFile,
+    ledger: Ledger,
+    changes: Sequence[Change],
+    ahead: Decimal = Decimal(0),
 ) -> Sequence[Diagnostic]:
-    """The rules that these lines of a plan break; none where there is no policy."""
+    """The rules that these lines of a plan break; none where there is no policy.
+
+    `ahead` is what the job files before this one will have spent.
+    """
     if space.policy is None:
         return ()
     bought = [change.job for change in changes if change.spends and change.job is not None]
@@ -185,9 +197,9 @@ def breaches_of(
         if rule == "credits_per_campaign":
             return loaded.jobfile.campaign, held_by(loaded.jobfile.campaign, ledger, changes)
         if rule == "credits_per_project":
-            return "the project", ledger.committed()
+            return "the project", ledger.committed() + ahead
         month = f"{space.clock().now():%Y-%m}"
-        return month, ledger.committed(since=month)
+        return month, ledger.committed(since=month) + ahead
 
     return breaches(space.policy, bought, jobs=len(loaded.expansion.jobs), held=held)
 

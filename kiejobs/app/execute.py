@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
+from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import Workspace, opened
-from kiejobs.app.records import view_of
+from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.ports import Callbacks, RunJournal
     from kiejobs.reports.live_progress import LiveProgress
+    from kiejobs.reports.run.view import RunView
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
@@ -245,9 +247,19 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken: {where}")
     screen.answer(report_document, report_text, view)
+    _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
         mention_others(execution, ledger, space, screen)
     return code
+
+
+def _write_reports(view: RunView, screen: Screen) -> None:
+    """`-o FILE`: of all runs of this command so far, since it may buy several job files."""
+    if not screen.outs:
+        return
+    screen.reports.append(view)
+    for path, form in files_by_ending(screen.outs, REPORT_FORMS):
+        write(path, reports_in(form, screen.reports))
 
 
 def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:

@@ -50,6 +50,16 @@ class ListenAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """The flags that say what to plan of which files, and what to end with."""
+
+    retry: tuple[str, ...] = ()
+    budget: Decimal | None = None
+    since: str | None = None
+    detailed_exitcode: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """The flags that say how to run.
 

@@ -6,23 +6,27 @@ In: streams; names of files. Out: lines; files that are complete or not there. T
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from kiejobs.adapters.storage.output_folder import write_atomically
-from kiejobs.core.diagnostics import JournalProblem, UsageProblem
+from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, UsageProblem
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.terminal import inert, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from kiejobs.core.diagnostics import KiejobsError
     from kiejobs.core.document.nodes import Json
+    from kiejobs.reports.run.view import RunView
 
 Subject = TypeVar("Subject")
 
 _BY_ENDING = {
     ".json": "json", ".sarif": "sarif", ".md": "markdown", ".xml": "junit", ".txt": "text",
+    ".digest": "digest",
 }  # fmt: skip
 
 
@@ -30,7 +34,7 @@ _BY_ENDING = {
 class Screen:
     """`ask` puts a yes-or-no question, where a person can answer; `leave` ends the process: the second Ctrl-C.
 
-    `form` is `--format`, what is to be shown; `outs` are names of files for more.
+    `form` is `--format`, what is to be shown; `outs` are names of files for more. `reports` are of the runs so far.
     """
 
     out: TextIO
@@ -42,6 +46,7 @@ class Screen:
     leave: Callable[[str], None]
     form: str = "text"
     outs: Sequence[str] = ()
+    reports: list[RunView] = field(default_factory=list)
 
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
@@ -52,7 +57,9 @@ class Screen:
 
     def show(self, text: str) -> None:
         """Part of the document that was asked for. Raises JournalProblem where it can't be written."""
-        self.stream((text if text.endswith("\n") or not text else f"{text}\n",))
+        whole = text if text.endswith("\n") or not text else f"{text}\n"
+        # With `--format github` commands to the CI server are what was asked for.
+        self.stream((whole if self.form == "github" else inert(whole),))
 
     def stream(self, pieces: Iterable[str]) -> None:
         try:
@@ -66,10 +73,21 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Something for a person, beside the document; where nobody can be told, nothing happens."""
-        for stream, words in ((self.out, ""), (self.err, f"{text}\n")):
+        for stream, words in ((self.out, ""), (self.err, f"{inert(text)}\n")):
             with suppress(OSError):
                 stream.write(words)
                 stream.flush()
+
+    def refuse(self, error: KiejobsError) -> None:
+        """What is wrong, for a person: all problems of a file, or a message and a hint."""
+        if isinstance(error, InvalidJobFile):
+            from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415 - behind an error
+
+            self.say(diagnostics_text(error.problems, error.problems.lines, color=self.color_err))
+            return
+        self.say(f"error: {sanitize(error.message)}")
+        if error.hint:
+            self.say(f"  help: {sanitize(error.hint)}")
 
 
 def files_by_ending(

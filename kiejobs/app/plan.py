@@ -17,10 +17,10 @@ from kiejobs.adapters.project.root import below_checkout
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.money import money
-from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan
+from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan, together
 from kiejobs.core.prices.table import AgedPrice, aged_prices
-from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
-from kiejobs.reports.terminal import width
+from kiejobs.reports.plan import PlanRow, PlansView, PlanView, plan_json, plan_text, plans_text
+from kiejobs.reports.terminal import plural, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,12 +28,22 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions
     from kiejobs.app.project import Workspace
+    from kiejobs.core.diagnostics import KiejobsError
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.selection import Selection
 
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
+
+
+def named_files(names: Sequence[str], wanted: JobFileOptions, since: str | None = None) -> Sequence[str]:
+    """The job files that are named, and those in folders; of these what changed `since`. Raises UsageProblem."""
+    if since is None and len(names) == 1 and not Path(names[0]).is_dir():
+        return names
+    from kiejobs.app.by_git import job_files  # noqa: PLC0415 - most name one file
+
+    return job_files(names, wanted, since)
 
 
 def selection_of(wanted: JobFileOptions) -> Selection:
@@ -216,12 +226,40 @@ def plan_view(
     )
 
 
-def plan_in(form: str, view: PlanView, *, color: bool = False) -> str:
-    """With a line break at its end."""
-    if form == "json":
-        return plan_json(view)
-    if form == "markdown":
-        from kiejobs.reports.markdown import plan_markdown  # noqa: PLC0415 - only if asked for
+def plans_view(
+    views: Sequence[PlanView],
+    plans: Sequence[Plan],
+    budget: Decimal | None = None,
+    refused: Sequence[tuple[str, KiejobsError]] = (),
+) -> PlansView:
+    """What several files come to; `refused` are those without a plan. `budget` is one over all."""
+    if len(views) == 1 and not refused:
+        return PlansView(views, views[0])
+    whole = PlanView(
+        plural(len(views) + len(refused), "job file"),
+        [row for view in views for row in view.rows],
+        together(plans).totals,
+        budget_left=budget,
+        usd_per_credit=_one({view.usd_per_credit for view in views}),
+        flag=views[0].flag if views else "",
+        rehearsal=any(view.rehearsal for view in views),
+    )
+    return PlansView(views, whole, [(name, error) for name, error in refused])
 
-        return plan_markdown(view)
-    return f"{plan_text(view, color=color)}\n"
+
+def _one(values: set[Decimal | None]) -> Decimal | None:
+    return values.pop() if len(values) == 1 else None
+
+
+def plans_in(form: str, plans: PlansView, *, color: bool = False) -> str:
+    """With a line break at its end. Of one file it is that file's plan and nothing else."""
+    views = plans.views
+    is_one = len(views) == 1 and not plans.refused
+    if form == "json":
+        texts = list(map(plan_json, views))
+        return texts[0] if is_one else f"[{','.join(texts)}]\n"
+    if form == "markdown":
+        from kiejobs.reports.markdown import plan_markdown, plans_markdown  # noqa: PLC0415 - only if asked for
+
+        return plan_markdown(views[0]) if is_one else plans_markdown(plans)
+    return f"{plan_text(views[0], color=color) if is_one else plans_text(plans, color=color)}\n"

@@ -18,7 +18,7 @@ from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
@@ -79,6 +79,26 @@ def view_of(
         outputs=space.outputs.as_posix(),
         record=space.store.document(record.run_id),
     )
+
+
+REPORT_FORMS = ("text", "json", "junit", "markdown")
+
+
+def reports_in(form: str, views: Sequence[RunView], *, color: bool = False) -> str:
+    """Reports one after the other, with a line break at the end; of several, JSON is a list of them."""
+    from kiejobs.reports.documents import json_text  # noqa: PLC0415 - only who reports, as below
+    from kiejobs.reports.run.report import report_document, report_junit, report_text  # noqa: PLC0415
+
+    if form == "text":
+        return "\n".join(f"{report_text(view, color=color)}\n" for view in views)
+    if form == "json":
+        documents = list(map(report_document, views))
+        return f"{json_text(documents[0] if len(documents) == 1 else documents)}\n"
+    if form == "junit":
+        return report_junit(views)
+    from kiejobs.reports.markdown import report_markdown  # noqa: PLC0415 - as above
+
+    return "\n".join(map(report_markdown, views))
 
 
 # --- what there is to follow -----------------------------------------------------------------------

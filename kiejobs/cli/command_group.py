@@ -98,8 +98,10 @@ def make_screen(form: str = "text", outs: tuple[str, ...] = ()) -> Screen:
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
+            # What a program reads is UTF-8 whatever the locale; a terminal shows what it can, the rest spelled out.
+            encoding = stream.encoding if stream.isatty() else "utf-8"
             with suppress(OSError):  # it flushes first, maybe onto a full disk
-                stream.reconfigure(errors="replace")
+                stream.reconfigure(encoding=encoding, errors="backslashreplace")
     return Screen(
         out=sys.stdout,
         err=sys.stderr,

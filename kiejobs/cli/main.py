@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -83,9 +84,12 @@ def _failed(error: BaseException) -> int:
     import click  # noqa: PLC0415 - behind an error
 
     from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
+    from kiejobs.reports.terminal import inert  # noqa: PLC0415 - as above
 
     if isinstance(error, click.ClickException):
-        error.show()
+        words = io.StringIO()
+        error.show(words)  # it quotes names of files, which may be a stranger's
+        click.echo(inert(words.getvalue()), err=True, nl=False)
         return ExitCode.INVALID
     if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -98,17 +102,8 @@ def _failed(error: BaseException) -> int:
 
 def _expected(error: KiejobsError) -> int:
     from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - behind an error
-    from kiejobs.core.diagnostics import InvalidJobFile  # noqa: PLC0415
-    from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415
-    from kiejobs.reports.terminal import sanitize  # noqa: PLC0415
 
-    screen = make_screen()
-    if isinstance(error, InvalidJobFile):
-        screen.say(diagnostics_text(error.problems, error.problems.lines, color=screen.color_err))
-        return error.exit_code
-    screen.say(f"error: {sanitize(error.message)}")
-    if error.hint:
-        screen.say(f"  help: {sanitize(error.hint)}")
+    make_screen().refuse(error)
     return error.exit_code
 
 

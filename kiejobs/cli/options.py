@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, RunOptions
+from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from kiejobs.core.plan.policy import Policy
@@ -88,6 +88,27 @@ def failures(value: str | tuple[Decimal, bool]) -> tuple[Decimal, bool]:
     return Decimal(number), share
 
 
+class _Limit(click.Option):
+    """What narrows a purchase or approves it. Where it is empty it would allow all, so that is refused.
+
+    An empty value is what a variable gives that nobody set; from the environment it is as empty.
+    """
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        given = opts.get(self.name or "", os.environ.get(str(self.envvar)))
+        words = [given] if isinstance(given, str) else given or ()
+        if not ctx.resilient_parsing and not all(word.strip() for word in words):
+            raise click.UsageError(f"{self.opts[0]} is empty: is a variable unset?", ctx)
+        return super().handle_parse_result(ctx, opts, args)
+
+
+def limit(name: str, *more: str, **settings: Any) -> Decorator:
+    """A `flag` that must not be empty."""
+    return flag(name, *more, cls=_Limit, **settings)
+
+
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
     """An option that can also be set by `KIEJOBS_<NAME>`; `name` is its long spelling."""
     long = name.partition("/")[0].lstrip("-").replace("-", "_").upper()
@@ -140,9 +161,11 @@ def _job_file(context: click.Context) -> str:
 
 
 FILE = click.argument("file", metavar="JOBFILE", is_eager=True)
+FILES = click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=True)
 RUN = click.argument("run_id", metavar="[RUN]", required=False)
 JOB_FILE = given("wanted", JobFileOptions)
+PLAN_OPTIONS = given("how", PlanOptions)
 RUN_OPTIONS = given("how", RunOptions)
 """With `ear` and `settings`, which are made before it: it stands below HEARING and FOLLOWING."""
 
@@ -181,7 +204,7 @@ REHEARSAL = stacked(
 SINCE = flag("--changed-since", "since", metavar="REV",
              help="Only job files that were touched since, by git, or what they include.")  # fmt: skip
 
-SELECT = flag("--select", multiple=True, metavar="WORDS",
+SELECT = limit("--select", multiple=True, metavar="WORDS",
               help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, file:F; "
               "blank adds, comma narrows.")  # fmt: skip
 
@@ -234,7 +257,7 @@ HEARING = stacked(
 
 BUYING = stacked(
     flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
-    flag("--budget", type=credit_number, metavar="CREDITS", help="Spend no more than this."),
+    limit("--budget", type=credit_number, metavar="CREDITS", help="Spend no more than this."),
     flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
          help="Buy again what failed or was rejected, or what the vendor no longer has."),
     flag("--rate", type=rate, default="18/10.5s", show_default=True,
@@ -243,7 +266,7 @@ BUYING = stacked(
          help="At most so many tasks at the API at once."),
     flag("--canary/--no-canary", default=False,
          help="Buy the cheapest of each job first; go on where it succeeded."),
-    flag("--max-failures", type=failures, metavar="N|N%",
+    limit("--max-failures", type=failures, metavar="N|N%",
          help="Stop buying at so many failures; keep collecting."),
     flag("--allow-behind", is_flag=True,
          help="Buy although git's upstream may have journals that are not here."),

@@ -11,7 +11,7 @@ import click
 
 from kiejobs.cli import options as o
 from kiejobs.cli.command_group import SCREEN, door, verb_of
-from kiejobs.cli.options import flag, format_flag, out_flag
+from kiejobs.cli.options import flag, format_flag, limit, out_flag
 
 if TYPE_CHECKING:
     from kiejobs.app.options import JobFileOptions, Locations, RunOptions
@@ -81,41 +81,51 @@ def lock() -> None:
 
 
 @door.command(short_help="Show what a run would buy, and for how much.")
-@o.FILE
+@o.FILES
 @o.CHOICE
 @o.SINCE
 @o.LOCKED
 @o.FOLDERS
-@flag("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this.")
+@limit("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
-@out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md or .txt.")
+@out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md, .txt or .digest.")
 @format_flag("markdown")
 @o.JOB_FILE
+@o.PLAN_OPTIONS
 @verb_of("plan")
 def plan() -> None:
-    """Show what a run would do, line by line, with its price. Needs no key and no network."""
+    """Show what a run would do, line by line, with its price. Needs no key and no network.
+
+    A folder stands for the job files below it: YAML that names a campaign. Several have one total and one digest.
+    """
 
 
 @door.command(short_help="Buy what is missing, wait, collect, report.")
-@o.MAYBE_FILE
+@click.argument("files", metavar="[JOBFILE]...", nargs=-1)
 @o.CHOICE
 @o.LOCKED
-@flag("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
-@flag("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
+@limit("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
+@limit("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
 @o.BUYING
 @o.FOLLOWING
 @flag("--listen", is_flag=True, help="Take callbacks while it runs; needs the extra `serve`.")
 @o.HEARING
 @o.FOLDERS
 @o.REHEARSAL
+@out_flag(help="Write the report to FILE too, as its ending says: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
 @o.RUN_OPTIONS
 @SCREEN
-def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
-    """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left."""
+def run(
+    *, wanted: JobFileOptions, files: tuple[str, ...], where: Locations, how: RunOptions, screen: Screen
+) -> ExitCode:
+    """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left.
+
+    Several files, or those in a folder, are bought one after the other, once all of it is approved.
+    """
     from kiejobs.commands import run as verb  # noqa: PLC0415 - keeps `--help` light
 
     if how.plan_file is not None and (how.expect is not None or how.retry):
@@ -123,9 +133,9 @@ def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Sc
     if how.settings.detach and (how.settings.canary or how.listen):
         other = "--canary" if how.settings.canary else "--listen"
         raise click.UsageError(f"{other} waits for results, which --detach does not")
-    if not wanted.file and how.plan_file is None:
+    if not files and how.plan_file is None:
         raise click.UsageError("say which JOBFILE, or --plan FILE")
-    return verb.run(wanted, where, how, screen)
+    return verb.run(wanted, files, where, how, screen)
 
 
 @door.command(short_help="Follow what was bought and bring it home.")
@@ -135,6 +145,7 @@ def run(*, wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Sc
 @o.FOLLOWING
 @o.FOLDERS
 @o.REHEARSAL
+@out_flag(help="Write the report to FILE too, as its ending says: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
 @verb_of("collect")

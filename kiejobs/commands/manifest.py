@@ -18,6 +18,7 @@ from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.checks import Damage, verify_document, verify_text
+from kiejobs.reports.documents import inert_json
 from kiejobs.reports.terminal import plural, quoted, sanitize
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
     """The manifest as the journals have it now, whatever lies on disk."""
     space = open_workspace(where)
     history = space.store.read()
-    screen.show(history.manifest(find_run(space, history, run_id)).decode())
+    screen.show(inert_json(history.manifest(find_run(space, history, run_id)).decode()))
     return ExitCode.DONE
 
 
@@ -201,7 +202,7 @@ def export(
     name, words = FORMS[screen.form]
     text = "".join(words(Provenance(*purchases)))
     if out is None or out == "-":
-        screen.stream((text,))
+        screen.show(text)
         return ExitCode.DONE
     path = Path(out)
     # A folder is one that is there, or that has no ending to its name.

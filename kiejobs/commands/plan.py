@@ -1,81 +1,169 @@
-"""`kiejobs plan FILE`: what would be bought, line by line, and for how much. No key, no network.
+"""`kiejobs plan FILE...`: what would be bought, line by line, and for how much. No key, no network.
 
-In: a job file, the journals. Out: a table, the document of schemas/plan.schema.json, or Markdown for a pull
-request; the same in files, where a plan's document is a plan file. Touches: disk.
+In: job files, the journals. Out: a table for each and one total, the document of schemas/plan.schema.json, or
+Markdown for a pull request; the same in files, where one plan's document is a plan file; the digest over all.
+Touches: disk.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.app.load import load
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import FORMS, budget_left, make_plan, plan_in, plan_view, require_selected
+from kiejobs.app.plan import (
+    budget_left,
+    has_selected,
+    make_plan,
+    named_files,
+    plan_view,
+    plans_in,
+    plans_view,
+    require_selected,
+)
 from kiejobs.app.project import mention_two_ledgers, open_workspace
-from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.diagnostics import (
+    ExitCode,
+    InvalidJobFile,
+    KiejobsError,
+    Problems,
+    UsageProblem,
+)
 from kiejobs.reports.plan import plan_json
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
-    from kiejobs.app.options import JobFileOptions, Locations
+    from kiejobs.app.load import LoadedJobFile
+    from kiejobs.app.options import JobFileOptions, Locations, PlanOptions
     from kiejobs.app.output import Screen
-    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.app.project import Workspace
+    from kiejobs.core.plan.plan import Plan
+    from kiejobs.reports.plan import PlansView, PlanView
+
+_FORMS = ("text", "json", "markdown", "digest")
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    loaded: LoadedJobFile
+    space: Workspace
+    made: Plan
+    view: PlanView
 
 
 def plan(
     wanted: JobFileOptions,
+    files: Sequence[str],
     where: Locations,
+    how: PlanOptions,
     screen: Screen,
-    *,
-    detailed_exitcode: bool,
-    retry: Sequence[str],
-    budget: Decimal | None,
-    since: str | None = None,
 ) -> ExitCode:
     """Exit 3 where asked to and something is to be done, 5 where a policy has something against it.
 
-    No plan is made of a file that did not change `since` a revision.
+    No plan is made of a file that did not change `since` a revision. Of several files all are looked at: where one
+    has no plan, the others are shown, and it ends as that one did.
     """
-    if since is not None:
-        from kiejobs.app.by_git import Changes  # noqa: PLC0415 - behind a flag
+    planned, refused = _plans(files, wanted, where, how, screen)
+    shown = plans_view([one.view for one in planned], [one.made for one in planned], how.budget, refused)
+    if planned:
+        screen.show(plans_in(screen.form, shown, color=screen.color_out))
+    elif not refused:
+        screen.say(f"{sanitize(', '.join(files))} is unchanged since {how.since}: no plan")
+    _write_files(shown, planned, how.retry, screen)
+    _require_all(refused)
+    _require_none_broken(planned, screen)
+    if how.detailed_exitcode and shown.whole.totals.pending:
+        return ExitCode.CHANGES_PENDING
+    return ExitCode.DONE
 
-        if not Changes(since).touch(wanted):
-            screen.say(f"{wanted.file} is unchanged since {since}: no plan")
-            return ExitCode.DONE
-    files = files_by_ending(screen.outs, FORMS, (wanted.file,))
-    space = open_workspace(where, wanted.file)
-    mention_two_ledgers(space, screen)
-    loaded = load(wanted)
-    require_selected(loaded)
+
+def _plans(
+    files: Sequence[str],
+    wanted: JobFileOptions,
+    where: Locations,
+    how: PlanOptions,
+    screen: Screen,
+) -> tuple[list[_Planned], list[tuple[str, KiejobsError]]]:
+    """The plans, and which files have none, and why. Raises UsageProblem where nothing is selected in any."""
+    planned: list[_Planned] = []
+    refused: list[tuple[str, KiejobsError]] = []
+    try:
+        names = named_files(files, wanted, how.since)
+        files_by_ending(screen.outs, _FORMS, names)
+    except UsageProblem as problem:
+        return [], [(" ".join(files), problem)]
+    for name in names:
+        ahead = sum((one.made.totals.credits for one in planned), Decimal(0))
+        try:
+            space = open_workspace(where, name)
+            mention_two_ledgers(space, screen)
+            loaded = load(replace(wanted, file=name))
+            if len(names) == 1:
+                require_selected(loaded)
+            if has_selected(loaded):
+                planned.append(_plan(loaded, space, how, screen, ahead))
+        except KiejobsError as problem:
+            refused.append((name, problem))
+    if names and not planned and not refused:
+        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+    return planned, refused
+
+
+def _plan(
+    loaded: LoadedJobFile, space: Workspace, how: PlanOptions, screen: Screen, ahead: Decimal
+) -> _Planned:
+    """`ahead`: credits that the files before it will have spent by then."""
     ledger = space.ledger()
-    if wanted.locked or wanted.check_assets:
+    if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 
         require_locked(loaded, screen, base=space.base, ledger=ledger)
-    made = make_plan(loaded, space, ledger, retry)
-    broken: Sequence[Diagnostic] = ()
+    made = make_plan(loaded, space, ledger, how.retry)
+    left = budget_left(loaded, ledger, made.changes, how.budget)
+    view = plan_view(loaded, space, ledger, made, left)
+    view = replace(view, own_schemas=loaded.own_schemas)
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of  # noqa: PLC0415 - most have no policy
 
-        broken = breaches_of(space, loaded, ledger, made.changes)
-    left = budget_left(loaded, ledger, made.changes, budget)
-    view = plan_view(loaded, space, ledger, made, left)
-    view = replace(view, own_schemas=loaded.own_schemas, broken=broken)
-    screen.show(plan_in(screen.form, view, color=screen.color_out))
-    for path, kind in files:
-        if kind == "json":
+        view = replace(view, broken=breaches_of(space, loaded, ledger, made.changes, ahead))
+    return _Planned(loaded, space, made, view)
+
+
+def _write_files(shown: PlansView, planned: Sequence[_Planned], retry: Sequence[str], screen: Screen) -> None:
+    """A digest only where every file has a plan: what is approved by it must be all."""
+    for path, kind in files_by_ending(screen.outs, _FORMS):
+        if kind == "json" and planned:
             from kiejobs.app.approve import plan_file_keys  # noqa: PLC0415 - for a plan file only
 
-            write(path, plan_json(view, plan_file_keys(loaded, retry, space)))
-        else:
-            write(path, plan_in(kind, view))
-    if broken and space.policy is not None:
+            if len(planned) + len(shown.refused) > 1:
+                hint = "for several, approve the digest over all: `kiejobs run FILES --expect DIGEST`"
+                raise UsageProblem(f"--out {path}: a plan file is of one job file", hint=hint)
+            keys = plan_file_keys(planned[0].loaded, retry, planned[0].space)
+            write(path, plan_json(planned[0].view, keys))
+        elif kind == "digest" and not shown.refused:
+            write(path, f"{shown.whole.totals.digest}\n")
+        elif planned and kind != "digest":
+            write(path, plans_in(kind, shown))
+
+
+def _require_all(refused: Sequence[tuple[str, KiejobsError]]) -> None:
+    """Raises what kept a file from being planned: all that is invalid in one, else the first."""
+    invalid = [problem.problems for _, problem in refused if isinstance(problem, InvalidJobFile)]
+    if invalid:
+        raise InvalidJobFile(sum(invalid, start=Problems()))
+    for _, problem in refused:
+        raise problem
+
+
+def _require_none_broken(planned: Sequence[_Planned], screen: Screen) -> None:
+    """Raises SpendingStopped where a policy has something against one of them."""
+    broken = [breach for one in planned for breach in one.view.broken]
+    policies = [one.space.policy for one in planned if one.view.broken and one.space.policy]
+    if policies:
         from kiejobs.app.approve import require_none  # noqa: PLC0415 - most have no policy
 
-        require_none(broken, space.policy, screen)
-    if detailed_exitcode and made.totals.pending:
-        return ExitCode.CHANGES_PENDING
-    return ExitCode.DONE
+        require_none(broken, policies[0], screen)

@@ -1,13 +1,15 @@
-"""`kiejobs run FILE`: plan, confirm, submit, collect, report.
+"""`kiejobs run FILE...`: plan, confirm, submit, collect, report.
 
-In: a job file. Out: paid tasks, each on record before anything else; videos; a report. Touches: all of
+In: job files. Out: paid tasks, each on record before anything else; videos; a report. Touches: all of
 the world that the adapters touch.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.app.execute import (
@@ -22,30 +24,33 @@ from kiejobs.app.execute import (
     without_jobs,
 )
 from kiejobs.app.load import load
+from kiejobs.app.output import files_by_ending
 from kiejobs.app.plan import (
     aimed,
     budget_left,
+    has_selected,
     make_plan,
+    named_files,
     plan_view,
+    plans_view,
     recent_create_ages,
     require_selected,
     reusable_uploads,
 )
 from kiejobs.app.project import open_workspace, require_key
-from kiejobs.app.records import unfinished_runs
-from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.app.records import REPORT_FORMS, unfinished_runs
+from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import State
-from kiejobs.core.plan.plan import Action
-from kiejobs.reports.plan import plan_text
+from kiejobs.core.plan.plan import Action, Plan, together
+from kiejobs.reports.plan import plan_text, plans_sum
 from kiejobs.reports.run.view import doubts_text
-from kiejobs.reports.terminal import moment, sanitize
+from kiejobs.reports.terminal import moment, plural, sanitize
 from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
-    from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.approve import Approval
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.plan import Change, PlanTotals
     from kiejobs.ports import Callbacks, LedgerClaim, RunJournal
+    from kiejobs.reports.plan import PlanView
     from kiejobs.runner import RunEnd
 
 
@@ -76,21 +82,108 @@ class _Planned:
     budget_left: Decimal | None
     ledger: Ledger
     elsewhere: Ledger
+    view: PlanView | None = None
 
 
-def run(wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen) -> ExitCode:
-    loaded, approval, how = _load(wanted, how)
+def run(
+    wanted: JobFileOptions, files: Sequence[str], where: Locations, how: RunOptions, screen: Screen
+) -> ExitCode:
+    names = named_files(files, wanted) if files else ("",)
+    files_by_ending(screen.outs, REPORT_FORMS, names)
+    if len(names) > 1:
+        return _run_in_order(names, wanted, where, how, screen)
+    loaded, approval, how = _load(replace(wanted, file=names[0]), how)
+    return _run(loaded, approval, where, how, screen)[0]
+
+
+def _run(
+    loaded: LoadedJobFile,
+    approval: Approval | None,
+    where: Locations,
+    how: RunOptions,
+    screen: Screen,
+    *,
+    shown: bool = True,
+) -> tuple[ExitCode, Decimal]:
+    """How it ended, and how much of a budget it used; without `shown` its plan was looked at before."""
     space = open_workspace(where, loaded.wanted.file)
     campaign, source = loaded.jobfile.campaign, loaded.source
     journal = new_journal(space, "run", campaign=campaign, source=source)
     with space.claim(journal) as claim:
-        planned = _plan(loaded, approval, how, space, screen)
+        planned = _plan(loaded, approval, how, space, screen, shown=shown)
         key = _approve(planned, how, space, screen)
         done, end = _execute(planned, key, journal, how, space, screen, claim)
+        used = (planned.budget_left or Decimal(0)) - (done.spending.left or Decimal(0))
         if end is NOTHING_DONE:
-            return _nothing_to_do(done, planned.ledger, space, screen)
+            return _nothing_to_do(done, planned.ledger, space, screen), used
         del loaded, planned  # the jobs, and the ledger as it was before
-        return finish(done, end, space, screen)
+        return finish(done, end, space, screen), used
+
+
+# --- several job files --------------------------------------------------------------------------------
+
+_WORST = (
+    ExitCode.JOURNAL, ExitCode.IN_DOUBT, ExitCode.INTERRUPTED, ExitCode.STALE_PLAN, ExitCode.STOPPED,
+    ExitCode.INVALID, ExitCode.SOME_FAILED, ExitCode.STILL_RUNNING, ExitCode.DONE,
+)  # fmt: skip
+_LAST = {ExitCode.JOURNAL, ExitCode.INTERRUPTED, ExitCode.STALE_PLAN, ExitCode.STOPPED, ExitCode.INVALID}
+"""Ends after which no other file is begun: what stopped one run would stop the next."""
+
+
+def _run_in_order(
+    names: Sequence[str], wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen
+) -> ExitCode:
+    """All are planned and approved as one, then each is bought within what was seen of it; one budget over all."""
+    if how.plan_file is not None or screen.form == "json":
+        what = "--plan" if how.plan_file is not None else "--format json"
+        raise UsageProblem(f"{what} is for one job file, and these are {len(names)}")
+    parent = os.getppid()
+    parts = _approved_together(names, wanted, where, how, screen)
+    codes, budget = {ExitCode.DONE}, how.budget
+    for count, (loaded, approval) in enumerate(parts):
+        if codes & _LAST or os.getppid() != parent:
+            codes.add(ExitCode.INTERRUPTED if not codes & _LAST else ExitCode.DONE)
+            screen.say(f"not started: {plural(len(parts) - count, 'more job file')}")
+            break
+        screen.say(f"\n{sanitize(loaded.wanted.file)}:")
+        each = replace(how, yes=True, budget=budget)
+        try:
+            code, used = _run(loaded, approval, where, each, screen, shown=False)
+        except KiejobsError as problem:
+            screen.refuse(problem)
+            code, used = problem.exit_code, Decimal(0)
+        codes.add(code)
+        budget = None if budget is None else max(budget - used, Decimal(0))
+    return min(codes, key=_WORST.index)
+
+
+def _approved_together(
+    names: Sequence[str], wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen
+) -> list[tuple[LoadedJobFile, Approval]]:
+    """The job files, each with the approval of its part. Raises what keeps any of them from being bought."""
+    from kiejobs.app.approve import Approval, expected  # noqa: PLC0415 - most buy one file
+
+    approval = expected(how.expect)
+    loaded = [one for one in (load(replace(wanted, file=name)) for name in names) if has_selected(one)]
+    if not loaded:
+        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+    parts: list[_Planned] = []
+    for one in loaded:
+        space = open_workspace(where, one.wanted.file)
+        ahead = sum((part.totals.credits for part in parts), Decimal(0))
+        parts.append(_plan(one, None, how, space, screen, ahead=ahead))
+    views = [part.view for part in parts if part.view is not None]
+    plans = [Plan(tuple(part.changes), part.totals) for part in parts]
+    whole, changes = plans_view(views, plans, how.budget).whole, together(plans)
+    tell, color = _teller(screen)
+    tell(f"\n{plans_sum(whole, color=color)}")
+    both = replace(parts[0], approval=approval, changes=list(changes.changes), totals=changes.totals)
+    _approve(both, how, space, screen)
+    on_record = approval.on_record if approval else None
+    return [(part.loaded, Approval(part.totals.digest, on_record=on_record)) for part in parts]
+
+
+# --- one job file -------------------------------------------------------------------------------------
 
 
 def _load(wanted: JobFileOptions, how: RunOptions) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
@@ -115,6 +208,9 @@ def _plan(
     how: RunOptions,
     space: Workspace,
     screen: Screen,
+    *,
+    shown: bool = True,
+    ahead: Decimal = Decimal(0),
 ) -> _Planned:
     """The plan, shown, within the policy and the lock. Raises StalePlan, SpendingStopped."""
     space.store.publish()
@@ -129,16 +225,17 @@ def _plan(
         require_locked(loaded, screen, base=space.base, ledger=ledger)
     made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, made.changes, how.budget)
-    tell, color = _teller(screen)
     view = plan_view(loaded, space, ledger, made, left)
-    tell(plan_text(view, color=color))
+    if shown:
+        tell, color = _teller(screen)
+        tell(plan_text(view, color=color))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
 
-        broken = breaches_of(space, loaded, ledger, made.changes)
+        broken = breaches_of(space, loaded, ledger, made.changes, ahead)
         require_none(broken, space.policy, screen)
     elsewhere = history.elsewhere(space.origin)
-    return _Planned(loaded, approval, list(made.changes), made.totals, left, ledger, elsewhere)
+    return _Planned(loaded, approval, list(made.changes), made.totals, left, ledger, elsewhere, view)
 
 
 def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Screen) -> Secret | None:
@@ -180,7 +277,8 @@ def _execute(
     if key is None:
         return Execution(journal, planned.changes, how.settings, budget), NOTHING_DONE
     with _listening(how, space, screen) as (url, callbacks):
-        approved = [Approved(approval.digest, approval.plan_id)] if approval else []
+        on_record = approval and approval.on_record
+        approved = [Approved(on_record, approval.plan_id)] if approval and on_record else []
         journal.append(*intentions(planned.changes), *approved)
         ages = recent_create_ages(ledger, space)
         execution = Execution(

@@ -26,7 +26,7 @@ from kiejobs.reports.diagnostics import (
     sarif_document,
 )
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.terminal import plural
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,5 +127,5 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
 def _text(at: CheckedFile, *, color: bool = False) -> str:
     told = [diagnostics_text(at.problems, at.problems.lines, color=color)] if at.problems else []
     if at.jobs is not None:
-        told.append(f"{at.file} is valid: {plural(at.jobs, 'job')}")
+        told.append(f"{sanitize(at.file)} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)

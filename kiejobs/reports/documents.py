@@ -6,6 +6,7 @@ In: values of the core. Out: JSON-ready dicts, and JSON text that a terminal may
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import FieldChange
 
+_MARK = re.compile(r"##(\w*)\[")
 FORMAT_VERSION = "1.0"
 """Of every document here; each has its schema in schemas/documents."""
 
 
 def json_text(value: Json, indent: int | None = 2) -> str:
     """JSON that reads back as `value` and is harmless on a screen. Other scripts stay readable."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    text = inert_json(json.dumps(value, ensure_ascii=False, indent=indent))
     if all(line.isprintable() for line in text.split("\n")):
         return text
     return "".join(json.dumps(c)[1:-1] if c != "\n" and is_control(c) else c for c in text)
+
+
+def inert_json(text: str) -> str:
+    """The same values, with no command to a CI server in them: `##[` stands in strings only, and begins no line."""
+    return _MARK.sub(r"##\1\\u005b", text) if "##" in text else text
 
 
 def json_rows(document: Mapping[str, Json], rows: str) -> str:

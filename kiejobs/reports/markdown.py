@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from kiejobs.core.diagnostics import InvalidJobFile
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.checks import breaches_text
 from kiejobs.reports.diff import SIGNS, cut
@@ -20,6 +21,7 @@ from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,
     credits_text,
+    inert,
     plural,
     sanitize,
     shortened,
@@ -29,9 +31,9 @@ from kiejobs.reports.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.diagnostics import Diagnostic, KiejobsError
     from kiejobs.reports.diff import DiffView, FieldEdit, Group
-    from kiejobs.reports.plan import Notice, PlanRow, PlanView
+    from kiejobs.reports.plan import Notice, PlanRow, PlansView, PlanView
     from kiejobs.reports.run.view import JobView, RunView
 
 LIMIT = 65_536
@@ -41,7 +43,6 @@ LONG = 20
 """Lines up to which a table is not folded."""
 
 _TICKS = re.compile("`+")
-_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 _LONGEST = 240  # columns of one code span
 
 
@@ -111,8 +112,8 @@ def left_out(kept: Sequence[str], count: int, noun: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """No command in a log (GitHub's runner takes `##[` anywhere, `::` where a line begins), no marker."""
-    return _COMMAND.sub(r"\1: :", text.replace("##[", "## [").replace("<!--", "<! --"))
+    """No command in a log, no marker."""
+    return inert(text).replace("<!--", "<! --")
 
 
 # --- a plan ---------------------------------------------------------------------------------------
@@ -125,30 +126,116 @@ _PLAN_ROWS = 28_000  # for the table
 _PLAN_DIFFS = 16_000  # for what differs
 _DOUBTS = 5_000  # for what is in doubt
 _DOUBTED = 10  # jobs of it
+_PLAN = 60_000  # for all of one plan
+_MARGIN = 500  # for what is added on the way
+_SOME = 10  # files that are named
 _BEWARE = "\u26a0\ufe0f "
 
 
 def plan_markdown(view: PlanView) -> str:
     """What a merge would buy. What is done already is counted and not listed."""
     mark = REHEARSED if view.rehearsal else ""
+    heading = f"### kiejobs plan: {code(view.campaign)}{mark}"
+    digest = f"Digest: `{view.totals.digest}`" if view.submits else ""
+    parts = [f"{marker('plan', view.campaign, view.file)}\n{heading}", *_plan_parts(view, digest=digest)]
+    return _document(parts)
+
+
+def plans_markdown(plans: PlansView, place: str | None = None, commit: str | None = None) -> str:
+    """Several files' plans as one comment, its marker with the project's `place` in the repository.
+
+    First what no cut reaches: the total, what the policy refuses, which files have no plan. Then what there is room
+    for; the rest is counted.
+    """
+    whole, mark = plans.whole, REHEARSED if plans.whole.rehearsal else ""
+    top = [
+        f"{marker('plan', None, place)}\n### kiejobs plan{mark}",
+        _headline(plans),
+        "\n".join(map(_notice, whole.notices)),
+        _refusing(plans.views),
+        *_without_plan(plans.refused),
+    ]
+    digest = f"Digest over all: `{whole.totals.digest}`" if whole.submits and not plans.refused else ""
+    bottom = [digest, f"<sub>Planned at {code(commit)}.</sub>" if commit else ""]
+    room = LIMIT - len(_document([*top, *bottom])) - _MARGIN
+    return _document([*top, *_sections(plans.views, room), *bottom])
+
+
+def _headline(plans: PlansView) -> str:
+    whole, count = plans.whole, len(plans.views)
+    if not count and not plans.refused:
+        return "**Nothing to buy**: no job file is planned for what changed here."
+    buys = f"+{plural(whole.submits, 'job')}, {whole.price}" if whole.submits else "Nothing to buy"
+    return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}"
+
+
+def _refusing(views: Sequence[PlanView]) -> str:
+    names = [code(view.file, _DETAIL) for view in views if view.broken]
+    if not names:
+        return ""
+    return f"\u26d4 **Policy**: a run would refuse {_few(names)}, and buy nothing."
+
+
+def _without_plan(refused: Sequence[tuple[str, KiejobsError]]) -> Iterator[str]:
+    """What is wrong in the first files, each in a few lines."""
+    if not refused:
+        return
+    yield f"\u274c **No plan** for {_few([code(name, _DETAIL) for name, _ in refused])}: a run would buy nothing."
+    lines = [line for name, error in refused[:_SOME] for line in _why(name, error)]
+    kept, more = fitting((shortened(line, _ADDRESS * 2) for line in lines), _BROKEN)
+    yield fenced(kept, "text") + left_out(kept, more, "line")
+
+
+def _why(name: str, error: KiejobsError) -> Iterator[str]:
+    if not isinstance(error, InvalidJobFile):
+        yield f"{sanitize(name)}: {sanitize(error.message)}"
+        return
+    for problem in error.problems:
+        yield f"{sanitize(str(problem.place or name))}: {sanitize(problem.message)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SOME:,} more" if len(names) > _SOME else ""
+    return ", ".join(names[:_SOME]) + more
+
+
+def _sections(views: Sequence[PlanView], room: int) -> Iterator[str]:
+    """What is to be done by each file, all by the same measure; in one line those that want nothing."""
+    busy = [view for view in views if view.totals.pending or view.broken or view.doubts]
+    quiet = [code(view.file, _DETAIL) for view in views if view not in busy]
+    idle = f"Nothing to do: {_few(quiet)}." if quiet else ""
+    room -= len(idle)
+    share = room / len(busy) / _PLAN if busy else 1.0
+    sections = (
+        _document([f"#### {code(view.file)}: {code(view.campaign)}", *_plan_parts(view, min(share, 1.0))])
+        for view in busy
+    )
+    kept, more = fitting(sections, room)
+    yield from (text.rstrip("\n") for text in kept)
+    yield left_out(kept, more, "plan").lstrip("\n")
+    yield idle
+
+
+def _plan_parts(view: PlanView, share: float = 1.0, digest: str = "") -> list[str]:
+    """`share` is how much of a comment there is for it."""
     buys = f"+{plural(view.submits, 'job')}, {view.price}" if view.submits else "Nothing to buy"
     listed = [row for row in view.rows if row.change.action is not Action.KEEP]
-    head = (" ", "job", "reason", "credits")
+    head, aligned = (" ", "job", "reason", "credits"), "| :-: | :-- | :-- | --: |"
     blocks = ("\n".join(_plan_diff(row)) for row in view.rows if row.diff)
-    parts = [
-        f"{marker('plan', view.campaign, view.file)}\n### kiejobs plan: {code(view.campaign)}{mark}",
+    own = (
+        f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}." if view.own_schemas else ""
+    )
+    return [
         f"**{'; '.join([buys, *view.counts])}**",
         f"{_jobs(view)}{_prices(view)}",
         "\n".join(map(_notice, view.notices)),
-        _broken(view.broken),
-        table(head, "| :-: | :-- | :-- | --: |", map(_plan_row, listed), _PLAN_ROWS, "line"),
-        _differences(blocks, _PLAN_DIFFS, "job", "What differs in"),
-        _in_doubt(view) if view.doubts else "",
-        f"Digest: `{view.totals.digest}`" if view.submits else "",
+        _broken(view.broken, int(_BROKEN * share)),
+        table(head, aligned, map(_plan_row, listed), int(_PLAN_ROWS * share), "line"),
+        _differences(blocks, int(_PLAN_DIFFS * share), "job", "What differs in"),
+        _in_doubt(view, int(_DOUBTS * share)) if view.doubts else "",
+        digest,
+        own,
     ]
-    if view.own_schemas:
-        parts.append(f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}.")
-    return _document(parts)
 
 
 def _jobs(view: PlanView) -> str:
@@ -182,13 +269,13 @@ def _notice(one: Notice) -> str:
     return f"- {mark}**{one.title}**{one.message}{where}."
 
 
-def _in_doubt(view: PlanView) -> str:
+def _in_doubt(view: PlanView, characters: int) -> str:
     flag = sanitize(view.flag)
     blocks = []
     for step in doubt_steps(view.doubts[:_DOUBTED], flag):
         heading = shortened(f"# {sanitize(step.address or '')}: {step.message}", _ADDRESS * 2)
         blocks.append("\n".join([heading, *step.commands]))
-    kept, _ = fitting(blocks, _DOUBTS)
+    kept, _ = fitting(blocks, characters)
     more = view.totals.in_doubt - len(kept)
     status = code(f"kiejobs status{flag}")
     rest = f"\n\n*{more:,} more in doubt: {status} tells of all.*" if more > 0 else ""
@@ -198,11 +285,11 @@ def _in_doubt(view: PlanView) -> str:
     )
 
 
-def _broken(breaches: Sequence[Diagnostic]) -> str:
+def _broken(breaches: Sequence[Diagnostic], characters: int) -> str:
     if not breaches:
         return ""
     lines = breaches_text(breaches).split("\n")
-    kept, more = fitting((shortened(line, _ADDRESS * 2) for line in lines), _BROKEN)
+    kept, more = fitting((shortened(line, _ADDRESS * 2) for line in lines), characters)
     rules = fenced(kept, "text") + left_out(kept, more, "rule")
     return f"\u26d4 **Policy**: a run would refuse this plan and buy nothing.\n\n{rules}"
 

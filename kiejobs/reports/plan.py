@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from kiejobs.core.diagnostics import Diagnostic
+    from kiejobs.core.diagnostics import Diagnostic, KiejobsError
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
@@ -163,6 +163,18 @@ class PlanView:
         return [one for one in attempts if one is not None and one.state is State.IN_DOUBT]
 
 
+@dataclass(frozen=True)
+class PlansView:
+    """Several files' plans: what they come to together, and which files have none, and why.
+
+    `whole` has every purchase once, also where two files want it.
+    """
+
+    views: Sequence[PlanView]
+    whole: PlanView
+    refused: Sequence[tuple[str, KiejobsError]] = ()
+
+
 # --- text -----------------------------------------------------------------------------------------
 
 _REASON = 16  # columns: as wide as `no_longer_wanted`
@@ -182,6 +194,16 @@ def plan_text(view: PlanView, *, color: bool = False) -> str:
     for row in view.rows:
         lines += _row(row, wide, paint)
     return "\n".join([*lines, "", *_sums(view, paint)])
+
+
+def plans_text(plans: PlansView, *, color: bool = False) -> str:
+    """Each plan, then one total; the last digest names what would be bought of all files."""
+    texts = [plan_text(view, color=color) for view in plans.views]
+    return "\n\n".join([*texts, plans_sum(plans.whole, color=color)])
+
+
+def plans_sum(whole: PlanView, *, color: bool = False) -> str:
+    return "\n".join(_sums(whole, Paint(color)))
 
 
 def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:

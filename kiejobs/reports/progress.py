@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from kiejobs.reports.terminal import Paint, pad, sanitize, shortened, state_words
+from kiejobs.reports.terminal import Paint, inert, pad, sanitize, shortened, state_words
 
 _PASSING = frozenset({"downloading", "uploading"})
 """Worth a glance on a terminal, not a line in a log."""
@@ -58,7 +58,7 @@ class LineProgress:
         count = self._reported[address][what]
         if str(count).strip("0") == "1":
             times = "" if count == 1 else f" ({count:,} times)"
-            self._stream.write(f"{line}{times}\n")
+            self._stream.write(inert(f"{line}{times}\n"))
             self._stream.flush()
 
 

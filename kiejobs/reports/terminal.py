@@ -27,6 +27,8 @@ _BLANK = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")  # several scripts and emoji are spelled with them
 _HIDDEN = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible formats (bidi among them), surrogates
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_MARK = re.compile(r"##(?=\w*\[)")
+_COMMAND = re.compile(r"(?:^|(?<=[\r\n]))(\s*)::")
 _CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
@@ -37,6 +39,16 @@ def sanitize(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(map(_harmless, text.replace("\r\n", "\n")))
+
+
+def inert(text: str) -> str:
+    """With nothing that a CI server takes for a command in its log: `##[…]` anywhere, `::` where a line begins.
+
+    All that is printed goes through it, whoever wrote it; what is written to files stays as it is.
+    """
+    if "##" not in text and "::" not in text:
+        return text
+    return _COMMAND.sub(r"\1: :", _MARK.sub("## ", text))
 
 
 def is_control(char: str) -> bool:

@@ -203,11 +203,11 @@ def view(events: Sequence[Event]) -> RunView:
 
 @pytest.mark.parametrize("said", ["the model broke", HOSTILE])
 def test_a_junit_report_is_as_its_schema_wants_it(said: str) -> None:
-    JUNIT.validate(report_junit(view(one_of_each(said))))
+    JUNIT.validate(report_junit([view(one_of_each(said))]))
 
 
 def test_the_schema_of_junit_can_refuse() -> None:
-    broken = report_junit(view(one_of_each())).replace('tests="', 'tets="')
+    broken = report_junit([view(one_of_each())]).replace('tests="', 'tets="')
     assert not JUNIT.is_valid(broken)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.core.fingerprint import canonical
@@ -161,6 +162,26 @@ def plan(
     if selection is None or not selection.terms:
         lines += map(_orphan, _orphans(wanted, ledger, campaign))
     return Plan(tuple(lines), _totals(lines, terms))
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """What several job files come to, one after the other: what two of them want the first one buys."""
+    lines: list[Change] = []
+    known = set()
+    for line in (line for each in plans for line in each.changes):
+        key = line.fingerprint, line.take
+        if line.action is Action.ORPHAN or key not in known:
+            lines.append(line)
+        if line.action is not Action.ORPHAN:
+            known.add(key)
+    return Plan(tuple(lines), _totals(lines, _all_terms([each.totals.terms for each in plans])))
+
+
+def _all_terms(terms: Sequence[Terms]) -> Terms:
+    """All that holds for one of them, in no order."""
+    budgets, urls = ({*map(attrgetter(name), terms)} - {None} for name in ("budget", "callback_url"))
+    models = dict(sorted(item for one in terms for item in one.models.items()))
+    return Terms("; ".join(sorted(budgets)) or None, "; ".join(sorted(urls)) or None, models)
 
 
 def row_of(change: Change) -> PricedRow:

@@ -34,7 +34,7 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import JobView, RunView
@@ -152,9 +152,17 @@ _KINDS = {
 }
 
 
-def report_junit(view: RunView) -> str:
-    """`<testsuites><testsuite><testcase>`, with the task's id and the files in `system-out`."""
+def report_junit(views: Iterable[RunView]) -> str:
+    """`<testsuites><testsuite><testcase>`, with the task's id and the files in `system-out`; a suite for each run."""
     suites = ET.Element("testsuites")
+    for view in views:
+        _add_suite(suites, view)
+    ET.indent(suites)
+    text = ET.tostring(suites, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _add_suite(suites: ET.Element, view: RunView) -> None:
     suite = ET.SubElement(suites, "testsuite", _suite(view))
     properties = ET.SubElement(suite, "properties")
     stated = [(name, str(view.manifest[name])) for name in ("run_id", "created_with")]
@@ -163,9 +171,6 @@ def report_junit(view: RunView) -> str:
         ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
     for job in view.jobs:
         _case(suite, job)
-    ET.indent(suites)
-    text = ET.tostring(suites, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _suite(view: RunView) -> dict[str, str]:

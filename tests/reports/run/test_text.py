@@ -374,7 +374,7 @@ CASE_PARTS = ["skipped", "error", "failure", "system-out"]
 
 
 def junit(*events: e.Event, **more: Any) -> ET.Element:
-    said = report_junit(view(*events, **more))
+    said = report_junit([view(*events, **more)])
     assert said.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>')
     suite = ET.fromstring(said.encode()).find("testsuite")
     assert suite is not None
@@ -445,7 +445,7 @@ def test_hostile_answers_are_told_harmlessly_everywhere() -> None:
     said = report_text(whole)
     assert harmless(said)
     assert "[red]泡" in said
-    assert harmless(report_junit(whole))
+    assert harmless(report_junit([whole]))
     found = report_document(whole)
     assert refused("documents/report", found) == ["stopped.reason enum"]
     assert harmless(json_text(found))
