@@ -122,7 +122,7 @@ def test_a_report_is_told_in_every_format_at_once(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "endings"),
     [
-        (("plan", "jobs.yaml", "-o", "x.sarif"), ".json, .md or .txt"),
+        (("plan", "jobs.yaml", "-o", "x.sarif"), ".json, .md, .txt or .digest"),
         (("validate", "jobs.yaml", "-o", "x.md"), ".json, .sarif or .txt"),
         (("report", "-o", "report"), ".json, .md, .xml or .txt"),
     ],
