@@ -247,7 +247,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken: {where}")
     screen.answer(report_document, report_text, view)
-    _write_reports(view, screen)
+    if screen.outs:
+        _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
         mention_others(execution, ledger, space, screen)
     return code
@@ -255,8 +256,6 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
 
 def _write_reports(view: RunView, screen: Screen) -> None:
     """`-o FILE`: of all runs of this command so far, since it may buy several job files."""
-    if not screen.outs:
-        return
     screen.reports.append(view)
     for path, form in files_by_ending(screen.outs, REPORT_FORMS):
         write(path, reports_in(form, screen.reports))

@@ -99,20 +99,19 @@ class _Limit(click.Option):
     ) -> tuple[Any, list[str]]:
         given = opts.get(self.name or "", os.environ.get(str(self.envvar)))
         words = [given] if isinstance(given, str) else given or ()
-        if not ctx.resilient_parsing and not all(word.strip() for word in words):
+        if not ctx.resilient_parsing and not all(map(str.strip, words)):
             raise click.UsageError(f"{self.opts[0]} is empty: is a variable unset?", ctx)
         return super().handle_parse_result(ctx, opts, args)
-
-
-def limit(name: str, *more: str, **settings: Any) -> Decorator:
-    """A `flag` that must not be empty."""
-    return flag(name, *more, cls=_Limit, **settings)
 
 
 def flag(name: str, *more: str, **settings: Any) -> Decorator:
     """An option that can also be set by `KIEJOBS_<NAME>`; `name` is its long spelling."""
     long = name.partition("/")[0].lstrip("-").replace("-", "_").upper()
     return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
+
+
+limit = partial(flag, cls=_Limit)
+"""A `flag` that must not be empty."""
 
 
 def stacked(*decorators: Decorator) -> Decorator:

@@ -89,7 +89,8 @@ def run(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
     names = named_files(files, wanted) if files else ("",)
-    files_by_ending(screen.outs, REPORT_FORMS, names)
+    if screen.outs:
+        files_by_ending(screen.outs, REPORT_FORMS, names)
     if len(names) > 1:
         return _run_in_order(names, wanted, where, how, screen)
     loaded, approval, how = _load(replace(wanted, file=names[0]), how)
