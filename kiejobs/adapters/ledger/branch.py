@@ -15,6 +15,7 @@ import re
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, Repository
@@ -168,8 +169,7 @@ class LedgerBranch(Repository):
     ) -> Iterator[bytes]:
         """For fast-import, which writes a ref for each commit, unless it is taken back before the end."""
         scratch = "refs/kiejobs-commit"
-        who = f"{self._person('name', 'kiejobs')} <{self._person('email', 'kiejobs@localhost')}>"
-        yield f"feature done\ncommit {scratch}\nmark :1\ncommitter {who} {int(time.time())} +0000\n".encode()
+        yield f"feature done\ncommit {scratch}\nmark :1\ncommitter {self._who} {int(time.time())} +0000\n".encode()
         yield _data(message.encode())
         if parent is not None:
             yield f"from {parent}\n".encode()
@@ -177,6 +177,10 @@ class LedgerBranch(Repository):
             name = _quoted(f"{self.prefix}runs/{path}")
             yield b"D " + name if data is None else b"M 100644 inline " + name + _data(data)
         yield f"\nget-mark :1\nreset {scratch}\nfrom {self._nothing}\n\ndone\n".encode()
+
+    @cached_property
+    def _who(self) -> str:
+        return f"{self._person('name', 'kiejobs')} <{self._person('email', 'kiejobs@localhost')}>"
 
     def _person(self, what: str, fallback: str) -> str:
         """Some servers take commits only under an address that they know."""

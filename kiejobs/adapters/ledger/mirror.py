@@ -4,7 +4,8 @@ In: a branch, a runs folder. Out: journals of other clones in the folder, those 
 holds a lease. Touches: both; `.lock.published` in the folder, which says what of the branch was looked at.
 
 A journal is only ever appended to, so one of two copies is the beginning of the other: where that is not so,
-nothing is taken and nothing is published. The branch is not trusted for its names, kinds or sizes of files.
+nothing is taken and nothing is published. On the branch a long one is in parts, so that a push of what is new does
+not carry what is old. The branch is not trusted for its names, kinds or sizes of files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import random
 import re
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -30,14 +32,19 @@ from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kiejobs.adapters.ledger.branch import BranchFile, LedgerBranch
     from kiejobs.ports import Clock
 
+    _Parts: TypeAlias = "Sequence[tuple[str, BranchFile]]"
+
 _SEEN = ".lock.published"
-_LARGEST = {JOURNAL: 2**28, MANIFEST: 2**28, LEASE: 2**14}  # bytes
+_PART = re.compile(r"journal(?:\.([1-9][0-9]{0,5}))?\.jsonl")
+_PART_SIZE = 2**17  # bytes from which on a part stays as it is
+_LARGEST = 2**28  # bytes of any file
+_LARGEST_LEASE = 2**14
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _LONGEST_TURN = 100.0  # seconds: a fetch and a push that hang until they are ended
 _MOST_REFUSALS = 3
@@ -57,7 +64,8 @@ def tries(branch: LedgerBranch) -> Iterator[float]:
 
 
 class Mirror:
-    """`tip`, `files` and `leases` are the branch as it was last seen; `news` the runs whose journals have grown here.
+    """`tip`, `files`, `copies` of journals and others' `leases` are the branch as it was last seen; `news` are the
+    runs whose journals have grown here.
 
     Methods raise GitFailed where the remote can't be reached or takes nothing, JournalProblem where what is here
     and what is there contradict each other.
@@ -68,6 +76,7 @@ class Mirror:
         self.runs = runs
         self.tip: str | None = None
         self.files: Mapping[str, BranchFile] = {}
+        self.copies: Mapping[str, _Parts] = {}
         self.leases: dict[str, Lease] = {}
         self.news: set[str] = set()
         self.own_run: str | None = None
@@ -135,7 +144,9 @@ class Mirror:
     def is_behind(self, lease: Lease | None) -> bool:
         """Does the branch lack something of this run's journal, or still carry the lease that it has let go?"""
         run_id = self.own_run
-        return run_id is not None and (self._lacks(run_id) or (lease is None and run_id in self.leases))
+        return run_id is not None and (
+            self._lacks(run_id) or (lease is None and f"{run_id}/{LEASE}" in self.files)
+        )
 
     def owner(self, run_id: str) -> str:
         """Whose run it is, in words."""
@@ -176,53 +187,69 @@ class Mirror:
         if tip == self.tip and self._is_known:
             return
         files = {} if tip is None else self.branch.files(tip)
-        self._require_sound(files)
+        copies = self._copies(files)
         seen = self._read_seen() if self._seen is None else self._seen
-        now = {**seen, **{path: files[path].blob for path in published if path in files}}
-        self._take_down(files, now)
-        leases = {path: file for path, file in files.items() if _name(path) == LEASE and _fits(path, file)}
-        found = (
-            (lease_from(_run(path), data) for path, data in self.branch.contents(leases)) if leases else ()
-        )
-        self.leases = {lease.run_id: lease for lease in found if lease is not None}
+        seen.update((path, files[path].blob) for path in published if path in files)
+        if self._take_journals(copies, seen) | self._take_manifests(files, seen):
+            self._write_seen(seen)
+        self.leases = self._read_leases(files)
         self.moved = self._mark(files.get(MOVED))
-        self.tip, self.files, self._is_known, self._seen = tip, files, True, now
-        if now != seen:
-            self._write_seen(now)
+        self.tip, self.files, self.copies, self._is_known, self._seen = tip, files, copies, True, seen
 
-    def _require_sound(self, files: Mapping[str, BranchFile]) -> None:
-        """What can't be taken for a journal may have been one: unreadable is not empty."""
+    def _copies(self, files: Mapping[str, BranchFile]) -> dict[str, _Parts]:
+        """Each journal as its parts. What can't be taken for one may have been one: unreadable is not empty."""
+        found: dict[str, dict[int, tuple[str, BranchFile]]] = {}
         for path, file in files.items():
-            if _name(path) == JOURNAL and not _fits(path, file):
-                what = "has a name, a kind or a size that no journal has"
-                hint = f"look at it with `git show {self.branch.ref}:{self.branch.prefix}runs/`"
-                raise JournalProblem(f"{self.branch}: {path!r} {what}", hint=hint)
+            part = _PART.fullmatch(_name(path))
+            if part is not None:
+                if not _fits(path, file):
+                    raise self._unreadable(path, "has a name, a kind or a size that no journal has")
+                found.setdefault(_run(path), {})[int(part[1] or 0)] = (path, file)
+        for run_id, parts in found.items():
+            if max(parts) >= len(parts):
+                raise self._unreadable(run_id, "has a journal that lacks a part")
+        return {run_id: [parts[number] for number in range(len(parts))] for run_id, parts in found.items()}
 
-    def _take_down(self, files: Mapping[str, BranchFile], seen: dict[str, str]) -> None:
-        """Journals before manifests, which name what is in them."""
-        for kind, take in ((JOURNAL, self._take_journal), (MANIFEST, self._take_manifest)):
-            new = {
-                path: file
-                for path, file in files.items()
-                if _name(path) == kind and _fits(path, file) and not self._is_here(path, file, seen)
-            }
-            for path, data in self.branch.contents(new) if new else ():
-                take(path, data)
-                seen[path] = new[path].blob
+    def _unreadable(self, path: str, what: str) -> JournalProblem:
+        hint = f"look at it with `git show {self.branch.ref}:{self.branch.prefix}runs/`"
+        return JournalProblem(f"{self.branch}: {path!r} {what}", hint=hint)
 
-    def _is_here(self, path: str, file: BranchFile, seen: Mapping[str, str]) -> bool:
-        """It was looked at; a journal has not been shortened since, and a manifest is whoever knows more's to write."""
-        if seen.get(path) != file.blob:
-            return False
-        try:
-            return _name(path) == MANIFEST or (self.runs / path).stat().st_size >= file.size
-        except OSError:
-            return False
+    def _take_journals(self, copies: Mapping[str, _Parts], seen: dict[str, str]) -> bool:
+        """Was there anything to look at?"""
+        wanted: dict[str, BranchFile] = {}
+        starts: dict[str, int] = {}
+        for run_id, parts in copies.items():
+            starts[run_id], rest = self._not_seen(run_id, parts, seen)
+            wanted.update(rest)
+        pieces = self.branch.contents(wanted) if wanted else ()
+        for run_id, group in groupby(pieces, key=lambda piece: _run(piece[0])):
+            path = self.runs / run_id / JOURNAL
+            known = path.read_bytes()[: starts[run_id]] if starts[run_id] else b""
+            if take_in(path, known + b"".join(data for _, data in group), is_ours=run_id == self.own_run):
+                self.news.add(run_id)
+        seen.update((path, file.blob) for path, file in wanted.items())
+        return bool(wanted)
 
-    def _take_journal(self, path: str, data: bytes) -> None:
-        run_id = _run(path)
-        if take_in(self.runs / path, data, is_ours=run_id == self.own_run):
-            self.news.add(run_id)
+    def _not_seen(self, run_id: str, parts: _Parts, seen: Mapping[str, str]) -> tuple[int, _Parts]:
+        """How much of it is known to be here; the parts after that."""
+        here, start = self._size_here(run_id), 0
+        for number, (path, file) in enumerate(parts):
+            if seen.get(path) != file.blob or start + file.size > here:
+                return start, parts[number:]
+            start += file.size
+        return start, []
+
+    def _take_manifests(self, files: Mapping[str, BranchFile], seen: dict[str, str]) -> bool:
+        """After the journals, which have what they name. Was there anything to take?"""
+        wanted = {
+            path: file
+            for path, file in files.items()
+            if _name(path) == MANIFEST and _fits(path, file) and seen.get(path) != file.blob
+        }
+        for path, data in self.branch.contents(wanted) if wanted else ():
+            self._take_manifest(path, data)
+        seen.update((path, file.blob) for path, file in wanted.items())
+        return bool(wanted)
 
     def _take_manifest(self, path: str, data: bytes) -> None:
         """As old as can be: whoever knows more journals writes it again."""
@@ -230,22 +257,47 @@ class Mirror:
             write_atomically(self.runs / path, data)
             os.utime(self.runs / path, (0, 0))
 
+    def _read_leases(self, files: Mapping[str, BranchFile]) -> dict[str, Lease]:
+        wanted = {
+            path: file
+            for path, file in files.items()
+            if _name(path) == LEASE and _fits(path, file, _LARGEST_LEASE) and _run(path) != self.own_run
+        }
+        pieces = self.branch.contents(wanted) if wanted else ()
+        found = (lease_from(_run(path), data) for path, data in pieces)
+        return {lease.run_id: lease for lease in found if lease is not None}
+
     def _changes(self, lease: Lease | None, *, manifests: bool) -> Iterator[tuple[str, bytes | None]]:
         for journal in sorted(self.runs.glob(f"*/{JOURNAL}")):
-            run_id = journal.parent.name
-            if self._lacks(run_id) and _RUN.fullmatch(run_id):
-                path, data = f"{run_id}/{JOURNAL}", complete_lines(journal.read_bytes())
-                if path not in self.files or len(data) > self.files[path].size:
-                    yield path, data
+            if _RUN.fullmatch(journal.parent.name) and self._lacks(journal.parent.name):
+                yield from self._new_parts(journal)
         if manifests:
             yield from self._manifests()
         yield from self._leases(lease)
 
+    def _new_parts(self, journal: Path) -> Iterator[tuple[str, bytes]]:
+        run_id = journal.parent.name
+        parts = self.copies.get(run_id, [])
+        kept = parts[:-1] if parts and parts[-1][1].size < _PART_SIZE else parts
+        start, number = _total(kept), len(kept)
+        with journal.open("rb") as stream:
+            stream.seek(start)
+            data = complete_lines(stream.read())
+        if start + len(data) <= _total(parts):
+            return
+        while data:
+            end = data.find(b"\n", _PART_SIZE) + 1 or len(data)
+            yield f"{run_id}/{f'journal.{number}.jsonl' if number else JOURNAL}", data[:end]
+            data, number = data[end:], number + 1
+
     def _lacks(self, run_id: str) -> bool:
-        known = self.files.get(f"{run_id}/{JOURNAL}")
-        with contextlib.suppress(OSError):
-            return (self.runs / run_id / JOURNAL).stat().st_size > (known.size if known else -1)
-        return False
+        return self._size_here(run_id) > _total(self.copies.get(run_id, ()))
+
+    def _size_here(self, run_id: str) -> int:
+        try:
+            return (self.runs / run_id / JOURNAL).stat().st_size
+        except OSError:
+            return 0
 
     def _manifests(self) -> Iterator[tuple[str, bytes]]:
         for place in sorted(self.runs.glob(f"*/{MANIFEST}")):
@@ -260,15 +312,16 @@ class Mirror:
         """Ours as it is to be; gone is that of a run of ours that has ended, and what ran out long ago."""
         if own is not None:
             yield f"{own.run_id}/{LEASE}", own.to_bytes()
+        elif f"{self.own_run}/{LEASE}" in self.files:
+            yield f"{self.own_run}/{LEASE}", None
         for lease in self.leases.values():
-            over = self._clock.now() - lease.until > _LONG_OVER
-            if (own is None and lease.run_id == self.own_run) or (over and lease.run_id != self.own_run):
+            if self._clock.now() - lease.until > _LONG_OVER:
                 yield f"{lease.run_id}/{LEASE}", None
 
     def _mark(self, file: BranchFile | None) -> JournalProblem | None:
         if file is None:
             return None
-        readable = file.regular and file.size <= _LARGEST[LEASE]
+        readable = file.regular and file.size <= _LARGEST_LEASE
         return moved(str(self.branch), dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b"")
 
     def _read_seen(self) -> dict[str, str]:
@@ -276,11 +329,8 @@ class Mirror:
             found = json.loads((self.runs / _SEEN).read_bytes())
         except (OSError, ValueError):
             return {}
-        return (
-            {path: blob for path, blob in found.items() if isinstance(blob, str)}
-            if isinstance(found, dict)
-            else {}
-        )
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {path: blob for path, blob in pairs if isinstance(blob, str)}
 
     def _write_seen(self, seen: Mapping[str, str]) -> None:
         with contextlib.suppress(OSError):  # it saves work, no more
@@ -296,9 +346,20 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _fits(path: str, file: BranchFile) -> bool:
+def _fits(path: str, file: BranchFile, largest: int = _LARGEST) -> bool:
+    """Is it a file of a run's, and not too large?"""
     run_id, _, name = path.partition("/")
-    return file.regular and file.size <= _LARGEST.get(name, 0) and _RUN.fullmatch(run_id) is not None
+    return (
+        file.regular
+        and file.size <= largest
+        and bool(name)
+        and "/" not in name
+        and _RUN.fullmatch(run_id) is not None
+    )
+
+
+def _total(parts: _Parts) -> int:
+    return sum(file.size for _, file in parts)
 
 
 def _blob(data: bytes, digits: int) -> str:

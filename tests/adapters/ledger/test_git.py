@@ -384,6 +384,27 @@ def test_the_lease_goes_once_nothing_more_is_reserved(team: Team) -> None:
     assert team.files() == ["runs/run-one/journal.jsonl", "runs/run-one/manifest.json"]
 
 
+def test_a_long_journal_is_on_the_branch_in_parts_of_which_only_the_last_one_changes(team: Team) -> None:
+    one = team.buyer("one")
+    for number in range(5):
+        one.journal.append(
+            reserved(f"a{number}", f"tea/{number}", f"f{number}", input={"prompt": "x" * 50_000})
+        )
+    one.store.publish()
+    parts = [f"runs/run-one/journal{part}.jsonl" for part in ("", ".1")]
+    before = [git(team.remote, "rev-parse", f"{BRANCH}:{part}") for part in parts]
+    one.journal.append(*(submitted(f"a{number}") for number in range(5)))
+    one.lock.release()
+    one.store.publish()
+    after = [git(team.remote, "rev-parse", f"{BRANCH}:{part}") for part in parts]
+    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+    assert set(team.published().values()) == {State.SUBMITTED}
+    assert team.onlooker().attempts() == one.store.read().ledger(ORIGIN).attempts()
+    team.edit(parts[0], None)
+    with pytest.raises(JournalProblem, match="has a journal that lacks a part"):
+        team.onlooker()
+
+
 def test_leases_that_ran_out_long_ago_are_swept(team: Team) -> None:
     team.buyer("lost").claim(wish("a1", 1))
     clock = FakeClock()
