@@ -20,7 +20,7 @@ import anyio
 
 from kiejobs import __version__
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.project import Workspace, opened
+from kiejobs.app.project import Workspace, mention_trouble, opened
 from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
@@ -241,6 +241,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     stopped = None if reason is None else (str(reason), why)
     _end_journal(execution, code, screen)
     space.store.publish(record.run_id)
+    mention_trouble(space, screen)
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     if any(map(attrgetter("conflicts"), view.attempts)):

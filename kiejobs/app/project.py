@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.project.files import read_schema, read_source
-from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root, other_folders
+from kiejobs.adapters.project.root import PROJECT_FILE, Root, common_git_folder, find_root, other_folders
 from kiejobs.adapters.storage.output_folder import OutputFolder
 from kiejobs.adapters.system import (
     Secret,
@@ -77,6 +77,10 @@ class Workspace:
     elsewhere: bool = False
     """The current folder is of another project: what is shown leads there by `-C`, and is as typed there."""
     policy: Policy | None = None
+    home: str = "folder"
+    """The kind of the ledger's home, as the project's file names it."""
+    runs_before: Path | None = None
+    """The folder that its journals were in, where that is another home now."""
     files_elsewhere: bool = False
     """What came home once counts as whole where its file is not here: it was moved away on purpose."""
 
@@ -97,11 +101,23 @@ class Workspace:
 
     def two_ledgers(self) -> JournalProblem | None:
         """Journals that this project's ledger does not have: what is in them would be bought again."""
-        if not self.strays:
+        strays = [*self.strays, *self._left_behind()]
+        if not strays:
             return None
-        places = " and ".join(stray.place for stray in self.strays)
+        places = " and ".join(stray.place for stray in strays)
         message = f"{places} holds journals that this project's ledger, {self.store.name}, does not have"
-        return JournalProblem(f"{message}: nothing is bought until there is one", hint=self.strays[0].hint)
+        return JournalProblem(f"{message}: nothing is bought until there is one", hint=strays[0].hint)
+
+    def _left_behind(self) -> Iterator[Stray]:
+        """From before the ledger was moved out of its folder, or bought since by a checkout that knew nothing of it."""
+        if self.runs_before is None or not self.runs_before.is_dir():
+            return
+        from kiejobs.adapters.ledger.folder import run_ids  # noqa: PLC0415 - where there is another home
+
+        if run_ids(self.runs_before) - {record.run_id for record in self.store.read().records}:
+            named = shlex.quote(str(self.runs_before))
+            cure = f"`kiejobs ledger move --runs {named} --to {self.home}` takes them in"
+            yield Stray(str(self.runs_before), cure)
 
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
@@ -117,14 +133,15 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
     root = find_root(file)
     own, policy = _policies(root, where.policy)
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
+    home = own.ledger if own and own.ledger.kind != "folder" else None
     runs = _folder("runs", where.runs, own.runs if own else None, root, where)
     outputs = _folder("outputs", where.outputs, own.outputs if own else None, root, where)
     elsewhere = find_root().path != root.path
     rehearsal = runs.parent if runs.parent != Path() else Path(root.seen(_REHEARSAL))
     return Workspace(
         root=root,
-        store=_store(own.ledger if own else None, runs, where),
-        strays=() if where.sandbox or where.runs else tuple(_strays(root, file, runs, where.policy)),
+        store=_store(home, root, runs, where),
+        strays=() if where.sandbox or where.runs else tuple(_strays(root, file, runs, home, where.policy)),
         outputs=outputs,
         folder=OutputFolder(outputs),
         sandbox_folder=rehearsal / "sandbox",
@@ -137,6 +154,8 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
         flag=_as_flags(where, root if elsewhere else None),
         elsewhere=elsewhere,
         policy=policy,
+        home=home.kind if home else "folder",
+        runs_before=runs if home and not where.sandbox else None,
         files_elsewhere=where.files_elsewhere,
     )
 
@@ -147,7 +166,15 @@ def mention_two_ledgers(space: Workspace, screen: Screen) -> None:
         screen.say(f"note: {sanitize(problem.message)}\n  help: {sanitize(problem.hint or '')}")
 
 
-def _strays(root: Root, file: str, runs: Path, named: Policy | None) -> Iterator[Stray]:
+def mention_trouble(space: Workspace, screen: Screen) -> None:
+    """After the ledger was read or published: what keeps it from being what others see."""
+    if space.store.trouble:
+        screen.say(f"note: {sanitize(space.store.trouble)}")
+
+
+def _strays(
+    root: Root, file: str, runs: Path, home: LedgerHome | None, named: Policy | None
+) -> Iterator[Stray]:
     """Where what was bought for this project may be on record, too."""
     found: dict[Path, str] = {}
     for folder in other_folders(root, file):
@@ -166,6 +193,20 @@ def _strays(root: Root, file: str, runs: Path, named: Policy | None) -> Iterator
                 shown, there = os.path.relpath(place), shlex.quote(runs.as_posix())
                 move = f"mkdir -p {there} && mv {shlex.quote(shown)}/* {there}/"
                 yield Stray(shown, f"move them, and outputs likewise: `{move}`; or {cure}")
+    if home is None:
+        yield from _on_branch(root)
+
+
+def _on_branch(root: Root) -> Iterator[Stray]:
+    """For a project that names no branch: an old checkout, say, in a clone that has bought by one since."""
+    common = common_git_folder(root.path)
+    place = common and Path(common[0], "kiejobs", common[1], "runs")
+    if place and place.is_dir():
+        from kiejobs.adapters.ledger.git import is_in_force  # noqa: PLC0415 - where the ledger is or was on a branch
+
+        if is_in_force(root.path, place, SystemClock(1.0)):
+            cure = f"write `ledger: git` into {root.seen(PROJECT_FILE)}, or update this checkout"
+            yield Stray(os.path.relpath(place), f"the ledger is on a branch of git: {cure}")
 
 
 def has_ledger(root: Root) -> bool:
@@ -182,18 +223,49 @@ def _folder(name: str, flag: str | None, ruled: str | None, root: Root, where: L
     return Path(root.seen(f"{_REHEARSAL}/{name}" if where.sandbox else ruled or name))
 
 
-def _store(home: LedgerHome | None, runs: Path, where: Locations) -> LedgerStore:
-    """The ledger's home: it is chosen here and nowhere else. A rehearsal's is always a folder."""
-    if home is None or home.kind == "folder" or where.sandbox:
+def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) -> LedgerStore:
+    """The ledger's home, None for a folder: it is chosen here and nowhere else. A rehearsal's is always a folder."""
+    if home is None or where.sandbox:
         from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who validates reads no ledger
 
         return FolderStore(runs)
+    if where.runs:
+        message = f"--runs {where.runs}: {PROJECT_FILE} keeps the ledger in {home.kind}, not in a folder"
+        raise UsageProblem(message, hint="leave --runs out")
     if home.kind == "postgresql":
         from kiejobs.adapters.ledger.postgresql import PostgresStore  # noqa: PLC0415 - as above
 
         return PostgresStore(home.url_env, home.project, home.account)
+    if home.kind == "git":
+        from kiejobs.adapters.ledger.git import GitStore  # noqa: PLC0415 - as above
+
+        return GitStore(root.path, SystemClock(1.0), home.branch, home.remote)
     message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs can't"
     raise UsageProblem(message, hint="update kiejobs; with another ledger it would buy everything again")
+
+
+def homes_for_move(
+    space: Workspace, to: str, where: Locations
+) -> tuple[LedgerStore, LedgerStore, str, bytes]:
+    """The ledger, or the folder that `--runs` names, and the home `to`; the line of the project's file that uses it,
+    and the mark for the other one. Raises UsageProblem.
+    """
+    from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - as in `_store`
+    from kiejobs.adapters.ledger.moved import mark  # noqa: PLC0415 - seldom
+    from kiejobs.core.plan.policy import LedgerHome  # noqa: PLC0415 - as above
+
+    if to not in {"folder", "git"}:
+        raise UsageProblem(f"--to {to}: not a home of the ledger", hint="--to folder, or --to git")
+    own = project_policy(space.root)
+    runs = _folder("runs", None, own.runs if own else None, space.root, where)
+    old = FolderStore(Path(where.runs)) if where.runs else space.store
+    new = space.store
+    if to != space.home:
+        new = _store(None if to == "folder" else LedgerHome(to), space.root, runs, replace(where, runs=None))
+    if new.name == old.name:
+        raise UsageProblem(f"the ledger is in {old.name} already")
+    setting = f"ledger: {to}"
+    return old, new, setting, mark(new.name, setting)
 
 
 def _as_flags(where: Locations, elsewhere: Root | None) -> str:

@@ -148,12 +148,13 @@ def _change(attempt: Attempt, action: Action, sign: str, reason: str) -> Change:
 def unfinished_runs(history: History, space: Workspace) -> list[JournalRecord]:
     """Runs without an end on record that were heard of lately, from this API.
 
-    The claim is ours, so nobody else buys from this folder; but a run may be at work on a copy of it.
+    The claim is ours, so nobody else buys from this folder; but a run may be at work on a copy of it. Those that are
+    known to be at work elsewhere have claims of their own.
     """
     now, found = space.clock().now(), []
     for record in history.records:
         header = record.header
-        if header is None or header.command != "run" or header.origin != space.origin:
+        if header is None or record.live or header.command != "run" or header.origin != space.origin:
             continue
         last = record.outline[-1]
         is_over = isinstance(last.event, e.RunFinished)

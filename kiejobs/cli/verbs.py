@@ -267,6 +267,38 @@ def export() -> None:
     """
 
 
+@door.group(short_help="Show, verify or move the record of what was bought.")
+def ledger() -> None:
+    """The record of what was bought: a project has one, in a folder or on a branch of git."""
+
+
+@ledger.command(name="show")
+@o.FOLDERS
+@format_flag()
+@verb_of("ledger")
+def ledger_show() -> None:
+    """Show where the ledger is, how many purchases it has, and which runs are at work."""
+
+
+@ledger.command(name="verify")
+@o.FOLDERS
+@format_flag()
+@verb_of("ledger")
+def ledger_verify() -> None:
+    """Check that journals are unbroken, the same wherever they are kept, and manifests true to them."""
+
+
+@ledger.command(name="move")
+@flag("--to", required=True, metavar="folder|git", help="Where to.")
+@o.FOLDERS
+@verb_of("ledger")
+def ledger_move() -> None:
+    """Move every journal to another home, compare all of them, and mark the old home.
+
+    A checkout that still uses the old home refuses then, and says where the ledger went.
+    """
+
+
 @door.command(short_help="Check key, API, balance, clock, folders.")
 @o.FOLDERS
 @o.REHEARSAL

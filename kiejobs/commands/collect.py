@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
-from kiejobs.app.project import mention_two_ledgers, open_workspace, require_key
+from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
 from kiejobs.app.select import campaign_of, chosen
 from kiejobs.core.diagnostics import ExitCode
@@ -28,6 +28,7 @@ def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen
     campaign = campaign_of(wanted.file) if wanted.file else None
     space.store.publish()
     ledger = space.ledger()
+    mention_trouble(space, screen)
     takes = chosen(wanted.select, wanted.file, space, ledger)
     lines = lines_to_follow(space, ledger, campaign, takes)
     journal = new_journal(space, "collect", campaign=campaign)

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from kiejobs.app.output import write
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
-from kiejobs.core.diagnostics import ExitCode, JournalProblem, UsageProblem
+from kiejobs.app.verify import verify_journals
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import money
 from kiejobs.reports.checks import Damage, verify_document, verify_text
 from kiejobs.reports.documents import inert_json
-from kiejobs.reports.terminal import plural, quoted, sanitize
+from kiejobs.reports.terminal import plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from decimal import Decimal
 
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
@@ -65,12 +64,9 @@ def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
     """
     space = open_workspace(where)
     look = _decoder(space) if decode else None
-    history, damaged = space.store.check()
-    found = [_damage(place, problem) for place, problem in damaged]
+    history, found, is_damaged = verify_journals(space)
     files = 0
-    if not damaged:
-        found += _stale_manifests(space, history)
-        found += _bought_twice(space, history)
+    if not is_damaged:
         for finding in _files(space, history, look):
             files += 1
             found += [finding] if finding is not None else []
@@ -79,68 +75,9 @@ def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
     screen.answer(document, partial(verify_text, journals=journals, files=files), found)
     if decode and space.sandbox:
         screen.say(_NOT_COMPARED)
-    if damaged:
+    if is_damaged:
         return ExitCode.JOURNAL
     return ExitCode.SOME_FAILED if found else ExitCode.DONE
-
-
-def _damage(place: str, problem: JournalProblem) -> Damage:
-    """The problem's own place, `FILE:LINE: what`, taken apart."""
-    line, colon, what = problem.message.removeprefix(f"{place}:").partition(": ")
-    known = bool(colon) and line.isdecimal()
-    return Damage(place, int(line) if known else None, what if known else problem.message)
-
-
-def _stale_manifests(space: Workspace, history: History) -> Iterator[Damage]:
-    for record in history.records:
-        if record.header is None or record.live:
-            continue  # a run writes its manifest at its end
-        place, data = space.store.manifest_place(record.run_id), space.store.manifest(record.run_id)
-        if data is None:
-            yield Damage(place, None, "missing; `kiejobs manifest rebuild` writes it")
-        elif data != history.manifest(record):
-            yield Damage(place, None, "differs from its journals; `kiejobs manifest rebuild`")
-
-
-def _bought_twice(space: Workspace, history: History) -> Iterator[Damage]:
-    """What two folders bought that were apart, two branches say, and one create with several tasks.
-
-    Until a person rules which one to keep: `resolve ADDRESS --task ID`.
-    """
-    for origin in sorted({record.header.origin for record in history.records if record.header}):
-        ledger = history.ledger(origin)
-        for attempts in ledger.bought_twice():
-            yield Damage(space.store.place(attempts[0].run_id), None, _pair(attempts, space))
-        for attempt in ledger.attempts():
-            if attempt.conflicts and attempt.other_task_ids:
-                yield Damage(space.store.place(attempt.run_id), None, _several(attempt, space))
-
-
-def _pair(attempts: Sequence[Attempt], space: Workspace) -> str:
-    first, *rest = attempts
-    tasks = " and ".join(f"task {attempt.task_id} in run {attempt.run_id}" for attempt in attempts)
-    times = "twice" if len(attempts) == 2 else f"{len(attempts)} times"
-    cost = _cost(first.charged or first.reserved.credits, len(rest))
-    return f"{first.address} was bought {times}: {tasks}; {cost}; {_ruling(first, space)}"
-
-
-def _several(attempt: Attempt, space: Workspace) -> str:
-    others = sorted(attempt.other_task_ids)
-    tasks = " and ".join([str(attempt.task_id), *others])
-    what = f"{attempt.address} is one create with several tasks: {tasks}"
-    return f"{what}; {_cost(attempt.reserved.credits, len(others))}; {_ruling(attempt, space)}"
-
-
-def _cost(credits_: Decimal | None, times: int) -> str:
-    """Of buying again, in words."""
-    if credits_ is None:
-        return "at an unknown price"
-    return f"{money(credits_ * times)} credits more than once would have cost"
-
-
-def _ruling(attempt: Attempt, space: Workspace) -> str:
-    command = f"kiejobs resolve {quoted(attempt.address)} --task {attempt.task_id}{space.flag}"
-    return f"`{command}` says that you know"
 
 
 def _files(space: Workspace, history: History, look: Look | None) -> Iterator[Damage | None]:

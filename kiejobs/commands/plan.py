@@ -23,7 +23,7 @@ from kiejobs.app.plan import (
     plans_view,
     require_selected,
 )
-from kiejobs.app.project import mention_two_ledgers, open_workspace
+from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import (
     ExitCode,
     InvalidJobFile,
@@ -118,6 +118,7 @@ def _plan(
 ) -> _Planned:
     """`ahead`: credits that the files before it will have spent by then."""
     ledger = space.ledger()
+    mention_trouble(space, screen)
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs.app.execute import new_journal
-from kiejobs.app.project import open_workspace, opened, require_key
+from kiejobs.app.project import mention_trouble, open_workspace, opened, require_key
 from kiejobs.core.diagnostics import ExitCode, StillInDoubt, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
@@ -44,6 +44,7 @@ def resolve(address: str, task_id: str | None, where: Locations, screen: Screen)
         journal.append(e.Resolved(attempt.attempt_id, word, task_id, evidence))
         journal.close()
     space.store.publish(journal.run_id)
+    mention_trouble(space, screen)
     ruling = Ruling(address, word, task_id, attempt.attempt_id, evidence)
     screen.answer(ruling_document, partial(ruling_text, flag=space.flag), ruling)
     return ExitCode.DONE

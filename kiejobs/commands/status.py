@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kiejobs.app.project import mention_two_ledgers, open_workspace
+from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
@@ -38,6 +38,7 @@ def status(
     space = open_workspace(where, file or "")
     mention_two_ledgers(space, screen)
     view = _view(space, file, select, expiring)
+    mention_trouble(space, screen)
     text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
     screen.answer(status_document, text, view)
     if not exit_code:

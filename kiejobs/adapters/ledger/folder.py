@@ -178,10 +178,12 @@ class FolderStore:
 
     def mark_moved(self, mark: bytes | None) -> None:
         """The ledger is elsewhere from now on, or, with None, here again: nobody reads this home until then."""
+        path = self._runs / MOVED
         if mark is None:
-            (self._runs / MOVED).unlink(missing_ok=True)
-        else:
-            write_atomically(self._runs / MOVED, mark)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+        elif not path.is_file() or path.read_bytes() != mark:
+            write_atomically(path, mark)
 
     def owner(self, run_id: str) -> str:
         return f"run {run_id}"
@@ -362,11 +364,16 @@ class FolderStore:
 
 
 def holds_journals(runs: Path) -> bool:
-    """Is it a runs folder that something was ever bought into?"""
+    """Is it a runs folder that something was ever bought into, and that the ledger has not left since?"""
+    return bool(run_ids(runs)) and not os.path.lexists(runs / MOVED)
+
+
+def run_ids(runs: Path) -> set[str]:
+    """The runs that have a journal there, in whatever state."""
     try:
-        return any(os.path.lexists(one / JOURNAL) for one in runs.iterdir())
+        return {one.name for one in runs.iterdir() if os.path.lexists(one / JOURNAL)}
     except OSError:  # there is none, or it is no folder
-        return False
+        return set()
 
 
 def _is_link(path: Path) -> JournalProblem:

@@ -20,9 +20,10 @@ import anyio.to_thread
 
 from kiejobs.adapters.git import GitFailed
 from kiejobs.adapters.ledger.branch import LedgerBranch
-from kiejobs.adapters.ledger.folder import FolderStore
+from kiejobs.adapters.ledger.folder import FolderStore, holds_journals
 from kiejobs.adapters.ledger.lease import RunLease
-from kiejobs.adapters.ledger.mirror import Mirror, Unpublished, tries
+from kiejobs.adapters.ledger.mirror import Mirror, Unpublished, read_published, tries
+from kiejobs.adapters.ledger.moved import moved
 from kiejobs.core.diagnostics import JournalProblem, StalePlan
 from kiejobs.core.ledger.events import NotAccepted, Reserved
 from kiejobs.core.ledger.records import Failure
@@ -44,10 +45,7 @@ _FRESH = 5.0  # seconds for which what was fetched is as good as now
 
 
 class GitStore:
-    """One process's view of the ledger on a branch, and of this clone's end of it.
-
-    `trouble` says in words what keeps the two apart; None where nothing does.
-    """
+    """One process's view of the ledger on a branch, and of this clone's end of it."""
 
     def __init__(
         self, root: Path, clock: Clock, branch: str = BRANCH, remote: str | None = None, fresh: float = _FRESH
@@ -65,7 +63,12 @@ class GitStore:
         """How many events of each run the plan knew, once it was made under a claim."""
         self._claimed_by: str | None = None
         self._reading = threading.Lock()
-        self.trouble: str | None = None
+        self._out_of_reach: str | None = None
+        self._unpublished: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        return self._unpublished or self._out_of_reach
 
     @property
     def name(self) -> str:
@@ -118,7 +121,7 @@ class GitStore:
                     break
                 time.sleep(pause)
         except GitFailed as failed:
-            self.trouble = self._not_published(failed)
+            self._unpublished = self._not_published(failed)
         return list(places)
 
     def manifest(self, run_id: str) -> bytes | None:
@@ -152,6 +155,7 @@ class GitStore:
             self._mirror.set_mark(mark)
         except GitFailed as failed:
             raise JournalProblem(f"{self.name} can't be marked: {failed}") from failed
+        self._folder.mark_moved(mark)
 
     def owner(self, run_id: str) -> str:
         return self._mirror.owner(run_id)
@@ -224,7 +228,7 @@ class GitStore:
             return False
         if lease is not None:
             self.lease.published(moment)
-        self.trouble = None
+        self._unpublished = None
         return True
 
     def _since_planned(self, records: Iterable[JournalRecord]) -> Iterator[Reserved]:
@@ -242,7 +246,7 @@ class GitStore:
                         return
                     time.sleep(pause)
         except (GitFailed, JournalProblem) as problem:
-            self.trouble = self._not_published(problem)
+            self._unpublished = self._not_published(problem)
 
     def _not_published(self, why: Exception) -> str:
         return f"what happened here is not on {self.name} yet, and is published first next time: {why}"
@@ -255,16 +259,20 @@ class GitStore:
         found = None
         try:
             self._mirror.pull()
-            self.trouble = None
+            self._out_of_reach = None
         except GitFailed as failed:
             others = "others may know more than is known here"
-            self.trouble, found = f"{self.name} can't be fetched, and {others}: {failed}", failed
+            self._out_of_reach, found = f"{self.name} can't be fetched, and {others}: {failed}", failed
         self._require_here()
         return found
 
     def _require_here(self) -> None:
-        if self._mirror.moved is not None:
-            raise self._mirror.moved
+        """What the branch says holds for this clone's end of it, too."""
+        mark = self._mirror.mark
+        if self._mirror.fetched_at is not None:
+            self._folder.mark_moved(mark)
+        if mark is not None:
+            raise moved(self.name, mark)
 
     def _read_here(self) -> History:
         with self._reading:
@@ -354,6 +362,18 @@ class _GitClaim:
     def release(self) -> None:
         self._store.end()
         self._lock.release()
+
+
+def is_in_force(root: Path, runs: Path, clock: Clock) -> bool:
+    """Does this clone's end of a branch have journals that nobody has moved away from there?"""
+    if not holds_journals(runs):
+        return False
+    known = read_published(runs)
+    try:
+        GitStore(root, clock, str(known.get("branch") or BRANCH), known.get("remote")).read()
+    except JournalProblem:  # where it can't be read, it is not known to have moved
+        return holds_journals(runs)
+    return True
 
 
 def _key(event: Reserved) -> tuple[str, int]:

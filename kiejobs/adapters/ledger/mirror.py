@@ -27,7 +27,7 @@ from kiejobs.adapters.git import GitFailed
 from kiejobs.adapters.ledger.folder import MANIFEST
 from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, take_in
 from kiejobs.adapters.ledger.lease import LEASE, Lease, lease_from
-from kiejobs.adapters.ledger.moved import MOVED, moved
+from kiejobs.adapters.ledger.moved import MOVED
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import JournalProblem
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.ledger.branch import BranchFile, LedgerBranch
+    from kiejobs.core.document.nodes import Json
     from kiejobs.ports import Clock
 
     _Parts: TypeAlias = "Sequence[tuple[str, BranchFile]]"
@@ -82,8 +83,8 @@ class Mirror:
         self.own_run: str | None = None
         """The run of this process: nobody else appends to its journal."""
         self.fetched_at: float | None = None
-        self.moved: JournalProblem | None = None
-        """Where the ledger of this project went, where the branch says that it is not here any more."""
+        self.mark: bytes | None = None
+        """What the branch says of where the ledger of this project went, once it is not here any more."""
         self._clock = clock
         self._seen: dict[str, str] | None = None
         self._is_known = False
@@ -193,7 +194,7 @@ class Mirror:
         if self._take_journals(copies, seen) | self._take_manifests(files, seen):
             self._write_seen(seen)
         self.leases = self._read_leases(files)
-        self.moved = self._mark(files.get(MOVED))
+        self.mark = self._read_mark(files.get(MOVED))
         self.tip, self.files, self.copies, self._is_known, self._seen = tip, files, copies, True, seen
 
     def _copies(self, files: Mapping[str, BranchFile]) -> dict[str, _Parts]:
@@ -318,23 +319,30 @@ class Mirror:
             if self._clock.now() - lease.until > _LONG_OVER:
                 yield f"{lease.run_id}/{LEASE}", None
 
-    def _mark(self, file: BranchFile | None) -> JournalProblem | None:
+    def _read_mark(self, file: BranchFile | None) -> bytes | None:
         if file is None:
             return None
         readable = file.regular and file.size <= _LARGEST_LEASE
-        return moved(str(self.branch), dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b"")
+        return dict(self.branch.contents({MOVED: file}))[MOVED] if readable else b""
 
     def _read_seen(self) -> dict[str, str]:
-        try:
-            found = json.loads((self.runs / _SEEN).read_bytes())
-        except (OSError, ValueError):
-            return {}
+        found = read_published(self.runs).get("files")
         pairs = found.items() if isinstance(found, dict) else ()
         return {path: blob for path, blob in pairs if isinstance(blob, str)}
 
     def _write_seen(self, seen: Mapping[str, str]) -> None:
+        document = {"branch": self.branch.branch, "remote": self.branch.remote, "files": seen}
         with contextlib.suppress(OSError):  # it saves work, no more
-            write_atomically(self.runs / _SEEN, json.dumps(seen).encode())
+            write_atomically(self.runs / _SEEN, json.dumps(document).encode())
+
+
+def read_published(runs: Path) -> Mapping[str, Json]:
+    """Which branch and remote a folder was last held against, and what was seen there."""
+    try:
+        found = json.loads((runs / _SEEN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _run(path: str) -> str:

@@ -118,6 +118,20 @@ def below_checkout(name: str) -> str | None:
     return None
 
 
+def common_git_folder(folder: Path) -> tuple[Path, str] | None:
+    """The git directory that all worktrees of a clone share, and the folder's path from the top; None outside of git."""
+    *_, top = _upwards(folder)
+    place = top / _GIT
+    try:
+        if place.is_file():
+            place = top / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        if (place / "commondir").is_file():
+            place /= (place / "commondir").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return (place, folder.relative_to(top).as_posix()) if place.is_dir() else None
+
+
 def git_commit(folder: Path) -> str | None:
     """The commit that `folder` is checked out at; None outside of git, and for what is no commit."""
     places = (folder.resolve(), *folder.resolve().parents)

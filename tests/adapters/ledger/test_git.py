@@ -399,7 +399,7 @@ def test_a_long_journal_is_on_the_branch_in_parts_of_which_only_the_last_one_cha
     after = [git(team.remote, "rev-parse", f"{BRANCH}:{part}") for part in parts]
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
     assert set(team.published().values()) == {State.SUBMITTED}
-    assert team.onlooker().attempts() == one.store.read().ledger(ORIGIN).attempts()
+    assert list(team.onlooker().attempts()) == list(one.store.read().ledger(ORIGIN).attempts())
     team.edit(parts[0], None)
     with pytest.raises(JournalProblem, match="has a journal that lacks a part"):
         team.onlooker()

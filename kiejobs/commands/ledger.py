@@ -1,0 +1,67 @@
+"""`kiejobs ledger show|verify|move`: where purchases are on record, whether that is sound, another home for it.
+
+In: the ledger. Out: its home and what is in it; what is wrong; all of it in another home, and the project's file
+changed to use that. Touches: both homes; kiejobs.yaml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.project.root import PROJECT_FILE
+from kiejobs.app.move_ledger import move_ledger, use_in_project
+from kiejobs.app.project import homes_for_move, mention_trouble, open_workspace
+from kiejobs.app.verify import verify_journals
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.checks import verify_document, verify_text
+from kiejobs.reports.ledger import LedgerView, ledger_document, ledger_text
+from kiejobs.reports.terminal import plural
+
+if TYPE_CHECKING:
+    from kiejobs.app.options import Locations
+    from kiejobs.app.output import Screen
+
+
+def ledger_show(where: Locations, screen: Screen) -> ExitCode:
+    space = open_workspace(where)
+    history = space.store.read()
+    mention_trouble(space, screen)
+    attempts = list(history.ledger(None).attempts())
+    view = LedgerView(
+        home=space.store.name,
+        runs=[record.run_id for record in history.records],
+        states=[attempt.state for attempt in attempts],
+        live=[space.store.owner(run_id) for run_id in sorted(history.live_runs)],
+    )
+    screen.answer(ledger_document, partial(ledger_text, flag=space.flag), view)
+    return ExitCode.DONE
+
+
+def ledger_verify(where: Locations, screen: Screen) -> ExitCode:
+    """Journals unbroken, and the same at both ends of a home that has two (else exit 7), manifests as they say."""
+    space = open_workspace(where)
+    history, found, is_damaged = verify_journals(space)
+    mention_trouble(space, screen)
+    journals = len(history.records)
+    document = partial(verify_document, journals=journals, files=0)
+    screen.answer(document, partial(verify_text, journals=journals, files=0), found)
+    if is_damaged:
+        return ExitCode.JOURNAL
+    return ExitCode.SOME_FAILED if found else ExitCode.DONE
+
+
+def ledger_move(to: str, where: Locations, screen: Screen) -> ExitCode:
+    """Every journal, compared after the move; then the old home is marked, so that nobody buys by it any more."""
+    if where.sandbox:
+        raise UsageProblem("a rehearsal's ledger is always a folder", hint="leave --sandbox out")
+    space = open_workspace(replace(where, runs=None))
+    old, new, setting, mark = homes_for_move(space, to, where)
+    journals = move_ledger(old, new, mark, space.clock().now())
+    screen.show(f"moved {plural(journals, 'journal')} from {old.name} to {new.name}")
+    if to != space.home:
+        written = use_in_project(space.root, setting)
+        what = f"wrote `{setting}` into" if written else f"now write `{setting}` into"
+        screen.show(f"{what} {space.root.seen(PROJECT_FILE)}; commit it, and what is new in {old.name}")
+    return ExitCode.DONE
