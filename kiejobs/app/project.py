@@ -254,8 +254,8 @@ def homes_for_move(
     from kiejobs.adapters.ledger.moved import mark  # noqa: PLC0415 - seldom
     from kiejobs.core.plan.policy import LedgerHome  # noqa: PLC0415 - as above
 
-    if to not in {"folder", "git"}:
-        raise UsageProblem(f"--to {to}: not a home of the ledger", hint="--to folder, or --to git")
+    if to not in {"folder", "git", "postgresql"}:
+        raise UsageProblem(f"--to {to}: not a home of the ledger", hint="--to folder, git or postgresql")
     own = project_policy(space.root)
     runs = _folder("runs", None, own.runs if own else None, space.root, where)
     old = FolderStore(Path(where.runs)) if where.runs else space.store

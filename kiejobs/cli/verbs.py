@@ -289,7 +289,7 @@ def ledger_verify() -> None:
 
 
 @ledger.command(name="move")
-@flag("--to", required=True, metavar="folder|git", help="Where to.")
+@flag("--to", required=True, metavar="folder|git|postgresql", help="Where to.")
 @o.FOLDERS
 @verb_of("ledger")
 def ledger_move() -> None:

@@ -248,13 +248,13 @@ def test_a_project_file_with_another_ending_is_an_error_and_not_passed_over(
 
 
 @pytest.mark.parametrize("home", ["git", "{git: {branch: kept}}"])
-def test_a_ledger_that_this_version_cant_keep_is_no_other_ledger(table: Set, home: str) -> None:
+def test_a_ledger_on_a_branch_needs_a_repository_and_a_rehearsal_needs_none(table: Set, home: str) -> None:
     bench, judge = table
     project(bench, text=f"ledger: {home}")
     file = jobs(bench)
     refused = at(bench, ".", "run", file, *RUN)
-    assert refused.code == 2
-    assert "which this version of kiejobs can't" in refused.err
+    assert refused.code == 7
+    assert "git can't be asked here" in refused.err
     assert judge.requests == []
     assert at(bench, ".", "run", file, "--sandbox", "--speed", "400").code == 0
     project(bench, text="ledger: folder")

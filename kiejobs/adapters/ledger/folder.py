@@ -75,7 +75,6 @@ class FolderStore:
         return str(self._runs)
 
     def read(self) -> History:
-        self._require_here()
         history = self._read_all()
         if self._flaws(history.records):
             history = self._read_all()  # others write meanwhile; what stays is a flaw
@@ -99,7 +98,6 @@ class FolderStore:
         return self._history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
-        self._require_here()
         self._forget_index()
         live = self._live_runs()
         records, damaged = [], []
@@ -219,6 +217,8 @@ class FolderStore:
         try:
             with os.scandir(self._runs) as entries:
                 for entry in entries:
+                    if entry.name == MOVED:
+                        self._require_here()
                     if entry.is_symlink() and not entry.name.startswith("."):
                         self._links.add(entry.name)
                         found.append(entry.name)
