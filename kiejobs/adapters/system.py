@@ -69,6 +69,16 @@ def webhook_key() -> Secret:
     return Secret(os.environ.get("KIE_WEBHOOK_HMAC_KEY", "").strip())
 
 
+def forge_token(name: str) -> Secret:
+    """The token for GitHub's or GitLab's API."""
+    return Secret(variable(name))
+
+
+def variable(name: str) -> str:
+    """What a CI server says of its job; empty where it says nothing."""
+    return os.environ.get(name, "").strip()
+
+
 def api_base(flag: str | None) -> str:
     """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
     return _checked(flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE, "an API base")
@@ -108,7 +118,8 @@ def origin_of(base: str) -> str:
 
 def redact(text: str) -> str:
     """`text` without any of our keys."""
-    for key in filter(None, (api_key(), webhook_key())):
+    tokens = map(forge_token, ("GITHUB_TOKEN", "GITLAB_TOKEN"))
+    for key in filter(None, (api_key(), webhook_key(), *tokens)):
         text = text.replace(key.value, "***")
     return text
 

@@ -57,6 +57,7 @@ class PlanOptions:
     budget: Decimal | None = None
     since: str | None = None
     detailed_exitcode: bool = False
+    comment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ def lock() -> None:
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
+@flag("--comment", is_flag=True, help="Keep one comment on the pull request; in GitHub's and GitLab's CI.")
 @out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md, .txt or .digest.")
 @format_flag("markdown")
 @o.JOB_FILE

@@ -2,7 +2,7 @@
 
 In: job files, the journals. Out: a table for each and one total, the document of schemas/plan.schema.json, or
 Markdown for a pull request; the same in files, where one plan's document is a plan file; the digest over all.
-Touches: disk.
+Touches: disk; with `--comment` the API of GitHub or GitLab.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def plan(
     """Exit 3 where asked to and something is to be done, 5 where a policy has something against it.
 
     No plan is made of a file that did not change `since` a revision. Of several files all are looked at: where one
-    has no plan, the others are shown, and it ends as that one did.
+    has no plan, the others are shown, on the pull request too, and it ends as that one did.
     """
     planned, refused = _plans(files, wanted, where, how, screen)
     shown = plans_view([one.view for one in planned], [one.made for one in planned], how.budget, refused)
@@ -74,6 +74,10 @@ def plan(
     elif not refused:
         screen.say(f"{sanitize(', '.join(files))} is unchanged since {how.since}: no plan")
     _write_files(shown, planned, how.retry, screen)
+    if how.comment:
+        from kiejobs.app.comment import comment  # noqa: PLC0415 - in CI
+
+        comment(shown, files[0], screen)
     _require_all(refused)
     _require_none_broken(planned, screen)
     if how.detailed_exitcode and shown.whole.totals.pending:
