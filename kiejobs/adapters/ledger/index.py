@@ -44,7 +44,9 @@ def read_index(path: Path) -> Index:
     try:
         head, _, body = path.read_bytes().partition(b"\n")
         if json.loads(head) == _head(body):
-            return dict(map(_run, body.splitlines()))
+            lines = body.splitlines()
+            del body  # a run of 100,000 jobs has a line of 100 MB
+            return dict(_run(lines.pop()) for _ in range(len(lines)))
     except _NO_INDEX:
         pass
     finally:
@@ -75,5 +77,6 @@ def _line(run_id: str, identity: Identity, run: ClosedRun) -> bytes:
 
 def _run(line: bytes) -> tuple[str, tuple[Identity, ClosedRun]]:
     data = json.loads(line)
+    del line
     sha256, inode, changed = data["journal"]
     return data["run_id"], ((sha256, inode, changed), closed_from_json(data["run_id"], data))

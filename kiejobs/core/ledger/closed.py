@@ -21,7 +21,7 @@ from kiejobs.core.ledger.ledger import Attempt
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord
@@ -131,10 +131,12 @@ def closed_to_json(run: ClosedRun) -> dict[str, Json]:
     }
 
 
-def closed_from_json(run_id: str, data: Mapping[str, Json]) -> ClosedRun:
-    """Raises whatever Python does where its form is another."""
+def closed_from_json(run_id: str, data: dict[str, Json]) -> ClosedRun:
+    """Uses `data` up. Raises whatever Python does where its form is another."""
     outline = [Timed(at, event) for at, line in data["outline"] if (event := from_json(line))]
-    settled = [_attempt(run_id, row) for row in data["settled"]]
+    rows = data.pop("settled")
+    rows.reverse()
+    settled = [_attempt(run_id, rows.pop()) for _ in range(len(rows))]  # 100,000 rows go as they are read
     return ClosedRun(outline, settled, frozenset(data["shown"]))
 
 

@@ -141,7 +141,7 @@ def require_same(runs: Runs) -> None:
 
 
 def test_with_an_index_no_line_of_a_closed_run_is_parsed(runs: Runs) -> None:
-    with calls_of("_read_line") as lines:
+    with calls_of("read_line") as lines:
         ledger = runs.store().read().ledger(ORIGIN)
     assert [one.attempt_id for one in ledger.attempts()] == ["a1", "a2", "b1", "b2", "d1"]
     assert lines.count == 0
@@ -150,7 +150,7 @@ def test_with_an_index_no_line_of_a_closed_run_is_parsed(runs: Runs) -> None:
 
 def test_only_new_journals_are_parsed(runs: Runs) -> None:
     runs.journal("run-6", *bought("e1", "tea/e", "f7"))
-    with calls_of("_read_line") as lines:
+    with calls_of("read_line") as lines:
         runs.store().read().ledger(ORIGIN)
     assert lines.count == 6
     require_same(runs)
@@ -173,7 +173,7 @@ def test_a_publication_reads_no_manifest_that_is_up_to_date(runs: Runs) -> None:
         os.utime(path)  # as a checkout leaves them: no time means anything
     with calls_of("_write_manifest") as first:
         assert runs.store().publish() == []
-    with calls_of("_write_manifest") as later, calls_of("_read_line") as lines:
+    with calls_of("_write_manifest") as later, calls_of("read_line") as lines:
         assert runs.store().publish() == []
     assert (first.count, later.count, lines.count) == (5, 0, 0)
 
