@@ -138,6 +138,18 @@ class Repository:
         what = ("--diff-filter=d", base or "HEAD", commit, "--", self._inside(folder))
         return self._paths("diff", *_DIFF, *what)
 
+    def content(self, commit: str, path: Path) -> bytes | None:
+        """What the commit has there; None where that is no file."""
+        done = _git(self.top, "cat-file", "blob", f"{commit}:{self._inside(path)}")
+        return done.stdout.encode("utf-8", "surrogateescape") if done.returncode == 0 else None
+
+    def untracked(self, paths: Iterable[Path]) -> list[str]:
+        """Those of these files that the index doesn't have, or that lie outside of the work tree."""
+        named = {Path(os.path.abspath(path)): path for path in paths}  # noqa: PTH100 - links are not followed
+        tops = {self.top / name for name in self._paths("ls-files", "-z", "--full-name", "--", ".")}
+        real = {Path(os.path.realpath(path.parent)) / path.name: shown for path, shown in named.items()}
+        return sorted(str(shown) for path, shown in real.items() if path not in tops)
+
     def ignores(self, path: Path) -> bool:
         return self._agrees("check-ignore", "--quiet", "--", self._inside(path))
 

@@ -250,6 +250,10 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if approval is not None:
         from kiejobs.app.approve import require_approved  # noqa: PLC0415 - most approve here
 
+        if buys and not space.sandbox:
+            from kiejobs.app.guards import require_tracked  # noqa: PLC0415 - as above
+
+            require_tracked(planned.loaded, space)
         require_approved(approval, planned.changes, planned.totals.terms, planned.ledger, space, screen)
     if not any(map(does_something, planned.changes)):
         return None

@@ -124,6 +124,7 @@ _PRICES = 400
 _BROKEN = 4_000  # characters for rules of a policy
 _PLAN_ROWS = 28_000  # for the table
 _PLAN_DIFFS = 16_000  # for what differs
+_GUARDS = 6_000  # for changes to what guards the spending
 _DOUBTS = 5_000  # for what is in doubt
 _DOUBTED = 10  # jobs of it
 _PLAN = 60_000  # for all of one plan
@@ -228,6 +229,7 @@ def _plan_parts(view: PlanView, share: float = 1.0, digest: str = "") -> list[st
     return [
         f"**{'; '.join([buys, *view.counts])}**",
         f"{_jobs(view)}{_prices(view)}",
+        _guards(view),
         "\n".join(map(_notice, view.notices)),
         _broken(view.broken, int(_BROKEN * share)),
         table(head, aligned, map(_plan_row, listed), int(_PLAN_ROWS * share), "line"),
@@ -261,6 +263,15 @@ def _prices(view: PlanView) -> str:
         return ""
     mark = _BEWARE if needs_a_look(view.prices) else ""
     return f" {mark}Prices: {code(prices_words(view.prices), _PRICES)}."
+
+
+def _guards(view: PlanView) -> str:
+    """What guards the spending and changed: never cut without a count."""
+    kept, more = fitting((f"- {_BEWARE}{code(line)}" for line in view.guards), _GUARDS)
+    if not kept and not more:
+        return ""
+    since = f"**{plural(len(view.guards), 'change')} to what guards the spending**, since {code(view.base or '')}:"
+    return "\n".join([since, "", *kept]) + left_out(kept, more, "change")
 
 
 def _notice(one: Notice) -> str:

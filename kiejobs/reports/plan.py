@@ -82,7 +82,8 @@ class PlanView:
 
     `flag` is added to commands that are shown, e.g. ` --sandbox`. `prices` are those that it reckons with,
     `own_schemas` the models that follow a schema of the project's own, each with whether it replaces a
-    bundled one; for `broken` rules of a policy a run would buy nothing. `address_width` is that of the job
+    bundled one; for `broken` rules of a policy a run would buy nothing. `guards`: what guards the spending and is
+    not as it was at `base`. `address_width` is that of the job
     file's widest address, so that the table of a selection is laid out like that of all.
     """
 
@@ -95,6 +96,8 @@ class PlanView:
     prices: Sequence[AgedPrice] = ()
     own_schemas: Mapping[str, bool] = field(default_factory=dict)
     broken: Sequence[Diagnostic] = ()
+    base: str | None = None
+    guards: Sequence[str] = ()
     flag: str = ""
     rehearsal: bool = False
     address_width: int = 0
@@ -180,6 +183,7 @@ class PlansView:
 _REASON = 16  # columns: as wide as `no_longer_wanted`
 _CREDITS = 7
 _DETAIL = 120
+_GUARD = 400
 
 
 def plan_text(view: PlanView, *, color: bool = False) -> str:
@@ -238,6 +242,8 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
     if view.submits and view.prices:
         line = f"prices: {prices_words(view.prices)}"
         yield paint.loud(line) if needs_a_look(view.prices) else paint.dim(line)
+    for line in view.guards:
+        yield paint.loud(f"CHANGED SINCE {sanitize(view.base or '')}: {shortened(sanitize(line), _GUARD)}")
     for one in view.notices:
         how = f"; `{one.command}` tells how" if one.command else ""
         if one.is_loud:
@@ -317,6 +323,7 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
         "changes": [_change(row) for row in view.rows],
         "digest": totals.digest,
         "format_version": FORMAT_VERSION,
+        **({"base": view.base, "guards": list(view.guards)} if view.base is not None else {}),
         "prices": [price_entry(one) for one in view.prices],
         "terms": asdict(totals.terms),
         "totals": {

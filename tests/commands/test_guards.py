@@ -1,0 +1,127 @@
+"""What guards the spending: a change to it is shown by `plan --base`, and an approval stands for tracked files only."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.bench import MODEL, Bench, judged
+from tests.support.repositories import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.judge.server import Judge
+
+GUARD = "version: 1\nlimits: {credits_per_run: 400, jobs: 20}\ncallback_hosts: [hooks.example.com]\n"
+PRICES = f"version: 1\nmodels:\n  {MODEL}: {{per: video, credits: 20, source: an invoice, date: 2026-11-03}}\n"
+Set = tuple[Bench, "Judge"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Set]:
+    """A project of one job that was bought once, all of it committed on `main`; then a branch."""
+    bench, judge = judged(tmp_path)
+    bench.write({"one": "one"}, budget={"credits": 40, "per": "run"})
+    (tmp_path / "kiejobs.yaml").write_text(GUARD)
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    (tmp_path / ".gitignore").write_text("runs/.lock*\noutputs/\naccepted.jsonl\n")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    assert bench.run().code == 0
+    keep(tmp_path)
+    git(tmp_path, "switch", "--quiet", "-c", "edit")
+    yield bench, judge
+    judge.close()
+
+
+def keep(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "--quiet", "-m", "as it is")
+
+
+def guards(bench: Bench) -> list[str]:
+    ran = bench.do("plan", "jobs.yaml", "--base", "main", "--format", "json")
+    assert ran.code in {0, 5}, ran.err
+    return list(ran.json["guards"])
+
+
+def test_a_change_of_jobs_alone_changes_no_guard(table: Set) -> None:
+    bench, _ = table
+    bench.write({"one": "one", "two": "two"}, budget={"credits": 40, "per": "run"})
+    assert guards(bench) == []
+    assert "CHANGED" not in bench.do("plan", "jobs.yaml", "--base", "main").out
+
+
+def test_each_key_of_the_policy_and_of_the_prices_is_named(table: Set) -> None:
+    bench, _ = table
+    policy = "version: 1\nlimits: {credits_per_run: 4000}\ncallback_url: https://hooks.example.com/\n"
+    (bench.folder / "kiejobs.yaml").write_text(policy)
+    (bench.folder / "prices.yaml").write_text(PRICES.replace("credits: 20", "credits: 2"))
+    assert guards(bench) == [
+        "kiejobs.yaml: callback_hosts was hooks.example.com, is nothing",
+        "kiejobs.yaml: callback_url was nothing, is https://hooks.example.com/",
+        "kiejobs.yaml: limits.credits_per_run was 400, is 4000",
+        "kiejobs.yaml: limits.jobs was 20, is nothing",
+        f"prices.yaml: models.{MODEL}.credits was 20, is 2",
+    ]
+    shown = bench.do("plan", "jobs.yaml", "--base", "main", "--format", "markdown").out
+    assert "**5 changes to what guards the spending**, since `main`:" in shown
+    assert bench.do("plan", "jobs.yaml", "--base", "main").out.count("CHANGED SINCE main: ") == 5
+
+
+def test_a_policy_that_is_gone_is_named(table: Set) -> None:
+    bench, _ = table
+    (bench.folder / "kiejobs.yaml").unlink()
+    assert "kiejobs.yaml: limits.credits_per_run was 400, is nothing" in guards(bench)
+
+
+def test_a_schema_a_budget_and_a_callback_host_of_the_job_file_are_named(table: Set) -> None:
+    bench, _ = table
+    shown = bench.do("models", "show", MODEL, "--format", "json")
+    schema = bench.folder / "schemas" / "models" / f"{MODEL}.json"
+    schema.parent.mkdir(parents=True)
+    schema.write_text(shown.out)
+    defaults = {"model": MODEL, "callBackUrl": "https://evil.example/in"}
+    bench.write({"one": "one"}, budget={"credits": 400, "per": "run"}, defaults=defaults)
+    assert guards(bench) == [
+        f"model schema: {MODEL}",
+        "the job file's budget was 40 credits per run, is 400 credits per run",
+        "jobs are called back at evil.example",
+    ]
+
+
+@pytest.mark.parametrize("what", ["removed", "edited", "added"])
+def test_a_record_that_was_touched_is_named(table: Set, what: str) -> None:
+    bench, _ = table
+    (journal,) = bench.journals()
+    if what == "removed":
+        journal.unlink()
+    elif what == "edited":
+        journal.write_bytes(journal.read_bytes().replace(b"submitted", b"rejected", 1))
+    else:
+        bench.write({"two": "two"}, name="more.yaml")
+        assert bench.do("run", "more.yaml", "--yes", "--poll", "50ms").code == 0
+    ran = bench.do("plan", "jobs.yaml", "--base", "main", "--format", "json")
+    if what == "added":
+        assert ran.json["guards"] == ["the record of what was bought: 1 journal added"]
+    else:
+        assert ran.code == 7, "a record that can't be trusted has no plan at all"
+
+
+def test_an_approval_does_not_stand_for_files_that_git_does_not_track(table: Set) -> None:
+    bench, judge = table
+    bench.write({"two": "{% include 'secret.txt' %}"})
+    (bench.folder / "secret.txt").write_text("a cup")
+    git(bench.folder, "add", "jobs.yaml")
+    git(bench.folder, "commit", "--quiet", "-m", "an include")
+    digest = json.loads(bench.do("plan", "jobs.yaml", "--format", "json").out)["digest"]
+    refused = bench.run("--expect", digest)
+    assert refused.code == 6
+    assert "git doesn't track: secret.txt" in refused.err
+    assert len(judge.creates) == 1
+    keep(bench.folder)
+    assert bench.run("--expect", digest).code == 0
+    assert len(judge.creates) == 2
