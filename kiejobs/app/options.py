@@ -51,11 +51,15 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """The flags that say what to plan of which files, and what to end with."""
+    """The flags that say what to plan of which files, and what to end with.
+
+    `since`: no plan of a file that did not change; `base`: what guards the spending and changed is shown.
+    """
 
     retry: tuple[str, ...] = ()
     budget: Decimal | None = None
     since: str | None = None
+    base: str | None = None
     detailed_exitcode: bool = False
     comment: bool = False
 

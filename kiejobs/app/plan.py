@@ -7,6 +7,7 @@ carried out, the events that record them. Touches: journals and the output folde
 from __future__ import annotations
 
 from collections import ChainMap
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -243,8 +244,12 @@ def plans_view(
         usd_per_credit=_one({view.usd_per_credit for view in views}),
         flag=views[0].flag if views else "",
         rehearsal=any(view.rehearsal for view in views),
+        base=views[0].base if views else None,
+        guards=list(dict.fromkeys(line for view in views for line in view.guards)),
     )
-    return PlansView(views, whole, [(name, error) for name, error in refused])
+    return PlansView(
+        [replace(view, guards=()) for view in views], whole, [(name, error) for name, error in refused]
+    )
 
 
 def _one(values: set[Decimal | None]) -> Decimal | None:

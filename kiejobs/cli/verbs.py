@@ -89,6 +89,11 @@ def lock() -> None:
 @limit("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
+@flag(
+    "--base",
+    metavar="REV",
+    help="Show what changed since in policy, prices, models, callbacks, budget, record.",
+)
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
 @flag("--comment", is_flag=True, help="Keep one comment on the pull request; in GitHub's and GitLab's CI.")
 @out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md, .txt or .digest.")

@@ -131,6 +131,10 @@ def _plan(
     left = budget_left(loaded, ledger, made.changes, how.budget)
     view = plan_view(loaded, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas)
+    if how.base is not None:
+        from kiejobs.app.guards import guards_changed  # noqa: PLC0415 - behind a flag
+
+        view = replace(view, base=how.base, guards=guards_changed(loaded, space, how.base))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of  # noqa: PLC0415 - most have no policy
 

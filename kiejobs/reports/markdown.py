@@ -152,6 +152,7 @@ def plans_markdown(plans: PlansView, place: str | None = None, commit: str | Non
     top = [
         f"{marker('plan', None, place)}\n### kiejobs plan{mark}",
         _headline(plans),
+        _guards(whole),
         "\n".join(map(_notice, whole.notices)),
         _refusing(plans.views),
         *_without_plan(plans.refused),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.regenerate import SCHEMAS
 from tests.support.bench import MODEL, Bench, judged
 from tests.support.repositories import git
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from tests.support.judge.server import Judge
 
 GUARD = "version: 1\nlimits: {credits_per_run: 400, jobs: 20}\ncallback_hosts: [hooks.example.com]\n"
-PRICES = f"version: 1\nmodels:\n  {MODEL}: {{per: video, credits: 20, source: an invoice, date: 2026-11-03}}\n"
+PRICES = (
+    f"version: 1\nmodels:\n  {MODEL}: {{per: video, credits: 20, source: an invoice, date: 2026-11-03}}\n"
+)
 Set = tuple[Bench, "Judge"]
 
 
@@ -80,10 +83,9 @@ def test_a_policy_that_is_gone_is_named(table: Set) -> None:
 
 def test_a_schema_a_budget_and_a_callback_host_of_the_job_file_are_named(table: Set) -> None:
     bench, _ = table
-    shown = bench.do("models", "show", MODEL, "--format", "json")
     schema = bench.folder / "schemas" / "models" / f"{MODEL}.json"
     schema.parent.mkdir(parents=True)
-    schema.write_text(shown.out)
+    schema.write_bytes((SCHEMAS / "models" / f"{MODEL}.json").read_bytes())
     defaults = {"model": MODEL, "callBackUrl": "https://evil.example/in"}
     bench.write({"one": "one"}, budget={"credits": 400, "per": "run"}, defaults=defaults)
     assert guards(bench) == [
