@@ -5,6 +5,7 @@ In: words from the command line, `--changed-since`. Out: names of job files. Tou
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +58,8 @@ class Changes:
         changed = self._in(Path(wanted.file).parent)
         if _meet(made_from, changed) or _schemas(wanted.file, changed):
             return True
-        folder = Path(wanted.file).resolve().parent
-        below = any(path.is_relative_to(folder) for path in changed)
+        top = find_root(wanted.file).reach(wanted.file)
+        below = any(path.is_relative_to(top) for path in changed)
         return below and _reads(wanted, changed)
 
     def _in(self, folder: Path) -> set[Path]:
@@ -113,8 +114,8 @@ def _reads(wanted: JobFileOptions, changed: set[Path]) -> bool:
         return True
     if _meet([str(folder / name) for name in read.asked], changed):
         return True
-    below = (path for path in changed if path.is_relative_to(folder.resolve()))
-    return read.data.would_match(path.relative_to(folder.resolve()).as_posix() for path in below)
+    below = (path for path in changed if path.is_relative_to(read.top))
+    return read.data.would_match(Path(os.path.relpath(path, folder)).as_posix() for path in below)
 
 
 def _meet(names: Iterable[str], changed: set[Path]) -> bool:

@@ -79,19 +79,23 @@ class LoadedJobFile:
 class JobFolder:
     """What is read for a job file: its project, and what lies next to it. With `decode` pictures are decoded."""
 
-    def __init__(self, file: str, *, decode: bool = False, root: Root | None = None) -> None:
+    def __init__(
+        self, file: str, *, decode: bool = False, root: Root | None = None, top: Path | None = None
+    ) -> None:
+        """Its project and how far up it may read are looked up, where they aren't given."""
         self.path = Path(file).parent
         self.root = root or find_root(file)
+        self.top = top or self.root.reach(file)
         self._decode = decode
         self.has_local_files = False
-        self.includes = IncludeFolder(self.path)
-        self.data = DataFolder(self.path)
+        self.includes = IncludeFolder(self.path, self.top)
+        self.data = DataFolder(self.path, top=self.top)
 
     @cached_property
     def files(self) -> LocalFolder:
         from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most have none
 
-        return LocalFolder(self.path, decode=self._decode)
+        return LocalFolder(self.path, self.top, decode=self._decode)
 
     def local_file(self, path: str, rule: FileRule) -> LocalFile | NoFile:
         self.has_local_files = True
@@ -99,7 +103,7 @@ class JobFolder:
 
     @property
     def asked(self) -> set[str]:
-        """Paths below the job file's folder, of what is not there, too."""
+        """Paths from the job file's folder, of what is not there, too."""
         return self.includes.asked | self.files.asked | self.data.asked
 
 

@@ -377,7 +377,12 @@ async def opened(
     if folder is not None:
         from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most jobs have none
 
-        uploads = KieUploads(space.upload_base, key, LocalFolder(folder), transport=transport)
+        uploads = KieUploads(
+            space.upload_base,
+            key,
+            LocalFolder(folder, space.root.reach(str(folder / "any"))),
+            transport=transport,
+        )
     try:
         yield api, artifacts, uploads
     finally:

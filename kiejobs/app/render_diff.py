@@ -106,17 +106,29 @@ def _earlier(
         raise UsageProblem(f"--diff {revision}: {wanted.file} lies outside of its repository")
     inside = {name: path for name in wanted.vars_files if (path := _below(repository, name))}
     folder = file.rpartition("/")[0]
-    try:
-        lay_out(repository, commit, [folder, *inside.values()], into)
-    except OSError as error:
-        raise UsageProblem(f"--diff: can't write to {into}: {error.strerror or error}") from error
+    _lay_out(repository, commit, [folder, *inside.values()], into)
     if not (into / file).is_file():
         return Earlier(commit, Before(None), existed=False)
     # A file of variables that came later said nothing then; one from elsewhere is as it is.
     files = [str(into / inside[name]) if name in inside else name for name in wanted.vars_files]
     there = tuple(name for name in files if Path(name).is_file())
     then = replace(wanted, file=str(into / file), vars_files=there, locked=False)
-    return _tried(then, commit, f"{revision}:", f"{into.as_posix()}/", root)
+    inner = None if root.mark is None else _below(repository, str(root.path / file))
+    top = folder if inner is None else inner.removesuffix(file).rstrip("/")
+    read = JobFolder(then.file, decode=then.check_assets, root=root, top=into / top)
+    earlier = _tried(then, read, commit, f"{revision}:", f"{into.as_posix()}/")
+    if not any(name.startswith("../") for name in read.asked):
+        return earlier
+    _lay_out(repository, commit, [top], into)  # all of the project, which may be large
+    read = JobFolder(then.file, decode=then.check_assets, root=root, top=into / top)
+    return _tried(then, read, commit, f"{revision}:", f"{into.as_posix()}/")
+
+
+def _lay_out(repository: Repository, commit: str, folders: Sequence[str], into: Path) -> None:
+    try:
+        lay_out(repository, commit, folders, into)
+    except OSError as error:
+        raise UsageProblem(f"--diff: can't write to {into}: {error.strerror or error}") from error
 
 
 def _below(repository: Repository, name: str) -> str | None:
@@ -125,11 +137,11 @@ def _below(repository: Repository, name: str) -> str | None:
     return path.relative_to(top).as_posix() if path.is_relative_to(top) else None
 
 
-def _tried(then: JobFileOptions, commit: str, prefix: str, folder: str, root: Root) -> Earlier:
+def _tried(then: JobFileOptions, read: JobFolder, commit: str, prefix: str, folder: str) -> Earlier:
     """Places below `folder` get `prefix` in its place."""
     loaded = None
     try:
-        loaded, problems = try_to_load(then, JobFolder(then.file, decode=then.check_assets, root=root))
+        loaded, problems = try_to_load(then, read)
     except InvalidJobFile as invalid:
         problems = invalid.problems
     except UsageProblem as problem:

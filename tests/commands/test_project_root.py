@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import FAST, MODEL, Bench, Ran
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -394,3 +396,86 @@ def test_init_takes_no_job_file_out_of_the_project_that_bought_it(table: Set) ->
     assert len(judge.creates) == 1
     assert at(bench, ".", "init", "--github").code == 0
     assert (bench.folder / "kiejobs.yaml").read_text().endswith("version: 1\n")
+
+
+# --- what a job file may read ------------------------------------------------------------------------------
+
+SHARED = """\
+version: 1
+campaign: judged
+defaults: {model: bytedance/v1-pro-fast-image-to-video}
+jobs:
+  pour:
+    matrix:
+      scene: {from: ../../shared/scenes.csv, key: id}
+      image: {glob: "../../shared/**/*.png"}
+    input: {prompt: "{% include '../../shared/mood.j2' %} {{ matrix.scene.words }}", image_url: "{{ matrix.image }}"}
+"""
+
+
+def shared(bench: Bench) -> str:
+    folder = bench.folder / "shared"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "scenes.csv").write_text("id,words\none,A cup\n")
+    (folder / "mood.j2").write_text("Soft light.")
+    (folder / "pictures" / "cup.png").write_bytes(picture("png", (300, 300)))
+    path = bench.folder / "video" / "jobfiles" / "tea.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(SHARED)
+    return "video/jobfiles/tea.yaml"
+
+
+def test_includes_tables_and_pictures_come_from_anywhere_below_the_root(table: Set) -> None:
+    bench, judge = table
+    file = shared(bench)
+    outside = at(bench, ".", "validate", file)
+    assert outside.code == 2, "nothing marks a root"
+    project(bench)
+    (request,) = at(bench, "video", "render", "jobfiles/tea.yaml").out.splitlines()
+    assert '"prompt": "Soft light. A cup"' in request
+    assert at(bench, ".", "run", file, *RUN).code == 0
+    assert at(bench, ".", "lock", file).code == 0
+    locked = json.loads((bench.folder / f"{file}.lock").read_text())
+    assert list(locked["templates"]) == ["../../shared/mood.j2"]
+    assert at(bench, "video/jobfiles", "run", "tea.yaml", "--locked", *RUN).code == 0
+    assert len(judge.creates) == 1
+
+
+def test_nothing_is_read_from_outside_of_the_root_or_from_what_is_hidden(table: Set) -> None:
+    bench, _ = table
+    file = shared(bench)
+    project(bench, "video")
+    told = at(bench, ".", "validate", file).err
+    assert "`../../shared/scenes.csv` is hidden, or not below the project's root" in told
+    assert "no file matches `../../shared/**/*.png`" in told
+    project(bench)
+    (bench.folder / "video" / "kiejobs.yaml").unlink()
+    (bench.folder / "shared").rename(bench.folder / ".shared")
+    (bench.folder / "video" / "shared").symlink_to(bench.folder / ".shared")
+    path = bench.folder / file
+    path.write_text(SHARED.replace("../../shared", "../../.shared"))
+    assert at(bench, ".", "validate", file).code == 2
+    path.write_text(SHARED.replace("../../shared", "../shared"))
+    assert at(bench, ".", "validate", file).code == 2
+    path.write_text(SHARED.replace("../../shared", "../../jobfiles/../shared"))
+    assert "is not allowed" in at(bench, ".", "validate", file).err
+
+
+def test_a_change_of_what_is_read_from_the_root_is_seen(table: Set) -> None:
+    bench, _ = table
+    shared(bench)
+    git(bench.folder)
+    for words in (
+        ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "first"),
+    ):
+        subprocess.run(["git", *words], cwd=bench.folder, check=True)
+    assert "No job file changed" in at(bench, ".", "validate", "video", "--changed-since", "HEAD").err
+    (bench.folder / "shared" / "pictures" / "mug.png").write_bytes(picture("png", (400, 400)))
+    assert "valid: 2 jobs" in at(bench, ".", "validate", "video", "--changed-since", "HEAD").err
+    (bench.folder / "shared" / "pictures" / "mug.png").unlink()
+    (bench.folder / "shared" / "mood.j2").write_text("Hard light.")
+    diff = at(bench, "video", "render", "jobfiles/tea.yaml", "--diff", "HEAD")
+    assert diff.code == 0
+    assert "Soft light." in diff.out
+    assert "Hard light." in diff.out

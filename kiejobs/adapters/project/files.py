@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
@@ -62,15 +62,35 @@ def is_shown(path: Path, root: Path) -> bool:
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
+class Reach:
+    """What a job file may read: what is below its folder or below `top`, links followed first, and not hidden there."""
+
+    def __init__(self, folder: Path, top: Path | None = None) -> None:
+        self.folder = folder.resolve()
+        self.top = self.folder if top is None else top
+
+    def __contains__(self, path: Path) -> bool:
+        return is_shown(path, self.folder) or is_shown(path, self.top)
+
+    @property
+    def words(self) -> str:
+        """The folder that is meant by `top`."""
+        return "the job file's folder" if self.top == self.folder else "the project's root"
+
+    def name(self, path: Path) -> str:
+        """A path from the folder, with `/`."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()
+
+
 class IncludeFolder:
-    """Templates from below the job file's folder, and from nowhere else: links are followed first.
+    """Templates by their path from the job file's folder, which may lead up to `top` and no further.
 
     Hidden files and what lies in hidden folders are none. `read` keeps the SHA-256 of each that was
-    asked for, by its path below the folder; `asked` all names, of those that are not there too.
+    asked for, by its path from the folder; `asked` all names, of those that are not there too.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, folder: Path, top: Path | None = None) -> None:
+        self._reach = Reach(folder, top)
         self.read: dict[str, str] = {}
         self.asked: set[str] = set()
 
@@ -85,8 +105,8 @@ class IncludeFolder:
 
     def _text(self, name: str, digests: dict[str, str]) -> str | None:
         try:
-            path = (self._folder / name).resolve()
-            if not is_shown(path, self._folder) or not path.is_file():
+            path = (self._reach.folder / name).resolve()
+            if path not in self._reach or not path.is_file():
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
@@ -94,21 +114,21 @@ class IncludeFolder:
             text = data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
-        digests[path.relative_to(self._folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        digests[self._reach.name(path)] = hashlib.sha256(data).hexdigest()
         return text
 
 
 class DataFolder:
     """A job file's folder, as its axes read it.
 
-    `digests` keeps the SHA-256 of each table by its path below the folder; `asked` all names, of those that
-    are not there too; `patterns` those of globs.
+    `digests` keeps the SHA-256 of each table by its path from the folder; `asked` all names, of those that
+    are not there too; `patterns` those of globs. All of them may lead up to `top` and no further.
     """
 
-    def __init__(self, folder: Path, shown: Path | None = None) -> None:
+    def __init__(self, folder: Path, shown: Path | None = None, *, top: Path | None = None) -> None:
         """`shown` is what the folder is called in messages, where that is something else."""
         self._shown = folder if shown is None else shown
-        self._folder = folder.resolve()
+        self._reach = Reach(folder, top)
         self.digests: dict[str, str] = {}
         self.asked: set[str] = set()
         self.patterns: set[str] = set()
@@ -118,9 +138,9 @@ class DataFolder:
         self.asked.add(name)
         shown = (self._shown / name).as_posix()
         try:
-            path = (self._folder / name).resolve()
-            if ".." in PurePosixPath(name).parts or not is_shown(path, self._folder):
-                return f"`{name}` is hidden, or not below the job file's folder"
+            path = (self._reach.folder / name).resolve()
+            if path not in self._reach:
+                return f"`{name}` is hidden, or not below {self._reach.words}"
             if path.exists() and not path.is_file():  # a pipe would never end, or never begin
                 return f"`{shown}` is no file"
             with path.open("rb") as stream:
@@ -130,8 +150,7 @@ class DataFolder:
             return f"can't read `{shown}`: {why}"
         if len(data) > most:
             return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
-        below = path.relative_to(self._folder).as_posix()
-        self.digests[below] = hashlib.sha256(data).hexdigest()
+        self.digests[self._reach.name(path)] = hashlib.sha256(data).hexdigest()
         return Source(shown, data)
 
     def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -139,7 +158,10 @@ class DataFolder:
         self.patterns.add(pattern)
         files, folders = [], []
         try:
-            with os.scandir(self._folder / folder) as found:
+            path = (self._reach.folder / folder).resolve()
+            if path not in self._reach:
+                return (), ()
+            with os.scandir(path) as found:
                 for each in found:
                     if each.name.startswith("."):
                         continue
@@ -159,7 +181,7 @@ class DataFolder:
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
         try:
-            if entry.is_symlink() and not is_shown(Path(entry.path).resolve(), self._folder):
+            if entry.is_symlink() and Path(entry.path).resolve() not in self._reach:
                 return False
             return entry.is_file()
         except (OSError, RuntimeError):

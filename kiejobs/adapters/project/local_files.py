@@ -1,4 +1,4 @@
-"""Local files that requests point at, read from below the job file's folder and from nowhere else.
+"""Local files that requests point at, read from below the project's root and from nowhere else.
 
 In: paths that `core/expand/job.py` let through. Out: `LocalFile`s, or why there is none. Touches: disk, by
 reading each file once. Links are followed first, and what lies outside of the folder or is hidden is not read;
@@ -14,7 +14,7 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.project.files import is_shown
+from kiejobs.adapters.project.files import Reach
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
 from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
@@ -38,8 +38,9 @@ class LocalFolder:
     `read` keeps each file by its path, `paths` each path by its file's ref; `asked` all paths, found or not.
     """
 
-    def __init__(self, folder: Path, *, decode: bool = False) -> None:
-        self.folder = folder.resolve()
+    def __init__(self, folder: Path, top: Path | None = None, *, decode: bool = False) -> None:
+        """Paths are from `folder`, and may lead up to `top`."""
+        self._reach = Reach(folder, top)
         self._decode = decode
         self.read: dict[str, LocalFile] = {}
         self.paths: dict[str, str] = {}
@@ -64,9 +65,9 @@ class LocalFolder:
     def open(self, path: str) -> BinaryIO | NoFile:
         """The file as it is now, for the caller to read and close."""
         try:
-            target = (self.folder / path).resolve()
-            if not is_shown(target, self.folder):
-                return _no_path(path, "leads out of the job file's folder, or into what is hidden")
+            target = (self._reach.folder / path).resolve()
+            if target not in self._reach:
+                return _no_path(path, f"leads out of {self._reach.words}, or into what is hidden")
             return _opened(target, path)
         except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
@@ -93,12 +94,12 @@ class LocalFolder:
 
     def _guess(self, path: str) -> str | None:
         """The first part that is not there, replaced by what is there and close to it."""
-        there, parts = self.folder, path.split("/")
+        there, parts = self._reach.folder, path.split("/")
         for depth, part in enumerate(parts):
             if (there / part).exists():
                 there = (there / part).resolve()
                 continue
-            if not is_shown(there, self.folder) or not there.is_dir():
+            if there not in self._reach or not there.is_dir():
                 return None
             with os.scandir(there) as entries:
                 every = islice((entry.name for entry in entries), _MOST_NAMES)
@@ -106,7 +107,7 @@ class LocalFolder:
             alike = [name for name in names if name.lower() == part.lower()]
             close = alike[0] if alike else nearest(part, names)
             meant = "/".join([*parts[:depth], close or part, *parts[depth + 1 :]])
-            return f"did you mean `{meant}`?" if (self.folder / meant).is_file() else None
+            return f"did you mean `{meant}`?" if (self._reach.folder / meant).is_file() else None
         return None
 
 

@@ -43,6 +43,14 @@ class Root:
         """The same, where it is there; a link that leads nowhere is, too: nothing is passed over in silence."""
         return self.seen(name) if os.path.lexists(self.path / name) else None
 
+    def reach(self, file: str) -> Path:
+        """The folder that includes, tables and pictures of a job file may come from, links followed first.
+
+        The project's, where something marks its root: a current folder that happens to be above is no project.
+        """
+        folder = Path(os.path.realpath(os.path.dirname(file)))  # noqa: PTH120 - a bare name is here
+        return self.path if self.mark is not None and folder.is_relative_to(self.path) else folder
+
     def below(self, name: str) -> str | None:
         """A file's path from the root, with `/`; None for what is not below it."""
         path = Path(name)

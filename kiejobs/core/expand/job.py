@@ -3,14 +3,15 @@
 In: a request as written, its spec, a reader of local files. Out: `Job`, `LocalFile`; the request with
 `sha256:...` in the place of paths, and what is wrong with them. Touches nothing: the reader does.
 
-What is no address in a field that takes a file is a path below the job file's folder. Paths come with strangers'
-branches: what one may look like is decided here, and where it leads by the reader.
+What is no address in a field that takes a file is a path from the job file's folder. Paths come with strangers'
+branches: what one may look like is decided here, and how far it may lead by the reader.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
@@ -33,7 +34,7 @@ _WEB = frozenset({"http", "https"})
 _ON_THE_WEB = ("https://", "http://")
 _LONGEST = 1000
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
-_BELOW = "a file is named by its path below the job file's folder, such as `images/cup.png`"
+_BELOW = "a file is named by its path from the job file's folder, such as `images/cup.png`"
 _LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNORECASE)
 
 
@@ -41,7 +42,7 @@ _LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNOR
 class LocalFile:
     """A file of the campaign's own that a request points at. Made by the local-files adapter.
 
-    `path` is below the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
+    `path` is from the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
     `height` in pixels, None where they weren't looked for. In a request's input, and so in its
     fingerprint, the file stands as `ref`: what it holds, never where it lies or was uploaded to.
     """
@@ -107,7 +108,7 @@ class NoFile:
 
 
 LocalFiles: TypeAlias = "Callable[[str, FileRule], LocalFile | NoFile]"
-"""A path below the job file's folder, without `.` and `..`, and what the model takes -> the file.
+"""A path from the job file's folder, `..` at its beginning only, and what the model takes -> the file.
 
 A file beyond what the model takes need not be read; one that is handed back has still to be judged.
 """
@@ -180,22 +181,23 @@ def is_address(text: str, rule: FileRule) -> bool:
 
 
 def path_of(text: str, rule: FileRule) -> str | NoFile:
-    """The path below the job file's folder that a text names, in its shortest form."""
+    """The path from the job file's folder that a text names, in its shortest form: up first, then down."""
     scheme = _SCHEME.match(text)
     if scheme is not None and "\\" not in text:
         return _no_scheme(scheme[1], text, rule)
     if not text.strip():
         return NoFile("missing-file", "is empty", "write a URL, or a path such as `images/cup.png`")
     parts = [part for part in text.split("/") if part not in {"", "."}]
-    move = "files come from below the job file's folder; move it there"
-    is_hidden = any(part.startswith(".") for part in parts)
+    below = list(dropwhile("..".__eq__, parts))
+    straight = "write the shortest path: `..` at its beginning only"
+    is_hidden = any(part.startswith(".") for part in below)
     refused = (
         ("\\" in text, "holds a backslash", "write paths with `/`, on every system"),
         (_ODD.search(text) or len(text) > _LONGEST, "is no path", _BELOW),
-        (text.startswith(("/", "~")), "is not a path below the job file's folder", _BELOW),
-        (".." in parts, "leads out of the job file's folder", move),
+        (text.startswith(("/", "~")), "is not a path from the job file's folder", _BELOW),
+        (".." in below, "leads down and up again", straight),
         (is_hidden, "points into what is hidden", "give it a name without the dot"),
-        (not parts or text.endswith("/"), "points at a folder, not at a file", _BELOW),
+        (not below or text.endswith("/"), "points at a folder, not at a file", _BELOW),
     )
     for is_so, why, hint in refused:
         if is_so:

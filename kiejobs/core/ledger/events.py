@@ -80,7 +80,7 @@ class Uploaded:
     """A local file's content is at `url`, for requests that are reserved after this line.
 
     `url` is without its query, which may be a signature: where it had one `expires` (UTC) is None, since it
-    can't be used again. `path`: where the file lay, below the job file's folder.
+    can't be used again. `path`: where the file lay, from the job file's folder.
     """
 
     type: ClassVar[str] = "uploaded"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fnmatch import translate
 from functools import cached_property
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kiejobs.core.address import label, label_source
@@ -284,7 +284,7 @@ MOST_SEEN: Final = 100_000
 
 _MOST_LEVELS = 32
 _LONGEST = 500
-_WAY = "write a path below the job file's folder, like `images/*.webp` or `images/**/*.webp`"
+_WAY = "write a path from the job file's folder, like `images/*.webp` or `images/**/*.webp`"
 _NONE = "hidden files, and links that lead out, are none"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -298,9 +298,10 @@ def files_matching(pattern: str, entries: Callable[[str], tuple[Sequence[str], S
     `entries` gives the names of a folder's files, and of its folders. Raises BadValues, also where no
     file matches.
     """
-    found = tuple(sorted(_found(_steps(pattern), entries)))
+    start, steps = _steps(pattern)
+    found = tuple(sorted(_found(start, steps, entries)))
     if not found:
-        hint = f"it is looked for below the job file's folder; {_NONE}"
+        hint = f"it is looked for from the job file's folder; {_NONE}"
         raise BadValues(f"no file matches `{pattern}`", hint)
     called: dict[str, str] = {}
     for name in found:
@@ -317,18 +318,22 @@ def files_matching(pattern: str, entries: Callable[[str], tuple[Sequence[str], S
 def is_match(pattern: str, name: str) -> bool:
     """Would a file of this name match, if it were there?"""
     try:
-        steps = _steps(pattern)
+        start, steps = _steps(pattern)
     except BadValues:
         return False
-    parts, reached = name.split("/"), _from(steps, 0)
+    if not name.startswith(start):
+        return False
+    parts, reached = name.removeprefix(start).split("/"), _from(steps, 0)
     for part in parts:
         reached = _reached(steps, reached, part)
     return len(steps) in reached and not any(part.startswith(".") for part in parts)
 
 
-def _found(steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]) -> Iterator[str]:
+def _found(
+    start: str, steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
+) -> Iterator[str]:
     """Looks into no folder in which nothing can match, and at so many files and folders only."""
-    waiting, seen = [("", _from(steps, 0))], 0
+    waiting, seen = [(start, _from(steps, 0))], 0
     while waiting:
         folder, reached = waiting.pop()
         files, folders = entries(folder)
@@ -358,9 +363,10 @@ def _from(steps: _Steps, at: int) -> set[int]:
     return {at, at + 1} if steps[at : at + 1] == (None,) else {at}
 
 
-def _steps(pattern: str) -> _Steps:
-    """Raises BadValues."""
-    parts = pattern.removeprefix("./").split("/")
+def _steps(pattern: str) -> tuple[str, _Steps]:
+    """What leads up, such as `../`, and the steps down from there. Raises BadValues."""
+    every = pattern.removeprefix("./").split("/")
+    parts = list(dropwhile("..".__eq__, every)) or [""]
     if "\\" in pattern or _DRIVE.match(pattern) or {"", ".", ".."}.intersection(parts):
         raise BadValues(f"the pattern `{pattern[:80]}` is not allowed", _WAY)
     if len(pattern) > _LONGEST or len(parts) > _MOST_LEVELS:
@@ -373,4 +379,5 @@ def _steps(pattern: str) -> _Steps:
         raise BadValues(f"`**` stands alone between two `/`, not as in `{pattern}`", _WAY)
     kept = [part for part, same in groupby(parts) for _ in ([part] if part == "**" else same)]
     kept += ["*"] if kept[-1] == "**" else []
-    return tuple(None if part == "**" else re.compile(translate(part)) for part in kept)
+    steps = tuple(None if part == "**" else re.compile(translate(part)) for part in kept)
+    return "../" * (len(every) - len(parts)), steps

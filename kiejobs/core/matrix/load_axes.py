@@ -39,7 +39,7 @@ _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 
 
 class DataFiles(Protocol):
-    """What lies below the job file's folder. Hidden files, and links that lead out, are not there."""
+    """What lies in the job file's project, by paths from its folder. Hidden files, and links that lead out, are not there."""
 
     def read(self, name: str, most: int) -> Source | str:
         """A file of at most `most` bytes, under the name that people know it by; or why not, in words."""
@@ -163,7 +163,7 @@ class _Reader:
         none = f"there is no file `{name}` here"
         found = self._files.read(name, MAX_BYTES) if self._files else none
         if isinstance(found, str):
-            hint = "data lies below the job file's folder"
+            hint = "data lies in the project, and is named by its path from the job file's folder"
             return None, [self._diagnostic("data-file", found, spot, hint)]
         text = found.data.decode(errors="replace").removeprefix("\ufeff")
         self.lines[found.name] = text.replace("\r\n", "\n").split("\n")

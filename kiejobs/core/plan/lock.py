@@ -95,7 +95,7 @@ def make_lock(
     variables: Mapping[str, str],
     data_files: Digests,
 ) -> Lock:
-    """`images` by their names (`image_name`); the digests by names below the job file's folder."""
+    """`images` by their names (`image_name`); the digests by paths from the job file's folder."""
     lock = Lock(
         format_version=FORMAT_VERSION,
         fingerprint_version=FINGERPRINT_VERSION,

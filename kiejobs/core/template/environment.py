@@ -13,6 +13,7 @@ import contextlib
 import math
 import re
 import warnings
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
@@ -45,7 +46,7 @@ MAX_TEXT: Final = 200_000
 """Characters that a template may print; the longest prompt that the API takes has 10,000."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
-_WAY = "write a path below the job file's folder, like `prompts/scene.j2`"
+_WAY = "write a path from the job file's folder, like `prompts/scene.j2`"
 
 _PLAIN = (str, int, float, list, tuple, range, type(None))  # behind a dot they have methods only
 
@@ -273,10 +274,10 @@ class FreshTemplate(jinja2.Template):
 
 
 def check_name(name: Any) -> None:
-    """Raises TemplateProblem unless `name` is a plain path that stays below its folder."""
+    """Raises TemplateProblem unless `name` is a plain path: up first, as far as the loader allows, then down."""
     if not isinstance(name, str):
         raise TemplateProblem(f"{kind(name)} can't be included", _WAY)
-    parts = name.split("/")
+    parts = list(dropwhile("..".__eq__, name.split("/"))) or [""]
     unsafe = ".." in parts or "" in parts or "\\" in name or _DRIVE.match(name)
     if unsafe or not name.isprintable():
         shown = "".join(char if char.isprintable() else "?" for char in name[:80])

@@ -256,6 +256,22 @@ def test_a_pattern_that_is_no_good_is_told(pattern: str) -> None:
         files_matching(pattern, lambda folder: PICTURES.entries(folder, pattern))
 
 
+def test_a_pattern_may_lead_up_first() -> None:
+    seen: list[str] = []
+
+    def entries(folder: str) -> tuple[list[str], list[str]]:
+        seen.append(folder)
+        return (["b.webp"], ["c"]) if folder == "../../images/" else (["a.webp", "x.gif"], ["images", "d"])
+
+    found = files_matching("../../images/*.webp", entries)
+    assert list(found) == ["../../images/b.webp"]
+    assert seen == ["../../", "../../images/"]
+    assert is_match("../../images/*.webp", "../../images/z.webp")
+    assert not is_match("../../images/*.webp", "../images/z.webp")
+    assert not is_match("../../images/*.webp", "images/z.webp")
+    assert not is_match("*/*.webp", "../z.webp")
+
+
 def test_files_without_end_are_not_looked_at_without_end() -> None:
     endless = ["a", "b"], ["x", "y"]
     with pytest.raises(BadValues, match="more than 100,000 files"):

@@ -198,7 +198,8 @@ def test_a_template_is_told_from_its_marks(text: str) -> None:
         ("{% include ['base.j2', vars.look] %}", None, None),
         ("{% include 'broken.j2' %}", None, None),
         ("{% include 'deep.j2' %}", None, None),
-        ("{% include '../x.j2' %}", None, None),
+        ("{% include '../x.j2' %}", set(), set()),
+        ("{% include 'a/../x.j2' %}", None, None),
         ("{% include 'itself.j2' %}", set(), set()),
         ("{% include 'chain0.j2' %}", set(), set()),
         ("{% import 'macros.j2' as m %}", set(), set()),
@@ -261,7 +262,7 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{% raw %}a", "`{% raw %}` is not closed", "add `{% endraw %}`"),
         ("{% autoescape true %}{% endautoescape %}", "`{% autoescape %}` has no use in a prompt", None),
         ("{{ '\\ud800' }}", "half a surrogate pair is no character", "write the character itself"),
-        ("{% include 'none.j2' %}", "there is no template `none.j2`", "included templates are looked for below the job file's folder"),
+        ("{% include 'none.j2' %}", "there is no template `none.j2`", "included templates are looked for from the job file's folder, in its project only"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_told_with_what_to_do(text: str, message: str, hint: str | None) -> None:
@@ -449,7 +450,7 @@ def test_a_macro_that_misses_the_context_is_told_how_to_get_it() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "../x.j2", "a/../../x.j2", "/etc/passwd", "C:/x.j2", "c:x.j2", "a\\\\b.j2", "a//b.j2", "",
+        "..", "../a/../x.j2", "..//x.j2", "a/../../x.j2", "/etc/passwd", "C:/x.j2", "c:x.j2", "a\\\\b.j2", "a//b.j2", "",
         "a/", "a\\x00b", "a\\nb", "\\x1b[31m",
     ],
 )  # fmt: skip
@@ -464,6 +465,15 @@ def test_a_name_that_could_leave_the_folder_is_never_looked_for(tag: str, name: 
     assert "is not allowed" in found.message
     assert "\x1b" not in found.message
     assert asked == []
+
+
+def test_a_name_that_leads_up_is_for_the_loader_to_judge() -> None:
+    asked: list[str] = []
+    renderer = LocalRenderer({}, asked.append)
+    (found,) = renderer.render([Wish("{% include '../../x.j2' %}", {})])
+    assert isinstance(found, TemplateProblem)
+    assert found.message == "there is no template `../../x.j2`"
+    assert set(asked) == {"../../x.j2"}
 
 
 # --- the same each time ---------------------------------------------------------------------------
