@@ -155,8 +155,12 @@ def _policy(context: click.Context, _: click.Parameter, named: str | None) -> Po
 
 def _job_file(context: click.Context) -> str:
     """The first of those that the command line names: arguments are eager, so they are known."""
-    words = [context.params.get("file"), *context.params.get("files", ()), *context.params.get("words", ())]
-    return next((word for word in words if word and os.path.exists(word)), "")  # noqa: PTH110 - keeps `--help` light
+    for name in ("file", "files", "words"):
+        given = context.params.get(name) or ()
+        for word in (given,) if isinstance(given, str) else given:
+            if os.path.exists(word):  # noqa: PTH110 - keeps `--help` light
+                return str(word)
+    return ""
 
 
 FILE = click.argument("file", metavar="JOBFILE", is_eager=True)

@@ -62,24 +62,19 @@ def is_shown(path: Path, root: Path) -> bool:
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-class Reach:
-    """What a job file may read: what is below its folder or below `top`, links followed first, and not hidden there."""
+def may_read(path: Path, folder: Path, top: Path) -> bool:
+    """Both resolved: below the job file's folder or below `top`, and not hidden there."""
+    return is_shown(path, folder) or is_shown(path, top)
 
-    def __init__(self, folder: Path, top: Path | None = None) -> None:
-        self.folder = folder.resolve()
-        self.top = self.folder if top is None else top
 
-    def __contains__(self, path: Path) -> bool:
-        return is_shown(path, self.folder) or is_shown(path, self.top)
+def _from(folder: Path, path: Path) -> str:
+    """A path from the folder, with `/`."""
+    return Path(os.path.relpath(path, folder)).as_posix()
 
-    @property
-    def words(self) -> str:
-        """The folder that is meant by `top`."""
-        return "the job file's folder" if self.top == self.folder else "the project's root"
 
-    def name(self, path: Path) -> str:
-        """A path from the folder, with `/`."""
-        return Path(os.path.relpath(path, self.folder)).as_posix()
+def reach_words(folder: Path, top: Path) -> str:
+    """The folder that is meant by `top`."""
+    return "the job file's folder" if top == folder else "the project's root"
 
 
 class IncludeFolder:
@@ -90,7 +85,8 @@ class IncludeFolder:
     """
 
     def __init__(self, folder: Path, top: Path | None = None) -> None:
-        self._reach = Reach(folder, top)
+        self._folder = folder.resolve()
+        self._top = top or self._folder
         self.read: dict[str, str] = {}
         self.asked: set[str] = set()
 
@@ -105,8 +101,8 @@ class IncludeFolder:
 
     def _text(self, name: str, digests: dict[str, str]) -> str | None:
         try:
-            path = (self._reach.folder / name).resolve()
-            if path not in self._reach or not path.is_file():
+            path = (self._folder / name).resolve()
+            if not may_read(path, self._folder, self._top) or not path.is_file():
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return None
@@ -114,7 +110,7 @@ class IncludeFolder:
             text = data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
-        digests[self._reach.name(path)] = hashlib.sha256(data).hexdigest()
+        digests[_from(self._folder, path)] = hashlib.sha256(data).hexdigest()
         return text
 
 
@@ -128,7 +124,8 @@ class DataFolder:
     def __init__(self, folder: Path, shown: Path | None = None, *, top: Path | None = None) -> None:
         """`shown` is what the folder is called in messages, where that is something else."""
         self._shown = folder if shown is None else shown
-        self._reach = Reach(folder, top)
+        self._folder = folder.resolve()
+        self._top = top or self._folder
         self.digests: dict[str, str] = {}
         self.asked: set[str] = set()
         self.patterns: set[str] = set()
@@ -138,9 +135,9 @@ class DataFolder:
         self.asked.add(name)
         shown = (self._shown / name).as_posix()
         try:
-            path = (self._reach.folder / name).resolve()
-            if path not in self._reach:
-                return f"`{name}` is hidden, or not below {self._reach.words}"
+            path = (self._folder / name).resolve()
+            if not may_read(path, self._folder, self._top):
+                return f"`{name}` is hidden, or not below {reach_words(self._folder, self._top)}"
             if path.exists() and not path.is_file():  # a pipe would never end, or never begin
                 return f"`{shown}` is no file"
             with path.open("rb") as stream:
@@ -150,7 +147,7 @@ class DataFolder:
             return f"can't read `{shown}`: {why}"
         if len(data) > most:
             return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
-        self.digests[self._reach.name(path)] = hashlib.sha256(data).hexdigest()
+        self.digests[_from(self._folder, path)] = hashlib.sha256(data).hexdigest()
         return Source(shown, data)
 
     def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -158,8 +155,8 @@ class DataFolder:
         self.patterns.add(pattern)
         files, folders = [], []
         try:
-            path = (self._reach.folder / folder).resolve()
-            if path not in self._reach:
+            path = (self._folder / folder).resolve()
+            if not may_read(path, self._folder, self._top):
                 return (), ()
             with os.scandir(path) as found:
                 for each in found:
@@ -181,7 +178,7 @@ class DataFolder:
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
         try:
-            if entry.is_symlink() and Path(entry.path).resolve() not in self._reach:
+            if entry.is_symlink() and not may_read(Path(entry.path).resolve(), self._folder, self._top):
                 return False
             return entry.is_file()
         except (OSError, RuntimeError):

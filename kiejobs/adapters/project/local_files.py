@@ -14,7 +14,7 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.project.files import Reach
+from kiejobs.adapters.project.files import may_read, reach_words
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
 from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
@@ -40,7 +40,8 @@ class LocalFolder:
 
     def __init__(self, folder: Path, top: Path | None = None, *, decode: bool = False) -> None:
         """Paths are from `folder`, and may lead up to `top`."""
-        self._reach = Reach(folder, top)
+        self._folder = folder.resolve()
+        self._top = top or self._folder
         self._decode = decode
         self.read: dict[str, LocalFile] = {}
         self.paths: dict[str, str] = {}
@@ -65,9 +66,11 @@ class LocalFolder:
     def open(self, path: str) -> BinaryIO | NoFile:
         """The file as it is now, for the caller to read and close."""
         try:
-            target = (self._reach.folder / path).resolve()
-            if target not in self._reach:
-                return _no_path(path, f"leads out of {self._reach.words}, or into what is hidden")
+            target = (self._folder / path).resolve()
+            if not may_read(target, self._folder, self._top):
+                return _no_path(
+                    path, f"leads out of {reach_words(self._folder, self._top)}, or into what is hidden"
+                )
             return _opened(target, path)
         except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
@@ -94,12 +97,12 @@ class LocalFolder:
 
     def _guess(self, path: str) -> str | None:
         """The first part that is not there, replaced by what is there and close to it."""
-        there, parts = self._reach.folder, path.split("/")
+        there, parts = self._folder, path.split("/")
         for depth, part in enumerate(parts):
             if (there / part).exists():
                 there = (there / part).resolve()
                 continue
-            if there not in self._reach or not there.is_dir():
+            if not may_read(there, self._folder, self._top) or not there.is_dir():
                 return None
             with os.scandir(there) as entries:
                 every = islice((entry.name for entry in entries), _MOST_NAMES)
@@ -107,7 +110,7 @@ class LocalFolder:
             alike = [name for name in names if name.lower() == part.lower()]
             close = alike[0] if alike else nearest(part, names)
             meant = "/".join([*parts[:depth], close or part, *parts[depth + 1 :]])
-            return f"did you mean `{meant}`?" if (self._reach.folder / meant).is_file() else None
+            return f"did you mean `{meant}`?" if (self._folder / meant).is_file() else None
         return None
 
 

@@ -61,8 +61,17 @@ class Root:
 def find_root(file: str = "") -> Root:
     """Of a job file or a folder of them; without one, of the current folder. Raises UsageProblem for `kiejobs.yml`."""
     here = Path.cwd()
-    start = _folder_of(file) if file else here
-    return _marked(start) or _marked(here) or Root(here, None)
+    for start in (_folder_of(file), here) if file else (here,):
+        for folder in _upwards(start):
+            if os.path.lexists(folder / _NOT_READ):
+                name = os.path.relpath(folder / _NOT_READ)
+                hint = f"rename it to {PROJECT_FILE}; if it is a job file, give it another name"
+                raise UsageProblem(f"{name} is not read: a project's file is {PROJECT_FILE}", hint=hint)
+            if os.path.lexists(folder / PROJECT_FILE):
+                return Root(folder, PROJECT_FILE)
+            if (folder / _GIT).exists():
+                return Root(folder, _GIT)
+    return Root(here, None)
 
 
 def other_folders(root: Root, file: str) -> list[Path]:
@@ -83,20 +92,6 @@ def other_folders(root: Root, file: str) -> list[Path]:
 def candidates(file: str) -> list[str]:
     """Wherever a `kiejobs.yaml` would be the job file's, whether it is there or not."""
     return [os.path.relpath(folder / PROJECT_FILE) for folder in _upwards(_folder_of(file))]
-
-
-def _marked(start: Path) -> Root | None:
-    for folder in _upwards(start):
-        if os.path.lexists(folder / _NOT_READ):
-            message = f"{os.path.relpath(folder / _NOT_READ)} is not read: a project's file is {PROJECT_FILE}"
-            raise UsageProblem(
-                message, hint=f"rename it to {PROJECT_FILE}; if it is a job file, give it another name"
-            )
-        if os.path.lexists(folder / PROJECT_FILE):
-            return Root(folder, PROJECT_FILE)
-        if (folder / _GIT).exists():
-            return Root(folder, _GIT)
-    return None
 
 
 def _upwards(start: Path) -> Iterator[Path]:
@@ -142,10 +137,11 @@ def common_git_folder(folder: Path) -> tuple[Path, str] | None:
 
 def git_commit(folder: Path) -> str | None:
     """The commit that `folder` is checked out at; None outside of git, and for what is no commit."""
-    places = (folder.resolve(), *folder.resolve().parents)
-    git = next((place / _GIT for place in places if (place / _GIT).is_dir()), None)
+    at = folder.resolve()
+    while not (at / _GIT).is_dir() and at != at.parent:
+        at = at.parent
     try:
-        found = "" if git is None else _head(git)
+        found = _head(at / _GIT) if (at / _GIT).is_dir() else ""
     except (OSError, ValueError):
         return None
     return found if _COMMIT.fullmatch(found) else None
