@@ -239,7 +239,7 @@ def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) ->
     if home.kind == "git":
         from kiejobs.adapters.ledger.git import GitStore  # noqa: PLC0415 - as above
 
-        return GitStore(root.path, SystemClock(1.0), home.branch, home.remote)
+        return GitStore(root.path, SystemClock(1.0), home.branch, home.remote, home.path)
     message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs can't"
     raise UsageProblem(message, hint="update kiejobs; with another ledger it would buy everything again")
 

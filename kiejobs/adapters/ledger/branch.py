@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, Repository
+from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.core.diagnostics import JournalProblem
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class BranchFile:
 class LedgerBranch(Repository):
     """The branch as this clone has it. `remote` is None where the repository has none.
 
-    Every method raises GitFailed where git can't answer. `prefix` is the folder's path from the top, with `/`
+    Every method raises GitFailed where git can't answer. `prefix` is the project's path from the top, with `/`
     at its end, `common` the git directory that all worktrees of the clone share.
     """
 
-    def __init__(self, folder: Path, branch: str, remote: str | None = None) -> None:
-        """`remote` as the project names it; None stands for `origin`. Raises JournalProblem."""
+    def __init__(self, folder: Path, branch: str, remote: str | None = None, path: str | None = None) -> None:
+        """`remote`: None stands for `origin`. `path` on the branch, where it is not the folder's own. Raises JournalProblem."""
         super().__init__(folder)
         for name in filter(None, (branch, remote)):
             if not _NAME.fullmatch(name):
@@ -68,7 +69,8 @@ class LedgerBranch(Repository):
             asked = ("--git-common-dir", "--show-object-format", "--show-prefix")
             common, form, prefix = self._ask("rev-parse", *asked).split("\n", 2)
             self.common = (folder / common).resolve()
-            self.prefix = prefix.removesuffix("\n")
+            own = prefix.removesuffix("\n")
+            self.prefix = own if path is None else f"{path.strip('/')}/".removeprefix("./")
             self._nothing = "0" * (64 if form == "sha256" else 40)
             self.remote = self._remote(remote)
             self._is_partial = bool(self._asked("config", "--get-regexp", _PROMISES))
@@ -109,6 +111,16 @@ class LedgerBranch(Repository):
             path.removeprefix(f"{runs}/"): BranchFile(blob, sizes.get(blob, 0), mode in _REGULAR)
             for mode, _, blob, path in entries
         }
+
+    def projects(self, commit: str) -> list[str]:
+        """The prefixes of all projects that have a journal there."""
+        paths = self._paths("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+        found = (path.split("/") for path in paths)
+        return sorted({"".join(f"{part}/" for part in one[:-3]) for one in found if one[-3:-2] == ["runs"]})
+
+    def is_project(self, prefix: str) -> bool:
+        """Does the checkout's commit have a project there?"""
+        return self._agrees("cat-file", "-e", f"HEAD:{prefix}{PROJECT_FILE}")
 
     def contents(self, files: Mapping[str, BranchFile]) -> Iterator[tuple[str, bytes]]:
         """What is in each of them, by the same names."""

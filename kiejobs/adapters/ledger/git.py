@@ -48,10 +48,20 @@ class GitStore:
     """One process's view of the ledger on a branch, and of this clone's end of it."""
 
     def __init__(
-        self, root: Path, clock: Clock, branch: str = BRANCH, remote: str | None = None, fresh: float = _FRESH
+        self,
+        root: Path,
+        clock: Clock,
+        branch: str = BRANCH,
+        remote: str | None = None,
+        path: str | None = None,
+        *,
+        fresh: float = _FRESH,
     ) -> None:
-        """`remote`: None for `origin`, or for none where the repository has none. Raises JournalProblem."""
-        self.branch = LedgerBranch(root, branch, remote)
+        """`remote`: None for `origin`, or for none where the repository has none. `path`: of the project, on the branch,
+        where it is not that of its folder. Raises JournalProblem.
+        """
+        self.branch = LedgerBranch(root, branch, remote, path)
+        self._is_named = path is not None
         runs = self.branch.common / "kiejobs" / self.branch.prefix / "runs"
         self._folder = FolderStore(runs)
         self._mirror = Mirror(self.branch, runs, clock)
@@ -100,6 +110,7 @@ class GitStore:
                 "what others have bought is there: check network and access, then run the same command again"
             )
             raise StalePlan(message, hint=hint) from failed
+        self._require_own_path()
         return []
 
     def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
@@ -265,6 +276,19 @@ class GitStore:
             self._out_of_reach, found = f"{self.name} can't be fetched, and {others}: {failed}", failed
         self._require_here()
         return found
+
+    def _require_own_path(self) -> None:
+        """A project that was moved or renamed in its repository would begin a ledger of its own, and buy all again."""
+        tip = self._mirror.tip
+        if tip is None or self._is_named or self._mirror.copies:
+            return
+        others = (one for one in self.branch.projects(tip) if not self.branch.is_project(one))
+        lost = [one.removesuffix("/") or "." for one in others]
+        if lost:
+            here = self.branch.prefix.removesuffix("/") or "."
+            message = f"{self.name} has purchases of `{lost[0]}`, where this checkout has no project; nothing was bought"
+            hint = f"if this one was there: `ledger: {{git: {{path: {lost[0]}}}}}`; if not: `ledger: {{git: {{path: {here}}}}}`"
+            raise StalePlan(message, hint=hint)
 
     def _require_here(self) -> None:
         """What the branch says holds for this clone's end of it, too."""

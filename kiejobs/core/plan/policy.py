@@ -51,12 +51,14 @@ class LedgerHome:
     """Where a project's purchases are on record. `kind`: `folder`, `git` or `postgresql`.
 
     A database may hold several projects; `account` names whose window of starts a purchase counts in.
-    `remote`: None where the file names none; then it is `origin`, or none where the repository has none.
+    `remote`: None where the file names none; then it is `origin`, or none where the repository has none. `path`:
+    the project's folder on the branch; None for its own path in the repository.
     """
 
     kind: str = "folder"
     branch: str = "kiejobs-ledger"
     remote: str | None = None
+    path: str | None = None
     url_env: str = "KIEJOBS_LEDGER_URL"
     project: str = "default"
     account: str = "default"

@@ -532,6 +532,27 @@ def test_projects_in_one_repository_have_ledgers_of_their_own(team: Team) -> Non
     assert team.published() == {"a1": State.RESERVED}
 
 
+def test_a_project_that_was_moved_in_its_repository_finds_its_purchases_again(team: Team) -> None:
+    folder = clone(team.remote, "mover")
+    tea = folder / "clips" / "tea"
+    (tea / "kiejobs.yaml").write_text("version: 1\nledger: git\n")
+    store = GitStore(tea, FakeClock(), fresh=0.0)
+    store.journal(header("run-tea"), FakeClock()).append(wish("a1"))
+    store.publish()
+    git(folder, "mv", "clips/tea", "coffee")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "moved")
+    moved = GitStore(folder / "coffee", FakeClock(), fresh=0.0)
+    assert states(moved) == {}
+    with pytest.raises(StalePlan, match="has purchases of `clips/tea`") as caught:
+        moved.require_current()
+    assert "`ledger: {git: {path: clips/tea}}`" in (caught.value.hint or "")
+    named = GitStore(folder / "coffee", FakeClock(), path="clips/tea", fresh=0.0)
+    assert (named.require_current(), states(named)) == ([], {"a1": State.IN_DOUBT})
+    another = GitStore(folder / "coffee", FakeClock(), path="coffee", fresh=0.0)
+    assert (another.require_current(), states(another)) == ([], {})
+
+
 @pytest.mark.parametrize(
     "kind", ["shallow", "sparse", "detached", "worktree", "submodule", "bare_with_worktree"]
 )
