@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,10 @@ def origin(table: tuple[Bench, Judge]) -> Origin:
 def bought(origin: Origin) -> int:
     """How often the API was paid."""
     return len(accepted(origin.folder / "accepted.jsonl"))
+
+
+def prompts_paid(origin: Origin) -> Counter[str]:
+    return Counter(line["body"]["input"]["prompt"] for line in accepted(origin.folder / "accepted.jsonl"))
 
 
 def branch(origin: Origin) -> Clone:
@@ -123,8 +128,45 @@ def test_a_runner_that_is_lost_leaves_a_window_in_doubt_and_nothing_is_paid_twic
     counts = other.do("status", "--format", "json").json["counts"]
     assert counts["in_doubt"] + counts["reserved"] <= 18
     assert bought(origin) - before <= 40
-    prompts = [line["body"]["input"]["prompt"] for line in accepted(origin.folder / "accepted.jsonl")]
-    assert len(prompts) == len(set(prompts))
+    assert set(prompts_paid(origin).values()) == {1}
+
+
+def test_a_remote_that_vanishes_half_way_stops_the_spending_and_is_told_all_later(origin: Origin) -> None:
+    jobs = {f"j{number}": f"prompt {number}" for number in range(60)}
+    one = origin.clone("one")
+    one.write(jobs)
+    process = one.start("run", "jobs.yaml", "--yes", "--poll", "50ms", "--rate", "18/2s")
+    while bought(origin) < 5:
+        assert process.poll() is None
+    origin.path.rename(origin.folder / "away")
+    end = ended(process)
+    before = bought(origin)
+    assert end.code == ExitCode.JOURNAL, end.err
+    assert before < 60
+    assert "what happened here is not on origin/kiejobs-ledger yet" in end.err
+    counts = one.do("status", "--format", "json").json["counts"]
+    assert (counts["succeeded"], counts["in_doubt"]) == (before, 0), "what was bought was collected"
+    (origin.folder / "away").rename(origin.path)
+    other = origin.clone("other")
+    other.write(jobs)
+    assert one.do("collect", "jobs.yaml").code == 0
+    assert other.run().code == 0
+    assert (bought(origin), set(prompts_paid(origin).values())) == (60, {1})
+
+
+def test_a_run_that_is_told_to_stop_publishes_what_it_has(origin: Origin) -> None:
+    one = origin.clone("one")
+    one.write({f"j{number}": f"prompt {number}" for number in range(40)})
+    process = one.start("run", "jobs.yaml", "--yes", "--poll", "50ms", "--rate", "18/2s")
+    while bought(origin) < 5:
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == ExitCode.INTERRUPTED
+    shown = branch(origin)
+    assert len(shown.known_tasks()) == bought(origin)
+    assert not list(shown.folder.glob("runs/*/claim.json"))
+    counts = origin.clone("other").do("status", "--format", "json").json["counts"]
+    assert (counts["in_doubt"], counts["reserved"]) == (0, 0)
 
 
 # --- the ledger's verbs --------------------------------------------------------------------------------
