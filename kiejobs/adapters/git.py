@@ -76,6 +76,14 @@ class TreeFile:
         return self.mode == "120000"
 
 
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """Where it is, and the commit that is checked out there; None before the first."""
+
+    path: Path
+    head: str | None
+
+
 class Repository:
     """A work tree. Every method raises GitFailed where git can't answer, unless it says otherwise."""
 
@@ -132,15 +140,18 @@ class Repository:
     def is_in_head(self, commit: str) -> bool:
         return self._agrees("merge-base", "--is-ancestor", commit, "HEAD")
 
-    def added_since(self, commit: str, folder: Path) -> list[str]:
-        """Files below `folder` that `commit` has anew since HEAD and it parted."""
-        base = self._asked("merge-base", commit, "HEAD")
-        what = ("--diff-filter=d", base or "HEAD", commit, "--", self._inside(folder))
-        return self._paths("diff", *_DIFF, *what)
+    def ignored_by(self, path: Path) -> str | None:
+        """The line that has git ignore a path that nothing tracks, as `FILE:LINE:PATTERN`."""
+        words = ("--no-literal-pathspecs", "check-ignore", "--verbose")  # it takes none that are literal
+        done = _git(self.top, *words, "--", f"./{self.inside(path)}")
+        if done.returncode > 1:
+            raise GitFailed(_said(done))
+        line = done.stdout.partition("\t")[0]
+        return None if not line or line.split(":", 2)[-1].startswith("!") else line
 
     def content(self, commit: str, path: Path) -> bytes | None:
         """What the commit has there; None where that is no file."""
-        done = _git(self.top, "cat-file", "blob", f"{commit}:{self._inside(path)}")
+        done = _git(self.top, "cat-file", "blob", f"{commit}:{self.inside(path)}")
         return done.stdout.encode("utf-8", "surrogateescape") if done.returncode == 0 else None
 
     def untracked(self, paths: Iterable[Path]) -> list[str]:
@@ -150,8 +161,86 @@ class Repository:
         real = {Path(os.path.realpath(path.parent)) / path.name: shown for path, shown in named.items()}
         return sorted(str(shown) for path, shown in real.items() if path not in tops)
 
-    def ignores(self, path: Path) -> bool:
-        return self._agrees("check-ignore", "--quiet", "--", self._inside(path))
+    def worktrees(self) -> list[Worktree]:
+        """Those of this repository that have files, the main one first."""
+        found = []
+        for entry in self._ask("worktree", "list", "--porcelain").split("\n\n"):
+            told = dict(line.partition(" ")[::2] for line in entry.splitlines())
+            if "worktree" in told and "bare" not in told:
+                head = None if set(told.get("HEAD", "0")) == {"0"} else told["HEAD"]
+                found.append(Worktree(Path(told["worktree"]), head))
+        return found
+
+    def default_branches(self) -> list[str]:
+        """What was last fetched of each remote's default branch: what its HEAD says, else main or master."""
+        told = self._ask("for-each-ref", "--format=%(refname)%00%(symref)", "--", "refs/remotes")
+        known = dict(line.split("\0") for line in told.splitlines())
+        heads = {name[: -len("/HEAD")]: target for name, target in known.items() if target in known}
+        for remote in dict.fromkeys("/".join(name.split("/")[:3]) for name in known):
+            if remote not in heads:
+                heads |= {name: name for name in (f"{remote}/main", f"{remote}/master") if name in known}
+        return [name.removeprefix("refs/remotes/") for name in dict.fromkeys(heads.values())]
+
+    def branches_with_head(self) -> list[str]:
+        told = self._ask("for-each-ref", "--contains=HEAD", "--format=%(refname)", "--", "refs/heads")
+        return [name.removeprefix("refs/heads/") for name in told.splitlines()]
+
+    def objects(self, names: Iterable[str]) -> list[tuple[str, str, int] | None]:
+        """Each one's name by its content, kind and size; None where it is not here."""
+        given = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+        if not given:
+            return []
+        lines = self._ask("cat-file", "--batch-check", given=given).splitlines()
+        found = (line.split() for line in lines)
+        return [
+            (one[0], one[1], int(one[2])) if len(one) == 3 and one[2].isdecimal() else None for one in found
+        ]
+
+    def blob(self, name: str) -> str:
+        return self._ask("cat-file", "blob", name)
+
+    def staged(self, folder: str) -> list[tuple[str, str, bool]]:
+        """Files of the index: path, blob, and whether a sparse checkout leaves it out."""
+        found = []
+        for line in self._paths("ls-files", "-z", "-t", "--stage", "--", folder or "."):
+            about, _, path = line.partition("\t")
+            tag, _, blob, _ = about.split()
+            found.append((path, blob, tag == "S"))
+        return found
+
+    def taken_back(self, folder: str) -> list[tuple[str, str, str]]:
+        """Files that HEAD's history had, or had otherwise, before a commit: that commit, path, blob."""
+        words = (
+            "--full-history",
+            "--diff-merges=separate",
+            "--no-show-signature",
+            "--no-renames",
+            "--no-abbrev",
+        )
+        which = ("--raw", "-z", "--diff-filter=DM", "--format=%H", "HEAD", "--", folder or ".")
+        found, commit, blob = [], "", ""
+        for token in self._paths("log", *words, *which, seconds=_LONG):
+            text = token.removeprefix("\n")
+            if blob:
+                found.append((commit, token, blob))
+                blob = ""
+            elif text.startswith(":"):
+                blob = text.split()[2]
+            else:
+                commit = text
+        return found
+
+    def parent_with(self, commit: str, path: str, blob: str) -> str:
+        """The one of its parents that has this content under the path, as `COMMIT^2`."""
+        parents = [f"{commit}^{number}" for number in range(1, 9)]
+        found = self.objects(f"{parent}:{path}" for parent in parents)
+        return next(
+            (one for one, was in zip(parents, found, strict=True) if was and was[0] == blob), parents[0]
+        )
+
+    @property
+    def is_shallow(self) -> bool:
+        return self._ask("rev-parse", "--is-shallow-repository").strip() == "true"
 
     def files_at(self, commit: str, folder: str) -> Iterator[TreeFile]:
         """What the commit has below `folder`, as seen from the top, `""` for the top itself."""
@@ -169,11 +258,12 @@ class Repository:
         if done.returncode != 0:
             raise GitFailed(_said(done))
 
-    def _inside(self, path: Path) -> str:
+    def inside(self, path: Path) -> str:
+        """From the top, with `/`; `.` for the top itself."""
         return path.resolve().relative_to(self.top).as_posix()
 
-    def _paths(self, *words: str) -> list[str]:
-        return [name for name in self._ask(*words).split("\0") if name]
+    def _paths(self, *words: str, seconds: float = _LOCAL) -> list[str]:
+        return [name for name in self._ask(*words, seconds=seconds).split("\0") if name]
 
     def _agrees(self, *words: str) -> bool:
         return _git(self.top, *words).returncode == 0
@@ -245,7 +335,12 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("GIT_", "KIE")) or _KEPT.fullmatch(name)
     }
-    ours = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+    ours = {
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",  # a mount may be inside a work tree
+    }
     return {**kept, **ours}
 
 

@@ -90,7 +90,8 @@ def new_journal(
     campaign: str | None = None,
     source: Mapping[str, Json] | None = None,
 ) -> RunJournal:
-    """A journal that will be born with its first event."""
+    """A journal that will be born with its first event. Raises UsageProblem where links are in the way."""
+    space.require_no_links()
     header = e.RunStarted(
         run_id=new_run_id(space.clock().now()),
         command=command,

@@ -81,7 +81,8 @@ def require_selected(loaded: LoadedJobFile) -> None:
 
 
 def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]) -> Plan:
-    return plan(
+    """Raises UsageProblem where its results would be written through a link."""
+    made = plan(
         loaded.expansion.jobs,
         ledger,
         space.condition,
@@ -90,6 +91,8 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         retry=frozenset(retry),
         terms=_terms(loaded, space),
     )
+    space.require_no_links(made.changes)
+    return made
 
 
 def _terms(loaded: LoadedJobFile, space: Workspace) -> Terms:

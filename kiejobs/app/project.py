@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.root import PROJECT_FILE, Root, common_git_folder, find_root, other_folders
-from kiejobs.adapters.storage.output_folder import OutputFolder
+from kiejobs.adapters.storage.output_folder import OutputFolder, first_link
 from kiejobs.adapters.system import (
     Secret,
     SystemClock,
@@ -31,7 +31,7 @@ from kiejobs.core.ledger.records import utc_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     import httpx
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.core.plan.plan import Change
     from kiejobs.core.plan.policy import LedgerHome, Policy
     from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
 
@@ -74,6 +75,8 @@ class Workspace:
     faults: str | None
     flag: str
     """What to add to a command that is shown to a person, so that it works where they are."""
+    written: Sequence[Path] = ()
+    """Folders that are written to."""
     elsewhere: bool = False
     """The current folder is of another project: what is shown leads there by `-C`, and is as typed there."""
     policy: Policy | None = None
@@ -87,6 +90,16 @@ class Workspace:
     def typed(self, file: str) -> str:
         """A file's name from the current folder as it is typed in a command that has `flag`."""
         return os.path.relpath(file, self.root.path) if self.elsewhere else file
+
+    def require_no_links(self, lines: Iterable[Change] = ()) -> None:
+        """A checkout may bring links, and what is written through them is anybody's. Raises UsageProblem."""
+        below = self.sandbox_folder.rglob("*") if self.sandbox else ()  # the names of its files are known
+        link = first_link([*self.written, *below], self.root.path) or self.folder.link_to(lines)
+        if link is not None:
+            name, target = os.path.relpath(link), os.path.realpath(link)
+            message = f"{name} is a symbolic link to {target}, and nothing is written through one"
+            hint = "if that is meant, name the folder itself: --runs or --outputs, KIEJOBS_RUNS or KIEJOBS_OUTPUTS"
+            raise UsageProblem(message, hint=f"{hint}, or `folders:` in {PROJECT_FILE}")
 
     def clock(self) -> SystemClock:
         return SystemClock(self.speed if self.sandbox else 1.0)
@@ -152,6 +165,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
         speed=where.speed,
         faults=where.faults,
         flag=_as_flags(where, root if elsewhere else None),
+        written=(runs, outputs, rehearsal / "sandbox") if where.sandbox else (runs, outputs),
         elsewhere=elsewhere,
         policy=policy,
         home=home.kind if home else "folder",
@@ -214,6 +228,13 @@ def has_ledger(root: Root) -> bool:
     from kiejobs.adapters.ledger.folder import holds_journals  # noqa: PLC0415 - who validates reads no ledger
 
     return holds_journals(root.path / "runs")
+
+
+def journals_ignored_by(runs: Path) -> str | None:
+    """The line that has git ignore journals there, `FILE:LINE:PATTERN`."""
+    from kiejobs.adapters.ledger.folder import FolderStore  # noqa: PLC0415 - who validates reads no ledger
+
+    return FolderStore(runs).ignored_by()
 
 
 def _folder(name: str, flag: str | None, ruled: str | None, root: Root, where: Locations) -> Path:
@@ -396,6 +417,7 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
     """The sandbox instead of a network, its memory next to the journals."""
     from kiejobs.adapters.sandbox import InProcess, make_sandbox  # noqa: PLC0415 - a tenth of the time to start
 
+    space.require_no_links()
     app = make_sandbox(
         space.sandbox_folder,
         space.speed,

@@ -272,6 +272,6 @@ BUYING = stacked(
     limit("--max-failures", type=failures, metavar="N|N%",
          help="Stop buying at so many failures; keep collecting."),
     flag("--allow-behind", is_flag=True,
-         help="Buy although git's upstream may have journals that are not here."),
+         help="Buy although git has, or may have, journals that are not here."),
     flag("--detach", is_flag=True, help="End after submitting; `kiejobs collect` does the rest."),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from kiejobs.adapters.storage.output_folder import nearest, unwritable
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.load import KnownModels
 from kiejobs.app.project import is_sendable, open_workspace, opened
-from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, StalePlan, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.core.prices.table import aged_prices
@@ -42,15 +42,18 @@ _LITTLE_ROOM = 2**30  # bytes
 def doctor(where: Locations, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
+    links = _sound("links", _links, space)
     checks = [
         *_versions(),
         Check("policy", ok=True, detail=policy_detail(space.policy)),
         _sound("models", _models, space),
         _sound("prices", _prices, space),
         *_key(space),
-        *_api(space),
+        *(_api(space) if links.ok else ()),  # a rehearsal's API would write through them
         *_folders(space),
+        links,
         _sound("journals", _journals, space),
+        *([] if space.sandbox else [_sound("git", _in_git, space)]),
     ]
     screen.answer(doctor_document, doctor_text, checks)
     return ExitCode.DONE if all(check.ok for check in checks) else ExitCode.SOME_FAILED
@@ -59,7 +62,7 @@ def doctor(where: Locations, screen: Screen) -> ExitCode:
 def _sound(name: str, look: Callable[[Workspace], str], space: Workspace) -> Check:
     try:
         return Check(name, ok=True, detail=look(space))
-    except (UsageProblem, JournalProblem) as problem:
+    except (UsageProblem, JournalProblem, StalePlan) as problem:
         return Check(name, ok=False, detail=problem.message, hint=problem.hint)
 
 
@@ -159,3 +162,13 @@ def _folders(space: Workspace) -> Iterator[Check]:
 
 def _journals(space: Workspace) -> str:
     return f"{len(space.store.read().records)} in {space.store.name}, unbroken"
+
+
+def _links(space: Workspace) -> str:
+    space.require_no_links()
+    return "none in the place of a folder to write to"
+
+
+def _in_git(space: Workspace) -> str:
+    """As `run` asks before it buys."""
+    return "; ".join(space.store.require_current()) or "knows of no journal that is not here"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import schema_folder
 from kiejobs.adapters.project.root import PROJECT_FILE, find_root
-from kiejobs.app.project import has_ledger
+from kiejobs.app.project import has_ledger, journals_ignored_by
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.terminal import quoted
 
@@ -129,4 +129,11 @@ def _ignore(path: Path, screen: Screen) -> None:
     if missing:
         gap = "" if not there or there.endswith("\n") else "\n"
         path.write_text(f"{there}{gap}{chr(10).join(missing)}\n", encoding="utf-8", newline="\n")
-        screen.show(f"wrote {path.as_posix()} (runs/ is not ignored: commit it, it is the record)")
+    line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
+    if line is not None:
+        screen.say(
+            f"warning: git ignores the journals in {runs} ({line}): take that line out, they are the record"
+        )
+    if missing:
+        commit = "" if line else " (runs/ is not ignored: commit it, it is the record)"
+        screen.show(f"wrote {path.as_posix()}{commit}")

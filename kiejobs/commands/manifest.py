@@ -48,6 +48,7 @@ def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
 
 def rebuild(where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
+    space.require_no_links()
     changed = space.store.publish(every=True)
     for place in changed:
         screen.show(f"rebuilt {place}")

@@ -7,6 +7,7 @@ imported model below `schemas/models`. Touches: disk; the network for URLs, neve
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from kiejobs.adapters.http.fetch import page_name, page_text
 from kiejobs.adapters.project.files import model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
-from kiejobs.adapters.storage.output_folder import write_atomically
+from kiejobs.adapters.storage.output_folder import first_link, write_atomically
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.document.nodes import Source
@@ -142,8 +143,13 @@ def _import_model(model: ImportedModel, folder: Path, *, force: bool) -> Importe
     """Raises _NotWritten."""
     path = folder / f"{model.model}.json"
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise _NotWritten("a link leads out of the folder")
+        root = find_root().path
+        top = root if Path(os.path.abspath(folder)).is_relative_to(root) else folder.parent  # noqa: PTH100
+        link = first_link([path], top)
+        if link is not None:
+            raise _NotWritten(
+                f"{os.path.relpath(link)} is a symbolic link, and nothing is written through one"
+            )
         return _write(model, path, force=force)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
         raise _NotWritten(f"can't write {path}: {error}") from error

@@ -14,6 +14,7 @@ import binascii
 import hashlib
 import json
 import mimetypes
+import os
 import re
 import struct
 import uuid
@@ -154,13 +155,18 @@ class UploadRoutes:
         note = {"path": path, "at": now, "media_type": content.media_type, "sha256": digest}
         self._write(digest, content.data)
         self._write(_note_name(path), json.dumps(note).encode())
-        with self._log.open("a", encoding="utf-8") as log:
+        with open(self._log, "a", encoding="utf-8", opener=_no_link) as log:
             log.write(json.dumps(note) + "\n")
 
     def _write(self, name: str, data: bytes) -> None:
         partial = self._folder / f"{uuid.uuid4().hex}.part"
         partial.write_bytes(data)
         partial.replace(self._folder / name)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """A link would lead the lines elsewhere."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)
 
 
 def _note_name(path: str) -> str:

@@ -144,7 +144,7 @@ class Charges:
         self.failing: list[Task] = []
         self._read_to = 0
         self._torn = False
-        self.path.touch()
+        os.close(_open(self.path))
         folder = os.open(store, os.O_RDONLY)
         os.fsync(folder)  # its name is durable, too
         os.close(folder)
@@ -186,12 +186,17 @@ def log_request(store: Path, line: Mapping[str, Json]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    """To append; never through a link, which would lead the lines elsewhere."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -56,6 +56,29 @@ def merged_tasks(*clones: Clone) -> set[str]:
     return set().union(*(clone.known_tasks() for clone in clones))
 
 
+def test_manifests_that_two_collects_wrote_at_once_are_made_again_where_they_conflict(origin: Origin) -> None:
+    """The recipe of the page Stop and resume: manifests are made from journals, and journals never conflict."""
+    first = origin.clone("bought")
+    assert first.run("--detach").code == 0
+    first.keep("bought")
+    first.push()
+    one, other = origin.clone("one"), origin.clone("other")
+    for clone in (one, other):
+        assert clone.do("collect", "--poll", "50ms").code == 0
+        clone.keep("collected")
+    one.push()
+    other.git("fetch", "--quiet")
+    other.git("merge", "--quiet", "origin/main", fails=True)
+    assert "manifest.json" in other.git("diff", "--name-only", "--diff-filter=U")
+    assert other.do("manifest", "rebuild").code == 0
+    other.git("add", "runs")
+    other.git("commit", "--quiet", "--no-edit")
+    other.push()
+    assert other.do("manifest", "verify").code == 0
+    assert other.to_buy() == []
+    assert len(Bench(origin.folder, "").accepted_tasks()) == 2
+
+
 def test_a_fresh_clone_with_only_the_journals_knows_all_that_was_bought(origin: Origin) -> None:
     first = origin.clone("bought")
     assert first.run().code == 0
@@ -213,7 +236,7 @@ def test_a_shallow_clone_of_a_branch_is_asked_like_any_other(origin: Origin) -> 
 def test_a_branch_that_follows_nothing_a_first_commit_and_no_repository_are_not_asked(
     origin: Origin, table: tuple[Bench, Judge]
 ) -> None:
-    mine = behind(origin, fetched=True)
+    mine = behind(origin, fetched=False)
     mine.git("switch", "--quiet", "-c", "new")
     assert mine.run("--select", "a").code == 0
     unborn = Clone(origin.folder / "unborn", mine.url)
@@ -268,16 +291,6 @@ def test_a_branch_that_is_gone_at_the_remote_stops_nobody(origin: Origin) -> Non
     mine.git("push", "--quiet", "--set-upstream", "origin", "feature")
     mine.git("push", "--quiet", "origin", "--delete", "feature")
     assert mine.run().code == 0
-
-
-def test_journals_that_git_ignores_do_not_travel_and_are_not_asked_for(origin: Origin) -> None:
-    mine = behind(origin, fetched=True)
-    assert mine.do("run", "jobs.yaml", "--yes", "--runs", "rehearsal/mine", "--select", "a").code == 0
-
-
-def test_no_git_at_all_is_no_reason_to_stop(origin: Origin) -> None:
-    mine = behind(origin, fetched=True)
-    assert mine.run(PATH="/nowhere").code == 0
 
 
 def test_git_neither_sees_the_key_nor_starts_what_a_repository_names(origin: Origin) -> None:

@@ -106,7 +106,7 @@ def test_a_link_leads_no_file_out_of_the_folder(bench: Bench, tmp_path: Path) ->
     (bench.folder / "schemas/models/quill").symlink_to(outside)
     ran = imported(bench, *take(bench, "quirks.md"), "--into", "schemas/models")
     assert ran.code == 2
-    assert "a link leads out of the folder" in ran.out
+    assert "schemas/models/quill is a symbolic link, and nothing is written through one" in ran.out
     assert list(outside.iterdir()) == []
 
 

@@ -237,7 +237,7 @@ def test_doctor_says_which_policy_holds(table: Set) -> None:
 
 def test_folders_are_below_the_policys_own_wherever_it_is_called(table: Set) -> None:
     bench, judge = table
-    (bench.folder / ".git").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(bench.folder)], check=True)
     bench.write({"a": "a"})
     rule(bench, "folders: {runs: video/runs, outputs: video/out}")
     ran = below(bench, "sub", "run", "../jobs.yaml", "--yes", "--poll", "50ms")

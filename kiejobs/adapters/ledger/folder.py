@@ -122,6 +122,12 @@ class FolderStore:
         self._require_here()
         return require_current(self._runs)
 
+    def ignored_by(self) -> str | None:
+        """The line that has git ignore the journals here, `FILE:LINE:PATTERN`."""
+        from kiejobs.adapters.ledger.upstream import ignored_by  # noqa: PLC0415 - for init
+
+        return ignored_by(self._runs)
+
     def journal(self, header: RunStarted, clock: Clock) -> RunJournal:
         self._own = FileJournal(self._runs, header, clock, self._require_claim)
         return self._own
@@ -198,6 +204,8 @@ class FolderStore:
     def _live_runs(self) -> Collection[str]:
         if self._claim is not None and self._claim.is_held:
             return {self._claim.run_id, *self.live_elsewhere}
+        if not self._runs.is_dir():
+            return self.live_elsewhere
         from kiejobs.adapters.ledger.locks import live_run  # noqa: PLC0415 - as above
 
         live = live_run(self._runs)
@@ -214,6 +222,7 @@ class FolderStore:
     def _run_ids(self) -> list[str]:
         """Folders with journals, whatever state these are in; links, which may lead anywhere, to be refused."""
         found = []
+        self._links.clear()
         try:
             with os.scandir(self._runs) as entries:
                 for entry in entries:
@@ -222,22 +231,18 @@ class FolderStore:
                     if entry.is_symlink() and not entry.name.startswith("."):
                         self._links.add(entry.name)
                         found.append(entry.name)
-                    elif entry.is_dir(follow_symlinks=False) and self._holds_a_journal(entry.name):
-                        found.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        try:
+                            os.lstat(f"{entry.path}/{JOURNAL}")
+                            found.append(entry.name)
+                        except FileNotFoundError:
+                            self._unchecked.add(entry.name)  # its manifest may know of what it had
         except FileNotFoundError:
             if self._runs.is_symlink():
                 raise _is_link(self._runs) from None
         except OSError as error:
             raise self._unreadable(error) from error
         return sorted(found)
-
-    def _holds_a_journal(self, run_id: str) -> bool:
-        try:
-            os.lstat(f"{self._runs}/{run_id}/{JOURNAL}")
-        except FileNotFoundError:
-            self._unchecked.add(run_id)  # its manifest may know of what it had
-            return False
-        return True
 
     def _record(self, run_id: str, live: Collection[str]) -> JournalRecord:
         own = self._own.record() if self._own is not None and run_id == self._own.run_id else None

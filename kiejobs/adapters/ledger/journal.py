@@ -80,7 +80,7 @@ class FileJournal:
         """Write all events in one go and sync; the time they were given. Raises JournalProblem where the disk
         refuses: nothing of them is in the file then, and a later append may succeed.
         """
-        if any(isinstance(event, Reserved) for event in events):
+        if Reserved in map(type, events):
             self._require_claim()
         self._require_in_place()
         at = utc_text(self._clock.now())

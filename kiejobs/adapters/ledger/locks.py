@@ -31,63 +31,7 @@ _GLANCE = 1.0  # seconds
 _LONGEST_REFRESH = 10.0
 
 
-class RunsLock:
-    """A context manager; `release` may be called before its end, once the last reserve is done.
-
-    Raises JournalProblem that names the holder. The operating system lets go of the lock when its process
-    dies, so there is no stale lock to break: whoever holds it knows that every open reserve is a dead run's.
-    """
-
-    def __init__(self, runs: Path, run_id: str, since: str) -> None:
-        self.run_id = run_id
-        self._runs = runs
-        self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
-        self._lock = _FolderLock(runs)
-
-    def __enter__(self) -> Self:
-        try:
-            self._runs.mkdir(parents=True, exist_ok=True)
-            # Those who only look hold it for a moment; a run holds it for much longer than this.
-            taken = self._lock.take(_GLANCE)
-            if taken:
-                write_atomically(self._runs / _HOLDER, json.dumps(self._holder).encode())
-        except OSError as error:
-            self._lock.release()
-            raise JournalProblem(
-                f"can't lock {self._runs}: {error.strerror or error}",
-                hint="nothing can be bought where it can't be written down",
-            ) from error
-        if not taken:
-            raise JournalProblem(
-                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
-                hint="wait until it has submitted its last job, then run the same command again",
-            )
-        return self
-
-    @property
-    def is_held(self) -> bool:
-        return self._lock.is_held
-
-    def require_same(self) -> None:
-        """Raises JournalProblem where the folder was removed or replaced: others may lock another one by now."""
-        if self._lock.is_held and not self._lock.is_same():
-            raise JournalProblem(
-                f"{self._runs} was removed or replaced while this run was at work",
-                hint="put the folder back as it was; `kiejobs status` shows what is on record",
-            )
-
-    def release(self) -> None:
-        if self._lock.is_held:
-            with contextlib.suppress(OSError):
-                if self._lock.is_same():
-                    (self._runs / _HOLDER).unlink(missing_ok=True)
-            self._lock.release()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-class _FolderLock:
+class FolderLock:
     """The lock of the folder itself; of the file `.lock` in it where a system has none for folders (NFS, Windows)."""
 
     def __init__(self, runs: Path) -> None:
@@ -127,11 +71,14 @@ class _FolderLock:
             self._fd = None
 
     def _try(self, *, to_look: bool) -> bool:
-        for path, flags in self._lockable(to_look=to_look):
+        for path, flags in self.lockable(to_look=to_look):
             fd = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
             try:
-                _lock(fd, shared=to_look)
-            except BlockingIOError:
+                if sys.platform == "win32":
+                    msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+                else:
+                    fcntl.flock(fd, (fcntl.LOCK_SH if to_look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # another has it
                 os.close(fd)
                 return False
             except OSError:
@@ -143,21 +90,61 @@ class _FolderLock:
             return True
         return False
 
-    def _lockable(self, *, to_look: bool) -> Iterator[tuple[Path, int]]:
+    def lockable(self, *, to_look: bool) -> Iterator[tuple[Path, int]]:
         if sys.platform != "win32":
             yield self._runs, os.O_RDONLY | os.O_DIRECTORY
         yield self._runs / _LOCK, os.O_RDONLY if to_look else os.O_RDWR | os.O_CREAT
 
 
-def _lock(fd: int, *, shared: bool) -> None:
-    """Raises BlockingIOError where another has it. It ends with the descriptor."""
-    if sys.platform == "win32":
+class RunsLock(FolderLock):
+    """A context manager; `release` may be called before its end, once the last reserve is done.
+
+    Raises JournalProblem that names the holder. The operating system lets go of the lock when its process
+    dies, so there is no stale lock to break: whoever holds it knows that every open reserve is a dead run's.
+    """
+
+    def __init__(self, runs: Path, run_id: str, since: str) -> None:
+        super().__init__(runs)
+        self.run_id = run_id
+        self._holder = {"run_id": run_id, "pid": os.getpid(), "since": since}
+
+    def __enter__(self) -> Self:
         try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(*error.args) from error
-    else:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            self._runs.mkdir(parents=True, exist_ok=True)
+            # Those who only look hold it for a moment; a run holds it for much longer than this.
+            taken = self.take(_GLANCE)
+            if taken:
+                write_atomically(self._runs / _HOLDER, json.dumps(self._holder).encode())
+        except OSError as error:
+            super().release()
+            raise JournalProblem(
+                f"can't lock {self._runs}: {error.strerror or error}",
+                hint="nothing can be bought where it can't be written down",
+            ) from error
+        if not taken:
+            raise JournalProblem(
+                f"{self._runs} is in use by {_in_words(holder(self._runs))}",
+                hint="wait until it has submitted its last job, then run the same command again",
+            )
+        return self
+
+    def require_same(self) -> None:
+        """Raises JournalProblem where the folder was removed or replaced: others may lock another one by now."""
+        if self.is_held and not self.is_same():
+            raise JournalProblem(
+                f"{self._runs} was removed or replaced while this run was at work",
+                hint="put the folder back as it was; `kiejobs status` shows what is on record",
+            )
+
+    def release(self) -> None:
+        if self.is_held:
+            with contextlib.suppress(OSError):
+                if self.is_same():
+                    (self._runs / _HOLDER).unlink(missing_ok=True)
+            super().release()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 @contextlib.contextmanager
@@ -177,13 +164,18 @@ def manifests_lock(runs: Path) -> Iterator[None]:
 
 def is_locked(runs: Path) -> bool:
     """Does a run hold the lock now? For those who only look."""
-    lock = _FolderLock(runs)
+    lock = FolderLock(runs)
     try:
         return not lock.take(0, to_look=True)
     except OSError:
         return False
     finally:
         lock.release()
+
+
+def user_of(runs: Path) -> str | None:
+    """Who holds the lock now, in words."""
+    return _in_words(holder(runs)) if is_locked(runs) else None
 
 
 def live_run(runs: Path) -> str | None:

@@ -10,14 +10,15 @@ import contextlib
 import hashlib
 import os
 from datetime import datetime
+from pathlib import Path
 from stat import S_ISLNK
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from kiejobs.core.ledger.records import FileRecord
+    from kiejobs.core.plan.plan import Change
 
 _LONGEST_PATH = 4096  # Linux' own
 
@@ -56,14 +57,34 @@ class OutputFolder:
             return None
 
     def target(self, path: str) -> Path:
-        """Where a file is to go, its folder made and synced. Raises PathRefused where links lead out."""
+        """Where a file is to go, its folder made and synced. Raises PathRefused where a link is on the way."""
+        if self._root.is_symlink():
+            raise PathRefused(f"{self._root} is a symbolic link, and nothing is written through one")
         root = self._root.resolve()
         target = _below(root, path)
-        inside = _leads_into(root, target.parent) and _leads_into(root, target)
-        if not inside or target.is_symlink():
+        if not _leads_into(root, target.parent) or not _leads_into(root, target) or target.is_symlink():
             raise PathRefused(f"{path} would leave the output folder")
+        if target.parent.resolve() != target.parent:
+            raise PathRefused(f"{path} leads through a symbolic link, and nothing is written through one")
         self._make(target.parent, root)
         return target
+
+    def link_to(self, lines: Iterable[Change]) -> Path | None:
+        """The first link that a result of what would be bought is, or is reached by: folders are looked through."""
+        names: dict[str, set[str]] = {}
+        for line in lines:
+            if line.spends and line.job is not None:
+                above, _, name = line.job.output.rpartition("/")
+                names.setdefault(above, set()).add(name)
+        for above, wanted in names.items():
+            link = first_link([self._root / above], self._root) if above else None
+            if link is not None:
+                return link
+            with contextlib.suppress(OSError), os.scandir(self._root / above) as entries:
+                for entry in entries:
+                    if entry.name in wanted and entry.is_symlink():
+                        return Path(entry.path)
+        return None
 
     def _make(self, folder: Path, root: Path) -> None:
         """The folder, and all names on the way to it synced: who made them may have died just then."""
@@ -108,6 +129,21 @@ class OutputFolder:
         if not _leads_into(root, place):
             raise PathRefused(f"{file.path} would leave the output folder")
         return place
+
+
+def first_link(places: Iterable[Path], root: Path) -> Path | None:
+    """The first symbolic link that one of these is, or is reached by from a root above it; all as they are typed."""
+    top = Path(os.path.abspath(root))  # noqa: PTH100 - it keeps links
+    for place in places:
+        at, found = Path(os.path.abspath(place)), None  # noqa: PTH100 - as above
+        for one in (at, *at.parents):
+            if one == top:
+                break
+            if one.is_symlink() and (one == at or top in one.parents):
+                found = one
+        if found is not None:
+            return found
+    return None
 
 
 def _below(root: Path, path: str) -> Path:

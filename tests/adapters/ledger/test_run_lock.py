@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.ledger.locks import RunsLock, holder, is_locked, live_run, manifests_lock
+from kiejobs.adapters.ledger.locks import FolderLock, RunsLock, holder, is_locked, live_run, manifests_lock
 from kiejobs.core.diagnostics import JournalProblem
 from tests.support.bench import PACKAGE
 
@@ -125,6 +125,25 @@ def test_a_note_that_is_a_link_is_replaced_and_not_followed(tmp_path: Path) -> N
     with RunsLock(runs, "run-1", SINCE):
         assert holder(runs)["run_id"] == "run-1"
     assert precious.read_text() == "mine"
+
+
+class FileLocksOnly(FolderLock):
+    """As on NFS, where folders have no locks."""
+
+    def lockable(self, *, to_look: bool) -> Iterator[tuple[Path, int]]:
+        yield from list(super().lockable(to_look=to_look))[1:]
+
+
+def test_without_locks_on_folders_the_lock_file_is_watched_as_the_folder_is(tmp_path: Path) -> None:
+    first, second = FileLocksOnly(tmp_path), FileLocksOnly(tmp_path)
+    assert first.take(0)
+    assert not second.take(0)
+    assert not second.take(0, to_look=True)
+    (tmp_path / ".lock").unlink()
+    assert not first.is_same(), "so nothing more is reserved"
+    assert second.take(0)
+    first.release()
+    second.release()
 
 
 def test_where_nothing_can_be_locked_nothing_can_be_bought(tmp_path: Path) -> None:

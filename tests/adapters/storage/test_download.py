@@ -352,11 +352,25 @@ def test_a_link_in_the_place_of_a_part_is_not_written_through(host: Host, tmp_pa
     assert (tmp_path / PATH).read_bytes() == DATA
 
 
-def test_the_output_folder_itself_may_be_a_link(host: Host, tmp_path: Path) -> None:
+def test_the_output_folder_itself_is_no_link(host: Host, tmp_path: Path) -> None:
     host.replies = [whole]
     (tmp_path / "big disk").mkdir()
     (tmp_path / "outputs").symlink_to(tmp_path / "big disk")
-    assert isinstance(collect(host.url, tmp_path / "outputs"), FileRecord)
+    outcome = collect(host.url, tmp_path / "outputs")
+    assert isinstance(outcome, NotCollected)
+    assert "outputs is a symbolic link" in outcome.message
+    assert list((tmp_path / "big disk").iterdir()) == []
+    assert isinstance(collect(host.url, tmp_path / "big disk"), FileRecord)
+
+
+def test_no_link_within_the_output_folder_is_written_through(host: Host, tmp_path: Path) -> None:
+    host.replies = [whole]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / PATH).parent.parent.mkdir(parents=True)
+    (tmp_path / PATH).parent.symlink_to(tmp_path / "elsewhere")
+    outcome = collect(host.url, tmp_path)
+    assert isinstance(outcome, NotCollected)
+    assert "leads through a symbolic link" in outcome.message
 
 
 @contextmanager

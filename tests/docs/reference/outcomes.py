@@ -43,7 +43,7 @@ EXIT_CODES = {
     ExitCode.STALE_PLAN: (
         (
             "Nothing was bought: a plan file is stale or was used already, what has the expected digest "
-            "is not what would be bought, a lock differs, or the clone is behind its upstream."
+            "is not what would be bought, a lock differs, or git has journals that are not here, or ignores them."
         ),
         "Plan again and have that approved; `kiejobs lock`; `git pull`.",
     ),
