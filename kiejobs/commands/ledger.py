@@ -63,5 +63,7 @@ def ledger_move(to: str, where: Locations, screen: Screen) -> ExitCode:
     if to != space.home:
         written = use_in_project(space.root, setting)
         what = f"wrote `{setting}` into" if written else f"now write `{setting}` into"
-        screen.show(f"{what} {space.root.seen(PROJECT_FILE)}; commit it, and what is new in {old.name}")
+        in_files = [store.name for store, home in ((old, space.home), (new, to)) if home == "folder"]
+        also = f", and what is new in {in_files[0]}" if in_files else ""
+        screen.show(f"{what} {space.root.seen(PROJECT_FILE)}; commit it{also}")
     return ExitCode.DONE

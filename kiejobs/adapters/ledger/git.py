@@ -10,9 +10,11 @@ by compare-and-swap, so that of several buyers one has it.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -30,7 +32,6 @@ from kiejobs.core.ledger.records import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
@@ -62,7 +63,7 @@ class GitStore:
         """
         self.branch = LedgerBranch(root, branch, remote, path)
         self._is_named = path is not None
-        runs = self.branch.common / "kiejobs" / self.branch.prefix / "runs"
+        runs = Path(os.path.relpath(self.branch.common / "kiejobs" / self.branch.prefix / "runs"))
         self._folder = FolderStore(runs)
         self._mirror = Mirror(self.branch, runs, clock)
         self.lease = RunLease(clock, self.branch.common)
