@@ -114,6 +114,12 @@ _PROOFS: dict[str, _Row] = {
          ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
          ("plans_that_differ", "plans that differ")),
     ),
+    "stories": (
+        "Folder home: from elsewhere in the repository, after the record was removed, damaged or ignored, during a run",
+        (("stories", "stories"), ("runs", "runs"), ("refused", "refused"),
+         ("requests", "requests"), ("charged", "charged"), ("bought_twice", "bought twice"),
+         ("mended", "bought after the advice of a refusal")),
+    ),
     "many_jobs": (
         "A dead run's jobs resumed: planned, followed, brought home",
         (("jobs", "jobs"), ("bought", "bought"), ("home", "home"), ("plan.seconds", "s to plan"),
