@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.root import below_checkout
+from kiejobs.adapters.project.root import below_checkout, find_root
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.money import money
@@ -51,7 +51,8 @@ def selection_of(wanted: JobFileOptions) -> Selection:
     """`--select`, for verbs that see both the job file and the ledger."""
     from kiejobs.core.plan.selection import read_selection  # noqa: PLC0415 - behind a flag
 
-    return read_selection(wanted.select, file=Path(wanted.file).as_posix())
+    file = find_root(wanted.file).below(wanted.file) or Path(wanted.file).as_posix()  # as the ledger has it
+    return read_selection(wanted.select, file=file)
 
 
 def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:

@@ -318,8 +318,7 @@ def doctor() -> None:
 @flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
       help="Port to listen at; 0 for any that is free.")  # fmt: skip
-@flag("--store", default="rehearsal/sandbox", show_default=True, metavar="DIR",
-      help="Folder of the charge log.")  # fmt: skip
+@flag("--store", metavar="DIR", help="Folder of the charge log.  [default: rehearsal/sandbox of the project]")
 @o.REHEARSAL
 @verb_of("sandbox")
 def sandbox() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.models import ModelFiles
+from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.sandbox import make_sandbox
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
 
 
-def sandbox(host: str, port: int, store: str, speed: float, faults: str | None, screen: Screen) -> ExitCode:
+def sandbox(
+    host: str, port: int, store: str | None, speed: float, faults: str | None, screen: Screen
+) -> ExitCode:
     try:
         from kiejobs.adapters.server import serve  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
@@ -27,6 +30,7 @@ def sandbox(host: str, port: int, store: str, speed: float, faults: str | None, 
     # Whoever sends a request later could only be answered that a model is not known.
     if problems := ModelFiles().check_all():
         raise InvalidJobFile(problems)
+    store = store or find_root().seen("rehearsal/sandbox")
     app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key())
 
     def ready(url: str) -> None:

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,6 @@ from tests.support.bench import FAST, MODEL, Bench, Ran
 from tests.support.pictures import picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.judge.server import Judge
 
 Set = tuple["Bench", "Judge"]
@@ -162,6 +161,38 @@ def test_prices_and_models_are_those_at_the_root(table: Set) -> None:
         (bench.folder / folder / "prices.yaml").write_text(text)
     for folder, name in ((".", file), ("jobfiles", "tea.yaml"), ("else", f"../{file}")):
         assert at(bench, folder, "plan", name, "--format", "json").json["totals"]["credits"] == "3"
+
+
+def test_models_are_imported_into_the_root_and_found_from_everywhere(table: Set) -> None:
+    bench, _ = table
+    project(bench)
+    page = Path(__file__).resolve().parents[1] / "data" / "vendor_page.md"
+    done = at(bench, "video", "models", "import", str(page), "--format", "json")
+    assert done.code == 0
+    (imported,) = [file for one in done.json["pages"] for file in one["models"]]
+    assert imported["file"] == f"../schemas/models/{imported['model']}.json"
+    (bench.folder / "video" / "schemas" / "models").mkdir(parents=True)
+    for folder in (".", "video", "deep"):
+        assert imported["model"] in at(bench, folder, "models", "list", "project").out
+    text = json.dumps(
+        {"version": 1, "campaign": "own", "jobs": {"a": {"model": imported["model"], "input": {}}}}
+    )
+    (bench.folder / "video" / "own.yaml").write_text(text)
+    (bench.folder.parent / "outside").mkdir(exist_ok=True)
+    outside = Bench(bench.folder.parent / "outside", bench.url)
+    told = outside.do("validate", str(bench.folder / "video" / "own.yaml")).err
+    assert "is not known" not in told
+
+
+def test_a_job_file_is_selected_by_its_path_from_the_root(table: Set) -> None:
+    bench, judge = table
+    project(bench)
+    jobs(bench)
+    assert at(bench, "jobfiles", "run", "tea.yaml", "--select", "file:jobfiles/*", *RUN).code == 0
+    assert len(judge.creates) == 1
+    assert "succeeded  1" in at(bench, "deep", "status", "--select", "file:jobfiles/tea.yaml").out
+    assert at(bench, ".", "plan", "jobfiles/tea.yaml", "--select", "file:tea.yaml").code == 0
+    assert at(bench, ".", "plan", "jobfiles/tea.yaml", "--select", "file:other/*").code == 2
 
 
 def test_paths_and_commands_that_are_shown_work_where_they_are_read(table: Set) -> None:

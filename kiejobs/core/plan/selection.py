@@ -186,7 +186,7 @@ def _by_ledger(key: str, word: str) -> Part:
 
 
 def _is_from(pattern: str) -> Callable[[Selectable], bool]:
-    """The job file's whole name, or what follows its last slash."""
+    """The job file's path from its project's root, or what follows its last slash."""
     matches = wild(pattern.removeprefix("./"))
     return lambda job: job.file is not None and (matches(job.file) or matches(job.file.rpartition("/")[2]))
 
