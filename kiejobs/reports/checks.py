@@ -135,7 +135,7 @@ def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str
 def policy_detail(policy: Policy | None) -> str:
     """Which policy holds here, and what it rules."""
     if policy is None:
-        return "none: no kiejobs.yaml here or above, up to the root of the checkout"
+        return "none: the project has no kiejobs.yaml"
     rules = "; ".join(f"{layer.file}: {', '.join(layer.places) or 'no rules'}" for layer in policy.layers)
     flags = ", ".join(f"--{flag}" for flag in policy.defaults)
     return rules + (f"; defaults for {flags}" if flags else "")
