@@ -92,7 +92,7 @@ def test_the_commands_that_init_suggests_work_as_they_stand(bench: Bench) -> Non
     assert [words[1] for words in suggested] == ["plan", "run"]
     for words in suggested:
         assert bench.do(*words[1:], KIEJOBS_SPEED="1000").code == 0
-    assert len(list(bench.folder.glob("rehearsal/outputs/**/*.mp4"))) == 3
+    assert len(list(bench.folder.glob("my first films/rehearsal/outputs/**/*.mp4"))) == 3
     job_file = bench.folder / "my first films" / "jobfiles" / "first.yaml"
     assert shlex.join(suggested[1]) in job_file.read_text()
 
