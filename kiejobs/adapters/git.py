@@ -181,6 +181,11 @@ class Repository:
                 heads |= {name: name for name in (f"{remote}/main", f"{remote}/master") if name in known}
         return [name.removeprefix("refs/remotes/") for name in dict.fromkeys(heads.values())]
 
+    def ledger_branches(self) -> list[str]:
+        """What was last fetched of the branches that ledgers are on, under their usual name."""
+        told = self._ask("for-each-ref", "--format=%(refname)", "--", "refs/remotes/*/kiejobs-ledger")
+        return told.splitlines()
+
     def branches_with_head(self) -> list[str]:
         told = self._ask("for-each-ref", "--contains=HEAD", "--format=%(refname)", "--", "refs/heads")
         return [name.removeprefix("refs/heads/") for name in told.splitlines()]

@@ -238,6 +238,26 @@ def test_a_clone_that_bought_by_the_branch_sees_that_it_moved_back_to_the_folder
     assert (other.run().code, bought(plain)) == (0, 2)
 
 
+def test_an_old_checkout_in_a_fresh_clone_sees_that_the_ledger_moved(plain: Origin) -> None:
+    one = moved(plain)
+    one.keep("by a branch")
+    one.push()
+    fresh = plain.clone("fresh")
+    fresh.git("switch", "--quiet", "--detach", "HEAD~1")
+    fresh.write({"a": "a", "c": "c"})
+    refused = fresh.run()
+    assert (refused.code, "it moved to origin/kiejobs-ledger" in refused.err) == (ExitCode.JOURNAL, True)
+    unmarked = plain.clone("unmarked")
+    unmarked.git("switch", "--quiet", "--detach", "HEAD~1")
+    unmarked.git("branch", "--quiet", "--remotes", "--delete", "origin/main", "origin/HEAD")
+    unmarked.git("branch", "--quiet", "--delete", "--force", "main")
+    unmarked.write({"a": "a", "c": "c"})
+    refused = unmarked.run()
+    assert refused.code == ExitCode.STALE_PLAN
+    assert "the ledger of this project is on origin/kiejobs-ledger" in refused.err
+    assert bought(plain) == 2
+
+
 def test_a_ledger_is_shown_and_verified(plain: Origin) -> None:
     one = moved(plain)
     (run_id,) = [path.parent.name for path in one.journals()]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from kiejobs.adapters.git import GitFailed, repository_of
 from kiejobs.adapters.ledger.journal import JOURNAL
 from kiejobs.adapters.ledger.locks import user_of
+from kiejobs.adapters.ledger.moved import MOVED, moved
 from kiejobs.core.diagnostics import JournalProblem, StalePlan
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ class _Check:
         self._require_not_ignored()
         upstream, others = self._git.upstream(), self._other_worktrees()
         self._require_staged()
-        self._require_commits(list(self._sources(upstream, others)))
+        sources = list(self._sources(upstream, others))
+        self._require_home([source.ref for source in sources if source.ref.startswith("refs/")])
+        self._require_commits(sources)
         for worktree in others:
             self._require_of_worktree(worktree.path)
         notes = []
@@ -137,6 +140,21 @@ class _Check:
         for worktree in others:
             if worktree.head is not None:
                 yield _Source(f"the worktree {worktree.path} has", worktree.head, worktree.head)
+
+    def _require_home(self, branches: Sequence[str]) -> None:
+        """Raises JournalProblem where this checkout is older than the move of the ledger to another home."""
+        marks = [f"{branch}:{self._folder}/{MOVED}" for branch in branches]
+        for name, found in zip(marks, self._git.objects(marks), strict=True):
+            if found is not None:
+                raise moved(str(self._runs), self._git.blob(name).encode())
+        ledgers = self._git.ledger_branches()
+        trees = self._git.objects(f"{ref}:{self._folder}" for ref in ledgers)
+        left = self._git.objects(f"{ref}:{self._folder}/{MOVED}" for ref in ledgers)
+        for ref, tree, mark in zip(ledgers, trees, left, strict=True):
+            if tree is not None and mark is None:
+                branch = ref.removeprefix("refs/remotes/")
+                hint = f"update this checkout, or write `ledger: git` into its kiejobs.yaml{_ANYWAY}"
+                raise StalePlan(f"the ledger of this project is on {branch}; nothing was bought", hint=hint)
 
     def _require_commits(self, sources: Sequence[_Source]) -> None:
         """The trees of their runs folders are mostly the same."""
