@@ -135,7 +135,7 @@ def as_it_is(folder: Path) -> dict[str, str]:
     own = (folder / git(folder, "rev-parse", "--git-dir")).resolve()
     status = "" if git(folder, "rev-parse", "--is-bare-repository") == "true" else git(folder, "status")
     refs = git(folder, "for-each-ref", "refs/heads", "refs/remotes", "refs/tags").splitlines()
-    watched = [own / "HEAD", own / "index", own / "FETCH_HEAD", common / "shallow", common / "config"]
+    watched = [own / "HEAD", own / "index", own / "FETCH_HEAD", common / "config"]
     watched += [path for path in folder.rglob("*") if path.is_file() and not _is_inside(path, {own, common})]
     return {
         "status": status,

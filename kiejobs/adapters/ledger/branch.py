@@ -66,12 +66,15 @@ class LedgerBranch(Repository):
         self.branch = branch
         self.ref = f"refs/kiejobs/{branch}"
         try:
-            asked = ("--git-common-dir", "--show-object-format", "--show-prefix")
-            common, form, prefix = self._ask("rev-parse", *asked).split("\n", 2)
+            asked = ("--git-common-dir", "--show-object-format", "--is-shallow-repository", "--show-prefix")
+            common, form, shallow, prefix = self._ask("rev-parse", *asked).split("\n", 3)
             self.common = (folder / common).resolve()
             own = prefix.removesuffix("\n")
             self.prefix = own if path is None else f"{path.strip('/')}/".removeprefix("./")
             self._nothing = "0" * (64 if form == "sha256" else 40)
+            self._depth = (
+                ("--depth=1",) if shallow == "true" else ()
+            )  # a CI job needs no history of the ledger
             self.remote = self._remote(remote)
             self._is_partial = bool(self._asked("config", "--get-regexp", _PROMISES))
         except (GitFailed, OSError) as failed:
@@ -93,7 +96,9 @@ class LedgerBranch(Repository):
             return self.tip()
         self._forget_dead_lock()
         try:
-            self._ask(*_FETCH, self.remote, f"+refs/heads/{self.branch}:{self.ref}", seconds=seconds)
+            self._ask(
+                *_FETCH, *self._depth, self.remote, f"+refs/heads/{self.branch}:{self.ref}", seconds=seconds
+            )
         except GitFailed as failed:
             if "couldn't find remote ref" in str(failed):
                 return None

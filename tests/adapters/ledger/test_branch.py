@@ -50,6 +50,26 @@ def test_any_checkout_reads_and_writes_it_and_stays_as_it_was(remote: Path, kind
     assert as_it_is(folder) == before
 
 
+def test_a_shallow_clone_has_the_ledger_without_its_history(remote: Path) -> None:
+    other = LedgerBranch(clone(remote, "other"), BRANCH)
+    for number in range(3):
+        put(other, {f"{number}/journal.jsonl": b"x"})
+    folder = CHECKOUTS["shallow"](remote)
+    here = LedgerBranch(folder, BRANCH)
+    put(here, {"mine/journal.jsonl": b"y"})
+    put(other, {"theirs/journal.jsonl": b"z"})
+    put(here, {"again/journal.jsonl": b"y"})
+    assert sorted(everything(other)) == [
+        f"{name}/journal.jsonl" for name in ("0", "1", "2", "again", "mine", "theirs")
+    ]
+    assert git(folder, "rev-list", "--count", "HEAD") == "1"
+    assert int(git(folder, "rev-list", "--count", here.ref)) < 4
+    assert git(remote, "rev-list", "--count", BRANCH) == "6"
+    git(folder, "fetch", "--quiet", "--unshallow")
+    assert git(folder, "rev-list", "--count", "HEAD") == "3"
+    assert everything(here) == everything(other)
+
+
 def test_projects_share_a_branch_and_see_their_own(remote: Path) -> None:
     folder = clone(remote, "both")
     top, tea = LedgerBranch(folder, BRANCH), LedgerBranch(folder / "clips" / "tea", BRANCH)
