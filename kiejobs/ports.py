@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from decimal import Decimal
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         UploadOutcome,
     )
     from kiejobs.core.ledger.records import FileRecord
+    from kiejobs.core.plan.plan import Change
 
 # --- the protocols -------------------------------------------------------------------------------
 
@@ -198,6 +201,38 @@ class LedgerStore(Protocol):
 
     def hurry(self) -> None:
         """Publish now what there is: this process may be about to end."""
+
+
+class Outputs(Protocol):
+    """The place of collected files, as far as it takes no download: a folder, or an object store.
+
+    What can't be asked raises UsageProblem: it is not the same as a file that is missing.
+    """
+
+    @property
+    def name(self) -> str:
+        """As people know it: the folder's path, or the store's URL."""
+
+    def artifacts(self, downloads: Artifacts) -> Artifacts:
+        """Where results go to, by way of `downloads`, which brings them to a folder of this machine."""
+
+    def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
+        """As of `Artifacts`."""
+
+    def digest_of(self, file: FileRecord) -> str | None:
+        """The SHA-256 of all bytes that are there now; None where nothing is."""
+
+    def on_disk(self, file: FileRecord) -> AbstractContextManager[Path]:
+        """The file as one of this machine, to be read while the context lasts."""
+
+    def link_to(self, lines: Iterable[Change]) -> Path | None:
+        """The first link that a result of what would be bought is, or is reached by."""
+
+    def unwritable(self) -> str | None:
+        """Why nothing can be put there, in words; None where it can."""
+
+    def require(self) -> None:
+        """Raises UsageProblem where nothing can be put there, and only asking for it tells."""
 
 
 class Artifacts(Protocol):

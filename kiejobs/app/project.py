@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.root import PROJECT_FILE, Root, common_git_folder, find_root, other_folders
-from kiejobs.adapters.storage.output_folder import OutputFolder, first_link
+from kiejobs.adapters.storage.output_folder import OutputFolder, first_link, folder_of, is_url
 from kiejobs.adapters.system import (
     Secret,
     SystemClock,
@@ -36,13 +36,12 @@ if TYPE_CHECKING:
     import httpx
 
     from kiejobs.adapters.kie.client import KieApi, KieUploads
-    from kiejobs.adapters.storage.download import FileArtifacts
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.plan.policy import LedgerHome, Policy
-    from kiejobs.ports import LedgerClaim, LedgerStore, RunJournal
+    from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Outputs, RunJournal
 
 _LARGEST_POLICY = 2**20  # bytes
 _SANDBOX_BASE = "http://sandbox.invalid"
@@ -64,7 +63,8 @@ class Workspace:
     store: LedgerStore
     strays: Sequence[Stray]
     outputs: Path
-    folder: OutputFolder
+    """The folder of the media; where those are in an object store, of what is on its way there."""
+    folder: Outputs
     sandbox_folder: Path
     """Where a rehearsal's API keeps its memory: next to the journals."""
     base: str
@@ -148,7 +148,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
     base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
     home = own.ledger if own and own.ledger.kind != "folder" else None
     runs = _folder("runs", where.runs, own.runs if own else None, root, where)
-    outputs = _folder("outputs", where.outputs, own.outputs if own else None, root, where)
+    outputs, place = _outputs(own, root, where)
     elsewhere = find_root().path != root.path
     rehearsal = runs.parent if runs.parent != Path() else Path(root.seen(_REHEARSAL))
     return Workspace(
@@ -156,7 +156,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
         store=_store(home, root, runs, where),
         strays=() if where.sandbox or where.runs else tuple(_strays(root, file, runs, home, where.policy)),
         outputs=outputs,
-        folder=OutputFolder(outputs),
+        folder=place,
         sandbox_folder=rehearsal / "sandbox",
         base=base,
         upload_base=base if where.sandbox else upload_base(base),
@@ -244,6 +244,22 @@ def _folder(name: str, flag: str | None, ruled: str | None, root: Root, where: L
     return Path(root.seen(f"{_REHEARSAL}/{name}" if where.sandbox else ruled or name))
 
 
+def _outputs(own: Policy | None, root: Root, where: Locations) -> tuple[Path, Outputs]:
+    """A folder of this machine, and the place of the media: that folder, or a store that gets them from there."""
+    ruled = own.outputs if own else None
+    named = where.outputs or (None if where.sandbox else ruled) or ""
+    if not is_url(named):
+        folder = _folder("outputs", where.outputs, ruled, root, where)
+    elif named.startswith("file://"):
+        folder = folder_of(named)
+    else:
+        from kiejobs.adapters.storage.object_store import StoredOutputs  # noqa: PLC0415 - most have a folder
+
+        folder = _folder("outputs", None, None, root, where) / ".parts"
+        return folder, StoredOutputs(named, folder)
+    return folder, OutputFolder(folder)
+
+
 def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) -> LedgerStore:
     """The ledger's home, None for a folder: it is chosen here and nowhere else. A rehearsal's is always a folder."""
     if home is None or where.sandbox:
@@ -295,7 +311,8 @@ def _as_flags(where: Locations, elsewhere: Root | None) -> str:
     files = {"runs": where.runs, "outputs": where.outputs, "policy": policy}
     directory = where.directory
     if elsewhere is not None:
-        files = {name: value and os.path.relpath(value, elsewhere.path) for name, value in files.items()}
+        here = {name: value for name, value in files.items() if value and not is_url(value)}
+        files |= {name: os.path.relpath(value, elsewhere.path) for name, value in here.items()}
         directory = os.path.normpath(os.path.join(directory or "", elsewhere.seen()))  # noqa: PTH118 - may be ".."
     text = f" -C {shlex.quote(directory)}" if directory else ""
     text += " --sandbox" if where.sandbox else ""
@@ -378,7 +395,7 @@ def is_sendable(key: Secret) -> bool:
 @asynccontextmanager
 async def opened(
     space: Workspace, key: Secret, *, calls_back: bool = False, folder: Path | None = None
-) -> AsyncIterator[tuple[KieApi, FileArtifacts, KieUploads | None]]:
+) -> AsyncIterator[tuple[KieApi, Artifacts, KieUploads | None]]:
     """For a run: the API, the store of its results, and uploads from `folder`, the job file's."""
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
     from kiejobs.adapters.kie.client import KieApi, KieUploads  # noqa: PLC0415 - as above
@@ -393,7 +410,7 @@ async def opened(
         only = tuple(each.hosts for each in layers if each.hosts is not None)
         rule = replace(await AddressRule.for_base(space.base), only=only)
     api = KieApi(space.base, key, transport=transport)
-    artifacts = FileArtifacts(space.outputs, rule, transport)
+    downloads = FileArtifacts(space.outputs, rule, transport)
     uploads = None
     if folder is not None:
         from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most jobs have none
@@ -405,12 +422,12 @@ async def opened(
             transport=transport,
         )
     try:
-        yield api, artifacts, uploads
+        yield api, space.folder.artifacts(downloads), uploads
     finally:
         if uploads is not None:
             await uploads.close()
         await api.close()
-        await artifacts.close()
+        await downloads.close()
 
 
 def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:

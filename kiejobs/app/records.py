@@ -76,7 +76,7 @@ def view_of(
         flag=space.flag,
         typed=None if file is None else space.typed(space.root.seen(file)),
         rehearsal=space.sandbox,
-        outputs=space.outputs.as_posix(),
+        outputs=space.folder.name,
         record=space.store.document(record.run_id),
     )
 

@@ -186,7 +186,9 @@ POLICY_DEFAULTS = flag("--policy", expose_value=False, **_POLICY)
 FOLDERS = stacked(
     click.option("-C", "directory", hidden=True, **FOLDER),
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
-    flag("--outputs", metavar="DIR", help="Folder of the media.  [default: outputs]"),
+    flag(
+        "--outputs", metavar="DIR|URL", help="Folder of the media, or s3://bucket/prefix.  [default: outputs]"
+    ),
     flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),
     flag(
         "--files-elsewhere",

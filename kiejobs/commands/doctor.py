@@ -17,7 +17,7 @@ import anyio
 from kiejobs import __version__
 from kiejobs.adapters.media import INSTALL, can_look
 from kiejobs.adapters.project.models import ModelFiles
-from kiejobs.adapters.storage.output_folder import nearest, unwritable
+from kiejobs.adapters.storage.output_folder import nearest
 from kiejobs.adapters.system import Secret, api_key
 from kiejobs.app.load import KnownModels
 from kiejobs.app.project import is_sendable, open_workspace, opened
@@ -150,7 +150,7 @@ def _clock(date: str) -> Check:
 def _folders(space: Workspace) -> Iterator[Check]:
     homes = (
         ("runs", space.store.name, space.store.unwritable()),
-        ("outputs", space.outputs, unwritable(space.outputs)),
+        ("outputs", space.folder.name, space.folder.unwritable()),
     )
     for name, folder, problem in homes:
         detail = f"{folder} can be written" if problem is None else f"{folder}: {problem}"

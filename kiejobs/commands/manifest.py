@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.output import write
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
@@ -107,7 +108,11 @@ def _decoder(space: Workspace) -> Look:
     from kiejobs.adapters import media  # noqa: PLC0415 - only for --decode
 
     def look(attempt: Attempt, file: FileRecord) -> str | None:
-        path, kind = space.outputs / file.path, file.media_type.partition("/")[0]
+        with space.folder.on_disk(file) as path:
+            return judge(attempt, file, path)
+
+    def judge(attempt: Attempt, file: FileRecord, path: Path) -> str | None:
+        kind = file.media_type.partition("/")[0]
         if kind == "image":
             with path.open("rb") as stream:
                 told = media.look_at(stream, file.media_type, decode=True)
@@ -136,7 +141,9 @@ def export(
     space = open_workspace(where)
     purchases = _purchases(space, run_ids, campaign)
     if out is None and screen.form == "ro-crate":
-        out = str(space.outputs)
+        out = space.folder.name
+        if is_url(out):
+            raise UsageProblem(f"a crate lies next to its files, and those are in {out}", hint="-o FILE")
     name, words = FORMS[screen.form]
     text = "".join(words(Provenance(*purchases)))
     if out is None or out == "-":
@@ -144,7 +151,7 @@ def export(
         return ExitCode.DONE
     path = Path(out)
     # A folder is one that is there, or that has no ending to its name.
-    if out == str(space.outputs) or path.is_dir() or not path.suffix:
+    if out == space.folder.name or path.is_dir() or not path.suffix:
         path /= name
     write(path, text.encode("utf-8", "surrogatepass"))
     screen.say(f"wrote {path}: {plural(len(purchases[0]), 'job')}")

@@ -1,22 +1,28 @@
-"""What an artifact store promises to the runner, in a folder or in memory."""
+"""What an artifact store promises to the runner: in a folder, in an object store, in memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.storage.download import FileArtifacts
+from kiejobs.adapters.storage.object_store import StoredOutputs
 from kiejobs.core.ledger.records import FileRecord
 from tests.contracts.fakes import MemoryArtifacts
 from tests.support.judge.replies import download, video
 from tests.support.judge.wire import Reply, Request, Wire
+from tests.support.object_server import ObjectServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from obstore.store import ObjectStore
 
     from kiejobs import ports
     from kiejobs.core.ledger import outcomes
@@ -48,6 +54,33 @@ class Folder:
             (self._root / path).write_bytes(data)
 
 
+class Bucket:
+    """An object store, and a real host."""
+
+    def __init__(self, incoming: Path, url: str, store: ObjectStore) -> None:
+        self.url = url
+        self._incoming = incoming
+        self._store = store
+
+    def play(self, scene: Callable[[ports.Artifacts], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            downloads = FileArtifacts(self._incoming, AddressRule(private_too=True))
+            outputs = StoredOutputs("s3://films/autumn", self._incoming, self._store)
+            try:
+                return await scene(outputs.artifacts(downloads))
+            finally:
+                await downloads.close()
+                assert list(self._incoming.iterdir()) == []  # nothing stays on this machine
+
+        return anyio.run(run)
+
+    def damage(self, path: str, data: bytes | None) -> None:
+        if data is None:
+            obstore.delete(self._store, path)
+        else:
+            obstore.put(self._store, path, data)
+
+
 class Memory:
     """A dictionary."""
 
@@ -66,10 +99,10 @@ class Memory:
             self._artifacts.files[path] = data
 
 
-Stage = Folder | Memory
+Stage = Folder | Bucket | Memory
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "s3", "store_in_memory", "memory"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     if request.param == "memory":
         yield Memory()
@@ -79,7 +112,14 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         return download(video("a"), "", asked.headers.get("range", ""))
 
     wire = Wire(answer)
-    yield Folder(tmp_path, f"http://127.0.0.1:{wire.port}/a.mp4?sig=1")
+    url = f"http://127.0.0.1:{wire.port}/a.mp4?sig=1"
+    if request.param == "folder":
+        yield Folder(tmp_path, url)
+    elif request.param == "s3":
+        with ObjectServer() as server:
+            yield Bucket(tmp_path, url, server.store())
+    else:
+        yield Bucket(tmp_path, url, MemoryStore())
     wire.close()
 
 

@@ -14,13 +14,29 @@ from pathlib import Path
 from stat import S_ISLNK
 from typing import TYPE_CHECKING
 
+from kiejobs.core.diagnostics import UsageProblem
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kiejobs.core.ledger.records import FileRecord
     from kiejobs.core.plan.plan import Change
+    from kiejobs.ports import Artifacts
 
 _LONGEST_PATH = 4096  # Linux' own
+
+
+def is_url(named: str) -> bool:
+    """Is it no path, but a URL?"""
+    return "://" in named
+
+
+def folder_of(url: str) -> Path:
+    """A `file:///` URL's folder, which may be anywhere. Raises UsageProblem."""
+    path = url.removeprefix("file://")
+    if not path.startswith("/") or {"?", "#", "%"} & set(path):
+        raise UsageProblem(f"{url} names no folder", hint="file:///mnt/films, without `%`, `?` and `#`")
+    return Path(path)
 
 
 class PathRefused(Exception):
@@ -28,13 +44,17 @@ class PathRefused(Exception):
 
 
 class OutputFolder:
-    """The half of the port `Artifacts` that needs no network."""
+    """The port `Outputs`, and the half of the port `Artifacts` that needs no network."""
 
     def __init__(self, root: Path) -> None:
+        self.name = root.as_posix()
         self._root = root
         self._durable: set[Path] = set()
         self._inside: dict[str, Path] = {}
         """Folders of results that lie in this one, by their names on record."""
+
+    def artifacts(self, downloads: Artifacts) -> Artifacts:
+        return downloads
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """`file_missing`, `file_damaged` or None. One with size and time of its record is not read again."""
@@ -55,6 +75,16 @@ class OutputFolder:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         except (OSError, PathRefused):
             return None
+
+    @contextlib.contextmanager
+    def on_disk(self, file: FileRecord) -> Iterator[Path]:
+        yield self._root / file.path
+
+    def unwritable(self) -> str | None:
+        return unwritable(self._root)
+
+    def require(self) -> None:
+        """What is wrong with a folder is said of each file."""
 
     def target(self, path: str) -> Path:
         """Where a file is to go, its folder made and synced. Raises PathRefused where a link is on the way."""

@@ -69,9 +69,9 @@ class Policy:
     """What one such file says; None (for tags: nothing) where it is silent.
 
     `file` is its name for people, `named` whether somebody asked for it by name, next to the project's own:
-    that is `under` it then, and the rules of both hold. `ledger`, `runs` and `outputs` (folders below the
-    file's own) are those of the project's own file only. `defaults` are flags by their long spelling, as they
-    would be typed. `places` says where each rule is that the file has.
+    that is `under` it then, and the rules of both hold. `ledger`, `runs` (a folder below the file's own)
+    and `outputs` (one as well, or a store's URL) are those of the project's own file only. `defaults` are flags
+    by their long spelling, as they would be typed. `places` says where each rule is that the file has.
     """
 
     file: str
@@ -112,6 +112,9 @@ def read_policy(
 
     form = Form(schema, "a policy", code="policy-structure", start="begin with `version: 1`")
     found = check(document, form)
+    if not found and {"outputs", "folders"} <= document.root.keys() and "outputs" in document.root["folders"]:
+        message = "the outputs have two places: `outputs`, and `folders.outputs`"
+        found.append(Diagnostic("policy-structure", message, document.place(("outputs",), key=True)))
     return (None if found else _built(document, named=named)), found
 
 
@@ -266,7 +269,7 @@ def _built(document: Document, *, named: bool) -> Policy:
         named=named,
         ledger=_ledger(root.get("ledger", "folder")),
         runs=root.get("folders", {}).get("runs"),
-        outputs=root.get("folders", {}).get("outputs"),
+        outputs=root.get("outputs") or root.get("folders", {}).get("outputs"),
         callback_url=root.get("callback_url"),
         defaults={flag: _as_typed(value) for flag, value in root.get("defaults", {}).items()},
         places={name: document.place(_RULES[name]) for name in stated},
