@@ -77,6 +77,7 @@ class House:
         life = life or Life()
         return Place(
             root=Root(self.folder, None),
+            strays=(),
             store=MortalStore(self.folder / "runs", life, self._journal),
             outputs=self.outputs,
             folder=OutputFolder(self.outputs),
@@ -123,7 +124,7 @@ class House:
             place.store.publish()
             lines = self._changes(place, ledger, how.retry)
             self.planned(list(map(_foretold, lines)), how, journal.run_id)
-            left = budget_left(loaded, ledger, how.budget)
+            left = budget_left(loaded, ledger, lines, how.budget)
             errand = Execution(journal, lines, how.settings, Budget(), how.hears)
             settings = replace(errand.settings, lately=recent_create_ages(ledger, place))
             most = how.most_failures.of(sum(line.spends for line in lines)) if how.most_failures else None

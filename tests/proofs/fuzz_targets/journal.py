@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 network = False
 _RUN = "run-07"
-_SPOT = re.compile(r"journal\.jsonl:[0-9]+: ")
+_SPOT = re.compile(r"journal\.jsonl(:[0-9]+)?: ")
+"""What contradicts other lines has no line of its own."""
 _PAIRS = (("tea/pour", "f1"), ("tea/steam", "f2"), ("tea/foam", "f3"), ("tea/cup", "f4"))
 _TOLD = (
     *h.bought("a", *_PAIRS[0]),
