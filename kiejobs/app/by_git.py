@@ -30,9 +30,15 @@ _LOOKS_LIKE_ONE = re.compile(rb"^(?:campaign|jobs)[ \t]*:", re.MULTILINE)
 """For a file that is no YAML: a slip in a job file, or something else altogether?"""
 
 
-def job_files(names: Sequence[str], wanted: JobFileOptions, since: str | None = None) -> list[str]:
-    """Each file once: those named and those in folders; of these what changed `since`. Raises UsageProblem."""
-    found = list(dict.fromkeys(file for name in names for file in _files(name)))
+def job_files(
+    names: Sequence[str], wanted: JobFileOptions, since: str | None = None, base: str | None = None
+) -> list[str]:
+    """Each file once: those named and those in folders; of these what changed `since`. Raises UsageProblem.
+
+    Where a revision was named, in `base` too, folders may be empty or gone by now.
+    """
+    may_be_gone = since is not None or base is not None
+    found = list(dict.fromkeys(file for name in names for file in _files(name, may_be_gone=may_be_gone)))
     if since is None:
         return found
     changes = Changes(since)
@@ -132,13 +138,14 @@ def _target(path: Path) -> Path:
         return path
 
 
-def _files(name: str) -> Iterator[str]:
+def _files(name: str, *, may_be_gone: bool = False) -> Iterator[str]:
     if not Path(name).is_dir():
-        yield name
+        if not may_be_gone or os.path.lexists(name) or name.endswith(_ENDINGS):
+            yield name
         return
     below = sorted(path for path in Path(name).rglob("*") if path.suffix in _ENDINGS)
     found = [str(path) for path in below if _is_shown(path, Path(name)) and _is_job_file(path)]
-    if not found:
+    if not found and not may_be_gone:
         raise UsageProblem(f"no job file below {name}", hint="their names end in .yaml or .yml")
     yield from found
 

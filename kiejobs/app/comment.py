@@ -1,7 +1,8 @@
 """`plan --comment`: one comment for each project on a pull request, always as the last plan has it.
 
 In: plans, and files without one. Out: a comment at GitHub or GitLab, or words on why there is none. Touches: the
-forge's API. What there is to buy, or why nothing can be, makes a comment; an existing one is changed in any case.
+forge's API; git. An existing comment is changed in any case. A new one is made where there is something to say:
+there is something to do, or nothing can be done, and, given a base, the pull request touches what is planned.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ import anyio
 
 from kiejobs.adapters.forge import keep_comment, pull_request
 from kiejobs.adapters.project.root import below_checkout, find_root
+from kiejobs.app.by_git import Changes
 from kiejobs.reports.markdown import plans_markdown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.reports.plan import PlansView
 
 
-def comment(plans: PlansView, file: str, screen: Screen) -> None:
+def comment(
+    plans: PlansView, planned: Sequence[JobFileOptions], file: str, base: str | None, screen: Screen
+) -> None:
     """`file` is one of the project's. Raises UsageProblem where the forge refuses, or there is no pull request."""
     pull = pull_request()
     if pull.silent is not None:
@@ -27,11 +34,19 @@ def comment(plans: PlansView, file: str, screen: Screen) -> None:
         return
     root = find_root(file).path
     text = plans_markdown(plans, below_checkout(str(root)) or root.name, pull.commit)
-    asks = [view.totals.pending or view.broken or view.doubts for view in plans.views]
-    marker = text.partition("\n")[0]
+    marker, create = text.partition("\n")[0], _has_news(plans, planned, base)
 
     async def kept() -> bool:
-        return await keep_comment(pull, marker, text, create=any(asks) or bool(plans.refused))
+        return await keep_comment(pull, marker, text, create=create)
 
     done = anyio.run(kept)
-    screen.say("the comment is up to date" if done else "no comment: there is nothing to do")
+    screen.say("the comment is up to date" if done else "no comment: nothing changes here")
+
+
+def _has_news(plans: PlansView, planned: Sequence[JobFileOptions], base: str | None) -> bool:
+    if plans.refused or plans.whole.guards:
+        return True
+    if not any(view.totals.pending or view.broken or view.doubts for view in plans.views):
+        return False
+    changes = None if base is None else Changes(base)
+    return changes is None or any(map(changes.touch, planned))

@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
 
-def named_files(names: Sequence[str], wanted: JobFileOptions, since: str | None = None) -> Sequence[str]:
+def named_files(
+    names: Sequence[str], wanted: JobFileOptions, since: str | None = None, base: str | None = None
+) -> Sequence[str]:
     """The job files that are named, and those in folders; of these what changed `since`. Raises UsageProblem."""
-    if since is None and len(names) == 1 and not Path(names[0]).is_dir():
+    if since is None and len(names) == 1 and Path(names[0]).is_file():
         return names
     from kiejobs.app.by_git import job_files  # noqa: PLC0415 - most name one file
 
-    return job_files(names, wanted, since)
+    return job_files(names, wanted, since, base)
 
 
 def selection_of(wanted: JobFileOptions) -> Selection:

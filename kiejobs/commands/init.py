@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import schema_folder
-from kiejobs.adapters.project.root import PROJECT_FILE, find_root
-from kiejobs.app.project import has_ledger, journals_ignored_by
+from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root
+from kiejobs.app.project import has_ledger, journals_ignored_by, project_policy
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.terminal import quoted
 
@@ -25,21 +25,24 @@ _PROJECT = """\
 # This folder is a project: one ledger for all job files in it and below.
 version: 1
 """
+_ON_A_BRANCH = """\
+ledger: git # on the branch `kiejobs-ledger`, so that CI, every clone and every branch know what was bought
+"""
 
-_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*", "kiejobs-out/")
+_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*")
 
-_SCRIPTS = {"ci/kiejobs.sh": "ci/kiejobs.sh", "ci/kiejobs-requirements.txt": "ci/requirements.txt"}
+_REQUIREMENTS = {"ci/kiejobs-requirements.txt": "ci/requirements.txt"}
 
 _NEXT = {
     "github": """\
 Then, on GitHub:
-  - say in ci/kiejobs-requirements.txt where kiejobs comes from
+  - name in ci/kiejobs-requirements.txt the kiejobs to install, and push all this to the default branch
   - make the environments `kiejobs` and `kiejobs-collect`, each with the secret KIE_API_KEY;
-    give `kiejobs` the reviewers who may spend
-  - where the default branch is protected, let GitHub Actions push journals to it""",
+    restrict both to the default branch; give `kiejobs` the reviewers who may spend
+  - make the check `plan` of "kiejobs plan" required, and leave the branch `kiejobs-ledger` unprotected""",
     "gitlab": """\
 Then, on GitLab:
-  - say in ci/kiejobs-requirements.txt where kiejobs comes from
+  - name in ci/kiejobs-requirements.txt the kiejobs to install, and push all this to the default branch
   - include .gitlab/kiejobs.yml where there was a .gitlab-ci.yml already
   - set KIE_API_KEY, masked and protected, for the environments `kiejobs` and `kiejobs-collect`;
     protect `kiejobs`, let job tokens push, and schedule a pipeline for what is still being made""",
@@ -51,12 +54,12 @@ FLOWS = {
         ".github/workflows/kiejobs-run.yml": "github/kiejobs-run.yml",
         ".github/workflows/kiejobs-collect.yml": "github/kiejobs-collect.yml",
     }
-    | _SCRIPTS,
+    | _REQUIREMENTS,
     "gitlab": {
         ".gitlab/kiejobs.yml": "gitlab/kiejobs.yml",
         ".gitlab-ci.yml": "gitlab/gitlab-ci.yml",
     }
-    | _SCRIPTS,
+    | _REQUIREMENTS,
 }
 """What each forge is given: where it goes in a repository, and its file below schemas/flows."""
 
@@ -71,10 +74,11 @@ def init(folder: str, screen: Screen, *, github: bool, gitlab: bool) -> ExitCode
         hint = "name another folder: kiejobs init DIR"
         raise UsageProblem(f"{jobfile} exists already", hint=hint)
     try:
-        _mark(root, _PROJECT if begins else _PROJECT.partition("\n")[2], screen)
+        text = _PROJECT if begins else _PROJECT.partition("\n")[2]
+        is_on_branch = _mark(root, text, screen, on_a_branch=bool(forges))
         if begins:
             _begin(root, jobfile, screen)
-        _ignore(root / ".gitignore", screen)
+        _ignore(root / ".gitignore", screen, is_on_branch=is_on_branch)
         for forge in forges:
             _write_flows(root, FLOWS[forge], screen)
     except OSError as error:
@@ -94,13 +98,25 @@ def _begin(root: Path, jobfile: Path, screen: Screen) -> None:
         _write(root / "schemas" / name, _given(name), screen)
 
 
-def _mark(root: Path, text: str, screen: Screen) -> None:
-    """Makes it a project's root, unless it is in a project that has a file of its own, or a ledger."""
+def _mark(root: Path, text: str, screen: Screen, *, on_a_branch: bool) -> bool:
+    """Makes it a project's root, unless it is in a project that has a file of its own, or a ledger.
+
+    With `on_a_branch` its ledger is to be on a branch of git: there from now on where nothing was bought yet, else
+    that is for a person to do. Is it there now?
+    """
     project = find_root(str(root))
+    policy = project_policy(project)
+    is_on_branch = policy is not None and policy.ledger.kind != "folder"
     if project.mark == PROJECT_FILE or (project.path != root.resolve() and has_ledger(project)):
         screen.show(f"kept {project.seen()} as the project's root")
-        return
-    _write(root / PROJECT_FILE, text, screen)
+    else:
+        is_on_branch = on_a_branch and not has_ledger(Root(root.resolve(), None))
+        _write(root / PROJECT_FILE, text + _ON_A_BRANCH if is_on_branch else text, screen)
+    if on_a_branch and not is_on_branch:
+        screen.show(
+            "its ledger is in runs/: `kiejobs ledger move --to git` first, or CI does not know what was bought"
+        )
+    return is_on_branch
 
 
 def _given(name: str) -> str:
@@ -122,18 +138,19 @@ def _write(path: Path, text: str, screen: Screen) -> None:
     screen.show(f"wrote {path.as_posix()}")
 
 
-def _ignore(path: Path, screen: Screen) -> None:
-    """Media and rehearsals stay out of git; the journals in `runs/` belong in it."""
+def _ignore(path: Path, screen: Screen, *, is_on_branch: bool) -> None:
+    """Media and rehearsals stay out of git; journals in `runs/` belong in it."""
     there = path.read_text(encoding="utf-8") if path.exists() else ""
     missing = [line for line in _IGNORED if line not in there.splitlines()]
     if missing:
         gap = "" if not there or there.endswith("\n") else "\n"
         path.write_text(f"{there}{gap}{chr(10).join(missing)}\n", encoding="utf-8", newline="\n")
     line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
-    if line is not None:
+    if line is not None and not is_on_branch:
         screen.say(
             f"warning: git ignores the journals in {runs} ({line}): take that line out, they are the record"
         )
     if missing:
-        commit = "" if line else " (runs/ is not ignored: commit it, it is the record)"
+        plain = line is not None or is_on_branch
+        commit = "" if plain else " (runs/ is not ignored: commit it, it is the record)"
         screen.show(f"wrote {path.as_posix()}{commit}")

@@ -72,12 +72,13 @@ def plan(
     if planned:
         screen.show(plans_in(screen.form, shown, color=screen.color_out))
     elif not refused:
-        screen.say(f"{sanitize(', '.join(files))} is unchanged since {how.since}: no plan")
+        why = f"is unchanged since {how.since}" if how.since else "holds no job file"
+        screen.say(f"{sanitize(', '.join(files))} {why}: no plan")
     _write_files(shown, planned, how.retry, screen)
     if how.comment:
         from kiejobs.app.comment import comment  # noqa: PLC0415 - in CI
 
-        comment(shown, files[0], screen)
+        comment(shown, [one.loaded.wanted for one in planned], files[0], how.base, screen)
     _require_all(refused)
     _require_none_broken(planned, screen)
     if how.detailed_exitcode and shown.whole.totals.pending:
@@ -96,7 +97,7 @@ def _plans(
     planned: list[_Planned] = []
     refused: list[tuple[str, KiejobsError]] = []
     try:
-        names = named_files(files, wanted, how.since)
+        names = named_files(files, wanted, how.since, how.base)
         files_by_ending(screen.outs, _FORMS, names)
     except UsageProblem as problem:
         return [], [(" ".join(files), problem)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.system import variable
 from kiejobs.app.execute import (
     NOTHING_DONE,
     Execution,
@@ -39,7 +40,7 @@ from kiejobs.app.plan import (
 )
 from kiejobs.app.project import open_workspace, require_key
 from kiejobs.app.records import REPORT_FORMS, unfinished_runs
-from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, KiejobsError, StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Plan, together
@@ -245,6 +246,7 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if buys and not space.sandbox and (problem := space.two_ledgers()):
         raise problem
     if buys and not how.allow_behind and not space.sandbox:
+        _require_lasting(space)
         for unknown in space.store.require_current():
             screen.say(unknown)
     if approval is not None:
@@ -261,6 +263,14 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if not space.sandbox and approval is None:
         _confirm(planned.totals, how, screen)
     return key
+
+
+def _require_lasting(space: Workspace) -> None:
+    """A CI job's folders go with its machine: what it bought would be on record nowhere. Raises StalePlan."""
+    in_ci = "true" in {variable("GITHUB_ACTIONS"), variable("GITLAB_CI")}
+    if in_ci and space.home == "folder":
+        hint = "`ledger: git` in kiejobs.yaml keeps it on a branch; --allow-behind where the job itself keeps runs/"
+        raise StalePlan("the ledger is a folder of this CI job, and goes with it", hint=hint)
 
 
 def _execute(
@@ -325,8 +335,12 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
         return finish(done, NOTHING_DONE, space, screen)
     held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
     lacks = any(a.state in {State.FAILED, State.REJECTED} or a.gone is not None for a in held)
-    failed = ExitCode.SOME_FAILED if lacks else ExitCode.DONE
-    return ExitCode.IN_DOUBT if doubts else failed
+    if doubts:
+        return ExitCode.IN_DOUBT
+    if lacks:
+        return ExitCode.SOME_FAILED
+    # What another run has reserved, one that was lost maybe, is not bought yet.
+    return ExitCode.STILL_RUNNING if any(a.state is State.RESERVED for a in held) else ExitCode.DONE
 
 
 def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:

@@ -8,6 +8,7 @@ would be undone before it looks. A line never begins with what a CI server takes
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -142,7 +143,7 @@ def plan_markdown(view: PlanView) -> str:
     return _document(parts)
 
 
-def plans_markdown(plans: PlansView, place: str | None = None, commit: str | None = None) -> str:
+def plans_markdown(plans: PlansView, place: str = ".", commit: str | None = None) -> str:
     """Several files' plans as one comment, its marker with the project's `place` in the repository.
 
     First what no cut reaches: the total, what the policy refuses, which files have no plan. Then what there is room
@@ -153,7 +154,7 @@ def plans_markdown(plans: PlansView, place: str | None = None, commit: str | Non
         f"{marker('plan', None, place)}\n### kiejobs plan{mark}",
         _headline(plans),
         _guards(whole),
-        "\n".join(map(_notice, whole.notices)),
+        "\n".join(map(_notice, whole.notices)) if len(plans.views) > 1 else "",
         _refusing(plans.views),
         *_without_plan(plans.refused),
     ]
@@ -166,7 +167,7 @@ def plans_markdown(plans: PlansView, place: str | None = None, commit: str | Non
 def _headline(plans: PlansView) -> str:
     whole, count = plans.whole, len(plans.views)
     if not count and not plans.refused:
-        return "**Nothing to buy**: no job file is planned for what changed here."
+        return "**Nothing to buy**: there is no job file to plan."
     buys = f"+{plural(whole.submits, 'job')}, {whole.price}" if whole.submits else "Nothing to buy"
     return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}"
 
@@ -208,9 +209,10 @@ def _sections(views: Sequence[PlanView], room: int) -> Iterator[str]:
     idle = f"Nothing to do: {_few(quiet)}." if quiet else ""
     room -= len(idle)
     share = room / len(busy) / _PLAN if busy else 1.0
+    plain = (replace(view, guards=()) for view in busy)  # they are at the top
     sections = (
         _document([f"#### {code(view.file)}: {code(view.campaign)}", *_plan_parts(view, min(share, 1.0))])
-        for view in busy
+        for view in plain
     )
     kept, more = fitting(sections, room)
     yield from (text.rstrip("\n") for text in kept)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import ROOT
-from tests.support.gitops.forge import KEY, Forge, git, served
+from tests.support.gitops.forge import KEY, Forge, forge_in, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,7 @@ ACTION = ROOT / "action.yml"
 
 @pytest.fixture
 def forge(tmp_path: Path) -> Iterator[Forge]:
-    with served(tmp_path / "sandbox") as url:
-        made = Forge(tmp_path, url, tmp_path / "sandbox")
+    with forge_in(tmp_path) as made:
         made.set_up(pour="Tea is poured")
         yield made
 
@@ -28,43 +27,28 @@ def test_the_action_plans_comments_and_buys_what_was_planned(forge: Forge) -> No
     git(forge.dev, "checkout", "--quiet", "-b", "spill")
     forge.write({"pour": "Tea is spilt"})
     forge.commit("Spill")
-    planned = forge.runner.act(ACTION, forge.opened("spill"), command="plan")
+    planned = forge.runner.act(ACTION, forge.opened("spill"), command="plan", since="HEAD^1")
     assert planned.result == "success", planned.steps
     assert "+2 jobs, 52 credits" in forge.comments[0]["body"]
 
     merged = forge.merge("spill")
-    approved = planned.outputs["digests"]
-    ran = forge.runner.act(ACTION, merged, command="run", approved=approved, key=KEY)
+    approved = planned.outputs["digest"]
+    ran = forge.runner.act(ACTION, merged, command="run", expect=approved, key=KEY)
     assert ran.result == "success", ran.steps
     assert forge.charged == {"Tea is spilt 720p": 1, "Tea is spilt 1080p": 1}
-    assert len(forge.journals) == 2
+    assert "2 succeeded" in ran.summary
+    collected = forge.runner.act(ACTION, merged, command="collect", key=KEY)
+    assert collected.result == "success", collected.steps
+    assert forge.runs == ["run"]
 
 
 def test_the_action_buys_nothing_but_what_was_approved(forge: Forge) -> None:
     event = forge.pushed(git(forge.dev, "rev-parse", "HEAD"))
-    for approved in (f"{'0' * 64} jobfiles/tea.yaml", "a plan of something else"):
-        ran = forge.runner.act(ACTION, event, command="run", approved=approved, key=KEY)
-        assert ran.code == 6, ran.steps
+    for expect, code in (("0" * 64, 6), ("", 2), ("a plan of something else", 2)):
+        ran = forge.runner.act(ACTION, event, command="run", expect=expect, key=KEY)
+        assert ran.code == code, ran.steps
     assert not forge.charged
-
-
-def test_a_stranger_s_pull_request_has_its_plan_in_the_summary_only(forge: Forge) -> None:
-    git(forge.dev, "checkout", "--quiet", "-b", "spill")
-    forge.write({"pour": "Tea is spilt"})
-    forge.commit("Spill")
-    planned = forge.plan(forge.opened("spill", fork=True))
-    assert planned.result == "success"
-    assert planned.outcomes["Comment"] == "skipped"
-    assert "+2 jobs, 52 credits" in planned.summary
-    assert forge.comments == []
-    assert "kiejobs-plan/kiejobs-out/001.json" in planned.artifacts
-
-
-def test_an_invalid_job_file_is_annotated_and_ends_the_plan(forge: Forge) -> None:
-    git(forge.dev, "checkout", "--quiet", "-b", "slip")
-    (forge.dev / "jobfiles" / "tea.yaml").write_text("version: 1\ncampaign: tea\njob: {}\n")
-    forge.commit("Slip")
-    planned = forge.plan(forge.opened("slip"))
-    assert planned.code == 2
-    assert "::error file=jobfiles/tea.yaml,line=3" in planned.steps["Validate"]
-    assert planned.outcomes["Plan"] == "skipped"
+    files = "jobfiles/tea.yaml\njobfiles"
+    ran = forge.runner.act(ACTION, event, command="run", expect="any", budget="16", files=files, key=KEY)
+    assert ran.code == 5
+    assert sum(forge.charged.values()) == 1

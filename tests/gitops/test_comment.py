@@ -92,7 +92,7 @@ def test_nothing_to_do_makes_no_comment_but_changes_one(bench: Bench, forge: Com
     bench.write({"a": "a"}, name="jobfiles/1.yaml", campaign="one")
     assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000").code == 0
     done = ("jobfiles", "--sandbox")
-    assert "no comment: there is nothing to do" in github(bench, forge, *done).err
+    assert "no comment: nothing changes here" in github(bench, forge, *done).err
     assert forge.kept == []
     forge.add(f"{MARK}\n+1 job")
     assert github(bench, forge, *done).code == 0

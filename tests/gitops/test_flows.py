@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 PROGRAMS = Path(sys.executable).parent
 GITHUB = sorted((schema_folder() / "flows" / "github").glob("*.yml"))
 GITLAB = sorted((schema_folder() / "flows" / "gitlab").glob("*.yml"))
-SCRIPT = schema_folder() / "flows" / "ci" / "kiejobs.sh"
 ACTION = ROOT / "action.yml"
+PINNED = re.compile(
+    r"\s+- uses: (?P<action>actions/[\w-]+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v\d+\.\d+\.\d+)"
+)
 FROM_OUTSIDE = re.compile(r"\$\{\{")
 
 
@@ -77,12 +79,17 @@ def test_actionlint_would_find_a_slip_in_yaml_and_one_in_a_script(repository: Pa
     text = workflow.read_text()
     workflow.write_text(text.replace("queue: max", "queue: most"))
     assert "most" in checked("actionlint", "-no-color", folder=repository)
-    workflow.write_text(text.replace("bash ci/kiejobs.sh buy", "cat $UNQUOTED"))
+    workflow.write_text(text.replace("exec kiejobs run", "cat $UNQUOTED"))
     assert "SC2086" in checked("actionlint", "-no-color", folder=repository)
 
 
-def test_shellcheck_finds_nothing_in_the_script() -> None:
-    assert checked("shellcheck", SCRIPT) == ""
+def test_shellcheck_finds_nothing_in_gitlab_s_scripts(tmp_path: Path) -> None:
+    (lab,) = (read(file) for file in GITLAB if file.name == "kiejobs.yml")
+    for name, job in lab.items():
+        lines = [*lab[".kiejobs"]["before_script"], *job.get("script", [])]
+        script = tmp_path / f"{name}.sh"
+        script.write_text("\n".join(["#!/usr/bin/env bash", *lines, ""]))
+        assert checked("shellcheck", script) == ""
 
 
 @pytest.mark.parametrize(
@@ -107,11 +114,15 @@ def test_pre_commit_takes_the_hooks() -> None:
 
 
 def runs() -> Iterator[tuple[str, str]]:
+    yield from ((file, step["run"]) for file, step in steps() if "run" in step)
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
     for file in (*GITHUB, ACTION):
         document = read(file)
         jobs = document["jobs"].values() if "jobs" in document else [document["runs"]]
         for job in jobs:
-            yield from ((file.name, step["run"]) for step in job["steps"] if "run" in step)
+            yield from ((file.name, step) for step in job["steps"])
 
 
 def read(file: Path) -> Any:
@@ -120,18 +131,60 @@ def read(file: Path) -> Any:
 
 def test_nothing_from_outside_is_ever_part_of_a_script() -> None:
     found = list(runs())
-    assert len(found) > 30
+    assert len(found) > 15
     assert [(file, script) for file, script in found if FROM_OUTSIDE.search(script)] == []
+
+
+def test_actions_are_pinned_by_commit_with_their_version() -> None:
+    pinned = set()
+    for file in (*GITHUB, ACTION):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "uses:" in line and not line.lstrip().startswith("#"):
+                found = PINNED.fullmatch(line)
+                assert found is not None, line
+                pinned.add((found["action"], found["commit"], found["version"]))
+    assert len({action for action, _, _ in pinned}) == len(pinned) == 3
+
+
+def test_nothing_of_a_checkout_is_run_where_a_token_is() -> None:
+    """Python is isolated, and kiejobs comes from the branch that is merged into, to a place of its own."""
+    found = [*runs(), *((file.name, line) for file in GITLAB for line in lines_of(file))]
+    for _, script in found:
+        words = re.findall(r"(?:^|[\s/(])python3?\s+(\S+)", script)
+        assert set(words) <= {"-I"}, script
+        assert "kiejobs-out" not in script
+    installs = [script for _, script in found if "pip install" in script]
+    assert len(installs) == 6
+    plan = next(script for file, script in found if file == "kiejobs-plan.yml" and "pip install" in script)
+    assert "git archive HEAD^1 ci" in plan
+
+
+def lines_of(file: Path) -> list[str]:
+    jobs = [job for job in read(file).values() if isinstance(job, dict)]
+    return [line for job in jobs for part in ("before_script", "script") for line in job.get(part, [])]
+
+
+def test_a_run_is_its_step_s_last_word_so_that_a_signal_reaches_it() -> None:
+    found = [script.rstrip().rpartition("\n")[2] for _, script in runs()]
+    found += lines_of(schema_folder() / "flows" / "gitlab" / "kiejobs.yml")
+    buying = [line for line in found if re.search(r"kiejobs (run|collect)\b", line)]
+    assert len(buying) == 6
+    assert all(line.startswith("exec kiejobs ") for line in buying)
+    assert all("--expect" in line or "collect" in line or '"${how[@]}"' in line for line in buying)
 
 
 def test_a_pull_request_sees_no_secret_and_may_write_nothing_but_its_comment() -> None:
     text = (schema_folder() / "flows" / "github" / "kiejobs-plan.yml").read_text()
     document = yaml.safe_load(text)
     assert "secrets." not in text
-    assert set(document[True]) == {"pull_request"}  # `on`, as YAML 1.1 reads it
+    assert document[True] == {
+        "pull_request": None,
+        "merge_group": None,
+    }  # `on`, as YAML 1.1 reads it; no paths
     assert document["permissions"] == {"contents": "read"}
     (job,) = document["jobs"].values()
     assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "if" not in job  # a required check that is skipped for some would never report
 
 
 @pytest.mark.parametrize("file", GITHUB, ids=lambda file: file.name)
@@ -140,8 +193,10 @@ def test_the_key_is_given_to_the_steps_that_speak_to_the_api_and_to_no_other(fil
     for job in document["jobs"].values():
         assert "KIE_API_KEY" not in {**document.get("env", {}), **job.get("env", {})}
         for step in job["steps"]:
-            needs = step.get("run", "").endswith(("kiejobs.sh buy", "kiejobs.sh collect"))
+            needs = step.get("run", "").startswith(("exec kiejobs run", "exec kiejobs collect"))
             assert ("KIE_API_KEY" in step.get("env", {})) == needs
+            assert not needs or job["environment"] in {"kiejobs", "kiejobs-collect"}
+            assert not needs or job["permissions"] == {"contents": "write"}
 
 
 def test_runs_queue_and_are_never_cancelled() -> None:
@@ -154,18 +209,11 @@ def test_runs_queue_and_are_never_cancelled() -> None:
     assert lab["environment"] == "kiejobs"
 
 
-def test_the_record_is_kept_and_uploaded_whatever_became_of_the_run() -> None:
-    steps = read(schema_folder() / "flows" / "github" / "kiejobs-run.yml")["jobs"]["run"]["steps"]
-    bought = next(n for n, step in enumerate(steps) if step.get("id") == "buy")
-    after = [step for step in steps[bought + 1 :] if step.get("name") != "Collect"]
-    assert len([step for step in after if step.get("run", "").endswith(" keep")]) == 2
-    assert all(step["if"].startswith("always()") for step in after)
-
-
 def test_nothing_is_installed_with_the_key_near_until_somebody_says_what() -> None:
     lines = (schema_folder() / "flows" / "ci" / "requirements.txt").read_text().splitlines()
     assert all(line.startswith("#") for line in lines)
     assert f"# kiejobs[media] == {kiejobs.__version__}" in lines
+    assert f"# ./ci/kiejobs-{kiejobs.__version__}-py3-none-any.whl[media]" in lines
 
 
 # --- init ------------------------------------------------------------------------------------------
@@ -192,7 +240,22 @@ def test_init_overwrites_nothing_and_adds_no_job_file_to_those_that_are_there(
     assert mine.read_text() == "mine\n"
     assert f"kept {mine.as_posix()} as it is" in told
     assert [path.name for path in (tmp_path / "jobfiles").iterdir()] == ["mine.yaml"]
-    assert (tmp_path / "ci" / "kiejobs.sh").exists()
+    assert (tmp_path / "ci" / "kiejobs-requirements.txt").exists()
+
+
+def test_with_flows_the_ledger_is_on_a_branch_unless_something_was_bought_in_a_folder(tmp_path: Path) -> None:
+    init(tmp_path / "new", "--github")
+    assert "\nledger: git #" in (tmp_path / "new" / "kiejobs.yaml").read_text()
+    init(tmp_path / "plain")
+    assert "ledger" not in (tmp_path / "plain" / "kiejobs.yaml").read_text().partition("version")[2]
+    told = init(tmp_path / "plain", "--gitlab")
+    assert "`kiejobs ledger move --to git` first" in told
+    bought = tmp_path / "bought" / "runs" / "20261122T073612000Z-c0ffee" / "journal.jsonl"
+    bought.parent.mkdir(parents=True)
+    bought.write_text("{}\n")
+    told = init(tmp_path / "bought", "--github")
+    assert "`kiejobs ledger move --to git` first" in told
+    assert "ledger: git" not in (tmp_path / "bought" / "kiejobs.yaml").read_text()
 
 
 def test_every_flow_is_given_to_somebody_and_comes_with_the_package() -> None:

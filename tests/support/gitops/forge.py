@@ -1,4 +1,4 @@
-"""A forge at home: a bare repository, developers' clones, CI runners, and the API as a served sandbox.
+"""A forge at home: a bare repository, developers' clones, CI runners, comments, and the API as a served sandbox.
 
 In: a folder. Out: pull requests, merges, workflow runs; what was charged. Touches: processes, a port, disk.
 
@@ -20,6 +20,7 @@ import yaml
 
 from tests.support.bench import MODEL, PACKAGE
 from tests.support.forked import forked
+from tests.support.gitops.comments import Comments
 from tests.support.gitops.workflow_runner import Ended, Event, Runner, put_programs
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KEY = "sk-story-0123456789abcdef"
 NAME = "studio/films"
+LEDGER = "kiejobs-ledger"
 GIT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -63,13 +65,20 @@ def served(folder: Path) -> Iterator[str]:
             process.communicate()
 
 
+@contextmanager
+def forge_in(folder: Path) -> Iterator[Forge]:
+    """With a served sandbox and a stand-in for GitHub's API."""
+    with served(folder / "sandbox") as url, Comments() as comments:
+        yield Forge(folder, url, folder / "sandbox", comments)
+
+
 class Forge:
     """`dev` is a developer's clone of `origin`, on the branch main."""
 
-    def __init__(self, folder: Path, url: str, store: Path) -> None:
+    def __init__(self, folder: Path, url: str, store: Path, comments: Comments) -> None:
         self.folder = folder
         self.origin = folder / "origin.git"
-        self.comments_file = folder / "comments.json"
+        self._comments = comments
         self.api = url
         self._store = store
         self._pull = 0
@@ -79,13 +88,14 @@ class Forge:
         env = {
             **GIT,
             "KIE_API_BASE": url,
-            "FAKE_GH_COMMENTS": str(self.comments_file),
-            "PAUSE": "0",
+            "GITHUB_API_URL": comments.url,
             "KIEJOBS_POLL": "50ms",
             "KIEJOBS_RATE": "400/400ms",
         }
-        # The machine's names in commits are the script's own to give.
-        kept = {name: value for name, value in env.items() if "AUTHOR" not in name}
+        # A machine has no name in commits: what kiejobs pushes carries one of its own.
+        kept = {
+            name: value for name, value in env.items() if "AUTHOR" not in name and "COMMITTER" not in name
+        }
         self.runner = Runner(folder / "ci", self._checkout, kept)
         self.machine = {**kept, "PYTHONPATH": PACKAGE, "HOME": str(folder), "NO_COLOR": "1"}
         self.programs = folder / "bin"
@@ -115,7 +125,7 @@ class Forge:
 
     def kiejobs(self, folder: Path, *words: str, key: str = "") -> str:
         """What a person's own kiejobs prints, pointed at the sandbox."""
-        env = {"PATH": os.environ["PATH"], "KIE_API_BASE": self.api, "KIE_API_KEY": key}
+        env = {"PATH": os.environ["PATH"], **GIT, "KIE_API_BASE": self.api, "KIE_API_KEY": key}
         ran = forked(words, folder, env)
         assert ran.code == 0, ran.err
         return ran.out
@@ -202,10 +212,7 @@ class Forge:
 
     @property
     def comments(self) -> list[dict[str, Any]]:
-        if not self.comments_file.exists():
-            return []
-        found: list[dict[str, Any]] = json.loads(self.comments_file.read_text(encoding="utf-8"))
-        return found
+        return self._comments.kept
 
     @property
     def charged(self) -> Counter[str]:
@@ -217,12 +224,33 @@ class Forge:
 
     @property
     def headers(self) -> list[dict[str, Any]]:
-        """The first event of each of them."""
-        texts = [git(self.origin, "show", f"main:{name}") for name in self.journals]
+        """The first event of each run that the ledger's branch has."""
+        texts = [git(self.origin, "show", f"{LEDGER}:{name}") for name in self._of_ledger("journal.jsonl")]
         return [json.loads(text.splitlines()[0]) for text in texts]
 
     @property
-    def journals(self) -> list[str]:
-        """Those that the default branch has."""
-        names = git(self.origin, "ls-tree", "-r", "--name-only", "main", "runs/").splitlines()
-        return [name for name in names if name.endswith("journal.jsonl")]
+    def runs(self) -> list[str]:
+        """The commands whose runs the ledger's branch has."""
+        return [header["command"] for header in self.headers]
+
+    def expire(self) -> None:
+        """Two minutes later: the leases on the ledger's branch have ended."""
+        clone = self.clone("later")
+        git(clone, "checkout", "--quiet", LEDGER)
+        for name in self._of_ledger("claim.json"):
+            lease = json.loads((clone / name).read_text())
+            (clone / name).write_text(json.dumps({**lease, "until": "2026-01-01T00:00:00.000Z"}))
+            git(clone, "add", name)
+        git(clone, "commit", "--quiet", "-m", "Two minutes later")
+        git(clone, "push", "--quiet", "origin", LEDGER)
+
+    def _of_ledger(self, ending: str) -> list[str]:
+        if not git(self.origin, "branch", "--list", LEDGER):
+            return []
+        names = git(self.origin, "ls-tree", "-r", "--name-only", LEDGER, "runs/").splitlines()
+        return [name for name in names if name.endswith(f"/{ending}")]
+
+    @property
+    def committers(self) -> set[str]:
+        """Who committed to the default branch."""
+        return set(git(self.origin, "log", "--format=%an", "main").splitlines())

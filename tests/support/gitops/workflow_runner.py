@@ -4,19 +4,21 @@ In: a workflow file, an event, secrets, a forge (where clones come from). Out: h
 steps printed, its summary, its outputs, its artifacts. Touches: a folder for each job, processes.
 
 Real: bash, git, kiejobs, `$GITHUB_ENV` and its like, conditions, environments of steps, secrets that only
-those steps see that name them. Stood in for: `uses:` (a real clone for checkout, copies for artifacts,
-nothing for setup-python), `gh` (fake_gh.py next to this file), and the queue: who calls decides what runs when.
+those steps see that name them, cancelling (a signal to the step's shell alone, then a second). Stood in for:
+`uses:` (a real clone for checkout, copies for artifacts, nothing for setup-python), `python -m venv` and pip (they
+say what they would install, and put this Python's kiejobs there), the forge's API (comments.py), and the queue: who
+calls decides what runs when.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -26,11 +28,12 @@ from tests.support.gitops.workflow_expressions import Status, filled, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     Watcher = Callable[[subprocess.Popen[bytes]], None]
 
-FAKE_GH = Path(__file__).with_name("fake_gh.py")
-LONGEST = 60  # seconds for a step
+LONGEST = 120  # seconds for a step
+CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 
 
 @dataclass
@@ -104,7 +107,7 @@ class Runner:
             for name, one in document["inputs"].items()
         }
         job = {
-            "steps": [{"uses": "actions/checkout@v6"}, *document["runs"]["steps"]],
+            "steps": [{"uses": CHECKOUT, "with": {"fetch-depth": 2}}, *document["runs"]["steps"]],
             "outputs": {name: one["value"] for name, one in document["outputs"].items()},
         }
         env = {**self._env, "GITHUB_ACTION_PATH": str(action.parent)}
@@ -141,6 +144,8 @@ class _Job:
             "steps": {},
         }
         self._tree.mkdir(parents=True)
+        (folder / "temp").mkdir()
+        (folder / "event.json").write_text(json.dumps(event.github["event"]), encoding="utf-8")
         put_programs(folder / "bin")
 
     def run(self, env: Mapping[str, str], before: Mapping[str, Ended]) -> Ended:
@@ -189,7 +194,8 @@ class _Job:
 
     def _runs(self, step: Mapping[str, Any]) -> int:
         (self._ended.folder / "output").write_text("")
-        (self._ended.folder / "summary").touch()
+        for name in ("summary", "path"):
+            (self._ended.folder / name).touch()
         env = {**self._base}
         for name, text in step.get("env", {}).items():
             env[name] = filled(str(text), self._contexts)
@@ -218,34 +224,50 @@ class _Job:
         return code
 
     def _machine(self) -> dict[str, str]:
-        folder = self._ended.folder
+        folder, github = self._ended.folder, self._event.github
+        added = (folder / "path").read_text(encoding="utf-8").split()
         return {
             **self._env,
-            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*reversed(added), str(folder / "bin"), os.environ["PATH"]]),
             "HOME": str(folder),
             "PYTHONPATH": PACKAGE,
             "NO_COLOR": "1",
             "LC_ALL": "C.UTF-8",
             "CI": "true",
             "GITHUB_ACTIONS": "true",
-            "GITHUB_REPOSITORY": self._event.github["repository"],
+            "GITHUB_REPOSITORY": github["repository"],
+            "GITHUB_ACTOR": github.get("actor", "dev"),
+            "GITHUB_EVENT_PATH": str(folder / "event.json"),
+            "GITHUB_PATH": str(folder / "path"),
+            "GITHUB_WORKSPACE": str(self._tree),
+            "RUNNER_TEMP": str(folder / "temp"),
             "GITHUB_OUTPUT": str(folder / "output"),
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         }
 
 
+_PYTHON = """\
+#!/bin/sh
+# python -I -m venv FOLDER, and FOLDER/bin/python -I -m pip install WORD...: nothing that is not isolated
+case "$1 $2 $3" in
+  "-I -m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+  "-I -m pip")
+    shift 3
+    echo "pip $*"
+    for word; do if [ -f "$word" ]; then grep '^[^#]' "$word"; fi; done
+    printf '#!/bin/sh\\nexec "{python}" -P -m kiejobs "$@"\\n' > "$(dirname "$0")/kiejobs"
+    chmod +x "$(dirname "$0")/kiejobs"
+    ;;
+  *) echo "python $*: not isolated"; exit 1 ;;
+esac
+"""
+
+
 def put_programs(folder: Path) -> None:
-    """What a step finds on its PATH: this Python's kiejobs, a pip that installs nothing, gh's stand-in."""
+    """The machine's own `python`, which installs this Python's kiejobs wherever it is asked to."""
     folder.mkdir(parents=True)
-    python = sys.executable
-    for name, line in (
-        ("kiejobs", f'exec "{python}" -m kiejobs "$@"'),
-        ("python3", f'exec "{python}" "$@"'),
-        ("pip", 'echo "pip $*"'),
-        ("gh", f'exec "{python}" "{FAKE_GH}" "$@"'),
-    ):
-        (folder / name).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
-        (folder / name).chmod(0o755)
+    (folder / "python").write_text(_PYTHON.replace("{python}", sys.executable), encoding="utf-8")
+    (folder / "python").chmod(0o755)
 
 
 def _pairs(file: Path) -> dict[str, str]:
