@@ -96,6 +96,7 @@ class GitStore:
     def check(self) -> tuple[History, Sequence[tuple[str, JournalProblem]]]:
         self._mirror.forget()
         self._pull()
+        self._folder.live_elsewhere = self._mirror.live_elsewhere(self.lease.clone)
         return self._folder.check()
 
     def claim(self, run_id: str, since: str) -> LedgerClaim:

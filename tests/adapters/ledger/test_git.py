@@ -307,6 +307,7 @@ def test_what_a_dead_run_had_reserved_is_in_doubt_once_its_lease_is_over(team: T
     lost.claim(wish("a1"))
     watch = FakeClock()
     looks = team.store("looks", watch)
+    assert set(looks.check()[0].live_runs) == {"run-lost"}
     assert (set(looks.read().live_runs), states(looks)) == ({"run-lost"}, {"a1": State.RESERVED})
     watch.passes(121.0)
     assert (set(looks.read().live_runs), states(looks)) == (set(), {"a1": State.IN_DOUBT})
