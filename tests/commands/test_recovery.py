@@ -338,6 +338,7 @@ def test_what_was_made_first_is_fetched_first(tmp_path: Path) -> None:
         for name, hours in (("young", 30.0), ("old", 300.0), ("middle", 100.0)):
             alone = Bench(tmp_path / name, bench.url)
             alone.folder.mkdir()
+            (alone.folder / "kiejobs.yaml").write_text("version: 1\n")  # a project of its own
             alone.write({name: name})
             assert alone.run("--detach").code == 0
             age(alone, hours)
