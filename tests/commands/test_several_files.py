@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +123,29 @@ def test_after_a_stop_no_other_file_is_begun(bench: Bench) -> None:
     assert code == 5
     assert "not started: 1 more job file" in said
     assert len(bought(bench)) == 1
+
+
+def test_after_its_shell_is_gone_no_other_file_is_begun(tmp_path: Path) -> None:
+    bench, judge = judged(tmp_path)
+    for name in ("1", "2"):
+        bench.write({name: f"{name} [end=held]"}, name=f"{name}.yaml", campaign=name)
+    words = bench.command("run", "1.yaml", "2.yaml", "--yes", "--poll", "50ms")
+    with judge, (tmp_path / "said.txt").open("wb") as said_here:
+        outer = subprocess.Popen(
+            ["sh", "-c", f"{shlex.join(words)}; true"],
+            cwd=tmp_path,
+            env=bench.environment(KIE_API_BASE=judge.url),
+            stdin=subprocess.DEVNULL,
+            stdout=said_here,
+            stderr=subprocess.STDOUT,
+        )
+        judge.wait_until(lambda: len(judge.tasks) == 1)
+        outer.kill()
+        outer.wait()
+        judge.let_go.set()
+        while "not started: 1 more job file" not in (tmp_path / "said.txt").read_text():
+            judge.wait_a_little()
+    assert len(accepted(bench.log)) == 1
 
 
 def test_something_else_in_any_file_is_refused_before_anything_is_bought(bench: Bench) -> None:

@@ -117,6 +117,24 @@ def test_a_cancelled_run_stops_buying_and_the_next_one_buys_the_rest(forge: Forg
     assert forge.charged == both(*"abcdefgh")
 
 
+def test_several_job_files_are_one_plan_one_approval_and_one_run(forge: Forge) -> None:
+    forge.set_up(pour="Tea is poured")
+    forge.write({"cup": "A cup"}, name="cup")
+    event = forge.pushed(forge.commit("Cup"))
+    git(forge.dev, "push", "--quiet", "origin", "HEAD:main")
+    cancelled = {"Buy": signalled(forge, 1, signal.SIGINT)}
+    first = forge.run(event, watch=cancelled, env={"KIEJOBS_RATE": "1/1s"})
+    assert "**+4 jobs, 104 credits ($0.52)** in 2 job files" in first["plan"].summary
+    assert first["run"].code == 130
+    assert "not started: 1 more job file" in first["run"].steps["Buy"]
+
+    again = forge.run(event, needs={"plan": first["plan"]})
+    assert again["run"].result == "success", again["run"].steps
+    assert forge.charged == both("Tea is poured", "A cup")
+    for campaign in ("cup", "tea"):
+        assert f"### kiejobs run of `{campaign}`" in again["run"].summary
+
+
 def signalled(forge: Forge, bought: int, number: int) -> Callable[[subprocess.Popen[bytes]], None]:
     """What a runner does to a step, once so many submissions are on record: it signals its first process alone."""
 

@@ -55,8 +55,11 @@ EXIT_CODES = {
         "The message names file and line, or the run that holds the lock.",
     ),
     ExitCode.STILL_RUNNING: (
-        ("Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found some."),
-        "`kiejobs collect`, later.",
+        (
+            "Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found some. Or another "
+            "run, a lost one maybe, has claimed what this one was to buy."
+        ),
+        "`kiejobs collect`, later; what was claimed, `kiejobs run` again.",
     ),
     ExitCode.BUG: (
         "A fault of kiejobs; a file `kiejobs-crash-….txt` tells more.",
