@@ -294,7 +294,10 @@ class FolderStore:
         """Where journals contradict each other, or a manifest knows of what no journal has: by place."""
         if not self._unchecked:
             return []
-        found = [(run_id, f"{self.place(run_id)}: {why}") for run_id, why in contradictions(records)]
+        found = [
+            (run_id, f"{self.place(run_id)}:{self._last_line_with(run_id, name)}: {why}")
+            for run_id, name, why in contradictions(records)
+        ]
         lost = {run_id: self._named_in_manifest(run_id) for run_id in self._unchecked}
         if any(lost.values()):
             known = purchases_known(records)
@@ -304,6 +307,11 @@ class FolderStore:
                     lacks = f"{self.manifest_place(run_id)} names {what} that no journal has ({names[0]})"
                     found.append((run_id, f"{lacks}; {self.place(run_id)} may be cut off or missing"))
         return [(self.place(run_id), JournalProblem(why, hint=RESTORE)) for run_id, why in found]
+
+    def _last_line_with(self, run_id: str, name: str) -> int:
+        """Counted from 1: where a journal names an attempt last."""
+        lines = (self._runs / run_id / JOURNAL).read_bytes().split(b"\n")
+        return max((n for n, line in enumerate(lines, start=1) if name.encode() in line), default=1)
 
     def _named_in_manifest(self, run_id: str) -> set[str]:
         """Its tasks and attempts, without reading it as JSON: a manifest of 100,000 jobs has 160 MB."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -204,21 +205,21 @@ def parse_journal(path: Path, data: bytes) -> JournalRecord:
         raise _damaged(path, 1, "this is UTF-16 or UTF-32; journals are UTF-8", _UTF_16)
     if b"\r" in data and b"\n" not in data:
         raise _damaged(path, 1, "its line breaks are CR; they must be LF")
-    lines = data.split(b"\n")
+    lines = complete_lines(data)  # what follows was never acknowledged: `append` returns after the break
+    del data
     events: list[Timed] = []
     previous: str | None = None
     known: dict[str, str] = {}
-    # What follows the last line break was never acknowledged: `append` returns after the break.
-    for number, line in enumerate(lines[:-1], start=1):
-        if b"\0" in line and _is_torn_here(number, lines[number:-1]):
+    for number, line in enumerate(io.BytesIO(lines), start=1):  # one at a time: there may be a million
+        if b"\0" in line and _is_torn_here(number, lines.split(b"\n")[number:-1]):
             break
-        text = line.removesuffix(b"\r")  # a checkout may have turned line ends
+        text = line.removesuffix(b"\n").removesuffix(b"\r")  # a checkout may have turned line ends
         timed = read_line(path, number, text, previous, known)
         if timed is not None:
             events.append(timed)
         previous = hashlib.sha256(text).hexdigest()
     else:
-        if len(lines) > 1 and not (events and isinstance(events[0].event, RunStarted)):
+        if lines and not (events and isinstance(events[0].event, RunStarted)):
             raise _damaged(path, 1, "it does not begin with a run's header")
     return JournalRecord(path.parent.name, tuple(events))
 

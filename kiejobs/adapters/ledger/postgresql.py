@@ -266,7 +266,7 @@ class PostgresStore:
             if not damaged and any(lines for _, _, _, lines in rows):
                 damaged = [
                     (self.place(run_id), JournalProblem(f"{self.place(run_id)}: {why}", hint=_DAMAGED))
-                    for run_id, why in contradictions(records)
+                    for run_id, _, why in contradictions(records)
                 ]
             return self._history, damaged
 

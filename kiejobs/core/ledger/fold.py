@@ -81,8 +81,8 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
     return Ledger(_moved(attempts, moves) if moves else attempts, runs, plans, uploads)
 
 
-def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str]]:
-    """Runs, of all APIs, whose journals can't be true next to the others, each with why, for people."""
+def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str, str]]:
+    """Runs, of all APIs, whose journals can't be true next to the others, each with the attempt and why."""
     settled = {one.attempt_id for record in records if record.closed for one in record.closed.settled}
     first: dict[str, Timed] = {}
     for record in records:
@@ -90,11 +90,11 @@ def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str]
             if isinstance(timed.event, e.Reserved):
                 name = timed.event.attempt_id
                 if first.setdefault(name, timed) != timed:
-                    yield record.run_id, f"attempt {name} is on record for two requests"
+                    yield record.run_id, name, f"attempt {name} is on record for two requests"
     for record in records:
         for name in record.named:
             if name not in first and name not in settled:
-                yield record.run_id, f"it has news of attempt {name}, which is in no journal"
+                yield record.run_id, name, f"it has news of attempt {name}, which is in no journal"
                 break
 
 

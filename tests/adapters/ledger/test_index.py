@@ -121,8 +121,11 @@ def said(history: History) -> list[Any]:
 def by_lines(folder: Path) -> History:
     """All journals, each from its own lines."""
     records = [read_journal(path) for path in sorted(folder.glob(f"*/{JOURNAL}"))]
-    for run_id, why in contradictions(records):
-        raise JournalProblem(f"{folder.as_posix()}/{run_id}/{JOURNAL}: {why}")
+    for run_id, name, why in contradictions(records):
+        path = folder / run_id / JOURNAL
+        lines = path.read_bytes().split(b"\n")
+        number = [n for n, line in enumerate(lines, start=1) if name.encode() in line][-1]
+        raise JournalProblem(f"{path.as_posix()}:{number}: {why}")
     return History(records)
 
 
