@@ -117,7 +117,6 @@ def execute(
     all_reserved: Callable[[], None] = lambda: None,
 ) -> RunEnd:
     """Run it to its end, or a second Ctrl-C; `all_reserved` is called once nothing more can be bought."""
-    space.folder.require()
     gc.freeze()  # what was planned has no cycles to be looked for, over and over, while it is carried out
     gc.set_threshold(100_000)  # while answers and errors come and go, garbage is worth looking for
     return anyio.run(_execute, execution, space, key, screen, all_reserved)

@@ -36,6 +36,7 @@ def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen
         execution = Execution(journal, doubts(ledger, campaign), settings, Budget())
         return _nothing_to_do(execution, space, screen)
     key = require_key(space)
+    space.folder.require()
     execution = Execution(journal, lines, settings, Budget())
     end = execute(execution, space, key, screen)
     return finish(execution, end, space, screen)

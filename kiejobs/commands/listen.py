@@ -26,6 +26,7 @@ def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Scr
     """Until Ctrl-C, or until nothing is at the API any more where the settings say so."""
     space = open_workspace(where)
     key = require_key(space)
+    space.folder.require()
     space.store.publish()
     lines = lines_to_follow(space, space.ledger(), None)
     journal = new_journal(space, "listen")

@@ -260,6 +260,7 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if not any(map(does_something, planned.changes)):
         return None
     key = require_key(space)
+    space.folder.require()
     if not space.sandbox and approval is None:
         _confirm(planned.totals, how, screen)
     return key

@@ -152,6 +152,13 @@ def test_nothing_is_bought_for_a_store_that_takes_nothing(stored: tuple[Stored, 
     bench.server.before = lambda *_: None
     assert bench.run(AWS_ENDPOINT_URL="http://127.0.0.1:1").code == ExitCode.INVALID
     assert judge.creates == []
+    assert bench.journals() == []
+    bench.run("--detach")
+    bench.server.before = lambda *_: trouble
+    assert bench.do("collect").code == ExitCode.INVALID
+    bench.server.before = lambda *_: None
+    assert bench.do("collect", *FAST[:2]).code == ExitCode.DONE
+    assert set(bench.server.objects()) == {A, B}
 
 
 def test_a_store_that_would_overwrite_is_refused(stored: tuple[Stored, Judge]) -> None:
