@@ -216,6 +216,9 @@ class Outputs(Protocol):
     def artifacts(self, downloads: Artifacts) -> Artifacts:
         """Where results go to, by way of `downloads`, which brings them to a folder of this machine."""
 
+    def look_ahead(self, files: Iterable[FileRecord]) -> None:
+        """The condition of these will be asked for next."""
+
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """As of `Artifacts`."""
 

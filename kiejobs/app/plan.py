@@ -85,6 +85,7 @@ def require_selected(loaded: LoadedJobFile) -> None:
 
 def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]) -> Plan:
     """Raises UsageProblem where its results would be written through a link."""
+    space.look_ahead(ledger.attempts(loaded.jobfile.campaign))
     made = plan(
         loaded.expansion.jobs,
         ledger,

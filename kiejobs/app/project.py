@@ -132,6 +132,10 @@ class Workspace:
             cure = f"`kiejobs ledger move --runs {named} --to {self.home}` takes them in"
             yield Stray(str(self.runs_before), cure)
 
+    def look_ahead(self, attempts: Iterable[Attempt]) -> None:
+        """The condition of these will be asked for next, as far as they have files."""
+        self.folder.look_ahead(file for attempt in attempts for file in attempt.files)
+
     def condition(self, attempt: Attempt) -> str | None:
         """Are an attempt's files still whole?"""
         found = self.folder.condition(attempt.files, attempt.times["collected"])

@@ -111,7 +111,8 @@ def lines_to_follow(
     takes: Callable[[Attempt], bool] = lambda _: True,
 ) -> list[Change]:
     """What is at the API, or done there and not whole here; what was made first is fetched first."""
-    attempts = filter(takes, ledger.attempts(campaign))
+    attempts = list(filter(takes, ledger.attempts(campaign)))
+    space.look_ahead(attempts)
     lines = (_line(space, attempt) for attempt in sorted(attempts, key=submitted_at))
     return [line for line in lines if line is not None]
 

@@ -64,6 +64,7 @@ def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: f
     counting = {attempt.attempt_id for attempt in ledger.current()}
     mine = [attempt for attempt in everywhere if attempt.attempt_id in counting]
     open_ = [attempt for attempt in mine if attempt.is_open]
+    space.look_ahead(mine)
     due = [attempt for attempt in mine if _is_due(space, attempt)]
     return StatusView(
         campaign=campaign,

@@ -1,4 +1,4 @@
-"""The output folder: files downloaded, verified, and found again.
+"""Outputs, in a folder or in an object store: files downloaded, verified, and found again.
 
-Face: `FileArtifacts`, `OutputFolder`, `write_atomically`, `sync_folder`.
+Face: `FileArtifacts`, `OutputFolder`, `StoredOutputs`, `write_atomically`, `sync_folder`.
 """

@@ -16,10 +16,11 @@ import mmap
 import os
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
     from kiejobs.ports import Artifacts
 
+    _Look: TypeAlias = tuple[int, str | None]
+
 _SECONDS = "1800s"  # for one request: the largest file is 4 GB
 _RETRIES = 5  # about three seconds; the runner tries again, too
+_AT_ONCE = 32  # questions, where many are asked
 _PLACES = 4  # names that are tried for one file
 _LONGEST_KEY = 1024  # bytes, of all three
 _HEAD = 64 * 2**10  # bytes that show what a file is
@@ -63,9 +67,20 @@ class StoredOutputs:
         self.name = url
         self._incoming = incoming
         self._store = store or _opened(url)
+        self._seen: dict[str, _Look] = {}
 
     def artifacts(self, downloads: Artifacts) -> Artifacts:
         return StoredArtifacts(self, downloads, self._incoming)
+
+    def look_ahead(self, files: Iterable[FileRecord]) -> None:
+        """Many at once, since each takes a while. Each is good for one question, so that none is old."""
+        paths = {file.path for file in files}
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            with self._in_reach():
+                self._seen = dict(zip(paths, pool.map(self._look_at, paths), strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """What says that it was put with the digest on record is not read again."""
@@ -139,12 +154,10 @@ class StoredOutputs:
             self._create(place, data, about)
 
     def _condition_of(self, file: FileRecord) -> str | None:
-        try:
-            size, stated = self._look_at(file.path)
-        except FileNotFoundError:
-            return "file_missing"
+        known = self._seen.pop(file.path, None)
+        size, stated = known or self._look_at(file.path)
         if size != file.bytes:
-            return "file_damaged"
+            return "file_damaged" if size else "file_missing"
         if stated == file.sha256 or self.digest_at(file.path) == file.sha256:
             return None
         return "file_damaged"
@@ -173,13 +186,16 @@ class StoredOutputs:
             raise _StoreRefused("there is no such bucket") from error
         return True
 
-    def _look_at(self, path: str) -> tuple[int, str | None]:
-        """Its size, and the digest that it was put with. Raises FileNotFoundError."""
+    def _look_at(self, path: str) -> _Look:
+        """Its size, 0 where nothing is there, and the digest that it was put with."""
         import obstore  # noqa: PLC0415 - as above
 
-        with _in_words():
-            found = obstore.get(self._store, _inside(path), options={"head": True})
-            return found.meta["size"], found.attributes.get("sha256")
+        try:
+            with _in_words():
+                found = obstore.get(self._store, _inside(path), options={"head": True})
+        except FileNotFoundError:
+            return 0, None
+        return found.meta["size"], found.attributes.get("sha256")
 
     def _read(self, path: str) -> Iterator[bytes]:
         """Raises FileNotFoundError."""

@@ -56,6 +56,9 @@ class OutputFolder:
     def artifacts(self, downloads: Artifacts) -> Artifacts:
         return downloads
 
+    def look_ahead(self, files: Iterable[FileRecord]) -> None:
+        """A folder answers at once."""
+
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         """`file_missing`, `file_damaged` or None. One with size and time of its record is not read again."""
         conditions = (self._condition_of(file, collected_at) for file in files)

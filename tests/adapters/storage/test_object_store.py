@@ -110,6 +110,24 @@ def test_the_condition_of_an_object_is_known_without_reading_it(stage: Stage) ->
     assert [method for method, _ in stage.server.asked] == ["HEAD"]
 
 
+def test_many_are_asked_for_at_once_and_each_answer_is_good_for_one_question(stage: Stage) -> None:
+    names = [f"tea/{number}.mp4" for number in range(40)]
+    for name in names[1:]:
+        stage.put(name, BYTES)
+    files = [FileRecord(name, DIGEST, len(BYTES), "video/mp4", "urn:x") for name in names]
+    outputs = stage.outputs()
+    stage.server.asked.clear()
+    outputs.look_ahead(files)
+    assert sorted(stage.server.asked) == sorted(("HEAD", f"{PREFIX}/{name}") for name in names)
+    stage.server.before = lambda method, *_: "500 No" if method == "HEAD" else None
+    assert outputs.condition(files[:1], AT) == "file_missing"
+    assert outputs.condition(files[1:], AT) is None  # their bytes were read
+    with pytest.raises(UsageProblem, match="HTTP 500"):
+        outputs.condition(files[:1], AT)
+    with pytest.raises(UsageProblem, match="HTTP 500"):
+        outputs.look_ahead(files)
+
+
 def test_its_digest_is_read_from_its_bytes(stage: Stage) -> None:
     file = recorded(stage.collect())
     assert stage.outputs().digest_of(file) == DIGEST
