@@ -1,0 +1,250 @@
+"""The three homes of a ledger, each with machines that buy by it, and the judge's books held against them.
+
+In: a folder, a judge; for PostgreSQL a server. Out: machines, which are benches; what is on record, read without
+kiejobs; `Books`. Touches: disk, processes, the database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psycopg
+
+from tests.support.bench import Bench
+from tests.support.gitops.clones import WHO, Origin
+from tests.support.judge.tasks import accepted
+from tests.support.repositories import git
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tests.support.judge.server import Judge
+    from tests.support.postgres import Postgres
+
+BRANCH = "kiejobs-ledger"
+WINDOW = 18  # jobs that the git home claims ahead, and so the most that one loss may leave in doubt
+IN_FLIGHT = 4  # creates at once: the most that one loss may leave in doubt in the other homes
+_UNTIL = re.compile(r'(?<="until": ")2[0-9]{3}')
+_ENDED = {"submitted", "not_accepted", "rejected", "succeeded", "failed", "resolved"}
+
+
+class Machine(Bench):
+    """A folder somewhere that buys by a ledger. `printed` is what its last process has printed."""
+
+    def __init__(self, folder: Path, url: str, **environment: str) -> None:
+        super().__init__(folder, url)
+        self._environment = {**WHO, **environment}
+        self.printed = folder.with_name(f"{folder.name}.printed")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(**self._environment, **more)
+
+    def begin(self, *typed: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A command whose output nobody waits for."""
+        with self.printed.open("wb") as out:
+            return subprocess.Popen(
+                self.command(*typed),
+                cwd=self.folder,
+                env=self.environment(KIE_API_BASE=self.url, **environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+
+class Home(Protocol):
+    """Where a project has its ledger. `window`: the most that one lost machine may leave in doubt."""
+
+    window: int
+
+    def machine(self, name: str) -> Machine: ...
+
+    def lines(self) -> Iterable[bytes]:
+        """All lines of all journals, wherever a copy of them is."""
+
+
+class FolderHome:
+    """All machines are one folder, which several processes work in."""
+
+    window = IN_FLIGHT
+
+    def __init__(self, folder: Path, judge: Judge) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (self.folder / "kiejobs.yaml").write_text("version: 1\n")
+        self._judge = judge
+
+    def machine(self, name: str) -> Machine:
+        machine = Machine(self.folder, self._judge.url)
+        machine.printed = self.folder.with_name(f"{name}.printed")
+        return machine
+
+    def lines(self) -> Iterable[bytes]:
+        return _lines_below(self.folder / "runs")
+
+
+class GitHome:
+    """Each machine is a clone as CI makes it. What a lost one had and the branch has not is gone."""
+
+    window = WINDOW
+
+    def __init__(self, folder: Path, judge: Judge, jobs: Sequence[str]) -> None:
+        self.folder = folder
+        self._judge = judge
+        self._machines: list[Machine] = []
+        self.origin = Origin(folder, judge.url, **{job: job for job in jobs})
+        first = self.origin.clone("setup")
+        (first.folder / "kiejobs.yaml").write_text("version: 1\nledger: git\n")
+        self.commit = first.keep("the ledger is on a branch")
+        first.push()
+
+    def machine(self, name: str) -> Machine:
+        self.origin.clone(name, "--depth=1", source=f"file://{self.origin.path}")
+        machine = Machine(self.folder / name, self._judge.url)
+        self._machines.append(machine)
+        return machine
+
+    def lines(self) -> Iterable[bytes]:
+        with suppress(AssertionError):  # no branch yet
+            names = git(self.origin.path, "ls-tree", "-r", "--name-only", BRANCH).splitlines()
+            given = "".join(f"{BRANCH}:{name}\n" for name in names if name.endswith(".jsonl"))
+            yield from git(self.origin.path, "cat-file", "--batch", given=given).encode().splitlines()
+        for machine in self._machines:
+            yield from _lines_below(machine.folder / ".git" / "kiejobs" / "runs")
+
+    def run_leases_out(self) -> None:
+        """As a thousand years do."""
+        there = self.origin.clone(f"later{len(list(self.folder.iterdir()))}", f"--branch={BRANCH}")
+        for claim in there.folder.glob("runs/*/claim.json"):
+            claim.write_text(_UNTIL.sub("1020", claim.read_text()))
+            there.git("add", str(claim))
+        there.git("commit", "--quiet", "--allow-empty", "-m", "later")
+        there.push()
+
+    def is_untouched(self, machine: Machine) -> bool:
+        """A checkout as it was made, and a `main` that has no commit of ours."""
+        status = git(machine.folder, "status", "--porcelain")
+        heads = {git(machine.folder, "rev-parse", "HEAD"), git(self.origin.path, "rev-parse", "main")}
+        return status == "" and heads == {self.commit}
+
+
+class PostgresHome:
+    """Machines share a database. `starts` in `seconds`: the account's window, for all of them together."""
+
+    window = IN_FLIGHT
+
+    def __init__(self, folder: Path, judge: Judge, url: str, starts: int = 18, seconds: float = 10.5) -> None:
+        self.folder = folder
+        self.url = url
+        self._judge = judge
+        assert self.machine("setup").do("status").code == 0
+        account = "INSERT INTO kiejobs.accounts VALUES (%s, 'default', %s, %s)"
+        self.do(account, judge.url, starts, seconds)
+
+    def machine(self, name: str, url: str | None = None) -> Machine:
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "kiejobs.yaml").write_text("version: 1\nledger: postgresql\n")
+        return Machine(folder, self._judge.url, KIEJOBS_LEDGER_URL=url or self.url)
+
+    def lines(self) -> Iterable[bytes]:
+        return [bytes(line) for (line,) in self.do("SELECT line FROM kiejobs.events")]
+
+    def do(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            cursor = connection.execute(query.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+def restart(server: Postgres) -> None:
+    """As after a power cut of its machine."""
+    server.kill()
+    server.start()
+
+
+# --- books -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the judge sold, held against what a ledger has. Jobs are known by their prompts.
+
+    `lost`: paid, and neither is the task on record nor its job open. `open_`: reserved, and no outcome on record.
+    """
+
+    paid: Counter[str]
+    lost: set[str]
+    open_: set[str]
+    unknown: dict[str, str]
+    """Tasks that were paid and are not on record, by job."""
+
+    @property
+    def twice(self) -> int:
+        return sum(count - 1 for count in self.paid.values())
+
+
+def books(judge_log: Path, home: Home) -> Books:
+    """As they are now. Nobody may be buying."""
+    sold = [(line["task_id"], line["body"]["input"]["prompt"]) for line in accepted(judge_log)]
+    tasks, started, ended = set(), {}, set()
+    for event in map(json.loads, filter(_is_event, home.lines())):
+        if event["type"] == "reserved":
+            started[event["attempt_id"]] = event["input"]["prompt"]
+        elif event["type"] in _ENDED:
+            ended.add(event["attempt_id"])
+        tasks.add(event.get("task_id"))
+    open_ = {prompt for attempt, prompt in started.items() if attempt not in ended}
+    unknown = {prompt: task for task, prompt in sold if task not in tasks}
+    return Books(Counter(prompt for _, prompt in sold), set(unknown) - open_, open_, unknown)
+
+
+def rule(machine: Machine, found: Books) -> int:
+    """End each doubt by the judge's books. How many there were."""
+    status = machine.do("status", "--format", "json")
+    assert status.code == 0, status.err
+    doubts = status.json["in_doubt"]
+    for doubt in doubts:
+        job = doubt["address"].partition("/")[2]
+        ruling = ("--task", found.unknown[job]) if job in found.unknown else ("--lost",)
+        ran = machine.do("resolve", doubt["address"], *ruling)
+        assert ran.code == 0, ran.err
+    return len(doubts)
+
+
+# --- kills -------------------------------------------------------------------------------------------
+
+
+def killed(process: subprocess.Popen[bytes], judge: Judge, chance: random.Random, most: int) -> bool:
+    """SIGKILL some creates later, and some moments after that. Whether it was still alive."""
+    until = len(judge.creates) + chance.randrange(most + 1)
+    while process.poll() is None and len(judge.creates) < until:
+        judge.wait_a_little()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(chance.choice((0.0, 0.003, 0.01, 0.1, 0.5)))
+        return False
+    process.kill()
+    process.wait()
+    return True
+
+
+def finished(process: subprocess.Popen[bytes]) -> int:
+    """Its exit code; the time is a net for what hangs."""
+    return process.wait(timeout=240)
+
+
+def _lines_below(runs: Path) -> Iterable[bytes]:
+    for journal in runs.glob("*/journal.jsonl"):
+        yield from journal.read_bytes().splitlines()
+
+
+def _is_event(line: bytes) -> bool:
+    """Not one that a kill has torn, nor what git says between two files."""
+    return line.startswith(b"{") and line.endswith(b"}")
