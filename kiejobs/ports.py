@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from decimal import Decimal
@@ -236,6 +236,24 @@ class Outputs(Protocol):
 
     def require(self) -> None:
         """Raises UsageProblem where nothing can be put there, and only asking for it tells."""
+
+
+class WorkQueue(Protocol):
+    """Where workers find what is due. It may be emptied, and is filled again from the ledger."""
+
+    def fill(self, attempts: Collection[str]) -> None:
+        """With those of them that are not there, or that a dead worker had begun. Raises JournalProblem."""
+
+    async def work(
+        self, follow: Callable[[str, float], Awaitable[float | None]], at_once: int, look_every: float
+    ) -> None:
+        """`follow` an attempt after so many seconds of waiting; it answers in how many seconds to do so again, if at all.
+
+        Until `stop`, SIGINT or SIGTERM. Raises JournalProblem where the queue is out of reach.
+        """
+
+    def stop(self) -> None:
+        """What has begun is ended first."""
 
 
 class Artifacts(Protocol):

@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     import httpx
 
     from kiejobs.adapters.kie.client import KieApi, KieUploads
+    from kiejobs.adapters.ledger.postgresql import PostgresStore
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.plan.policy import LedgerHome, Policy
-    from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Outputs, RunJournal
+    from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Outputs, RunJournal, WorkQueue
 
 _LARGEST_POLICY = 2**20  # bytes
 _SANDBOX_BASE = "http://sandbox.invalid"
@@ -307,6 +308,28 @@ def homes_for_move(
         raise UsageProblem(f"the ledger is in {old.name} already")
     setting = f"ledger: {to}"
     return old, new, setting, mark(new.name, setting)
+
+
+def leave_to_workers(space: Workspace) -> None:
+    """They follow what runs from here submit, where the ledger's home has workers."""
+    home = _shared(space)
+    if home is not None:
+        home.hands_over = True
+
+
+def work_queue(space: Workspace) -> WorkQueue:
+    """Raises UsageProblem where the ledger's home has none."""
+    home = _shared(space)
+    if home is None:
+        hint = f"`ledger: postgresql` in {PROJECT_FILE}; else `kiejobs collect` does what workers do"
+        raise UsageProblem("workers need a ledger in PostgreSQL", hint=hint)
+    return home.work_queue()
+
+
+def _shared(space: Workspace) -> PostgresStore | None:
+    from kiejobs.adapters.ledger.postgresql import PostgresStore  # noqa: PLC0415 - slow, and seldom
+
+    return space.store if isinstance(space.store, PostgresStore) else None
 
 
 def _as_flags(where: Locations, elsewhere: Root | None) -> str:

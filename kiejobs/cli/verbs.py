@@ -174,6 +174,19 @@ def listen() -> None:
     """
 
 
+@door.command(short_help="Track submitted jobs of a shared ledger; download results.")
+@flag("--drain", is_flag=True, help="End when nothing is due; exit 8 when something is still running.")
+@o.FOLLOWING
+@o.FOLDERS
+@verb_of("worker")
+def worker() -> None:
+    """Track jobs that any run of the project submitted, and download their results, until Ctrl-C. Buys nothing.
+
+    For a ledger in PostgreSQL (`ledger: postgresql` in kiejobs.yaml); needs the extra `team`. Any number of workers,
+    on any machine, share the work. `kiejobs run --detach` hands it over.
+    """
+
+
 # --- what was bought -------------------------------------------------------------------------------
 
 

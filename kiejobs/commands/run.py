@@ -38,7 +38,7 @@ from kiejobs.app.plan import (
     require_selected,
     reusable_uploads,
 )
-from kiejobs.app.project import open_workspace, require_key
+from kiejobs.app.project import leave_to_workers, open_workspace, require_key
 from kiejobs.app.records import REPORT_FORMS, unfinished_runs
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
@@ -110,6 +110,8 @@ def _run(
     """How it ended, and how much of a budget it used; without `shown` its plan was looked at before."""
     space = open_workspace(where, loaded.wanted.file)
     campaign, source = loaded.jobfile.campaign, loaded.source
+    if how.settings.detach:
+        leave_to_workers(space)
     journal = new_journal(space, "run", campaign=campaign, source=source)
     with space.claim(journal) as claim:
         planned = _plan(loaded, approval, how, space, screen, shown=shown)

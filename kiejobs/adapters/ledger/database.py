@@ -250,7 +250,10 @@ class Database:
         try:
             connection.execute(_SESSION)
             _require_durable(connection)
-            _migrate(connection)
+            version = _version(connection)
+            _require_ours(version)
+            if version < VERSION:
+                migrate(connection)
         except psycopg.Error as error:
             was_lost = connection.closed
             connection.close()
@@ -325,25 +328,24 @@ def _require_durable(connection: Connection) -> None:
         raise JournalProblem("the ledger's database does not sync what it writes", hint=hint)
 
 
-def _migrate(connection: Connection) -> None:
-    """To our version, by one process at a time. Raises JournalProblem where it is a newer one's already."""
-    version = _version(connection)
-    if version < VERSION:
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
-            version = _version(connection)
-            if version == 0:
-                connection.execute("CREATE SCHEMA IF NOT EXISTS kiejobs")
-                connection.execute(
-                    "CREATE TABLE schema (version int NOT NULL, queue text NOT NULL DEFAULT '')"
-                )
-                connection.execute("INSERT INTO schema VALUES (0)")
-            for one in _MIGRATIONS[version:]:
-                connection.execute(one.encode())
-            migrate_queue(connection)
-            if version < VERSION:
-                connection.execute("UPDATE schema SET version = %s", (VERSION,))
-    elif version > VERSION:
+def migrate(connection: Connection) -> None:
+    """To our version, and the queue's, by one process at a time. Raises JournalProblem where it is a newer one's."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+        version = _version(connection)
+        if version == 0:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS kiejobs")
+            connection.execute("CREATE TABLE schema (version int NOT NULL, queue text NOT NULL DEFAULT '')")
+            connection.execute("INSERT INTO schema VALUES (0)")
+        for one in _MIGRATIONS[version:]:
+            connection.execute(one.encode())
+        _migrate_queue(connection)
+        connection.execute("UPDATE schema SET version = greatest(version, %s)", (VERSION,))
+    _require_ours(_version(connection))
+
+
+def _require_ours(version: int) -> None:
+    if version > VERSION:
         message = f"the ledger's database is of a newer kiejobs (schema {version}, not {VERSION})"
         raise JournalProblem(message, hint="update kiejobs")
 
@@ -357,8 +359,8 @@ def _version(connection: Connection) -> int:
     return row[0] if row else 0
 
 
-def migrate_queue(connection: Connection) -> None:
-    """Procrastinate's own schema, to the version that is installed here. In a transaction that holds the lock."""
+def _migrate_queue(connection: Connection) -> None:
+    """Procrastinate's own schema, to the version that is installed here."""
     from importlib.resources import files  # noqa: PLC0415 - seldom
 
     folder = files("procrastinate.sql")

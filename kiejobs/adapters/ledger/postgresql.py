@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
+    from kiejobs.adapters.ledger.queue import WorkQueue
     from kiejobs.core.ledger.events import RunStarted, Timed
     from kiejobs.ports import Clock
 
@@ -92,6 +93,8 @@ class PostgresStore:
         """`account` tells apart the API's accounts whose keys are used at one origin; no key is stored."""
         self.project = Project(Database(url_env), project, account, lease)
         self.trouble = None
+        self.hands_over = False
+        """Are workers to follow what runs from here submit?"""
         self._url_env = url_env
         self._lease_of: str | None = None
         self._journals: dict[str, _Journal] = {}
@@ -125,7 +128,8 @@ class PostgresStore:
         return []
 
     def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
-        return PostgresJournal(self.project, header, clock, self.purchases)
+        queue = self.project.queue if self.hands_over else None
+        return PostgresJournal(self.project, header, clock, self.purchases, queue)
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
         """One process at a time: the last to write knows most."""
@@ -170,6 +174,11 @@ class PostgresStore:
         if is_copy:
             return "it is a copy that can only be read"
         return None if is_allowed else "its user may not write there"
+
+    def work_queue(self) -> WorkQueue:
+        from kiejobs.adapters.ledger.queue import WorkQueue  # noqa: PLC0415 - only for workers
+
+        return WorkQueue(self.project)
 
     def claims(self) -> None:
         """A reservation is decided as it is written."""

@@ -50,16 +50,23 @@ class _Batch:
 
 
 class PostgresJournal:
-    """Appends to one run's journal. `hands_over`: workers are to follow what it submits."""
+    """Appends to one run's journal."""
 
     def __init__(
-        self, project: Project, header: RunStarted, clock: Clock, purchases: Callable[[], Purchases]
+        self,
+        project: Project,
+        header: RunStarted,
+        clock: Clock,
+        purchases: Callable[[], Purchases],
+        queue: str | None = None,
     ) -> None:
-        """`purchases`: attempts by fingerprint and take, as the plan knows them that is carried out."""
+        """`purchases`: attempts by fingerprint and take, as the plan knows them that is carried out. `queue`: where
+        workers look for what they are to follow, for a run that leaves its tasks to them.
+        """
         self.header = header
-        self.hands_over = False
         self._project = project
         self._purchases = purchases
+        self._queue = queue
         self._clock = clock
         self._seq = 0
         self._previous: str | None = None
@@ -149,7 +156,7 @@ class PostgresJournal:
             account=self._project.account,
             steps=json.dumps(list(steps(batch.events))),
             known=known,
-            queue=self._project.queue if self.hands_over else None,
+            queue=self._queue,
         )
         verdict, _, about = answer.partition(" ")
         if verdict == "held":

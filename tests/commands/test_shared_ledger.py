@@ -1,0 +1,96 @@
+"""Several checkouts on one database: the judge counts what they buy together, whatever befalls them."""
+
+from __future__ import annotations
+
+import random
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.proofs.clock import library
+from tests.support.bench import FAST, ended, judged
+from tests.support.teams import Team, prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.postgres import Postgres
+
+RUN = ("run", "jobs.yaml", "--yes", *FAST)
+
+
+@pytest.fixture
+def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
+    _, judge = judged(tmp_path)
+    with judge:
+        yield Team(tmp_path, judge, postgres.database())
+
+
+def test_two_checkouts_buy_a_campaign_once_between_them(team: Team) -> None:
+    checkouts = [team.first, team.checkout("second")]
+    for checkout in checkouts:
+        checkout.write(prompts(60))
+    runs = [checkout.start(*RUN) for checkout in checkouts]
+    codes = {ended(run).code for run in runs}
+    assert codes <= {0, 8}
+    assert set(team.bought().values()) == {1}
+    assert len(team.bought()) == 60
+    for checkout in checkouts:
+        assert checkout.do(*RUN).code == 0
+        assert "60 " in checkout.do("plan", "jobs.yaml").out
+    assert sum(team.bought().values()) == 60
+
+
+def test_ten_kills_and_a_database_that_dies_lose_nothing_and_buy_nothing_twice(
+    team: Team, postgres: Postgres
+) -> None:
+    chance = random.Random(11)
+    checkouts = [team.first, team.checkout("second")]
+    for checkout in checkouts:
+        checkout.write(prompts(160))
+    doubts = kills = 0
+    while kills < 10:
+        runs = [checkout.start(*RUN) for checkout in checkouts]
+        soon = len(team.judge.creates) + chance.randrange(1, 12)
+        while len(team.judge.creates) < soon and all(run.poll() is None for run in runs):
+            team.judge.wait_a_little()
+        if kills == 4:
+            postgres.kill()
+            postgres.start()
+        for run in chance.sample(runs, chance.choice([1, 2])):
+            run.send_signal(signal.SIGKILL)
+            kills += 1
+        for run in runs:
+            ended(run)
+        doubts += team.rule(checkouts[0])
+    while checkouts[0].do(*RUN).code not in {0, 4}:
+        pass
+    doubts += team.rule(checkouts[0])
+    assert checkouts[0].do(*RUN).code == 0
+    assert set(team.bought().values()) == {1}
+    assert len(team.bought()) == 160
+    assert doubts <= 4 * (kills + 2)
+
+
+@pytest.mark.skipif(library() is None, reason="libfaketime is not installed here")
+@pytest.mark.parametrize("off", ["+5h", "-30h"])
+def test_a_machine_whose_clock_is_hours_off_buys_nothing_twice(team: Team, off: str) -> None:
+    elsewhere = team.checkout("elsewhere")
+    for checkout in (team.first, elsewhere):
+        checkout.write(prompts(30))
+    fake = {
+        "LD_PRELOAD": str(library()),
+        "FAKETIME": off,
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    runs = [team.first.start(*RUN), elsewhere.start(*RUN, **fake)]
+    team.judge.wait_until(lambda: len(team.judge.creates) > 10)
+    live = team.first.do("status", "--format", "json").json["live_runs"]
+    assert live, "whoever looks at it, by whichever clock"
+    assert {ended(one).code for one in runs} <= {0, 8}
+    assert team.first.do(*RUN).code == 0
+    assert set(team.bought().values()) == {1}
+    assert len(team.bought()) == 30
