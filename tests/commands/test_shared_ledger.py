@@ -90,7 +90,8 @@ def test_a_machine_whose_clock_is_hours_off_buys_nothing_twice(team: Team, off: 
     team.judge.wait_until(lambda: len(team.judge.creates) > 10)
     live = team.first.do("status", "--format", "json").json["live_runs"]
     assert live, "whoever looks at it, by whichever clock"
-    assert {ended(one).code for one in runs} <= {0, 8}
+    for run in map(ended, runs):
+        assert run.code in {0, 8}, run
     assert team.first.do(*RUN).code == 0
     assert set(team.bought().values()) == {1}
     assert len(team.bought()) == 30

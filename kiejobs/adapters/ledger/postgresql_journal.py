@@ -105,7 +105,8 @@ class PostgresJournal:
         """Until it is on record. Raises JournalProblem where it isn't, or where that can't be known."""
         deadline, problem = time.monotonic() + _PATIENCE, None
         for pause in _PAUSES:
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             try:
                 if self._writer is not None or not self._has_arrived(batch):
                     self._write(batch)
