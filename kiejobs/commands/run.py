@@ -338,12 +338,14 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
         return finish(done, NOTHING_DONE, space, screen)
     held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
     lacks = any(a.state in {State.FAILED, State.REJECTED} or a.gone is not None for a in held)
-    if doubts:
-        return ExitCode.IN_DOUBT
-    if lacks:
-        return ExitCode.SOME_FAILED
-    # What another run has reserved, one that was lost maybe, is not bought yet.
-    return ExitCode.STILL_RUNNING if any(a.state is State.RESERVED for a in held) else ExitCode.DONE
+    others = sum(attempt.state is State.RESERVED for attempt in held)
+    if others:
+        screen.say(
+            f"another run is submitting {plural(others, 'job')} of this plan: look again when it has ended"
+        )
+    if doubts or lacks:
+        return ExitCode.IN_DOUBT if doubts else ExitCode.SOME_FAILED
+    return ExitCode.STILL_RUNNING if others else ExitCode.DONE
 
 
 def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:

@@ -43,6 +43,21 @@ def test_two_checkouts_buy_a_campaign_once_between_them(team: Team) -> None:
     assert sum(team.bought().values()) == 60
 
 
+def test_what_a_lost_machine_was_submitting_is_in_doubt_once_its_lease_has_run_out(team: Team) -> None:
+    team.first.write({"slow": "slow [create=hang_kept]", "quick": "quick"})
+    lost = team.first.start(*RUN)
+    team.judge.wait_until(lambda: len(team.judge.tasks) == 2)
+    lost.kill()
+    ended(lost)
+    elsewhere = team.checkout("elsewhere")
+    elsewhere.write({"slow": "slow [create=hang_kept]"})
+    held = elsewhere.do(*RUN)
+    assert (held.code, "another run is submitting" in held.err) == (8, True)
+    team.leases_run_out()
+    assert elsewhere.do(*RUN).code == 4
+    assert len(team.judge.creates) == 2
+
+
 def test_ten_kills_and_a_database_that_dies_lose_nothing_and_buy_nothing_twice(
     team: Team, postgres: Postgres
 ) -> None:
@@ -64,6 +79,7 @@ def test_ten_kills_and_a_database_that_dies_lose_nothing_and_buy_nothing_twice(
             kills += 1
         for run in runs:
             ended(run)
+        team.leases_run_out()
         doubts += team.rule(checkouts[0])
     while checkouts[0].do(*RUN).code not in {0, 4}:
         pass

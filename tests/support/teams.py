@@ -64,6 +64,10 @@ class Team:
         """By the judge's books: how often each prompt was paid for."""
         return Counter(line["body"]["input"]["prompt"] for line in accepted(self._folder / "accepted.jsonl"))
 
+    def leases_run_out(self) -> None:
+        """A minute later: of what runs have reserved that died, nobody knows what came of it."""
+        self.do("UPDATE kiejobs.runs SET leased_until = clock_timestamp() WHERE leased_until IS NOT NULL")
+
     def rule(self, checkout: Checkout) -> int:
         """End each doubt by the judge's books. How many there were."""
         doubts = checkout.do("status", "--format", "json").json["in_doubt"]
