@@ -24,6 +24,8 @@ from tests.support.homes import GitHome, books, finished, killed, rule
 from tests.support.judge.server import Judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.homes import Machine
 
 _FILE = "race.yaml"
@@ -80,13 +82,14 @@ class Race:
 
     def _round(self, number: int, kills: int) -> None:
         clones = [self._home.machine(f"{name}{number}") for name in ("one", "other")]
-        for clone in clones:
-            clone.write({job: job for job in self._names(number)}, name=_FILE)
+        names = [f"round{number}-{job}" for job in range(self._jobs)]
         self.figures.rounds += 1
         self.figures.jobs += self._jobs
-        most, left = self._jobs // (3 * (kills or 1)), kills
-        while left > 0:
-            left -= self._one_that_dies(clones, most)
+        step, left = self._jobs // (kills + 1), kills
+        while left > 0:  # each time there is something to buy
+            _write(clones, names[: self._jobs - left * step])
+            left -= self._one_that_dies(clones, step // 2)
+        _write(clones, names)
         self._both(clones, _PEACEFUL | {ExitCode.IN_DOUBT})
         self._settle(clones[0])
         for _ in range(_TRIES):
@@ -96,10 +99,7 @@ class Race:
             (clone.folder / _FILE).unlink()
             self.figures.checkouts_touched += not self._home.is_untouched(clone)
 
-    def _names(self, number: int) -> list[str]:
-        return [f"round{number}-{job}" for job in range(self._jobs)]
-
-    def _one_that_dies(self, clones: list[Machine], most: int) -> int:
+    def _one_that_dies(self, clones: Sequence[Machine], most: int) -> int:
         """Or both. How many were killed."""
         processes = [clone.begin(*_RUN) for clone in clones]
         victims = self._chance.sample(processes, self._chance.choice((1, 1, 2)))
@@ -109,7 +109,7 @@ class Race:
         self.figures.kills += count
         return max(count, 1)
 
-    def _both(self, clones: list[Machine], ends: set[ExitCode]) -> list[int]:
+    def _both(self, clones: Sequence[Machine], ends: set[ExitCode]) -> list[int]:
         """Run in both at once. Their exit codes."""
         processes = [clone.begin(*_RUN) for clone in clones]
         codes = [finished(process) for process in processes]
@@ -123,6 +123,11 @@ class Race:
         if found.open_:
             self._home.run_leases_out()
             self.figures.in_doubt += rule(clone, found)
+
+
+def _write(clones: Sequence[Machine], names: Sequence[str]) -> None:
+    for clone in clones:
+        clone.write({name: name for name in names}, name=_FILE)
 
 
 def racing_clones(folder: Path, *, rounds: int, jobs: int, kills: int, seed: int) -> Figures:

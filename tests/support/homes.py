@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.judge.server import Judge
-    from tests.support.postgres import Postgres
 
 BRANCH = "kiejobs-ledger"
 WINDOW = 18  # jobs that the git home claims ahead, and so the most that one loss may leave in doubt
@@ -158,16 +157,14 @@ class PostgresHome:
     def lines(self) -> Iterable[bytes]:
         return [bytes(line) for (line,) in self.do("SELECT line FROM kiejobs.events")]
 
+    def run_leases_out(self) -> None:
+        """As an hour does."""
+        self.do("UPDATE kiejobs.runs SET leased_until = leased_until - interval '1 hour'")
+
     def do(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             cursor = connection.execute(query.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
-
-
-def restart(server: Postgres) -> None:
-    """As after a power cut of its machine."""
-    server.kill()
-    server.start()
 
 
 # --- books -------------------------------------------------------------------------------------------

@@ -61,7 +61,11 @@ class Wire:
             if self._is_down:
                 client.close()
                 continue
-            server = socket.create_connection(self._server)
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:  # it is down itself
+                client.close()
+                continue
             self._open += [client, server]
             for way in ((self._up, client, server), (self._down, client, server)):
                 self._threads.append(threading.Thread(target=way[0], args=way[1:]))
