@@ -178,9 +178,9 @@ def _approved_together(
         parts.append(_plan(one, None, how, space, screen, ahead=ahead))
     views = [part.view for part in parts if part.view is not None]
     plans = [Plan(tuple(part.changes), part.totals) for part in parts]
-    whole, changes = plans_view(views, plans, how.budget).whole, together(plans)
+    changes = together(plans)
     tell, color = _teller(screen)
-    tell(f"\n{plans_sum(whole, color=color)}")
+    tell(f"\n{plans_sum(plans_view(views, plans, how.budget), color=color)}")
     both = replace(parts[0], approval=approval, changes=list(changes.changes), totals=changes.totals)
     _approve(both, how, space, screen)
     on_record = approval.on_record if approval else None

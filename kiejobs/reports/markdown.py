@@ -169,7 +169,7 @@ def _headline(plans: PlansView) -> str:
     if not count and not plans.refused:
         return "**Nothing to buy**: there is no job file to plan."
     buys = f"+{plural(whole.submits, 'job')}, {whole.price}" if whole.submits else "Nothing to buy"
-    return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}"
+    return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}{f', with {plans.shared}' if plans.shared else ''}"
 
 
 def _refusing(views: Sequence[PlanView]) -> str:

@@ -177,6 +177,12 @@ class PlansView:
     whole: PlanView
     refused: Sequence[tuple[str, KiejobsError]] = ()
 
+    @property
+    def shared(self) -> str:
+        """How many jobs several files want, in words; empty where there are none."""
+        count = sum(view.submits for view in self.views) - self.whole.submits
+        return f"{plural(count, 'job')} that more than one of them wants, bought once" if count else ""
+
 
 # --- text -----------------------------------------------------------------------------------------
 
@@ -203,11 +209,12 @@ def plan_text(view: PlanView, *, color: bool = False) -> str:
 def plans_text(plans: PlansView, *, color: bool = False) -> str:
     """Each plan, then one total; the last digest names what would be bought of all files."""
     texts = [plan_text(view, color=color) for view in plans.views]
-    return "\n\n".join([*texts, plans_sum(plans.whole, color=color)])
+    return "\n\n".join([*texts, plans_sum(plans, color=color)])
 
 
-def plans_sum(whole: PlanView, *, color: bool = False) -> str:
-    return "\n".join(_sums(whole, Paint(color)))
+def plans_sum(plans: PlansView, *, color: bool = False) -> str:
+    shared = [f"with {plans.shared}"] if plans.shared else []
+    return "\n".join([*_sums(plans.whole, Paint(color)), *shared])
 
 
 def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:

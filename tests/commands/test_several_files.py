@@ -161,6 +161,7 @@ def test_what_two_files_want_is_counted_and_bought_once(bench: Bench) -> None:
     bench.write({"a": "a"}, name="jobfiles/2.yml", campaign="two")
     planned = bench.do("plan", "jobfiles", "-o", "all.digest")
     assert "2 job files: 2 to buy for 32 credits ($0.16)" in planned.out
+    assert "with 1 job that more than one of them wants, bought once" in planned.out
     assert run(bench, "--expect", (bench.folder / "all.digest").read_text())[0] == 0
     assert sorted(bought(bench)) == ["a", "b"]
 
