@@ -30,7 +30,8 @@ class Stored(Bench):
     server: ObjectServer
 
     def environment(self, **more: str) -> dict[str, str]:
-        return super().environment(**{**self.server.environment, **more})
+        full = super().environment(**{**self.server.environment, **more})
+        return {name: value for name, value in full.items() if value}
 
     def do(self, *words: str, **environment: str) -> Ran:
         ran = super().do(*words, **environment)
@@ -162,6 +163,17 @@ def test_nothing_is_bought_for_a_store_that_takes_nothing(stored: tuple[Stored, 
     bench.server.before = lambda *_: None
     assert bench.do("collect", *FAST[:2]).code == ExitCode.DONE
     assert set(bench.server.objects()) == {A, B}
+
+
+def test_where_no_credentials_are_that_is_said(stored: tuple[Stored, Judge]) -> None:
+    bench, judge = stored
+    ran = bench.run(
+        AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_METADATA_ENDPOINT="http://127.0.0.1:1"
+    )
+    assert ran.code == ExitCode.INVALID
+    assert f"{bench.server.url}: no credentials were found" in ran.err
+    assert "AWS_ACCESS_KEY_ID" in ran.err
+    assert judge.creates == []
 
 
 def test_a_store_that_would_overwrite_is_refused(stored: tuple[Stored, Judge]) -> None:

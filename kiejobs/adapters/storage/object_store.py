@@ -138,20 +138,23 @@ class StoredOutputs:
         place = path
         try:
             for _ in range(_PLACES):
-                self._create_from(local, place, about)
-                if self.digest_at(place) == record.sha256:
+                created = self._create_from(local, place, about)
+                found = self.digest_at(place)
+                if found == record.sha256:
                     local.unlink(missing_ok=True)
                     return replace(record, path=place)
+                if created or found is None:
+                    return NotCollected(f"{self.name}: {place} is not there as it was put")
                 place = sibling_path(place, record.sha256)
         except _StoreRefused as refused:
             return NotCollected(f"{self.name}: {refused}")
         return NotCollected(f"{self.name}: {path} and the names next to it hold other files")
 
-    def _create_from(self, local: Path, place: str, about: Attributes) -> None:
+    def _create_from(self, local: Path, place: str, about: Attributes) -> bool:
         """Another process may have put it, and have taken it away here: then what is in the store shows it."""
         with suppress(FileNotFoundError), local.open("rb") as stream:
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            self._create(place, data, about)
+            return self._create(place, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), about)
+        return False
 
     def _condition_of(self, file: FileRecord) -> str | None:
         known = self._seen.pop(file.path, None)
@@ -242,12 +245,13 @@ class StoredArtifacts:
         from kiejobs.adapters.http.client import shown  # noqa: PLC0415 - who only looks needs no network
 
         try:
-            with (self._incoming / local).open("rb") as stream:
+            fd = os.open(self._incoming / local, os.O_RDONLY | os.O_NOFOLLOW)  # a link's target is no result
+            with open(fd, "rb") as stream:  # noqa: PTH123 - it has no name any more
                 kind = nearer_type(media_type, media_type_of(stream.read(_HEAD)))
                 size = stream.seek(0, os.SEEK_END)
                 stream.seek(0)
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except FileNotFoundError:
+        except OSError:
             return None
         return FileRecord(local, digest, size, kind, shown(url))
 

@@ -195,10 +195,22 @@ def test_what_comes_back_otherwise_is_not_on_record(stage: Stage) -> None:
             environ["wsgi.input"] = io.BytesIO(data.replace(b"mdat", b"mdot"))
 
     stage.server.before = spoil
-    assert "hold other files" in refused(stage.collect())
+    assert "is not there as it was put" in refused(stage.collect())
     stage.server.before = lambda *_: None
-    good = recorded(stage.collect(key="t2", path="tea/other.mp4"))
-    assert stage.outputs().digest_of(good) == DIGEST
+    assert f"{PREFIX}/{recorded(stage.collect()).path}" == ASIDE
+
+
+def test_a_link_where_a_result_would_wait_is_not_followed(stage: Stage, tmp_path: Path) -> None:
+    stage.server.before = lambda method, *_: "503 No" if method == "PUT" else None
+    refused(stage.collect())
+    stage.server.before = lambda *_: None
+    (left,) = stage.folder.iterdir()
+    left.unlink()
+    secret = tmp_path.parent / f"{tmp_path.name}-secret"
+    secret.write_bytes(b"a secret of this machine")
+    left.symlink_to(secret)
+    assert "refused" in refused(stage.collect())
+    assert stage.server.objects() == {}
 
 
 def test_eight_that_bring_the_same_file_at_once_have_one_object(stage: Stage) -> None:
