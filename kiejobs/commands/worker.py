@@ -25,6 +25,7 @@ def worker(where: Locations, settings: Settings, screen: Screen, *, drain: bool)
     space = open_workspace(where)
     queue = work_queue(space)
     key = require_key(space)
+    space.folder.require()
     from kiejobs.app.worker import Worker  # noqa: PLC0415 - schemas are slow to import
 
     journal = new_journal(space, "worker")

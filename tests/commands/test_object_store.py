@@ -11,15 +11,18 @@ import obstore
 import pytest
 
 from kiejobs.core.diagnostics import ExitCode
-from tests.support.bench import FAST, Bench, ended
+from tests.support.bench import FAST, Bench, ended, judged
 from tests.support.judge.replies import video
 from tests.support.object_server import PREFIX, SECRET, ObjectServer
+from tests.support.teams import Team, prompts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.forked import Ran
     from tests.support.judge.server import Judge
+    from tests.support.postgres import Postgres
 
 A, B = f"{PREFIX}/judged/a/a.mp4", f"{PREFIX}/judged/b/b.mp4"
 
@@ -143,6 +146,24 @@ def test_two_machines_that_collect_at_once_have_one_object(stored: tuple[Stored,
     assert set(bench.server.objects()) == {A, B}
     assert [verified(one).code for one in (bench, other)] == [ExitCode.DONE, ExitCode.DONE]
     assert len(judge.creates) == 2
+
+
+def test_workers_elsewhere_bring_a_detached_runs_files_to_the_store(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    _, judge = judged(tmp_path)
+    with judge, ObjectServer() as server:
+        team = Team(tmp_path, judge, postgres.database())
+        elsewhere = [team.checkout(name) for name in ("one", "two")]
+        place = {**server.environment, "KIEJOBS_OUTPUTS": server.url}
+        team.first.write(prompts(12))
+        assert team.first.do("run", "jobs.yaml", "--yes", "--detach", *FAST, **place).code == ExitCode.DONE
+        workers = [one.start("worker", "--drain", "--poll", "50ms", **place) for one in elsewhere]
+        assert [ended(one).code for one in workers] == [ExitCode.DONE, ExitCode.DONE]
+        assert len(server.objects()) == 12
+        assert team.first.do("manifest", "verify", **place).code == ExitCode.DONE
+        assert team.first.do("run", "jobs.yaml", "--yes", *FAST, **place).code == ExitCode.DONE
+        assert len(judge.creates) == 12
 
 
 @pytest.mark.parametrize("trouble", ["403 Forbidden", "503 Slow Down"])

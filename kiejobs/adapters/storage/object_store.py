@@ -22,8 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import anyio
 import anyio.to_thread
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import from_url
 
 from kiejobs.adapters.storage.output_folder import nearer_type
 from kiejobs.core.diagnostics import UsageProblem
@@ -177,9 +179,6 @@ class StoredOutputs:
 
     def _create(self, path: str, data: bytes | mmap.mmap, about: Attributes) -> bool:
         """Whole or not at all; False where something is there already."""
-        import obstore  # noqa: PLC0415 - of the extra `team`, which most have not
-        from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415 - as above
-
         try:
             with _in_words():
                 obstore.put(self._store, path, data, mode="create", attributes=about)
@@ -191,8 +190,6 @@ class StoredOutputs:
 
     def _look_at(self, path: str) -> _Look:
         """Its size, 0 where nothing is there, and the digest that it was put with."""
-        import obstore  # noqa: PLC0415 - as above
-
         try:
             with _in_words():
                 found = obstore.get(self._store, _inside(path), options={"head": True})
@@ -202,8 +199,6 @@ class StoredOutputs:
 
     def _read(self, path: str) -> Iterator[bytes]:
         """Raises FileNotFoundError."""
-        import obstore  # noqa: PLC0415 - as above
-
         with _in_words():
             yield from obstore.get(self._store, _inside(path)).stream()
 
@@ -268,14 +263,8 @@ def _opened(url: str) -> ObjectStore:
     """Below the URL's prefix, and nowhere else. Nothing is asked yet."""
     if not _URL.fullmatch(url):
         hint = "like s3://bucket/prefix, gs://bucket/prefix or az://container/prefix, and nothing else in it"
-        raise UsageProblem(
-            f"outputs in `{url.partition('?')[0].rpartition('@')[2]}`: not such a place", hint=hint
-        )
-    try:
-        from obstore.store import from_url  # noqa: PLC0415 - as above
-    except ImportError as error:
-        hint = "pip install 'kiejobs[team]'"
-        raise UsageProblem(f"outputs in {url} need the extra `team`", hint=hint) from error
+        bare = url.partition("?")[0].rpartition("@")[2]
+        raise UsageProblem(f"outputs in `{bare}`: not such a place", hint=hint)
     try:
         with _in_words():
             # Plain HTTP only where the environment names such a host: a bucket's own has HTTPS.
@@ -307,8 +296,6 @@ def _inside(path: str) -> str:
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Messages of obstore hold what was sent and signed: of them only codes are taken."""
-    from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415 - as above
-
     try:
         yield
     except AlreadyExistsError:
