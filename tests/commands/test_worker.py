@@ -50,12 +50,6 @@ def test_a_detached_runs_files_are_downloaded_by_a_worker_elsewhere(team: Team, 
     assert len(team.judge.creates) == 7
 
 
-def test_a_reservation_that_is_rolled_back_leaves_no_job(team: Team) -> None:
-    team.first.write(prompts(2))
-    team.first.do("run", "jobs.yaml", "--yes", *FAST)
-    assert team.do("SELECT count(*) FROM kiejobs.procrastinate_jobs") == [(0,)], "it follows them itself"
-
-
 def test_what_is_still_running_when_patience_ends_is_exit_8(team: Team, elsewhere: Checkout) -> None:
     team.first.write({"slow": "slow [end=never]", "quick": "quick"})
     assert team.first.do(*DETACHED).code == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -289,6 +291,36 @@ def test_a_run_goes_on_where_the_server_was_killed_and_started_again(postgres: P
     assert team.states() == {"a1": State.SUCCEEDED}
 
 
+# --- what is handed over to workers ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["before", "after", "at_once"])
+def test_a_task_is_handed_over_if_and_only_if_it_is_on_record(team: Team, wire: Wire, how: Any) -> None:
+    store = PostgresStore("KIEJOBS_TESTS_WIRE_URL")
+    store.hands_over = True
+    store.read()
+    journal = store.journal(HEADER, FakeClock())
+    journal.append(reserved("a1"), reserved("a2", fingerprint="f2"))
+    journal.append(submitted("a1"))
+    wire.cut, wire.then_down = how, True
+    with pytest.raises(JournalProblem):
+        journal.append(submitted("a2"))
+    wire.mend()
+    journal.append(e.InDoubt("a2", BUSY))  # found out what became of the last one
+    waiting = {row[0] for row in team.do("SELECT args->>'attempt_id' FROM kiejobs.procrastinate_jobs")}
+    assert waiting == {name for name, state in team.states().items() if state is State.SUBMITTED}
+    assert ("a2" in waiting) == (how == "after") or how == "at_once"
+    journal.append(submitted("a1"), submitted("a2"))
+    assert team.do("SELECT count(*) FROM kiejobs.procrastinate_jobs") == [(2,)], "none waits twice"
+
+
+def test_a_run_that_follows_its_tasks_itself_hands_nothing_over(team: Team) -> None:
+    run = team.run(1)
+    run.append(reserved("a1"))
+    run.append(submitted("a1"))
+    assert team.do("SELECT count(*) FROM kiejobs.procrastinate_jobs") == [(0,)]
+
+
 # --- what is in it ------------------------------------------------------------------------------------
 
 
@@ -403,3 +435,21 @@ def test_the_password_is_in_no_message(team: Team, postgres: Postgres) -> None:
         team.store().read()
     assert "wrong-word" not in caught.value.message + str(caught.value.hint)
     assert "authentication failed" in caught.value.message
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    program = """
+import os, sys
+sys.modules["psycopg"] = None
+os.environ["URL"] = "postgresql://somebody@somewhere/ledger"
+from kiejobs.adapters.ledger.postgresql import PostgresStore
+from kiejobs.core.diagnostics import UsageProblem
+try:
+    PostgresStore("URL").read()
+except UsageProblem as problem:
+    print(problem.message, problem.hint, sep="; ")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "a ledger in PostgreSQL needs an extra that is not installed; pip install 'kiejobs[team]'\n"
+    )

@@ -30,6 +30,10 @@ _KEYS = (
         ),
     ),
     ("KIE_WEBHOOK_HMAC_KEY", "Never used for sending; cut out of reports on bugs like the key."),
+    (
+        "KIEJOBS_LEDGER_URL",
+        "The database's URL where `kiejobs.yaml` has `ledger: postgresql` and names no other variable.",
+    ),
     ("NO_COLOR", "Any value: no colours."),
 )
 
