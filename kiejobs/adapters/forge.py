@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from kiejobs.adapters.http.client import FETCH_ERRORS, HttpClient, in_words
-from kiejobs.adapters.system import Secret, forge_token, variable
+from kiejobs.adapters.system import Secret, forge_token, redact, variable
 from kiejobs.core.diagnostics import UsageProblem
 
 if TYPE_CHECKING:
@@ -160,6 +160,6 @@ async def _call(client: HttpClient, method: str, url: str, body: dict[str, str] 
     except FETCH_ERRORS as error:
         raise UsageProblem(f"can't comment: {in_words(error)}") from error
     if not httpx.codes.is_success(status):
-        said = answer.decode("utf-8", "replace")[:200]
+        said = redact(answer.decode("utf-8", "replace"))[:200]
         raise UsageProblem(f"can't comment: HTTP {status}: {said}")
     return json.loads(answer) if answer.strip() else None

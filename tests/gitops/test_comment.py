@@ -146,10 +146,10 @@ def test_a_forge_that_refuses_is_an_error_for_else_an_old_comment_would_be_belie
     bench: Bench, forge: Comments
 ) -> None:
     bench.write({"a": "a"}, name="jobfiles/1.yaml", campaign="one")
-    refused = github(bench, forge, GITHUB_TOKEN="another")
+    refused = github(bench, forge, GITHUB_TOKEN="ghs_another")
     assert refused.code == 2
     assert "can't comment: HTTP 403" in refused.err
-    assert "another" not in refused.err
+    assert '"token": "***"' in refused.err
     forge.broken = True
     broken = github(bench, forge)
     assert broken.code == 2

@@ -64,8 +64,11 @@ class Comments:
         length = int(request.headers.get("Content-Length") or 0)
         body = json.loads(request.rfile.read(length) or b"null")
         token = (request.headers.get("Authorization") or "").removeprefix("Bearer ")
-        who = self.tokens.get(token or request.headers.get("PRIVATE-TOKEN") or "")
+        token = token or request.headers.get("PRIVATE-TOKEN") or ""
+        who = self.tokens.get(token)
         status, found = self._found(request.command, path.path, parse_qs(path.query), body, who)
+        if who is None:
+            found["token"] = token  # what a careless forge would say
         data = b"" if found is None else json.dumps(found).encode()
         request.send_response(status)
         request.send_header("Content-Length", str(len(data)))
