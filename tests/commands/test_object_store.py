@@ -122,6 +122,22 @@ def test_a_run_that_dies_before_its_file_is_stored_or_on_record_has_it_still(
     assert not left.exists()
 
 
+def test_a_store_that_refuses_in_the_middle_of_a_run_gets_the_files_later(
+    stored: tuple[Stored, Judge],
+) -> None:
+    bench, judge = stored
+    bench.server.before = lambda method, key, _: "403 No" if (method, key) == ("PUT", A) else None
+    ran = bench.run()
+    assert ran.code == ExitCode.SOME_FAILED
+    assert f"bought, but not collected: {bench.server.url}: it answered HTTP 403" in ran.out + ran.err
+    assert set(bench.server.objects()) == {B}
+    bench.server.before = lambda *_: None
+    assert bench.do("collect", *FAST[:2]).code == ExitCode.DONE
+    assert set(bench.server.objects()) == {A, B}
+    assert len([one for one in judge.requests if one.path.startswith("/files/")]) == 2
+    assert len(judge.creates) == 2
+
+
 def test_a_download_that_was_cut_goes_on(stored: tuple[Stored, Judge]) -> None:
     bench, judge = stored
     bench.write({"a": "A [file=cut]"})
