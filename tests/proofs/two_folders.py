@@ -75,12 +75,11 @@ class Session:
         self._judge, self._server, self._wire = judge, server, wire
         self._chance = random.Random(seed)
         window = () if figures.paced else (400, 0.4)
-        url = server.database()
-        self._home = PostgresHome(folder, judge, url, *window)
+        self._home = PostgresHome(folder, judge, server, *window)
         there = f"127.0.0.1:{wire.port}"
         self._machines = [
             self._home.machine("one"),
-            self._home.machine("other", url.replace(f"127.0.0.1:{server.port}", there)),
+            self._home.machine("other", self._home.url.replace(f"127.0.0.1:{server.port}", there)),
         ]
         self.figures = figures
 

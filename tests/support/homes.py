@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections import Counter
 from contextlib import suppress
@@ -23,10 +24,11 @@ from tests.support.repositories import git
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from tests.support.judge.server import Judge
+    from tests.support.postgres import Postgres
 
 BRANCH = "kiejobs-ledger"
 WINDOW = 18  # jobs that the git home claims ahead, and so the most that one loss may leave in doubt
@@ -69,6 +71,21 @@ class Home(Protocol):
     def lines(self) -> Iterable[bytes]:
         """All lines of all journals, wherever a copy of them is."""
 
+    def run_leases_out(self) -> None:
+        """As time does."""
+
+    def vanish(self) -> None:
+        """Nothing of it can be reached any more."""
+
+    def come_back(self) -> None:
+        """As it was."""
+
+    def keep(self) -> Callable[[], object]:
+        """What makes it as it is now."""
+
+    def damage(self, chance: random.Random) -> str:
+        """Change something in it, as a disk, a merge or a stranger might. What, in words."""
+
 
 class FolderHome:
     """All machines are one folder, which several processes work in."""
@@ -87,7 +104,42 @@ class FolderHome:
         return machine
 
     def lines(self) -> Iterable[bytes]:
-        return _lines_below(self.folder / "runs")
+        return _lines_below(self._runs)
+
+    def run_leases_out(self) -> None:
+        """A lock ends with its process."""
+
+    def vanish(self) -> None:
+        self._runs.rename(self._away)
+
+    def come_back(self) -> None:
+        """What a run has written down again is all of its journal."""
+        if self._runs.exists():
+            shutil.copytree(self._runs, self._away, dirs_exist_ok=True)
+            shutil.rmtree(self._runs)
+        self._away.rename(self._runs)
+
+    def keep(self) -> Callable[[], object]:
+        copy = self.folder.with_name("kept")
+        shutil.copytree(self._runs, copy, symlinks=True)
+
+        def restore() -> None:
+            shutil.rmtree(self._runs)
+            shutil.copytree(copy, self._runs, symlinks=True)
+
+        return restore
+
+    def damage(self, chance: random.Random) -> str:
+        journals = sorted(self._runs.glob("*/journal.jsonl"))
+        return _spoil(chance.choice(journals), chance)
+
+    @property
+    def _runs(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def _away(self) -> Path:
+        return self.folder / "away"
 
 
 class GitHome:
@@ -128,6 +180,28 @@ class GitHome:
         there.git("commit", "--quiet", "--allow-empty", "-m", "later")
         there.push()
 
+    def vanish(self) -> None:
+        self.origin.path.rename(self.folder / "away.git")
+
+    def come_back(self) -> None:
+        (self.folder / "away.git").rename(self.origin.path)
+
+    def keep(self) -> Callable[[], object]:
+        tip = git(self.origin.path, "rev-parse", BRANCH)
+        return lambda: git(self.origin.path, "update-ref", f"refs/heads/{BRANCH}", tip)
+
+    def damage(self, chance: random.Random) -> str:
+        """Pushed by hand."""
+        there = self.origin.clone(f"edit{len(list(self.folder.iterdir()))}", f"--branch={BRANCH}")
+        found = sorted(
+            path for path in there.folder.glob("runs/*/*") if chance.random() < 0.2 or path.suffix == ".jsonl"
+        )
+        what = _spoil(chance.choice(found), chance)
+        there.git("add", "--all")
+        there.git("commit", "--quiet", "--allow-empty", "-m", "by hand")
+        there.push()
+        return what
+
     def is_untouched(self, machine: Machine) -> bool:
         """A checkout as it was made, and a `main` that has no commit of ours."""
         status = git(machine.folder, "status", "--porcelain")
@@ -140,9 +214,12 @@ class PostgresHome:
 
     window = IN_FLIGHT
 
-    def __init__(self, folder: Path, judge: Judge, url: str, starts: int = 18, seconds: float = 10.5) -> None:
+    def __init__(
+        self, folder: Path, judge: Judge, server: Postgres, starts: int = 18, seconds: float = 10.5
+    ) -> None:
         self.folder = folder
-        self.url = url
+        self.url = server.database()
+        self._server = server
         self._judge = judge
         assert self.machine("setup").do("status").code == 0
         account = "INSERT INTO kiejobs.accounts VALUES (%s, 'default', %s, %s)"
@@ -161,10 +238,85 @@ class PostgresHome:
         """As an hour does."""
         self.do("UPDATE kiejobs.runs SET leased_until = leased_until - interval '1 hour'")
 
+    def vanish(self) -> None:
+        self._server.stop()
+
+    def come_back(self) -> None:
+        self._server.start()
+
+    def keep(self) -> Callable[[], object]:
+        """A copy of the database, made as the server makes them."""
+        name = self.url.rpartition("/")[2]
+
+        def copy(source: str, target: str) -> None:
+            for query in (f"DROP DATABASE IF EXISTS {target}", f"CREATE DATABASE {target} TEMPLATE {source}"):
+                with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+                    connection.execute(query.encode())
+
+        copy(name, f"{name}_kept")
+        return lambda: copy(f"{name}_kept", name)
+
+    def damage(self, chance: random.Random) -> str:
+        ((count,),) = self.do("SELECT count(*) FROM kiejobs.events")
+        offset = chance.randrange(count)
+        ((row, line),) = self.do("SELECT id, line FROM kiejobs.events ORDER BY id LIMIT 1 OFFSET %s", offset)
+        query, values = chance.choice(
+            (
+                ("UPDATE kiejobs.events SET line = %s WHERE id = %s", (_worse(bytes(line), chance), row)),
+                ("UPDATE kiejobs.events SET seq = seq + 1000 WHERE id = %s", (row,)),
+                ("DELETE FROM kiejobs.events WHERE id = %s", (row,)),
+                ("UPDATE kiejobs.runs SET seq = seq + %s", (chance.choice((-1, 1, 100)),)),
+                ("UPDATE kiejobs.reservations SET state = 'void'", ()),
+                ("DELETE FROM kiejobs.reservations", ()),
+                ("UPDATE kiejobs.manifests SET body = %s", (_worse(b"{}", chance),)),
+            )
+        )
+        self.do(query, *values)
+        return f"{query} {row}"
+
     def do(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             cursor = connection.execute(query.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
+
+
+# --- damage ------------------------------------------------------------------------------------------
+
+
+def _spoil(path: Path, chance: random.Random) -> str:
+    """A file that is another one, or none, or no file."""
+    data = path.read_bytes()
+    path.unlink()
+    what = chance.choice(
+        ("bytes", "bytes", "bytes", "bytes", "empty", "UTF-16", "a link", "gone", "a folder")
+    )
+    if what == "bytes":
+        path.write_bytes(_worse(data, chance))
+    elif what == "empty":
+        path.write_bytes(b"")
+    elif what == "UTF-16":
+        path.write_bytes(data.decode().encode("utf-16"))
+    elif what == "a link":
+        path.symlink_to(chance.choice(("nowhere", "/etc/hostname", "manifest.json")))
+    elif what == "a folder":
+        path.mkdir()
+        (path / "inside").write_bytes(data)
+    return f"{path.name}: {what}"
+
+
+def _worse(data: bytes, chance: random.Random) -> bytes:
+    at, to = sorted(chance.randrange(len(data) + 1) for _ in range(2))
+    odd = chance.choice((b"\0", b"\xff", b"\r", b"\n", b"{}\n", b"\x1b[2J", b"null\n", b'"', bytes(4096)))
+    changed = (
+        data[:at],
+        data[:at] + data[to:],
+        data[:at] + odd + data[at:],
+        data[:at] + odd * (to - at) + data[to:] if len(odd) == 1 else odd + data,
+        data[:to] + data[at:],
+        data[at:] + data[:at],
+        data[:at] + bytes(one ^ 1 for one in data[at : at + 1]) + data[at + 1 :],
+    )
+    return chance.choice(changed)
 
 
 # --- books -------------------------------------------------------------------------------------------
@@ -204,13 +356,17 @@ def books(judge_log: Path, home: Home) -> Books:
 
 
 def rule(machine: Machine, found: Books) -> int:
-    """End each doubt by the judge's books. How many there were."""
+    """End each doubt by the judge's books. How many there were.
+
+    A job may have two: what a clone had reserved, and died before others saw it, is there besides what was sent.
+    """
+    unknown = dict(found.unknown)
     status = machine.do("status", "--format", "json")
     assert status.code == 0, status.err
     doubts = status.json["in_doubt"]
     for doubt in doubts:
         job = doubt["address"].partition("/")[2]
-        ruling = ("--task", found.unknown[job]) if job in found.unknown else ("--lost",)
+        ruling = ("--task", unknown.pop(job)) if job in unknown else ("--lost",)
         ran = machine.do("resolve", doubt["address"], *ruling)
         assert ran.code == 0, ran.err
     return len(doubts)
