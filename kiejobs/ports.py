@@ -249,7 +249,7 @@ class WorkQueue(Protocol):
     ) -> None:
         """`follow` an attempt after so many seconds of waiting; it answers in how many seconds to do so again, if at all.
 
-        Until `stop`, SIGINT or SIGTERM. Raises JournalProblem where the queue is out of reach.
+        Until `stop`. Raises JournalProblem where the queue is out of reach.
         """
 
     def stop(self) -> None:

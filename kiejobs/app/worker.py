@@ -6,6 +6,8 @@ the ledger, the queue. The job file is not needed: the ledger has all that there
 
 from __future__ import annotations
 
+import signal
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -73,28 +75,42 @@ class Worker:
         self.left: set[str] = set()
 
     async def work(self, key: Secret, screen: Screen) -> None:
-        """Until nothing is due, SIGINT or SIGTERM."""
+        """Until nothing is due, or a signal."""
+        self._told_to_stop = anyio.Event()
         with progress_on(replace(screen, live=False), 0) as self._progress:
             async with opened(self._space, key) as (api, artifacts, _):
                 world = World(api, self._journal, artifacts, self._space.clock(), self._progress)
                 self._follower = Follower(world, self._settings, Budget(), media_types(self._space.root))
                 async with anyio.create_task_group() as group:
+                    group.start_soon(self._heed_signals, screen)
                     group.start_soon(self._sweeping)
                     await self._working()
                     group.cancel_scope.cancel()
             await anyio.to_thread.run_sync(self._space.store.publish)
 
+    async def _heed_signals(self, screen: Screen) -> None:
+        """The first ends what has begun, the second leaves at once."""
+        if sys.platform == "win32":
+            return
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                if self._told_to_stop.is_set():
+                    screen.leave("left; other workers go on with what was begun here")
+                self._told_to_stop.set()
+                self._queue.stop()
+
     async def _working(self) -> None:
         """A database that is out of reach for a while is waited for, unless somebody waits for our end."""
         misses = 0
-        while True:
+        while not self._told_to_stop.is_set():
             try:
                 await self._queue.work(self._follow, AT_ONCE, self._settings.first_poll)
             except JournalProblem as problem:
                 if self._drain:
                     raise
                 self._progress.note(problem.message)
-                await anyio.sleep(backoff(misses))
+                with anyio.move_on_after(backoff(misses)):
+                    await self._told_to_stop.wait()
                 misses += 1
             else:
                 return

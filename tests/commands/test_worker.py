@@ -109,6 +109,24 @@ def test_a_worker_ends_when_it_is_told_to(team: Team, elsewhere: Checkout) -> No
     assert team.do("SELECT count(*) FROM kiejobs.procrastinate_workers") == [(0,)]
 
 
+def test_a_worker_outlives_its_database(team: Team, elsewhere: Checkout, postgres: Postgres) -> None:
+    team.first.write({"slow": "slow [polls=8]"})
+    assert team.first.do(*DETACHED).code == 0
+    worker = elsewhere.start("worker", "--poll", "50ms")
+    team.judge.wait_until(lambda: bool(team.judge.sent(RECORD)))
+    postgres.kill()
+    postgres.start()
+    team.first.write({"slow": "slow [polls=8]", "later": "later"})
+    assert team.first.do(*DETACHED).code == 0
+    while len(elsewhere.files()) < 2:
+        team.judge.wait_a_little()
+        assert worker.poll() is None, ended(worker)
+    worker.send_signal(signal.SIGTERM)
+    assert ended(worker).code == 0
+    assert elsewhere.do(*DRAIN).code == 0
+    assert len(team.judge.creates) == 2
+
+
 def test_a_file_that_was_damaged_here_is_downloaded_again(team: Team, elsewhere: Checkout) -> None:
     team.first.write(prompts(2))
     assert team.first.do(*DETACHED).code == 0

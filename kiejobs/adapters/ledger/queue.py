@@ -47,6 +47,7 @@ class WorkQueue:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._running: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     def fill(self, attempts: Collection[str]) -> None:
         """With what is due and not there. Raises JournalProblem."""
@@ -57,10 +58,10 @@ class WorkQueue:
     async def work(
         self, follow: Callable[[str, float], Awaitable[float | None]], at_once: int, look_every: float
     ) -> None:
-        """Until `stop`, or SIGINT, SIGTERM: what is begun is ended. Raises JournalProblem where the database is lost."""
+        """Until `stop`: what is begun is ended. Raises JournalProblem where the database is lost."""
         from procrastinate import App, PsycopgConnector, exceptions  # noqa: PLC0415 - slow, and only for workers
 
-        for name in ("procrastinate", "psycopg.pool"):
+        for name in ("procrastinate", "psycopg.pool", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised
         migrate(self._project.database.connected())
         connector = PsycopgConnector(
@@ -85,15 +86,21 @@ class WorkQueue:
                         update_heartbeat_interval=_HEARTBEAT,
                         stalled_worker_timeout=_DEAD,
                         delete_jobs="always",
+                        install_signal_handlers=False,
                     )
                 )
+                if self._is_stopped:
+                    self.stop()
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([self._running])
                     self._running.result()
         except exceptions.ConnectorException as error:
             raise self._project.database.out_of_reach(error) from error
+        if not self._is_stopped:  # it leaves in peace where its listener lost the connection
+            raise self._project.database.out_of_reach("the connection of the queue was lost")
 
     def stop(self) -> None:
+        self._is_stopped = True
         if self._running is not None:
             self._running.cancel()
 
