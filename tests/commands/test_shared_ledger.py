@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,38 +54,6 @@ def test_what_a_lost_machine_was_submitting_is_in_doubt_once_its_lease_has_run_o
     team.leases_run_out()
     assert elsewhere.do(*RUN).code == 4
     assert len(team.judge.creates) == 2
-
-
-def test_ten_kills_and_a_database_that_dies_lose_nothing_and_buy_nothing_twice(
-    team: Team, postgres: Postgres
-) -> None:
-    chance = random.Random(11)
-    checkouts = [team.first, team.checkout("second")]
-    for checkout in checkouts:
-        checkout.write(prompts(160))
-    doubts = kills = 0
-    while kills < 10:
-        runs = [checkout.start(*RUN) for checkout in checkouts]
-        soon = len(team.judge.creates) + chance.randrange(1, 12)
-        while len(team.judge.creates) < soon and all(run.poll() is None for run in runs):
-            team.judge.wait_a_little()
-        if kills == 4:
-            postgres.kill()
-            postgres.start()
-        for run in chance.sample(runs, chance.choice([1, 2])):
-            run.send_signal(signal.SIGKILL)
-            kills += 1
-        for run in runs:
-            ended(run)
-        team.leases_run_out()
-        doubts += team.rule(checkouts[0])
-    while checkouts[0].do(*RUN).code not in {0, 4}:
-        pass
-    doubts += team.rule(checkouts[0])
-    assert checkouts[0].do(*RUN).code == 0
-    assert set(team.bought().values()) == {1}
-    assert len(team.bought()) == 160
-    assert doubts <= 4 * (kills + 2)
 
 
 @pytest.mark.skipif(library() is None, reason="libfaketime is not installed here")

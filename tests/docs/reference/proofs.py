@@ -120,6 +120,13 @@ _PROOFS: dict[str, _Row] = {
          ("requests", "requests"), ("charged", "charged"), ("bought_twice", "bought twice"),
          ("mended", "bought after the advice of a refusal")),
     ),
+    "shared_database": (
+        "PostgreSQL home: two folders buy, workers download elsewhere; SIGKILL for all of them and for the database",
+        (("kills", "kills"), ("of_workers", "of these workers"), ("database_kills", "database kills"),
+         ("outages", "of these outages"), ("jobs", "jobs"), ("charged", "charged"),
+         ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
+         ("left_without_a_file", "left without a file")),
+    ),
     "many_jobs": (
         "A dead run's jobs resumed: planned, followed, brought home",
         (("jobs", "jobs"), ("bought", "bought"), ("home", "home"), ("plan.seconds", "s to plan"),
