@@ -56,6 +56,34 @@ def test_what_a_lost_machine_was_submitting_is_in_doubt_once_its_lease_has_run_o
     assert len(team.judge.creates) == 2
 
 
+def test_a_ledger_moves_into_the_database_and_back_and_nothing_is_bought_again(team: Team) -> None:
+    mine = team.checkout("mine")
+    (mine.folder / "kiejobs.yaml").write_text("version: 1\n")
+    mine.write(prompts(3))
+    assert mine.do(*RUN).code == 0
+    for home in ("postgresql", "folder", "postgresql"):
+        moved = mine.do("ledger", "move", "--to", home)
+        assert moved.code == 0, moved
+        assert f"ledger: {home}" in (mine.folder / "kiejobs.yaml").read_text()
+        assert mine.do("ledger", "verify").code == 0
+        assert mine.do("manifest", "verify").code == 0
+        assert mine.do(*RUN).code == 0
+    assert mine.do("ledger", "show").out.startswith("ledger     postgresql://127.0.0.1:")
+    assert len(team.judge.creates) == 3
+
+
+def test_doctor_looks_at_the_database_and_shows_no_password(team: Team, postgres: Postgres) -> None:
+    fine = team.first.do("doctor")
+    assert fine.code == 0, fine
+    team.first.database = "postgresql://kiejobs:a-secret-word@127.0.0.1:1/none"
+    broken = team.first.do("doctor")
+    assert broken.code != 0
+    assert "can't be reached" in broken.out + broken.err
+    for said in (fine, broken):
+        assert postgres.password not in said.out + said.err
+        assert "a-secret-word" not in said.out + said.err
+
+
 @pytest.mark.skipif(library() is None, reason="libfaketime is not installed here")
 @pytest.mark.parametrize("off", ["+5h", "-30h"])
 def test_a_machine_whose_clock_is_hours_off_buys_nothing_twice(team: Team, off: str) -> None:
