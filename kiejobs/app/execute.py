@@ -252,7 +252,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     if screen.outs:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
-        mention_others(execution, ledger, space, screen)
+        mention_others(execution, ledger, space, screen, end.notes)
     return code
 
 
@@ -263,12 +263,14 @@ def _write_reports(view: RunView, screen: Screen) -> None:
         write(path, reports_in(form, screen.reports))
 
 
-def mention_others(execution: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> None:
-    """Tasks of the campaign that are paid for and at the API, but not this run's to follow."""
+def mention_others(
+    execution: Execution, ledger: Ledger, space: Workspace, screen: Screen, named: Collection[str] = ()
+) -> None:
+    """Tasks of the campaign that are paid for and at the API, but not this run's to follow, nor `named` by it."""
     header = execution.journal.header
     others = set()
     for attempt in ledger.attempts():
-        ours = attempt.run_id == header.run_id
+        ours = attempt.run_id == header.run_id or attempt.address in named
         if attempt.is_open and not ours and attempt.address.startswith(f"{header.campaign}/"):
             others.add(attempt.attempt_id)
     for change in execution.changes:
