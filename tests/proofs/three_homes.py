@@ -1,8 +1,8 @@
 """The same trials for a ledger in a folder, on a branch of git and in PostgreSQL: `python -m tests.proofs.three_homes`.
 
 In: how many kills, how many damages, a seed. Out: figures for each home. Two machines buy a growing campaign at once
-and get SIGKILL at random moments. Then the home vanishes half-way through a run: spending stops, what was bought is
-collected, and it is all on record once the home is back. Then one machine's clock is hours off. Last, the ledger
+and get SIGKILL at random moments; some lose their disk with that. Then the home goes away half-way through a run,
+or refuses: spending stops, and all that was bought is on record or in doubt once the home is back. Then one machine's clock is hours off. Last, the ledger
 itself is damaged (bytes of journals, files of the branch, rows), each time another thing, and a machine is to buy one
 more job.
 
@@ -28,6 +28,8 @@ from tests.support.homes import FolderHome, GitHome, PostgresHome, books, finish
 from tests.support.judge.server import Judge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.bench import Ran
     from tests.support.homes import Books, Home, Machine
     from tests.support.postgres import Postgres
@@ -45,7 +47,10 @@ _CRASHED = {ExitCode.BUG, ExitCode.INVALID}
 
 @dataclass
 class Figures:
-    """What came of one home's trials. `home_late`: bought, and not collected while the home was away."""
+    """What came of one home's trials.
+
+    `charged_on_the_way`: by runs whose home went away meanwhile; `not_collected_then`: of these, until it was back.
+    """
 
     jobs: int = 0
     kills: int = 0
@@ -55,8 +60,10 @@ class Figures:
     not_bought: int = 0
     in_doubt: int = 0
     in_doubt_allowed: int = 0
-    charged_as_it_vanished: int = 0
-    not_collected_as_it_vanished: int = 0
+    disks_lost: int = 0
+    absences: int = 0
+    charged_on_the_way: int = 0
+    not_collected_then: int = 0
     clocks_off: int = 0
     damages: int = 0
     refused: int = 0
@@ -80,15 +87,15 @@ class Trial:
         self._names: list[str] = []
         self.figures = Figures()
 
-    def go(self, kills: int, damages: int, *, absence: bool, clocks: bool) -> Figures:
+    def go(self, kills: int, damages: int, *, absences: bool, clocks: bool) -> Figures:
         start = time.monotonic()
         self._grow(_STEP)
         while self.figures.kills < kills:
             self._one_that_dies()
             self._grow(_STEP)
         self._come_to_the_end()
-        if absence:
-            self._vanish()
+        for begin, end in self._home.absences().values() if absences else ():
+            self._without(begin, end)
             self._come_to_the_end()
         for off in _OFF if clocks else ():
             self._clock_is(off)
@@ -123,22 +130,27 @@ class Trial:
         self.figures.in_doubt_allowed = self.figures.kills * self._home.window
         for process in processes:
             finished(process)
+        lost = processes.index(victims[0])
+        if self._chance.random() < 0.5 and (another := self._home.lose(self._machines[lost])):
+            self._machines[lost] = another
+            self.figures.disks_lost += 1
 
-    def _vanish(self) -> None:
-        """As far as its jobs are sent, they are collected; the rest is bought once it is back."""
+    def _without(self, begin: Callable[[], object], end: Callable[[], object]) -> None:
+        """Half-way the home goes away. The rest is bought once it is back."""
         self._grow(_MANY)
         machine, files = self._machines[0], self._files()
         before = len(self._judge.creates)
         process = machine.begin(*_SLOWLY)
         self._judge.wait_until(lambda: len(self._judge.creates) >= before + 5)
-        self._home.vanish()
+        begin()
         code = finished(process)
         charged = len(self._judge.tasks) - before
-        self._require(code in {ExitCode.JOURNAL, ExitCode.IN_DOUBT}, f"vanished: {code}", machine)
+        self._require(code in {ExitCode.JOURNAL, ExitCode.IN_DOUBT}, f"without its ledger: {code}", machine)
         self._require(charged < _MANY, "bought on without its ledger", machine)
-        self.figures.charged_as_it_vanished = charged
-        self.figures.not_collected_as_it_vanished = charged - (self._files() - files)
-        self._home.come_back()
+        self.figures.absences += 1
+        self.figures.charged_on_the_way += charged
+        self.figures.not_collected_then += charged - (self._files() - files)
+        end()
         self.figures.in_doubt_allowed += self._home.window
         code = finished(machine.begin("collect", *FAST[:2]))
         self._require(
@@ -213,9 +225,9 @@ class Trial:
 def trial(
     folder: Path, kind: str, server: Postgres, *, kills: int, damages: int, seed: int, **more: bool
 ) -> Figures:
-    """`absence`, `clocks`: whether the home vanishes, and clocks are off, where libfaketime is installed."""
+    """`absences`, `clocks`: whether the home goes away, and clocks are off, where libfaketime is installed."""
     log = folder / "accepted.jsonl"
-    how = {"absence": True, "clocks": library() is not None, **more}
+    how = {"absences": True, "clocks": library() is not None, **more}
     with Judge(log) as judge:
         home: Home
         if kind == "folder":

@@ -13,18 +13,18 @@ import subprocess
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import psycopg
 
 from tests.support.bench import Bench
 from tests.support.gitops.clones import WHO, Origin
 from tests.support.judge.tasks import accepted
-from tests.support.repositories import git
+from tests.support.repositories import git, hook
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tests.support.judge.server import Judge
@@ -61,6 +61,9 @@ class Machine(Bench):
             )
 
 
+Absences: TypeAlias = "Mapping[str, tuple[Callable[[], object], Callable[[], object]]]"
+
+
 class Home(Protocol):
     """Where a project has its ledger. `window`: the most that one lost machine may leave in doubt."""
 
@@ -74,11 +77,11 @@ class Home(Protocol):
     def run_leases_out(self) -> None:
         """As time does."""
 
-    def vanish(self) -> None:
-        """Nothing of it can be reached any more."""
+    def absences(self) -> Absences:
+        """What may befall it while a run is at work, and how that ends."""
 
-    def come_back(self) -> None:
-        """As it was."""
+    def lose(self, machine: Machine) -> Machine | None:
+        """Its disk, and have another one instead; None where that is the ledger's own."""
 
     def keep(self) -> Callable[[], object]:
         """What makes it as it is now."""
@@ -109,15 +112,11 @@ class FolderHome:
     def run_leases_out(self) -> None:
         """A lock ends with its process."""
 
-    def vanish(self) -> None:
-        self._runs.rename(self._away)
+    def absences(self) -> Absences:
+        return {"removed": (lambda: self._runs.rename(self._away), self._put_back)}
 
-    def come_back(self) -> None:
-        """What a run has written down again is all of its journal."""
-        if self._runs.exists():
-            shutil.copytree(self._runs, self._away, dirs_exist_ok=True)
-            shutil.rmtree(self._runs)
-        self._away.rename(self._runs)
+    def lose(self, _: Machine) -> None:
+        return None
 
     def keep(self) -> Callable[[], object]:
         copy = self.folder.with_name("kept")
@@ -132,6 +131,13 @@ class FolderHome:
     def damage(self, chance: random.Random) -> str:
         journals = sorted(self._runs.glob("*/journal.jsonl"))
         return _spoil(chance.choice(journals), chance)
+
+    def _put_back(self) -> None:
+        """What a run has written down again is all of its journal."""
+        if self._runs.exists():
+            shutil.copytree(self._runs, self._away, dirs_exist_ok=True)
+            shutil.rmtree(self._runs)
+        self._away.rename(self._runs)
 
     @property
     def _runs(self) -> Path:
@@ -180,11 +186,20 @@ class GitHome:
         there.git("commit", "--quiet", "--allow-empty", "-m", "later")
         there.push()
 
-    def vanish(self) -> None:
-        self.origin.path.rename(self.folder / "away.git")
+    def absences(self) -> Absences:
+        path, away = self.origin.path, self.folder / "away.git"
+        return {
+            "vanished": (lambda: path.rename(away), lambda: away.rename(path)),
+            "refusing": (
+                lambda: hook(path, "pre-receive", "echo 'closed today' >&2; exit 1"),
+                (path / "hooks" / "pre-receive").unlink,
+            ),
+        }
 
-    def come_back(self) -> None:
-        (self.folder / "away.git").rename(self.origin.path)
+    def lose(self, machine: Machine) -> Machine:
+        self._machines.remove(machine)
+        shutil.rmtree(machine.folder)
+        return self.machine(f"{machine.folder.name}-again")
 
     def keep(self) -> Callable[[], object]:
         tip = git(self.origin.path, "rev-parse", BRANCH)
@@ -238,20 +253,32 @@ class PostgresHome:
         """As an hour does."""
         self.do("UPDATE kiejobs.runs SET leased_until = leased_until - interval '1 hour'")
 
-    def vanish(self) -> None:
-        self._server.stop()
+    def absences(self) -> Absences:
+        return {
+            "killed": (self._server.kill, self._server.start),
+            "read-only": (lambda: self._let_read_only("on"), lambda: self._let_read_only("off")),
+        }
 
-    def come_back(self) -> None:
-        self._server.start()
+    def lose(self, machine: Machine) -> Machine:
+        shutil.rmtree(machine.folder)
+        return self.machine(f"{machine.folder.name}-again")
+
+    def _let_read_only(self, value: str) -> None:
+        name = self.url.rpartition("/")[2]
+        self._ask_server(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+        self._ask_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    def _ask_server(self, query: str) -> None:
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(query.encode())
 
     def keep(self) -> Callable[[], object]:
         """A copy of the database, made as the server makes them."""
         name = self.url.rpartition("/")[2]
 
         def copy(source: str, target: str) -> None:
-            for query in (f"DROP DATABASE IF EXISTS {target}", f"CREATE DATABASE {target} TEMPLATE {source}"):
-                with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
-                    connection.execute(query.encode())
+            self._ask_server(f"DROP DATABASE IF EXISTS {target}")
+            self._ask_server(f"CREATE DATABASE {target} TEMPLATE {source}")
 
         copy(name, f"{name}_kept")
         return lambda: copy(f"{name}_kept", name)
