@@ -20,7 +20,7 @@ def test_a_folder_that_is_removed_at_work_and_damaged_after_it(postgres: Postgre
 
 
 def test_a_branch_that_somebody_has_damaged(postgres: Postgres, tmp_path: Path) -> None:
-    figures = trial(tmp_path, "git", postgres, kills=0, damages=5, seed=4, absences=False, clocks=False)
+    figures = trial(tmp_path, "git", postgres, kills=0, damages=5, seed=4, absences=0, clocks=False)
     assert figures.refused > 0
     assert figures.well, figures
 
@@ -28,7 +28,7 @@ def test_a_branch_that_somebody_has_damaged(postgres: Postgres, tmp_path: Path) 
 def test_a_database_that_goes_down_at_work_and_is_damaged_after_it(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    figures = trial(tmp_path, "postgresql", postgres, kills=0, damages=6, seed=5, clocks=False)
+    figures = trial(tmp_path, "postgresql", postgres, kills=0, damages=6, seed=5, absences=1, clocks=False)
     assert 0 < figures.charged_on_the_way < figures.charged
     assert figures.refused > 0
     assert figures.well, figures

@@ -42,7 +42,7 @@ def _value(figures: Any, path: str) -> str:
 _DECISIVE = {
     "bought_twice", "lost", "torn", "torn_files", "wrong", "may_go_again_though_charged", "bought",
     "left_without_a_file", "manifests_that_differ", "plans_that_differ", "crashes_and_hangs",
-    "events_lost", "tasks_lost", "files_outside", "secrets",
+    "events_lost", "tasks_lost", "files_outside", "secrets", "checkouts_touched", "bought_on_damage",
 }  # fmt: skip
 """What has to be 0."""
 
@@ -119,6 +119,24 @@ _PROOFS: dict[str, _Row] = {
         (("stories", "stories"), ("runs", "runs"), ("refused", "refused"),
          ("requests", "requests"), ("charged", "charged"), ("bought_twice", "bought twice"),
          ("mended", "bought after the advice of a refusal")),
+    ),
+    "lost_runners": (
+        "Git home: fresh clones that are killed while they buy, and deleted; then one that goes on",
+        (("lost_runners", "lost runners"), ("jobs", "jobs"), ("charged", "charged"), ("bought_twice", "bought twice"),
+         ("lost", "lost"), ("in_doubt", "in doubt"), ("in_doubt_charged", "of these charged"),
+         ("in_doubt_at_most", "by one runner at most"), ("checkouts_touched", "checkouts touched")),
+    ),
+    "racing_clones": (
+        "Git home: two clones that run one job file at once, in every other round with SIGKILL",
+        (("rounds", "rounds"), ("kills", "kills"), ("jobs", "jobs"), ("charged", "charged"),
+         ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
+         ("checkouts_touched", "checkouts touched")),
+    ),
+    "two_folders": (
+        "PostgreSQL home: two folders under SIGKILL, connections that are cut, a database that is killed",
+        (("kills", "kills"), ("cuts", "cut connections"), ("database_kills", "database kills"), ("jobs", "jobs"),
+         ("charged", "charged"), ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
+         ("most_at_once", "creates in any 10 s, at most")),
     ),
     "shared_database": (
         "PostgreSQL home: two folders buy, workers download elsewhere; SIGKILL for all of them and for the database",
