@@ -112,9 +112,10 @@ class Postgres:
         assert process.returncode == 0, err
 
     def _popen(self, name: str, *words: str) -> subprocess.Popen[str]:
-        user = self._user
+        user, setpriv = self._user, shutil.which("setpriv")
+        dies_with_us = (setpriv, "--pdeathsig", "QUIT", "--") if setpriv else ()
         return subprocess.Popen(
-            [self._programs[name], *words],
+            [*dies_with_us, self._programs[name], *words],
             cwd=self._folder,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
