@@ -247,7 +247,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
-        screen.say(f"a task was claimed that was not taken: {where}")
+        screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")
     screen.answer(report_document, report_text, view)
     if screen.outs:
         _write_reports(view, screen)

@@ -18,7 +18,7 @@ from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
@@ -110,10 +110,14 @@ def lines_to_follow(
     campaign: str | None,
     takes: Callable[[Attempt], bool] = lambda _: True,
 ) -> list[Change]:
-    """What is at the API, or done there and not whole here; what was made first is fetched first."""
+    """What is at the API, or done there and not whole here; what was made first is fetched first.
+
+    And doubts whose answer names a task that is nobody else's: the API may be asked about it.
+    """
     attempts = list(filter(takes, ledger.attempts(campaign)))
     space.look_ahead(attempts)
-    lines = (_line(space, attempt) for attempt in sorted(attempts, key=submitted_at))
+    known = {one.task_id for one in ledger.attempts()} if any(one.named_task for one in attempts) else set()
+    lines = (_line(space, attempt, known) for attempt in sorted(attempts, key=submitted_at))
     return [line for line in lines if line is not None]
 
 
@@ -127,7 +131,9 @@ def doubts(ledger: Ledger, campaign: str | None) -> list[Change]:
     ]
 
 
-def _line(space: Workspace, attempt: Attempt) -> Change | None:
+def _line(space: Workspace, attempt: Attempt, known: Collection[str | None]) -> Change | None:
+    if attempt.named_task and attempt.named_task not in known:
+        return _change(attempt, Action.HOLD, "?", "in_doubt")._replace(then=Action.RESUME)
     if attempt.is_open:
         return _change(attempt, Action.RESUME, "~", "in_flight")
     if attempt.state is not State.SUCCEEDED:

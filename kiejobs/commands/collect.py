@@ -37,7 +37,7 @@ def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen
         return _nothing_to_do(execution, space, screen)
     key = require_key(space)
     space.folder.require()
-    execution = Execution(journal, lines, settings, Budget())
+    execution = Execution(journal, lines, settings, Budget(), uploads=ledger.uploads)
     end = execute(execution, space, key, screen)
     return finish(execution, end, space, screen)
 

@@ -210,4 +210,6 @@ def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     if (failure := attempt.failure) is not None:
         message = ": ".join(filter(None, (failure.code, failure.message)))
         yield paint.dim(f"  {shortened(sanitize(message), _LONGEST)}")
+    if attempt.unused is not None:
+        yield paint.dim(f"  the API answered: {shortened(sanitize(attempt.unused.answer), 500)}")
     yield from (paint.dim(f"  {sanitize(file.path)}") for file in attempt.files)

@@ -39,6 +39,7 @@ _SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minute
 _MISSES = 3  # tasks in a row that were over before their callback came
 JSON = "application/json"  # of models whose result is a value in the API's own answer
 _TRIES = 4
+_LONGEST_ANSWER = 2_000  # characters of a value that are kept on record
 _PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
@@ -49,7 +50,9 @@ class _Watch:
     task: FollowedTask
     started: float
     connected: float
-    running_recorded: bool
+    word: str | None
+    answer: str | None
+    note: str | None = None
     bell: anyio.Event = field(default_factory=anyio.Event)
     woken: float | None = None
     unanswered: int = 0
@@ -82,7 +85,7 @@ class Follower:
             self.ring(task.attempt_id)
             return
         now = self._world.clock.monotonic()
-        watch = _Watch(task, now, now, task.running_recorded)
+        watch = _Watch(task, now, now, task.api_state, task.answer)
         self._watches[task.attempt_id] = watch
         try:
             outcome = await self._settle(watch)
@@ -143,10 +146,15 @@ class Follower:
 
     def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
         watch.connected = self._world.clock.monotonic()
-        if not watch.running_recorded:
-            self._world.journal.append(e.Running(watch.task.attempt_id, outcome.api_state))
-            watch.running_recorded = True
-        self._world.progress.job(watch.task.address, "running", outcome.note)
+        attempt_id, word, answer = watch.task.attempt_id, outcome.api_state, outcome.answer
+        if watch.word is None or (outcome.note and word != watch.word):  # of known words the first is enough
+            self._world.journal.append(e.Running(attempt_id, word))
+            watch.word = word
+        if answer is not None and answer != watch.answer:
+            self._world.journal.append(e.UnusedAnswer(attempt_id, "result", answer, None))
+            watch.answer = answer
+        watch.note = outcome.note if answer is None else f"{outcome.note}: {answer}"
+        self._world.progress.job(watch.task.address, "running", watch.note)
 
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
         self._world.progress.job(watch.task.address, "waiting", outcome.message)
@@ -159,15 +167,16 @@ class Follower:
         """Our patience ends; the task goes on at the API and stays `running` here."""
         now = self._world.clock.monotonic()
         waited, silence = now - watch.started, now - watch.connected
+        said = f" ({watch.note})" if watch.note else ""
         if self._settings.once:
-            why = None
+            why = watch.note
         elif watch.refusals >= _REFUSALS_BEFORE_LEAVING:
             why = "the API refuses our key"
             self._spending.stop(StopReason.KEY, why)
         elif silence >= max(_LEAST_SILENCE, _SILENT_STEPS * self._settings.first_poll):
             why = f"the API could not be reached for {silence:.0f} s; collect it later"
         elif waited >= self._settings.wait:
-            why = f"still running after {waited:.0f} s; collect it later"
+            why = f"still running after {waited:.0f} s{said}; collect it later"
         else:
             return False
         if why is not None:
@@ -208,12 +217,22 @@ class Follower:
             return None
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
-            self._world.journal.append(e.Succeeded(task.attempt_id, outcome.charged, urls))
+            self._world.journal.append(
+                e.Succeeded(task.attempt_id, outcome.charged, urls), *self._value(task, outcome)
+            )
             if task.planned is not None and outcome.charged is not None:
                 self._spending.give_back(task.planned - outcome.charged)
         self.succeeded.add(task.address)
         self._world.progress.job(task.address, "succeeded")
         return outcome
+
+    def _value(self, task: FollowedTask, outcome: outcomes.TaskSucceeded) -> list[e.Event]:
+        """A value where files were promised is on record, too, and shown."""
+        if outcome.found is None or self._media_type(task.model) == JSON:
+            return []
+        text = json.dumps(outcome.found)[:_LONGEST_ANSWER]
+        self._world.progress.job(task.address, "succeeded", f"its result is no file, but a value: {text}")
+        return [e.UnusedAnswer(task.attempt_id, "result", text, None)]
 
     def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
@@ -251,10 +270,11 @@ class Follower:
             path = task.output if number == 1 else _numbered(task.output, number)
             kind = self._media_type(task.model)
             return await self._download(task, number, result.urls[number - 1], path, kind)
-        if result.found is None or self._media_type(task.model) != JSON:
+        if result.found is None:
             return outcomes.NotCollected("the API says it succeeded, but names no file")
-        data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-        return await self._world.artifacts.keep(data + b"\n", task.output, key=task.task_id, media_type=JSON)
+        path = task.output if self._media_type(task.model) == JSON else _as_json(task.output)
+        data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
+        return await self._world.artifacts.keep(data + b"\n", path, key=task.task_id, media_type=JSON)
 
     async def _still(self, task: FollowedTask, name: str, url: str) -> list[FileRecord]:
         """A picture next to the result. One that does not come is noted and keeps nothing else back."""
@@ -316,6 +336,12 @@ def _still_path(path: str, name: str, url: str) -> str:
     return f"{stem if dot else path}-{name}.{ending if ending in _PICTURES else 'png'}"
 
 
+def _as_json(path: str) -> str:
+    """`a.mp4` -> `a.json`, for a value where a file was promised."""
+    stem, dot, _ = path.rpartition(".")
+    return f"{stem if dot else path}.json"
+
+
 def _numbered(path: str, number: int) -> str:
     """`a.mp4` -> `a-2.mp4`, for a task with several files."""
     stem, dot, extension = path.rpartition(".")
@@ -330,7 +356,7 @@ class FollowedTask:
     """A submission to follow. `settled` when it is known to have succeeded and only files are due.
 
     `known_urls` are from the journal, without signatures. `planned` is what this run's budget holds for it.
-    `submitted` is UTC text, never later than the task was made.
+    `submitted` is UTC text, never later than the task was made. `api_state` and `answer` are on record already.
     """
 
     address: str
@@ -341,8 +367,9 @@ class FollowedTask:
     planned: Decimal | None
     submitted: str | None = None
     known_urls: tuple[str, ...] = ()
-    running_recorded: bool = False
     settled: bool = False
+    api_state: str | None = None
+    answer: str | None = None
 
 
 def task_of_change(change: Change) -> FollowedTask | None:
@@ -366,6 +393,7 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTas
         planned=None,  # not taken from this run's budget, so nothing goes back to it
         submitted=attempt.times.get("reserved"),
         known_urls=attempt.urls,
-        running_recorded=attempt.state is State.RUNNING,
         settled=attempt.state is State.SUCCEEDED,
+        api_state=attempt.api_state,
+        answer=None if attempt.unused is None else attempt.unused.answer,
     )

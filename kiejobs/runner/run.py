@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs.core.diagnostics import JournalProblem
-from kiejobs.core.plan.plan import canaries, job_address
-from kiejobs.runner.follow import FollowedTask, Follower, task_of_change
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.outcomes import TaskRecord
+from kiejobs.core.ledger.records import State
+from kiejobs.core.ledger.uploads import mismatch
+from kiejobs.core.plan.plan import Action, canaries, job_address
+from kiejobs.runner.follow import FollowedTask, Follower, task_of_attempt, task_of_change
 from kiejobs.runner.limits import RateLimiter, RetryingJournal, StopReason
 from kiejobs.runner.submit import Submitter
 
@@ -61,12 +65,14 @@ class Runner:
         reread: Callable[[], Awaitable[Ledger]] | None = None,
         uploads: Uploads | None = None,
     ) -> None:
+        self._world = world
+        self._uploads = uploads or {}
         self._settings = settings
         self._spending = spending
         self._journal = RetryingJournal(world.journal)
         world = replace(world, journal=self._journal)
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
-        self._submitter = Submitter(world, self._journal, settings, spending, pace, uploads or {})
+        self._submitter = Submitter(world, self._journal, settings, spending, pace, self._uploads)
         self._follower = Follower(world, settings, spending, media_type)
         self._callbacks: CallbackHandler | None = None
         if world.callbacks is not None and reread is not None:
@@ -135,9 +141,28 @@ class Runner:
             finally:
                 places.release()
 
-        for task in filter(None, map(task_of_change, lines)):
-            await places.acquire()
-            group.start_soon(self._guarded, follow(task))
+        for line in lines:
+            task = task_of_change(line) or await self._named(line)
+            if task is not None:
+                await places.acquire()
+                group.start_soon(self._guarded, follow(task))
+
+    async def _named(self, line: Change) -> FollowedTask | None:
+        """A doubt whose answer names a task ends where the API's record shows the very request of this attempt."""
+        attempt = line.attempt
+        if line.action is not Action.HOLD or line.then is not Action.RESUME or not attempt:
+            return None
+        task_id = attempt.named_task or ""
+        record = await self._world.api.record(task_id)
+        if not isinstance(record, TaskRecord) or record.attempt_id != attempt.attempt_id:
+            return None
+        sent = record.model, record.input, record.attempt_id
+        if mismatch(attempt, *sent, uploads=self._uploads) is not None:
+            return None
+        proof = f"the create's answer names this task; recordInfo shows this attempt's request ({record.api_state})"
+        self._journal.append(e.Resolved(attempt.attempt_id, "task", task_id, proof))
+        self._world.progress.job(line.address, "submitted", f"{task_id}, by the answer to its create")
+        return task_of_attempt(replace(attempt, task_id=task_id, state=State.SUBMITTED, unused=None))
 
     async def _after_canaries(self, lines: Sequence[Change]) -> list[Change]:
         """What is not bought yet and whose canary succeeded."""

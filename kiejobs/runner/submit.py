@@ -229,7 +229,7 @@ class Submitter:
         record, kind = _RECORDED[type(outcome)]
         event = record(reservation.attempt_id, Failure(kind, outcome.code, outcome.message))
         try:
-            self._journal.append(event)
+            self._journal.append(event, *_unused(reservation, outcome))
         except JournalProblem as problem:
             self._spending.stop(StopReason.JOURNAL, problem.message)
         self._world.progress.job(job.address, event.type, outcome.message)
@@ -267,6 +267,13 @@ class Submitter:
                 self._spending.stop(StopReason.CREDITS, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
+
+
+def _unused(reservation: e.Reserved, outcome: outcomes.Answered) -> list[e.Event]:
+    """What came of an answer, on record with the doubt."""
+    if not isinstance(outcome, outcomes.CreateInDoubt) or outcome.answer is None:
+        return []
+    return [e.UnusedAnswer(reservation.attempt_id, "create", outcome.answer, outcome.task_id)]
 
 
 def _body(job: Job, attempt_id: str, urls: Mapping[str, str]) -> dict[str, Json]:

@@ -73,6 +73,7 @@ EVENTS: list[e.Event] = [
     e.Gone(ATTEMPT, "the result host answered HTTP 404"),
     e.Called(ATTEMPT, "task-1", signed=True),
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),
+    e.UnusedAnswer(ATTEMPT, "create", '{"code":200}', "task-9"),
 ]
 
 

@@ -159,14 +159,15 @@ def test_the_end_of_patience_is_no_failure(table: Set) -> None:
     assert len(judge.creates) == 2
 
 
-def test_a_success_that_names_no_file_is_not_taken_for_collected(table: Set) -> None:
+def test_a_success_that_names_no_file_is_asked_for_again(table: Set) -> None:
     bench, judge = table
     bench.write({"bare": "nothing [end=no_urls]"})
-    ran = bench.run()
-    assert ran.code == 1
-    assert "names no file" in ran.out
-    assert bench.job("bare")["state"] == "succeeded"
-    assert bench.plan() == {"bare": "collect"}
+    ran = bench.run("--wait", "300ms")
+    assert ran.code == 8
+    assert "named no result" in ran.out
+    assert "no result" in bench.do("report").out
+    assert (bench.job("bare")["state"], bench.job("bare")["api_state"]) == ("running", "success")
+    assert bench.plan() == {"bare": "resume"}
     assert len(judge.creates) == 1
 
 

@@ -198,7 +198,7 @@ def test_it_answers_with_the_time_that_it_wrote_down(stage: Stage) -> None:
 
 
 def test_money_and_strange_texts_come_back_as_they_were(stage: Stage) -> None:
-    strange = {"prompt": "意式 \u2028 \x00 \ud83d\ude00 \\n \"'", "n": 1, "f": 0.5, "no": None}
+    strange = {"prompt": "意式 \u2028 \x00 \ud83d half \\n \"'", "n": 1, "f": 0.5, "no": None}
     event = reserved("a1", input=strange, credits=Decimal("0.10"))
     stage.journal.append(event)
     record = stage.record()

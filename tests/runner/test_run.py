@@ -294,12 +294,12 @@ def test_a_result_that_is_no_file_becomes_one_where_the_model_promises_that() ->
     assert stage.journal.types()[-1] == "collected"
 
 
-def test_a_result_that_is_no_file_is_none_where_files_were_promised() -> None:
+def test_a_value_where_files_were_promised_is_kept_as_json_and_on_record() -> None:
     stage = Stage()
     stage.api.polls = deque([outcomes.TaskSucceeded((), Decimal(16), {"text": "Grüße"})])
-    end = stage.go()
-    assert stage.artifacts.files == {}
-    assert "names no file" in end.notes["tea/j0"]
+    stage.go()
+    assert json.loads(stage.artifacts.files["tea/j0.json"]) == {"text": "Grüße"}
+    assert stage.journal.types()[-3:] == ["succeeded", "unused_answer", "collected"]
 
 
 def test_silence_is_waited_out_for_five_minutes_and_then_left_for_later() -> None:

@@ -107,11 +107,13 @@ class HttpClient:
         """The answer, its body to be read and to be closed."""
         return await self._transport.handle_async_request(request)
 
-    async def exchange(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
-        """Send it and read the whole answer, up to a size that no honest answer has."""
+    async def exchange(
+        self, request: httpx.Request, body: bytearray | None = None
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """Send it and read the whole answer, up to a size that no honest answer has. `body` gets what came."""
         response = await self.send(request)
+        body = bytearray() if body is None else body
         try:
-            body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _LARGEST_ANSWER:

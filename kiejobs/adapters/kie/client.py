@@ -14,9 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -51,6 +51,9 @@ _Outcome = TypeVar(
 _AS_IT_CAME = (outcomes.Accepted, outcomes.TaskSucceeded, outcomes.TaskRecord, str, Decimal)
 _ABOUT_TO_WRITE = "http11.send_request_headers.started"
 _LONGEST_MESSAGE = 500  # characters of the API's own words that are kept
+_LONGEST_ANSWER = 2_000  # characters of an answer that nothing could be made of
+_CUT = "***"
+_SHORTEST_KEY = 8
 _QUESTIONS = 10  # at a time, each on a connection that is kept
 
 
@@ -70,6 +73,7 @@ class _Evidence:
     reserve: Callable[[], Awaitable[None]]
     reserved: bool = False
     refusal: BaseException | None = None
+    answer: bytearray = field(default_factory=bytearray)
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         if event != _ABOUT_TO_WRITE or self.reserved:
@@ -127,12 +131,15 @@ class KieApi:
         )
         try:
             with anyio.fail_after(self._patience.connect + self._patience.answer):
-                status, headers, answer = await self._creating.exchange(request)
+                status, headers, answer = await self._creating.exchange(request, evidence.answer)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             if evidence.refusal is not None:
                 raise evidence.refusal from None
             said = without_key(in_words(error), self._key)
-            return outcomes.CreateInDoubt(said) if evidence.reserved else outcomes.NotSent(said)
+            if not evidence.reserved:
+                return outcomes.NotSent(said)
+            doubt = outcomes.CreateInDoubt(said)
+            return self._cleaned(answers.with_answer(doubt, bytes(evidence.answer)))
         if not evidence.reserved:
             raise RuntimeError("the transport wrote a create call without announcing it")
         return self._cleaned(answers.create_outcome(status, headers.get("retry-after"), answer))
@@ -166,19 +173,58 @@ class KieApi:
     def _cleaned(self, outcome: _Outcome) -> _Outcome:
         """The outcome with its message shortened, made printable, and the key cut out."""
         if isinstance(outcome, _AS_IT_CAME):
-            return outcome
+            return cast("_Outcome", self._keyless(outcome))
         if isinstance(outcome, outcomes.StillRunning):
-            return replace(outcome, api_state=without_key(outcome.api_state, self._key))
+            note = outcome.note and without_key(outcome.note, self._key)
+            word, answer = without_key(outcome.api_state, self._key), as_kept(outcome.answer, self._key)
+            return replace(outcome, api_state=word, note=note, answer=answer)
+        if isinstance(outcome, outcomes.CreateInDoubt):
+            task_id = None if self._is_in(outcome.task_id) else outcome.task_id
+            outcome = replace(outcome, answer=as_kept(outcome.answer, self._key), task_id=task_id)
         outcome = replace(outcome, message=without_key(outcome.message, self._key))
         if isinstance(outcome, outcomes.NotSent) or outcome.code is None:
             return outcome
         return replace(outcome, code=without_key(outcome.code, self._key))
 
+    def _is_in(self, text: str | None) -> bool:
+        """An answer may echo the key."""
+        return text is not None and _holds(text, self._key)
+
+    def _keyless(self, outcome: Any) -> Any:
+        """A task is asked for by its id as it came, so one with the key in it is in doubt; all else is cut."""
+        if isinstance(outcome, outcomes.Accepted) and self._is_in(outcome.task_id):
+            answer = as_kept(outcome.task_id, self._key)
+            return outcomes.CreateInDoubt("the API named a task whose id holds the key", "200", answer)
+        if isinstance(outcome, outcomes.TaskSucceeded) and self._is_in(
+            json.dumps(asdict(outcome), default=str)
+        ):
+            urls = tuple(url.replace(self._key.value, _CUT) for url in outcome.urls)
+            stills = tuple((name, url.replace(self._key.value, _CUT)) for name, url in outcome.stills)
+            found = json.loads(json.dumps(outcome.found).replace(self._key.value, _CUT))
+            return replace(outcome, urls=urls, stills=stills, found=found)
+        if isinstance(outcome, str) and self._is_in(outcome):
+            return outcome.replace(self._key.value, _CUT)
+        return outcome
+
+
+def _holds(text: str, key: Secret) -> bool:
+    """A key of a few characters may be in any id or address by chance, and is no secret."""
+    return len(key.value) >= _SHORTEST_KEY and key.value in text
+
+
+def as_kept(answer: str | None, key: Secret) -> str | None:
+    r"""An answer for the record: the key cut out, shortened, what can't be printed escaped as `\x1b`."""
+    if answer is None:
+        return None
+    cut = answer.replace(key.value, _CUT) if key else answer
+    short = cut[:_LONGEST_ANSWER] + ("…" if len(cut) > _LONGEST_ANSWER else "")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+
 
 def without_key(text: str, key: Secret) -> str:
     """What somebody else said: shortened, made printable, and the key cut out."""
     if key:
-        text = text.replace(key.value, "***")
+        text = text.replace(key.value, _CUT)
     return " ".join(printable(text).split())[:_LONGEST_MESSAGE]
 
 
@@ -306,7 +352,7 @@ class KieUploads:
 
     def _is_usable(self, url: str) -> bool:
         """An address that the API can fetch from. Plain http only from a host that is spoken to so."""
-        if len(url) > _LONGEST_URL or not _PLAIN.fullmatch(url):
+        if len(url) > _LONGEST_URL or not _PLAIN.fullmatch(url) or _holds(url, self._key):
             return False
         try:
             parts = urlsplit(url)

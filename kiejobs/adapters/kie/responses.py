@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.urls import attempt_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kiejobs.core.document.nodes import Json
 
@@ -37,6 +39,11 @@ _NAMES_A_TASK = re.compile(
     re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
+_CUT_OFF_ID = re.compile(rb"""task_?id\\*["']\s*:\s*\\*["']?([\w.:-]{1,200})(?=[\\"',}\s])""", re.IGNORECASE)
+_ID_KEYS = ("taskid", "recordid", "taskids", "jobid", "id")
+"""What a task's id may be called, case, `_` and `-` left out; the first that is there counts."""
+_LIKE_AN_ID = re.compile(r"(?=.*\d)[\w.:-]{6,200}", re.ASCII)
+_LONGEST_ID = 200
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
 
@@ -51,10 +58,7 @@ class Envelope:
 
 def read_envelope(body: bytes) -> Envelope | None:
     """The envelope, or None where the body is not one (HTML, garbage, cut off)."""
-    try:
-        decoded = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    decoded = _decoded(body)
     if not isinstance(decoded, dict):
         return None
     code = decoded.get("code")
@@ -70,16 +74,85 @@ def read_envelope(body: bytes) -> Envelope | None:
 def create_outcome(status: int, retry_after: str | None, body: bytes) -> outcomes.CreateOutcome:
     """May it be sent again? Asked of one whole answer to createTask.
 
-    An answer that refuses and yet names a task (never seen) may have been paid for, so it is in doubt.
+    An answer that refuses and yet names a task (never seen) may have been paid for, so it is in doubt; so is one
+    that says one thing twice: which of the two holds nobody knows.
     """
     outcome = _outcome(status, retry_after, body)
-    if isinstance(outcome, outcomes.Accepted | outcomes.CreateInDoubt):
-        return outcome
-    named = _task_named_in(body)
-    if named is None:
-        return outcome
-    message = f"the API refused ({outcome.message[:100]}) but named a task: {named}"
-    return outcomes.CreateInDoubt(message, outcome.code)
+    if _says_twice(body):
+        outcome = outcomes.CreateInDoubt(
+            f"the API's answer (HTTP {status}) says one thing twice", str(status)
+        )
+    elif not isinstance(outcome, outcomes.Accepted | outcomes.CreateInDoubt):
+        named = _task_named_in(body)
+        if named is None:
+            return outcome
+        message = f"the API refused ({outcome.message[:100]}) but named a task: {named}"
+        outcome = outcomes.CreateInDoubt(message, outcome.code)
+    return outcome if isinstance(outcome, outcomes.Accepted) else with_answer(outcome, body)
+
+
+def with_answer(doubt: outcomes.CreateInDoubt, body: bytes) -> outcomes.CreateInDoubt:
+    """A doubt with what came of an answer, complete or not, and the task that it seems to name."""
+    if not body:
+        return doubt
+    decoded, cut = _decoded(body), _CUT_OFF_ID.search(body)
+    found = cut[1].decode("ascii", "replace") if cut and decoded is None else task_id_in(decoded)
+    return replace(doubt, answer=body.decode("utf-8", "backslashreplace"), task_id=found)
+
+
+def task_id_in(answer: Json) -> str | None:
+    """What an answer seems to call its task: a text or a number, by a name for it or in its place."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    for value in data if isinstance(data, list) else [data]:
+        if isinstance(value, str | int) and _LIKE_AN_ID.fullmatch(str(value)):
+            return str(value)
+    for name in _ID_KEYS:
+        for key, value in _members(answer):
+            plain = key.lower().replace("_", "").replace("-", "")
+            for one in (value if isinstance(value, list) else [value]) if plain == name else ():
+                if isinstance(one, str | int) and not isinstance(one, bool) and _is_usable(str(one)):
+                    return str(one).strip()
+    return None
+
+
+def _is_usable(task_id: str) -> bool:
+    """Can it be asked for, and typed?"""
+    return bool(task_id.strip()) and task_id.isprintable() and len(task_id) <= _LONGEST_ID
+
+
+def _members(value: Json) -> Iterator[tuple[str, Json]]:
+    """All members of all objects in it, also of those that are JSON text; nearest first."""
+    waiting = deque([value])
+    while waiting:
+        node = waiting.popleft()
+        if isinstance(node, str) and node.lstrip()[:1] in {"{", "["}:
+            node = _json_in(node)
+        if isinstance(node, dict):
+            yield from node.items()
+        waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+
+
+def _decoded(body: bytes) -> Json:
+    """The JSON of a body, or None."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _says_twice(body: bytes) -> bool:
+    """Does an object in it have one key twice?"""
+    found = False
+
+    def look(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal found
+        members = dict(pairs)
+        found = found or len(members) < len(pairs)
+        return members
+
+    with suppress(ValueError, RecursionError):
+        json.loads(body, object_pairs_hook=look)
+    return found
 
 
 def _task_named_in(body: bytes) -> str | None:
@@ -120,9 +193,10 @@ def _outcome(status: int, retry_after: str | None, body: bytes) -> outcomes.Answ
 def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
-    if isinstance(task_id, str) and task_id.strip() and len(task_id) <= 200:
+    if isinstance(task_id, str) and _is_usable(task_id.strip()):
         return outcomes.Accepted(task_id.strip())
-    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) but named no task", "200")
+    named = "but named its task oddly" if task_id_in({"data": envelope.data}) else "but named no task"
+    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) {named}", "200")
 
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
@@ -216,7 +290,15 @@ def excerpt(body: bytes) -> str:
 
 # --- tasks -------------------------------------------------------------------------------------------
 
+SUCCESS = "success"
 _RUNNING = {"waiting", "queuing", "generating"}
+_NOTHING: tuple[Json, ...] = (None, "", [], {})
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+_NAMES_A_RESULT = re.compile(
+    r"(?:result|image|video|audio|media|file|output|download|origin)?_?-?(?:urls?|uris?|links?|href|src)|results?|"
+    r"(?:image|video|audio|file|output)s?",
+    re.IGNORECASE,
+)
 _STILLS = {"firstFrameUrl": "first-frame", "lastFrameUrl": "last-frame"}
 _MOST_CREDITS = Decimal(10**9)  # a task costs some hundreds at most
 
@@ -245,36 +327,69 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
         )
     if state in _RUNNING:
         return outcomes.StillRunning(state)
-    return outcomes.StillRunning(state[:40], "a state that is not known; taken as running")
+    word = json.dumps(state[:40]) if "state" in data else "nothing of its state"
+    return outcomes.StillRunning(
+        state[:40], f"the API says {word}, which kiejobs does not know: taken as running"
+    )
 
 
 def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:
-    results = (_json_in(data.get("response")) or None, _json_in(data.get("resultJson")))
+    """With addresses, wherever they plainly are; else with a value; a success without either is asked for again."""
+    given = (data.get("response"), data.get("resultJson"))
+    results = [_json_in(one) or one for one in given]
+    urls = next(filter(None, map(_urls, results)), ())
     known = [result for result in results if isinstance(result, dict)]
-    if not known:
-        return outcomes.StillRunning("success", "ended well, but its result is not there yet")
-    urls = next(filter(None, map(_urls, known)), ())
     found = None if urls else next(filter(None, map(_found, known)), None)
-    stills = next(filter(None, map(_stills, known)), ()) if urls else ()
-    return outcomes.TaskSucceeded(urls, _credits(data), found, stills)
+    if urls or found is not None:
+        stills = next(filter(None, map(_stills, known)), ()) if urls else ()
+        return outcomes.TaskSucceeded(urls, _credits(data), found, stills)
+    came = next((one for one in given if not _is_nothing(one)), None)
+    answer = came if came is None or isinstance(came, str) else json.dumps(came, ensure_ascii=False)
+    what = "but named no result" if answer is None else "with a result that kiejobs can't read"
+    return outcomes.StillRunning(SUCCESS, f"the API says `success`, {what}", answer)
+
+
+def _is_nothing(given: Json) -> bool:
+    """Empty, or with nothing in it but what is."""
+    if given in (None, "", "null"):
+        return True
+    value = _json_in(given)
+    inner = list(value.values()) if isinstance(value, dict) else value
+    return isinstance(inner, list) and all(map(_is_nothing, inner))
 
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Frames that were asked for beside a video, each the first of its list [D]."""
-    lists = ((name, result.get(key)) for key, name in _STILLS.items())
-    firsts = ((name, urls[0]) for name, urls in lists if isinstance(urls, list) and urls)
-    return tuple((name, url) for name, url in firsts if isinstance(url, str))
+    found = ((name, _addresses(result.get(key))) for key, name in _STILLS.items())
+    return tuple((name, urls[0]) for name, urls in found if urls)
 
 
 def _found(result: Mapping[str, Json]) -> Json:
     """A result that is no file: of text models in `resultObject`, of others the whole of it [D]."""
-    rest = {name: value for name, value in result.items() if name != "resultUrls"}
+    rest = {name: value for name, value in result.items() if name != "resultUrls" and value not in _NOTHING}
     return rest.get("resultObject") or rest or None
 
 
-def _urls(result: Mapping[str, Json]) -> tuple[str, ...]:
-    urls = result.get("resultUrls")
-    return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
+def _urls(result: Json) -> tuple[str, ...]:
+    """What is plainly an address of a result: where the API puts them, else by a name for one."""
+    if not isinstance(result, dict):
+        return _addresses(result)
+    is_value = bool(result.get("resultObject"))  # its addresses are a part of the result
+    named = (value for key, value in _members(None if is_value else result) if _NAMES_A_RESULT.fullmatch(key))
+    return next(filter(None, map(_addresses, (result.get("resultUrls"), *named))), ())
+
+
+def _addresses(value: Json) -> tuple[str, ...]:
+    """The http(s) addresses of a text, a list, or an object that says `url`, in order and each once."""
+    value = _json_in(value) or value
+    if isinstance(value, str):
+        texts = re.split(r"[\s,]+(?=https?://)", value.strip())
+        return tuple(dict.fromkeys(text for text in texts if _ADDRESS.fullmatch(text)))
+    if isinstance(value, dict):
+        lists = (one for key, one in value.items() if _NAMES_A_RESULT.fullmatch(key))
+        return next(filter(None, map(_addresses, lists)), ())
+    found = [url for one in value for url in _addresses(one)] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(found))
 
 
 def task_record(status: int, body: bytes) -> outcomes.TaskRecord | outcomes.Unanswered:

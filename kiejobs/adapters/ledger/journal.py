@@ -180,9 +180,14 @@ def chained(at: str, events: Iterable[Event], seq: int, previous: str | None) ->
     lines = []
     for number, event in enumerate(events, start=seq + 1):
         body = {"v": EVENT_VERSION, "seq": number, "prev": previous, "at": at}
-        lines.append(_as_text({**body, **to_json(event)}).encode("utf-8", "surrogatepass"))
+        lines.append(utf_8(_as_text({**body, **to_json(event)})))
         previous = hashlib.sha256(lines[-1]).hexdigest()
     return lines
+
+
+def utf_8(text: str) -> bytes:
+    r"""JSON text as bytes; half a surrogate pair, which UTF-8 has no bytes for, as JSON's own `\ud83d`."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _sync_with_names(folder: Path) -> None:

@@ -148,6 +148,20 @@ class InDoubt:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusedAnswer:
+    """What a `create` or a `result` answered that nothing could be made of: shortened, escaped, without the key.
+
+    `task_id` is what a create's answer seems to call its task.
+    """
+
+    type: ClassVar[str] = "unused_answer"
+    attempt_id: str
+    of: str
+    answer: str
+    task_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """The API works on it. `api_state` in its own word."""
 
@@ -248,7 +262,7 @@ class RunFinished:
 
 Event: TypeAlias = (
     RunStarted | Planned | Approved | Uploaded | Reserved | Submitted | NotAccepted | Rejected
-    | InDoubt | Running | Succeeded | Failed | Collected | Gone | Called | Conflicted | Adopted
+    | InDoubt | UnusedAnswer | Running | Succeeded | Failed | Collected | Gone | Called | Conflicted | Adopted
     | Resolved | RunFinished
 )  # fmt: skip
 

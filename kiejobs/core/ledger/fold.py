@@ -43,6 +43,7 @@ _ENDS = {"succeeded", "failed", "rejected"}
 _NO_OTHERS: frozenset[str] = frozenset()
 _MARK = 12  # of a fingerprint's digits: of two that begin alike a manifest is made in vain, no more
 _TWO_ON_RECORD = "two task ids are on record for one create"
+_ONE_FOR_TWO = "this task is on record for another create, too: that of"
 
 
 def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger:
@@ -78,7 +79,24 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
         if draft is not None:
             draft.take_in(timed)
     attempts = [*settled, *map(_Draft.attempt, drafts.values())]
+    _mark_shared_tasks(attempts)
     return Ledger(_moved(attempts, moves) if moves else attempts, runs, plans, uploads)
+
+
+def _mark_shared_tasks(attempts: list[Attempt]) -> None:
+    """Two creates that the API gave one task are a conflict of both, until a person has looked at it."""
+    first: dict[str, int] = {}
+    for number, attempt in enumerate(attempts):
+        if attempt.task_id is None:
+            continue
+        other = first.setdefault(attempt.task_id, number)
+        if other != number:
+            since = max(attempts[one].times.get("submitted", "") for one in (number, other))
+            for one, rival in ((number, other), (other, number)):
+                if attempts[one].times.get("acknowledged", "") <= since:
+                    why = f"{_ONE_FOR_TWO} {attempts[rival].address}"
+                    conflict = Conflict(attempt.task_id, since, why)
+                    attempts[one] = replace(attempts[one], conflicts=(*attempts[one].conflicts, conflict))
 
 
 def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str, str]]:
@@ -228,6 +246,8 @@ class _Draft:
         self._charged: tuple[str, Decimal | None] = ("", None)
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
         self._files: tuple[str, tuple[FileRecord, ...]] = ("", ())
+        self._word = ("", "")
+        self._unused: dict[str, tuple[str, e.UnusedAnswer]] = {}
 
     def take_in(self, timed: Timed) -> None:
         event, at = timed.event, timed.at
@@ -262,6 +282,10 @@ class _Draft:
                 self._times["collected"] = self._files[0]
             case e.Gone(message=message):
                 self._gone = max(self._gone, (at, message))
+            case e.Running(api_state=word):
+                self._word = max(self._word, (at, word))
+            case e.UnusedAnswer(of=of):
+                self._unused[of] = max(self._unused.get(of, ("", event)), (at, event), key=_when)
 
     def _climb(self, step: str, at: str, failure: Failure | None = None) -> None:
         if (_LADDER[step], step) > (_LADDER[self._step], self._step):
@@ -295,7 +319,15 @@ class _Draft:
             other_task_ids=self._others(tasks) if is_disputed else _NO_OTHERS,
             conflicts=self._conflicts(tasks) if is_disputed else (),
             gone=self._gone[1] if self._gone[0] > self._files[0] else None,
+            api_state=self._word[1] if state is State.RUNNING else None,
+            unused=self._unused_in(state) if self._unused else None,
         )
+
+    def _unused_in(self, state: State | None) -> e.UnusedAnswer | None:
+        """A create's answer as long as it is in doubt, a result's as long as there is no file."""
+        open_ = state in {State.SUBMITTED, State.RUNNING, State.SUCCEEDED} and not self._files[1]
+        of = "create" if state is State.IN_DOUBT else "result" if open_ else ""
+        return self._unused[of][1] if of in self._unused else None
 
     def _result(self) -> tuple[State | None, Failure | None]:
         """How far it came, and why not further. What a dead run left without an answer is in doubt."""

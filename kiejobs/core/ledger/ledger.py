@@ -45,7 +45,8 @@ class Attempt:
 
     `state` is None where nothing was made of it (not accepted, or ruled lost). `other_task_ids` are
     tasks that may be paid for next to `task_id`: one create, several tasks. `gone` says why its result
-    can't be had any more. `shared` are its addresses in other campaigns, which asked for the same.
+    can't be had any more. `shared` are its addresses in other campaigns, which asked for the same. `api_state`
+    is the API's word for what runs; `unused` an answer that nothing could be made of, as long as that matters.
     """
 
     attempt_id: str
@@ -64,6 +65,8 @@ class Attempt:
     gone: str | None = None
     aside: str | None = None
     shared: tuple[str, ...] = ()
+    api_state: str | None = None
+    unused: e.UnusedAnswer | None = None
 
     def is_of(self, campaign: str) -> bool:
         """Was it bought for a campaign, or is it used by it?"""
@@ -84,6 +87,11 @@ class Attempt:
     def is_open(self) -> bool:
         """At the API, not at its end."""
         return self.state in {State.SUBMITTED, State.RUNNING}
+
+    @property
+    def named_task(self) -> str | None:
+        """Of a doubt: the task that the answer to its create seems to name."""
+        return self.unused.task_id if self.unused and self.state is State.IN_DOUBT else None
 
     @property
     def committed(self) -> Decimal:

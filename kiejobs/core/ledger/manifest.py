@@ -27,6 +27,8 @@ FORMAT_VERSION = "1.1"
 _OF_HEADER = ("command", "campaign", "origin", "source", "created_with")
 _TIMES = ("reserved", "submitted", "settled", "collected")
 _PIECES = 10_000
+_USUAL = {None, "waiting", "queuing", "generating"}
+"""Words of the API for what is under way, which need no mention."""
 _UNTOUCHED = "none"
 """How the totals count a planned job of which nothing was made (its state is null)."""
 
@@ -72,7 +74,7 @@ def to_pieces(document: Mapping[str, Json]) -> Iterator[bytes]:
     encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, indent=2)
     pieces = encoder.iterencode(document)
     while text := "".join(islice(pieces, _PIECES)):
-        yield text.encode("utf-8", "surrogatepass")
+        yield text.encode("utf-8", "backslashreplace")  # half a surrogate pair as JSON spells it
     yield b"\n"
 
 
@@ -118,7 +120,16 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
         "error": None if failure is None else {
             "class": failure.kind, "code": failure.code, "message": failure.message,
         },
+        **_answer(attempt),
     }  # fmt: skip
+
+
+def _answer(attempt: Attempt) -> dict[str, Json]:
+    """Only where there is one: the manifests of runs that are over stay as they are."""
+    unused, word = attempt.unused, attempt.api_state
+    answer = None if unused is None else {"of": unused.of, "text": unused.answer, "task_id": unused.task_id}
+    found = {"answer": answer, "api_state": None if word in _USUAL else word}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterable[dict[str, Any]]:

@@ -69,10 +69,15 @@ class CreateRejected:
 
 @dataclass(frozen=True, slots=True)
 class CreateInDoubt:
-    """Sent, answer unknown. Never sent again by itself."""
+    """Sent, answer unknown. Never sent again by itself.
+
+    `answer` is what came, `task_id` what it seems to call the task, in whatever form.
+    """
 
     message: str
     code: str | None = None
+    answer: str | None = None
+    task_id: str | None = None
 
 
 Answered: TypeAlias = Accepted | CreateNotAccepted | Refused | NoMoney | CreateRejected | CreateInDoubt
@@ -110,10 +115,14 @@ UploadOutcome: TypeAlias = UploadStored | NotUploaded | Refused | Unusable
 
 @dataclass(frozen=True, slots=True)
 class StillRunning:
-    """Not at its end. `api_state` is the API's word; `note` is set when that word is unknown."""
+    """Not at its end. `api_state` is the API's word; `note` is set when that word is unknown.
+
+    `answer` is a result that nothing could be taken from.
+    """
 
     api_state: str
     note: str | None = None
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

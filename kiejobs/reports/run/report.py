@@ -85,11 +85,19 @@ def _credits(job: JobView) -> str:
 def _below(job: JobView) -> Iterator[str]:
     """The task, and what came of it."""
     paths = map(itemgetter("path"), job.job["files"])
-    came = list(filter(None, [*paths, job.error, job.note]))
+    came = list(filter(None, [*paths, job.error, job.note or _said(job.job)]))
     words = [job.job["task_id"] or "", *came[:1]]
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
             yield shortened(sanitize(text), _LONGEST)
+
+
+def _said(job: Mapping[str, Json]) -> str | None:
+    """The API's word or answer where nothing could be made of it; a doubt's is shown with its ways out."""
+    answer = job.get("answer")
+    word = f"the API says `{job['api_state']}`" if "api_state" in job else None
+    text = f"it answered: {answer['text']}" if answer and answer["of"] == "result" else None
+    return "; ".join(filter(None, (word, text))) or None
 
 
 def _places(view: RunView) -> list[str]:

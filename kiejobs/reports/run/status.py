@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
@@ -21,6 +22,7 @@ from kiejobs.reports.terminal import (
     price_text,
     quoted,
     sanitize,
+    shortened,
     state_words,
 )
 
@@ -180,7 +182,7 @@ def _expiring_document(line: Expiring) -> dict[str, Json]:
 
 def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     """Each claim that was not taken, and how to end it."""
-    yield f"{paint.loud('Conflict')}: a callback claimed a task that was not taken; look at it, then rule."
+    yield f"{paint.loud('Conflict')}: a task was claimed that was not taken, or is on record twice; look at it, then rule."
     for attempt in view.conflicts:
         yield f"  {sanitize(attempt.address)}"
         for conflict in attempt.conflicts:
@@ -193,7 +195,15 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
 def _tasks(title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint) -> Iterator[str]:
     yield f"{paint.bold(title)}: {words}"
     rows = [
-        (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}")
+        (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}", _said(a))
         for a in attempts
     ]
     yield from (f"  {line}" for line in columns(rows))
+
+
+def _said(attempt: Attempt) -> str:
+    """The API's word or answer, where nothing could be made of it."""
+    kept = job_of_attempt(attempt)
+    word = f"the API says `{kept['api_state']}`" if "api_state" in kept else ""
+    answer = f"it answered: {kept['answer']['text']}" if "answer" in kept else ""
+    return shortened(sanitize("; ".join(filter(None, (word, answer)))), 160)

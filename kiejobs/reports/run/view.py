@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class JobStatus(StrEnum):
     """How a job stands, for a person: its state, and whether its files are here.
 
-    GONE was made, and can't be had any more; UNSENT was never taken by the API in this run; LOST was ruled
+    GONE was made, and can't be had any more; NO_RESULT has ended well by the API's word, but without a result so far; UNSENT was never taken by the API in this run; LOST was ruled
     never to have been made; RESERVED is what another run is about to send.
     """
 
@@ -51,6 +51,7 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     REJECTED = "rejected"
     IN_DOUBT = "in_doubt"
+    NO_RESULT = "no_result"
     RUNNING = "running"
     SUBMITTED = "submitted"
     RESERVED = "reserved"
@@ -58,7 +59,7 @@ class JobStatus(StrEnum):
     LOST = "ruled_lost"
 
 
-_HELD = frozenset({JobStatus.RUNNING, JobStatus.SUBMITTED, JobStatus.RESERVED})
+_HELD = frozenset({JobStatus.NO_RESULT, JobStatus.RUNNING, JobStatus.SUBMITTED, JobStatus.RESERVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _status(job: Mapping[str, Json]) -> JobStatus:
         is_ruled = job["attempt_id"] is not None and job["error"] is None
         return JobStatus.LOST if is_ruled else JobStatus.UNSENT
     if state != State.SUCCEEDED:
-        return JobStatus(state)
+        return JobStatus.NO_RESULT if job.get("api_state") == _SUCCESS else JobStatus(state)
     if job["error"] is not None:
         return JobStatus.GONE
     return JobStatus.SUCCEEDED if job["files"] else JobStatus.NOT_COLLECTED
@@ -221,7 +222,9 @@ def _sum(prices: Iterable[Decimal | None]) -> str:
 
 # --- what to do next, with the commands to type ---------------------------------------------------
 
+_SUCCESS = "success"  # the API's word, for a task that may have named no result
 _LONGEST = 160
+_LONGEST_ANSWER = 500
 _were = partial(plural, noun="job was", many="jobs were")
 _are = partial(plural, noun="job is", many="jobs are")
 
@@ -242,7 +245,14 @@ _GO_ON = "Run again to go on; nothing is bought twice."
 def steps_after(view: RunView) -> list[Step]:
     """What a run leaves to do: doubts first, since they may have cost something."""
     steps = [
-        doubt_step(job.address, job.job["times"]["reserved"], job.planned, job.error, view.flag)
+        doubt_step(
+            job.address,
+            job.job["times"]["reserved"],
+            job.planned,
+            job.error,
+            view.flag,
+            job.job.get("answer"),
+        )
         for job in view.jobs
         if job.status is JobStatus.IN_DOUBT
     ]
@@ -285,6 +295,9 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
         message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
         yield Step("running", message, (collect,), title="Not here yet")
+    if unnamed := count[JobStatus.NO_RESULT]:
+        message = f"{_are(unnamed)} successful by the API's word, but it named no result that can be used; paid for, ask again with"
+        yield Step("no_result", message, (collect,), title="No result")
     if uncollected := count[JobStatus.NOT_COLLECTED]:
         message = f"{_are(uncollected)} bought and made, but the files are not here; try again with"
         yield Step("not_collected", message, (collect,), title="Not collected")
@@ -318,7 +331,9 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
     for one in attempts:
         stated = one.failure.message if one.failure else None
         since = one.times.get("reserved")
-        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, flag))
+        kept = one.unused
+        answer = None if kept is None else {"text": kept.answer, "task_id": kept.task_id}
+        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, flag, answer))
     return steps
 
 
@@ -328,13 +343,21 @@ def doubts_text(attempts: Iterable[Attempt], *, color: bool = False, flag: str =
 
 
 def doubt_step(
-    address: str, since: str | None, at_stake: Decimal | None, stated: str | None, flag: str
+    address: str,
+    since: str | None,
+    at_stake: Decimal | None,
+    stated: str | None,
+    flag: str,
+    answer: Mapping[str, Json] | None = None,
 ) -> Step:
-    """Both ways out of one doubt; `at_stake` are the credits that it may have cost."""
+    """Both ways out of one doubt; `at_stake` are the credits that it may have cost, `answer` what came."""
     why = shortened(sanitize(stated or "the answer is unknown"), _LONGEST)
     message = f"sent {moment(since)}, may have cost {price_text(at_stake)}: {why}"
+    if answer is not None:
+        message += f"; the API answered: {shortened(sanitize(answer['text']), _LONGEST_ANSWER)}"
+    named = quoted(answer["task_id"]) if answer and answer["task_id"] else "TASK_ID"
     command = f"kiejobs resolve {quoted(address)}"
-    commands = (f"{command} --task TASK_ID{flag}", f"{command} --lost{flag}")
+    commands = (f"{command} --task {named}{flag}", f"{command} --lost{flag}")
     return Step("in_doubt", message, commands, address)
 
 

@@ -111,8 +111,8 @@ def test_a_refusal_that_speaks_of_a_task_but_names_none_is_a_refusal(data: Any) 
 
 
 def test_a_task_that_cost_less_than_nothing_did_not_say_what_it_cost() -> None:
-    answer = body(200, "success", {"state": "success", "resultJson": "{}", "creditsConsumed": -5})
-    assert answers.poll_outcome(200, answer) == outcomes.TaskSucceeded((), None)
+    answer = body(200, "success", {"state": "success", "resultJson": '["https://a"]', "creditsConsumed": -5})
+    assert answers.poll_outcome(200, answer) == outcomes.TaskSucceeded(("https://a",), None)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "nan", "Wed, 21 Oct 2026 07:28:00 GMT", None])
@@ -154,14 +154,102 @@ def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
         ({"character_id": "c_1"}, {"character_id": "c_1"}),
         ({"resultUrls": [], "note": "none"}, {"note": "none"}),
         ({"resultUrls": ["https://a"], "resultObject": {"text": "x"}}, None),
-        ({"resultUrls": []}, None),
-        ({}, None),
+        ({"resultObject": {"url": "https://a"}}, {"url": "https://a"}),
     ],
 )
 def test_a_result_that_is_no_file_is_found_in_the_answer(result: Any, found: Any) -> None:
     outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
     assert isinstance(outcome, outcomes.TaskSucceeded)
     assert outcome.found == found
+
+
+@pytest.mark.parametrize("result", [{"resultUrls": []}, {"resultUrls": ""}, {}, {"resultUrls": [None]}])
+def test_an_empty_result_is_asked_for_again(result: Any) -> None:
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    assert isinstance(outcome, outcomes.StillRunning)
+    assert (outcome.api_state, outcome.note) == ("success", "the API says `success`, but named no result")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"resultUrls": "https://h/a.mp4"},
+        {"resultUrls": [{"url": "https://h/a.mp4"}]},
+        {"resultUrls": {"url": "https://h/a.mp4", "cover": "https://h/a.jpg"}},
+        {"resultUrls": '["https://h/a.mp4"]'},
+        {"resultUrls": [["https://h/a.mp4"]]},
+        {"resultUrls": ["https://h/a.mp4", "https://h/a.mp4"]},
+        {"result_urls": ["https://h/a.mp4"]},
+        {"resultUrl": "https://h/a.mp4"},
+        {"videoUrl": " https://h/a.mp4 "},
+        {"data": {"videos": [{"url": "https://h/a.mp4"}]}},
+        ["https://h/a.mp4"],
+    ],
+)
+def test_an_address_in_an_odd_form_is_taken(result: Any) -> None:
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(result)))
+    assert isinstance(outcome, outcomes.TaskSucceeded)
+    assert outcome.urls == ("https://h/a.mp4",)
+
+
+def test_several_addresses_in_one_text_are_several() -> None:
+    data = {"resultUrls": "https://h/a.mp4,https://h/b,c.mp4\nhttps://h/d.mp4"}
+    outcome = answers.poll_outcome(200, record("success", resultJson=json.dumps(data)))
+    assert isinstance(outcome, outcomes.TaskSucceeded)
+    assert outcome.urls == ("https://h/a.mp4", "https://h/b,c.mp4", "https://h/d.mp4")
+
+
+def test_a_result_that_can_not_be_read_is_kept_as_it_came() -> None:
+    outcome = answers.poll_outcome(200, record("success", resultJson="see mail"))
+    assert isinstance(outcome, outcomes.StillRunning)
+    assert outcome.answer == "see mail"
+
+
+@pytest.mark.parametrize(
+    ("data", "task_id"),
+    [
+        ({"task_id": "t-1234"}, "t-1234"),
+        ({"taskId": 1234567}, "1234567"),
+        ({"taskID": "t-1234"}, "t-1234"),
+        ({"recordId": "t-1234"}, "t-1234"),
+        ({"task": {"id": "t-1234"}}, "t-1234"),
+        ({"taskId": ["t-1234"]}, "t-1234"),
+        ('{"taskId": "t-1234"}', "t-1234"),
+        ("t-1234", "t-1234"),
+        (["t-1234"], "t-1234"),
+        ({"taskId": "t\ud83d"}, None),
+        ({"taskId": "t\x1b[2J"}, None),
+        ({"taskId": True}, None),
+        ("created", None),
+        (None, None),
+    ],
+)
+def test_a_task_that_is_named_oddly_is_in_doubt_with_its_id(data: Any, task_id: str | None) -> None:
+    body = json.dumps({"code": 200, "msg": "success", "data": data}).encode()
+    outcome = answers.create_outcome(200, None, body)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
+    assert (outcome.task_id, outcome.answer) == (task_id, body.decode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code":200,"data":{"taskId":"t-1234"},"code":422,"msg":"no","data":null}',
+        b'{"code":200,"data":{"taskId":"t-1234","taskId":"t-5678"}}',
+        b'{"code":422,"msg":"x is required","msg":"y"}',
+    ],
+)
+def test_an_answer_that_says_one_thing_twice_is_in_doubt(body: bytes) -> None:
+    assert isinstance(answers.create_outcome(200, None, body), outcomes.CreateInDoubt)
+
+
+def test_an_answer_that_was_cut_off_names_its_task() -> None:
+    doubt = answers.with_answer(
+        outcomes.CreateInDoubt("broke"), b'{"code":200,"data":{"taskId":"t-1234","rec'
+    )
+    assert doubt.task_id == "t-1234"
+    cut = answers.with_answer(outcomes.CreateInDoubt("broke"), b'{"code":200,"data":{"taskId":"t-12')
+    assert cut.task_id is None
 
 
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:

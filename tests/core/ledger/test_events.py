@@ -24,6 +24,7 @@ EVENTS: list[Event] = [
     e.NotAccepted("a", BUSY),
     e.Rejected("a", REFUSED),
     e.InDoubt("a", BROKEN),
+    e.UnusedAnswer("a", "create", '{"code":200}', "t9"),
     e.Adopted("tea/x", "tea/y", "f", 2),
     e.Resolved("a", "lost", None, "ruled"),
     e.RunFinished(4, "budget"),

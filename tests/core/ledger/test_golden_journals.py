@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
-from kiejobs.core.ledger.events import Event, to_json
+from kiejobs.core.ledger.events import Event, UnusedAnswer, to_json
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.fold import History
 
 GOLDEN = Path(__file__).parents[2] / "data" / "journals-0.1.0"
 ORIGIN = "http://sandbox.invalid"
+_LATER = {"api_state", "unused"}
+"""What an attempt has that 0.1.0 did not know of."""
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def history() -> History:
 
 def test_they_hold_every_kind_of_event(history: History) -> None:
     kinds = {type(timed.event) for record in history.records for timed in record.events}
-    assert kinds == set(get_args(Event))
+    assert kinds == set(get_args(Event)) - {UnusedAnswer}  # which 0.1.0 did not write
 
 
 def test_their_lines_would_be_written_so_today(history: History) -> None:
@@ -48,7 +50,12 @@ def test_they_fold_to_the_same_ledger(history: History) -> None:
     ledger = history.ledger(ORIGIN)
     found = {
         "attempts": [
-            {**asdict(one), "output": one.output, "committed": one.committed} for one in ledger.attempts()
+            {
+                **{name: value for name, value in asdict(one).items() if name not in _LATER},
+                "output": one.output,
+                "committed": one.committed,
+            }
+            for one in ledger.attempts()
         ],
         "current": [one.attempt_id for one in ledger.current()],
         "committed": ledger.committed("golden"),

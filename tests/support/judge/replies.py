@@ -48,7 +48,7 @@ CREATES: dict[str, Reply] = {
 }
 """What may befall a create. With `_kept` behind its name it befalls the reply to an accepted one.
 
-Besides: `slow` answers late, `cut_kept` ends in the middle of the answer, `hang` and `hang_kept` wait
+Besides: `odd_kept` names the task oddly, `same_kept` names the first task again, `slow` answers late, `cut_kept` ends in the middle of the answer, `hang` and `hang_kept` wait
 for `let_go`, `die` and `die_kept` end the process.
 """
 

@@ -7,7 +7,8 @@ program it can be killed and started again on its port. It shares no code with k
 
   create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge.replies)
   null=N    that many polls find no record        polls=N  that many find it running (default 1)
-  end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty
+  end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty,
+            failed (a word that the API never said), value (no file, but JSON), text (a result that is no JSON)
   poll=…    a list of what befalls its polls: html, 500, drop, 429, 401, 404
   file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404, old (only a
             link that was made anew is taken)
@@ -151,6 +152,11 @@ class Judge:
         else:
             done = DROP
         self._dawdle(name)
+        if name == "odd":
+            return envelope(200, "success", {"task_id": task_id, "said": KEY})
+        if name == "same":
+            self.tasks[next(iter(self.tasks))].called = True
+            return envelope(200, "success", {"taskId": next(iter(self.tasks))})
         if name == "cut":
             return Reply(done.body, done.status, done.headers, sent=20)
         return CREATES.get(name, done)
@@ -235,6 +241,10 @@ class Judge:
         end = task.words.get("end")
         if end == "empty":
             return ""
+        if end == "value":
+            return json.dumps({"character_id": "c-77", "echo": KEY})
+        if end == "text":
+            return f"see {KEY} in our mail"
         url = task.words.get("url") or f"{self.url}/files/{task.task_id}.mp4?{SIGNATURE}"
         return json.dumps({"resultUrls": [] if end == "no_urls" else [url]})
 

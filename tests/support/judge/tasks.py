@@ -44,6 +44,8 @@ def state_of(task: Task, let_go: bool) -> str:  # noqa: FBT001 - one of two mome
         return "generating"
     if end == "strange" and asked < 6:
         return "pondering"
+    if end == "failed":
+        return end
     return "fail" if end == "fail" else "success"
 
 

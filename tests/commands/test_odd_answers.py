@@ -1,0 +1,111 @@
+"""What was paid for and answered oddly is on record, shown, and a command away: against the judge's server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.judge.server import KEY
+
+if TYPE_CHECKING:
+    from tests.support.bench import Bench
+    from tests.support.judge.server import Judge
+
+    Set = tuple[Bench, Judge]
+
+
+def on_record(bench: Bench) -> str:
+    texts = [path.read_text() for path in sorted(bench.folder.glob("runs/*/*.json*"))]
+    assert not any(KEY in text for text in texts)
+    return "".join(texts)
+
+
+def test_a_task_that_is_named_oddly_is_offered_as_the_next_command(table: Set) -> None:
+    bench, judge = table
+    bench.write({"odd": "a cup [create=odd_kept]"})
+    ran = bench.run()
+    assert ran.code == 4
+    (task_id,) = judge.tasks
+    address = next(iter(bench.manifests()[0]["jobs"]))
+    command = f"kiejobs resolve {address} --task {task_id}"
+    for said in (ran.out, bench.do("status").out, bench.do("report").out):
+        assert command in said.replace("'", "")
+        assert f'"task_id": "{task_id}"' in said.replace('":"', '": "')
+    assert task_id in on_record(bench)
+    assert bench.do("resolve", address, "--task", task_id).code == 0
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert bench.job("odd")["state"] == "succeeded"
+    assert "answer" not in bench.job("odd")
+    assert len(judge.creates) == 1
+
+
+def test_collect_ends_a_doubt_where_the_record_carries_its_attempt(table: Set) -> None:
+    bench, judge = table
+    hook = {
+        "defaults": {
+            "model": "bytedance/v1-pro-fast-image-to-video",
+            "callBackUrl": "https://hooks.example.com/kie",
+        }
+    }
+    bench.write({"odd": "a cup [create=odd_kept]", "cut": "a mug [create=cut_kept]"}, **hook)
+    assert bench.run().code == 4
+    assert bench.do("collect", "--poll", "50ms").code in {0, 4}
+    assert bench.job("odd")["state"] == "succeeded"
+    assert bench.states()["cut"] == "in_doubt"
+    assert len(judge.creates) == 2
+
+
+def test_collect_does_not_believe_an_answer_without_the_attempt(table: Set) -> None:
+    bench, _ = table
+    bench.write({"odd": "a cup [create=odd_kept]"})
+    assert bench.run().code == 4
+    assert bench.do("collect", "--poll", "50ms").code == 4
+    assert bench.states() == {"odd": "in_doubt"}
+
+
+def test_two_creates_with_one_task_are_a_conflict(table: Set) -> None:
+    bench, judge = table
+    bench.write({"first": "a cup"})
+    assert bench.run().code == 0
+    bench.write({"first": "a cup", "second": "a mug [create=same_kept]"})
+    assert bench.run().code == 4
+    first = next(iter(judge.tasks))
+    said = bench.do("status").out
+    assert "Conflict" in said
+    assert "on record for another create" in said
+    for address in bench.manifests()[-1]["jobs"]:
+        assert bench.do("resolve", address, "--task", first).code == 0
+    assert "Conflict" not in bench.do("status").out
+
+
+def test_a_value_where_a_video_was_promised_is_kept_as_json(table: Set) -> None:
+    bench, _ = table
+    bench.write({"sora": "a face [end=value]"})
+    ran = bench.run()
+    assert ran.code == 0
+    assert "c-77" in ran.err
+    (file,) = bench.job("sora")["files"]
+    assert file["path"].endswith(".json")
+    assert "c-77" in (bench.folder / "outputs" / file["path"]).read_text()
+    assert "c-77" in on_record(bench)
+    assert bench.plan() == {"sora": "keep"}
+
+
+def test_a_result_that_can_not_be_read_is_shown_and_asked_for_again(table: Set) -> None:
+    bench, _ = table
+    bench.write({"odd": "a face [end=text]"})
+    ran = bench.run("--wait", "300ms")
+    assert ran.code == 8
+    assert "see *** in our mail" in ran.out
+    assert "see *** in our mail" in on_record(bench)
+    assert "see *** in our mail" in bench.do("report").out
+    assert "see *** in our mail" in bench.do("status").out
+
+
+def test_a_word_that_nobody_knows_is_quoted_everywhere(table: Set) -> None:
+    bench, _ = table
+    bench.write({"odd": "a face [end=failed]"})
+    ran = bench.run("--wait", "300ms")
+    assert ran.code == 8
+    assert bench.job("odd")["api_state"] == "failed"
+    for said in (ran.out, ran.err, bench.do("report").out, bench.do("status").out):
+        assert "failed" in said
