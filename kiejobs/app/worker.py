@@ -45,15 +45,18 @@ class _Seen(RetryingJournal):
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
-        self.running: set[str] = set()
+        self.words: dict[str, str] = {}
+        self.answers: dict[str, str] = {}
         self.over: set[str] = set()
 
     def append(self, *events: Event) -> str:
         at = super().append(*events)
         for event in events:
             match event:
-                case e.Running(attempt_id=name):
-                    self.running.add(name)
+                case e.Running(attempt_id=name, api_state=word):
+                    self.words[name] = word
+                case e.UnusedAnswer(attempt_id=name, answer=answer):
+                    self.answers[name] = answer
                 case e.Failed(attempt_id=name) | e.Collected(attempt_id=name) | e.Gone(attempt_id=name):
                     self.over.add(name)
         return at
@@ -162,8 +165,9 @@ class Worker:
     async def _ask(self, attempt: Attempt) -> None:
         task = task_of_attempt(attempt)
         if task is not None:
-            is_known = task.running_recorded or attempt.attempt_id in self._journal.running
-            await self._follower.follow(replace(task, running_recorded=is_known))
+            word = self._journal.words.get(attempt.attempt_id, task.api_state)
+            answer = self._journal.answers.get(attempt.attempt_id, task.answer)
+            await self._follower.follow(replace(task, api_state=word, answer=answer))
 
     async def _check(self, ledger: Ledger) -> None:
         """Files that are here and not as they were collected are downloaded again. What is elsewhere is not missed."""
