@@ -84,19 +84,24 @@ def fold(journals: Iterable[JournalRecord], origin: str | None = None) -> Ledger
 
 
 def _mark_shared_tasks(attempts: list[Attempt]) -> None:
-    """Two creates that the API gave one task are a conflict of both, until a person has looked at it."""
+    """Creates that the API gave one task are a conflict of each, until a person has looked at it."""
     first: dict[str, int] = {}
+    shared: dict[str, set[int]] = {}
     for number, attempt in enumerate(attempts):
-        if attempt.task_id is None:
-            continue
-        other = first.setdefault(attempt.task_id, number)
-        if other != number:
-            since = max(attempts[one].times.get("submitted", "") for one in (number, other))
-            for one, rival in ((number, other), (other, number)):
-                if attempts[one].times.get("acknowledged", "") <= since:
-                    why = f"{_ONE_FOR_TWO} {attempts[rival].address}"
-                    conflict = Conflict(attempt.task_id, since, why)
-                    attempts[one] = replace(attempts[one], conflicts=(*attempts[one].conflicts, conflict))
+        if attempt.task_id is not None:
+            other = first.setdefault(attempt.task_id, number)
+            if other != number:
+                shared.setdefault(attempt.task_id, {other}).add(number)
+    for task_id, numbers in shared.items():
+        oldest, second, *_ = order = sorted(
+            numbers, key=lambda one: (attempts[one].times["reserved"], attempts[one].attempt_id)
+        )
+        since = max(attempts[one].times.get("submitted", "") for one in order)
+        names = {one: attempts[second if one == oldest else oldest].address for one in order}
+        for one, name in names.items():
+            if attempts[one].times.get("acknowledged", "") <= since:
+                conflict = Conflict(task_id, since, f"{_ONE_FOR_TWO} {name}")
+                attempts[one] = replace(attempts[one], conflicts=(*attempts[one].conflicts, conflict))
 
 
 def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str, str]]:
