@@ -15,6 +15,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from tests.support import postgres
 from tests.support.bench import FAST
 from tests.support.homes import FolderHome, GitHome, PostgresHome, books, finished, killed, rule
 from tests.support.judge.server import Judge
+from tests.support.judge.tasks import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +213,8 @@ class Trial:
             self.figures.damages += 1
             self._judge_refusal(ran, what, len(self._judge.tasks) - before)
             restore()
-        again = {name: count for name, count in self._books().paid.items() if count > paid.get(name, 1)}
+        sold = Counter(line["body"]["input"]["prompt"] for line in accepted(self._log))
+        again = {name for name, count in sold.items() if count > paid.get(name, 1)}
         self.figures.bought_on_damage += len(again)
 
     def _judge_refusal(self, ran: Ran, what: str, bought: int) -> None:

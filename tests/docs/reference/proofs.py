@@ -138,6 +138,18 @@ _PROOFS: dict[str, _Row] = {
          ("charged", "charged"), ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"),
          ("most_at_once", "creates in any 10 s, at most")),
     ),
+    "three_homes": (
+        "All homes: two buyers under SIGKILL, lost disks, a home that goes away or refuses, clocks off, damaged ledgers",
+        tuple(
+            (f"{home}.{figure}", f"{label}: {name}" if home == "folder" else name)
+            for figure, label in (
+                ("kills", "kills"), ("disks_lost", "disks lost"), ("absences", "absences"), ("charged", "charged"),
+                ("bought_twice", "bought twice"), ("lost", "lost"), ("in_doubt", "in doubt"), ("damages", "damages"),
+                ("refused", "refused"), ("bought_on_damage", "bought again on a damaged ledger"),
+            )
+            for home, name in (("folder", "folder"), ("git", "git"), ("postgresql", "PostgreSQL"))
+        ),
+    ),
     "shared_database": (
         "PostgreSQL home: two folders buy, workers download elsewhere; SIGKILL for all of them and for the database",
         (("kills", "kills"), ("of_workers", "of these workers"), ("database_kills", "database kills"),
