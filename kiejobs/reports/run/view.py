@@ -235,7 +235,7 @@ _CURES = {
     "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
     "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
     "doubts": "Find out what the API made of them before anything more is bought.",
-    "journal": "Give the runs folder room and permissions, then run again.",
+    "journal": "The ledger took no more: see why, make it writable (disk, permissions, network), then run again.",
     "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
 }
 _NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."

@@ -160,7 +160,7 @@ def test_commands_work_in_a_rehearsal() -> None:
         (("key", "401: no"), "`kiejobs doctor` tells what the API says to it."),
         (("unreachable", "no route"), "whether the API can be reached"),
         (("doubts", "10 in a row"), "before anything more is bought"),
-        (("journal", "disk full"), "room and permissions"),
+        (("journal", "disk full"), "make it writable"),
         (("bug", "KeyError"), "a fault of kiejobs"),
     ],
 )
