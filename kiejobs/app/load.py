@@ -111,6 +111,7 @@ def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFi
     """Raises InvalidJobFile with all problems, or UsageProblem; `folder` still knows what was asked of it."""
     folder = folder or JobFolder(wanted.file, decode=wanted.check_assets)
     loaded, problems = try_to_load(wanted, folder)
+    problems = problems.as_errors() if wanted.strict else problems
     if loaded is None or problems.fatal:
         raise InvalidJobFile(problems)
     return loaded
@@ -187,7 +188,8 @@ def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder)
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:
-            lines[name] = _ENDS.split(folder.includes.peek(name.removeprefix(below)) or "")
+            text = folder.includes.peek(name.removeprefix(below))
+            lines[name] = _ENDS.split(text) if isinstance(text, str) else []
     return Problems(problems, lines)
 
 

@@ -23,6 +23,7 @@ class JobFileOptions:
     max_jobs: int | None = None
     locked: bool = False
     check_assets: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from kiejobs.reports.terminal import inert, sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from kiejobs.core.diagnostics import KiejobsError
+    from kiejobs.core.diagnostics import KiejobsError, Problems
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import RunView
 
@@ -70,6 +70,13 @@ class Screen:
             raise
         except OSError as error:
             raise JournalProblem(f"can't write to stdout: {error.strerror or error}") from error
+
+    def warn(self, problems: Problems, file: str) -> None:
+        """What validating a file warns of, in a few lines."""
+        if problems:
+            from kiejobs.reports.diagnostics import warnings_text  # noqa: PLC0415 - most have none
+
+            self.say(warnings_text(problems, file, color=self.color_err))
 
     def say(self, text: str) -> None:
         """Something for a person, beside the document; where nobody can be told, nothing happens."""

@@ -226,6 +226,7 @@ CHECK_ASSETS = flag("--check-assets", is_flag=True,
 
 LOCKED = stacked(
     flag("--locked", is_flag=True, help="Refuse what differs from JOBFILE.lock (exit 6)."),
+    flag("--strict", is_flag=True, help="Treat warnings as errors."),
     CHECK_ASSETS,
 )
 

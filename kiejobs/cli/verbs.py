@@ -39,7 +39,6 @@ def init() -> None:
 @o.SINCE
 @o.LOCKED
 @o.POLICY
-@flag("--strict", is_flag=True, help="Take warnings for errors.")
 @out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 @o.JOB_FILE

@@ -110,6 +110,7 @@ def _plans(
             if len(names) == 1:
                 require_selected(loaded)
             if has_selected(loaded):
+                screen.warn(loaded.problems, name)
                 planned.append(_plan(loaded, space, how, screen, ahead))
         except KiejobsError as problem:
             refused.append((name, problem))

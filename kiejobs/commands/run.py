@@ -94,7 +94,7 @@ def run(
         files_by_ending(screen.outs, REPORT_FORMS, names)
     if len(names) > 1:
         return _run_in_order(names, wanted, where, how, screen)
-    loaded, approval, how = _load(replace(wanted, file=names[0]), how)
+    loaded, approval, how = _load(replace(wanted, file=names[0]), how, screen)
     return _run(loaded, approval, where, how, screen)[0]
 
 
@@ -173,6 +173,7 @@ def _approved_together(
         raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
     parts: list[_Planned] = []
     for one in loaded:
+        screen.warn(one.problems, one.wanted.file)
         space = open_workspace(where, one.wanted.file)
         ahead = sum((part.totals.credits for part in parts), Decimal(0))
         parts.append(_plan(one, None, how, space, screen, ahead=ahead))
@@ -190,7 +191,9 @@ def _approved_together(
 # --- one job file -------------------------------------------------------------------------------------
 
 
-def _load(wanted: JobFileOptions, how: RunOptions) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
+def _load(
+    wanted: JobFileOptions, how: RunOptions, screen: Screen
+) -> tuple[LoadedJobFile, Approval | None, RunOptions]:
     """A plan file says what its plan was made of."""
     approval = None
     if how.plan_file is not None or how.expect is not None:
@@ -203,6 +206,7 @@ def _load(wanted: JobFileOptions, how: RunOptions) -> tuple[LoadedJobFile, Appro
     loaded = load(wanted)
     if wanted.select:
         require_selected(loaded)
+    screen.warn(loaded.problems, wanted.file)
     return loaded, approval, how
 
 

@@ -43,13 +43,11 @@ def validate(
     screen: Screen,
     policy: Policy | None = None,
     since: str | None = None,
-    *,
-    strict: bool = False,
 ) -> ExitCode:
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
 
     All are those that changed `since` a revision, where one is given, and where something is selected
-    those that have such jobs or can't tell. Where it is `strict`, warnings are errors. Raises StalePlan or
+    those that have such jobs or can't tell. Raises StalePlan or
     UsageProblem where valid files are not what their locks say.
     """
     selection_of_file(wanted, "validate")
@@ -57,7 +55,7 @@ def validate(
     targets = files_by_ending(screen.outs, ("text", "json", "sarif"), files)
     looked, unlike = [], []
     for file in files:
-        at, refusal = _look(replace(wanted, file=file), policy, screen, strict=strict)
+        at, refusal = _look(replace(wanted, file=file), policy, screen)
         if at is None:
             continue
         looked.append(at)
@@ -80,13 +78,13 @@ def validate(
 
 
 def _look(
-    wanted: JobFileOptions, policy: Policy | None, screen: Screen, *, strict: bool
+    wanted: JobFileOptions, policy: Policy | None, screen: Screen
 ) -> tuple[CheckedFile | None, KiejobsError | None]:
     """What there is to say of a file, None where nothing of it is selected; what its lock says."""
     try:
-        loaded = load(wanted, JobFolder(wanted.file, decode=True))
+        loaded = load(replace(wanted, strict=False), JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
-        problems = invalid.problems.as_errors() if strict else invalid.problems
+        problems = invalid.problems.as_errors() if wanted.strict else invalid.problems
         return CheckedFile(wanted.file, None, problems), None
     if not has_selected(loaded):
         return None, None
@@ -96,7 +94,7 @@ def _look(
         from kiejobs.core.plan.policy import check_file  # noqa: PLC0415 - most have no policy
 
         problems += Problems(check_file(policy, loaded.jobfile, loaded.expansion.jobs))
-    problems = problems.as_errors() if strict else problems
+    problems = problems.as_errors() if wanted.strict else problems
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
     if loaded.files.read and not can_look():
         files = plural(len(loaded.files.read), "local file")

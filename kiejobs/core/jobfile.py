@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
 from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
+from kiejobs.core.document.lost_text import lost_text, misprints
 from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.tree import BadScalar
@@ -141,13 +142,25 @@ def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobF
     What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
     """
     form = Form(structure, "a job file", code="jobfile-structure", start=_START)
+    lost = list(lost_text(document, _texts_of(document.root)))
     refused = list(refused_by(form, _without_plain_jobs(document.root)))
     broken = set(map(_part, refused))
-    found = [problem_at(document, problem, form) for problem in refused]
+    found = [*lost, *(problem_at(document, problem, form) for problem in refused)]
     jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
     if not isinstance(jobs, YamlMap) or not broken.isdisjoint({("defaults",), ("jobs",)}):
         return None, found
     return _assemble(document, broken), found
+
+
+def _texts_of(root: Json) -> Iterator[tuple[Json, Spot]]:
+    """The parts that may become a request, with their spots."""
+    root = root if isinstance(root, YamlMap) else _NO_MAP
+    jobs = root.get("jobs")
+    bodies = [*(jobs.values() if isinstance(jobs, YamlMap) else ()), root.get("defaults"), root]
+    for body in bodies:
+        for key in ("input", "matrix", "vars"):
+            if isinstance(body, YamlMap) and key in body:
+                yield body[key], body.value_spots[key]
 
 
 def _without_plain_jobs(root: Json) -> Json:
@@ -295,6 +308,8 @@ def given_variables(
     found: list[Diagnostic] = []
     for file in files:
         found += _problems(file, declared)
+        whole = [(file.root, (1, 1))]
+        found += [*lost_text(file, whole), *misprints(file, whole)]
         given |= plain_json(file.root) if isinstance(file.root, dict) else {}
     given |= {name: _value(name, word, declared[name]) for name, word in words.items() if name in declared}
     found += [_unknown(name, declared, None) for name in words if name not in declared]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Diagnostic, Problems
     from kiejobs.core.document.nodes import Json
 
+_FIRST = 3  # warnings that a plan shows
 _WHOLE = 100  # columns up to which a source line is shown whole
 _BEFORE = 50  # columns kept before the caret in a longer one
 _FAR = 2 * _WHOLE
@@ -38,6 +39,18 @@ def diagnostics_text(
     listed = list(problems)
     blocks = ["\n".join(_block(problem, lines, paint)) for problem in listed]
     return "\n\n".join([*blocks, _sum(listed, paint)])
+
+
+def warnings_text(problems: Iterable[Diagnostic], file: str, *, color: bool = False) -> str:
+    """One line for each of the first; `validate` shows them in full."""
+    paint, listed = Paint(color), list(problems)
+    lines = [
+        f"{paint.warning(f'warning[{one.code}]')} {sanitize(str(one.place or file))}: "
+        f"{shortened(sanitize(one.message), _WHOLE)}"
+        for one in listed[:_FIRST]
+    ]
+    more = f"{len(listed) - _FIRST:,} more; " if len(listed) > _FIRST else ""
+    return "\n".join([*lines, f"  {more}`kiejobs validate {sanitize(file)}` says what to do"])
 
 
 def diagnostics_document(file: str, jobs: int | None, problems: Iterable[Diagnostic]) -> dict[str, Json]:

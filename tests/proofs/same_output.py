@@ -162,7 +162,9 @@ def _job(dice: random.Random) -> dict[str, Any]:
     suited = [text for text in texts if all(f"matrix.{n}" not in text or n in axes for n in _AXES)]
     prompt = dice.choice(suited or ["a cup"])
     for axis in axes:
-        if axis not in {"resolution", "duration"} and axis not in prompt and dice.random() < 0.9:
+        if (
+            axis not in {"resolution", "duration"} and f"matrix.{axis}" not in prompt
+        ):  # an idle axis is an error
             prompt += f" {{{{ matrix.{axis} }}}}" if axis != "scene" else " {{ matrix.scene.text }}"
     job: dict[str, Any] = {
         "model": MODEL,

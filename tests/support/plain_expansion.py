@@ -102,6 +102,9 @@ def random_file(dice: random.Random, schema: Mapping[str, Any]) -> dict[str, Any
     items = list(matrix.items())
     dice.shuffle(items)
     job = {"model": spec.model, "input": given, "matrix": dict(items)}
+    job["callBackUrl"] = (
+        "https://example.com/{{ matrix.word | tojson | length }}"  # so that something reads it
+    )
     return {"version": 1, "campaign": "random", "jobs": {"j": job}}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import Source
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,26 +91,34 @@ class IncludeFolder:
         self.read: dict[str, str] = {}
         self.asked: set[str] = set()
 
-    def __call__(self, name: str) -> str | None:
-        """The template's text; None where there is none that may be read."""
+    def __call__(self, name: str) -> str | TemplateProblem | None:
+        """The template's text; None where there is none that may be read, else why it can't be."""
         self.asked.add(name)
         return self._text(name, self.read)
 
-    def peek(self, name: str) -> str | None:
+    def peek(self, name: str) -> str | TemplateProblem | None:
         """The same, for one that is only looked at: it doesn't count as asked for."""
         return self._text(name, {})
 
-    def _text(self, name: str, digests: dict[str, str]) -> str | None:
+    def _text(self, name: str, digests: dict[str, str]) -> str | TemplateProblem | None:
         try:
             path = (self._folder / name).resolve()
             if not may_read(path, self._folder, self._top) or not path.is_file():
                 return None
-            if path.stat().st_size > LARGEST_TEMPLATE:
-                return None
-            data = path.read_bytes()
-            text = data.decode("utf-8-sig")
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
             return None
+        try:
+            if path.stat().st_size > LARGEST_TEMPLATE:
+                return TemplateProblem(f"the template is larger than {LARGEST_TEMPLATE:,} bytes", name=name)
+            data = path.read_bytes()
+            text = data.decode("utf-8-sig")
+        except OSError as error:
+            return TemplateProblem(f"the template can't be read: {error.strerror or error}", name=name)
+        except UnicodeDecodeError as error:
+            before = data[: error.start].decode().removeprefix("\ufeff") + "|"
+            line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
+            message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+            return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
         digests[_from(self._folder, path)] = hashlib.sha256(data).hexdigest()
         return text
 

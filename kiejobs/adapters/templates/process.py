@@ -49,9 +49,9 @@ _Asked: TypeAlias = "tuple[str, Mapping[str, Any] | None]"
 class Includes(Protocol):
     """Where included templates are found: `__call__` for one that is used, `peek` to look at one."""
 
-    def __call__(self, name: str) -> str | None: ...
+    def __call__(self, name: str) -> str | TemplateProblem | None: ...
 
-    def peek(self, name: str) -> str | None: ...
+    def peek(self, name: str) -> str | TemplateProblem | None: ...
 
 
 class ProcessRenderer:
@@ -127,17 +127,21 @@ class ProcessRenderer:
             match self._process.receive():
                 case str(text):
                     return text
-                case {"problem": [str(message), hint, lineno, name, users]}:
+                case {"problem": [str(message), hint, lineno, name, users, column]}:
                     lines = tuple((user, line) for user, line in users)
-                    return TemplateProblem(message, hint, lineno, name, lines)
+                    return TemplateProblem(message, hint, lineno, name, lines, column)
                 case {"reads": [_, _, _, _] as parts}:
                     return Reads(*(None if part is None else frozenset(part) for part in parts))
                 case {"load": str(name)}:
-                    self._process.send(self._includes(name))
+                    self._process.send(_sent(self._includes(name)))
                 case {"peek": str(name)}:
-                    self._process.send(self._includes.peek(name))
+                    self._process.send(_sent(self._includes.peek(name)))
                 case _:
                     raise self._process.failed("its answer makes no sense")
+
+
+def _sent(found: str | TemplateProblem | None) -> object:
+    return astuple(found) if isinstance(found, TemplateProblem) else found
 
 
 @dataclass(eq=False)

@@ -111,9 +111,12 @@ class _Timed:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPROF])
         try:
             say({how: name})
-            return json.loads(sys.stdin.buffer.readline())
+            found = json.loads(sys.stdin.buffer.readline())
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
+        if isinstance(found, list):  # it is there, and can't be read
+            raise TemplateProblem(*found)
+        return found
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         if self._is_inside:

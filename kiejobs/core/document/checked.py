@@ -247,6 +247,8 @@ def _type(value: Json, wanted: Any) -> Words:
         hint = "write a value, or drop it"
     elif isinstance(value, str) and _COMMA.fullmatch(value) and "number" in kinds:
         hint = f"write it with a point: {value.replace(',', '.')}"
+    elif "array" in kinds and isinstance(value, str) and "{{" in value:
+        hint = "no template makes a list: write its values here"
     elif is_plain and "array" in kinds:
         hint = f"put it in a list: [{show(value)}]"
     elif is_plain and "string" in kinds:

@@ -6,13 +6,13 @@ Touches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.diagnostics import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Not checked further by mypy."""
@@ -64,12 +64,18 @@ class YamlSeq(list[Any]):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document with its places and its source lines. Made by the YAML reader."""
+    """One YAML document with its places and its source lines. Made by the YAML reader.
+
+    `numbers` are the texts of those that may print otherwise than they are written, `idle_anchors` the names
+    of anchors of single values that nothing uses.
+    """
 
     name: str
     root: Any
     lines: Sequence[str]
     sha256: str
+    numbers: Mapping[Spot, str] = field(default_factory=dict)
+    idle_anchors: Mapping[Spot, str] = field(default_factory=dict)
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Of the node at `path`, or its nearest ancestor that exists; with `key` of the key that holds it."""
@@ -93,6 +99,18 @@ class Document:
         """What a file below the document's folder is called by whoever typed the document's name."""
         folder = max(self.name.rfind("/"), self.name.rfind("\\")) + 1
         return self.name[:folder] + name
+
+
+def leaves(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:
+    """The single values in a value of a document, each with its spot."""
+    if isinstance(value, YamlMap):
+        for key, item in value.items():
+            yield from leaves(item, value.value_spots[key])
+    elif isinstance(value, YamlSeq):
+        for item, at in zip(value, value.item_spots, strict=True):
+            yield from leaves(item, at)
+    else:
+        yield value, spot
 
 
 def plain_json(value: Json) -> Json:

@@ -64,7 +64,8 @@ def read_document(
         empty = Diagnostic("yaml-empty", "the file is empty", Place(source.name, 1, 1), hint)
         return None, [*tree.problems, empty]
     digest = hashlib.sha256(source.data).hexdigest()
-    return Document(source.name, tree.root, lines, digest), tree.problems
+    idle = {spot: name for name, spot in tree.idle_anchors.items()}
+    return Document(source.name, tree.root, lines, digest, tree.numbers, idle), tree.problems
 
 
 # --- from bytes to text --------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> D
     char = line[spot[1] - 1] if spot[1] <= len(line) else "the end of the line"
     unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), line)
     if (bare := _BARE_TEMPLATE.search(unquoted)) is not None:
-        return bare_template(Place(name, spot[0], bare.start(1) + 1))
+        return bare_template(Place(name, spot[0], bare.start(1) + 1), line)
     if char == "\t":
         words = _TAB
     message = words.message.format(char=char)

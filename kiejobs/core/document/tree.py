@@ -35,6 +35,9 @@ MAX_PROBLEMS = 1_000
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
+_KEYED = re.compile(r"\s*(?:- +)*(?:[\w.-]+: +)?")
+"""What stands before a value in its line."""
+
 _NO_KEYS = frozenset({None, _BAD_KEY, _MERGE})
 
 Anchored: TypeAlias = tuple[Any, int, str | None]
@@ -71,6 +74,8 @@ class Tree:
         self._documents = YamlSeq()
         self._stack = [_Frame(self._documents, None, is_map=False)]
         self._anchors: dict[str, Anchored | None] = {}  # None: not complete yet
+        self.numbers: dict[Spot, str] = {}  # all but whole ones as they are printed
+        self.idle_anchors: dict[str, Spot] = {}  # of texts and numbers, until they are used
         self._aliased = 0
 
     def build(self, events: Iterable[Any]) -> None:
@@ -129,6 +134,7 @@ class Tree:
             value = self._value(event, spot)
             if event.anchor is not None:
                 self._anchors[event.anchor] = (value, 1, text)
+                self.idle_anchors[event.anchor] = spot
             self._put(frame, value, 1, spot)
             return
         if event.anchor is not None:
@@ -166,6 +172,8 @@ class Tree:
     def _alias(self, event: Any) -> None:
         spot, frame = _spot(event), self._stack[-1]
         value, size, text = self._anchors.get(event.anchor) or self._no_value(event.anchor, spot)
+        self.idle_anchors.pop(event.anchor, None)
+        self._note_number(text, value, spot)
         self._aliased += size
         if self._aliased > MAX_ALIASED:
             message = f"aliases blow this file up by more than {MAX_ALIASED:,} nodes"
@@ -206,7 +214,8 @@ class Tree:
         """`{{ x }}` without quotes was read as a mapping with a mapping for its key."""
         frame.key = _BAD_KEY
         if self._text[max(index - 1, 0) : index + 1] == "{{":
-            self._add(bare_template(Place(self._name, spot[0], spot[1] - 1)))
+            line = self._text[self._text.rfind("\n", 0, index) + 1 :].partition("\n")[0]
+            self._add(bare_template(Place(self._name, spot[0], spot[1] - 1), line))
             return
         message = "a key must be text, not a list or a mapping"
         self.add("yaml-key", message, spot, "write the key as text")
@@ -214,16 +223,21 @@ class Tree:
     def _value(self, event: Any, spot: Spot) -> Any:
         text: str = event.value
         try:
-            if event.tag is not None:
-                return _tagged(text, event.tag, exact=self._exact)
-            if event.implicit[0]:
-                return plain(text, exact=self._exact)
+            if event.tag is not None or event.implicit[0]:
+                tag, exact = event.tag, self._exact
+                value = plain(text, exact=exact) if tag is None else _tagged(text, tag, exact=exact)
+                self._note_number(text, value, spot)
+                return value
         except BadScalar as bad:
             self.add(bad.code, bad.message, spot, bad.hint)
         # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             self.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
         return text
+
+    def _note_number(self, text: str | None, value: Any, spot: Spot) -> None:
+        if type(value) in (int, float) and (str(value) != text or type(value) is float):
+            self.numbers[spot] = str(text)
 
     def _put(self, frame: _Frame, value: Any, size: int, spot: Spot) -> None:
         frame.size += size
@@ -265,10 +279,16 @@ def depth_problem(place: Place) -> Diagnostic:
     return Diagnostic("yaml-depth", message, place, "a job file needs about six")
 
 
-def bare_template(place: Place) -> Diagnostic:
-    """YAML takes `{{ x }}` for a mapping within a mapping, and says so in many ways."""
-    message = "a template without quotes"
-    return Diagnostic("yaml-syntax", message, place, 'write it as "{{ … }}"')
+def bare_template(place: Place, line: str) -> Diagnostic:
+    """YAML takes `{{ x }}` for a mapping within a mapping, and `a: {{ x }}` for a second key; it says so in many ways."""
+    written, before = _KEYED.match(line), line[: place.column - 1]
+    if written is None or re.match(r"\[|\{(?![{%])", line[len(written[0]) :]):
+        return Diagnostic("yaml-syntax", "a template without quotes", place, 'write it as "{{ … }}"')
+    value = line[len(written[0]) :].rstrip()
+    quoted = f'"{value}"' if not {'"', "\\"} & set(value) else "'" + value.replace("'", "''") + "'"
+    has_colon = ": " in before[len(written[0]) :]
+    message = "a text with `: ` needs quotes" if has_colon else "a template without quotes"
+    return Diagnostic("yaml-syntax", message, place, f"write it as {quoted}")
 
 
 def _spot(event: Any) -> Spot:
@@ -345,6 +365,14 @@ def plain(text: str, *, exact: bool = False) -> Any:
     if _NOT_FINITE.fullmatch(text):
         raise BadScalar("yaml-number", f"JSON has no number `{text}`", _QUOTE_IT)
     return text
+
+
+def misprint(text: str, value: Any) -> BadScalar | None:
+    """What is wrong with a number that templates would print otherwise than it is written: 3.10, 007."""
+    if type(value) not in (int, float) or str(value) == text:
+        return None
+    message = f"`{text[:40]}` is a number, which would be printed as {value}"
+    return BadScalar("number-text", message, f'put it in quotes, "{text[:40]}", or write {value}')
 
 
 def _exact_int(digits: str, base: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from difflib import get_close_matches
 from types import NoneType
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
+_WORDS = re.compile(r"[0-9]+|[^\W\d_]+")
 _KINDS: tuple[tuple[type, str], ...] = (
     (NoneType, "null"), (bool, "true or false"), (int, "a number"), (float, "a number"),
     (str, "text"), (list, "a list"),
@@ -24,10 +26,29 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def slip(word: str, known: Iterable[str]) -> str | None:
+    """What a slip of the pen makes `word` of: as many words and the same numbers, so no other model, say."""
+    near = nearest(word, known)
+    parts, meant = (_WORDS.findall(text.lower()) for text in (word, near or ""))
+    alike = len(parts) == len(meant) and all(
+        one == other or (one.isalpha() and get_close_matches(one, [other], cutoff=0.75))
+        for one, other in zip(parts, meant, strict=True)
+    )
+    return near if alike else None
+
+
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """`did you mean ...?` when something known is close."""
     meant = nearest(word, known)
     return f"did you mean `{meant}`?" if meant else None
+
+
+def reference(holder: str, name: str) -> str:
+    """How a template reaches a key: `vars.brand`, `vars['brand-name']`."""
+    if name.isidentifier():
+        return f"{holder}.{name}" if holder else name
+    quote = '"' if "'" in name else "'"
+    return f"{holder}[{quote}{name}{quote}]"
 
 
 def listed(words: Sequence[str], last: str) -> str:

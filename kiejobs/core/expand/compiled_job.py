@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from kiejobs.core.address import address
 from kiejobs.core.document.nodes import plain_json, trimmed
 from kiejobs.core.models.spec import typed
-from kiejobs.core.template.renderer import NOTHING, TemplateProblem, Wish, is_template
+from kiejobs.core.template.renderer import NOTHING, OMIT, TemplateProblem, Wish, is_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,13 +149,15 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def _filled(value: Json, rendered: Mapping[str, Any]) -> Json:
-    """The value with what its templates were rendered to."""
+    """The value with what its templates were rendered to; `OMIT` for nothing, which lists and mappings drop."""
     if isinstance(value, dict):
-        return {key: _filled(item, rendered) for key, item in value.items()}
+        filled = {key: _filled(item, rendered) for key, item in value.items()}
+        return {key: item for key, item in filled.items() if item != OMIT}
     if isinstance(value, list):
-        return [_filled(item, rendered) for item in value]
+        return [item for item in (_filled(item, rendered) for item in value) if item != OMIT]
     if isinstance(value, str) and value in rendered:
-        return trimmed(rendered[value])
+        text: str = rendered[value]
+        return OMIT if text.strip() == OMIT else trimmed(text)
     return value
 
 
@@ -320,7 +322,7 @@ def input_of(made: Drafts, at: int) -> tuple[dict[str, Json], list[RowProblem]]:
                 problems.append(_set_twice(job, name))
             else:
                 written[name] = filled
-    return written, problems
+    return {name: value for name, value in written.items() if value != OMIT}, problems
 
 
 def _set_twice(job: CompiledJob, name: str) -> RowProblem:

@@ -7,21 +7,25 @@ In: a JobFile, the models' specs and prices, a renderer of templates, readers of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import groupby, islice
+from operator import or_
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
 from kiejobs.core.diagnostics import Diagnostic, Problems
-from kiejobs.core.document.wording import suggest
+from kiejobs.core.document.wording import slip
 from kiejobs.core.expand.compiled_job import compile_templates, compiled_job, drafts, render_batch
 from kiejobs.core.expand.job import Job, no_files
-from kiejobs.core.expand.job_checks import LengthWarnings, callback_of, output_of, unused
+from kiejobs.core.expand.job_checks import LengthWarnings, callback_of, output_of, unused_variables
 from kiejobs.core.expand.request import Requests
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
+from kiejobs.core.expand.written import idle_axes, misread, reads_of_jobs
 from kiejobs.core.jobfile import how_to_allow
 from kiejobs.core.models.spec import files_of
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
+from kiejobs.core.template.renderer import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.core.template.renderer import Renderer
 
+_IMPORT = "`kiejobs models list` shows those that are known; `kiejobs models import` adds others"
 _QUICKLY_COUNTED = 1_000_000
 _QUICKLY_TYPED = 20_000
 _QUICKLY_WALKED = 5_000_000
@@ -107,11 +112,28 @@ def expand(
         return Expansion(jobfile, catalogue.prices), Problems(problems, of_data.lines)
     _compile(whole, renderer)
     expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, files)
-    problems += found
-    is_whole = sound and len(whole) == len(jobfile.entries) and not Problems(problems).fatal
-    if is_whole and (jobfile.vars or any(job.matrix is not None for job in whole)):
-        problems += unused(jobfile.document, whole)
+    is_whole = sound and len(whole) == len(jobfile.entries)
+    problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
+
+
+def _as_written(
+    jobfile: JobFile, jobs: Sequence[CompiledJob], found: list[Diagnostic], *, is_whole: bool
+) -> list[Diagnostic]:
+    """What was `found` in rows, and what the file shows that they are not."""
+    document = jobfile.document
+    if not (jobfile.vars or document.numbers or any(job.matrix is not None for job in jobs)):
+        return found
+    reads = reads_of_jobs(jobs)
+    wrong = list(misread(jobfile, jobs, reads))
+    is_read = not any(one.broken for job in jobs for one in (*job.templates, *job.fills.values()))
+    idle = list(idle_axes(document, jobs, reads)) if is_whole and is_read else []
+    if idle:  # they are why requests are alike
+        found = [one for one in found if one.code != "duplicate-request"]
+    found = [*found, *wrong, *idle]
+    if is_whole and not Problems(found).fatal:
+        found += unused_variables(document, reduce(or_, reads, NOTHING))
+    return found
 
 
 def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
@@ -155,7 +177,8 @@ def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterat
         yield Diagnostic("no-model", message, jobfile.document.at(entry.spot), hint)
     elif entry.model not in catalogue.models:
         message = f"the model `{entry.model}` is not known"
-        hint = suggest(entry.model, catalogue.models) or f"known: {', '.join(catalogue.models)}"
+        near = slip(entry.model, catalogue.models)
+        hint = f"did you mean `{near}`?" if near else _IMPORT
         place = jobfile.document.at(entry.model_spot)
         yield Diagnostic("unknown-model", message, place, hint)
 

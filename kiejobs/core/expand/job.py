@@ -105,6 +105,7 @@ class NoFile:
     code: str
     why: str
     hint: str | None = None
+    is_blank: bool = False
 
 
 LocalFiles: TypeAlias = "Callable[[str, FileRule], LocalFile | NoFile]"
@@ -186,7 +187,9 @@ def path_of(text: str, rule: FileRule) -> str | NoFile:
     if scheme is not None and "\\" not in text:
         return _no_scheme(scheme[1], text, rule)
     if not text.strip():
-        return NoFile("missing-file", "is empty", "write a URL, or a path such as `images/cup.png`")
+        return NoFile(
+            "missing-file", "is empty", "write a URL, or a path such as `images/cup.png`", is_blank=True
+        )
     parts = [part for part in text.split("/") if part not in {"", "."}]
     below = list(dropwhile("..".__eq__, parts))
     straight = "write the shortest path: `..` at its beginning only"

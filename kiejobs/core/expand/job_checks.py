@@ -10,20 +10,18 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import default_output
 from kiejobs.core.diagnostics import Diagnostic, Severity
 from kiejobs.core.document.checked import dotted, is_uri
 from kiejobs.core.document.nodes import YamlMap
-from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.template.renderer import NOTHING
+from kiejobs.core.document.wording import reference, shorten, show
+from kiejobs.core.template.renderer import OMIT
 from kiejobs.core.urls import has_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.checked import SchemaProblem
@@ -47,12 +45,11 @@ _CODES = {
     "required": "missing-field",
     "needed": "missing-field",
     "conflict": "field-conflict",
+    "blank": "missing-field",
+    "control": "invalid-text",
 }
 _OF_ABSENCE = {"required", "needed", "conflict"}
 """Kinds of problems that a field which failed to render may only seem to have."""
-
-_WHOLE_NAMES = frozenset({"axes", "address"})
-"""What an `output` may read in the place of all axes."""
 
 _NEAR = 0.9
 _SHORTEST = 100
@@ -89,14 +86,23 @@ def _wrong_field(
     cell = None if problem.at_key else job.cell_of(field, values)
     value = request.get(field)
     hint = _matrix_hint(job, field, value, cell) or problem.hint
-    if value == "" and cell is not None:
-        hint = "the cell is empty, which is an empty text: fill it"
-        if field in job.entry.input:
-            hint += ", or write `| default('…', true)` behind its name"
+    if isinstance(value, str) and not value.strip() and cell is not None:
+        hint = _cell_hint(job, field)
     # The message may state a value that differs from row to row.
     stated = problem.message if problem.keyword == "required" else ""
     fold = (field, problem.keyword, stated)
     return job.places.problem(code, problem.message, spot, hint, cell=cell, fold=fold)
+
+
+def _cell_hint(job: CompiledJob, field: str) -> str:
+    """What helps where a cell is empty."""
+    hint, written = "the cell is empty, which is an empty text: fill it", job.entry.input.get(field)
+    if not isinstance(written, str):
+        return hint
+    if field in job.spec.required:
+        return f"{hint}, or write `| default('…', true)` behind its name"
+    name = written.strip().removeprefix("{{").removesuffix("}}").strip("- ")
+    return f'{hint}, or leave the field out: `{field}: "{{{{ {name} | default(omit, true) }}}}"`'
 
 
 def _broken_rule(
@@ -155,8 +161,10 @@ def file_problems(
     """What is wrong with the local files of a request, each at its own place."""
     for path, no_file in wrong:
         spot, cell = job.places.spot_within(path, values), job.cell_of(str(path[0]), values)
-        message = f"`{dotted(path)}` {no_file.why}"
-        yield job.places.problem(no_file.code, message, spot, no_file.hint, cell=cell)
+        message, hint = f"`{dotted(path)}` {no_file.why}", no_file.hint
+        if no_file.is_blank and cell is not None:
+            hint = _cell_hint(job, str(path[0]))
+        yield job.places.problem(no_file.code, message, spot, hint, cell=cell)
 
 
 def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
@@ -165,6 +173,8 @@ def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
     written = None if made.callback is None else made.callback[at]
     if written is not None and written.problem is not None:
         return None, [written.problem]
+    if written is not None and written.value == OMIT:
+        return None, []
     url = str(entry.callback_url if written is None else written.value)
     if not (is_uri(url) and url.lower().startswith(("http://", "https://"))):
         message = f"`callBackUrl` is not an http(s) URL: {shorten(url)}"
@@ -249,59 +259,17 @@ def _check_part(part: str, path: str) -> None:
 # --- what nothing reads ----------------------------------------------------------------------------
 
 
-def unused(document: Document, jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
-    """Variables that no template reads, and axes that change nothing. For a job file without errors."""
-    reads = [
-        reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING) for job in jobs
-    ]
-    axes = _unused_axes(document, zip(jobs, reads, strict=True))
-    return [*_unused_variables(document, reduce(or_, reads, NOTHING)), *axes]
-
-
-def _unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
+def unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
+    """Those that no template reads. For a job file without errors."""
     declared = document.root.get("vars")
     if reads.vars is None or not isinstance(declared, YamlMap):
         return
     for name in declared:
         if name not in reads.vars and not name.startswith("x-"):
             message = f"no template reads the variable `{name}`"
-            hint = f"write `{{{{ vars.{name} }}}}` where it is meant, drop it, or name it `x-{name}`"
+            hint = f"write `{{{{ {reference('vars', name)} }}}}` where it is meant, drop it, or name it `x-{name}`"
             place = document.place(("vars", name), key=True)
             yield Diagnostic("unused-variable", message, place, hint, Severity.WARNING)
-
-
-def _unused_axes(document: Document, jobs: Iterable[tuple[CompiledJob, Reads]]) -> Iterator[Diagnostic]:
-    """An axis in `defaults` counts as used where one job uses it."""
-    used: set[Place] = set()
-    idle: dict[Place, str] = {}
-    for job, reads in jobs:
-        for axis in job.entry.axes:
-            place = _place_of(document, job, axis.name)
-            if _is_used(job, reads, axis.name):
-                used.add(place)
-            else:
-                idle[place] = axis.name
-    for place, name in idle.items():
-        if place not in used:
-            message = f"axis `{name}` changes nothing: it is no input field, and no template reads it"
-            hint = f"write `{{{{ matrix.{name} }}}}` where it is meant, or drop it"
-            yield Diagnostic("unused-axis", message, place, hint, Severity.WARNING)
-
-
-def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
-    if reads.axes is None or reads.names is None or not reads.names.isdisjoint(_WHOLE_NAMES):
-        return True
-    # An entry that names it says by it which rows are meant.
-    named = (entry.values for entry in (*job.entry.exclude, *job.entry.include))
-    return any(axis in names for names in (reads.axes, job.spec.fields, *named))
-
-
-def _place_of(document: Document, job: CompiledJob, axis: str) -> Place:
-    own = ("jobs", job.entry.name, "matrix")
-    body = document.root["jobs"][job.entry.name]
-    there = body.get("matrix") if isinstance(body, YamlMap) else None
-    path = own if isinstance(there, YamlMap) and axis in there else ("defaults", "matrix")
-    return document.place((*path, axis), key=True)
 
 
 # --- texts that hardly fit -------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from kiejobs.core.expand.job import place_files
 from kiejobs.core.expand.job_checks import file_problems, request_problems
 from kiejobs.core.fingerprint import canonical_member, fingerprint
 from kiejobs.core.models.spec import complete, extension_of, typed
+from kiejobs.core.template.renderer import OMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -220,7 +221,7 @@ class Requests:
     def _part_from(self, name: str, source: _Source) -> _Part:
         if isinstance(source, tuple):
             return self._part(name, typed(self._job.spec, name, source[1]))
-        if isinstance(source, Rendering) and source.problem is not None:
+        if isinstance(source, Rendering) and (source.problem is not None or source.value == OMIT):
             return _Part(None, b"", sound=False, files=(), is_long=False)
         return self._part(name, typed(self._job.spec, name, source.value))
 

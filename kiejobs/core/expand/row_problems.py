@@ -109,6 +109,7 @@ class Places:
         *users, place = (
             Place(self.document.sibling(file), line, 1) for file, line in lines if file is not None
         )
+        place = replace(place, column=problem.column)
         written = self.document.at(spot)
         also = (written, *users)
         made = Diagnostic("template", problem.message, place, problem.hint, also=also, also_words="used by")
@@ -215,4 +216,12 @@ def _differing(job: Job, first: Job) -> list[str]:
 def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
     message = f"`{first.address}` and `{job.address}` would write the same file `{job.output}`"
     hint, spot = "put an axis or `{{ take }}` into `output`", places.entry.spot
+    if first.output not in {job.output, *_folders_of(job.output)} and job.output not in _folders_of(
+        first.output
+    ):
+        message = (
+            f"`{first.address}` and `{job.address}` would write `{first.output}` and `{job.output}`, which are "
+            "one file where upper and lower case are not told apart (macOS, Windows)"
+        )
+        hint = "spell one of them so that they differ in more than their case"
     return places.problem("output-collision", message, spot, hint, fold=("duplicate",))

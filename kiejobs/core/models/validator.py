@@ -8,12 +8,12 @@ it names. A schema that can't be taken apart so is checked whole for each distin
 from __future__ import annotations
 
 import hashlib
-import math
+import re
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.core.document.checked import SchemaProblem, in_words, is_uri, validator
+from kiejobs.core.document.checked import SchemaProblem, dotted, in_words, is_uri, validator
 from kiejobs.core.document.surely import is_surely
-from kiejobs.core.document.wording import nearest, suggest
+from kiejobs.core.document.wording import nearest, show, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rules import FieldRule, broken_rule, rules_of
 
@@ -30,6 +30,9 @@ _SIMPLE = frozenset(
     ["type", "minLength", "maxLength", "format", "title", "description", "examples", "default"]
 )
 _SHORT = 64
+LONGEST_TEXT = 1_000_000
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""All but tabs and line breaks: no prompt means one, whatever file it came from."""
 
 
 class RequestChecker:
@@ -47,13 +50,15 @@ class RequestChecker:
         if name not in self._quick:
             self._quick[name] = _obvious(self.spec.fields[name])
         quick = self._quick[name]
-        is_fine = quick is not None and quick(value)
+        is_fine = quick is not None and quick(value) and (value[:1].isalnum() or not _is_blank(value))
         return is_fine or not self._remember(name, value)
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
         """All that is wrong with `request_input`, paths relative to it."""
         if self.rules is None:
             refused = self._remember("", dict(request_input))
+            for name, value in request_input.items():
+                refused += tuple(self._misread(name, value, refused))
             return [
                 self._unknown(str(one.path[0]))
                 if one.keyword == "unknown" and len(one.path) == 1  # a field of the input itself
@@ -110,11 +115,29 @@ class RequestChecker:
 
     def _refused(self, name: str, value: Json) -> Sequence[SchemaProblem]:
         schema = self.spec.fields[name] if name else self.spec.input_schema
-        if is_surely(schema, value):
-            return ()
-        if name not in self._validators:
-            self._validators[name] = validator(schema)
-        return _problems(name, value, self._validators[name])
+        found: list[SchemaProblem] = []
+        if not is_surely(schema, value):
+            if name not in self._validators:
+                self._validators[name] = validator(schema)
+            found = _problems(name, value, self._validators[name])
+        return [*found, *self._misread(name, value, found)] if name else found
+
+    def _misread(self, name: str, value: Json, found: Sequence[SchemaProblem]) -> Iterator[SchemaProblem]:
+        """What no schema minds: a required text that says nothing, characters that nobody can see."""
+        if any(problem.path[:1] == (name,) for problem in found):
+            return
+        for path, text in texts_in(value, (name,)):
+            odd = CONTROL.search(text)
+            if odd is not None:
+                where = f", behind {show(text[: odd.start()][-20:])}" if odd.start() else ""
+                message = f"`{dotted(path)}` has a control character, U+{ord(odd[0]):04X}{where}"
+                yield SchemaProblem(path, "control", message, "delete it where it comes from")
+                return
+            if len(text) > LONGEST_TEXT:
+                message = f"`{dotted(path)}` has {len(text):,} characters; no model takes so many"
+                yield SchemaProblem(path, "maxLength", message)
+        if name in self.spec.required and name not in self.spec.defaults and _is_blank(value):
+            yield SchemaProblem((name,), "blank", f"`{name}` is empty: {self.spec.model} needs it")
 
     def _keep(self, key: tuple[object, ...], found: Sequence[SchemaProblem]) -> tuple[SchemaProblem, ...]:
         if len(self._known) >= _REMEMBERED:
@@ -123,16 +146,34 @@ class RequestChecker:
         return kept
 
 
+def texts_in(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """All texts in a value, with the paths that lead to them."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from texts_in(item, (*path, step))
+
+
+def _is_blank(value: Json) -> bool:
+    """Nothing that a person could see."""
+    if isinstance(value, str):
+        return not any(char.isprintable() and not char.isspace() for char in value)
+    return isinstance(value, list) and (not value or all(map(_is_blank, value)))
+
+
 def _obvious(field: Mapping[str, Any]) -> Callable[[Json], bool] | None:
     """Says of texts that they are surely fine, for a field that limits length and form only."""
     if field.get("type") != "string" or any(key not in _SIMPLE and not key.startswith("x-") for key in field):
         return None
-    least, most = field.get("minLength", 0), field.get("maxLength", math.inf)
+    least, most = field.get("minLength", 0), field.get("maxLength", LONGEST_TEXT)
     fits = is_uri if field.get("format") == "uri" else None
     if fits is None and "format" in field:
         return None
     return lambda value: (
-        isinstance(value, str) and least <= len(value) <= most and (fits is None or fits(value))
+        isinstance(value, str)
+        and least <= len(value) <= most
+        and (fits(value) if fits else value.isprintable() or not CONTROL.search(value))
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import plain_json, trimmed
-from kiejobs.core.document.tree import BadScalar
+from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
 
 if TYPE_CHECKING:
@@ -406,7 +406,16 @@ def _constant(text: str) -> Any:
     raise _BadJson(0, f"JSON has no number `{text}`", "put it in quotes if it is meant as text")
 
 
+def _number(text: str) -> Any:
+    """As text it would be one more number in CSV, which prints it as it is written."""
+    value = scalar(text)
+    bad = misprint(text, value)
+    if bad is not None:
+        raise bad
+    return value
+
+
 _PLAIN = json.JSONDecoder(parse_int=len, parse_float=len)
 _STRICT = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_int=scalar, parse_float=scalar, parse_constant=_constant
+    object_pairs_hook=_pairs, parse_int=_number, parse_float=_number, parse_constant=_constant
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.address import IS_LABEL, label
 from kiejobs.core.diagnostics import Diagnostic, Place
+from kiejobs.core.document.lost_text import misprints
 from kiejobs.core.document.nodes import YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.wording import kind_of, suggest
@@ -106,6 +107,7 @@ def _read_yaml(source: Source) -> Contents:
             spot = items[row.start].value_spots.get(column, spot)
         return Place(source.name, *spot)
 
+    problems += () if document is None else misprints(document, [(items, (1, 1))])
     rows, bad = collected(_yaml_rows(source.name, items), place)
     return Contents(rows, problems + bad, place)
 

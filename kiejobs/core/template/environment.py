@@ -34,7 +34,7 @@ from kiejobs.core.template.filters import (
     method,
     text,
 )
-from kiejobs.core.template.renderer import TemplateProblem
+from kiejobs.core.template.renderer import OMIT, TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -69,7 +69,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         )
         self._blocks: dict[str, frozenset[str] | None] = {}
         self.template_class = FreshTemplate
-        self.globals = {"range": safe_range, "namespace": Namespace}
+        self.globals = {"range": safe_range, "namespace": Namespace, "omit": OMIT}
         self.tests = dict(TESTS)
         self.filters = {**FILTERS, _CALLED: self.called, _JOINED: self.joined}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.document.wording import nearest
+from kiejobs.core.document.wording import nearest, reference
 from kiejobs.core.template.filters import NotDefined, kind, method
 from kiejobs.core.template.renderer import TemplateProblem
 
@@ -101,14 +101,14 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
         inside = [word for word in ("vars", "matrix") if name in known.get(word, ())]
-        meant = f"did you mean `{inside[0]}.{name}`?" if inside else _hint(name, "", known)
+        meant = f"did you mean `{reference(inside[0], name)}`?" if inside else _hint(name, "", known)
         return TemplateProblem(f"`{name}` is not defined", meant)
     if not isinstance(holder, dict):
         call = "call it: write `()` behind its name" if method(holder, name) else None
         return TemplateProblem(f"{kind(holder)} has no `{name}`", call)
     path = _path(holder, known)
-    where = f"{path}." if path else ""
-    return TemplateProblem(f"`{where}{name}` is not defined", _hint(name, where, holder))
+    shown = reference(path, name) if path else name
+    return TemplateProblem(f"`{shown}` is not defined", _hint(name, path or "", holder))
 
 
 def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
@@ -116,8 +116,8 @@ def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
     keys = [str(key) for key in known if isinstance(key, str | int | float)]
     near = nearest(name, keys[:_MOST_NAMES])
     if near is not None:
-        return f"did you mean `{where}{near}`?"
-    names = ", ".join(f"`{where}{key[:40]}`" for key in keys[:8])
+        return f"did you mean `{reference(where, near) if where else near}`?"
+    names = ", ".join(f"`{reference(where, key[:40]) if where else key[:40]}`" for key in keys[:8])
     return f"defined here: {names}" if names else None
 
 
@@ -128,7 +128,7 @@ def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
         if value is wanted:
             return path
         if place < _MOST_NODES and len(queue) < _MOST_NODES and isinstance(value, dict):
-            queue += [(f"{path}.{key}", inner) for key, inner in value.items()]
+            queue += [(reference(path, str(key)), inner) for key, inner in value.items()]
     return None
 
 
@@ -144,7 +144,8 @@ _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
     (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
     (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
     (r"block '(.+)' defined twice", "the block `{0}` is there twice", "`self.{0}()` prints it again"),
-    (r"end of comment tag", "`{{#` is not closed", "add `#}}`"),
+    (r"end of comment tag", "`{{#` begins a comment, which is not closed",
+     "where it is text, write `{{% raw %}}{{#{{% endraw %}}`; where it is a comment, end it with `#}}`"),
     (r"end of raw directive", "`{{% raw %}}` is not closed", "add `{{% endraw %}}`"),
 )  # fmt: skip
 

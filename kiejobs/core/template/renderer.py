@@ -19,6 +19,10 @@ Names: TypeAlias = frozenset[str] | None
 """None stands for any."""
 
 
+OMIT: Final = "\0omit"
+"""What `{{ omit }}` prints: no request may hold it, so it is no field's text by accident."""
+
+
 def is_template(text: str) -> bool:
     """Whether rendering could change `text` at all."""
     return "{{" in text or "{%" in text or "{#" in text
@@ -82,6 +86,7 @@ class TemplateProblem(Exception):
     lineno: int | None = None
     name: str | None = None
     users: tuple[Line, ...] = ()
+    column: int = 1
 
     def __str__(self) -> str:
         return self.message

@@ -16,6 +16,7 @@ from kiejobs.adapters.project.files import (
 )
 from kiejobs.adapters.project.root import git_commit
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,22 @@ def test_an_include_is_text_of_a_bearable_size(folder: Path) -> None:
     (folder / "bytes.j2").write_bytes(b"\xff\xfe")
     os.mkfifo(folder / "pipe.j2")
     include = IncludeFolder(folder)
-    assert [include(name) for name in ("big.j2", "bytes.j2", "pipe.j2")] == [None] * 3
+    assert include("pipe.j2") is None
+    told = [include(name) for name in ("big.j2", "bytes.j2")]
+    assert [one.message for one in told if isinstance(one, TemplateProblem)] == [
+        "the template is larger than 1,000,000 bytes",
+        "byte 0xff is not UTF-8",
+    ]
+
+
+def test_an_include_that_is_not_utf_8_says_where(folder: Path) -> None:
+    """And not that it isn't there: `ignore missing` would leave its words out."""
+    (folder / "windows.j2").write_bytes("a\n\ncafé".encode("cp1252"))
+    told = IncludeFolder(folder)("windows.j2")
+    assert isinstance(told, TemplateProblem)
+    assert (told.message, told.name, told.lineno, told.column) == (
+        "byte 0xe9 is not UTF-8", "windows.j2", 3, 4,
+    )  # fmt: skip
 
 
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:

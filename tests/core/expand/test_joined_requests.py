@@ -18,6 +18,8 @@ FILES = 40
 """For each model."""
 
 ALIKE = {"duplicate-request", "duplicate-value"}
+NO_FAULT = {"unused-axis", "missing-field", "number-text"}
+"""What the plain way takes: an idle axis, a required list without entries, 1e21 in a text."""
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
@@ -34,7 +36,7 @@ def compare(file: dict[str, Any], schema: dict[str, Any]) -> bool:
     plain, made = plain_requests(file, schema), expanded(text, schema)
     assert made.expansion is not None, text
     if None in plain or made.problems.fatal:
-        assert None in plain or set(made.codes) & ALIKE, f"{made.told} {text}"
+        assert None in plain or set(made.codes) & (ALIKE | NO_FAULT), f"{made.told} {text}"
         assert made.problems.fatal, text
         return False
     assert [(job.input, job.fingerprint) for job in made.jobs] == plain, text
@@ -47,7 +49,7 @@ def test_rows_whose_request_has_no_field_are_not_lost() -> None:
     model = {"properties": {"model": {"const": "example/none"}, "input": fields}}
     text = "version: 1\ncampaign: c\njobs: {a: {model: example/none, matrix: {x: [1, 2]}}}\n"
     made = expanded(text, model)
-    assert made.codes == ["duplicate-request"]
+    assert made.codes == ["unused-axis"]
     assert made.expansion is not None
     assert [job.address for job in made.expansion.jobs] == ["c/a[x=1]", "c/a[x=2]"]
 

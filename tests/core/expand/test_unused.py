@@ -64,7 +64,7 @@ def warned(found: Expanded) -> list[str]:
 )
 def test_a_variable_that_nothing_reads_is_told(prompt: str, unused: list[str]) -> None:
     names = {"brand": "x", "mood": "y", "inside": "i", "x-free": 1}
-    found = made(prompt, names=names, matrix={"inside": ["a"]})
+    found = made(f"a {prompt}", names=names, matrix={"inside": ["a"]}, output="{{ matrix.inside }}")
     told = [each for each in warned(found) if not each.endswith(" inside")]
     assert told == [f"unused-variable {name}" for name in unused]
 
@@ -82,11 +82,11 @@ def test_a_variable_may_be_read_anywhere(more: dict[str, Any]) -> None:
     assert warned(made(names={"brand": "720p"}, **more)) == []
 
 
-def test_braces_in_a_value_of_an_axis_read_nothing() -> None:
-    """It is put into the prompt as it stands, which the warning helps to see."""
+def test_braces_in_a_value_of_an_axis_are_an_error() -> None:
+    """They would be put into the prompt as they are."""
     scenes = [{"id": "s", "words": "{{ vars.brand }}"}]
     found = made("{{ matrix.scene.words }}", names={"brand": "x"}, matrix={"scene": scenes})
-    assert warned(found) == ["unused-variable brand"]
+    assert found.codes == ["unrendered-template"]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_braces_in_a_value_of_an_axis_read_nothing() -> None:
 )
 def test_an_axis_that_changes_nothing_is_told(prompt: str, more: dict[str, Any], *, told: bool) -> None:
     names = {"name": "all.j2"}
-    found = warned(made(prompt + "{{ vars.name }}", names=names, matrix={"mood": ["calm"]}, **more))
-    assert found == (["unused-axis mood"] if told else [])
+    found = made(prompt + "{{ vars.name }}", names=names, matrix={"mood": ["calm"]}, **more)
+    assert found.codes == (["unused-axis"] if told else [])
 
 
 def test_an_axis_that_include_or_exclude_names_has_a_use() -> None:
@@ -129,11 +129,17 @@ def test_an_axis_of_the_defaults_counts_as_used_where_one_job_uses_it() -> None:
     matrix = {"mood": ["calm"], "idle": ["y"]}
     defaults = {"model": MODEL, "input": {"image_url": IMAGE}, "matrix": matrix}
     text = {"version": 1, "campaign": "c", "defaults": defaults, "jobs": jobs}
-    assert warned(expanded(json.dumps(text))) == ["unused-axis idle"]
+    assert "axis `idle`" in expanded(json.dumps(text)).only("unused-axis").message
+
+
+def test_an_axis_that_makes_no_difference_is_told_and_not_that_requests_are_alike() -> None:
+    found = made("{{ matrix.light }}", matrix={"light": ["a", "b"], "mood": ["calm", "wild"]})
+    assert "axis `mood`" in found.only("unused-axis").message
 
 
 def test_two_rows_with_one_request_are_told_with_the_axis_that_tells_them_apart() -> None:
-    found = made("{{ matrix.light }}", matrix={"light": ["a", "b"], "mood": ["calm", "wild"]})
+    prompt = "{{ matrix.light }}{% if matrix.mood == 'odd' %}!{% endif %}"
+    found = made(prompt, matrix={"light": ["a", "b"], "mood": ["calm", "wild"]})
     problem = found.only("duplicate-request")
     assert problem.message == (
         "job `a`: axis `mood` makes no difference between `c/a[light=a,mood=calm]` and "
@@ -144,7 +150,7 @@ def test_two_rows_with_one_request_are_told_with_the_axis_that_tells_them_apart(
 
 def test_where_several_axes_tell_them_apart_none_is_blamed() -> None:
     include = [{"light": "a", "mood": "calm"}, {"light": "b", "mood": "wild"}]
-    found = made(matrix={"include": include})
+    found = made("{% if matrix.light == matrix.mood %}x{% endif %}y", matrix={"include": include})
     assert "the same request is wanted twice" in found.only("duplicate-request").message
 
 

@@ -258,7 +258,11 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{% for a in b %}{% endif %}", "`{% for %}` is not closed", "add `{% endfor %}`"),
         ("{% endif %}", "`{% endif %}` closes nothing", None),
         ("{% loop %}", "there is no tag `loop`", None),
-        ("{# a", "`{#` is not closed", "add `#}`"),
+        (
+            "{# a",
+            "`{#` begins a comment, which is not closed",
+            "where it is text, write `{% raw %}{#{% endraw %}`; where it is a comment, end it with `#}`",
+        ),
         ("{% raw %}a", "`{% raw %}` is not closed", "add `{% endraw %}`"),
         ("{% autoescape true %}{% endautoescape %}", "`{% autoescape %}` has no use in a prompt", None),
         ("{{ '\\ud800' }}", "half a surrogate pair is no character", "write the character itself"),

@@ -30,7 +30,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "diagnostics"
 WITHOUT_EXAMPLE = {
     "file-unreadable": "it takes a repository",
     "field-conflict": "of the models that come with kiejobs none has such a rule yet",
-    "invalid-text": "a guard behind other guards: no file is known that gets there",
     "matrix-too-large": "an example would fill pages",
     "model-schema": "it takes two files; "
     "[Keep models up to date](../how-to/keep-models-up-to-date.md#a-schema-of-your-own) shows them",

@@ -1,0 +1,172 @@
+"""Does a job file buy what it shows? Templates that nothing renders, numbers that print otherwise, idle axes.
+
+In: compiled jobs. Out: errors. Touches nothing.
+Where a template may read anything at all, no axis is said to be idle.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.document.lost_text import misprints
+from kiejobs.core.document.nodes import YamlMap, leaves, plain_json
+from kiejobs.core.document.tree import misprint
+from kiejobs.core.document.wording import nearest, reference
+from kiejobs.core.template.renderer import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from kiejobs.core.diagnostics import Place
+    from kiejobs.core.document.nodes import Document, Json, Spot
+    from kiejobs.core.expand.compiled_job import CompiledJob
+    from kiejobs.core.jobfile import JobFile
+    from kiejobs.core.template.renderer import Reads
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_RENDERED = (
+    "templates are rendered in `input`, `output`, `callBackUrl`, and on an axis that only fills a field"
+)
+_NUMBERS = frozenset({"integer", "number", "boolean", "null"})
+_WHOLE_NAMES = frozenset({"axes", "address"})
+"""What an `output` may read in the place of all axes."""
+
+
+def reads_of_jobs(jobs: Sequence[CompiledJob]) -> list[Reads]:
+    """What the templates of each may read."""
+    return [
+        reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING) for job in jobs
+    ]
+
+
+def misread(jobfile: JobFile, jobs: Sequence[CompiledJob], reads: Sequence[Reads]) -> Iterator[Diagnostic]:
+    """Values that would be bought otherwise than they are written."""
+    document, together = jobfile.document, reduce(or_, reads, NOTHING)
+    declared = document.root.get("vars")
+    for name, value in declared.items() if isinstance(declared, YamlMap) else ():
+        is_read = name in together.vars if together.vars is not None else not name.startswith("x-")
+        if is_read and jobfile.vars.get(name) == plain_json(value):  # not one of `--var`, which is data
+            place = document.place(("vars", name))
+            yield from unrendered(f"the variable `{name}`", value, place)
+            yield from misprints(document, [(value, declared.value_spots[name])])
+    for job, read in zip(jobs, reads, strict=True):
+        if job.matrix is not None:
+            for name, listed in job.matrix.listed():
+                if name not in job.spec.fields or read.axes is None or name in read.axes:
+                    yield from unrendered(f"axis `{name}`", listed.value, document.at(listed.spot))
+        if document.numbers:
+            yield from _numbers(document, job, read)
+
+
+def unrendered(what: str, value: Json, place: Place) -> Iterator[Diagnostic]:
+    """Braces would be bought."""
+    found = (_TEMPLATE.search(text) for text, _ in _leaves(value) if isinstance(text, str) and "{" in text)
+    shown = next((one[0] for one in found if one is not None), None)
+    if shown is not None:
+        message = f"{what} holds a template, which nothing renders: `{shown[:60]}`"
+        hint = f"{_RENDERED}; put it there, or write here what it stands for"
+        yield Diagnostic("unrendered-template", message, place, hint)
+
+
+def _leaves(value: Json) -> Iterator[tuple[Json, None]]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
+        yield value, None
+
+
+# --- numbers -----------------------------------------------------------------------------------------
+
+
+def _numbers(document: Document, job: CompiledJob, reads: Reads) -> Iterator[Diagnostic]:
+    """Of the input where its field is a text; of the matrix where it becomes one, or a template reads it."""
+    written = job.entry.input
+    for name, value in written.items():
+        schema = job.spec.fields.get(name, {})
+        if not _is_fixed(schema):
+            yield from misprints(document, [(value, written.value_spots[name])])
+            yield from _rounded(document, schema, value, written.value_spots[name])
+    for name, values, spot in _matrix_values(document, job):
+        field, is_read = job.spec.fields.get(name, {}), reads.axes is None or name in reads.axes
+        if is_read or not _is_fixed(field):
+            yield from misprints(document, [(values, spot)])
+        yield from _rounded(document, field, values, spot)
+
+
+def _is_fixed(schema: Mapping[str, Json]) -> bool:
+    """A number's form doesn't matter to it: it takes numbers, or one of a few texts."""
+    return schema.get("type") in _NUMBERS or "enum" in schema
+
+
+def _rounded(document: Document, schema: Mapping[str, Json], value: Json, spot: Spot) -> Iterator[Diagnostic]:
+    """5.0 counts as 5 where a text is one of several; it is not what a prompt says."""
+    for item, at in leaves(value, spot) if schema.get("type") == "string" and "enum" not in schema else ():
+        if type(item) is float and item.is_integer() and (bad := misprint(f"{item}", int(item))):
+            yield Diagnostic(bad.code, bad.message, document.at(at), bad.hint)
+
+
+def _matrix_values(document: Document, job: CompiledJob) -> Iterator[tuple[str, Json, Spot]]:
+    """By axis, as the job and the defaults have them; those of include and exclude entries, too."""
+    for body in (document.root["jobs"][job.entry.name], document.root.get("defaults")):
+        matrix = body.get("matrix") if isinstance(body, YamlMap) else None
+        if not isinstance(matrix, YamlMap):
+            continue
+        for name, values in matrix.items():
+            if name in {"include", "exclude"}:
+                for entry in values:
+                    yield from ((key, entry[key], entry.value_spots[key]) for key in entry)
+            elif name != "zip" and not isinstance(values, YamlMap):
+                yield name, values, matrix.value_spots[name]
+
+
+# --- axes --------------------------------------------------------------------------------------------
+
+
+def idle_axes(
+    document: Document, jobs: Iterable[CompiledJob], reads: Iterable[Reads]
+) -> Iterator[Diagnostic]:
+    """Axes, and keys of `include`, that change nothing; one in `defaults` is used where one job uses it."""
+    used: set[Place] = set()
+    idle: dict[Place, tuple[str, CompiledJob]] = {}
+    for job, read in zip(jobs, reads, strict=True):
+        axes = {axis.name: _place_of(document, job, axis.name) for axis in job.entry.axes}
+        for entry in job.entry.include:
+            axes |= {key: document.at(entry.key_spots[key]) for key in entry.values if key not in axes}
+        for name, place in axes.items():
+            if _is_used(job, read, name):
+                used.add(place)
+            else:
+                idle[place] = name, job
+    for place, (name, job) in idle.items():
+        if place not in used:
+            message = f"axis `{name}` changes nothing: it is no input field, and no template reads it"
+            yield Diagnostic("unused-axis", message, place, _meant(name, job))
+
+
+def _meant(name: str, job: CompiledJob) -> str:
+    taken = {*job.entry.input, *(axis.name for axis in job.entry.axes)}
+    near = nearest(name, [field for field in job.spec.fields if field not in taken])
+    otherwise = f"write `{{{{ {reference('matrix', name)} }}}}` where it is meant, or drop it"
+    return f"did you mean `{near}`? Otherwise {otherwise}" if near else otherwise
+
+
+def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
+    if reads.axes is None or reads.names is None or not reads.names.isdisjoint(_WHOLE_NAMES):
+        return True
+    # An entry that names it says by it which rows are meant.
+    axes = {each.name for each in job.entry.axes}
+    named = (entry.values for entry in (*job.entry.exclude, *job.entry.include) if axis in axes)
+    return any(axis in names for names in (reads.axes, job.spec.fields, *named))
+
+
+def _place_of(document: Document, job: CompiledJob, axis: str) -> Place:
+    own = ("jobs", job.entry.name, "matrix")
+    body = document.root["jobs"][job.entry.name]
+    there = body.get("matrix") if isinstance(body, YamlMap) else None
+    path = own if isinstance(there, YamlMap) and axis in there else ("defaults", "matrix")
+    return document.place((*path, axis), key=True)
