@@ -166,6 +166,8 @@ def _job(dice: random.Random) -> dict[str, Any]:
             axis not in {"resolution", "duration"} and f"matrix.{axis}" not in prompt
         ):  # an idle axis is an error
             prompt += f" {{{{ matrix.{axis} }}}}" if axis != "scene" else " {{ matrix.scene.text }}"
+    if any("tone" in entry for entry in matrix.get("include", ())):
+        prompt += "{{ matrix.tone | default('') }}"  # as an idle axis
     job: dict[str, Any] = {
         "model": MODEL,
         "input": {"image_url": "https://example.com/a.webp", "prompt": prompt},
