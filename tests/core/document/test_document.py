@@ -231,15 +231,15 @@ MISTAKES = [
         "an escape that YAML does not know",
         "in double quotes write `\\\\` for a backslash, or use single quotes",
     ),
-    ("a: {{ x }} b\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{{ … }}"'),
-    ("a: {% if x %}\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{{ … }}"'),
+    ("a: {{ x }} b\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{{ x }} b"'),
+    ("a: {% if x %}\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{% if x %}"'),
     (
         "a: 'x: {{ y }}' z\n",
         "1:17 yaml-syntax",
         "this line does not fit the block around it",
         ALIGN,
     ),
-    ("a: {{ x }}\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{{ … }}"'),
+    ("a: {{ x }}\n", "1:4 yaml-syntax", "a template without quotes", 'write it as "{{ x }}"'),
     (
         "? [a]\n: b\n",
         "1:3 yaml-key",
