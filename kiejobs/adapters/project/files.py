@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
         if path.is_symlink() and not _stays(path):
             hint = "name the file itself, if that is what is meant"
             raise UsageProblem(f"{name} is a link that leads out of its folder", hint=hint)
+        if path.is_fifo() and not str(path.absolute()).startswith("/dev/"):  # a shell's `<(…)` is there
+            raise UsageProblem(f"{name} is a pipe: nobody may ever write to it", hint="name a plain file")
         with path.open("rb") as stream:
             data = stream.read(most + 1)  # not by its stated size: /dev/zero has none
     except OSError as error:
@@ -68,6 +71,13 @@ def may_read(path: Path, folder: Path, top: Path) -> bool:
     return is_shown(path, folder) or is_shown(path, top)
 
 
+def named(folder: Path, name: str) -> Path:
+    """The path of a name, resolved; é may be one character in the name and two in the folder, or the reverse."""
+    forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+    paths = [(folder / form).resolve() for form in dict.fromkeys(forms)]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
 def _from(folder: Path, path: Path) -> str:
     """A path from the folder, with `/`."""
     return Path(os.path.relpath(path, folder)).as_posix()
@@ -76,6 +86,11 @@ def _from(folder: Path, path: Path) -> str:
 def reach_words(folder: Path, top: Path) -> str:
     """The folder that is meant by `top`."""
     return "the job file's folder" if top == folder else "the project's root"
+
+
+def _digest(data: bytes) -> str:
+    """Line ends don't count: git may change them with a checkout, and the requests are the same."""
+    return hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
 
 
 class IncludeFolder:
@@ -102,7 +117,7 @@ class IncludeFolder:
 
     def _text(self, name: str, digests: dict[str, str]) -> str | TemplateProblem | None:
         try:
-            path = (self._folder / name).resolve()
+            path = named(self._folder, name)
             if not may_read(path, self._folder, self._top) or not path.is_file():
                 return None
         except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
@@ -119,7 +134,7 @@ class IncludeFolder:
             line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
             message = f"byte 0x{data[error.start]:02x} is not UTF-8"
             return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
-        digests[_from(self._folder, path)] = hashlib.sha256(data).hexdigest()
+        digests[_from(self._folder, path)] = _digest(data)
         return text
 
 
@@ -144,7 +159,7 @@ class DataFolder:
         self.asked.add(name)
         shown = (self._shown / name).as_posix()
         try:
-            path = (self._folder / name).resolve()
+            path = named(self._folder, name)
             if not may_read(path, self._folder, self._top):
                 return f"`{name}` is hidden, or not below {reach_words(self._folder, self._top)}"
             if path.exists() and not path.is_file():  # a pipe would never end, or never begin
@@ -156,7 +171,7 @@ class DataFolder:
             return f"can't read `{shown}`: {why}"
         if len(data) > most:
             return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
-        self.digests[_from(self._folder, path)] = hashlib.sha256(data).hexdigest()
+        self.digests[_from(self._folder, path)] = _digest(data)
         return Source(shown, data)
 
     def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:

@@ -14,7 +14,7 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.project.files import may_read, reach_words
+from kiejobs.adapters.project.files import may_read, named, reach_words
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
 from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
@@ -66,7 +66,7 @@ class LocalFolder:
     def open(self, path: str) -> BinaryIO | NoFile:
         """The file as it is now, for the caller to read and close."""
         try:
-            target = (self._folder / path).resolve()
+            target = named(self._folder, path)
             if not may_read(target, self._folder, self._top):
                 return _no_path(
                     path, f"leads out of {reach_words(self._folder, self._top)}, or into what is hidden"

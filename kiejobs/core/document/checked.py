@@ -8,10 +8,12 @@ says what a `pattern` or a closed set of keys wants, and a `description` may end
 from __future__ import annotations
 
 import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.reader import read_document
@@ -40,6 +42,9 @@ KIND_WORDS = {
     "null": "null",
 }
 
+_PLAIN_IN_URLS = "%-._~:/?#[]@!$&'()*+,;="
+_LONGEST_SHOWN = 300
+_LONGEST_URL = 20_000
 _COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _EXAMPLE = re.compile(r"Example: (`[^`]+`)")
 _DEPENDENCY = re.compile(r"'(.*)' is a dependency of '(.*)'")
@@ -123,9 +128,9 @@ def formats() -> FormatChecker:
 
 def is_uri(value: object) -> bool:
     """An absolute URI by RFC 3986; http and https ones must name a host. Non-strings pass."""
-    if not isinstance(value, str) or _USUAL_URI.fullmatch(value):
+    if not isinstance(value, str) or (len(value) <= _LONGEST_URL and _USUAL_URI.fullmatch(value)):
         return True
-    if not _URI.fullmatch(value):
+    if len(value) > _LONGEST_URL or not _URI.fullmatch(value):
         return False
     try:
         parts = urlsplit(value)
@@ -267,11 +272,27 @@ def _enum(value: Json, allowed: Any) -> Words:
 
 def _format(value: Json, wanted: Any) -> Words:
     if wanted == "uri" and isinstance(value, str):
-        hint = "a URL looks like https://example.com/cup.webp"
-        if not value.isascii() or " " in value:
-            hint = "percent-encode what is not plain ASCII, e.g. a blank as %20"
-        return f"is not a URL: {show(value)}", hint
+        return f"is not a URL: {show(value)}", _url_hint(value)
     return f"is not a {wanted}: {show(value)}", None
+
+
+def _url_hint(value: str) -> str:
+    """What to do about the first cause there is; each has its own way out."""
+    if len(value) > _LONGEST_URL:
+        return f"a URL has at most {_LONGEST_URL:,} characters, and this has {len(value):,}"
+    unseen = next((char for char in value if unicodedata.category(char) in {"Cf", "Cc"}), None)
+    if unseen is not None:
+        return f"delete the invisible character U+{ord(unseen):04X} in it"
+    if value != value.strip():
+        return f"delete the blank at its {'beginning' if value[:1].isspace() else 'end'}"
+    scheme, mark, rest = value.partition("://")
+    host, slash, path = rest.partition("/")
+    with suppress(UnicodeError):
+        encoded = host if host.isascii() else host.encode("idna").decode()
+        written = f"{scheme}{mark}{encoded}{slash}{quote(path, safe=_PLAIN_IN_URLS)}"
+        if mark and is_uri(written) and written != value and len(written) < _LONGEST_SHOWN:
+            return f"write it as {written}"
+    return "a URL looks like https://example.com/cup.webp"
 
 
 def _limit(value: Json, limit: Any, what: str) -> Words:

@@ -29,6 +29,7 @@ _BOM = "\ufeff"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # What YAML forbids (1.2.2, chapter 5.1), and the three line breaks that YAML 1.2 gave up but libyaml
 # still breaks at: taken silently they would change a prompt.
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
@@ -48,7 +49,7 @@ def read_document(
     lines, was_on = text.splitlines(), gc.isenabled()
     gc.disable()  # a tree has no cycles; looking for some as it grows costs more than building it
     try:
-        tree.build(iter(parser(text).get_event, None))
+        tree.build(iter(parser(_joined(text)).get_event, None))
     except yaml.YAMLError as error:
         tree.usable = False
         problem = _too_deep(source.name, text) or _syntax_problem(source.name, lines, error)
@@ -85,6 +86,18 @@ def decode(source: Source) -> str | Diagnostic:
         return _undecodable(source, until.removeprefix(_BOM))
     found = _FORBIDDEN.search(text)
     return text if found is None else _undecodable(source, text[: found.end()])
+
+
+def _joined(text: str) -> str:
+    """JSON writes a character beyond U+FFFF as two escapes, which YAML's parsers don't join."""
+    if not _PAIR.search(text):
+        return text
+    return _TOKENS.sub(lambda token: _PAIR.sub(_one, token[0]) if token[0][0] == '"' else token[0], text)
+
+
+def _one(pair: re.Match[str]) -> str:
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return f"{pair[1]}\\U{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:08x}"
 
 
 def _undecodable(source: Source, text: str) -> Diagnostic:

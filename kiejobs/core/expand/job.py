@@ -177,7 +177,7 @@ def refs_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 def is_address(text: str, rule: FileRule) -> bool:
     """Is it for the API to follow? What is malformed in it is for the schema to tell."""
-    scheme = _SCHEME.match(text)
+    scheme = _SCHEME.match(text.lstrip(" \t\ufeff\u200b"))
     return scheme is not None and scheme[1].lower() in _WEB | rule.schemes
 
 

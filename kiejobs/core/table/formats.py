@@ -39,6 +39,13 @@ MAX_ROW: Final = 2**20
 MOST_REPORTED: Final = 100
 """Problems of one table; what is wrong with the next row is the same again."""
 
+_SAVE = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
+_ARCHIVES = (
+    (b"PK\x03\x04", "an .xlsx workbook, or another archive"),
+    (b"\xd0\xcf\x11\xe0", "an .xls workbook"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"%PDF", "a PDF"),
+)
 _PIECE = 2**12
 """Characters in which lines are counted, to tell where something is in a table of a million rows."""
 
@@ -94,10 +101,13 @@ def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
     """The text, and what keeps the bytes from being one."""
     data = source.data
     whole = data.decode(errors="surrogateescape").removeprefix("\ufeff").replace("\r\n", "\n")
+    whole = whole if "\n" in whole else whole.replace("\r", "\n")  # an old Mac's
     text = Text(source.name, whole)
+    archive = next((what for mark, what in _ARCHIVES if data.startswith(mark)), None)
+    if archive is not None:
+        return text, text.problem(0, f"the file is {archive}, whatever it is called", _SAVE)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[1:200:2].count(0) > 3:
-        hint = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
-        return text, text.problem(0, "the file looks like UTF-16", hint)
+        return text, text.problem(0, "the file looks like UTF-16", _SAVE)
     odd = _ODD.search(whole)
     if odd is None:
         return text, None

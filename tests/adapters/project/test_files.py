@@ -9,6 +9,7 @@ import pytest
 
 from kiejobs.adapters.project.files import (
     LARGEST_TEMPLATE,
+    DataFolder,
     IncludeFolder,
     model_names,
     read_schema,
@@ -16,6 +17,7 @@ from kiejobs.adapters.project.files import (
 )
 from kiejobs.adapters.project.root import git_commit
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.nodes import Source
 from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
@@ -156,3 +158,27 @@ def test_the_commit_is_read_from_gits_files(tmp_path: Path) -> None:
     assert git_commit(tmp_path / "deeper") == "a" * 40
     (git / "HEAD").write_text(f"{'c' * 40}\n")
     assert git_commit(tmp_path) == "c" * 40
+
+
+def test_a_name_is_found_in_either_of_its_forms(folder: Path) -> None:
+    """Two forms of one text look the same; which one a folder has is its maker's choice."""
+    (folder / "cafe\u0301.j2").write_bytes(b"x")
+    assert IncludeFolder(folder)("caf\u00e9.j2") == "x"
+    (folder / "th\u00e9.csv").write_bytes(b"id\n1\n")
+    assert isinstance(DataFolder(folder).read("the\u0301.csv", 99), Source)
+
+
+def test_line_ends_of_a_template_do_not_count_in_its_digest(folder: Path) -> None:
+    digests = []
+    for text in (b"a\nb\n", b"a\r\nb\r\n"):
+        (folder / "t.j2").write_bytes(text)
+        include = IncludeFolder(folder)
+        include("t.j2")
+        digests.append(include.read["t.j2"])
+    assert digests[0] == digests[1]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "jobs.yaml")
+    with pytest.raises(UsageProblem, match="is a pipe"):
+        read_source(str(tmp_path / "jobs.yaml"))

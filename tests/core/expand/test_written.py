@@ -172,3 +172,40 @@ def test_no_other_model_is_suggested(model: str) -> None:
 def test_a_slip_of_the_pen_in_a_model_is_told() -> None:
     text = "version: 1\ncampaign: c\njobs: {a: {model: bytedance/v1-pro-fast-image-to-vidoe, input: {prompt: x}}}\n"
     assert expanded(text).only("unknown-model").hint == f"did you mean `{MODEL}`?"
+
+
+def test_json_s_pairs_of_escapes_are_one_character() -> None:
+    assert [job.input["prompt"] for job in made(r'"a \ud83d\ude00 \\ud83d"').jobs] == ["a 😀 \\ud83d"]
+    assert [job.input["prompt"] for job in made(r"'a \ud83d\ude00'").jobs] == [r"a \ud83d\ude00"]
+
+
+@pytest.mark.parametrize(
+    ("url", "hint", "mended"),
+    [
+        ("https://example.com/a.webp ", "delete the blank at its end", "https://example.com/a.webp"),
+        (" https://example.com/a.webp", "delete the blank at its beginning", "https://example.com/a.webp"),
+        (
+            "https://example.com/a\u200b.webp",
+            "delete the invisible character U+200B",
+            "https://example.com/a.webp",
+        ),
+        ("https://example.com/a b.webp", "write it as ", "https://example.com/a%20b.webp"),
+        ("https://bücher.example/é.webp", "write it as ", "https://xn--bcher-kva.example/%C3%A9.webp"),
+    ],
+)
+def test_each_fault_of_a_url_has_its_own_way_out(url: str, hint: str, mended: str) -> None:
+    text = f"""
+version: 1
+campaign: c
+jobs:
+  j: {{model: {MODEL}, input: {{prompt: x, image_url: "{url}"}}}}
+"""
+    told = str(expanded(text).only("invalid-field").hint)
+    assert told.startswith(hint)
+    assert told == f"write it as {mended}" or not told.startswith("write")
+    assert [job.input["image_url"] for job in expanded(text.replace(url, mended)).jobs] == [mended]
+
+
+def test_a_url_has_an_end() -> None:
+    text = f"version: 1\ncampaign: c\njobs:\n  j: {{model: {MODEL}, input: {{prompt: x, image_url: 'https://example.com/{'a' * 30_000}'}}}}\n"
+    assert "at most 20,000 characters" in str(expanded(text).only("invalid-field").hint)

@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.adapters.project.local_files import LocalFolder
+from kiejobs.core.diagnostics import Place
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.table.table import read_table
 from tests.support.beside import Beside
 from tests.support.expanding import MODEL, SCHEMAS, Expanded, expanded
 
@@ -293,7 +296,7 @@ MISTAKES = {
          "table-key t.csv:7:1 two rows have the key `b` | rename one of them | also t.csv:5:1"],
     ),
     "CR alone": (
-        "id,mood\ra,calm\rb,wild\r",
+        "id,mood\ra,calm\nb,wild\n",
         [("table-syntax t.csv:1:8 a line ends in CR alone | save the table with the line breaks of Windows"
          " or Unix")],
     ),
@@ -629,3 +632,15 @@ def test_rows_may_move_and_come_and_nothing_changes_for_the_others(
     was, now = identities(rows, form), identities(moved, form)
     assert was.items() <= now.items()
     assert len(now) == len(was) + 1
+
+
+def test_a_table_of_an_old_mac_is_read() -> None:
+    text = "id,mood,length\rdawn,calm,5\rdusk,wild,5\r"
+    assert [job.input["prompt"] for job in of_table("t.csv", text).jobs] == ["calm", "wild"]
+
+
+@pytest.mark.parametrize("mark", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_no_csv(mark: bytes) -> None:
+    table, problems = read_table(Source("t.csv", mark + b"\0" * 300), "id", Place("j.yaml", 1, 1))
+    assert table is None
+    assert "workbook" in problems[0].message
