@@ -228,6 +228,13 @@ class Outputs(Protocol):
     def on_disk(self, file: FileRecord) -> AbstractContextManager[Path]:
         """The file as one of this machine, to be read while the context lasts."""
 
+    @property
+    def renames(self) -> bool:
+        """Can what is there get another name? Else a new result goes next to it."""
+
+    def occupied(self, lines: Iterable[Change]) -> Mapping[str, str]:
+        """Paths of what would be bought where a `file` or a `folder` is already. Raises UsageProblem."""
+
     def link_to(self, lines: Iterable[Change]) -> Path | None:
         """The first link that a result of what would be bought is, or is reached by."""
 
@@ -259,14 +266,22 @@ class WorkQueue(Protocol):
 class Artifacts(Protocol):
     """Where produced files are brought home to."""
 
-    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
-        """Bring `url` to `path` below the output folder, whole or not at all.
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
+        """Bring `url` to `path` below the output folder, whole or not at all. What is there is written over
+        only where its SHA-256 is `replaces`; else the result goes next to it, as its record says.
 
         `key` names what the bytes belong to (the task id), so that a partial file is only ever
         resumed with its own bytes. `media_type` is what the spec promises, e.g. `video/mp4`.
         """
 
-    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
+    def set_aside(self, file: FileRecord, path: str) -> FileRecord | None:
+        """The file under another name, too, so that its own may be used; None where that can't be."""
+
+    async def keep(
+        self, data: bytes, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
         """Put a result that the API gave in its answer to `path`, as `collect` does with files."""
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:

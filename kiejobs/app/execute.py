@@ -55,7 +55,7 @@ _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 class Execution:
     """What is to be done, under which run, within which limits.
 
-    `folder`: where local files are to be uploaded from; `media_type`: None where nobody read the models yet.
+    `ledger` as it was when the changes were decided on. `folder`: where local files are to be uploaded from; `media_type`: None where nobody read the models yet.
     """
 
     journal: RunJournal
@@ -66,6 +66,7 @@ class Execution:
     folder: Path | None = None
     uploads: Uploads | None = None
     media_type: Callable[[str], str] | None = None
+    ledger: Ledger | None = None
 
 
 def intentions(lines: Sequence[Change]) -> list[e.Event]:
@@ -161,6 +162,7 @@ async def _execute(
                 media_type=execution.media_type or media_types(space.root),
                 reread=reread,
                 uploads=execution.uploads,
+                ledger=execution.ledger,
             )
             group.start_soon(_heed_signals, execution, space, screen, progress.note)
             group.start_soon(_heed_parent, execution, space, progress.note)

@@ -24,7 +24,7 @@ from kiejobs.reports.plan import PlanRow, PlansView, PlanView, plan_json, plan_t
 from kiejobs.reports.terminal import plural, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions
@@ -96,7 +96,24 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         terms=_terms(loaded, space),
     )
     space.require_no_links(made.changes)
-    return made
+    taken = space.folder.occupied(made.changes)
+    return replace(made, changes=tuple(_noting(made.changes, taken, ledger))) if taken else made
+
+
+def _noting(lines: Iterable[Change], taken: Mapping[str, str], ledger: Ledger) -> Iterator[Change]:
+    """With a word where kiejobs did not write what has the name of a result. Raises UsageProblem for a folder."""
+    ours = {file.path for attempt in ledger.attempts() for file in attempt.files}
+    for line in lines:
+        path = line.job.output if line.job is not None and line.spends else ""
+        if taken.get(path) == "folder":
+            hint = "rename it, or give the job another `output`"
+            raise UsageProblem(
+                f"{path} is a folder in the outputs, and {line.address} needs that name", hint=hint
+            )
+        if path in taken and path not in ours:
+            word = f"{path} is there and not from kiejobs: it stays, and the result goes next to it"
+            line = line._replace(detail="; ".join(filter(None, (line.detail, word))))  # noqa: PLW2901 - the same line
+        yield line
 
 
 def _terms(loaded: LoadedJobFile, space: Workspace) -> Terms:
@@ -166,9 +183,16 @@ def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
 
 
 def aimed(
-    lines: Sequence[Change], ledger: Ledger, elsewhere: Ledger, callback_url: str | None
+    lines: Sequence[Change],
+    ledger: Ledger,
+    elsewhere: Ledger,
+    callback_url: str | None,
+    *,
+    renames: bool = True,
 ) -> list[Change]:
-    """No job goes to a file that another purchase has, from any API; `callback_url` to jobs without one."""
+    """No job goes to a file that another address's purchase has, from any API; where nothing can be renamed, nor to
+    one that its own earlier purchase has. `callback_url` to jobs without one.
+    """
     taken, foreign = ledger.paths(), elsewhere.paths()
     found = []
     for line in lines:
@@ -178,8 +202,9 @@ def aimed(
             continue
         if job.callback_url is None and callback_url is not None:
             job = job._replace(callback_url=callback_url, correlate=True)
-        ours = taken.get(job.output, job.fingerprint) == job.fingerprint
-        if not ours or job.output in foreign:
+        holder = taken.get(job.output)
+        ours = holder is None or holder.reserved.fingerprint == job.fingerprint
+        if not (ours or (renames and holder and holder.address == job.address)) or job.output in foreign:
             job = job._replace(output=sibling_path(job.output, job.fingerprint))
         found.append(line._replace(job=job))
     return found

@@ -37,7 +37,7 @@ def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen
         return _nothing_to_do(execution, space, screen)
     key = require_key(space)
     space.folder.require()
-    execution = Execution(journal, lines, settings, Budget(), uploads=ledger.uploads)
+    execution = Execution(journal, lines, settings, Budget(), uploads=ledger.uploads, ledger=ledger)
     end = execute(execution, space, key, screen)
     return finish(execution, end, space, screen)
 

@@ -267,6 +267,8 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
         return None
     key = require_key(space)
     space.folder.require()
+    if buys and (trouble := space.folder.unwritable()):
+        raise UsageProblem(f"{space.folder.name}: {trouble}; nothing was bought")
     if not space.sandbox and approval is None:
         _confirm(planned.totals, how, screen)
     return key
@@ -305,13 +307,14 @@ def _execute(
         ages = recent_create_ages(ledger, space)
         execution = Execution(
             journal,
-            aimed(planned.changes, ledger, planned.elsewhere, url),
+            aimed(planned.changes, ledger, planned.elsewhere, url, renames=space.folder.renames),
             replace(how.settings, lately=ages, callback_url=url),
             budget,
             callbacks=callbacks,
             folder=planned.loaded.folder.path if planned.loaded.folder.has_local_files else None,
             uploads=reusable_uploads(ledger),
             media_type=planned.loaded.models.media_type,
+            ledger=ledger,
         )
         end = execute(execution, space, key, screen, claim.release)
         return without_jobs(execution), end

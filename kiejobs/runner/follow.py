@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.ledger import SAFE
-from kiejobs.core.ledger.records import Failure, FileRecord, State
+from kiejobs.core.ledger.records import Failure, FileRecord, State, sibling_path
 from kiejobs.core.plan.plan import Action
 from kiejobs.core.urls import bare
 from kiejobs.runner.limits import StopReason, jittered, ladder
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.runner.limits import Budget, Settings, World
 
@@ -70,6 +70,7 @@ class Follower:
     _settings: Settings
     _spending: Budget
     _media_type: Callable[[str], str]
+    _ledger: Ledger | None = None
     _watches: dict[str, _Watch] = field(default_factory=dict)
     _heard: bool = False
     _missed: int = 0
@@ -274,7 +275,9 @@ class Follower:
             return outcomes.NotCollected("the API says it succeeded, but names no file")
         path = task.output if self._media_type(task.model) == JSON else _as_json(task.output)
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
-        return await self._world.artifacts.keep(data + b"\n", path, key=task.task_id, media_type=JSON)
+        return await self._world.artifacts.keep(
+            data + b"\n", path, key=task.task_id, media_type=JSON, **self._make_room(task, path)
+        )
 
     async def _still(self, task: FollowedTask, name: str, url: str) -> list[FileRecord]:
         """A picture next to the result. One that does not come is noted and keeps nothing else back."""
@@ -301,7 +304,7 @@ class Follower:
     ) -> outcomes.CollectOutcome:
         """`number` among the task's results; None for what comes with them."""
         outcome: outcomes.CollectOutcome = outcomes.NotCollected("not tried")
-        refused = 0
+        refused, room = 0, self._make_room(task, path)
         for attempt in range(_TRIES):
             if attempt:
                 first = self._settings.first_poll
@@ -309,7 +312,7 @@ class Follower:
             async with self._downloads:
                 self._world.progress.job(task.address, "downloading")
                 outcome = await self._world.artifacts.collect(
-                    url, path, key=task.task_id, media_type=media_type
+                    url, path, key=task.task_id, media_type=media_type, **room
                 )
             if isinstance(outcome, FileRecord):
                 return outcome
@@ -317,6 +320,23 @@ class Follower:
                 refused += 1
                 url = await self._another(task, number, url, refused)
         return outcome
+
+    def _make_room(self, task: FollowedTask, path: str) -> dict[str, str]:
+        """The name belongs to the newest purchase of its address: the file that has it gets another one, on record.
+
+        Both names lead to it until the new file takes the first one. Answers with what may be written over.
+        """
+        found = self._ledger and self._ledger.holder(path, task.address, task.attempt_id)
+        if not found:
+            return {}
+        attempt, file = found
+        moved = self._world.artifacts.set_aside(file, sibling_path(path, attempt.reserved.fingerprint))
+        if moved is None:
+            return {}
+        files = tuple(moved if one is file else one for one in attempt.files)
+        at = self._world.journal.append(e.Collected(attempt.attempt_id, files))
+        self._world.artifacts.mark(files, at)
+        return {"replaces": file.sha256}
 
     async def _another(self, task: FollowedTask, number: int | None, url: str, refused: int) -> str:
         """Another URL of the same result, by turns from recordInfo and from the download-url call."""

@@ -64,6 +64,7 @@ class Runner:
         media_type: Callable[[str], str],
         reread: Callable[[], Awaitable[Ledger]] | None = None,
         uploads: Uploads | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._world = world
         self._uploads = uploads or {}
@@ -73,7 +74,7 @@ class Runner:
         world = replace(world, journal=self._journal)
         pace = RateLimiter(world.clock, settings.rate, settings.lately)
         self._submitter = Submitter(world, self._journal, settings, spending, pace, self._uploads)
-        self._follower = Follower(world, settings, spending, media_type)
+        self._follower = Follower(world, settings, spending, media_type, ledger)
         self._callbacks: CallbackHandler | None = None
         if world.callbacks is not None and reread is not None:
             from kiejobs.runner.callbacks import CallbackHandler  # noqa: PLC0415 - most runs take none

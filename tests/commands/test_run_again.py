@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.support.bench import Bench
 from tests.support.judge.server import Judge
@@ -52,17 +55,23 @@ def test_a_second_run_buys_nothing_says_so_and_leaves_nothing_behind(table: Set)
     assert sorted(bench.folder.rglob("*")) == before
 
 
-def test_an_edit_buys_the_edited_job_alone_and_keeps_the_old_file(table: Set) -> None:
+def test_an_edit_buys_the_edited_job_alone_and_its_name_is_the_new_files(table: Set) -> None:
     bench, judge = table
     bench.write({"one": "one", "two": "two"})
     bench.run()
     old = bench.job("one")["files"][0]
+    mark = bench.job("one")["fingerprint"][:8]
     bench.write({"one": "one, edited", "two": "two"})
     assert bench.run().code == 0
     assert len(judge.creates) == 3
-    assert bench.job("one")["files"][0]["path"] != old["path"]
-    assert (bench.folder / "outputs" / old["path"]).stat().st_size == old["bytes"]
+    new = bench.job("one")["files"][0]
+    assert (new["path"], new["sha256"] == old["sha256"]) == (old["path"], False)
+    aside = bench.folder / "outputs" / old["path"].replace(".mp4", f"~{mark}.mp4")
+    assert sha256(aside) == old["sha256"]
+    assert sha256(bench.folder / "outputs" / old["path"]) == new["sha256"]
     assert bench.do("manifest", "verify").code == 0
+    bench.write({"one": "one", "two": "two"})
+    assert bench.plan() == {"one": "keep", "two": "keep"}
     assert "Nothing to collect" in bench.do("collect").err
 
 
@@ -250,3 +259,44 @@ def test_a_campaign_under_another_name_does_not_begin_its_limits_anew(table: Set
     assert refused.code == 5
     assert "credits_per_month" in refused.err
     assert len(judge.creates) == 2
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_kiejobs_did_not_write_is_never_written_over(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    place = bench.folder / "outputs/judged/one/one.mp4"
+    place.parent.mkdir(parents=True)
+    place.write_text("my own")
+    assert "not from kiejobs: it stays" in bench.do("plan", "jobs.yaml").out
+    assert bench.run().code == 0
+    assert place.read_text() == "my own"
+    (file,) = bench.job("one")["files"]
+    assert file["path"] == f"judged/one/one~{file['sha256'][:8]}.mp4"
+    assert bench.plan() == {"one": "keep"}
+    edited = bench.folder / "outputs" / file["path"]
+    edited.write_text("cut by hand")
+    assert bench.plan() == {"one": "collect"}
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert (edited.read_text(), place.read_text()) == ("cut by hand", "my own")
+    assert bench.plan() == {"one": "keep"}
+    assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("place", ["outputs/judged/one/one.mp4/", "outputs", "outputs/judged"])
+def test_what_would_keep_a_result_out_is_said_before_it_is_bought(table: Set, place: str) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    there = bench.folder / place
+    if place.endswith("/"):
+        there.mkdir(parents=True)
+    else:
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text("a file")
+    for ran in (bench.run(), bench.do("plan", "jobs.yaml")):
+        assert ran.code == 2
+        assert place.rpartition("outputs/")[2].strip("/") in ran.err
+    assert judge.creates == []

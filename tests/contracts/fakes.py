@@ -295,7 +295,10 @@ class MemoryArtifacts:
         self.urls: list[str] = []
         self.marked: list[str] = []
 
-    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> outcomes.CollectOutcome:
+        del replaces
         self.urls.append(url)
         if self.outcomes:
             return self.outcomes.popleft()
@@ -304,7 +307,13 @@ class MemoryArtifacts:
         digest = hashlib.sha256(data).hexdigest()
         return FileRecord(path, digest, len(data), media_type, url.partition("?")[0])
 
-    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
+    def set_aside(self, file: FileRecord, path: str) -> None:
+        del file, path
+
+    async def keep(
+        self, data: bytes, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> outcomes.CollectOutcome:
+        del replaces
         if self.outcomes:
             return self.outcomes.popleft()
         self.files[path] = data

@@ -223,11 +223,17 @@ class MortalArtifacts:
         self._inner = inner
         self._life = life
 
-    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> outcomes.CollectOutcome:
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> outcomes.CollectOutcome:
         self._life.touch()
-        outcome = await self._inner.collect(url, path, key=key, media_type=media_type)
+        outcome = await self._inner.collect(url, path, key=key, media_type=media_type, replaces=replaces)
         self._life.touch()
         return outcome
+
+    def set_aside(self, file: FileRecord, path: str) -> FileRecord | None:
+        self._life.touch()
+        return self._inner.set_aside(file, path)
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
         self._life.breathe()

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ from kiejobs.adapters.http.client import (
 from kiejobs.adapters.storage.output_folder import (
     OutputFolder,
     PathRefused,
+    copy_or_link,
     media_type_fits,
     nearer_type,
     sync_folder,
@@ -40,7 +42,7 @@ from kiejobs.adapters.storage.output_folder import (
 )
 from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
-from kiejobs.core.ledger.records import FileRecord
+from kiejobs.core.ledger.records import FileRecord, sibling_path
 from kiejobs.core.models.spec import media_type_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
 
 _LARGEST_FILE = 4 * 2**30  # bytes
 _LONGEST_DOWNLOAD = 1800.0  # seconds
+_ENCODINGS = {"identity", "", "gzip", "x-gzip", "deflate"}
+"""Asked for is `identity`; what else a host may send can be undone."""
+_PLACES = 4  # names that are tried for one file
 
 
 class _ResultRefused(Exception):
@@ -80,25 +85,48 @@ class FileArtifacts(OutputFolder):
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
         async def receive(partial: Partial) -> None:
-            headers = {"Range": f"bytes={partial.size}-"} if partial.size else {}
-            async with self._client.get(url, headers) as response:
+            async with self._client.get(url, partial.asking()) as response:
                 await _take(response, partial, media_type)
 
-        return await self._bring(receive, path, key, media_type, shown(url))
+        return await self._bring(receive, path, key, media_type, shown(url), replaces)
 
-    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
+    def set_aside(self, file: FileRecord, path: str) -> FileRecord | None:
+        """The file under another name, too; None where it is not as it was collected."""
+        try:
+            if self.digest_of(file) != file.sha256:
+                return None
+            target = self.target(path)
+            with suppress(FileExistsError):
+                copy_or_link(self.target(file.path), target)
+                sync_folder(target.parent)
+        except (OSError, PathRefused):
+            return None
+        found = replace(file, path=path)
+        return found if self.digest_of(found) == file.sha256 else None
+
+    async def keep(
+        self, data: bytes, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
         async def receive(partial: Partial) -> None:
             partial.start_over()
             partial.write(data)
             partial.sync()
 
         from_ = f"urn:kiejobs:task:{quote(key, safe='')}"
-        return await self._bring(receive, path, key, media_type, from_)
+        return await self._bring(receive, path, key, media_type, from_, replaces)
 
     async def _bring(
-        self, receive: _Receive, path: str, key: str, media_type: str, from_: str
+        self,
+        receive: _Receive,
+        path: str,
+        key: str,
+        media_type: str,
+        from_: str,
+        replaces: str | None = None,
     ) -> CollectOutcome:
         try:
             target = self.target(path)
@@ -109,7 +137,7 @@ class FileArtifacts(OutputFolder):
                 async with opened(target, key, self._boot) as partial:
                     if not partial.whole:
                         await receive(partial)
-                        partial.path.replace(target)
+                        path = self._named(partial, path, replaces)
                     # Also where another process renamed it: that one may have died just then.
                     sync_folder(target.parent)
         except _ResultRefused as refused:
@@ -123,6 +151,23 @@ class FileArtifacts(OutputFolder):
         kind = nearer_type(media_type, media_type_of(partial.head))
         return FileRecord(path, partial.digest.hexdigest(), partial.size, kind, from_)
 
+    def _named(self, partial: Partial, path: str, replaces: str | None) -> str:
+        """The complete part under its name, or next to what is there: that is written over only where it `replaces`
+        a content that is kept elsewhere.
+        """
+        digest = partial.digest.hexdigest()
+        for _ in range(_PLACES):
+            target = self.target(path)
+            there = self.digest_at(target)
+            if there == digest:
+                partial.path.unlink()
+                return path
+            if not os.path.lexists(target) or (there is not None and there == replaces):
+                partial.path.replace(target)
+                return path
+            path = sibling_path(path, digest)
+        raise PathRefused(f"{path} and the names next to it hold other files")
+
 
 async def _take(response: httpx.Response, partial: Partial, media_type: str) -> None:
     """The body of one answer, appended or from the start, checked when it is complete."""
@@ -135,13 +180,18 @@ async def _take(response: httpx.Response, partial: Partial, media_type: str) -> 
     said = response.headers.get("content-type", "")
     if not media_type_fits(said, media_type):
         raise _ResultRefused(f"expected {media_type}, got {said[:60]!r}")
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in _ENCODINGS:
+        raise _ResultRefused(f"the host sent it as `{packed[:20]}`, which was not asked for")
     expected = _expected_size(response, partial)
-    await _stream(response, partial, expected)
-    if expected is not None and partial.size != expected:
+    if packed != "identity":
+        await _unpacked(response, partial)
+    else:
+        await _stream(response.aiter_raw(), partial, expected)
+    if packed == "identity" and expected is not None and partial.size != expected:
         raise httpx.ReadError(f"got {partial.size} of {expected} bytes")
     told = expected is not None or "chunked" in response.headers.get("transfer-encoding", "")
-    read = None if told else partial.read
-    wrong = what_is_wrong_with(partial.head, partial.size, media_type, read=read)
+    wrong = what_is_wrong_with(partial.head, partial.size, media_type, read=partial.read, is_size_known=told)
     if wrong is not None:
         partial.start_over()
         raise _ResultRefused(wrong)
@@ -154,16 +204,30 @@ def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
         if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
             partial.start_over()
             raise _ResultRefused("the host answered another range than was asked for", gone=True)
+        if Version.of(response, total) != partial.version:
+            partial.start_over()
+            raise _ResultRefused("the file was changed between two parts; it was thrown away", gone=True)
         return int(total) if total.isdigit() else None
     if partial.size:
         partial.start_over()
     length = response.headers.get("content-length", "")
+    partial.note(Version.of(response, length))
     return int(length) if length.isdigit() else None
 
 
-async def _stream(response: httpx.Response, partial: Partial, expected: int | None) -> None:
+async def _unpacked(response: httpx.Response, partial: Partial) -> None:
+    """What was packed unasked: a part of it can't be gone on with, since a host counts packed bytes."""
+    partial.start_over()
+    try:
+        await _stream(response.aiter_bytes(), partial, None)
+    except BaseException:
+        partial.start_over()
+        raise
+
+
+async def _stream(chunks: AsyncIterator[bytes], partial: Partial, expected: int | None) -> None:
     limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
-    async for chunk in response.aiter_raw():  # as it comes, so that what came is kept
+    async for chunk in chunks:  # as it comes, so that what came is kept
         if partial.size + len(chunk) > limit:
             raise _ResultRefused("the host sent more than it said, or more than 4 GB")
         partial.write(chunk)
@@ -179,6 +243,21 @@ _MARK = 6  # hex digits; with an ending of 18 bytes the longest output name stil
 _PART = re.compile(rf".+\.[0-9a-f]{{{_MARK}}}([0-9a-f]{{{_MARK}}})\.part", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one version of a file from another: both parts of a download must be of the same."""
+
+    tag: str = ""
+    total: str = ""
+
+    @classmethod
+    def of(cls, response: httpx.Response, total: str) -> Version:
+        """A weak tag (`W/`) says too little, and a date stands in for none (RFC 9110, 13.1.5)."""
+        tag = response.headers.get("etag", "").strip()
+        strong = tag if tag.startswith('"') else response.headers.get("last-modified", "").strip()
+        return cls(strong, total if total.isdigit() else "")
+
+
 @dataclass(slots=True)
 class Partial:
     """What is there, hashed so far. `whole` when another process finished it while we waited for the lock."""
@@ -189,6 +268,22 @@ class Partial:
     size: int = 0
     digest: HASH = field(default_factory=hashlib.sha256)
     head: bytes = b""
+    version: Version = Version()
+
+    def asking(self) -> dict[str, str]:
+        """The headers that ask for what is missing. A part of an unknown version is not gone on with."""
+        if self.size and self.version == Version():
+            self.start_over()
+        if not self.size:
+            return {}
+        ranged = {"Range": f"bytes={self.size}-"}
+        return {**ranged, "If-Range": self.version.tag} if self.version.tag else ranged
+
+    def note(self, version: Version) -> None:
+        """Kept with the part, for whoever goes on with it; where the disk can't, nobody does."""
+        self.version = version
+        with suppress(OSError):
+            _version_file(self.path).write_text(json.dumps([version.tag, version.total]), encoding="utf-8")
 
     def write(self, chunk: bytes) -> None:
         write_all(self.fd, chunk)
@@ -224,7 +319,7 @@ async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
     path = part_of(target, key, boot)
     fd = await _locked(path, target)
     try:
-        partial = Partial(path, fd, whole=not _is_at(fd, path))
+        partial = Partial(path, fd, whole=not _is_at(fd, path), version=_version_of(path))
         while chunk := os.pread(fd, _CHUNK, partial.size):
             partial.count(chunk)
         try:
@@ -232,8 +327,26 @@ async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
         finally:
             if not partial.size:
                 path.unlink(missing_ok=True)
+            _forget_version(path)
     finally:
         os.close(fd)
+
+
+def _forget_version(part: Path) -> None:
+    if not os.path.lexists(part):
+        _version_file(part).unlink(missing_ok=True)
+
+
+def _version_file(part: Path) -> Path:
+    return part.with_suffix(".from")
+
+
+def _version_of(part: Path) -> Version:
+    try:
+        tag, total = json.loads(_version_file(part).read_text(encoding="utf-8"))
+        return Version(str(tag), str(total))
+    except (OSError, ValueError, TypeError):
+        return Version()
 
 
 def part_of(target: Path, key: str, boot: str) -> Path:
@@ -256,6 +369,7 @@ def _delete(path: Path) -> None:
         try:
             if _try_lock(fd):
                 path.unlink()
+                _version_file(path).unlink(missing_ok=True)
         finally:
             os.close(fd)
 

@@ -67,6 +67,7 @@ class StoredOutputs:
 
     def __init__(self, url: str, incoming: Path, store: ObjectStore | None = None) -> None:
         self.name = url
+        self.renames = False
         self._incoming = incoming
         self._store = store or _opened(url)
         self._seen: dict[str, _Look] = {}
@@ -106,6 +107,11 @@ class StoredOutputs:
 
     def link_to(self, lines: Iterable[Change]) -> None:
         """There are none."""
+
+    def occupied(self, lines: Iterable[Change]) -> dict[str, str]:
+        """What is there is never overwritten, and a result goes next to it; nothing needs to be asked for that."""
+        del lines
+        return {}
 
     def unwritable(self) -> str | None:
         """Why nothing can be put here: no way there, no permission, or nothing that keeps what is there."""
@@ -211,14 +217,24 @@ class StoredArtifacts:
         self._downloads = downloads
         self._incoming = incoming
 
-    async def collect(self, url: str, path: str, *, key: str, media_type: str) -> CollectOutcome:
+    def set_aside(self, file: FileRecord, path: str) -> None:
+        """An object keeps its name."""
+        del file, path
+
+    async def collect(
+        self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
+        del replaces  # nothing is
         local = _local_name(path, key)
         outcome = self._left(local, url, media_type)
         if outcome is None:
             outcome = await self._downloads.collect(url, local, key=key, media_type=media_type)
         return await self._put(outcome, path)
 
-    async def keep(self, data: bytes, path: str, *, key: str, media_type: str) -> CollectOutcome:
+    async def keep(
+        self, data: bytes, path: str, *, key: str, media_type: str, replaces: str | None = None
+    ) -> CollectOutcome:
+        del replaces
         local = _local_name(path, key)
         outcome = await self._downloads.keep(data, local, key=key, media_type=media_type)
         return await self._put(outcome, path)

@@ -6,6 +6,7 @@ as it was; safe targets, the condition of files, what is wrong with them. Touche
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import os
@@ -15,6 +16,7 @@ from stat import S_ISLNK
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.models.spec import media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +50,7 @@ class OutputFolder:
 
     def __init__(self, root: Path) -> None:
         self.name = root.as_posix()
+        self.renames = True
         self._root = root
         self._durable: set[Path] = set()
         self._inside: dict[str, Path] = {}
@@ -74,9 +77,15 @@ class OutputFolder:
     def digest_of(self, file: FileRecord) -> str | None:
         """The SHA-256 of what lies there now; None where nothing does."""
         try:
-            with self._place(file).open("rb") as stream:
+            return self.digest_at(self._place(file))
+        except PathRefused:
+            return None
+
+    def digest_at(self, place: Path) -> str | None:
+        try:
+            with place.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
-        except (OSError, PathRefused):
+        except OSError:
             return None
 
     @contextlib.contextmanager
@@ -118,6 +127,30 @@ class OutputFolder:
                     if entry.name in wanted and entry.is_symlink():
                         return Path(entry.path)
         return None
+
+    def occupied(self, lines: Iterable[Change]) -> dict[str, str]:
+        """Outputs of what would be bought whose names are taken: by a `file` or a `folder`. Raises UsageProblem
+        where a file stands in the place of a folder that they need.
+        """
+        names: dict[str, set[str]] = {}
+        for line in lines:
+            if line.job is not None and line.spends:
+                above, _, name = line.job.output.rpartition("/")
+                names.setdefault(above, set()).add(name)
+        found = {}
+        for above, wanted in names.items():
+            place = nearest(self._root / above)
+            if not place.is_dir():
+                raise UsageProblem(
+                    f"{place} is a file, and results need a folder there",
+                    hint="move the file away, or name another folder: --outputs",
+                )
+            with contextlib.suppress(OSError), os.scandir(self._root / above) as entries:
+                for entry in entries:
+                    if entry.name in wanted:
+                        path = f"{above}/{entry.name}" if above else entry.name
+                        found[path] = "folder" if entry.is_dir() else "file"
+        return found
 
     def _make(self, folder: Path, root: Path) -> None:
         """The folder, and all names on the way to it synced: who made them may have died just then."""
@@ -238,6 +271,16 @@ def sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
+def copy_or_link(source: Path, target: Path) -> None:
+    """The same bytes under another name, which must be free, too: one file with two names where a disk can."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        write_atomically(target, source.read_bytes())
+
+
 def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to a folder, or to where it would be made; None where it can."""
     import tempfile  # noqa: PLC0415 - brings five archive formats along, and only doctor asks
@@ -264,11 +307,14 @@ def nearest(folder: Path) -> Path:
 _OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "application/binary"}
 """What object stores say when they don't know; the bytes are looked at in any case."""
 
-_BOXED = {"video/mp4", "video/quicktime"}
+_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+"""Which an MP4 or a QuickTime file may begin with."""
 _MOST_BOXES = 100_000
 _TAIL = 4_096
 _LAST_MARKS = {b"\x89PNG\r\n\x1a\n": b"IEND\xae\x42\x60\x82", b"\xff\xd8\xff": b"\xff\xd9"}
-_TEXTUAL = (b"<!doctype", b"<html", b"<?xml", b'{"code"', b'{"error')
+_TEXTUAL = ("<!doctype", "<html", "<?xml", '{"code"', '{"error')
+_KINDS = {"video": {"video"}, "image": {"image"}, "audio": {"audio", "video"}}
+"""What a promise of a kind is kept by: sound may come in a container of videos."""
 
 
 def media_type_fits(said: str, promised: str) -> bool:
@@ -288,23 +334,47 @@ def nearer_type(promised: str, seen: str | None) -> str:
 
 
 def what_is_wrong_with(
-    head: bytes, size: int, media_type: str, *, read: Callable[[int, int], bytes] | None = None
+    head: bytes,
+    size: int,
+    media_type: str,
+    *,
+    read: Callable[[int, int], bytes] | None = None,
+    is_size_known: bool = False,
 ) -> str | None:
     """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
 
-    Where nothing said how long the file is, `read` gives bytes of it (offset, count), and the container
-    shows whether it was cut off.
+    `read` gives bytes of it (offset, count): it must end where its container does, and where nothing else said how
+    long it is, hold all that such a container needs.
     """
     if size == 0:
         return "the file is empty"
-    if head.lstrip()[:16].lower().startswith(_TEXTUAL):
+    if _as_text(head).startswith(_TEXTUAL):
         return "the file is a page of text, an error most likely"
-    boxed = media_type in _BOXED and (size < 8 or head[4:8] == b"ftyp")
-    if read is not None and boxed and not _boxes_fit(read, size):
+    boxed = head[4:8] in _FIRST_BOXES
+    promised, seen = media_type.partition("/")[0], media_type_of(head) or ("video/quicktime" if boxed else "")
+    is_sound = head[:1] == b"\xff" and head[1:2] >= b"\xe0"  # a frame of MPEG sound, of whichever layer
+    if (
+        promised in _KINDS
+        and seen.partition("/")[0] not in _KINDS[promised]
+        and not (is_sound and promised == "audio")
+    ):
+        return f"the file is {seen or 'of no known type'}, and {media_type} was promised"
+    if (
+        read is not None
+        and boxed
+        and not _boxes_fit(read, size, set() if is_size_known else {b"mdat", b"moov"})
+    ):
         return "the file is cut off: it does not end where its last box does"
     if read is not None and not _ends(head, size, read):
         return "the file is cut off: it does not end as such files do"
     return None
+
+
+def _as_text(head: bytes) -> str:
+    """The beginning as text, whatever mark of its encoding stands before it."""
+    wide = head[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    text = head[:512].decode("utf-16" if wide else "utf-8-sig", "replace")
+    return text.lstrip("\ufeff \t\r\n\0")[:16].lower()
 
 
 def _ends(head: bytes, size: int, read: Callable[[int, int], bytes]) -> bool:
@@ -315,8 +385,8 @@ def _ends(head: bytes, size: int, read: Callable[[int, int], bytes]) -> bool:
     return all(mark in tail for start, mark in _LAST_MARKS.items() if head.startswith(start))
 
 
-def _boxes_fit(read: Callable[[int, int], bytes], size: int) -> bool:
-    """Walk the top boxes of an MP4: they must end with the file, pictures and index among them."""
+def _boxes_fit(read: Callable[[int, int], bytes], size: int, needed: set[bytes]) -> bool:
+    """Walk the top boxes of an MP4: they must end with the file, `needed` among them."""
     place, kinds = 0, set[bytes]()
     for _ in range(_MOST_BOXES):
         if place == size:
@@ -331,4 +401,4 @@ def _boxes_fit(read: Callable[[int, int], bytes], size: int) -> bool:
             return False
         kinds.add(header[4:8])
         place += length
-    return place == size and kinds >= {b"mdat", b"moov"}
+    return place == size and kinds >= needed

@@ -189,9 +189,17 @@ class Ledger:
             if len(attempts) > 1 and not known:
                 yield attempts
 
-    def paths(self) -> dict[str, str]:
-        """Paths that purchases have or will have their files at, with the fingerprint they hold."""
-        return {a.output: a.reserved.fingerprint for a in self.attempts() if _has_files(a)}
+    def paths(self) -> dict[str, Attempt]:
+        """Paths that purchases have or will have their files at, with whose they are."""
+        return {a.output: a for a in self.attempts() if _has_files(a)}
+
+    def holder(self, path: str, address: str, but_for: str) -> tuple[Attempt, FileRecord] | None:
+        """Another purchase of the address whose file has that path, and the file."""
+        for attempt in reversed(self.at(address)):
+            for file in attempt.files if attempt.attempt_id != but_for else ():
+                if file.path == path:
+                    return attempt, file
+        return None
 
     def place_for(self, attempt: Attempt) -> str:
         """Where the file of an attempt belongs that comes back: its path may be another's by now."""
@@ -211,8 +219,9 @@ class Ledger:
 def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
     """By id; no two attempts with one path: what was paid for is never overwritten.
 
-    Of those that were reserved for the same path (on two branches, or the same request twice) the one
-    whose file is there keeps it, else the latest; the others' files go next to it.
+    The name belongs to the newest purchase of its address. Of those that were reserved for the same path by several
+    addresses, or for the same request twice, the one whose file is there keeps it, else the latest. The others' files
+    go next to it.
     """
     by_id: dict[str, Attempt] = {}
     by_path: dict[str, list[Attempt]] = {}
@@ -222,9 +231,13 @@ def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
             by_path.setdefault(attempt.reserved.output, []).append(attempt)
     for path, rivals in by_path.items():
         owner = max(rivals, key=_claim_to_its_path) if len(rivals) > 1 else rivals[0]
+        for attempt in rivals:  # oldest first
+            is_edit = attempt.address == owner.address and attempt.key != owner.key
+            owner = attempt if is_edit and _age(attempt) > _age(owner) else owner
         for attempt in rivals:
             if attempt is not owner:
-                aside = sibling_path(path, attempt.attempt_id)
+                same = attempt.reserved.fingerprint == owner.reserved.fingerprint
+                aside = sibling_path(path, attempt.attempt_id if same else attempt.reserved.fingerprint)
                 by_id[attempt.attempt_id] = replace(attempt, aside=aside)
     return by_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
@@ -106,6 +107,63 @@ def test_a_file_comes_home_whole_with_its_hash(host: Host, tmp_path: Path) -> No
     assert parts(tmp_path) == []
 
 
+def of_version(data: bytes, tag: str, *, sent: int | None = None) -> Callable[[Request], Reply]:
+    """A host that has one version, heeds If-Range, and breaks off after `sent` bytes."""
+
+    def answer(request: Request) -> Reply:
+        found = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        if found is None or request.headers.get("if-range", tag) != tag:
+            return Reply(data, headers={**MP4, "ETag": tag}, sent=sent)
+        span = {"Content-Range": f"bytes {found[1]}-{len(data) - 1}/{len(data)}"}
+        return Reply(data[int(found[1]) :], "206 Partial Content", {**MP4, **span, "ETag": tag}, sent=sent)
+
+    return answer
+
+
+def test_a_part_is_gone_on_with_by_another_process_if_it_is_of_the_same_version(
+    host: Host, tmp_path: Path
+) -> None:
+    host.replies = [of_version(DATA, '"a"', sent=5_000), of_version(DATA, '"a"')]
+    assert isinstance(collect(host.url, tmp_path), NotCollected)
+    assert isinstance(collect(host.url, tmp_path), FileRecord)
+    assert host.requests[1].headers["range"].startswith("bytes=")
+    assert host.requests[1].headers["if-range"] == '"a"'
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["pour.mp4"]
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_parts_of_two_versions_are_never_joined(host: Host, tmp_path: Path, heeds: bool) -> None:  # noqa: FBT001
+    other = video("two")
+
+    def deaf(request: Request) -> Reply:
+        request.headers.pop("if-range", None)
+        return of_version(other, '"b"')(request)
+
+    host.replies = [of_version(DATA, '"a"', sent=5_000), of_version(other, '"b"') if heeds else deaf]
+    assert isinstance(collect(host.url, tmp_path, times=3), FileRecord)
+    assert (tmp_path / PATH).read_bytes() == other
+
+
+def test_a_total_that_changes_between_two_parts_begins_again(host: Host, tmp_path: Path) -> None:
+    longer = DATA + b"\0\0\0\x08free"
+
+    def changed(request: Request) -> Reply:
+        found = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        span = {"Content-Range": f"bytes {found[1]}-{len(longer) - 1}/{len(longer)}"} if found else {}
+        start = int(found[1]) if found else 0
+        return Reply(longer[start:], "206 Partial Content" if found else "200 OK", {**MP4, **span})
+
+    host.replies = [cut, changed]
+    assert isinstance(collect(host.url, tmp_path, times=3), FileRecord)
+    assert (tmp_path / PATH).read_bytes() == longer
+
+
+def test_what_is_sent_packed_unasked_is_unpacked(host: Host, tmp_path: Path) -> None:
+    host.replies = [lambda _: Reply(gzip.compress(DATA), headers={**MP4, "Content-Encoding": "gzip"})]
+    assert isinstance(collect(host.url, tmp_path), FileRecord)
+    assert (tmp_path / PATH).read_bytes() == DATA
+
+
 def test_no_key_and_no_cookie_goes_to_a_result_host(host: Host, tmp_path: Path) -> None:
     host.replies = [lambda _: Reply(DATA, headers={**MP4, "Set-Cookie": "a=b"}), whole]
     collect(host.url, tmp_path, times=2)
@@ -207,8 +265,12 @@ def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(host: Ho
         (Reply(b"<html>a page</html>", headers=MP4), "page of text"),
         (Reply(b"", headers=MP4), "empty"),
         (Reply(DATA, headers=MP4, sent=100), "connection ended"),
-        (Reply(DATA, headers={**MP4, "Content-Encoding": "gzip"}), ""),
-        (Reply(b"x" * 9000, headers=MP4), ""),
+        (Reply(DATA, headers={**MP4, "Content-Encoding": "gzip"}), "unpacked"),
+        (Reply(DATA, headers={**MP4, "Content-Encoding": "br"}), "not asked for"),
+        (Reply(b"x" * 9000, headers=MP4), "of no known type"),
+        (Reply(DATA + b"\0\0\1\0mdat", headers=MP4), "last box"),
+        (Reply("\ufeff<!DOCTYPE html>".encode(), headers=MP4), "page of text"),
+        (Reply("\ufeff<html>".encode("utf-16-le"), headers=MP4), "page of text"),
         (DROP, "connection ended"),
         (Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "connection ended"),
     ],
