@@ -26,7 +26,7 @@ from kiejobs.adapters.http.client import (
 from kiejobs.adapters.media import look_at
 from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.models.spec import HEAD, UNKNOWN, media_type_of, wrong_type
+from kiejobs.core.models.spec import HEAD, UNKNOWN, media_type_of, wrong_size, wrong_type
 from kiejobs.core.plan.lock import Asset
 from kiejobs.core.urls import bare
 
@@ -78,7 +78,9 @@ async def _asset(
         kept.seek(0)
         decode = partial(look_at, kept, asset["media_type"], decode=True)
         seen = await anyio.to_thread.run_sync(decode, limiter=turn)
-    return seen if isinstance(seen, str) else asset
+    if isinstance(seen, str) or seen is None:
+        return seen or asset
+    return wrong_size(takes, *seen) or asset
 
 
 async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:

@@ -15,7 +15,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_type
+from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_size, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -241,6 +241,8 @@ def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
     wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
     if wrong is None and media_type is None:
         wrong = "it is neither a picture nor video nor sound, by its first bytes"
+    if wrong is None and file.width is not None and file.height is not None:
+        wrong = wrong_size(rule, file.width, file.height)
     size = (
         f"{file.width} x {file.height} pixels" if file.width is not None and file.height is not None else None
     )

@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.tree import MAX_EXACT_INT
@@ -165,6 +166,9 @@ UNKNOWN = "application/octet-stream"
 HEAD = 64
 """As many of a file's first bytes tell its type."""
 
+_SIDES = re.compile(r"at (least|most) ([0-9]+)(?: x [0-9]+)? pixels")
+_RATIO = re.compile(r"aspect ratio from ([0-9.]+):([0-9.]+) to ([0-9.]+):([0-9]+(?:\.[0-9]+)?)")
+
 _MARKS = (
     (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"GIF8", "image/gif"), (0, b"BM", "image/bmp"),
@@ -191,6 +195,10 @@ _ALSO = {
 """What a type is called, too, or what its first bytes can't tell it from."""
 
 
+PixelLimit: TypeAlias = tuple[str, float, float]
+"""`sides`, their least and most pixels; or `ratio`, of width to height."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileRule:
     """At most `most` bytes, one of `types` (any, where there is none), `schemes` beside http and https."""
@@ -198,12 +206,14 @@ class FileRule:
     most: int
     types: frozenset[str]
     schemes: frozenset[str] = frozenset()
+    pixels: tuple[PixelLimit, ...] = ()
 
     def __and__(self, other: FileRule) -> FileRule:
         """What both take."""
         either = not self.types or not other.types
         types = self.types | other.types if either else self.types & other.types
-        return FileRule(min(self.most, other.most), types, self.schemes & other.schemes)
+        most, schemes = min(self.most, other.most), self.schemes & other.schemes
+        return FileRule(most, types, schemes, (*self.pixels, *other.pixels))
 
 
 def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:
@@ -245,6 +255,29 @@ def too_large(rule: FileRule, size: int) -> str | None:
     return f"it has {size:,} bytes, and the model takes {rule.most:,}"
 
 
+def wrong_size(rule: FileRule, width: int, height: int) -> str | None:
+    """What is wrong with a picture of so many pixels, in words; None where it may be sent."""
+    for what, least, most in rule.pixels:
+        if what == "sides" and not (least <= min(width, height) and max(width, height) <= most):
+            limit = f"at least {least:,.0f}" if min(width, height) < least else f"at most {most:,.0f}"
+            return f"the model takes sides of {limit} pixels"
+        if what == "ratio" and not least <= width / max(height, 1) <= most:
+            return f"its width is {width / max(height, 1):.2f} times its height; the model takes {least:g} to {most:g}"
+    return None
+
+
+@cache
+def _pixel_limits(note: str) -> tuple[PixelLimit, ...]:
+    """What a schema's note says of pictures, in the words that our importer writes."""
+    found: list[PixelLimit] = []
+    for word, number in _SIDES.findall(note):
+        found.append(("sides", float(number), math.inf) if word == "least" else ("sides", 0, float(number)))
+    for numbers in _RATIO.findall(note):
+        low, high, wide, flat = map(float, numbers)
+        found.append(("ratio", low / high, wide / flat))
+    return tuple(found)
+
+
 def _files(schema: Mapping[str, Any], value: Json, path: Path) -> Iterator[tuple[Path, str, FileRule]]:
     rule = schema.get("x-kiejobs-file")
     if isinstance(value, list):
@@ -257,7 +290,8 @@ def _files(schema: Mapping[str, Any], value: Json, path: Path) -> Iterator[tuple
             yield from _files(schema.get("properties", {}).get(name, {}), item, (*path, name))
     elif rule is not None and isinstance(value, str):
         types, schemes = (frozenset(rule.get(name, ())) for name in ("media_types", "schemes"))
-        yield path, value, FileRule(rule.get("max_bytes", LARGEST), types, schemes)
+        pixels = _pixel_limits(str(rule.get("note", "")))
+        yield path, value, FileRule(rule.get("max_bytes", LARGEST), types, schemes, pixels)
 
 
 def _holds_files(schema: Mapping[str, Any]) -> bool:

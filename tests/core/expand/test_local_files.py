@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from kiejobs.core.expand.job import LocalFile, NoFile, is_address, path_of, unfi
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import FileRule
 from kiejobs.importer.stated import other_schemes
-from tests.support.expanding import MODEL, expanded
+from tests.support.expanding import MODEL, SCHEMAS, expanded
 from tests.support.pictures import picture
 
 if TYPE_CHECKING:
@@ -433,3 +434,28 @@ def test_what_is_no_picture_has_type_and_size(folder: Path) -> None:
 def test_a_vendor_s_page_says_which_other_addresses_a_field_takes() -> None:
     assert other_schemes("An image url (https://…) or asset://{assetId}, not ftp://") == ["asset"]
     assert other_schemes("Address of a picture") == []
+
+
+@pytest.mark.parametrize(
+    ("size", "wrong"),
+    [
+        ((50, 50), "the model takes sides of at least 300 pixels"),
+        ((900, 300), "its width is 3.00 times its height; the model takes 0.4 to 2.5"),
+        ((300, 900), "its width is 0.33 times its height; the model takes 0.4 to 2.5"),
+        ((300, 300), None),
+    ],
+)
+def test_limits_of_pictures_that_a_schema_notes_hold(
+    folder: Path, size: tuple[int, int], wrong: str | None
+) -> None:
+    (folder / "a.png").write_bytes(picture("png", size))
+    schema = json.loads((SCHEMAS / "models" / "happyhorse" / "image-to-video.json").read_text())
+    text = """
+version: 1
+campaign: tea
+jobs:
+  a: {model: happyhorse/image-to-video, input: {prompt: x, image_urls: [a.png]}}
+"""
+    found = expanded(text, schema, files=LocalFolder(folder))
+    assert [wrong in problem.message for problem in found.problems if wrong] == ([True] if wrong else [])
+    assert found.codes == (["unfit-file"] if wrong else [])
