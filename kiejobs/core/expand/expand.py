@@ -20,7 +20,7 @@ from kiejobs.core.expand.job import Job, no_files
 from kiejobs.core.expand.job_checks import LengthWarnings, callback_of, output_of, unused_variables
 from kiejobs.core.expand.request import Requests
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
-from kiejobs.core.expand.written import idle_axes, misread, reads_of_jobs
+from kiejobs.core.expand.written import comments, idle_axes, misread, reads_of_jobs
 from kiejobs.core.jobfile import how_to_allow
 from kiejobs.core.models.spec import files_of
 from kiejobs.core.models.validator import RequestChecker
@@ -122,6 +122,7 @@ def _as_written(
 ) -> list[Diagnostic]:
     """What was `found` in rows, and what the file shows that they are not."""
     document = jobfile.document
+    found = [*found, *comments(document, jobs)]
     if not (jobfile.vars or document.numbers or any(job.matrix is not None for job in jobs)):
         return found
     reads = reads_of_jobs(jobs)

@@ -11,7 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from kiejobs.core.diagnostics import Diagnostic
+from kiejobs.core.diagnostics import Diagnostic, Severity
 from kiejobs.core.document.lost_text import misprints
 from kiejobs.core.document.nodes import YamlMap, leaves, plain_json
 from kiejobs.core.document.tree import misprint
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.core.template.renderer import Reads
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_COMMENT = re.compile(r"\{#(?=\w).*?#\}", re.DOTALL)
 _RENDERED = (
     "templates are rendered in `input`, `output`, `callBackUrl`, and on an axis that only fills a field"
 )
@@ -41,6 +42,17 @@ def reads_of_jobs(jobs: Sequence[CompiledJob]) -> list[Reads]:
     return [
         reduce(or_, (one.reads for one in (*job.templates, *job.fills.values())), NOTHING) for job in jobs
     ]
+
+
+def comments(document: Document, jobs: Sequence[CompiledJob]) -> Iterator[Diagnostic]:
+    """`{#sale#}` without a blank is hardly meant as a comment."""
+    for job in jobs:
+        for one in (*job.templates, *job.fills.values()):
+            for found in (_COMMENT.search(text) for text in one.texts if "{#" in text):
+                if found is not None:
+                    message = f"`{found[0][:60]}` is a comment to templates, and no part of the text"
+                    hint = f"where it is text, write `{{% raw %}}{found[0][:60]}{{% endraw %}}`; where it is a comment, write a blank behind `{{#`"
+                    yield Diagnostic("lost-text", message, document.at(one.spot), hint, Severity.WARNING)
 
 
 def misread(jobfile: JobFile, jobs: Sequence[CompiledJob], reads: Sequence[Reads]) -> Iterator[Diagnostic]:

@@ -209,3 +209,11 @@ jobs:
 def test_a_url_has_an_end() -> None:
     text = f"version: 1\ncampaign: c\njobs:\n  j: {{model: {MODEL}, input: {{prompt: x, image_url: 'https://example.com/{'a' * 30_000}'}}}}\n"
     assert "at most 20,000 characters" in str(expanded(text).only("invalid-field").hint)
+
+
+def test_a_comment_of_templates_that_holds_words_is_told() -> None:
+    problem = made('"Neon that reads {#sale#} in the rain"').only("lost-text")
+    assert problem.hint is not None
+    followed = made(f'"Neon that reads {problem.hint.split("`")[1]} in the rain"')
+    assert [job.input["prompt"] for job in followed.jobs] == ["Neon that reads {#sale#} in the rain"]
+    assert not made('"Neon {# note #}in the rain"').problems
