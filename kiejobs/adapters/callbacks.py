@@ -121,9 +121,9 @@ class Receiver:
             self.turned[heard.why] += 1
             answer = _response(heard.status, heard.why)
         else:
-            if not self._inbox.put(heard):
-                self.turned[FULL] += 1
-            answer = _response(200, "success")
+            taken = self._inbox.put(heard)
+            self.turned[FULL] += not taken
+            answer = _response(200, "success") if taken else _response(503, FULL)
         await answer(scope, receive, send)
 
     async def _read(self, request: Request) -> Claim | RefusedCallback:

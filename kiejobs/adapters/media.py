@@ -16,6 +16,8 @@ from functools import cache
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
+from kiejobs.core.models.spec import HEAD, media_type_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -130,14 +132,34 @@ class MediaInfo(NamedTuple):
     seconds: float | None
 
 
+_OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MOST_PIXELS)}
+_DEMUXERS = {
+    "video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "matroska", "video/x-matroska": "matroska",
+    "video/avi": "avi", "audio/mp4": "mp4", "audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg",
+    "audio/flac": "flac", "audio/aac": "aac",
+}  # fmt: skip
+
+
+def _demuxer_of(path: Path) -> str | None:
+    """By its first bytes: a text that names other files (`ffconcat`, a playlist) must open none of them."""
+    with path.open("rb") as stream:
+        return _DEMUXERS.get(media_type_of(stream.read(HEAD)) or "")
+
+
 def video_of(path: Path) -> MediaInfo | str:
     """The first frame decoded, or what is wrong with the file."""
     import av  # noqa: PLC0415 - slow to import, and few commands need it
 
     try:
-        with av.open(str(path)) as container:
+        demuxer = _demuxer_of(path)
+        if demuxer is None:
+            return "it does not decode (no container of video that is known)"
+        with av.open(str(path), format=demuxer, options=_OPTIONS) as container:
             if not container.streams.video:
                 return "it holds no picture"
+            seen = container.streams.video[0].codec_context
+            if seen.width * seen.height > MOST_PIXELS:
+                return f"it has {seen.width:,} x {seen.height:,} pixels; more than {MOST_PIXELS:,} are not decoded"
             frame = next(container.decode(video=0))
             length = container.duration
             seconds = None if length is None else length / av.time_base
@@ -151,7 +173,10 @@ def sound_of(path: Path) -> str | None:
     import av  # noqa: PLC0415 - as above
 
     try:
-        with av.open(str(path)) as container:
+        demuxer = _demuxer_of(path)
+        if demuxer is None:
+            return "it does not decode (no container of sound that is known)"
+        with av.open(str(path), format=demuxer, options=_OPTIONS) as container:
             if not container.streams.audio:
                 return "it holds no sound"
             next(container.decode(audio=0))

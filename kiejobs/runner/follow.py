@@ -39,6 +39,7 @@ _SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minute
 _MISSES = 3  # tasks in a row that were over before their callback came
 JSON = "application/json"  # of models whose result is a value in the API's own answer
 _TRIES = 4
+_LEAST_FOR_A_FILE = 30.0  # seconds for all tries together, however short `--wait` is
 _LONGEST_ANSWER = 2_000  # characters of a value that are kept on record
 _PICTURES = {"png", "jpg", "jpeg", "webp"}
 
@@ -304,6 +305,7 @@ class Follower:
     ) -> outcomes.CollectOutcome:
         """`number` among the task's results; None for what comes with them."""
         outcome: outcomes.CollectOutcome = outcomes.NotCollected("not tried")
+        left = max(self._settings.wait, _LEAST_FOR_A_FILE)
         refused, room = 0, self._make_room(task, path)
         for attempt in range(_TRIES):
             if attempt:
@@ -311,10 +313,15 @@ class Follower:
                 await self._world.clock.sleep(jittered(first * 2 ** (attempt - 1)))
             async with self._downloads:
                 self._world.progress.job(task.address, "downloading")
-                outcome = await self._world.artifacts.collect(
-                    url, path, key=task.task_id, media_type=media_type, **room
-                )
-            if isinstance(outcome, FileRecord):
+                begun = anyio.current_time()
+                late = outcomes.NotCollected("it did not arrive in time; `kiejobs collect` goes on with it")
+                outcome = late
+                with anyio.move_on_after(left):
+                    outcome = await self._world.artifacts.collect(
+                        url, path, key=task.task_id, media_type=media_type, **room
+                    )
+                left -= anyio.current_time() - begun
+            if isinstance(outcome, FileRecord) or outcome is late:
                 return outcome
             if outcome.gone and attempt < _TRIES - 1:
                 refused += 1

@@ -36,6 +36,9 @@ class StopReason(StrEnum):
     FAILURES = "failures"
     CREDITS = "credits"
     KEY = "key"
+    KEY_LIMIT = "key_limit"
+    EDGE = "edge"
+    BUSY = "busy"
     UNREACHABLE = "unreachable"
     DOUBTS = "doubts"
     INTERRUPTED = "interrupted"
@@ -156,6 +159,7 @@ class RateLimiter:
         self._refusals = 0
         self._misses = 0
         self._missing_since: float | None = None
+        self._refused_since: float | None = None
         self._turn = anyio.Lock()
 
     async def slot(self, stopped: Callable[[], bool]) -> Permit | None:
@@ -181,6 +185,8 @@ class RateLimiter:
 
     def refused(self, retry_after: float | None) -> float:
         """429 or 455: everyone pauses and goes on slower. The pause in seconds. Refused together counts once."""
+        if self._refused_since is None:
+            self._refused_since = self._clock.monotonic()
         if self._clock.monotonic() >= self._paused_until:
             self._refusals += 1
             self._allowed = max(1, self._allowed // 2)
@@ -188,6 +194,10 @@ class RateLimiter:
         pause = retry_after if retry_after is not None else min(doubled, _LONGEST_PAUSE)
         self.pause(pause)
         return pause
+
+    def refused_for(self) -> float:
+        """Seconds since a create was refused, with none taken since."""
+        return 0.0 if self._refused_since is None else self._clock.monotonic() - self._refused_since
 
     def missed(self) -> float:
         """No connection: wait a little longer each time. For how long it has been so, in seconds."""
@@ -203,6 +213,7 @@ class RateLimiter:
         self._misses = 0
         self._missing_since = None
         if accepted:
+            self._refused_since = None
             self._refusals = 0
             self._allowed = min(self._rate.count, self._allowed + 1)
 

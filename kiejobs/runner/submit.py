@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.limits import Budget, Permit, RateLimiter, RetryingJournal, Settings, World
     from kiejobs.runner.upload import Uploader
 
+_SLACK = 1.0  # seconds
 _WAITS_TO_WRITE_A_TASK_ID = (0.2, 0.4, 0.8, 1.6, 0.0)  # seconds after each try
 _RECORDED: dict[type, tuple[type[e.NotAccepted | e.Rejected | e.InDoubt], str]] = {
     outcomes.CreateNotAccepted: (e.NotAccepted, "not_accepted"),
@@ -120,6 +121,10 @@ class Submitter:
                 self._unreachable(job, message)
             case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
                 pause = self._pace.refused(retry_after)
+                if self._pace.refused_for() + pause > self._settings.wait + _SLACK:
+                    why = f"the API said {code} for {self._pace.refused_for():.0f} s, and --wait ends"
+                    self._spending.stop(StopReason.BUSY, why)
+                    return False
                 self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
             case TooSoon(seconds=seconds):
                 self._pace.pause(seconds)
@@ -261,10 +266,13 @@ class Submitter:
                 return
             case outcomes.CreateRejected(code=code, message=message):
                 self._spending.failed(f"{job.address}: {code}: {message}")
-            case outcomes.Refused(code=code, message=message):
-                self._spending.stop(StopReason.KEY, f"{code}: {message}")
+            case outcomes.Refused(code=code, message=message, by_edge=by_edge):
+                reason = StopReason.EDGE if by_edge else StopReason.KEY
+                who = f"HTTP {code} from a proxy, a firewall or the API's edge, not from the API"
+                self._spending.stop(reason, f"{who if by_edge else code}: {message}")
             case outcomes.NoMoney(code=code, message=message):
-                self._spending.stop(StopReason.CREDITS, f"{code}: {message}")
+                reason = StopReason.KEY_LIMIT if code == "433" else StopReason.CREDITS
+                self._spending.stop(reason, f"{code}: {message}")
         self._spending.understood()
         self._spending.give_back(job.credits)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.media import sound_of, video_of
 from tests.support.judge.server import KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.bench import Bench
     from tests.support.judge.server import Judge
 
@@ -109,3 +112,29 @@ def test_a_word_that_nobody_knows_is_quoted_everywhere(table: Set) -> None:
     assert bench.job("odd")["api_state"] == "failed"
     for said in (ran.out, ran.err, bench.do("report").out, bench.do("status").out):
         assert "failed" in said
+
+
+def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one [create=403]"})
+    ran = bench.run()
+    assert ran.code == 5
+    assert "edge" in ran.out
+    assert "Check KIE_API_KEY" not in ran.out
+    assert len(judge.creates) == 1
+
+
+def test_refusals_without_end_end_with_the_wait(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one [create=429*500]"})
+    ran = bench.run("--wait", "1s")
+    assert ran.code == 5
+    assert "busy" in ran.out
+    assert len(judge.creates) < 10
+
+
+def test_a_text_that_names_other_files_opens_none(tmp_path: Path) -> None:
+    lure = tmp_path / "a.mp4"
+    lure.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    assert video_of(lure) == "it does not decode (no container of video that is known)"
+    assert sound_of(lure) == "it does not decode (no container of sound that is known)"

@@ -152,7 +152,16 @@ class GuardedClient(HttpClient):
 _WRAPPED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 """IPv4 in the last four bytes: NAT64 (RFC 6052), and what was once called compatible (RFC 4291)."""
 
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; not known to every Python
+_NOT_PUBLIC = tuple(map(ipaddress.IPv4Network, (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
+    "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+)))  # fmt: skip
+"""IANA's special-purpose addresses (RFC 6890) and a cloud's own (168.63.129.16); Python's tables differ by version."""
+_PUBLIC_6 = ipaddress.IPv6Network(
+    "2000::/3"
+)  # all that is given out; the rest is link-local, unique local, reserved
+_NOT_PUBLIC_6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 _PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _CONNECTED = "connection.connect_tcp.complete"
@@ -227,12 +236,12 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _LOCAL_NAT64:
-            return False
         wrapped = any(ip in network for network in _WRAPPED)
         inner = ipaddress.IPv4Address(ip.packed[-4:]) if wrapped else None
         ip = ip.ipv4_mapped or ip.sixtofour or inner or ip
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in network for network in _NOT_PUBLIC)
+    return ip in _PUBLIC_6 and not any(ip in network for network in _NOT_PUBLIC_6)
 
 
 def shown(url: str) -> str:

@@ -201,6 +201,8 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
     code = str(status)
+    if status in _EDGE:
+        return outcomes.Refused(code, excerpt(body), by_edge=True)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, excerpt(body), retry_after)
     return outcomes.CreateInDoubt(f"an answer that is not the API's (HTTP {status}): {excerpt(body)}", code)
@@ -237,6 +239,10 @@ _BY_CODE: dict[str, Callable[[str, str], outcomes.Answered]] = {
     "500": _by_message,
     "505": outcomes.CreateRejected,
 }
+
+
+_EDGE = {401, 402, 403, 404, 405, 407, 451}
+"""Without the API's envelope they say nothing of the key, the credits or the request."""
 
 
 def seconds_of(retry_after: str | None) -> float | None:

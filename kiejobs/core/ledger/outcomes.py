@@ -45,15 +45,19 @@ class CreateNotAccepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """401, 403: the key is no good. Stop spending, keep collecting."""
+    """401, 403: the key is no good. Stop spending, keep collecting.
+
+    `by_edge`: it was not the API that answered, but what stands before it.
+    """
 
     code: str
     message: str
+    by_edge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NoMoney:
-    """402, 433, or a 500 that speaks of credits. Stop spending, keep collecting."""
+    """402, 433 (the key's own cap), or a 500 that speaks of credits. Stop spending, keep collecting."""
 
     code: str
     message: str

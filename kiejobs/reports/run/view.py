@@ -59,6 +59,7 @@ class JobStatus(StrEnum):
     LOST = "ruled_lost"
 
 
+_FAILED = frozenset({JobStatus.FAILED, JobStatus.REJECTED})
 _HELD = frozenset({JobStatus.NO_RESULT, JobStatus.RUNNING, JobStatus.SUBMITTED, JobStatus.RESERVED})
 
 
@@ -123,6 +124,7 @@ class RunView:
         error, text = job["error"], None
         if error is not None:
             text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
+            text += advice_on(error["class"], error["code"])
         planned, charged = job["credits"]["planned"], job["credits"]["charged"]
         planned = None if planned is None else Decimal(planned)
         charged = None if charged is None else Decimal(charged)
@@ -175,6 +177,22 @@ class RunView:
         if doubts:
             stated += f"{'' if self.bought else ' for sure'}; in doubt: {_priced(doubts)}"
         return [f"this run bought {stated}"]
+
+
+_ADVICE = {
+    ("rejected", "404"): "no such endpoint or model: check --base-url and `model`",
+    ("rejected", "505"): "the API has this model or feature switched off; the input is not at fault",
+    (
+        "in_doubt",
+        "500",
+    ): "often an input's URL that the API can't fetch: `kiejobs validate FILE --check-assets`",
+}
+
+
+def advice_on(kind: str, code: str | None) -> str:
+    """What an answer means where its own words lead to the wrong cure."""
+    advice = _ADVICE.get((kind, code or ""))
+    return f" ({advice})" if advice else ""
 
 
 def price_of(attempt: Attempt) -> Decimal | None:
@@ -232,6 +250,9 @@ _CURES = {
     "budget": "Raise the budget, then run again.",
     "failures": "See why they failed before buying on.",
     "credits": "Top up the account, then run again.",
+    "key_limit": "The key has a limit of its own: raise it where the key was made, or wait for its next period; topping up the account does not help.",
+    "edge": "Something before the API refused this machine: a proxy, a firewall, or the API's edge; the key may be fine. `kiejobs doctor` asks again.",
+    "busy": "The API takes no creates for now (rate limit or maintenance); run again later, or with a longer --wait.",
     "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
     "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
     "doubts": "Find out what the API made of them before anything more is bought.",
@@ -305,7 +326,9 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
         yield Step("gone", message, (collect, f"{run} --retry gone"), title="Gone")
     if failed := count[JobStatus.FAILED] + count[JobStatus.REJECTED]:
-        message = f"{plural(failed, 'job')}; change the input, or buy the same again with"
+        codes = {job.job["error"]["code"] for job in view.jobs if job.status in _FAILED and job.job["error"]}
+        cure = "see why" if codes and codes <= {"404", "505"} else "change the input"
+        message = f"{plural(failed, 'job')}; {cure}, or buy the same again with"
         yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
         message = f"{_were(unsent)} not bought. {_GO_ON}"
@@ -329,7 +352,9 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
     """For attempts in doubt, from the ledger."""
     steps = []
     for one in attempts:
-        stated = one.failure.message if one.failure else None
+        stated = None
+        if one.failure:
+            stated = one.failure.message + advice_on(one.failure.kind, one.failure.code)
         since = one.times.get("reserved")
         kept = one.unused
         answer = None if kept is None else {"text": kept.answer, "task_id": kept.task_id}

@@ -116,6 +116,10 @@ async def fetch(url: str, only: tuple[str, ...], root: Path) -> CollectOutcome:
         ("fd00::1", False), ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False),
         ("64:ff9b::a00:1", False), ("::7f00:1", False), ("::a9fe:a9fe", False),
         ("64:ff9b:1::1", False), ("not an address", False),
+        ("fec0::2", False), ("168.63.129.16", False), ("192.0.0.192", False), ("192.0.0.9", False),
+        ("100.100.100.200", False), ("::ffff:168.63.129.16", False), ("2002:a83f:8110::", False),
+        ("64:ff9b::a83f:8110", False), ("2001:db8::1", False), ("2001::1", False), ("5f00::1", False),
+        ("3fff::1", False), ("ff02::1", False), ("198.18.0.1", False), ("8.8.8.8", True), ("2a00:1450::1", True),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001 - a table

@@ -31,7 +31,8 @@ def body(code: object, msg: str = "", data: Any = None, **more: Any) -> bytes:
         (200, body(455, "repairs"), outcomes.CreateNotAccepted("455", "repairs", 7.0)),
         (200, body(401, "who"), outcomes.Refused("401", "who")),
         (401, json.dumps({"code": 401, "msg": "who"}).encode(), outcomes.Refused("401", "who")),
-        (403, b"error code: 1010", outcomes.Refused("403", "error code: 1010")),
+        (403, b"error code: 1010", outcomes.Refused("403", "error code: 1010", by_edge=True)),
+        (404, b"<h1>gone</h1>", outcomes.Refused("404", "<h1>gone</h1>", by_edge=True)),
         (200, body(402, "poor"), outcomes.NoMoney("402", "poor")),
         (200, body(433, "cap"), outcomes.NoMoney("433", "cap")),
         (

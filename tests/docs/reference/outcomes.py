@@ -81,7 +81,7 @@ _ANSWERS = (
     ("code 500 that speaks of credits", 200, {"code": 500, "msg": "credits insufficient"}),
     ("code 500, any other text", 200, {"code": 500, "msg": "server exception"}),
     *((f"code {n}", 200, {"code": n, "msg": "…"}) for n in (501, 505)),
-    *((f"HTTP {n} without an envelope", n, None) for n in (401, 403, 429, 500, 502, 503)),
+    *((f"HTTP {n} without an envelope", n, None) for n in (401, 403, 404, 429, 500, 502, 503)),
     ("HTTP 200 without an envelope", 200, None),
 )
 
