@@ -150,7 +150,8 @@ def _tolerant(forms: Sequence[Schema]) -> Schema:
 
 
 def _choices(form: Schema) -> Iterator[Schema]:
-    own = {k: v for k, v in form.items() if k not in _HINTS and not k.startswith("x-")}
+    # No `format: uri`: a path of a local file is as good, whatever is in its name.
+    own = {k: v for k, v in form.items() if k not in {*_HINTS, "format"} and not k.startswith("x-")}
     yield own
     yield from _as_numbers(own)
 

@@ -410,3 +410,8 @@ def test_fields_that_only_branches_know_are_offered() -> None:
     assert not check.is_valid({"a": "z"})
     assert check.is_valid({"c": 6})
     assert not check.is_valid({"c": 7})
+
+
+def test_a_path_of_a_local_file_is_no_mistake_to_an_editor() -> None:
+    """Editors and check-jsonschema know the format `uri`; a path is none."""
+    assert '"uri"' not in JOBFILE.read_text(encoding="utf-8").partition('"models"')[2]
