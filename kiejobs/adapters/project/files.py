@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import Source
-from kiejobs.core.template.renderer import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from kiejobs.core.template.renderer import TemplateProblem
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
@@ -116,6 +117,8 @@ class IncludeFolder:
         return self._text(name, {})
 
     def _text(self, name: str, digests: dict[str, str]) -> str | TemplateProblem | None:
+        from kiejobs.core.template.renderer import TemplateProblem  # noqa: PLC0415 - for job files only
+
         try:
             path = named(self._folder, name)
             if not may_read(path, self._folder, self._top) or not path.is_file():
