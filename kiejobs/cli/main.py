@@ -10,6 +10,7 @@ Three ways out of the error handler: expected (words and a hint), interrupted, a
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import io
 import os
@@ -33,6 +34,7 @@ HELP_PAGE = __file__.removesuffix("main.py") + "help.txt"
 
 def main() -> NoReturn:
     """The console script's entry."""
+    _open_streams()
     code = 0 if sys.argv[1:] in HELP and _prints_help() else _run()
     _says_its_last(sys.stderr)
     if not _says_its_last(sys.stdout):
@@ -41,6 +43,17 @@ def main() -> NoReturn:
         code = code or ExitCode.JOURNAL
     gc.freeze()  # what is left is not searched for garbage: it goes with the process
     sys.exit(int(code))
+
+
+def _open_streams() -> None:
+    """Where one was closed by who started us, nothing goes there: else the next file that is opened would be it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as we are there
 
 
 def _prints_help() -> bool:
@@ -97,7 +110,26 @@ def _failed(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         _silence(sys.stdout)  # the reader went away (`| head`)
         return ExitCode.DONE
-    return _expected(error) if isinstance(error, KiejobsError) else _bug(error)
+    known = error if isinstance(error, KiejobsError) else _of_the_system(error)
+    return _bug(error) if known is None else _expected(known)
+
+
+def _of_the_system(error: BaseException) -> KiejobsError | None:
+    """What is no fault of ours, wherever it comes up: no file can be opened any more, the current folder is gone."""
+    from kiejobs.core.diagnostics import JournalProblem, UsageProblem  # noqa: PLC0415 - behind an error
+
+    inner = getattr(error, "exceptions", ())
+    if inner:
+        return next(filter(None, map(_of_the_system, inner)), None)
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return JournalProblem(
+            "too many files are open", hint="raise the limit (`ulimit -n 4096`), then run again"
+        )
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib takes a while
+    except OSError:
+        return UsageProblem("the current folder is gone", hint="`cd` into a folder that is there")
+    return None
 
 
 def _expected(error: KiejobsError) -> int:

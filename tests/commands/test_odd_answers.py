@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media import sound_of, video_of
@@ -138,3 +140,30 @@ def test_a_text_that_names_other_files_opens_none(tmp_path: Path) -> None:
     lure.write_text("ffconcat version 1.0\nfile secret.mp4\n")
     assert video_of(lure) == "it does not decode (no container of video that is known)"
     assert sound_of(lure) == "it does not decode (no container of sound that is known)"
+
+
+def test_a_folder_that_is_gone_and_an_amount_that_nobody_has_are_worded(table: Set, tmp_path: Path) -> None:
+    bench, _ = table
+    bench.write({"one": "one"})
+    assert bench.run().code == 0
+    (journal,) = bench.journals()
+    journal.write_bytes(journal.read_bytes().replace(b'"credits": "16"', b'"credits": "' + b"9" * 29 + b'"'))
+    assert bench.do("status").code == 7
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m kiejobs status"
+    ran = subprocess.run(
+        ["sh", "-c", script], env=bench.environment(), capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, "the current folder is gone" in ran.stderr) == (2, True)
+    closed = f"exec {sys.executable} -m kiejobs status >&-"
+    ran = subprocess.run(
+        ["sh", "-c", closed],
+        cwd=tmp_path,
+        env=bench.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ran.stderr
+    assert "at fault" not in ran.stderr

@@ -318,7 +318,8 @@ class JournalRecord:
 EVENT_VERSION = 1
 
 _TYPES: dict[str, Any] = {kind.type: kind for kind in get_args(Event)}
-_MOST_DIGITS = 30  # on either side of the point
+_MOST_DIGITS = 30  # behind the point
+_LARGEST = 15  # before it: sums of more are not exact, and no account holds that
 _PLAIN: dict[str, set[type]] = {
     "bool": {bool},
     "int": {int},
@@ -396,5 +397,5 @@ def _is_amount(value: Any) -> bool:
     if type(value) is not Decimal:
         return value is None
     exponent = value.as_tuple().exponent
-    is_written = isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _MOST_DIGITS
+    is_written = isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() <= _LARGEST
     return is_written and value >= 0
