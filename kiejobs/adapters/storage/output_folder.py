@@ -16,7 +16,6 @@ from stat import S_ISLNK
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.models.spec import media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -346,6 +345,8 @@ def what_is_wrong_with(
     `read` gives bytes of it (offset, count): it must end where its container does, and where nothing else said how
     long it is, hold all that such a container needs.
     """
+    from kiejobs.core.models.spec import media_type_of  # noqa: PLC0415 - schemas are slow to import
+
     if size == 0:
         return "the file is empty"
     if _as_text(head).startswith(_TEXTUAL):
