@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.ledger import events as e
-from kiejobs.core.ledger.records import Failure, State
+from kiejobs.core.ledger.records import Failure, State, sibling_path
 from kiejobs.core.money import money
 
 if TYPE_CHECKING:
@@ -135,16 +135,28 @@ def _answer(attempt: Attempt) -> dict[str, Json]:
 def _jobs(record: JournalRecord, ledger: Ledger, also: Iterable[str]) -> Iterable[dict[str, Any]]:
     """What was planned, then what was touched, in the order of reservation."""
     touched = dict.fromkeys(also)
+    moved = set[str]()
     for timed in record.events:
         if isinstance(timed.event, e.Planned):
             yield _planned(timed.event, ledger)
-        touched[getattr(timed.event, "attempt_id", "")] = None
-    attempts = filter(None, map(ledger.attempt, touched))
+        name = getattr(timed.event, "attempt_id", "")
+        if isinstance(timed.event, e.Collected) and name not in touched:
+            moved.add(name)
+        else:
+            moved.discard(name)
+        touched[name] = None
+    attempts = [a for a in map(ledger.attempt, touched) if a and not (a.attempt_id in moved and _is_aside(a))]
     for attempt in sorted(attempts, key=lambda attempt: attempt.times["reserved"]):
         # What has a task of its own stays known by it, even where a retry bought the same again;
         # of what has none, the attempt that counts for the purchase is the job.
         counts = None if attempt.task_id else ledger.bought(*attempt.key)
         yield job_of_attempt(counts or attempt)
+
+
+def _is_aside(attempt: Attempt) -> bool:
+    """Its file only made room for that of a newer purchase: that is no business of the run that moved it."""
+    aside = sibling_path(attempt.reserved.output, attempt.reserved.fingerprint)
+    return any(file.path == aside for file in attempt.files)
 
 
 def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
