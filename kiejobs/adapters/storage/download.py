@@ -338,7 +338,9 @@ def _forget_version(part: Path) -> None:
 
 
 def _version_file(part: Path) -> Path:
-    return part.with_suffix(".from")
+    """A part by its name, too, and swept as one: what is not called `.part` is a complete file."""
+    base, marks, _ = part.name.rsplit(".", 2)
+    return part.with_name(f"{base}.{_mark(marks[:_MARK])}{marks[_MARK:]}.part")
 
 
 def _version_of(part: Path) -> Version:
