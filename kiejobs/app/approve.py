@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.core.plan.lock import Explain, LockedJob
+    from kiejobs.core.plan.lock import Explain, LockedJob, LockedModel
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"
@@ -229,7 +229,7 @@ def require_locked(
 ) -> None:
     """For `--locked`, `--check-assets`; `ledger` knows what changed since it was bought. Raises StalePlan, UsageProblem."""
     wanted = loaded.wanted
-    locked = read_lock(wanted.file) if wanted.locked else None
+    locked = _by_meaning(read_lock(wanted.file), loaded) if wanted.locked else None
     images = look_at_assets(loaded, screen, base) if wanted.check_assets else {}
     if locked is None:
         return
@@ -240,6 +240,18 @@ def require_locked(
         screen.say(changes_text(found, color=screen.color_err))
         hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it anew"
         raise StalePlan(f"{wanted.file} is not what its lock says", hint=hint)
+
+
+def _by_meaning(lock: Lock, loaded: LoadedJobFile) -> Lock:
+    """Locks of 0.1.0 have digests of whole schemas, their words too."""
+    specs = loaded.expansion.spec_of
+    same = {
+        model
+        for model, was in lock["models"].items()
+        if model in specs and was["schema"] == specs[model].digest
+    }
+    models = {m: {"schema": specs[m].meaning} if m in same else was for m, was in lock["models"].items()}
+    return {**lock, "models": cast("dict[str, LockedModel]", models)}
 
 
 def lock_path(file: str) -> Path:

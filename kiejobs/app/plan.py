@@ -94,6 +94,7 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         selection=selection_of(loaded.wanted) if loaded.wanted.select else None,
         retry=frozenset(retry),
         terms=_terms(loaded, space),
+        defaults=lambda model: loaded.expansion.spec_of[model].defaults,
     )
     space.require_no_links(made.changes)
     taken = space.folder.occupied(made.changes)
@@ -121,7 +122,7 @@ def _terms(loaded: LoadedJobFile, space: Workspace) -> Terms:
     return Terms(
         None if budget is None else f"{money(budget.credits)} credits per {budget.per}",
         space.policy.callback_url if space.policy else None,
-        {model: spec.digest for model, spec in sorted(loaded.expansion.spec_of.items())},
+        {model: spec.meaning for model, spec in sorted(loaded.expansion.spec_of.items())},
     )
 
 

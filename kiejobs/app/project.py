@@ -299,6 +299,13 @@ def homes_for_move(
     from kiejobs.adapters.ledger.moved import mark  # noqa: PLC0415 - seldom
     from kiejobs.core.plan.policy import LedgerHome  # noqa: PLC0415 - as above
 
+    if "://" in to:
+        message = (
+            "--to takes no address of a database: others may see a command line, and its password is in it"
+        )
+        raise UsageProblem(
+            message, hint="export KIEJOBS_LEDGER_URL=…, then `kiejobs ledger move --to postgresql`"
+        )
     if to not in {"folder", "git", "postgresql"}:
         raise UsageProblem(f"--to {to}: not a home of the ledger", hint="--to folder, git or postgresql")
     own = project_policy(space.root)

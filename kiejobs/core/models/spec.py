@@ -30,11 +30,17 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
+_WORDS = frozenset({"title", "description", "examples", "$comment", "x-kiejobs-source"})
+_VALUES = frozenset({"const", "default", "enum"})
+"""Of a schema's keys: what is said to people, and what holds a request's values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One model. `fields` in the schema's order, which is the order they are sent in.
 
     `defaults` are always sent, so that the vendor changing a default never changes what a job file means.
+    `meaning` is the digest of what a request depends on, `digest` of the whole schema, its words too.
     `file_fields` hold files, at any depth. Results are named with `extension`, unless the field `output_by` asks
     for one of `extensions`.
     """
@@ -48,6 +54,7 @@ class Spec:
     media_type: str
     extension: str
     digest: str
+    meaning: str
     output_by: str | None
     extensions: Mapping[str, str]
     file_fields: tuple[str, ...]
@@ -78,10 +85,28 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         media_type=output.get("media_type", "application/octet-stream"),
         extension=output.get("extension", ".bin"),
         digest=hashlib.sha256(canonical(schema)).hexdigest(),
+        meaning=hashlib.sha256(canonical(_without_words(schema))).hexdigest(),
         output_by=output.get("by"),
         extensions={value: form["extension"] for value, form in output.get("forms", {}).items()},
         file_fields=tuple(name for name in fields if _holds_files(fields[name])),
     )
+
+
+def _without_words(schema: Json) -> Json:
+    """What stays the same where only a description was written better."""
+    if isinstance(schema, list):
+        return [_without_words(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _without_words(field) for name, field in value.items()}
+        if key == "properties"
+        else value
+        if key in _VALUES
+        else _without_words(value)
+        for key, value in schema.items()
+        if key not in _WORDS
+    }
 
 
 def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:

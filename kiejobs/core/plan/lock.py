@@ -101,7 +101,7 @@ def make_lock(
         fingerprint_version=FINGERPRINT_VERSION,
         campaign=expansion.jobfile.campaign,
         jobs={job.address: {"fingerprint": job.fingerprint, "take": job.take} for job in expansion.jobs},
-        models={model: {"schema": spec.digest} for model, spec in expansion.spec_of.items()},
+        models={model: {"schema": spec.meaning} for model, spec in expansion.spec_of.items()},
         prices=_prices_of(expansion),
         templates=templates,
         vars_files=vars_files,

@@ -136,7 +136,7 @@ class PricedRow(NamedTuple):
     callback_url: str | None = None
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each by its name; a bundle of them would have this one user
     jobs: Iterable[Job],
     ledger: Ledger,
     condition: Callable[[Attempt], str | None],
@@ -145,15 +145,17 @@ def plan(
     selection: Selection | None = None,
     retry: frozenset[str] = frozenset(),
     terms: Terms = NO_TERMS,
+    defaults: Callable[[str], Mapping[str, Json]] = lambda _model: {},
 ) -> Plan:
     """In the order of submission; what is bought but no longer wanted comes last.
 
     What an edit replaced under an address that is still wanted is no orphan: its own line says
     `input_changed`, and there is one line for each address. `condition` says what is wrong with an
-    attempt's files, if anything is. Without a `selection` all jobs are meant.
+    attempt's files, if anything is. Without a `selection` all jobs are meant. `defaults` are those of a model: what
+    was bought before a field was known counts as bought with its default.
     """
     wanted = tuple(jobs)
-    decider = _Decider(ledger, condition, retry)
+    decider = _Decider(ledger, condition, retry, defaults)
     lines = [
         decider.line(job)
         for job in wanted
@@ -235,8 +237,13 @@ class _Decider:
     """Decides on one job at a time what is to be done about it."""
 
     def __init__(
-        self, ledger: Ledger, condition: Callable[[Attempt], str | None], retry: frozenset[str]
+        self,
+        ledger: Ledger,
+        condition: Callable[[Attempt], str | None],
+        retry: frozenset[str],
+        defaults: Callable[[str], Mapping[str, Json]],
     ) -> None:
+        self._defaults = defaults
         self._ledger = ledger
         self._condition = condition
         self._retry = retry
@@ -280,10 +287,25 @@ class _Decider:
             ),
             None,
         )
+        if before is not None and self._is_the_same_now(job, before):
+            return self._bought_already(job, before)
         if before is not None:
             coming = f"what was bought before is still {before.state}" if before.is_open else None
             return _line(job, Action.SUBMIT, "±", "input_changed", before, coming)
         return _line(job, Action.SUBMIT, "+", "new")
+
+    def _is_the_same_now(self, job: Job, before: Attempt) -> bool:
+        """Was it bought, and is all that differs fields that had no default then?"""
+        was = before.reserved
+        is_bought = before.is_open or before.state is State.SUCCEEDED
+        if (
+            not is_bought
+            or (was.model, was.take) != (job.model, job.take)
+            or not was.input.keys() <= job.input.keys()
+        ):
+            return False
+        then = {**self._defaults(job.model), **was.input}
+        return all(name in then and canonical(then[name]) == canonical(job.input[name]) for name in job.input)
 
     def _bought_already(self, job: Job, attempt: Attempt) -> Change:
         action, sign, reason = self._still_to_do(attempt)
