@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from tests.support.bench import Ran
 
 _AT_ONCE = 2
-_IN_WORDS = {0, 1, 4, 7, 8}
-"""Exit codes that a refusal may come to: done all the same, or not collected, in doubt, journal, open."""
+_IN_WORDS = {0, 1, 2, 4, 7, 8}
+"""Exit codes that a refusal may come to: done all the same, or not collected, refused before anything was bought,
+in doubt, journal, open.
+"""
 _INTERPRETERS_OWN = 120  # Python could not even say its last words
 _TOLD = "PAID BUT NOT WRITTEN DOWN"
 

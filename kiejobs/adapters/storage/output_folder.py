@@ -282,13 +282,17 @@ def copy_or_link(source: Path, target: Path) -> None:
 
 def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to a folder, or to where it would be made; None where it can."""
-    import tempfile  # noqa: PLC0415 - brings five archive formats along, and only doctor asks
-
+    probe = (
+        nearest(folder) / f".kiejobs-{os.getpid()}.part"
+    )  # what is called so is no result, whatever ends us
     try:
-        with tempfile.NamedTemporaryFile(dir=nearest(folder), prefix=".kiejobs-") as probe:
-            probe.write(b"x")
-            probe.flush()
-        sync_folder(nearest(folder))
+        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            os.write(fd, b"x")
+        finally:
+            os.close(fd)
+            probe.unlink()
+        sync_folder(probe.parent)
     except OSError as error:
         return error.strerror or str(error)
     return None
