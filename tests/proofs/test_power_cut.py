@@ -52,9 +52,9 @@ def test_what_was_synced_is_there_but_without_its_folder_it_has_no_name() -> Non
 def test_a_power_cut_loses_nothing_that_was_promised_and_leaves_nothing_torn(
     tmp_path: Path,
 ) -> None:
-    figures, well = proof(tmp_path, jobs=2, seed=5, samples=1, restarts=1, every=20, most=20)
+    figures, well = proof(tmp_path, jobs=2, seed=5, samples=1, restarts=1, every=20, most=80)
     assert figures["charged"] == 2
     assert figures["events"] > 15
     assert figures["states"] > 1_000
-    assert figures["downloads"]["states"] == 20
+    assert figures["downloads"]["states"] == 80
     assert well, figures

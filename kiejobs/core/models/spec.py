@@ -100,7 +100,7 @@ def _without_words(schema: Json) -> Json:
         return schema
     return {
         key: {name: _without_words(field) for name, field in value.items()}
-        if key == "properties"
+        if key == "properties" and isinstance(value, dict)
         else value
         if key in _VALUES
         else _without_words(value)
