@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, LiteralString
 
@@ -303,7 +304,8 @@ def test_a_task_is_handed_over_if_and_only_if_it_is_on_record(team: Team, wire: 
     journal.append(reserved("a1"), reserved("a2", fingerprint="f2"))
     journal.append(submitted("a1"))
     wire.cut, wire.then_down = how, True
-    with pytest.raises(JournalProblem):
+    # Cut at once, the answer may have come before the end of the connection.
+    with suppress(JournalProblem) if how == "at_once" else pytest.raises(JournalProblem):
         journal.append(submitted("a2"))
     wire.mend()
     journal.append(e.InDoubt("a2", BUSY))  # found out what became of the last one
