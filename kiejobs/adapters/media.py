@@ -14,17 +14,18 @@ import time
 import warnings
 from functools import cache
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from kiejobs.core.models.spec import HEAD, media_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from PIL.ImageFile import ImageFile
 
     from kiejobs.core.document.nodes import Json
+
 
 MOST_PIXELS = 50_000_000  # what the largest common cameras make, in less than a gigabyte of memory
 SECONDS = 20.0  # that one picture may take to decode
@@ -36,6 +37,7 @@ _DECODERS = {
     "image/gif": ("GIF", "GifImagePlugin"),
     "image/bmp": ("BMP", "BmpImagePlugin"),
 }
+_Found = TypeVar("_Found")
 _STEP = 4096  # bytes that are decoded between two looks at the clock
 
 
@@ -148,40 +150,44 @@ def _demuxer_of(path: Path) -> str | None:
 
 def video_of(path: Path) -> MediaInfo | str:
     """The first frame decoded, or what is wrong with the file."""
+    return _first_frame_of(path, "video", _seen)
+
+
+def sound_of(path: Path) -> str | None:
+    """What is wrong with a recording; None where its first frame decodes."""
+    return _first_frame_of(path, "sound", _heard)
+
+
+def _first_frame_of(path: Path, kind: str, look: Callable[[Any], _Found]) -> _Found | str:
     import av  # noqa: PLC0415 - slow to import, and few commands need it
 
     try:
         demuxer = _demuxer_of(path)
         if demuxer is None:
-            return "it does not decode (no container of video that is known)"
+            return f"it does not decode (no container of {kind} that is known)"
         with av.open(str(path), format=demuxer, options=_OPTIONS) as container:
-            if not container.streams.video:
-                return "it holds no picture"
-            seen = container.streams.video[0].codec_context
-            if seen.width * seen.height > MOST_PIXELS:
-                return f"it has {seen.width:,} x {seen.height:,} pixels; more than {MOST_PIXELS:,} are not decoded"
-            frame = next(container.decode(video=0))
-            length = container.duration
-            seconds = None if length is None else length / av.time_base
-            return MediaInfo(frame.width, frame.height, seconds)
+            return look(container)
     except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
         return f"it does not decode ({type(error).__name__})"
 
 
-def sound_of(path: Path) -> str | None:
-    """What is wrong with a recording; None where its first frame decodes."""
+def _seen(container: Any) -> MediaInfo | str:
     import av  # noqa: PLC0415 - as above
 
-    try:
-        demuxer = _demuxer_of(path)
-        if demuxer is None:
-            return "it does not decode (no container of sound that is known)"
-        with av.open(str(path), format=demuxer, options=_OPTIONS) as container:
-            if not container.streams.audio:
-                return "it holds no sound"
-            next(container.decode(audio=0))
-    except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
-        return f"it does not decode ({type(error).__name__})"
+    if not container.streams.video:
+        return "it holds no picture"
+    seen = container.streams.video[0].codec_context
+    if seen.width * seen.height > MOST_PIXELS:
+        return f"it has {seen.width:,} x {seen.height:,} pixels; more than {MOST_PIXELS:,} are not decoded"
+    frame = next(container.decode(video=0))
+    length = container.duration
+    return MediaInfo(frame.width, frame.height, None if length is None else length / av.time_base)
+
+
+def _heard(container: Any) -> str | None:
+    if not container.streams.audio:
+        return "it holds no sound"
+    next(container.decode(audio=0))
     return None
 
 

@@ -147,7 +147,7 @@ def signalled(forge: Forge, bought: int, number: int) -> Callable[[subprocess.Po
 
 
 def recorded(forge: Forge) -> int:
-    journals = forge.folder.glob("ci/*-run/work/.git/kiejobs/**/journal.jsonl")
+    journals = forge.folder.glob("ci/*-run/*/.git/kiejobs/**/journal.jsonl")
     return sum(path.read_text().count('"type": "submitted"') for path in journals)
 
 
