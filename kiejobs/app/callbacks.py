@@ -14,7 +14,8 @@ import anyio
 
 from kiejobs.adapters.http.client import is_public
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.diagnostics import SpendingStopped, UsageProblem
+from kiejobs.core.plan.policy import refused_callback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,13 @@ def listening(
         finally:
             for why, count in sorted(receiver.turned.items()):
                 screen.say(f"turned away: {count} callback{'' if count == 1 else 's'}: {why}")
+
+
+def require_allowed(url: str, space: Workspace) -> None:
+    """`--public-url` too keeps to the policy's hosts. Raises SpendingStopped. A rehearsal calls nobody."""
+    for policy in space.policy.layers if space.policy and not space.sandbox else ():
+        if message := refused_callback(policy, url):
+            raise SpendingStopped(f"policy callback_hosts ({policy.file}): {message}; nothing was bought")
 
 
 def _path(public_url: str | None) -> str:

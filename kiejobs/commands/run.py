@@ -327,7 +327,10 @@ def _listening(
     url = how.ear.public_url
     if not how.listen and url is None:
         return nullcontext((None, None))
-    from kiejobs.app.callbacks import listening  # noqa: PLC0415 - as above
+    from kiejobs.app.callbacks import listening, require_allowed  # noqa: PLC0415 - as above
+
+    if url is not None:
+        require_allowed(url, space)
 
     return listening(how.ear if how.listen else None, url, space, screen)
 

@@ -127,3 +127,14 @@ def test_an_approval_does_not_stand_for_files_that_git_does_not_track(table: Set
     keep(bench.folder)
     assert bench.run("--expect", digest).code == 0
     assert len(judge.creates) == 2
+
+
+def test_a_callback_address_of_the_command_line_keeps_to_the_policy_s_hosts(table: Set) -> None:
+    bench, judge = table
+    bench.write({"two": "two"})
+    refused = bench.run("--public-url", "https://evil.example/in")
+    assert refused.code == 5
+    assert "https://evil.example/in is at a host that may not be called back" in refused.err
+    assert len(judge.creates) == 1
+    assert bench.run("--public-url", "https://hooks.example.com/in").code == 0
+    assert len(judge.creates) == 2

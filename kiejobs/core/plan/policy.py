@@ -160,8 +160,8 @@ class JobRules:
         self, model: str, tags: tuple[str, ...], price: Decimal | None, callback_url: str | None
     ) -> Iterator[Words]:
         policy = self._policy
-        if callback_url is not None and not _is_callback_host(policy, callback_url):
-            yield "callback_hosts", f"{callback_url} is at a host that may not be called back"
+        if callback_url is not None and (message := refused_callback(policy, callback_url)):
+            yield "callback_hosts", message
         if policy.models is not None and not any(fits(model) for fits in self._models):
             allowed = f"allowed: {_listed(policy.models)}" if policy.models else "none is"
             yield "models", f"the model `{model}` is not allowed; {allowed}"
@@ -239,14 +239,14 @@ def _too_many(policy: Policy, jobs: int) -> Iterator[Words]:
         yield "jobs", f"the file makes {jobs:,} jobs; at most {policy.jobs:,} are allowed"
 
 
-def _is_callback_host(policy: Policy, url: str) -> bool:
-    if policy.callback_hosts is None:
-        return True
+def refused_callback(policy: Policy, url: str) -> str | None:
+    """Why creates may not name this address; None where they may."""
     host = (urlsplit(url).hostname or "").lower()
-    return any(
-        host.endswith(name[1:].lower()) if name.startswith("*.") else host == name.lower()
-        for name in policy.callback_hosts
+    names = policy.callback_hosts
+    allowed = names is None or any(
+        host.endswith(name[1:].lower()) if name.startswith("*.") else host == name.lower() for name in names
     )
+    return None if allowed else f"{url} is at a host that may not be called back"
 
 
 def _at_most(most: Decimal) -> str:
