@@ -120,7 +120,7 @@ def _loaded_by(words: list[str], folder: Path) -> set[str]:
         "print('loaded', *sorted(sys.modules))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         check=True,
@@ -132,11 +132,11 @@ def _loaded_by(words: list[str], folder: Path) -> set[str]:
 
 def test_the_face_of_the_library_imports_nothing_at_all() -> None:
     program = "import sys; before = set(sys.modules); import kiejobs; print(*(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["kiejobs"]
 
 
 def test_python_m_kiejobs_is_the_same_door() -> None:
-    command = [sys.executable, "-m", "kiejobs", "--version"]
+    command = [sys.executable, "-P", "-m", "kiejobs", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"kiejobs, version {kiejobs.__version__}"

@@ -493,7 +493,7 @@ with Receiver("127.0.0.1", 0, key=Secret("hook-key"), clock=SystemClock(), limit
 def printing_nothing(connections: int) -> Iterator[str]:
     """A receiver in a process of its own, where nobody catches what is logged; gives its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-c", LISTENER, str(connections)],
+        [sys.executable, "-P", "-c", LISTENER, str(connections)],
         env={"PYTHONPATH": PACKAGE},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -572,7 +572,7 @@ def test_the_key_comes_from_the_environment_and_does_not_show_itself(value: str 
     code = "from kiejobs.adapters.system import *; k = webhook_key(); print(repr(k), repr(k.value))"
     known = {} if value is None else {"KIE_WEBHOOK_HMAC_KEY": value}
     run = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         env={"PYTHONPATH": PACKAGE, **known},
         capture_output=True,
         text=True,

@@ -250,7 +250,7 @@ def test_the_page_that_help_prints_is_what_click_would_say() -> None:
     """On a narrower screen click says it itself."""
     shown = [
         subprocess.run(
-            [sys.executable, "-m", "kiejobs", flag],
+            [sys.executable, "-P", "-m", "kiejobs", flag],
             env={**os.environ, "COLUMNS": columns},
             capture_output=True,
             text=True,

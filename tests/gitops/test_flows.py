@@ -50,7 +50,7 @@ def checked(*words: str | Path, folder: Path | None = None) -> str:
 def init(folder: Path, *words: str) -> str:
     command = [sys.executable, "-m", "kiejobs", "init", *words, str(folder)]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": PACKAGE}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=env, cwd=folder.parent, capture_output=True, text=True, check=True)
     return done.stdout
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from tests.proofs import figures
 from tests.proofs.fuzz_targets import TARGETS
+from tests.support.bench import PACKAGE
 
 CASES = Path(__file__).parent / "fuzz_cases"
 _REPO = Path(__file__).resolve().parents[2]
@@ -72,10 +74,10 @@ def _work(target: str, words: list[object], tally: Tally, patience: float) -> st
     """One worker, counted; how it died, if it did."""
     with tempfile.TemporaryDirectory(prefix="kiejobs-fuzz-") as name:
         folder = Path(name)
-        worker = [sys.executable, "-m", "tests.proofs.fuzz_worker", target, folder, *words]
+        worker = [sys.executable, "-P", "-m", "tests.proofs.fuzz_worker", target, folder, *words]
         done = subprocess.run(
             list(map(str, worker)),
-            cwd=_REPO,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([PACKAGE, str(_REPO)])},
             capture_output=True,
             timeout=patience + _GRACE,
             check=False,

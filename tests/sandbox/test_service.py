@@ -373,7 +373,7 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
         "for _ in range(10):\n"
         "    stage.made()\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path)]
+    command = [sys.executable, "-P", "-c", script, str(tmp_path)]
     runs = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
     assert [run.wait(30) for run in runs] == [0, 0, 0]
     assert sorted(task.seq for task in Charges(tmp_path).tasks.values()) == list(range(1, 31))
@@ -835,7 +835,7 @@ serve(Sandbox({}, pathlib.Path(sys.argv[1])), "127.0.0.1", 0, ready=lambda url: 
 
 
 def test_serving_says_where_it_is_ends_on_sigterm_and_prints_nothing_else(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SERVE, str(tmp_path)]
+    command = [sys.executable, "-P", "-c", SERVE, str(tmp_path)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None

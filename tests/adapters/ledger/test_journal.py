@@ -233,8 +233,8 @@ def test_a_disk_that_is_full_takes_nothing_and_later_goes_on(tmp_path: Path) -> 
     )
     environment = {**os.environ, "PYTHONPATH": PACKAGE}
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        env=environment, capture_output=True, text=True, check=True,
+        [sys.executable, "-B", "-c", script, str(tmp_path)],  # the limit would cut what Python keeps, too
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     first, second, last = done.stdout.splitlines()
     assert first == "0 0"

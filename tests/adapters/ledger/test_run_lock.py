@@ -30,7 +30,8 @@ def another_process(runs: Path) -> Iterator[subprocess.Popen[str]]:
         "print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", words, str(runs)], text=True, env={**os.environ, "PYTHONPATH": PACKAGE},
+        [sys.executable, "-P", "-c", words, str(runs)], text=True, cwd=runs.parent,
+        env={**os.environ, "PYTHONPATH": PACKAGE},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         assert process.stdout is not None

@@ -61,7 +61,7 @@ print(len(made.problems), len(plan.changes), plan.totals.credits, (peak_bytes() 
 def test_a_hundred_thousand_jobs_and_their_plan_fit_into_300_megabytes() -> None:
     """Each is held once, with its request; prompts that several jobs have are held once, too."""
     told = subprocess.run(
-        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN],
+        [sys.executable, "-P", "-c", IN_A_PROCESS_OF_ITS_OWN],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,
         text=True,

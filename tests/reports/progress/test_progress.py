@@ -189,7 +189,7 @@ def test_it_draws_on_a_real_terminal_and_leaves_only_notes_behind() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-P", "-c", SCRIPT],
         stderr=theirs,
         stdout=subprocess.PIPE,
         env=environment,
@@ -212,5 +212,5 @@ def test_logs_are_written_without_loading_rich() -> None:
         "print('rich' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    out = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, env=environment, check=True)
     assert out.stdout == b"False\n"
