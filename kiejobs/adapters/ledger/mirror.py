@@ -226,7 +226,9 @@ class Mirror:
         for run_id, group in groupby(pieces, key=lambda piece: _run(piece[0])):
             path = self.runs / run_id / JOURNAL
             known = path.read_bytes()[: starts[run_id]] if starts[run_id] else b""
-            if take_in(path, known + b"".join(data for _, data in group), is_ours=run_id == self.own_run):
+            is_ours = run_id == self.own_run
+            take_in(path, known + b"".join(data for _, data in group), is_ours=is_ours)
+            if not is_ours:  # also where another process of this clone has taken it in before us
                 self.news.add(run_id)
         seen.update((path, file.blob) for path, file in wanted.items())
         return bool(wanted)

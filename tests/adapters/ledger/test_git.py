@@ -573,3 +573,12 @@ def test_a_run_leaves_work_tree_index_and_head_as_they_were(team: Team, kind: st
     assert store.trouble is None
     assert as_it_is(folder) == before
     assert team.published() == {"a1": State.SUBMITTED}
+
+
+def test_who_looks_on_in_a_buyer_s_clone_takes_no_rival_from_its_sight(team: Team) -> None:
+    """`kiejobs status` there had taken the rival's journal in first, and the buyer passed it over."""
+    anna, ben = team.buyer("anna"), team.buyer("ben")
+    assert anna.claim(wish("a1", 1)) == {}
+    assert ben.claim(wish("b1", 2)) == {}
+    states(team.store("anna"))
+    assert list(anna.claim(wish("a2", 2))) == ["a2"]
