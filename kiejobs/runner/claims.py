@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Claims
     from kiejobs.runner.limits import Budget, RetryingJournal
 
+_NOT_SENT = Failure("not_sent", None, "given back: it was claimed, and never sent")
 _LEASE_RAN_OUT = "the claim could not be renewed in time: others may take what was claimed for dead"
 
 
@@ -58,6 +59,7 @@ class ClaimedAhead:
         self._granted: dict[str, e.Reserved | Held] = {}
         self._open = 0
         """Claimed, and without an outcome on record."""
+        self._dropped: set[str] = set()
         self._is_closed = False
         self._serving = anyio.Lock()
         self._news = anyio.Condition()
@@ -99,7 +101,16 @@ class ClaimedAhead:
             self._is_closed = True
             self._news.notify_all()
         async with self._serving:
-            self.give_back()
+            await self._give_back([one for one in self._granted.values() if isinstance(one, e.Reserved)])
+
+    async def drop(self, job: Job, reserved: e.Reserved | Held | None) -> None:
+        """The job is not sent: what was claimed for it, or is being claimed, is given back."""
+        async with self._news:
+            claimed = reserved or self._granted.pop(job.address, None)
+            if claimed is None and job.address in self._wanted:
+                self._dropped.add(job.address)
+        if isinstance(claimed, e.Reserved):
+            await self._give_back([claimed])
 
     async def serve(self) -> None:
         """Claim until closed."""
@@ -117,6 +128,13 @@ class ClaimedAhead:
         jobs: list[Job] = []
         if self._spending.has_stopped():
             self._next.clear()
+        for _ in range(len(self._next)):  # what is dropped before it was claimed needs no claim
+            job = self._next.popleft()
+            if job.address in self._dropped:
+                self._dropped.remove(job.address)
+                self._wanted.discard(job.address)
+            else:
+                self._next.append(job)
         while self._next and len(jobs) < self._room(len(jobs)) and self._spending.fits(self._next[0].credits):
             jobs.append(self._next.popleft())
             self._spending.take(jobs[-1].credits)
@@ -125,6 +143,10 @@ class ClaimedAhead:
         ):  # it never will fit, since nothing is open: spending stops with the reason
             self._spending.take(self._next.popleft().credits)
         granted = await self._claim(jobs)
+        unwanted = self._dropped & granted.keys()
+        self._dropped -= unwanted
+        dropped = [granted.pop(address) for address in sorted(unwanted)]
+        await self._give_back([one for one in dropped if isinstance(one, e.Reserved)])
         async with self._news:
             self._granted.update(granted)
             self._wanted.difference_update(job.address for job in jobs)
@@ -164,15 +186,16 @@ class ClaimedAhead:
         for job in jobs:
             self._spending.give_back(job.credits)
 
-    def give_back(self, *unsent: e.Reserved) -> None:
-        """Of these nothing was sent; with none named, of all that were granted and not asked for."""
-        left = unsent or [one for one in self._granted.values() if isinstance(one, e.Reserved)]
-        failure = Failure("not_sent", None, "given back: spending had stopped before it was sent")
-        if left:
-            try:
-                self._journal.append(*(e.NotAccepted(one.attempt_id, failure) for one in left))
-            except JournalProblem as problem:
-                self._spending.stop(StopReason.JOURNAL, problem.message)
-        for one in left:
+    async def _give_back(self, unsent: Sequence[e.Reserved]) -> None:
+        """On record, and to the budget: of these nothing was sent."""
+        if not unsent:
+            return
+        try:
+            self._journal.append(*(e.NotAccepted(one.attempt_id, _NOT_SENT) for one in unsent))
+        except JournalProblem as problem:
+            self._spending.stop(StopReason.JOURNAL, problem.message)
+        for one in unsent:
             self._spending.give_back(one.credits)
-        self._open -= len(left)
+        async with self._news:
+            self._open -= len(unsent)
+            self._news.notify_all()

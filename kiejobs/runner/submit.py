@@ -88,6 +88,8 @@ class Submitter:
         reserved = None
         while (ready := await self._uploader.bring(job) if job.files else "ready") is not None:
             if isinstance(ready, outcomes.Unusable):
+                if self.ahead is not None:
+                    await self.ahead.drop(job, reserved)
                 return self._not_ready(job, ready)
             async with self._places:
                 urls = self._uploader.urls(job) if job.files else {}
@@ -103,8 +105,8 @@ class Submitter:
                 return self._settled(job, outcome)
             if not self._goes_again(job, outcome):
                 break
-        if self.ahead is not None and isinstance(reserved, e.Reserved):
-            self.ahead.give_back(reserved)
+        if self.ahead is not None:
+            await self.ahead.drop(job, reserved)
         self._world.progress.job(job.address, "not submitted", self._spending.why)
         return None
 

@@ -14,8 +14,17 @@ from kiejobs.core.ledger.events import RunStarted
 from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import State
 from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
-from tests.contracts.fakes import FakeApi, FakeClaims, FakeClock, MemoryArtifacts, MemoryJournal, Told
+from tests.contracts.fakes import (
+    FakeApi,
+    FakeClaims,
+    FakeClock,
+    FakeUploads,
+    MemoryArtifacts,
+    MemoryJournal,
+    Told,
+)
 from tests.runner.test_run import UNREACHABLE, submit
+from tests.runner.test_upload import CUP
 
 HEADER = RunStarted("run-1", "run", "tea", "http://fake.invalid", None, "kiejobs 0", 1)
 QUICKLY = Settings(rate=Rate(1000, 1.0))
@@ -153,3 +162,28 @@ def test_a_home_that_refuses_a_reservation_as_it_is_written(problem: Held | TooS
     assert stage.spending.stopped is None
     assert stage.spending.left == Decimal(100 - 16 * (2 if held else 3))
     assert held or stage.clock.monotonic() - before >= 3.0
+
+
+def test_a_file_that_can_t_be_sent_gives_its_claim_back() -> None:
+    """Ten of them filled the window for ever, and the run with them hung."""
+    stage = Stage(spending=Budget(Decimal(16 * 40)))
+    files = [
+        line._replace(job=line.job._replace(files=(CUP,))) for line in map(submit, range(12)) if line.job
+    ]
+    uploads = FakeUploads(*[outcomes.Unusable("too big")] * 12)
+    world = World(
+        stage.api, stage.journal, MemoryArtifacts(), stage.clock, Told(), None, uploads, stage.claims
+    )
+    runner = Runner(world, settings=QUICKLY, spending=stage.spending, media_type=lambda _: "video/mp4")
+
+    async def run() -> RunEnd:
+        with anyio.fail_after(60):
+            return await runner.carry_out([*files, *map(submit, range(12, 52))], lambda: None)
+
+    end = anyio.run(run)
+    assert end.unready == 12
+    assert len(stage.api.bodies) == 40
+    states = stage.states()
+    assert states.count(State.SUCCEEDED) == 40
+    assert State.IN_DOUBT not in states
+    assert stage.spending.left == 0
