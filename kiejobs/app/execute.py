@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -120,7 +120,12 @@ def execute(
     """Run it to its end, or a second Ctrl-C; `all_reserved` is called once nothing more can be bought."""
     gc.freeze()  # what was planned has no cycles to be looked for, over and over, while it is carried out
     gc.set_threshold(100_000)  # while answers and errors come and go, garbage is worth looking for
-    return anyio.run(_execute, execution, space, key, screen, all_reserved)
+    try:
+        return anyio.run(_execute, execution, space, key, screen, all_reserved)
+    except Exception:
+        with suppress(Exception):  # this machine may be gone soon, and with it what only it knows
+            space.store.publish(execution.journal.run_id)
+        raise
 
 
 async def _execute(

@@ -97,6 +97,8 @@ class PostgresStore:
         """Are workers to follow what runs from here submit?"""
         self._url_env = url_env
         self._lease_of: str | None = None
+        self._planned: History | None = None
+        """As first read under the claim."""
         self._journals: dict[str, _Journal] = {}
         """As read."""
         self._texts: dict[str, str] = {}
@@ -272,6 +274,8 @@ class PostgresStore:
                 if record.events:
                     records.append(replace(record, live=True) if is_live else record)
             self._history = self._history.updated(records, live)
+            if self._lease_of is not None and self._planned is None:
+                self._planned = self._history
             if not damaged and any(lines for _, _, _, lines in rows):
                 damaged = [
                     (self.place(run_id), JournalProblem(f"{self.place(run_id)}: {why}", hint=_DAMAGED))
@@ -292,9 +296,9 @@ class PostgresStore:
         return journal.record
 
     def purchases(self) -> dict[tuple[str, int], list[str]]:
-        """Attempts by purchase, as read last: a plan that was made then knows of these."""
+        """Attempts by purchase, as first read under the claim: the plan that is made then knows of these."""
         found: dict[tuple[str, int], list[str]] = {}
-        for record in self._history.records:
+        for record in (self._planned or self._history).records:
             for timed in record.events:
                 if isinstance(timed.event, e.Reserved):
                     purchase = (timed.event.fingerprint, timed.event.take)
@@ -306,7 +310,7 @@ class PostgresStore:
     def begin_lease(self, run_id: str) -> None:
         owner = ci_address() or f"on {platform.node()}"
         self.project.rows(_CLAIM, run=run_id, owner=owner)
-        self._lease_of = run_id
+        self._lease_of, self._planned = run_id, None
 
     def end_lease(self) -> None:
         run_id, self._lease_of = self._lease_of, None
