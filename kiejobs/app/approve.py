@@ -36,11 +36,13 @@ from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_n
 from kiejobs.core.plan.plan import (
     NO_TERMS,
     Change,
+    Plan,
     PricedRow,
     Terms,
     difference,
     digest_of,
     row_of,
+    together,
 )
 from kiejobs.core.plan.policy import Policy, breaches
 from kiejobs.core.urls import bare
@@ -75,6 +77,11 @@ class Approval:
     origin: str | None = None
     on_record: str | None = None
     terms: Terms = NO_TERMS
+
+    @property
+    def is_by_another(self) -> bool:
+        """Was it given before, going by what could be reviewed, and not to this very plan?"""
+        return self.on_record is not None or self.rows is not None
 
 
 def expected(digest: str | None) -> Approval | None:
@@ -183,23 +190,33 @@ def breaches_of(
     loaded: LoadedJobFile,
     ledger: Ledger,
     changes: Sequence[Change],
-    ahead: Decimal = Decimal(0),
+    ahead: Sequence[Plan] = (),
 ) -> Sequence[Diagnostic]:
     """The rules that these lines of a plan break; none where there is no policy.
 
-    `ahead` is what the job files before this one will have spent.
+    `ahead` are the plans of the job files before this one: what they buy is held by then.
     """
     if space.policy is None:
         return ()
-    bought = [change.job for change in changes if change.spends and change.job is not None]
+    before = [line for line in together(ahead).changes if line.spends] if ahead else []
+    known = {(line.fingerprint, line.take) for line in before}
+    bought = [
+        line.job
+        for line in changes
+        if line.spends and line.job is not None and (line.fingerprint, line.take) not in known
+    ]
+    campaign = loaded.jobfile.campaign
+    by_then = sum((line.credits or Decimal(0) for line in before), Decimal(0))
+    of_campaign = [line for line in before if line.address.startswith(f"{campaign}/")]
 
     def held(rule: str) -> tuple[str, Decimal]:
         if rule == "credits_per_campaign":
-            return loaded.jobfile.campaign, held_by(loaded.jobfile.campaign, ledger, changes)
+            more = (line.credits or Decimal(0) for line in of_campaign)
+            return campaign, sum(more, held_by(campaign, ledger, changes))
         if rule == "credits_per_project":
-            return "the project", ledger.committed() + ahead
+            return "the project", ledger.committed() + by_then
         month = f"{space.clock().now():%Y-%m}"
-        return month, ledger.committed(since=month) + ahead
+        return month, ledger.committed(since=month) + by_then
 
     return breaches(space.policy, bought, jobs=len(loaded.expansion.jobs), held=held)
 

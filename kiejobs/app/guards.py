@@ -45,7 +45,8 @@ def guards_changed(loaded: LoadedJobFile, space: Workspace, revision: str) -> li
         base = repository.merge_base(revision)
         changed = repository.changed_since(revision)
         root = space.root.path.resolve()
-        found = [*_record(changed, root / "runs", repository, base)]
+        runs = Path(space.store.name).resolve() if space.home == "folder" else root / "runs"
+        found = [*_record(changed, runs, repository, base)]
         for name in (PROJECT_FILE, PRICES):
             if root / name in changed:
                 found += _edits(name, repository.content(base, root / name), _now(root / name))

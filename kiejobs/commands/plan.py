@@ -8,7 +8,6 @@ Touches: disk; with `--comment` the API of GitHub or GitLab.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.app.load import load
@@ -102,7 +101,7 @@ def _plans(
     except UsageProblem as problem:
         return [], [(" ".join(files), problem)]
     for name in names:
-        ahead = sum((one.made.totals.credits for one in planned), Decimal(0))
+        ahead = [one.made for one in planned]
         try:
             space = open_workspace(where, name)
             mention_two_ledgers(space, screen)
@@ -120,9 +119,9 @@ def _plans(
 
 
 def _plan(
-    loaded: LoadedJobFile, space: Workspace, how: PlanOptions, screen: Screen, ahead: Decimal
+    loaded: LoadedJobFile, space: Workspace, how: PlanOptions, screen: Screen, ahead: Sequence[Plan]
 ) -> _Planned:
-    """`ahead`: credits that the files before it will have spent by then."""
+    """`ahead`: the plans of the files before it."""
     ledger = space.ledger()
     mention_trouble(space, screen)
     if loaded.wanted.locked or loaded.wanted.check_assets:

@@ -175,7 +175,7 @@ def _approved_together(
     for one in loaded:
         screen.warn(one.problems, one.wanted.file)
         space = open_workspace(where, one.wanted.file)
-        ahead = sum((part.totals.credits for part in parts), Decimal(0))
+        ahead = [Plan(tuple(part.changes), part.totals) for part in parts]
         parts.append(_plan(one, None, how, space, screen, ahead=ahead))
     views = [part.view for part in parts if part.view is not None]
     plans = [Plan(tuple(part.changes), part.totals) for part in parts]
@@ -183,7 +183,7 @@ def _approved_together(
     tell, color = _teller(screen)
     tell(f"\n{plans_sum(plans_view(views, plans, how.budget), color=color)}")
     both = replace(parts[0], approval=approval, changes=list(changes.changes), totals=changes.totals)
-    _approve(both, how, space, screen)
+    _approve(both, how, space, screen, loaded)
     on_record = approval.on_record if approval else None
     return [(part.loaded, Approval(part.totals.digest, on_record=on_record)) for part in parts]
 
@@ -218,7 +218,7 @@ def _plan(
     screen: Screen,
     *,
     shown: bool = True,
-    ahead: Decimal = Decimal(0),
+    ahead: Sequence[Plan] = (),
 ) -> _Planned:
     """The plan, shown, within the policy and the lock. Raises StalePlan, SpendingStopped."""
     space.store.publish()
@@ -246,8 +246,14 @@ def _plan(
     return _Planned(loaded, approval, list(made.changes), made.totals, left, ledger, elsewhere, view)
 
 
-def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Screen) -> Secret | None:
-    """The key to act with, once it is approved; None where there is nothing to do."""
+def _approve(
+    planned: _Planned,
+    how: RunOptions,
+    space: Workspace,
+    screen: Screen,
+    loaded: Sequence[LoadedJobFile] = (),
+) -> Secret | None:
+    """The key to act with, once it is approved; None where there is nothing to do. `loaded`: where there are several."""
     buys, approval = planned.totals.actions[Action.SUBMIT], planned.approval
     if buys and not space.sandbox and (problem := space.two_ledgers()):
         raise problem
@@ -258,10 +264,11 @@ def _approve(planned: _Planned, how: RunOptions, space: Workspace, screen: Scree
     if approval is not None:
         from kiejobs.app.approve import require_approved  # noqa: PLC0415 - most approve here
 
-        if buys and not space.sandbox:
+        if buys and not space.sandbox and approval.is_by_another:
             from kiejobs.app.guards import require_tracked  # noqa: PLC0415 - as above
 
-            require_tracked(planned.loaded, space)
+            for one in loaded or [planned.loaded]:
+                require_tracked(one, space)
         require_approved(approval, planned.changes, planned.totals.terms, planned.ledger, space, screen)
     if not any(map(does_something, planned.changes)):
         return None

@@ -129,6 +129,43 @@ def test_an_approval_does_not_stand_for_files_that_git_does_not_track(table: Set
     assert len(judge.creates) == 2
 
 
+def test_of_several_files_all_are_tracked_before_any_is_bought(table: Set) -> None:
+    bench, judge = table
+    bench.write({"two": "two"}, name="second.yaml", campaign="second")
+    git(bench.folder, "add", "second.yaml")
+    bench.write({"three": "three"}, name="third.yaml", campaign="third")
+    both = ("second.yaml", "third.yaml")
+    digest = bench.do("plan", *both, "-o", "all.digest") and (bench.folder / "all.digest").read_text().strip()
+    refused = bench.do("run", *both, "--yes", "--expect", digest, "--poll", "50ms")
+    assert refused.code == 6
+    assert "git doesn't track: third.yaml" in refused.err
+    assert len(judge.creates) == 1, "none of them"
+    assert bench.do("run", *both, "--yes", "--poll", "50ms").code == 0, "who says yes now has looked"
+    assert len(judge.creates) == 3
+
+
+def test_what_several_files_share_counts_once_under_a_limit(table: Set) -> None:
+    bench, judge = table
+    limits = "version: 1\nlimits: {credits_per_project: 40}\n"
+    (bench.folder / "kiejobs.yaml").write_text(limits)
+    for name in ("second", "third"):
+        bench.write({"two": "two"}, name=f"{name}.yaml", campaign=name)
+    ran = bench.do("run", "second.yaml", "third.yaml", "--yes", "--poll", "50ms")
+    assert ran.code == 0, ran.err
+    assert len(judge.creates) == 2
+
+
+def test_a_record_in_a_folder_of_another_name_is_looked_at_too(table: Set) -> None:
+    bench, _ = table
+    git(bench.folder, "mv", "runs", "ledger")
+    (bench.folder / "kiejobs.yaml").write_text("version: 1\nfolders: {runs: ledger}\n")
+    keep(bench.folder)
+    git(bench.folder, "branch", "--force", "main")
+    bench.write({"two": "two"}, name="more.yaml")
+    assert bench.do("run", "more.yaml", "--yes", "--poll", "50ms").code == 0
+    assert "the record of what was bought: 1 journal added" in guards(bench)
+
+
 def test_a_callback_address_of_the_command_line_keeps_to_the_policy_s_hosts(table: Set) -> None:
     bench, judge = table
     bench.write({"two": "two"})
