@@ -14,7 +14,7 @@ from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.app.execute import new_run_id
 from kiejobs.app.project import policy_at
-from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, UsageProblem
+from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, LedgerMoved, UsageProblem
 from kiejobs.core.ledger.records import utc_text
 
 if TYPE_CHECKING:
@@ -28,13 +28,18 @@ _LEDGER = re.compile(r"^ledger:[ \t]*[^\s#][^\n]*\n(?![ \t])", re.MULTILINE)
 _VERSION = re.compile(r"^version:[^\n]*\n", re.MULTILINE)
 
 
-def move_ledger(old: LedgerStore, new: LedgerStore, mark: bytes, now: datetime) -> int:
+def move_ledger(
+    old: LedgerStore, new: LedgerStore, mark: bytes, now: datetime, *, setting: str, back_from: str | None
+) -> int:
     """Nobody buys by either meanwhile. Raises JournalProblem: until its last step the old home stays in force.
 
-    How many journals it had. What moved before may be moved once more: what came to the old home since is taken in.
+    How many journals it had. `setting` is the line that uses the new home. `back_from` is the one that used the old
+    home, the project's own; None for a folder that was left behind, whose journals came there since it moved.
     """
     by = new_run_id(now)
     with old.claim(by, utc_text(now)), new.claim(by, utc_text(now)):
+        _require_in_force(old, None if back_from else setting)
+        _require_in_force(new, back_from)
         old.mark_moved(None)
         others = sorted({*old.read().live_runs} - {by})
         if others:
@@ -46,15 +51,30 @@ def move_ledger(old: LedgerStore, new: LedgerStore, mark: bytes, now: datetime) 
         new.publish(every=True)
         if new.trouble:
             raise JournalProblem(f"nothing was moved: {new.trouble}")
-        there = {run_id: _lines(data) for run_id, data in new.journals()}
+        there = dict(new.journals())
         moved = dict(old.journals())
-        different = [run_id for run_id, data in moved.items() if there.get(run_id) != _lines(data)]
+        different = [run_id for run_id, data in moved.items() if there.get(run_id) != data]
         if different:
             raise JournalProblem(
                 f"nothing was moved: {', '.join(different)} is another journal in {new.name}"
             )
         old.mark_moved(mark)
-    return len(moved)
+        # Where several may buy at once, somebody may have in between; from the mark on nobody can.
+        late = {run_id: data for run_id, data in old.journals() if moved.get(run_id) != data}
+        for run_id, data in late.items():
+            new.take_in(run_id, data)
+        if late:
+            new.publish(every=True)
+    return len({*moved, *late})
+
+
+def _require_in_force(home: LedgerStore, but: str | None) -> None:
+    """Raises LedgerMoved where it moved away before, anywhere else than to `but`: two homes would be in force."""
+    try:
+        home.read()
+    except LedgerMoved as moved_away:
+        if moved_away.setting != but:
+            raise
 
 
 def use_in_project(root: Root, setting: str) -> bool:
@@ -83,8 +103,3 @@ def _try(path: Path, before: str, after: str) -> bool:
             path.unlink()
         return False
     return True
-
-
-def _lines(data: bytes) -> bytes:
-    """Without what was torn: it was never acknowledged, and not every home keeps it."""
-    return data[: data.rfind(b"\n") + 1]

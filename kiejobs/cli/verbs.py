@@ -287,7 +287,7 @@ def export() -> None:
 
 @door.group(short_help="Show, verify or move the record of what was bought.")
 def ledger() -> None:
-    """The record of what was bought: a project has one, in a folder or on a branch of git."""
+    """The record of what was bought: a project has one, in a folder, on a branch of git, or in PostgreSQL."""
 
 
 @ledger.command(name="show")

@@ -161,6 +161,8 @@ def _folders(space: Workspace) -> Iterator[Check]:
 
 
 def _journals(space: Workspace) -> str:
+    if problem := space.two_ledgers():
+        raise problem
     return f"{len(space.store.read().records)} in {space.store.name}, unbroken"
 
 

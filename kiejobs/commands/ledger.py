@@ -58,12 +58,16 @@ def ledger_move(to: str, where: Locations, screen: Screen) -> ExitCode:
         raise UsageProblem("a rehearsal's ledger is always a folder", hint="leave --sandbox out")
     space = open_workspace(replace(where, runs=None))
     old, new, setting, mark = homes_for_move(space, to, where)
-    journals = move_ledger(old, new, mark, space.clock().now())
+    back_from = None if where.runs else f"ledger: {space.home}"
+    if back_from is not None:  # what others know of the old home has to move along
+        for unknown in old.require_current():
+            screen.say(unknown)
+    journals = move_ledger(old, new, mark, space.clock().now(), setting=setting, back_from=back_from)
     screen.show(f"moved {plural(journals, 'journal')} from {old.name} to {new.name}")
     if to != space.home:
         written = use_in_project(space.root, setting)
         what = f"wrote `{setting}` into" if written else f"now write `{setting}` into"
         in_files = [store.name for store, home in ((old, space.home), (new, to)) if home == "folder"]
-        also = f", and what is new in {in_files[0]}" if in_files else ""
-        screen.show(f"{what} {space.root.seen(PROJECT_FILE)}; commit it{also}")
+        also = f" and all of {in_files[0]}, MOVED.json too" if in_files else ""
+        screen.show(f"{what} {space.root.seen(PROJECT_FILE)}; commit it{also}, and push")
     return ExitCode.DONE

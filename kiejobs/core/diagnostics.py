@@ -138,6 +138,14 @@ class Held(JournalProblem):
     """Another run has reserved this very purchase; the message says which. Others may still be bought."""
 
 
+class LedgerMoved(JournalProblem):
+    """A home of the ledger that carries the mark of a move; `setting` is the line of kiejobs.yaml that it names."""
+
+    def __init__(self, message: str, *, hint: str, setting: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.setting = setting
+
+
 class TooSoon(JournalProblem):
     """The account's window of starts is full: nothing was reserved, and it may be tried after `seconds`."""
 

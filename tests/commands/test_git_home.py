@@ -188,7 +188,7 @@ def moved(plain: Origin) -> Clone:
     assert told.code == 0, told.err
     assert told.out == (
         "moved 1 journal from runs to origin/kiejobs-ledger\n"
-        "wrote `ledger: git` into kiejobs.yaml; commit it, and what is new in runs\n"
+        "wrote `ledger: git` into kiejobs.yaml; commit it and all of runs, MOVED.json too, and push\n"
     )
     return one
 
@@ -313,3 +313,37 @@ def test_a_move_that_makes_no_sense_is_refused(plain: Origin, words: tuple[str, 
 def test_a_folder_named_on_the_command_line_is_no_way_around_the_branch(origin: Origin) -> None:
     refused = origin.clone("one").run("--runs", "mine")
     assert (refused.code, bought(origin)) == (ExitCode.INVALID, 0)
+
+
+def test_a_home_that_was_left_is_no_source_of_another_move(plain: Origin) -> None:
+    """Two clones moved one ledger to two homes, and both bought."""
+    one = moved(plain)
+    one.keep("the ledger is on a branch")
+    one.push()
+    two = plain.clone("two")
+    assert one.do("ledger", "move", "--to", "folder").code == 0
+    again = two.do("ledger", "move", "--to", "folder")
+    assert again.code == 7
+    assert "it moved to runs" in again.err
+
+
+def test_a_checkout_that_is_behind_moves_no_ledger(plain: Origin) -> None:
+    behind = plain.clone("behind")
+    one = plain.clone("one")
+    assert one.run().code == 0
+    one.keep("bought")
+    one.push()
+    assert behind.do("ledger", "move", "--to", "git").code == 6
+
+
+def test_back_in_the_folder_it_buys_once_the_mark_s_removal_is_committed(plain: Origin) -> None:
+    one = moved(plain)
+    one.keep("the ledger is on a branch")
+    one.push()
+    assert one.do("ledger", "move", "--to", "folder").code == 0
+    one.write({"later": "later"})
+    refused = one.run()
+    assert refused.code == 6
+    assert "commit its removal" in refused.err
+    one.keep("and back")
+    assert one.run().code == 0

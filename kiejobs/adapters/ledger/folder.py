@@ -19,6 +19,7 @@ from kiejobs.adapters.ledger.journal import (
     JOURNAL,
     RESTORE,
     FileJournal,
+    complete_lines,
     parse_journal,
     read_journal,
     take_in,
@@ -169,10 +170,10 @@ class FolderStore:
         return unwritable(self._runs)
 
     def journals(self) -> Iterator[tuple[str, bytes]]:
-        """All journals as they are, each with its run's id: for another home."""
-        for run_id in self._run_ids():
+        """All journals, each with its run's id: for another home. What was torn was never acknowledged, and stays here."""
+        for run_id in sorted(run_ids(self._runs)):
             try:
-                yield run_id, (self._runs / run_id / JOURNAL).read_bytes()
+                yield run_id, complete_lines((self._runs / run_id / JOURNAL).read_bytes())
             except OSError as error:
                 raise self._unreadable(error) from error
 

@@ -153,11 +153,12 @@ class GitStore:
         return self._folder.unwritable()
 
     def journals(self) -> Iterator[tuple[str, bytes]]:
-        unreachable = self._pull()
-        if unreachable is not None:
-            raise JournalProblem(
-                self.trouble or "", hint="check network and access, then run the same command again"
-            )
+        """As they are on the branch at this moment, also where the ledger was moved from here just now."""
+        try:
+            self._mirror.pull()
+        except GitFailed as failed:
+            hint = "check network and access, then run the same command again"
+            raise JournalProblem(f"{self.name} can't be fetched: {failed}", hint=hint) from failed
         yield from self._folder.journals()
 
     def take_in(self, run_id: str, data: bytes) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from kiejobs.core.diagnostics import JournalProblem
+from kiejobs.core.diagnostics import LedgerMoved
 
 MOVED = "MOVED.json"
 """Its name, next to the runs."""
@@ -18,16 +18,15 @@ def mark(to: str, setting: str) -> bytes:
     return json.dumps({"moved_to": to, "setting": setting}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def moved(home: str, data: bytes) -> JournalProblem:
+def moved(home: str, data: bytes) -> LedgerMoved:
     """For a checkout that still uses `home`. The mark came with a branch: it is quoted, not trusted."""
     try:
         found = json.loads(data)
         to, setting = (str(found[name])[:200] for name in ("moved_to", "setting"))
     except (ValueError, KeyError, TypeError, RecursionError):
-        return JournalProblem(
-            f"the ledger of this project is not in {home} any more", hint="ask who moved it"
-        )
+        return LedgerMoved(f"the ledger of this project is not in {home} any more", hint="ask who moved it")
     if not (to + setting).isprintable():
         to, setting = ascii(to), ascii(setting)
     message = f"the ledger of this project is not in {home} any more: it moved to {to}"
-    return JournalProblem(message, hint=f"update this checkout, or write `{setting}` into its kiejobs.yaml")
+    hint = f"update this checkout, or write `{setting}` into its kiejobs.yaml"
+    return LedgerMoved(message, hint=hint, setting=setting)

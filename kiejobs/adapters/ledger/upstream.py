@@ -144,8 +144,13 @@ class _Check:
     def _require_home(self, branches: Sequence[str]) -> None:
         """Raises JournalProblem where this checkout is older than the move of the ledger to another home."""
         marks = [f"{branch}:{self._folder}/{MOVED}" for branch in branches]
-        for name, found in zip(marks, self._git.objects(marks), strict=True):
-            if found is not None:
+        (in_head,) = self._git.objects([f"HEAD:{self._folder}/{MOVED}"])
+        if in_head is not None:
+            place = f"{self._folder}/{MOVED}"
+            hint = f"commit its removal where the ledger moved back here; else `git checkout HEAD -- {place}`{_ANYWAY}"
+            raise StalePlan(f"HEAD has {place}, and it is not on disk; nothing was bought", hint=hint)
+        for branch, name, found in zip(branches, marks, self._git.objects(marks), strict=True):
+            if found is not None and not self._git.is_in_head(branch):
                 raise moved(str(self._runs), self._git.blob(name).encode())
         ledgers = self._git.ledger_branches()
         trees = self._git.objects(f"{ref}:{self._folder}" for ref in ledgers)
