@@ -10,7 +10,7 @@ import av
 import pytest
 from PIL import Image
 
-from kiejobs.adapters.storage.output_folder import what_is_wrong_with
+from kiejobs.adapters.storage.containers import what_is_wrong_with
 from kiejobs.core.models.spec import media_type_of
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.jobs import count_of

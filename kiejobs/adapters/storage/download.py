@@ -30,14 +30,12 @@ from kiejobs.adapters.http.client import (
     in_words,
     shown,
 )
+from kiejobs.adapters.storage.containers import media_type_fits, nearer_type, what_is_wrong_with
 from kiejobs.adapters.storage.output_folder import (
     OutputFolder,
     PathRefused,
     copy_or_link,
-    media_type_fits,
-    nearer_type,
     sync_folder,
-    what_is_wrong_with,
     write_all,
 )
 from kiejobs.adapters.system import boot_id

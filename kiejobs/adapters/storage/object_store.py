@@ -27,7 +27,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
-from kiejobs.adapters.storage.output_folder import nearer_type
+from kiejobs.adapters.storage.containers import nearer_type
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord, sibling_path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.storage.output_folder import media_type_fits, nearer_type, what_is_wrong_with
+from kiejobs.adapters.storage.containers import media_type_fits, nearer_type, what_is_wrong_with
 from kiejobs.sandbox.files import make_content
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import httpx
 from hypothesis import strategies as st
 
 from kiejobs.adapters.http.client import AddressRule
+from kiejobs.adapters.storage.containers import what_is_wrong_with
 from kiejobs.adapters.storage.download import FileArtifacts
-from kiejobs.adapters.storage.output_folder import what_is_wrong_with
 from kiejobs.core.expand.job_checks import UnsafePath, safe_output
 from kiejobs.core.ledger.records import FileRecord
 from tests.proofs.fuzz_bytes import mutated
