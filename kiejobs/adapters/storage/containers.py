@@ -1,24 +1,30 @@
-"""Is what was received what was promised? A cheap look at its container; decoding is the extra `media`'s business.
+"""Is what was received what was promised, and does it close? A cheap look at its container, without decoding.
 
 In: what a host said, a file's bytes. Out: what is wrong, in words; the type that its bytes say. Touches nothing.
+
+A file whose container goes on behind its last byte is cut off, whatever length was announced. Some can't say: TIFF,
+WAV and WebM whose writer could not go back to fill in a length, MP3 without a fixed bit rate's length. What these
+don't say is not held against a file, which is paid for.
 """
 
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+import re
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Read: TypeAlias = Callable[[int, int], bytes]
+    """Bytes of a file (offset, count); fewer where it ends."""
 
 _OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "application/binary"}
 """What object stores say when they don't know; the bytes are looked at in any case."""
 
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 """Which an MP4 or a QuickTime file may begin with."""
-_MOST_BOXES = 100_000
-_TAIL = 4_096
-_LAST_MARKS = {b"\x89PNG\r\n\x1a\n": b"IEND\xae\x42\x60\x82", b"\xff\xd8\xff": b"\xff\xd9"}
 _TEXTUAL = ("<!doctype", "<html", "<?xml", '{"code"', '{"error')
 _KINDS = {"video": {"video"}, "image": {"image"}, "audio": {"audio", "video"}}
 """What a promise of a kind is kept by: sound may come in a container of videos."""
@@ -45,7 +51,7 @@ def what_is_wrong_with(
     size: int,
     media_type: str,
     *,
-    read: Callable[[int, int], bytes] | None = None,
+    read: Read | None = None,
     is_size_known: bool = False,
 ) -> str | None:
     """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
@@ -59,24 +65,19 @@ def what_is_wrong_with(
         return "the file is empty"
     if _as_text(head).startswith(_TEXTUAL):
         return "the file is a page of text, an error most likely"
-    boxed = head[4:8] in _FIRST_BOXES
-    promised, seen = media_type.partition("/")[0], media_type_of(head) or ("video/quicktime" if boxed else "")
-    is_sound = head[:1] == b"\xff" and head[1:2] >= b"\xe0"  # a frame of MPEG sound, of whichever layer
-    if (
-        promised in _KINDS
-        and seen.partition("/")[0] not in _KINDS[promised]
-        and not (is_sound and promised == "audio")
-    ):
+    boxed, is_sound = head[4:8] in _FIRST_BOXES, head[:1] == b"\xff" and head[1:2] >= b"\xe0"
+    guess = "video/quicktime" if boxed else "audio/mpeg" if is_sound else ""  # a frame of whichever layer
+    promised, seen = media_type.partition("/")[0], media_type_of(head) or guess
+    if promised in _KINDS and seen.partition("/")[0] not in _KINDS[promised]:
         return f"the file is {seen or 'of no known type'}, and {media_type} was promised"
-    if (
-        read is not None
-        and boxed
-        and not _boxes_fit(read, size, set() if is_size_known else {b"mdat", b"moov"})
-    ):
-        return "the file is cut off: it does not end where its last box does"
-    if read is not None and not _ends(head, size, read):
-        return "the file is cut off: it does not end as such files do"
-    return None
+    if read is None:
+        return None
+    if boxed:
+        media = b"meta" if seen.startswith("image/") else b"moov"
+        closes = _boxes_fit(read, size, set() if is_size_known else {b"mdat", media})
+    else:
+        closes = seen not in _CLOSES or _CLOSES[seen](read, size)
+    return None if closes else f"the file is cut off: it does not end where its container ({seen}) does"
 
 
 def _as_text(head: bytes) -> str:
@@ -86,18 +87,21 @@ def _as_text(head: bytes) -> str:
     return text.lstrip("\ufeff \t\r\n\0")[:16].lower()
 
 
-def _ends(head: bytes, size: int, read: Callable[[int, int], bytes]) -> bool:
-    """Pictures end in a mark, near enough to the end; RIFF files (WebP, WAV) say how long they are."""
-    if head[:4] == b"RIFF":
-        return int.from_bytes(head[4:8], "little") + 8 <= size
-    tail = read(max(0, size - _TAIL), _TAIL)
-    return all(mark in tail for start, mark in _LAST_MARKS.items() if head.startswith(start))
+# --- where containers end ------------------------------------------------------------------------------
+#
+# Most are chunks that say how long they are. `_walk` goes over them: a file that ends within one is cut off.
+
+_MOST_CHUNKS = 1_000_000
+_HEADER = 282  # bytes: the longest, of an Ogg page
+_BLOCK = 2**20
+_LONGEST_FRAME = 2**18  # bytes, of FLAC
+_SYNCS = 16  # places where such a frame may begin that are looked at
 
 
 def _boxes_fit(read: Callable[[int, int], bytes], size: int, needed: set[bytes]) -> bool:
     """Walk the top boxes of an MP4: they must end with the file, `needed` among them."""
     place, kinds = 0, set[bytes]()
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MOST_CHUNKS):
         if place == size:
             break
         header = read(place, 16)
@@ -111,3 +115,155 @@ def _boxes_fit(read: Callable[[int, int], bytes], size: int, needed: set[bytes])
         kinds.add(header[4:8])
         place += length
     return place == size and kinds >= needed
+
+
+def _walk(
+    read: Read, size: int, length_of: Callable[[bytes], int], place: int = 0
+) -> tuple[int, bytes] | None:
+    """The end of the last chunk, and its header; None where it is cut off. `length_of` what is no chunk is 0."""
+    last = b""
+    for _ in range(_MOST_CHUNKS):
+        header = read(place, _HEADER)
+        length = length_of(header) if header else 0
+        if place + length > size:
+            return None
+        if length == 0:
+            break
+        last, place = header, place + length
+    return place, last
+
+
+def _holds(read: Read, place: int, size: int, mark: bytes) -> bool:
+    return any(mark in read(at, _BLOCK + len(mark) - 1) for at in range(place, size, _BLOCK))
+
+
+def _png_closes(read: Read, size: int) -> bool:
+    def chunk(header: bytes) -> int:
+        return 0 if header[4:8] == b"IEND" else 12 + int.from_bytes(header[:4])
+
+    end = _walk(read, size, chunk, place=8)
+    return end is not None and read(end[0], 12)[4:] == b"IEND\xae\x42\x60\x82"
+
+
+def _jpeg_closes(read: Read, size: int) -> bool:
+    """Before the picture are segments, which may hold a small one; behind it is a mark that nothing in it can be."""
+
+    def segment(header: bytes) -> int:
+        return 0 if header[1:2] == b"\xda" else 2 + int.from_bytes(header[2:4])
+
+    end = _walk(read, size, segment, place=2)
+    return end is not None and _holds(read, end[0], size, b"\xff\xd9")
+
+
+def _gif_closes(read: Read, size: int) -> bool:
+    """An empty block and a semicolon, and perhaps nothing behind them."""
+    return read(max(0, size - _HEADER), _HEADER).rstrip(b"\0\r\n ").endswith(b"\0;")
+
+
+def _riff_closes(read: Read, size: int) -> bool:
+    """WAV, WebP and AVI. What is streamed is said to be as long as can be, or of no length."""
+    length = int.from_bytes(read(4, 4), "little")
+    return length == 2**32 - 1 or length + 8 <= size
+
+
+def _bmp_closes(read: Read, size: int) -> bool:
+    return int.from_bytes(read(2, 4), "little") <= size
+
+
+def _ebml_closes(read: Read, size: int) -> bool:
+    return _walk(read, size, _element) is not None
+
+
+def _element(header: bytes) -> int:
+    """One of Matroska's. One of unknown length is gone into: then its length is its header's."""
+    name = 9 - header[0].bit_length()
+    first = header[name : name + 1]
+    if not first or name > 4:
+        return name + 1 if name <= 4 else 0
+    width = 9 - first[0].bit_length()
+    length = int.from_bytes(header[name : name + width]) & (2 ** (7 * width) - 1)
+    return name + width + (0 if length == 2 ** (7 * width) - 1 else length)
+
+
+def _ogg_closes(read: Read, size: int) -> bool:
+    """Its last page says so."""
+
+    def page(header: bytes) -> int:
+        lacing = 27 + sum(header[26:27])
+        return lacing + sum(header[27:lacing]) if header[:4] == b"OggS" else 0
+
+    end = _walk(read, size, page)
+    return end is not None and bool(end[1][5] & 4)
+
+
+def _frames_close(read: Read, size: int) -> bool:
+    """MPEG sound: a tag, frames, perhaps another tag. What is between or behind them is passed over by players."""
+    end = _walk(read, size, _frame)
+    return end is not None and (end[0] < size or not end[1].startswith(b"ID3"))
+
+
+_KBITS = {
+    3: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}  # of layer III, by version as the bits have it: 3 is MPEG 1
+_KHZ = {3: (44.1, 48, 32), 2: (22.05, 24, 16), 0: (11.025, 12, 8)}
+
+
+def _frame(header: bytes) -> int:
+    """A frame of MP3 or AAC (ADTS), or a tag. 0 for what is none, or does not say how long it is."""
+    if header[:3] == b"ID3":
+        length = sum((byte & 127) << shift for byte, shift in zip(header[6:10], (21, 14, 7, 0), strict=False))
+        return 10 + length + (10 if header[5:6] >= b"\x10" else 0)
+    if header[:1] != b"\xff" or header[1:2] < b"\xe0":
+        return 128 if header[:3] == b"TAG" else 0
+    header = header[:7].ljust(7, b"\0")
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    if layer == 0:
+        return max(7, (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5)
+    rate, pace, is_padded = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if layer != 1 or version == 1 or rate in {0, 15} or pace == 3:
+        return 0
+    kbits = _KBITS[version or 2][rate - 1]
+    return int((144 if version == 3 else 72) * kbits / _KHZ[version][pace]) + is_padded
+
+
+def _flac_closes(read: Read, size: int) -> bool:
+    """Its last frame ends in a checksum over itself."""
+    is_last = False
+
+    def block(header: bytes) -> int:
+        nonlocal is_last
+        goes_on, is_last = not is_last, header[0] >= 128
+        return 4 + int.from_bytes(header[1:4]) if goes_on else 0
+
+    end = _walk(read, size, block, place=4)
+    if end is None:
+        return False
+    tail = read(max(end[0], size - _LONGEST_FRAME), _LONGEST_FRAME)
+    places = [sync.start() for sync in re.finditer(rb"\xff[\xf8\xf9]", tail)]
+    return any(_checksum(tail[place:]) == 0 for place in reversed(places[-_SYNCS:]))
+
+
+def _checksum(data: bytes) -> int:
+    """CRC-16 of x^16 + x^15 + x^2 + 1; 0 where the last two bytes are that of those before."""
+    sums, found = _sums(), 0
+    for byte in data:
+        found = (found << 8 & 0xFFFF) ^ sums[found >> 8 ^ byte]
+    return found
+
+
+@cache
+def _sums() -> tuple[int, ...]:
+    sums = tuple(byte << 8 for byte in range(256))
+    for _ in range(8):
+        sums = tuple((one << 1 ^ (0x8005 if one & 0x8000 else 0)) & 0xFFFF for one in sums)
+    return sums
+
+
+_CLOSES: dict[str, Callable[[Read, int], bool]] = {
+    "image/png": _png_closes, "image/jpeg": _jpeg_closes, "image/gif": _gif_closes, "image/bmp": _bmp_closes,
+    "image/webp": _riff_closes, "audio/wav": _riff_closes, "video/avi": _riff_closes,
+    "video/webm": _ebml_closes, "video/x-matroska": _ebml_closes,
+    "audio/ogg": _ogg_closes, "audio/flac": _flac_closes, "audio/mpeg": _frames_close, "audio/aac": _frames_close,
+}  # fmt: skip
+"""All but MP4 and its kin, whose first box may be any."""

@@ -271,7 +271,7 @@ def test_the_longest_name_that_a_file_may_have_leaves_room_for_its_part(host: Ho
         (Reply(DATA, headers={**MP4, "Content-Encoding": "gzip"}), "unpacked"),
         (Reply(DATA, headers={**MP4, "Content-Encoding": "br"}), "not asked for"),
         (Reply(b"x" * 9000, headers=MP4), "of no known type"),
-        (Reply(DATA + b"\0\0\1\0mdat", headers=MP4), "last box"),
+        (Reply(DATA + b"\0\0\1\0mdat", headers=MP4), "its container (video/mp4)"),
         (Reply("\ufeff<!DOCTYPE html>".encode(), headers=MP4), "page of text"),
         (Reply("\ufeff<html>".encode("utf-16-le"), headers=MP4), "page of text"),
         (DROP, "connection ended"),
