@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
 
-from kiejobs.adapters.http.client import is_public
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import SpendingStopped, UsageProblem
 from kiejobs.core.plan.policy import refused_callback
+from kiejobs.core.urls import private_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,20 +80,10 @@ def _path(public_url: str | None) -> str:
 
 def _require_reachable(url: str, space: Workspace) -> None:
     """An API out in the world can't call this machine by its own names for itself."""
-    host = urlsplit(url).hostname or ""
-    api = urlsplit(space.base).hostname or ""
-    if _is_local(host) and not space.sandbox and not _is_local(api):
+    if private_host(url) is not None and private_host(space.base) is None:
         leads = "what leads here from outside, a tunnel or a reverse proxy say"
         hint = f"--public-url https://…: {leads}"
         raise UsageProblem(f"{space.origin} can't call {url}", hint=hint)
-
-
-def _is_local(host: str) -> bool:
-    """By its spelling alone: `localhost`, or an address that is not routed in the internet."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    numeric = ":" in host or host.replace(".", "").isdigit()
-    return numeric and not is_public(host)
 
 
 class LedgerReader:

@@ -20,6 +20,7 @@ from kiejobs.adapters.project.files import (
 )
 from kiejobs.adapters.project.models import ModelFiles, prices_in_force
 from kiejobs.adapters.project.root import Root, find_root, git_commit
+from kiejobs.adapters.system import api_base
 from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
@@ -27,6 +28,7 @@ from kiejobs.core.expand.expand import Catalogue, Expansion, expand
 from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
 from kiejobs.core.models.spec import UNKNOWN, FileRule, Spec, read_spec
 from kiejobs.core.template import names_only
+from kiejobs.core.urls import private_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +136,8 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     models = KnownModels(folder.root)
     for entry in jobfile.entries:
         models.spec(entry.model or "")
-    catalogue = models.catalogue()
+    outside = not wanted.sandbox and private_host(api_base(wanted.base_url)) is None
+    catalogue = replace(models.catalogue(), public_only=outside)
     problems += models.problems()
     expansion, of_jobs = expand(
         jobfile,

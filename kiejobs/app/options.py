@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JobFileOptions:
-    """Which job file, what the command line changes in it, and what it is held against first: its lock, say."""
+    """Which job file, what the command line changes in it, and what it is held against first: its lock, say.
+
+    `base_url` and `sandbox` say which API its requests are meant for, as in `Locations`.
+    """
 
     file: str = ""
     select: tuple[str, ...] = ()
@@ -24,6 +27,12 @@ class JobFileOptions:
     locked: bool = False
     check_assets: bool = False
     strict: bool = False
+    base_url: str | None = None
+    sandbox: bool = False
+
+    def to(self, where: Locations) -> JobFileOptions:
+        """For the API that a command works with."""
+        return replace(self, base_url=where.base_url, sandbox=where.sandbox)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,13 +183,15 @@ POLICY = flag("--policy", **_POLICY)
 POLICY_DEFAULTS = flag("--policy", expose_value=False, **_POLICY)
 """For verbs that want nothing of a policy but what it says of their flags."""
 
+BASE_URL = flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE.")
+
 FOLDERS = stacked(
     click.option("-C", "directory", hidden=True, **FOLDER),
     flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
     flag(
         "--outputs", metavar="DIR|URL", help="Folder of the media, or s3://bucket/prefix.  [default: outputs]"
     ),
-    flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE."),
+    BASE_URL,
     flag(
         "--files-elsewhere",
         is_flag=True,

@@ -38,6 +38,8 @@ def init() -> None:
 @o.CHOICE
 @o.SINCE
 @o.LOCKED
+@o.BASE_URL
+@flag("--sandbox", is_flag=True, help="Check for a rehearsal, which may use addresses of this machine.")
 @o.POLICY
 @out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
 @format_flag("github", "sarif")

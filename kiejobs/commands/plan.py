@@ -105,7 +105,7 @@ def _plans(
         try:
             space = open_workspace(where, name)
             mention_two_ledgers(space, screen)
-            loaded = load(replace(wanted, file=name))
+            loaded = load(replace(wanted, file=name).to(where))
             if len(names) == 1:
                 require_selected(loaded)
             if has_selected(loaded):

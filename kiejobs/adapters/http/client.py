@@ -9,7 +9,6 @@ it is looked at before it is asked for, so is each redirect, and so is the peer 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ import anyio
 import httpx
 
 from kiejobs import __version__
-from kiejobs.core.urls import bare
+from kiejobs.core.urls import bare, is_public
 
 if TYPE_CHECKING:
     import ssl
@@ -149,20 +148,6 @@ class GuardedClient(HttpClient):
 
 # --- which addresses may be asked --------------------------------------------------------------------
 
-_WRAPPED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
-"""IPv4 in the last four bytes: NAT64 (RFC 6052), and what was once called compatible (RFC 4291)."""
-
-_NOT_PUBLIC = tuple(map(ipaddress.IPv4Network, (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
-)))  # fmt: skip
-"""IANA's special-purpose addresses (RFC 6890) and a cloud's own (168.63.129.16); Python's tables differ by version."""
-_PUBLIC_6 = ipaddress.IPv6Network(
-    "2000::/3"
-)  # all that is given out; the rest is link-local, unique local, reserved
-_NOT_PUBLIC_6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-_Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 _PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _CONNECTED = "connection.connect_tcp.complete"
 
@@ -227,21 +212,6 @@ def _is_meant(host: str, name: str) -> bool:
     if not _PLAIN.fullmatch(host):
         return False
     return host.endswith(name[1:]) if name.startswith("*.") else host == name
-
-
-def is_public(address: str) -> bool:
-    """A globally routable IP address; IPv4 inside IPv6 is looked at as IPv4 (RFC 4291, 3056, 6052)."""
-    try:
-        ip: _Address = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        wrapped = any(ip in network for network in _WRAPPED)
-        inner = ipaddress.IPv4Address(ip.packed[-4:]) if wrapped else None
-        ip = ip.ipv4_mapped or ip.sixtofour or inner or ip
-    if isinstance(ip, ipaddress.IPv4Address):
-        return not any(ip in network for network in _NOT_PUBLIC)
-    return ip in _PUBLIC_6 and not any(ip in network for network in _NOT_PUBLIC_6)
 
 
 def shown(url: str) -> str:

@@ -7,7 +7,7 @@ In: a JobFile, the models' specs and prices, a renderer of templates, readers of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from itertools import groupby, islice
 from operator import or_
 from typing import TYPE_CHECKING
@@ -16,8 +16,14 @@ from kiejobs.core.address import address, default_output
 from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.wording import slip
 from kiejobs.core.expand.compiled_job import compile_templates, compiled_job, drafts, render_batch
-from kiejobs.core.expand.job import Job, no_files
-from kiejobs.core.expand.job_checks import LengthWarnings, callback_of, output_of, unused_variables
+from kiejobs.core.expand.job import Job, no_files, place_files
+from kiejobs.core.expand.job_checks import (
+    LengthWarnings,
+    callback_of,
+    output_of,
+    unreachable_callbacks,
+    unused_variables,
+)
 from kiejobs.core.expand.request import Requests
 from kiejobs.core.expand.row_problems import DuplicateJobs, Places, RowProblems
 from kiejobs.core.expand.written import comments, idle_axes, misread, reads_of_jobs
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Drafts
     from kiejobs.core.expand.job import LocalFiles
-    from kiejobs.core.expand.request import Request
+    from kiejobs.core.expand.request import PlacesFiles, Request
     from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import Values
     from kiejobs.core.jobfile import JobEntry, JobFile
@@ -54,12 +60,14 @@ _AT_ONCE = 4_000
 class Catalogue:
     """The specs that a job file may use: known model names, one spec by its name; and the prices.
 
-    A known model without a spec is one whose schema is broken, which was reported already.
+    A known model without a spec is one whose schema is broken, which was reported already. `public_only`: their
+    API is out in the world, and reaches no address of a network of one's own.
     """
 
     models: tuple[str, ...]
     spec: Callable[[str], Spec | None]
     prices: PriceTable = NO_PRICES
+    public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,10 @@ def expand(
         problems += too_many
         return Expansion(jobfile, catalogue.prices), Problems(problems, of_data.lines)
     _compile(whole, renderer)
-    expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, files)
+    placed = partial(place_files, read=files, public_only=catalogue.public_only)
+    expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, placed)
+    if catalogue.public_only:
+        found += unreachable_callbacks(jobfile, expansion.jobs)
     is_whole = sound and len(whole) == len(jobfile.entries)
     problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
@@ -274,7 +285,7 @@ def _multiplied(
     compiled: Sequence[CompiledJob],
     prices: PriceTable,
     renderer: Renderer,
-    files: LocalFiles,
+    files: PlacesFiles,
 ) -> tuple[Expansion, list[Diagnostic]]:
     specs = {job.spec.model: job.spec for job in compiled}
     found, duplicates, lengths = RowProblems(), DuplicateJobs(), LengthWarnings(specs)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
 from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_size, wrong_type
+from kiejobs.core.urls import bare, private_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,10 @@ _ON_THE_WEB = ("https://", "http://")
 _LONGEST = 1000
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
 _BELOW = "a file is named by its path from the job file's folder, such as `images/cup.png`"
+_OUTSIDE = (
+    "write the file's path from the job file's folder, and it is uploaded; or an address that is reachable from "
+    "outside. For an API on this machine: --sandbox, --base-url or KIE_API_BASE"
+)
 _LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNORECASE)
 
 
@@ -121,17 +126,22 @@ def no_files(path: str, _rule: FileRule) -> NoFile:
 
 
 def place_files(
-    spec: Spec, request: dict[str, Json], read: LocalFiles
+    spec: Spec, request: dict[str, Json], read: LocalFiles, *, public_only: bool = False
 ) -> tuple[dict[str, Json], tuple[LocalFile, ...], list[tuple[Path, NoFile]]]:
     """The request whose paths have become references, the files that they stand for, and what gives none."""
-    placed, files = request, {}
+    placed = request
+    files: dict[str, LocalFile] = {}
     wrong: list[tuple[Path, NoFile]] = []
     for name in spec.file_fields:
         value = request.get(name)
-        if value is None or (isinstance(value, str) and value.startswith(_ON_THE_WEB)):
+        if value is None or (isinstance(value, str) and value.startswith(_ON_THE_WEB) and not public_only):
             continue  # as in nearly every one of a hundred thousand requests
         for path, text, rule in files_in(spec, name, value):
-            found = None if is_address(text, rule) else _file(text, rule, read)
+            found: LocalFile | NoFile | None = None
+            if not is_address(text, rule):
+                found = _file(text, rule, read)
+            elif public_only:
+                found = _unreachable(text)
             if isinstance(found, NoFile):
                 wrong.append((path, found))
                 placed = _put(placed, path, NO_DIGEST)
@@ -149,6 +159,14 @@ def _file(text: str, rule: FileRule, read: LocalFiles) -> LocalFile | NoFile:
     if isinstance(found, NoFile):
         return _with_guess(found, text)
     return unfit(found, rule) or found
+
+
+def _unreachable(url: str) -> NoFile | None:
+    host = private_host(url)
+    if host is None:
+        return None
+    why = f"points at {shorten(host)}, which the API can't reach: {shorten(bare(url))}"
+    return NoFile("unreachable-address", why, _OUTSIDE)
 
 
 def _put(value: Json, path: Path, text: str) -> Json:

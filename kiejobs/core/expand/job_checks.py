@@ -18,7 +18,7 @@ from kiejobs.core.document.checked import dotted, is_uri
 from kiejobs.core.document.nodes import YamlMap
 from kiejobs.core.document.wording import reference, shorten, show
 from kiejobs.core.template.renderer import OMIT
-from kiejobs.core.urls import has_attempt
+from kiejobs.core.urls import has_attempt, private_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job, NoFile
     from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, Values
+    from kiejobs.core.jobfile import JobFile
     from kiejobs.core.models.spec import Path, Spec
     from kiejobs.core.template.renderer import Reads
 
@@ -185,6 +186,18 @@ def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
     else:
         return url, []
     return url, [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
+
+
+def unreachable_callbacks(jobfile: JobFile, jobs: Sequence[Job]) -> Iterator[Diagnostic]:
+    """A warning for each: results are collected without it, too."""
+    spots = {entry.name: entry.callback_spot for entry in jobfile.entries if entry.callback_url is not None}
+    urls = dict.fromkeys((job.name, job.callback_url) for job in jobs if job.name in spots) if spots else ()
+    for name, url in urls:
+        host = private_host(url or "")
+        if host is not None:
+            message = f"job `{name}`: `callBackUrl` is at {shorten(host)}, which the API can't reach"
+            place, hint = jobfile.document.at(spots[name]), "write the address that leads there from outside"
+            yield Diagnostic("unreachable-address", message, place, hint, Severity.WARNING)
 
 
 # --- the output path -------------------------------------------------------------------------------

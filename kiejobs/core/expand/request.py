@@ -17,7 +17,6 @@ from operator import and_, attrgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from kiejobs.core.expand.compiled_job import Rendering, input_of
-from kiejobs.core.expand.job import place_files
 from kiejobs.core.expand.job_checks import file_problems, request_problems
 from kiejobs.core.fingerprint import canonical_member, fingerprint
 from kiejobs.core.models.spec import complete, extension_of, typed
@@ -29,17 +28,21 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.compiled_job import CompiledJob, Drafts
-    from kiejobs.core.expand.job import LocalFile, LocalFiles
+    from kiejobs.core.expand.job import LocalFile, NoFile
     from kiejobs.core.expand.job_checks import LengthWarnings
     from kiejobs.core.expand.row_problems import RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue
     from kiejobs.core.models.rules import FieldRule
+    from kiejobs.core.models.spec import Path, Spec
     from kiejobs.core.prices.table import PriceTable
 
 Answer = TypeVar("Answer")
 
 _Source: TypeAlias = "Rendering | AxisValue | tuple[str, str]"
 """What a field's value comes from; a text of the job file stands for itself, with the field's name."""
+
+PlacesFiles: TypeAlias = "Callable[[Spec, dict[str, Json]], tuple[dict[str, Json], tuple[LocalFile, ...], list[tuple[Path, NoFile]]]]"
+"""`place_files` with its reader."""
 
 _FEW = 4
 """Jobs that are made sooner than their parts."""
@@ -85,10 +88,10 @@ class Requests:
     """Those of one job entry, or of such as are alike."""
 
     def __init__(
-        self, job: CompiledJob, files: LocalFiles, prices: PriceTable, lengths: LengthWarnings
+        self, job: CompiledJob, files: PlacesFiles, prices: PriceTable, lengths: LengthWarnings
     ) -> None:
         self._job = job
-        self._local = files
+        self._place_files = files
         self._prices = prices
         self._lengths = lengths
         self._forms: dict[tuple[str, ...], _Form | None] = {}
@@ -150,7 +153,7 @@ class Requests:
         """The row's request, and what is wrong with it."""
         job, values = made.jobs[at], made.rows[at]
         written, wrong = input_of(made, at)
-        request, local, no_file = place_files(job.spec, complete(job.spec, written), self._local)
+        request, local, no_file = self._place_files(job.spec, complete(job.spec, written))
         refused = job.checker.problems(request)
         if refused:
             failed = bool(wrong)
@@ -230,7 +233,7 @@ class Requests:
         files: tuple[LocalFile, ...] = ()
         no_file, text = False, b""
         if name in spec.file_fields:
-            placed, files, wrong = place_files(spec, {name: value}, self._local)
+            placed, files, wrong = self._place_files(spec, {name: value})
             value, no_file = placed[name], bool(wrong)
         with suppress(ValueError):  # what JSON can't carry
             text = canonical_member(name, value)

@@ -28,7 +28,7 @@ _MOST_WORDINGS = 5
 _MOST_CELLS = 20
 """So many cells of a data file, or local files, of those that one place in the job file points to."""
 
-_OF_FILES = frozenset({"missing-file", "unfit-file", "file-path"})
+_OF_FILES = frozenset({"missing-file", "unfit-file", "file-path", "unreachable-address"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from kiejobs.adapters.http.client import AddressRule, HostRefused, is_public, shown
+from kiejobs.adapters.http.client import AddressRule, HostRefused, shown
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord
+from kiejobs.core.urls import is_public
 from tests.support.judge.replies import video
 from tests.support.judge.wire import Reply, Request, Wire
 
