@@ -19,6 +19,7 @@ from kiejobs.core.diagnostics import UsageProblem
 
 DEFAULT_BASE = "https://api.kie.ai"
 DEFAULT_UPLOAD_BASE = "https://kieai.redpandaai.co"
+_SANDBOX_BASE = "http://sandbox.invalid"
 _ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PORTS = {"http": 80, "https": 443}
@@ -79,8 +80,10 @@ def variable(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def api_base(flag: str | None) -> str:
+def api_base(flag: str | None, *, sandbox: bool = False) -> str:
     """`--base-url`, else `KIE_API_BASE`, else the vendor's. Raises UsageProblem where it's no URL."""
+    if sandbox:
+        return _SANDBOX_BASE
     return _checked(flag or os.environ.get("KIE_API_BASE") or DEFAULT_BASE, "an API base")
 
 

@@ -241,13 +241,11 @@ def _is_of(policy: Policy, breach: Diagnostic) -> bool:
 # --- the lock, and the files that requests point at ------------------------------------------------
 
 
-def require_locked(
-    loaded: LoadedJobFile, screen: Screen, *, base: str | None = None, ledger: Ledger | None = None
-) -> None:
+def require_locked(loaded: LoadedJobFile, screen: Screen, *, ledger: Ledger | None = None) -> None:
     """For `--locked`, `--check-assets`; `ledger` knows what changed since it was bought. Raises StalePlan, UsageProblem."""
     wanted = loaded.wanted
     locked = _by_meaning(read_lock(wanted.file), loaded) if wanted.locked else None
-    images = look_at_assets(loaded, screen, base) if wanted.check_assets else {}
+    images = look_at_assets(loaded, screen) if wanted.check_assets else {}
     if locked is None:
         return
     explain = _explainer(loaded, ledger)
@@ -303,14 +301,14 @@ def lock_of(loaded: LoadedJobFile, images: Mapping[str, Asset | None]) -> Lock:
     )
 
 
-def look_at_assets(loaded: LoadedJobFile, screen: Screen, base: str | None = None) -> dict[str, Asset]:
+def look_at_assets(loaded: LoadedJobFile, screen: Screen) -> dict[str, Asset]:
     """The campaign's files on the web by URL. Raises UsageProblem, all that is wrong reported before."""
     import anyio  # noqa: PLC0415 - behind a flag
 
     from kiejobs.adapters.http.fetch import fetch_assets  # noqa: PLC0415 - httpx is slow to import
 
-    files = wanted_files(loaded.expansion)
-    found = anyio.run(fetch_assets, files, base or api_base(None))
+    files, wanted = wanted_files(loaded.expansion), loaded.wanted
+    found = anyio.run(fetch_assets, files, api_base(wanted.base_url, sandbox=wanted.sandbox))
     seen = {url: asset for url, asset in found.items() if not isinstance(asset, str)}
     wrong = {url: why for url, why in found.items() if isinstance(why, str)}
     if wrong:

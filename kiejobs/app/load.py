@@ -136,7 +136,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     models = KnownModels(folder.root)
     for entry in jobfile.entries:
         models.spec(entry.model or "")
-    outside = not wanted.sandbox and private_host(api_base(wanted.base_url)) is None
+    outside = private_host(api_base(wanted.base_url, sandbox=wanted.sandbox)) is None
     catalogue = replace(models.catalogue(), public_only=outside)
     problems += models.problems()
     expansion, of_jobs = expand(

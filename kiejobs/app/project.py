@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Outputs, RunJournal, WorkQueue
 
 _LARGEST_POLICY = 2**20  # bytes
-_SANDBOX_BASE = "http://sandbox.invalid"
 _REHEARSAL = "rehearsal"
 
 
@@ -150,7 +149,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
     """
     root = find_root(file)
     own, policy = _policies(root, where.policy)
-    base = _SANDBOX_BASE if where.sandbox else api_base(where.base_url)
+    base = api_base(where.base_url, sandbox=where.sandbox)
     home = own.ledger if own and own.ledger.kind != "folder" else None
     runs = _folder("runs", where.runs, own.runs if own else None, root, where)
     outputs, place = _outputs(own, root, where)

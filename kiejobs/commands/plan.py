@@ -127,7 +127,7 @@ def _plan(
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 
-        require_locked(loaded, screen, base=space.base, ledger=ledger)
+        require_locked(loaded, screen, ledger=ledger)
     made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, made.changes, how.budget)
     view = plan_view(loaded, space, ledger, made, left)

@@ -1,4 +1,4 @@
-"""What of a URL may be written down, what a callback URL carries, and whether its host is out in the world.
+"""What of a URL may be written down, what a callback URL carries; which hosts are out in the world.
 
 In: URLs and addresses that people or the network gave. Out: the same without what may be a secret; is it public?
 Touches nothing: no name is looked up.

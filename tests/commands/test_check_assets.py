@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WEBP = picture("webp")
 PNG = picture("png")
 RULE = FileRule(1000, frozenset({"image/png", "image/webp"}))
-PUBLIC = "https://api.example.invalid"
+PUBLIC = "https://93.184.216.34"
 
 
 def look(url: str, base: str, rule: FileRule = RULE) -> Asset | str:

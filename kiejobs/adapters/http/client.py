@@ -21,7 +21,7 @@ import anyio
 import httpx
 
 from kiejobs import __version__
-from kiejobs.core.urls import bare, is_public
+from kiejobs.core.urls import bare, is_public, private_host
 
 if TYPE_CHECKING:
     import ssl
@@ -169,7 +169,9 @@ class AddressRule:
     async def for_base(cls, base: str) -> AddressRule:
         """The rule that goes with an API base."""
         host = urlsplit(base).hostname or ""
-        return cls(any(not is_public(address) for address in await _addresses(host)))
+        return cls(
+            private_host(base) is not None or any(not is_public(one) for one in await _addresses(host))
+        )
 
     async def check(self, url: str) -> None:
         """Raises HostRefused for what is not http(s), or whose host is private or not one of `only`."""
