@@ -129,7 +129,11 @@ def _api(space: Workspace) -> Iterator[Check]:
 
     answer, date = anyio.run(ask)
     if isinstance(answer, Unanswered):
-        hint = "check the key" if answer.code in {"401", "403"} else "check network and --base-url"
+        hint = "check network and --base-url"
+        if answer.by_edge:
+            hint = "find out who answers there: check --base-url, a proxy, a firewall; the key may be fine"
+        elif answer.code in {"401", "403"}:
+            hint = "check the key"
         yield Check("api", ok=False, detail=f"{space.origin}: {answer.message}", hint=hint)
         return
     yield Check("api", ok=True, detail=f"{space.origin} answers")

@@ -87,6 +87,8 @@ def _evidence(space: Workspace, ledger: Ledger, attempt: Attempt, task_id: str |
     record = _ask(space, task_id)
     if isinstance(record, Unanswered):
         hint = "check the id, or try again in a minute"
+        if record.by_edge:
+            hint = "`kiejobs doctor` asks who answers there; the id may be right"
         raise StillInDoubt(f"the API does not show {task}: {record.message}", hint=hint)
     found = mismatch(attempt, record.model, record.input, record.attempt_id, uploads=ledger.uploads)
     if found is not None:

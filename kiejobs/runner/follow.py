@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.limits import Budget, Settings, World
 
 _REFUSED_KEY = {"401", "403"}
+_REFUSED_BY_EDGE = {"401", "402", "403", "404", "405", "407", "451"}
 _REFUSALS_BEFORE_LEAVING = 3
 _ASKS_FOR_AN_OLD_TASK = 3
 _LEAST_SILENCE = 60.0  # seconds without a connection before a task is left for later
@@ -58,6 +59,7 @@ class _Watch:
     woken: float | None = None
     unanswered: int = 0
     refusals: int = 0
+    refusal: outcomes.Unanswered | None = None
 
 
 @dataclass
@@ -161,7 +163,11 @@ class Follower:
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
         self._world.progress.job(watch.task.address, "waiting", outcome.message)
         watch.unanswered += 1
-        watch.refusals = watch.refusals + 1 if outcome.code in _REFUSED_KEY else 0
+        is_refusal = outcome.code in (_REFUSED_BY_EDGE if outcome.by_edge else _REFUSED_KEY)
+        watch.refusals = watch.refusals + 1 if is_refusal else 0
+        watch.refusal = outcome
+        if outcome.by_edge:
+            watch.note = outcome.message
         if outcome.code is not None:
             watch.connected = self._world.clock.monotonic()
 
@@ -173,8 +179,7 @@ class Follower:
         if self._settings.once:
             why = watch.note
         elif watch.refusals >= _REFUSALS_BEFORE_LEAVING:
-            why = "the API refuses our key"
-            self._spending.stop(StopReason.KEY, why)
+            why = self._refused(watch.refusal)
         elif silence >= max(_LEAST_SILENCE, _SILENT_STEPS * self._settings.first_poll):
             why = f"the API could not be reached for {silence:.0f} s; collect it later"
         elif waited >= self._settings.wait:
@@ -185,6 +190,14 @@ class Follower:
             self.notes[watch.task.address] = why
         self._world.progress.job(watch.task.address, "running", why)
         return True
+
+    def _refused(self, last: outcomes.Unanswered | None) -> str:
+        if last is not None and last.by_edge:
+            self._spending.stop(StopReason.EDGE, last.message)
+            return f"asking for it was refused: {last.message}"
+        why = "the API refuses our key"
+        self._spending.stop(StopReason.KEY, why)
+        return why
 
     async def _rest(self, watch: _Watch) -> None:
         """Until the next poll, or until a callback rings: then quickly for a while, since the record may lag."""
@@ -353,7 +366,10 @@ class Follower:
                 return outcome.urls[number - 1]
             return url
         made = await self._world.api.download_url(url)
-        return url if isinstance(made, outcomes.Unanswered) else made
+        if not isinstance(made, outcomes.Unanswered):
+            return made
+        self._world.progress.job(task.address, "waiting", f"no new URL of its result: {made.message}")
+        return url
 
 
 def _still_path(path: str, name: str, url: str) -> str:

@@ -268,10 +268,8 @@ class Submitter:
                 return
             case outcomes.CreateRejected(code=code, message=message):
                 self._spending.failed(f"{job.address}: {code}: {message}")
-            case outcomes.Refused(code=code, message=message, by_edge=by_edge):
-                reason = StopReason.EDGE if by_edge else StopReason.KEY
-                who = f"HTTP {code} from a proxy, a firewall or the API's edge, not from the API"
-                self._spending.stop(reason, f"{who if by_edge else code}: {message}")
+            case outcomes.Refused(by_edge=by_edge, why=why):
+                self._spending.stop(StopReason.EDGE if by_edge else StopReason.KEY, why)
             case outcomes.NoMoney(code=code, message=message):
                 reason = StopReason.KEY_LIMIT if code == "433" else StopReason.CREDITS
                 self._spending.stop(reason, f"{code}: {message}")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kiejobs.adapters.media import sound_of, video_of
+from kiejobs.sandbox.files import make_content
+from tests.support.bench import MODEL, Bench
+from tests.support.judge.replies import PAGE
 from tests.support.judge.server import KEY
+from tests.support.raw_server import raw_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.bench import Bench
     from tests.support.judge.server import Judge
 
     Set = tuple[Bench, Judge]
@@ -124,6 +130,46 @@ def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
     assert "edge" in ran.out
     assert "Check KIE_API_KEY" not in ran.out
     assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("fault", ["403_edge", "403"])
+def test_whatever_is_asked_the_edge_is_named(table: Set, fault: str) -> None:
+    """Of polls, uploads and doctor, too; what was bought is collected once the edge lets it through."""
+    bench, judge = table
+    bench.write({"one": "one [poll=403_edge*3]"})
+    ran = bench.run()
+    assert ran.code == 5
+    assert "HTTP 403 from a proxy, a firewall or the API's edge" in ran.out
+    assert "Check KIE_API_KEY" not in ran.out
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert len(judge.creates) == 1
+    (bench.folder / "cup.png").write_bytes(make_content("image/png", "cup").data)
+    one = {"input": {"prompt": "a cup", "image_url": "cup.png"}}
+    document = {"version": 1, "campaign": "judged", "defaults": {"model": MODEL}, "jobs": {"up": one}}
+    (bench.folder / "jobs.yaml").write_text(json.dumps(document))
+    judge.host.faults.append(fault)
+    ran = bench.run()
+    assert ran.code == 5
+    assert "an upload: HTTP 403 from a proxy, a firewall or the API's edge" in ran.out
+    assert "Check KIE_API_KEY" not in ran.out
+    assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "503 Service Unavailable", "200 OK"])
+def test_doctor_names_the_edge(tmp_path: Path, status: str) -> None:
+    with raw_server(lambda wire: wire.answer(PAGE, status)) as edge:
+        ran = Bench(tmp_path, edge.url).do("doctor")
+    assert ran.code == 1
+    assert f"HTTP {status[:3]} from a proxy, a firewall or the API's edge, not from the API" in ran.out
+    assert "the key may be fine" in ran.out
+
+
+def test_an_edge_that_is_in_the_way_is_waited_out_and_named(table: Set) -> None:
+    bench, _ = table
+    bench.write({"one": "one [poll=503_edge*99]"})
+    ran = bench.run("--wait", "300ms")
+    assert ran.code == 8
+    assert "HTTP 503 from a proxy" in ran.out
 
 
 def test_refusals_without_end_end_with_the_wait(table: Set) -> None:

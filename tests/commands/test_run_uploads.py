@@ -222,7 +222,7 @@ def test_what_could_not_be_sent_counts_though_others_are_still_at_the_api(table:
     assert bench.states() == {"one": None, "web": "submitted"}
 
 
-@pytest.mark.parametrize("fault", ["401", "401_http", "403"])
+@pytest.mark.parametrize("fault", ["401", "401_http"])
 def test_a_key_that_the_host_refuses_stops_the_run(table: Set, fault: str) -> None:
     bench, judge = table
     judge.host.faults.append(fault)

@@ -332,6 +332,11 @@ class KieUploads:
         named = without_key((envelope.code if envelope else None) or "", self._key)
         code = named[:_LONGEST_CODE] or str(status)
         said = without_key(envelope.message if envelope else "", self._key) or f"HTTP {status}"
+        if not named:
+            said = without_key(answers.excerpt(answer), self._key)
+            if status in answers.EDGE:
+                return outcomes.Refused(code, said, by_edge=True)
+            said = f"{outcomes.FROM_EDGE}: {said}"
         if _NO_KEY & {code, str(status)}:
             return outcomes.Refused(code, said)
         if envelope is not None and code == "200" and status < 300:

@@ -201,7 +201,7 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
     code = str(status)
-    if status in _EDGE:
+    if status in EDGE:
         return outcomes.Refused(code, excerpt(body), by_edge=True)
     if 400 <= status < 500 and code in _BY_CODE:
         return _by_code(code, excerpt(body), retry_after)
@@ -241,7 +241,7 @@ _BY_CODE: dict[str, Callable[[str, str], outcomes.Answered]] = {
 }
 
 
-_EDGE = {401, 402, 403, 404, 405, 407, 451}
+EDGE = {401, 402, 403, 404, 405, 407, 451}
 """Without the API's envelope they say nothing of the key, the credits or the request."""
 
 
@@ -274,10 +274,16 @@ def balance(status: int, body: bytes) -> Decimal | outcomes.Unanswered:
 def _data_in(status: int, body: bytes) -> Json | outcomes.Unanswered:
     """Of an answer that says 200."""
     envelope = read_envelope(body)
-    if envelope is None or envelope.code != "200":
-        said = excerpt(body) if envelope is None else envelope.message
-        return outcomes.Unanswered(said, (envelope.code if envelope else None) or str(status))
+    if envelope is None or envelope.code is None:
+        return _from_edge(status, body)
+    if envelope.code != "200":
+        return outcomes.Unanswered(envelope.message or f"code {envelope.code}", envelope.code)
     return envelope.data
+
+
+def _from_edge(status: int, body: bytes) -> outcomes.Unanswered:
+    said = f"HTTP {status} {outcomes.FROM_EDGE}: {excerpt(body)}"
+    return outcomes.Unanswered(said, str(status), by_edge=True)
 
 
 def decimal_of(value: Any) -> Decimal | None:
@@ -313,7 +319,7 @@ def poll_outcome(status: int, body: bytes) -> outcomes.PollOutcome:
     """What recordInfo says. Only `success` and `fail` end a task."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code is None:
-        return outcomes.Unanswered(f"HTTP {status}: {excerpt(body)}", str(status))
+        return _from_edge(status, body)
     if envelope.code != "200" or not isinstance(envelope.data, dict):
         # 422 "recordInfo is null" also comes for a short while right after a create [O].
         return outcomes.Unanswered(envelope.message or f"code {envelope.code}", envelope.code)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.records import FileRecord
 
+FROM_EDGE = "from a proxy, a firewall or the API's edge, not from the API"
+
 # --- what a create call came to ------------------------------------------------------------------
 
 
@@ -53,6 +55,14 @@ class Refused:
     code: str
     message: str
     by_edge: bool = False
+
+    @property
+    def why(self) -> str:
+        return (
+            f"HTTP {self.code} {FROM_EDGE}: {self.message}"
+            if self.by_edge
+            else f"{self.code}: {self.message}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +164,11 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No verdict this time: transport error, 429, 5xx, or a task not known (yet)."""
+    """No verdict this time: transport error, 429, 5xx, or a task not known (yet). `by_edge` as of `Refused`."""
 
     message: str
     code: str | None = None
+    by_edge: bool = False
 
 
 PollOutcome: TypeAlias = StillRunning | TaskSucceeded | TaskFailed | Unanswered

@@ -162,7 +162,7 @@ Again, Never = outcomes.NotUploaded, outcomes.Unusable
         (told(400), "400 Bad Request", Never),
         (told(405), "405 Method Not Allowed", Never),
         (b"<html>too large</html>", "413 Payload Too Large", Never),
-        (b"<html>nothing here</html>", "404 Not Found", Never),
+        (b"<html>nothing here</html>", "404 Not Found", outcomes.Refused),
         (told(429), "200 OK", Again),
         (b"", "429 Too Many Requests", Again),
         (b"", "408 Request Timeout", Again),

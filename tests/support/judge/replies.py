@@ -55,6 +55,8 @@ for `let_go`, `die` and `die_kept` end the process.
 POLLS = {
     "html": Reply(PAGE, "200 OK", {"Content-Type": "text/html"}),
     "500": Reply(PAGE, "500 Internal Server Error"),
+    "403_edge": Reply(PAGE, "403 Forbidden"),
+    "503_edge": Reply(PAGE, "503 Service Unavailable"),
     "drop": DROP,
     "429": envelope(429, "too often"),
     "401": envelope(401, "no access"),

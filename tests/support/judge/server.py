@@ -9,7 +9,7 @@ program it can be killed and started again on its port. It shares no code with k
   null=N    that many polls find no record        polls=N  that many find it running (default 1)
   end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty,
             failed (a word that the API never said), value (no file, but JSON), text (a result that is no JSON)
-  poll=…    a list of what befalls its polls: html, 500, drop, 429, 401, 404
+  poll=…    a list of what befalls its polls (POLLS in judge.replies)
   file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404, old (only a
             link that was made anew is taken)
   call=…    a list of the callbacks that it makes: ok, forged, unsigned; twin (a second task for the same

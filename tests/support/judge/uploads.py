@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.judge.replies import CREATES, PAGE, envelope
+from tests.support.judge.replies import CREATES, PAGE, POLLS, envelope
 from tests.support.judge.wire import Reply
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Upload:
 
 
 class UploadHost:
-    """`faults` befall the uploads to come, in order: those of CREATES, `400`, and `hang`, which waits for
+    """`faults` befall the uploads to come, in order: those of CREATES and POLLS, `400`, and `hang`, which waits for
     `let_go`. `query` is added to the addresses that it gives."""
 
     def __init__(self, let_go: threading.Event) -> None:
@@ -54,7 +54,7 @@ class UploadHost:
         if fault == "hang":
             self._let_go.wait()
         elif fault:
-            return CREATES.get(fault) or envelope(int(fault), "not this one")
+            return CREATES.get(fault) or POLLS.get(fault) or envelope(int(fault), "not this one")
         fields = _fields(request)
         name, folder = fields["fileName"][0].decode(), fields["uploadPath"][0].decode()
         data, media_type = fields["file"]
