@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.selection import Selection
 
+_STAYS = "stays, and the result goes next to it"
 _LATEST = 1_000  # attempts whose age can still matter to any sensible rate
 
 
@@ -98,23 +99,27 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
     )
     space.require_no_links(made.changes)
     taken = space.folder.occupied(made.changes)
-    return replace(made, changes=tuple(_noting(made.changes, taken, ledger))) if taken else made
+    return replace(made, changes=tuple(_noting(made.changes, taken, space, ledger))) if taken else made
 
 
-def _noting(lines: Iterable[Change], taken: Mapping[str, str], ledger: Ledger) -> Iterator[Change]:
-    """With a word where kiejobs did not write what has the name of a result. Raises UsageProblem for a folder."""
-    ours = {file.path for attempt in ledger.attempts() for file in attempt.files}
+def _noting(
+    lines: Iterable[Change], taken: Mapping[str, str], space: Workspace, ledger: Ledger
+) -> Iterator[Change]:
+    """With a word where what has the name of a result is not as kiejobs wrote it. Raises UsageProblem for a folder."""
+    ours = {file.path: (a, file) for a in ledger.attempts() for file in a.files}
     for line in lines:
-        path = line.job.output if line.job is not None and line.spends else ""
-        if taken.get(path) == "folder":
-            hint = "rename it, or give the job another `output`"
-            raise UsageProblem(
-                f"{path} is a folder in the outputs, and {line.address} needs that name", hint=hint
-            )
-        if path in taken and path not in ours:
-            word = f"{path} is there and not from kiejobs: it stays, and the result goes next to it"
-            line = line._replace(detail="; ".join(filter(None, (line.detail, word))))  # noqa: PLW2901 - the same line
-        yield line
+        words = [line.detail] if line.detail else []
+        for path in filter(taken.__contains__, line.writes):
+            if taken[path] == "folder" and line.spends:
+                hint = "rename it, or give the job another `output`"
+                what = f"{path} is a folder in the outputs, and {line.address} needs that name"
+                raise UsageProblem(what, hint=hint)
+            attempt, file = ours.get(path, (None, None))
+            if attempt is None or file is None:
+                words.append(f"what is not from kiejobs {_STAYS}: {path}")
+            elif space.folder.condition([file], attempt.times["collected"]):
+                words.append(f"what was edited since it was collected {_STAYS}: {path}")
+        yield line._replace(detail="; ".join(words)) if words else line
 
 
 def _terms(loaded: LoadedJobFile, space: Workspace) -> Terms:

@@ -101,7 +101,9 @@ class Uploader:
                     return self._unusable.setdefault(file, unusable)
                 case outcomes.Refused(by_edge=by_edge, why=why):
                     reason = StopReason.EDGE if by_edge else StopReason.KEY
-                    self._spending.stop(reason, f"{'an upload:' if by_edge else 'the upload host says'} {why}")
+                    self._spending.stop(
+                        reason, f"{'an upload:' if by_edge else 'the upload host says'} {why}"
+                    )
                 case outcomes.NotUploaded(message=message):
                     self._world.progress.job(job.address, "waiting", f"{file.path}: {message}")
                     misses.append(self._world.clock.monotonic())

@@ -271,7 +271,7 @@ def test_what_kiejobs_did_not_write_is_never_written_over(table: Set) -> None:
     place = bench.folder / "outputs/judged/one/one.mp4"
     place.parent.mkdir(parents=True)
     place.write_text("my own")
-    assert "not from kiejobs: it stays" in bench.do("plan", "jobs.yaml").out
+    assert "what is not from kiejobs stays" in bench.do("plan", "jobs.yaml").out
     assert bench.run().code == 0
     assert place.read_text() == "my own"
     (file,) = bench.job("one")["files"]
@@ -284,6 +284,45 @@ def test_what_kiejobs_did_not_write_is_never_written_over(table: Set) -> None:
     assert (edited.read_text(), place.read_text()) == ("cut by hand", "my own")
     assert bench.plan() == {"one": "keep"}
     assert len(judge.creates) == 1
+
+
+@pytest.mark.parametrize("then", ["nothing", "an edit", "a move"])
+def test_the_plan_says_that_an_edited_result_stays_and_it_does(table: Set, then: str) -> None:
+    """Whatever the line is: a download again, another purchase, an adoption."""
+    bench, _ = table
+    bench.write({"one": "one"})
+    assert bench.run().code == 0
+    (file,) = bench.job("one")["files"]
+    place = bench.folder / "outputs" / file["path"]
+    place.write_text("cut by hand")
+    wanted = {"nothing": {"one": "one"}, "an edit": {"one": "two"}, "a move": {"other": "one"}}
+    bench.write(wanted[then])
+    words = "what was edited since it was collected stays, and the result goes next to it: "
+    assert words + file["path"] in bench.do("plan", "jobs.yaml", "--format", "json").out
+    for form in ("text", "markdown"):
+        assert words in bench.do("plan", "jobs.yaml", "--format", form).out
+    assert bench.run().code == 0
+    assert place.read_text() == "cut by hand"
+    (new,) = bench.job(next(iter(wanted[then])))["files"]
+    assert new["path"] == file["path"].replace(".mp4", f"~{new['sha256'][:8]}.mp4")
+    assert set(bench.plan().values()) == {"keep"}
+
+
+def test_the_plan_says_what_is_in_the_way_of_a_result_to_come(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one", "two": "two"})
+    assert bench.run("--detach").code == 0
+    in_the_way = bench.folder / "outputs/judged/one/one.mp4"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("my own")
+    (bench.folder / "outputs/judged/two/two.mp4").mkdir(parents=True)
+    said = bench.do("plan", "jobs.yaml").out
+    assert said.count("what is not from kiejobs stays") == 2
+    assert bench.run().code == 0
+    assert in_the_way.read_text() == "my own"
+    paths = [file["path"] for job in ("one", "two") for file in bench.job(job)["files"]]
+    assert all("~" in path and (bench.folder / "outputs" / path).is_file() for path in paths)
+    assert (len(paths), len(judge.creates)) == (2, 2)
 
 
 @pytest.mark.parametrize("place", ["outputs/judged/one/one.mp4/", "outputs", "outputs/judged"])

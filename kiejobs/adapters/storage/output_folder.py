@@ -127,18 +127,21 @@ class OutputFolder:
         return None
 
     def occupied(self, lines: Iterable[Change]) -> dict[str, str]:
-        """Outputs of what would be bought whose names are taken: by a `file` or a `folder`. Raises UsageProblem
-        where a file stands in the place of a folder that they need.
+        """Names of results to come that are taken: by a `file` or a `folder`. Raises UsageProblem where a file stands
+        in the place of a folder that what would be bought needs.
         """
         names: dict[str, set[str]] = {}
+        needed = set()
         for line in lines:
-            if line.job is not None and line.spends:
-                above, _, name = line.job.output.rpartition("/")
+            for path in line.writes:
+                above, _, name = path.rpartition("/")
                 names.setdefault(above, set()).add(name)
+                if line.spends:
+                    needed.add(above)
         found = {}
         for above, wanted in names.items():
             place = nearest(self._root / above)
-            if not place.is_dir():
+            if above in needed and not place.is_dir():
                 raise UsageProblem(
                     f"{place} is a file, and results need a folder there",
                     hint="move the file away, or name another folder: --outputs",

@@ -80,6 +80,15 @@ class Change(NamedTuple):
     def spends(self) -> bool:
         return self.action is Action.SUBMIT
 
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Where results would be put, as far as that is known."""
+        if self.job is not None and self.action is Action.SUBMIT:
+            return (self.job.output,)
+        if self.attempt is None or (self.then or self.action) not in {Action.RESUME, Action.COLLECT}:
+            return ()
+        return tuple(file.path for file in self.attempt.files) or (self.attempt.output,)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
