@@ -120,10 +120,11 @@ def _undecodable(source: Source, text: str) -> Diagnostic:
 # --- what the parser complains about, in words that say what to do -------------------------------
 
 _TOKENS = re.compile(
-    r""" "(?:\\.|[^"\\])*" | '(?:[^']|'')*' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
+    r""" "[^"\\]*+(?:\\.[^"\\]*+)*+" | '[^']*+(?:''[^']*+)*+' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
     re.VERBOSE | re.MULTILINE,
 )
-"""Texts in quotes and comments, in which brackets open nothing; and brackets."""
+"""Texts in quotes and comments, in which brackets open nothing; and brackets. Tried one way only: each other one of
+a text of 20 MB would be kept in memory."""
 
 
 class _Words(NamedTuple):

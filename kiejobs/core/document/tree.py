@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
 
+MAX_TEXT = 1_000_000
+"""Characters of one text: no request takes so many, and a longer one costs gigabytes on its way to being refused."""
+
 MAX_DEPTH = 64
 """Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
 
@@ -35,6 +38,7 @@ MAX_PROBLEMS = 1_000
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
+_LONGEST_SHOWN = 1_000
 _KEYED = re.compile(r"\s*(?:- +)*(?:[\w.-]+: +)?")
 """What stands before a value in its line."""
 
@@ -103,6 +107,8 @@ class Tree:
             if event.__class__ is not scalar:
                 if event.__class__ in handlers:
                     handlers[event.__class__](event)
+            elif len(event.value) > MAX_TEXT:
+                self._too_long(event)
             elif not frame.is_map or event.tag is not None or event.anchor is not None:
                 self._scalar(event)
             else:
@@ -127,6 +133,11 @@ class Tree:
         if self._documents:
             hint = "give each campaign a file of its own"
             self.fatal("yaml-documents", "a second document begins here", _spot(event), hint)
+
+    def _too_long(self, event: Any) -> None:
+        message = f"a text of {len(event.value):,} characters; one may have {MAX_TEXT:,}"
+        hint = "a file's bytes don't belong here: save it next to the job file, and write its path"
+        self.fatal("yaml-size", message, _spot(event), hint)
 
     def _scalar(self, event: Any) -> None:
         text, frame, spot = event.value, self._stack[-1], _spot(event)
@@ -285,6 +296,8 @@ def bare_template(place: Place, line: str) -> Diagnostic:
     if written is None or re.match(r"\[|\{(?![{%])", line[len(written[0]) :]):
         return Diagnostic("yaml-syntax", "a template without quotes", place, 'write it as "{{ … }}"')
     value = line[len(written[0]) :].rstrip()
+    if len(value) > _LONGEST_SHOWN:
+        return Diagnostic("yaml-syntax", "a text with templates or `: ` needs quotes", place, "put it in quotes")
     quoted = f'"{value}"' if not {'"', "\\"} & set(value) else "'" + value.replace("'", "''") + "'"
     has_colon = ": " in before[len(written[0]) :]
     message = "a text with `: ` needs quotes" if has_colon else "a template without quotes"
