@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import schema_folder
+from kiejobs.adapters.project.files import read_source, schema_folder
 from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root
 from kiejobs.app.project import has_ledger, journals_ignored_by, project_policy
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
@@ -140,11 +140,11 @@ def _write(path: Path, text: str, screen: Screen) -> None:
 
 def _ignore(path: Path, screen: Screen, *, is_on_branch: bool) -> None:
     """Media and rehearsals stay out of git; journals in `runs/` belong in it."""
-    there = path.read_text(encoding="utf-8") if path.exists() else ""
+    there = read_source(str(path)).data.decode(errors="surrogateescape") if path.exists() else ""
     missing = [line for line in _IGNORED if line not in there.splitlines()]
     if missing:
         gap = "" if not there or there.endswith("\n") else "\n"
-        path.write_text(f"{there}{gap}{chr(10).join(missing)}\n", encoding="utf-8", newline="\n")
+        path.write_bytes(f"{there}{gap}{chr(10).join(missing)}\n".encode(errors="surrogateescape"))
     line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
     if line is not None and not is_on_branch:
         screen.say(

@@ -5,9 +5,9 @@ In: a job file. Out: its lock. Touches: disk; with `--check-assets` the network.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import read_source
 from kiejobs.app.approve import lock_of, lock_path, look_at_assets
 from kiejobs.app.load import load
 from kiejobs.app.output import write
@@ -30,9 +30,8 @@ def lock(wanted: JobFileOptions, screen: Screen) -> ExitCode:
     if wanted.check_assets:
         images = look_at_assets(loaded, screen)
     made = lock_of(loaded, images)
-    path, data, there = lock_path(wanted.file), to_bytes(made), None
-    with contextlib.suppress(OSError):
-        there = path.read_bytes()
+    path, data = lock_path(wanted.file), to_bytes(made)
+    there = read_source(str(path)).data if path.exists() else None
     if there != data:
         write(path, data)
     screen.say(locked_text(str(path), made, written=there != data))

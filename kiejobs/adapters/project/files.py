@@ -121,24 +121,35 @@ class IncludeFolder:
 
         try:
             path = named(self._folder, name)
-            if not may_read(path, self._folder, self._top) or not path.is_file():
+            wrong = self._wrong_place(path, name)
+            if wrong is not None:
+                return TemplateProblem(f"the template {wrong}", name=name)
+            if not path.exists():
                 return None
-        except (OSError, ValueError, RuntimeError):  # RuntimeError: links that go round in circles
-            return None
-        try:
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return TemplateProblem(f"the template is larger than {LARGEST_TEMPLATE:,} bytes", name=name)
             data = path.read_bytes()
             text = data.decode("utf-8-sig")
-        except OSError as error:
-            return TemplateProblem(f"the template can't be read: {error.strerror or error}", name=name)
         except UnicodeDecodeError as error:
             before = data[: error.start].decode().removeprefix("\ufeff") + "|"
             line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
             message = f"byte 0x{data[error.start]:02x} is not UTF-8"
             return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "that is no path"
+            return TemplateProblem(f"the template can't be read: {why}", name=name)
         digests[_from(self._folder, path)] = _digest(data)
         return text
+
+    def _wrong_place(self, path: Path, name: str) -> str | None:
+        """What is there, or may be, and can't be included; where nothing is, `ignore missing` may go on."""
+        if not may_read(path, self._folder, self._top):
+            return f"is hidden, or not below {reach_words(self._folder, self._top)}"
+        if path.is_dir():
+            return "is a folder"
+        if path.exists():
+            return None if path.is_file() else "is a pipe or a device"
+        return "is a link that leads nowhere" if (self._folder / name).is_symlink() else None
 
 
 class DataFolder:

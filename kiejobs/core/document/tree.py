@@ -297,7 +297,9 @@ def bare_template(place: Place, line: str) -> Diagnostic:
         return Diagnostic("yaml-syntax", "a template without quotes", place, 'write it as "{{ … }}"')
     value = line[len(written[0]) :].rstrip()
     if len(value) > _LONGEST_SHOWN:
-        return Diagnostic("yaml-syntax", "a text with templates or `: ` needs quotes", place, "put it in quotes")
+        return Diagnostic(
+            "yaml-syntax", "a text with templates or `: ` needs quotes", place, "put it in quotes"
+        )
     quoted = f'"{value}"' if not {'"', "\\"} & set(value) else "'" + value.replace("'", "''") + "'"
     has_colon = ": " in before[len(written[0]) :]
     message = "a text with `: ` needs quotes" if has_colon else "a template without quotes"

@@ -38,15 +38,29 @@ def test_an_include_comes_from_below_the_job_file(folder: Path) -> None:
     assert include("prompts/steam.j2") == "steam"
     assert include("prompts/../prompts/steam.j2") == "steam"
     assert include("prompts/nothing.j2") is None
-    assert include("prompts") is None
+    assert refusal(include("prompts")) == "the template is a folder"
+
+
+def refusal(found: str | TemplateProblem | None) -> str:
+    """Why there is none: what is there and can't be read is an error, whatever a template says of missing ones."""
+    assert isinstance(found, TemplateProblem), found
+    return found.message
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.j2", "prompts/../../secret.j2", "/etc/passwd", "x\0y", "a" * 5000, ""]
+    ("name", "why"),
+    [
+        ("../secret.j2", "not below the job file's folder"),
+        ("prompts/../../secret.j2", "not below the job file's folder"),
+        ("/etc/passwd", "not below the job file's folder"),
+        ("x\0y", "no path"),
+        ("a" * 5000, "File name too long"),
+        ("", "is a folder"),
+    ],
 )
-def test_nothing_is_included_from_elsewhere(folder: Path, name: str) -> None:
-    assert IncludeFolder(folder)(name) is None
-    assert IncludeFolder(folder)(str(folder.parent / "secret.j2")) is None
+def test_nothing_is_included_from_elsewhere(folder: Path, name: str, why: str) -> None:
+    assert why in refusal(IncludeFolder(folder)(name))
+    assert "not below" in refusal(IncludeFolder(folder)(str(folder.parent / "secret.j2")))
 
 
 def test_links_are_followed_before_they_are_judged(folder: Path) -> None:
@@ -54,10 +68,12 @@ def test_links_are_followed_before_they_are_judged(folder: Path) -> None:
     (folder / "up").symlink_to(folder.parent)
     (folder / "loop.j2").symlink_to(folder / "loop.j2")
     (folder / "in.j2").symlink_to(folder / "prompts" / "steam.j2")
+    (folder / "gone.j2").symlink_to(folder / "nothing.j2")
     include = IncludeFolder(folder)
-    assert include("out.j2") is None
-    assert include("up/secret.j2") is None
-    assert include("loop.j2") is None
+    assert "not below" in refusal(include("out.j2"))
+    assert "not below" in refusal(include("up/secret.j2"))
+    assert "can't be read" in refusal(include("loop.j2"))
+    assert "leads nowhere" in refusal(include("gone.j2"))
     assert include("in.j2") == "steam"
 
 
@@ -66,7 +82,7 @@ def test_an_include_is_text_of_a_bearable_size(folder: Path) -> None:
     (folder / "bytes.j2").write_bytes(b"\xff\xfe")
     os.mkfifo(folder / "pipe.j2")
     include = IncludeFolder(folder)
-    assert include("pipe.j2") is None
+    assert "is a pipe" in refusal(include("pipe.j2"))
     told = [include(name) for name in ("big.j2", "bytes.j2")]
     assert [one.message for one in told if isinstance(one, TemplateProblem)] == [
         "the template is larger than 1,000,000 bytes",
@@ -128,7 +144,7 @@ def test_what_is_hidden_is_included_by_no_template(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("token")
     (tmp_path / "link.j2").symlink_to(".git/config")
     load = IncludeFolder(tmp_path)
-    assert [load(name) for name in (".env", ".git/config", "link.j2")] == [None, None, None]
+    assert all("is hidden" in refusal(load(name)) for name in (".env", ".git/config", "link.j2"))
 
 
 @pytest.mark.parametrize("head", [b"\xff", b"ref: secret\n", b"token\n", b"ref: a\0b\n"])
