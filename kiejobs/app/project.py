@@ -279,7 +279,7 @@ def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) ->
     if home.kind == "postgresql":
         from kiejobs.adapters.ledger.postgresql import PostgresStore  # noqa: PLC0415 - as above
 
-        return PostgresStore(home.url_env, home.project, home.account)
+        return PostgresStore(home.url_env, home.project, home.account, kept=root.path / ".kiejobs")
     if home.kind == "git":
         from kiejobs.adapters.ledger.git import GitStore  # noqa: PLC0415 - as above
 

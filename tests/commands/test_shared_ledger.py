@@ -8,6 +8,7 @@ import pytest
 
 from tests.proofs.clock import library
 from tests.support.bench import FAST, ended, judged
+from tests.support.postgres_proxy import Wire
 from tests.support.teams import Team, prompts
 
 if TYPE_CHECKING:
@@ -70,6 +71,32 @@ def test_a_ledger_moves_into_the_database_and_back_and_nothing_is_bought_again(t
         assert mine.do(*RUN).code == 0
     assert mine.do("ledger", "show").out.startswith("ledger     postgresql://127.0.0.1:")
     assert len(team.judge.creates) == 3
+
+
+def test_while_the_database_is_away_a_run_collects_and_what_happens_is_written_next_time(
+    team: Team, postgres: Postgres
+) -> None:
+    with Wire(postgres.port) as wire:
+        far = team.checkout("far")
+        far.database = postgres.url(team.database.rpartition("/")[2], wire.port)
+        far.write({"a": "a [end=held]", "b": "b [end=held]"})
+        run = far.start(*RUN)
+        submitted = "SELECT count(*) FROM kiejobs.reservations WHERE state = 'submitted'"
+        team.judge.wait_until(lambda: team.do(submitted) == [(2,)])
+        wire.cut, wire.then_down = "before", True
+        team.judge.let_go.set()
+        report = ended(run)
+        assert "2 succeeded" in report.out
+        assert "the next command in this folder writes it into the ledger" in report.err
+        assert len(far.files()) == 2
+        assert far.do("status").code == 7
+        wire.mend()
+        shown = far.do("status", "--format", "json")
+        assert (shown.code, shown.json["counts"]["succeeded"]) == (0, 2)
+        assert not (far.folder / ".kiejobs").exists()
+        assert far.do(*RUN).code == 0
+        assert far.do("ledger", "verify").code == 0
+    assert len(team.judge.creates) == 2
 
 
 def test_doctor_looks_at_the_database_and_shows_no_password(team: Team, postgres: Postgres) -> None:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import os
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import JournalProblem, UsageProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
 _MIGRATING = 7203914456120098  # names our advisory lock
 _DEFAULTS = {
@@ -167,6 +168,10 @@ END $$;
 VERSION = len(_MIGRATIONS)
 
 
+class OutOfReach(JournalProblem):
+    """There is no connection, and none can be made."""
+
+
 class Lost(Exception):
     """There is no connection any more: what was being done is in the database, or isn't."""
 
@@ -216,8 +221,24 @@ class Database:
                     raise Lost(self._in_words(error)) from error
                 raise self._refused(error) from error
 
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor[Any]]:
+        """For what takes several statements. Raises JournalProblem."""
+        import psycopg  # noqa: PLC0415 - as above
+
+        try:
+            connection = self.connected()
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
+        except Lost as lost:
+            raise self.out_of_reach(lost) from lost
+        except psycopg.Error as error:
+            if self._connection is None or self._connection.closed:
+                raise self.out_of_reach(self._in_words(error)) from error
+            raise self._refused(error) from error
+
     def connected(self) -> Connection:
-        """For what takes several statements."""
+        """Made where there is none. Raises Lost."""
         with self._lock:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
@@ -229,9 +250,9 @@ class Database:
                 self._connection.close()
                 self._connection = None
 
-    def out_of_reach(self, why: object) -> JournalProblem:
+    def out_of_reach(self, why: object) -> OutOfReach:
         hint = "check the network and the server, then run the same command again"
-        return JournalProblem(f"the ledger's database can't be reached: {why}", hint=hint)
+        return OutOfReach(f"the ledger's database can't be reached: {why}", hint=hint)
 
     def conninfo(self) -> str:
         """For a pool of somebody else's. Holds the password."""

@@ -10,6 +10,8 @@ database's clock; only what people read goes by this machine's.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import platform
 import secrets
 import threading
@@ -21,10 +23,11 @@ from typing import TYPE_CHECKING, Self
 import anyio
 import anyio.to_thread
 
-from kiejobs.adapters.ledger.database import Database, Project
+from kiejobs.adapters.ledger.database import Database, OutOfReach, Project
 from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, parse_journal, read_line
 from kiejobs.adapters.ledger.moved import moved
 from kiejobs.adapters.ledger.postgresql_journal import FENCE, PostgresJournal, steps
+from kiejobs.adapters.ledger.spool import Spool
 from kiejobs.adapters.system import ci_address
 from kiejobs.core.diagnostics import JournalProblem, KiejobsError
 from kiejobs.core.ledger import events as e
@@ -88,14 +91,23 @@ class PostgresStore:
     """One process's view of a project's ledger in a database."""
 
     def __init__(
-        self, url_env: str, project: str = "default", account: str = "default", lease: float = LEASE
+        self,
+        url_env: str,
+        project: str = "default",
+        account: str = "default",
+        lease: float = LEASE,
+        kept: Path | None = None,
     ) -> None:
-        """`account` tells apart the API's accounts whose keys are used at one origin; no key is stored."""
+        """`account` tells apart the API's accounts whose keys are used at one origin; no key is stored. `kept`: the
+        folder for what happens while the database is out of reach.
+        """
         self.project = Project(Database(url_env), project, account, lease)
-        self.trouble = None
+        self.trouble: str | None = None
         self.hands_over = False
         """Are workers to follow what runs from here submit?"""
         self._url_env = url_env
+        self._spool = None if kept is None else Spool(kept)
+        self._own: PostgresJournal | None = None
         self._lease_of: str | None = None
         self._planned: History | None = None
         """As first read under the claim."""
@@ -110,7 +122,11 @@ class PostgresStore:
         return f"{self.project.database}/{self.project.name}"
 
     def read(self) -> History:
-        history, damaged = self._read()
+        """Where the database is lost in the middle of a run: as it was read last, with what that run has done since."""
+        try:
+            history, damaged = self._read()
+        except OutOfReach as unreachable:
+            return self._without_database(unreachable)
         for _, problem in damaged:
             raise problem
         return history
@@ -131,10 +147,20 @@ class PostgresStore:
 
     def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
         queue = self.project.queue if self.hands_over else None
-        return PostgresJournal(self.project, header, clock, self.purchases, queue)
+        self._own = PostgresJournal(
+            self.project, header, clock, self.purchases, queue, self._spool, self._take_over
+        )
+        return self._own
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
-        """One process at a time: the last to write knows most."""
+        """One process at a time: the last to write knows most. Without a database it is done next time."""
+        try:
+            return self._publish(run_id, every=every)
+        except OutOfReach as problem:
+            self._without_database(problem)
+            return []
+
+    def _publish(self, run_id: str | None, *, every: bool) -> list[str]:
         with self._publishing():
             history = self.read()
             behind = {name for (name,) in self.project.rows(_BEHIND)}
@@ -161,6 +187,13 @@ class PostgresStore:
         return f"{self.name}/{run_id}/manifest.json"
 
     def document(self, run_id: str) -> str | None:
+        try:
+            return self._document(run_id)
+        except OutOfReach as problem:
+            self._without_database(problem)
+            return self._kept_in(run_id)
+
+    def _document(self, run_id: str) -> str | None:
         query = "SELECT 1 FROM {} WHERE project = %(project)s AND run_id = %(run)s AND seq > 0"
         for table, place in (("manifests", self.manifest_place), ("runs", self.place)):
             if self.project.rows(query.format(table), run=run_id):
@@ -223,7 +256,8 @@ class PostgresStore:
         if known[:common] != lines[:common]:
             raise JournalProblem(f"{self.place(run_id)}: its copy in the other home is another journal")
         if common < len(lines):
-            self._insert(record, lines, common)
+            origin = record.header.origin if record.header else None
+            self._insert(record, lines[common:], common, origin)
 
     def mark_moved(self, mark: bytes | None) -> None:
         if mark is None:
@@ -236,30 +270,70 @@ class PostgresStore:
         for (mark,) in self.project.rows("SELECT mark FROM moved WHERE project = %(project)s"):
             raise moved(self.name, bytes(mark))
 
-    def _insert(self, record: JournalRecord, lines: Sequence[bytes], known: int) -> None:
-        connection, ours = (
-            self.project.database.connected(),
-            {"project": self.project.name, "run": record.run_id},
-        )
-        origin = record.header.origin if record.header else None
-        with connection.transaction(), connection.cursor() as cursor:
-            values = {**ours, "writer": secrets.token_hex(8), "seq": len(lines)}
+    def _insert(self, record: JournalRecord, lines: Sequence[bytes], known: int, origin: str | None) -> None:
+        """`lines` go behind the `known` first ones of the journal; `record` has their events at least."""
+        ours = {"project": self.project.name, "run": record.run_id}
+        with self.project.database.transaction() as cursor:
+            values = {**ours, "writer": secrets.token_hex(8), "seq": known + len(lines)}
             cursor.execute(FENCE, values)
             cursor.execute(
                 "UPDATE runs SET seq = %(seq)s WHERE project = %(project)s AND run_id = %(run)s", values
             )
             with cursor.copy("COPY events (project, run_id, seq, line) FROM STDIN") as copy:
-                for seq, line in enumerate(lines[known:], start=known + 1):
+                for seq, line in enumerate(lines, start=known + 1):
                     copy.write_row((self.project.name, record.run_id, seq, line))
             for step in steps(timed.event for timed in record.events):
                 values = {**ours, **step, "origin": origin, "account": self.project.account}
                 settle = "SELECT settle(%(project)s, %(attempt)s, %(state)s)"
                 cursor.execute(_TAKE_IN if step["state"] == "reserved" else settle, values)
 
+    # --- while the database was away --------------------------------------------------------------------
+
+    def _without_database(self, problem: OutOfReach) -> History:
+        own = self._own
+        if own is None or not own.is_born or self._spool is None:
+            raise problem
+        where = self._kept_in(own.run_id)
+        self.trouble = f"{problem.message}. What happened since is in {where}: the next command in this folder writes it into the ledger"
+        others = [record for record in self._history.records if record.run_id != own.run_id]
+        return History([*others, own.record], {*self._history.live_runs, own.run_id})
+
+    def _kept_in(self, run_id: str) -> str | None:
+        path = self._spool.path(run_id) if self._spool else None
+        return os.path.relpath(path) if path and path.exists() else None
+
+    def _take_over(self) -> None:
+        """What this process has kept, and others that ended. Raises JournalProblem where it doesn't fit."""
+        self.trouble = None
+        if self._spool is None:
+            return
+        for run_id, lines in self._spool.left():
+            if lines:
+                self._go_on(run_id, lines)
+            self._spool.remove(run_id)
+            if self._own is not None and self._own.run_id == run_id:
+                self._own.taken_over()
+
+    def _go_on(self, run_id: str, lines: Sequence[bytes]) -> None:
+        """The journal with these lines, of which the first ones may be in it."""
+        place = str(self._spool.path(run_id)) if self._spool else ""
+        first = _seq(lines[0])
+        query = "SELECT seq, line FROM events WHERE project = %(project)s AND run_id = %(run)s AND (seq = 1 OR seq >= %(last)s)"
+        known = {seq: bytes(line) for seq, line in self.project.rows(query, run=run_id, last=first - 1)}
+        header = read_line(place, 1, known.get(1, lines[0]), None, {})
+        journal = _Journal(JournalRecord(run_id, ()), first - 1, _hash(known.get(first - 1)))
+        journal.grow(place, lines, {})
+        there = [known[seq] for seq in sorted(known) if seq >= first]
+        if there != list(lines[: len(there)]) or header is None or not isinstance(header.event, e.RunStarted):
+            hint = f"compare it with {self.place(run_id)} by hand, and move it away"
+            raise JournalProblem(f"{place} does not go on where that journal ends", hint=hint)
+        self._insert(journal.record, lines[len(there) :], first - 1 + len(there), header.event.origin)
+
     # --- reading ----------------------------------------------------------------------------------------
 
     def _read(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         self._require_here()
+        self._take_over()
         with self._reading:
             seqs = {run_id: one.seq for run_id, one in self._journals.items()}
             rows = self.project.rows(_READ, ids=list(seqs), seqs=list(seqs.values()))
@@ -331,6 +405,18 @@ class PostgresStore:
         finally:
             with suppress(JournalProblem):
                 self.project.rows("SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0))", **lock)
+
+
+def _seq(line: bytes) -> int:
+    """Where a line says that it is."""
+    try:
+        return int(json.loads(line)["seq"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 1
+
+
+def _hash(line: bytes | None) -> str | None:
+    return None if line is None else hashlib.sha256(line).hexdigest()
 
 
 _DAMAGED = "restore the database from a backup; nothing is bought on top of a damaged journal"

@@ -3,6 +3,9 @@
 In: events of one run. Out: their lines as rows; Held and TooSoon where the database refuses a reservation. Touches: the
 database. Where the connection is lost while an append is under way, it is asked on a new one: first the journal gets
 another writer, so that the old append can't come through any more, then it is either there or never will be.
+
+While the database is out of reach nothing is reserved; what has happened already is kept in the `Spool`, as the lines
+that the journal goes on with, and written before anything else.
 """
 
 from __future__ import annotations
@@ -15,16 +18,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from kiejobs.adapters.ledger.database import Lost
+from kiejobs.adapters.ledger.database import Lost, OutOfReach
 from kiejobs.adapters.ledger.journal import chained
 from kiejobs.core.diagnostics import Held, JournalProblem, TooSoon
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.records import Failure, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kiejobs.adapters.ledger.database import Project
+    from kiejobs.adapters.ledger.spool import Spool
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Event, RunStarted
     from kiejobs.ports import Clock
@@ -33,6 +38,7 @@ Purchases: TypeAlias = Mapping[tuple[str, int], Sequence[str]]
 
 _PAUSES = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6)  # seconds before each try to reach a database that was lost
 _PATIENCE = 5.0  # seconds after which it is not tried again: meanwhile nothing else happens in this process
+_PERIOD = 30.0  # seconds between two tries of a run that keeps what happens for later
 _APPEND = """
 SELECT append(%(project)s, %(run)s, %(writer)s, %(seq)s, %(lines)s::bytea[], %(origin)s, %(account)s,
               %(steps)s::jsonb, %(known)s::text[], %(queue)s, %(lease)s * interval '1 second')
@@ -59,15 +65,23 @@ class PostgresJournal:
         clock: Clock,
         purchases: Callable[[], Purchases],
         queue: str | None = None,
+        spool: Spool | None = None,
+        take_over: Callable[[], None] = lambda: None,
     ) -> None:
         """`purchases`: attempts by fingerprint and take, as the plan knows them that is carried out. `queue`: where
-        workers look for what they are to follow, for a run that leaves its tasks to them.
+        workers look for what they are to follow, for a run that leaves its tasks to them. `take_over` writes what
+        the spool holds.
         """
         self.header = header
         self._project = project
         self._purchases = purchases
         self._queue = queue
+        self._spool = spool
+        self._take_over = take_over
         self._clock = clock
+        self._events: list[Timed] = []
+        self._next_try: float | None = None
+        """By the monotonic clock; None while the database has all."""
         self._seq = 0
         self._previous: str | None = None
         self._writer: str | None = None
@@ -85,21 +99,64 @@ class PostgresJournal:
     def is_born(self) -> bool:
         return self._seq > 0
 
+    @property
+    def record(self) -> JournalRecord:
+        """All that was appended, wherever it is."""
+        return JournalRecord(self.run_id, tuple(self._events))
+
     def append(self, *events: Event) -> str:
-        """All in one transaction. Raises Held, TooSoon, JournalProblem: then nothing of them counts."""
+        """All in one transaction. Raises Held, TooSoon, JournalProblem: then nothing of them counts.
+
+        What reserves nothing has happened: where the database can't be reached it is kept for it.
+        """
         at = utc_text(self._clock.now())
+        events = events if self.is_born else (self.header, *events)
+        reserves = any(isinstance(event, e.Reserved) for event in events)
+        try:
+            self._write_through(at, events)
+        except OutOfReach:
+            if reserves or self._spool is None:
+                raise
+            self._keep(self._spool, at, events)
+        self._events += [Timed(at, event) for event in events]
+        return at
+
+    def taken_over(self) -> None:
+        """What was kept is in the database."""
+        self._next_try = self._writer = None
+
+    def _write_through(self, at: str, events: Sequence[Event]) -> None:
+        if self._next_try is not None:
+            if time.monotonic() < self._next_try:
+                raise self._project.database.out_of_reach("it was not a moment ago")
+            self._next_try = time.monotonic() + _PERIOD
+            self._take_over()
         if self._known is None:
             self._known = self._purchases()
         self._find_out()
-        events = (*self._unsent, *events) if self.is_born else (self.header, *events)
+        events = (*self._unsent, *events)
         batch = _Batch(events, chained(at, events, self._seq, self._previous))
         self._deliver(batch)
         self._arrived(batch)
         self._unsent.clear()
-        return at
+
+    def _keep(self, spool: Spool, at: str, events: Sequence[Event]) -> None:
+        """In the spool, behind a last append that may be in the database or not, and was reported as not written."""
+        unsure = self._unsure or _Batch((), ())
+        seq, previous = _behind(self._seq, self._previous, unsure.lines)
+        events = (*self._unsent, *_given_back(unsure), *events)
+        lines = [*unsure.lines, *chained(at, events, seq, previous)]
+        spool.keep(self.run_id, lines)
+        self._seq, self._previous = _behind(self._seq, self._previous, lines)
+        self._unsure = None
+        self._unsent.clear()
+        if self._next_try is None:
+            self._next_try = time.monotonic() + _PERIOD
 
     def close(self) -> None:
-        """Nothing is held open for it."""
+        """What is kept may be taken over by whoever reaches the database."""
+        if self._spool is not None:
+            self._spool.let_go()
 
     def _deliver(self, batch: _Batch) -> None:
         """Until it is on record. Raises JournalProblem where it isn't, or where that can't be known."""
@@ -130,9 +187,7 @@ class PostgresJournal:
         batch, self._unsure = self._unsure, None
         if has_arrived:
             self._arrived(batch)
-            failure = Failure("not_sent", None, "given back: the database was lost before it was sent")
-            reserved = [event for event in batch.events if isinstance(event, e.Reserved)]
-            self._unsent += [e.NotAccepted(event.attempt_id, failure) for event in reserved]
+            self._unsent += _given_back(batch)
 
     def _has_arrived(self, batch: _Batch) -> bool:
         """Is it on record? If not, it never will be but by `_write`. Raises Lost."""
@@ -171,12 +226,20 @@ class PostgresJournal:
             raise self._not_ours()
 
     def _arrived(self, batch: _Batch) -> None:
-        self._seq += len(batch.lines)
-        if batch.lines:
-            self._previous = hashlib.sha256(batch.lines[-1]).hexdigest()
+        self._seq, self._previous = _behind(self._seq, self._previous, batch.lines)
 
     def _not_ours(self) -> JournalProblem:
         return JournalProblem(f"{self._project.place(self.run_id)} was written by another process")
+
+
+def _behind(seq: int, previous: str | None, lines: Sequence[bytes]) -> tuple[int, str | None]:
+    """A journal's number of lines and the hash of its last, once these are on it."""
+    return seq + len(lines), hashlib.sha256(lines[-1]).hexdigest() if lines else previous
+
+
+def _given_back(batch: _Batch) -> list[e.NotAccepted]:
+    failure = Failure("not_sent", None, "given back: the database was lost before it was sent")
+    return [e.NotAccepted(one.attempt_id, failure) for one in batch.events if isinstance(one, e.Reserved)]
 
 
 def steps(events: Iterable[Event]) -> Iterator[dict[str, Json]]:

@@ -292,6 +292,108 @@ def test_a_run_goes_on_where_the_server_was_killed_and_started_again(postgres: P
     assert team.states() == {"a1": State.SUCCEEDED}
 
 
+# --- what happens while the database is away -----------------------------------------------------------
+
+
+def _planned_before_all(team: Team) -> PostgresJournal:
+    """Of a run whose plan knows of no purchase."""
+    return team.store().journal(replace(HEADER, run_id="run-2"), FakeClock())
+
+
+def _traveller(folder: Path) -> tuple[PostgresStore, PostgresJournal]:
+    store = PostgresStore("KIEJOBS_TESTS_WIRE_URL", kept=folder / ".kiejobs")
+    store.read()
+    journal = store.journal(HEADER, FakeClock())
+    journal.append(reserved("a1"))
+    return store, journal
+
+
+@pytest.mark.parametrize("how", ["before", "after", "at_once"])
+def test_a_task_that_is_paid_while_the_database_is_away_is_kept_and_written_first_next_time(
+    team: Team, wire: Wire, tmp_path: Path, how: Any
+) -> None:
+    store, journal = _traveller(tmp_path)
+    wire.cut, wire.then_down = how, True
+    journal.append(submitted("a1"))
+    journal.append(succeeded("a1"))
+    with pytest.raises(JournalProblem, match="can't be reached"):
+        journal.append(reserved("a2", fingerprint="f2"))
+    known = store.read().ledger(ORIGIN).attempt("a1")
+    assert known is not None
+    assert known.state is State.SUCCEEDED
+    assert store.publish("run-1") == []
+    assert ".kiejobs" in (store.trouble or "")
+    wire.mend()
+    assert team.states()["a1"] in {State.IN_DOUBT, State.SUBMITTED}
+    journal.close()
+    later = team.store(kept=tmp_path / ".kiejobs")
+    attempts = later.read().ledger(ORIGIN).attempts()
+    assert [(one.attempt_id, one.state) for one in attempts] == [("a1", State.SUCCEEDED)]
+    assert later.check()[1] == []
+    assert not (tmp_path / ".kiejobs").exists()
+    with pytest.raises(Held):
+        _planned_before_all(team).append(reserved("a3"))
+
+
+@pytest.mark.parametrize("how", ["before", "after", "at_once"])
+def test_a_reservation_that_may_have_arrived_is_given_back_by_what_is_kept(
+    team: Team, wire: Wire, tmp_path: Path, how: Any
+) -> None:
+    _, journal = _traveller(tmp_path)
+    wire.cut, wire.then_down = how, True
+    with pytest.raises(JournalProblem, match="can't be reached"):
+        journal.append(reserved("a2", fingerprint="f2"))
+    journal.append(submitted("a1"))
+    wire.mend()
+    journal.close()
+    states = {
+        one.attempt_id: one.state
+        for one in team.store(kept=tmp_path / ".kiejobs").read().ledger(ORIGIN).attempts()
+    }
+    assert states == {"a1": State.SUBMITTED, "a2": None}
+    team.run(3).append(reserved("a4", fingerprint="f2"))
+
+
+def test_the_run_itself_goes_on_in_the_database_once_it_is_back(
+    team: Team, wire: Wire, tmp_path: Path
+) -> None:
+    store, journal = _traveller(tmp_path)
+    wire.cut, wire.then_down = "before", True
+    journal.append(submitted("a1"))
+    wire.mend()
+    store.read()
+    journal.append(succeeded("a1"))
+    assert team.states() == {"a1": State.SUCCEEDED}
+    assert store.trouble is None
+    assert not (tmp_path / ".kiejobs").exists()
+
+
+def test_nobody_takes_what_a_living_process_keeps(team: Team, wire: Wire, tmp_path: Path) -> None:
+    _, journal = _traveller(tmp_path)
+    wire.cut, wire.then_down = "before", True
+    journal.append(submitted("a1"))
+    wire.mend()
+    known = team.store(kept=tmp_path / ".kiejobs").read().ledger(ORIGIN).attempt("a1")
+    assert known is not None
+    assert known.state is State.IN_DOUBT
+    assert list(tmp_path.glob(".kiejobs/run-1/*.jsonl"))
+
+
+def test_what_does_not_go_on_where_the_journal_ends_is_refused_and_stays(
+    team: Team, wire: Wire, tmp_path: Path
+) -> None:
+    _, journal = _traveller(tmp_path)
+    wire.cut, wire.then_down = "before", True
+    journal.append(submitted("a1"))
+    wire.mend()
+    journal.close()
+    (kept,) = tmp_path.glob(".kiejobs/run-1/*.jsonl")
+    kept.write_bytes(kept.read_bytes().replace(b'"prev"', b'"perv"', 1))
+    with pytest.raises(JournalProblem, match=r"\.kiejobs"):
+        team.store(kept=tmp_path / ".kiejobs").read()
+    assert kept.exists()
+
+
 # --- what is handed over to workers ---------------------------------------------------------------------
 
 
