@@ -6,7 +6,7 @@ journal, an artifact store and a clock. Touches nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -127,6 +127,10 @@ class Claims(Protocol):
         """May what was claimed still be sent? False once others may think that its run is dead."""
 
 
+Limits: TypeAlias = "Callable[[History], tuple[Decimal, str]]"
+"""How many credits more than are on record may be held (negative: they are too many already), and by which limit."""
+
+
 class LedgerStore(Protocol):
     """The home of the ledger: the journals of all runs, and their manifests, which are made from them.
 
@@ -192,6 +196,9 @@ class LedgerStore(Protocol):
 
     def mark_moved(self, mark: bytes | None) -> None:
         """The ledger is elsewhere now, as `mark` says, and nobody can read it here; None: it is here again."""
+
+    def limit(self, limits: Limits | None) -> None:
+        """From now on a reservation raises OverLimit where it would break these, counting what others bought meanwhile."""
 
     def claims(self) -> Claims | None:
         """For the run that holds the claim; None where a reservation holds from its line in the journal on."""

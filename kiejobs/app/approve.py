@@ -25,6 +25,7 @@ from kiejobs.app.plan import held_by
 from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.records import utc_text
+from kiejobs.core.money import money
 from kiejobs.core.plan.approval import (
     drift,
     is_approved,
@@ -44,7 +45,7 @@ from kiejobs.core.plan.plan import (
     row_of,
     together,
 )
-from kiejobs.core.plan.policy import Policy, breaches
+from kiejobs.core.plan.policy import HELD, Policy, breaches
 from kiejobs.core.urls import bare
 from kiejobs.reports.checks import breaches_text, changes_text, drift_text
 from kiejobs.reports.plan import diff_lines
@@ -57,8 +58,10 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.lock import Explain, LockedJob, LockedModel
+    from kiejobs.ports import Limits
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "plan again, and have that approved"
@@ -219,6 +222,30 @@ def breaches_of(
         return month, ledger.committed(since=month) + by_then
 
     return breaches(space.policy, bought, jobs=len(loaded.expansion.jobs), held=held)
+
+
+def limits_of(space: Workspace, loaded: LoadedJobFile) -> Limits | None:
+    """Credits that may be held whoever buys: by the policy, and by the budget of the job file's campaign."""
+    campaign, budget = loaded.jobfile.campaign, loaded.jobfile.budget
+    month = f"{space.clock().now():%Y-%m}"
+    counted = {
+        "credits_per_campaign": (campaign, campaign, ""),
+        "credits_per_month": (month, None, month),
+        "credits_per_project": ("the project", None, ""),
+    }
+    layers = space.policy.layers if space.policy else ()
+    most = [(*counted[rule], getattr(one, rule)) for one in layers for rule in HELD if rule in one.places]
+    if budget is not None and budget.per == "campaign":
+        most.append((campaign, campaign, "", budget.credits))
+
+    def room(history: History) -> tuple[Decimal, str]:
+        ledger = history.ledger(space.origin)
+        left, who, limit = min(
+            (limit - ledger.committed(of, since), who, limit) for who, of, since, limit in most
+        )
+        return left, f"others have bought meanwhile, and {who} may hold at most {money(limit)} credits"
+
+    return room if most else None
 
 
 def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -> None:

@@ -233,6 +233,10 @@ def _plan(
         require_locked(loaded, screen, ledger=ledger)
     made = make_plan(loaded, space, ledger, how.retry)
     left = budget_left(loaded, ledger, made.changes, how.budget)
+    if space.policy is not None or loaded.jobfile.budget is not None:
+        from kiejobs.app.approve import limits_of  # noqa: PLC0415 - most have none
+
+        space.store.limit(limits_of(space, loaded))
     view = plan_view(loaded, space, ledger, made, left)
     if shown:
         tell, color = _teller(screen)

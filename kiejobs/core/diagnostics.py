@@ -154,6 +154,10 @@ class TooSoon(JournalProblem):
         self.seconds = seconds
 
 
+class OverLimit(JournalProblem):
+    """What others have bought since the plan was made leaves too little of a limit: nothing was reserved."""
+
+
 class SpendingStopped(KiejobsError):
     """Budget, credits, key, or the API out of reach: nothing more is bought."""
 

@@ -19,7 +19,7 @@ from kiejobs.core.diagnostics import Held, JournalProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
-from kiejobs.runner.limits import StopReason
+from kiejobs.runner.limits import StopReason, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -171,7 +171,7 @@ class ClaimedAhead:
         try:
             refused = await self._claims.claim(wishes)
         except JournalProblem as problem:
-            self._spending.stop(StopReason.JOURNAL, problem.message)
+            self._spending.stop(reason_of(problem), problem.message)
             self._open -= len(wishes)
             self._give_up(jobs)
             return {}

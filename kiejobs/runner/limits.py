@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from kiejobs.core.diagnostics import OverLimit
 from kiejobs.core.money import UNPRICED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
+    from kiejobs.core.diagnostics import JournalProblem
     from kiejobs.core.ledger.events import Event
     from kiejobs.ports import Artifacts, Callbacks, Claims, Clock, GenerationApi, Journal, Progress, Uploads
 
@@ -44,6 +46,11 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     JOURNAL = "journal"
     BUG = "bug"
+
+
+def reason_of(refused: JournalProblem) -> StopReason:
+    """Why nothing more is bought once a reservation was refused."""
+    return StopReason.BUDGET if isinstance(refused, OverLimit) else StopReason.JOURNAL
 
 
 MOST_DOUBTS_IN_A_ROW = 10  # creates without a readable answer: nobody should pay for an eleventh

@@ -21,7 +21,7 @@ from kiejobs.core.ledger.records import Failure
 from kiejobs.core.urls import bare
 from kiejobs.runner.claims import ClaimedAhead, reservation_of
 from kiejobs.runner.follow import FollowedTask
-from kiejobs.runner.limits import StopReason
+from kiejobs.runner.limits import StopReason, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,7 +212,7 @@ class Submitter:
             self._spending.give_back(job.credits)
             if isinstance(problem, Held | TooSoon):
                 raise
-            self._spending.stop(StopReason.JOURNAL, problem.message)
+            self._spending.stop(reason_of(problem), problem.message)
             raise _NotNow from problem
 
     async def _record(

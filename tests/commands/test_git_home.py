@@ -154,6 +154,26 @@ def test_a_remote_that_vanishes_half_way_stops_the_spending_and_is_told_all_late
     assert (bought(origin), set(prompts_paid(origin).values())) == (60, {1})
 
 
+def test_two_clones_that_are_planned_at_once_keep_to_a_limit_together(origin: Origin) -> None:
+    """Each alone is within it: 60 of at most 100 purchases."""
+    limit = f"version: 1\nledger: git\nlimits: {{credits_per_project: {100 * 16}}}\n"
+    one, other = origin.clone("one"), origin.clone("other")
+    for clone in (one, other):
+        (clone.folder / "kiejobs.yaml").write_text(limit)
+        clone.write({f"j{n}": f"{clone.folder.name} {n}" for n in range(60)}, campaign=clone.folder.name)
+    slow = one.start("run", "jobs.yaml", "--yes", "--poll", "50ms", "--rate", "18/1s")
+    while bought(origin) < 2:
+        assert slow.poll() is None
+    slow.send_signal(signal.SIGSTOP)
+    quick = other.run()
+    slow.send_signal(signal.SIGCONT)
+    end = ended(slow)
+    assert (quick.code, end.code) == (ExitCode.DONE, ExitCode.STOPPED)
+    assert "others have bought meanwhile, and the project may hold at most 1600 credits" in end.out
+    assert 60 < bought(origin) <= 100
+    assert origin.clone("third").do("status", "--format", "json").json["counts"]["in_doubt"] == 0
+
+
 def test_a_run_that_is_told_to_stop_publishes_what_it_has(origin: Origin) -> None:
     one = origin.clone("one")
     one.write({f"j{number}": f"prompt {number}" for number in range(40)})

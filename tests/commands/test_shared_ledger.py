@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,24 @@ def test_a_ledger_moves_into_the_database_and_back_and_nothing_is_bought_again(t
         assert mine.do(*RUN).code == 0
     assert mine.do("ledger", "show").out.startswith("ledger     postgresql://127.0.0.1:")
     assert len(team.judge.creates) == 3
+
+
+def test_two_runs_that_are_planned_at_once_keep_to_a_budget_together(team: Team) -> None:
+    """Each alone is within it: 30 of at most 40 purchases."""
+    budget = {"budget": {"credits": 40 * 16, "per": "campaign"}}
+    other = team.checkout("other")
+    for checkout in (team.first, other):
+        jobs = {f"{checkout.folder.name}{number}": f"{checkout.folder.name}{number}" for number in range(30)}
+        checkout.write(jobs, **budget)
+    slow = team.first.start("run", "jobs.yaml", "--yes", "--poll", "50ms", "--rate", "6/500ms")
+    team.judge.wait_until(lambda: len(team.judge.creates) > 1)
+    slow.send_signal(signal.SIGSTOP)
+    quick = other.do(*RUN)
+    slow.send_signal(signal.SIGCONT)
+    end = ended(slow)
+    assert (quick.code, end.code) == (0, 5)
+    assert "others have bought meanwhile, and judged may hold at most 640 credits" in end.out
+    assert len(team.bought()) == 40
 
 
 def test_while_the_database_is_away_a_run_collects_and_what_happens_is_written_next_time(

@@ -164,6 +164,21 @@ EXCEPTION WHEN unique_violation THEN
     NULL;
 END $$;
 """,
+    """
+-- As `append`, for a buyer who has limits to keep and knows of so many reservations of others: `behind` where there are
+-- more by now.
+CREATE FUNCTION append_knowing(
+    p_others bigint, p_project text, p_run text, p_writer text, p_seq bigint, p_lines bytea[], p_origin text,
+    p_account text, p_steps jsonb, p_known text[], p_queue text, p_lease interval
+) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('kiejobs reservations of ' || p_project || ' ' || p_origin, 0));
+    IF (SELECT count(*) FROM reservations WHERE project = p_project AND run_id <> p_run) <> p_others THEN
+        RETURN 'behind';
+    END IF;
+    RETURN append(p_project, p_run, p_writer, p_seq, p_lines, p_origin, p_account, p_steps, p_known, p_queue, p_lease);
+END $$;
+""",
 )
 VERSION = len(_MIGRATIONS)
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.ledger.locks import RunsLock
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import RunStarted, Timed
-    from kiejobs.ports import Clock, LedgerClaim, RunJournal
+    from kiejobs.ports import Clock, LedgerClaim, Limits, RunJournal
 
 MANIFEST = "manifest.json"
 INDEX = ".lock.index"
@@ -192,6 +192,9 @@ class FolderStore:
 
     def owner(self, run_id: str) -> str:
         return f"run {run_id}"
+
+    def limit(self, limits: Limits | None) -> None:
+        """Nobody else buys while one does, so that what its plan was held against is true."""
 
     def claims(self) -> None:
         """The lock on the folder keeps everybody else out."""

@@ -26,17 +26,17 @@ from kiejobs.adapters.ledger.folder import FolderStore, holds_journals
 from kiejobs.adapters.ledger.lease import RunLease
 from kiejobs.adapters.ledger.mirror import Mirror, Unpublished, read_published, tries
 from kiejobs.adapters.ledger.moved import moved
-from kiejobs.core.diagnostics import JournalProblem, StalePlan
+from kiejobs.core.diagnostics import JournalProblem, OverLimit, StalePlan
 from kiejobs.core.ledger.events import NotAccepted, Reserved
 from kiejobs.core.ledger.records import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.core.ledger.fold import History
-    from kiejobs.ports import Claims, Clock, LedgerClaim, RunJournal
+    from kiejobs.ports import Claims, Clock, LedgerClaim, Limits, RunJournal
 
 BRANCH = "kiejobs-ledger"
 _WINDOW = 18  # jobs: what the pace sends in about 10 s
@@ -70,6 +70,7 @@ class GitStore:
         self.clock = clock
         self._fresh = fresh
         self._own: RunJournal | None = None
+        self._limits: Limits | None = None
         self._planned: dict[str, int] | None = None
         """How many events of each run the plan knew, once it was made under a claim."""
         self._claimed_by: str | None = None
@@ -174,6 +175,9 @@ class GitStore:
     def owner(self, run_id: str) -> str:
         return self._mirror.owner(run_id)
 
+    def limit(self, limits: Limits | None) -> None:
+        self._limits = limits
+
     def claims(self) -> Claims | None:
         """Without a remote the lock on this clone's folder keeps everybody else out."""
         return None if self.branch.remote is None or self._claimed_by is None else _GitClaims(self)
@@ -216,13 +220,20 @@ class GitStore:
         return self._own
 
     def rivals(self, wishes: Iterable[Reserved]) -> tuple[str | None, dict[str, str]]:
-        """The branch's tip as known here; by attempt, who else has reserved the purchase since it was planned."""
+        """The branch's tip as known here; by attempt, who else has reserved the purchase since it was planned.
+
+        The wishes are on record here. Raises OverLimit where, with what others bought since, they break one.
+        """
         with self._reading:
             tip, grown = self._mirror.tip, frozenset(self._mirror.news)
         keys = {(wish.fingerprint, wish.take): wish.attempt_id for wish in wishes}
         if not grown or not keys:
             return tip, {}
         history = self._read_here()
+        if self._limits is not None:
+            room, limit = self._limits(history)
+            if room < 0:
+                raise OverLimit(limit)
         others = [record for record in history.records if record.run_id in grown]
         suspects = [event.attempt_id for event in self._since_planned(others) if _key(event) in keys]
         ledger = history.ledger(self.own.header.origin) if suspects else None
@@ -330,11 +341,12 @@ class _GitClaims:
         refused: dict[str, str] = {}
         try:
             await self._publish(wishes, refused)
+        except OverLimit as problem:
+            self._give_back_all("over_limit", wishes, refused, problem.message)
+            raise
         except (GitFailed, JournalProblem) as problem:
             why = f"{self._store.name} does not take what is to be bought: {problem}"
-            self._give_back(
-                "not_published", {w.attempt_id: why for w in wishes if w.attempt_id not in refused}
-            )
+            self._give_back_all("not_published", wishes, refused, why)
             raise JournalProblem(why, hint="nothing is bought until it can be published") from problem
         return refused
 
@@ -359,6 +371,11 @@ class _GitClaims:
                 raise
             await self._store.clock.sleep(wait)
             return False
+
+    def _give_back_all(
+        self, kind: str, wishes: Iterable[Reserved], but_for: Collection[str], why: str
+    ) -> None:
+        self._give_back(kind, {one.attempt_id: why for one in wishes if one.attempt_id not in but_for})
 
     def _give_back(self, kind: str, why: Mapping[str, str]) -> None:
         if why:

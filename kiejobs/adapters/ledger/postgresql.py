@@ -36,11 +36,12 @@ from kiejobs.core.ledger.fold import History, contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from decimal import Decimal
     from types import TracebackType
 
     from kiejobs.adapters.ledger.queue import WorkQueue
     from kiejobs.core.ledger.events import RunStarted, Timed
-    from kiejobs.ports import Clock
+    from kiejobs.ports import Clock, Limits
 
 LEASE = 60.0  # seconds: a run that has not been heard of for so long is dead
 _RENEWAL = 15.0
@@ -108,6 +109,7 @@ class PostgresStore:
         self._url_env = url_env
         self._spool = None if kept is None else Spool(kept)
         self._own: PostgresJournal | None = None
+        self._limits: Limits | None = None
         self._lease_of: str | None = None
         self._planned: History | None = None
         """As first read under the claim."""
@@ -147,9 +149,7 @@ class PostgresStore:
 
     def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
         queue = self.project.queue if self.hands_over else None
-        self._own = PostgresJournal(
-            self.project, header, clock, self.purchases, queue, self._spool, self._take_over
-        )
+        self._own = PostgresJournal(self.project, header, clock, self, queue, self._spool)
         return self._own
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
@@ -214,6 +214,20 @@ class PostgresStore:
         from kiejobs.adapters.ledger.queue import WorkQueue  # noqa: PLC0415 - only for workers
 
         return WorkQueue(self.project)
+
+    def limit(self, limits: Limits | None) -> None:
+        self._limits = limits
+
+    def reserved_by_others(self, run_id: str) -> int | None:
+        """As read last; None where there are no limits to keep."""
+        if self._limits is None:
+            return None
+        others = (one for one in self._history.records if one.run_id != run_id)
+        return sum(isinstance(timed.event, e.Reserved) for one in others for timed in one.events)
+
+    def room(self) -> tuple[Decimal, str] | None:
+        history, _ = self._read()
+        return self._limits(history) if self._limits else None
 
     def claims(self) -> None:
         """A reservation is decided as it is written."""
@@ -302,7 +316,7 @@ class PostgresStore:
         path = self._spool.path(run_id) if self._spool else None
         return os.path.relpath(path) if path and path.exists() else None
 
-    def _take_over(self) -> None:
+    def take_over(self) -> None:
         """What this process has kept, and others that ended. Raises JournalProblem where it doesn't fit."""
         self.trouble = None
         if self._spool is None:
@@ -333,7 +347,7 @@ class PostgresStore:
 
     def _read(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         self._require_here()
-        self._take_over()
+        self.take_over()
         with self._reading:
             seqs = {run_id: one.seq for run_id, one in self._journals.items()}
             rows = self.project.rows(_READ, ids=list(seqs), seqs=list(seqs.values()))

@@ -16,17 +16,18 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from kiejobs.adapters.ledger.database import Lost, OutOfReach
 from kiejobs.adapters.ledger.journal import chained
-from kiejobs.core.diagnostics import Held, JournalProblem, TooSoon
+from kiejobs.core.diagnostics import Held, JournalProblem, OverLimit, TooSoon
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.records import Failure, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from kiejobs.adapters.ledger.database import Project
     from kiejobs.adapters.ledger.spool import Spool
@@ -43,10 +44,27 @@ _APPEND = """
 SELECT append(%(project)s, %(run)s, %(writer)s, %(seq)s, %(lines)s::bytea[], %(origin)s, %(account)s,
               %(steps)s::jsonb, %(known)s::text[], %(queue)s, %(lease)s * interval '1 second')
 """
+_APPEND_KNOWING = _APPEND.replace("append(", "append_knowing(%(others)s, ")
 FENCE = """
 INSERT INTO runs AS known (project, run_id, writer) VALUES (%(project)s, %(run)s, %(writer)s)
 ON CONFLICT (project, run_id) DO UPDATE SET writer = excluded.writer RETURNING known.seq
 """
+
+
+class Home(Protocol):
+    """What a journal asks of the store that it belongs to. All raise JournalProblem."""
+
+    def purchases(self) -> Purchases:
+        """Attempts by fingerprint and take, as the plan knows them that is carried out."""
+
+    def take_over(self) -> None:
+        """Write what the spool holds."""
+
+    def reserved_by_others(self, run_id: str) -> int | None:
+        """How many reservations of other runs are known; None where there are no limits to keep."""
+
+    def room(self) -> tuple[Decimal, str] | None:
+        """Look again: credits that may still be held, and by which limit; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +81,16 @@ class PostgresJournal:
         project: Project,
         header: RunStarted,
         clock: Clock,
-        purchases: Callable[[], Purchases],
+        home: Home,
         queue: str | None = None,
         spool: Spool | None = None,
-        take_over: Callable[[], None] = lambda: None,
     ) -> None:
-        """`purchases`: attempts by fingerprint and take, as the plan knows them that is carried out. `queue`: where
-        workers look for what they are to follow, for a run that leaves its tasks to them. `take_over` writes what
-        the spool holds.
-        """
+        """`queue`: where workers look for what they are to follow, for a run that leaves its tasks to them."""
         self.header = header
         self._project = project
-        self._purchases = purchases
+        self._home = home
         self._queue = queue
         self._spool = spool
-        self._take_over = take_over
         self._clock = clock
         self._events: list[Timed] = []
         self._next_try: float | None = None
@@ -90,6 +103,8 @@ class PostgresJournal:
         """Was reported as not written, and may be there nevertheless."""
         self._unsent: list[e.NotAccepted] = []
         self._known: Purchases | None = None
+        self._room: tuple[Decimal, str] | None = None
+        """Once others have bought since this run was planned; until then its plan has seen to it."""
 
     @property
     def run_id(self) -> str:
@@ -130,9 +145,9 @@ class PostgresJournal:
             if time.monotonic() < self._next_try:
                 raise self._project.database.out_of_reach("it was not a moment ago")
             self._next_try = time.monotonic() + _PERIOD
-            self._take_over()
+            self._home.take_over()
         if self._known is None:
-            self._known = self._purchases()
+            self._known = self._home.purchases()
         self._find_out()
         events = (*self._unsent, *events)
         batch = _Batch(events, chained(at, events, self._seq, self._previous))
@@ -200,20 +215,12 @@ class PostgresJournal:
 
     def _write(self, batch: _Batch) -> None:
         """Raises Lost where it can't be known whether it was done."""
-        purchases = [(x.fingerprint, x.take) for x in batch.events if isinstance(x, e.Reserved)]
-        known = [attempt for one in purchases for attempt in (self._known or {}).get(one, ())]
-        ((answer,),) = self._project.once(
-            _APPEND,
-            run=self.run_id,
-            writer=self._writer,
-            seq=self._seq,
-            lines=batch.lines,
-            origin=self.header.origin,
-            account=self._project.account,
-            steps=json.dumps(list(steps(batch.events))),
-            known=known,
-            queue=self._queue,
-        )
+        wishes = [event for event in batch.events if isinstance(event, e.Reserved)]
+        credits_ = sum((wish.credits or Decimal(0) for wish in wishes), Decimal(0))
+        self._require_room(credits_)
+        while (answer := self._written(batch, wishes)) == "behind":
+            self._room = self._home.room()
+            self._require_room(credits_)
         verdict, _, about = answer.partition(" ")
         if verdict == "held":
             raise Held(f"run {about} has bought it, or is about to")
@@ -224,6 +231,34 @@ class PostgresJournal:
             raise JournalProblem("the ledger of this project is in another home by now", hint=hint)
         if verdict != "ok":
             raise self._not_ours()
+        if self._room is not None:
+            self._room = (self._room[0] - credits_, self._room[1])
+
+    def _require_room(self, credits_: Decimal) -> None:
+        if self._room is not None and self._room[0] < credits_:
+            self._room = self._home.room()  # what failed since has given some back
+        if self._room is not None and self._room[0] < credits_:
+            raise OverLimit(self._room[1])
+
+    def _written(self, batch: _Batch, wishes: Sequence[e.Reserved]) -> str:
+        """The database's answer; `behind` where others have reserved since this run looked, and it has limits to keep."""
+        purchases = [(wish.fingerprint, wish.take) for wish in wishes]
+        known = [attempt for one in purchases for attempt in (self._known or {}).get(one, ())]
+        others = self._home.reserved_by_others(self.run_id) if wishes else None
+        ((answer,),) = self._project.once(
+            _APPEND if others is None else _APPEND_KNOWING,
+            others=others,
+            run=self.run_id,
+            writer=self._writer,
+            seq=self._seq,
+            lines=batch.lines,
+            origin=self.header.origin,
+            account=self._project.account,
+            steps=json.dumps(list(steps(batch.events))),
+            known=known,
+            queue=self._queue,
+        )
+        return str(answer)
 
     def _arrived(self, batch: _Batch) -> None:
         self._seq, self._previous = _behind(self._seq, self._previous, batch.lines)
