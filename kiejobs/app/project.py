@@ -26,7 +26,14 @@ from kiejobs.adapters.system import (
     upload_base,
     webhook_key,
 )
-from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, Problems, SpendingStopped, UsageProblem
+from kiejobs.core.diagnostics import (
+    InvalidJobFile,
+    JournalProblem,
+    Problems,
+    SpendingStopped,
+    StalePlan,
+    UsageProblem,
+)
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.reports.terminal import sanitize
 
@@ -188,6 +195,17 @@ def mention_trouble(space: Workspace, screen: Screen) -> None:
     """After the ledger was read or published: what keeps it from being what others see."""
     if space.store.trouble:
         screen.say(f"note: {sanitize(space.store.trouble)}")
+
+
+def mention_refusal(space: Workspace, screen: Screen) -> None:
+    """A plan buys nothing: where `run` would refuse this checkout, it says so at once."""
+    if space.sandbox or space.store.trouble:
+        return
+    try:
+        space.store.require_current()
+    except (StalePlan, JournalProblem) as problem:
+        hint = f" ({problem.hint})" if problem.hint else ""
+        screen.say(f"note: `kiejobs run` would refuse: {sanitize(problem.message)}{sanitize(hint)}")
 
 
 def _strays(

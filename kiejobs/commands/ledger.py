@@ -45,8 +45,8 @@ def ledger_verify(where: Locations, screen: Screen) -> ExitCode:
     history, found, is_damaged = verify_journals(space)
     mention_trouble(space, screen)
     journals = len(history.records)
-    document = partial(verify_document, journals=journals, files=0)
-    screen.answer(document, partial(verify_text, journals=journals, files=0), found)
+    document = partial(verify_document, journals=journals, files=None)
+    screen.answer(document, partial(verify_text, journals=journals, files=None), found)
     if is_damaged:
         return ExitCode.JOURNAL
     return ExitCode.SOME_FAILED if found else ExitCode.DONE

@@ -22,7 +22,7 @@ from kiejobs.app.plan import (
     plans_view,
     require_selected,
 )
-from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
+from kiejobs.app.project import mention_refusal, mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import (
     ExitCode,
     InvalidJobFile,
@@ -30,6 +30,7 @@ from kiejobs.core.diagnostics import (
     Problems,
     UsageProblem,
 )
+from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan import plan_json
 from kiejobs.reports.terminal import sanitize
 
@@ -73,6 +74,10 @@ def plan(
     elif not refused:
         why = f"is unchanged since {how.since}" if how.since else "holds no job file"
         screen.say(f"{sanitize(', '.join(files))} {why}: no plan")
+    for space in {
+        one.space.root.path: one.space for one in planned if one.made.totals.actions[Action.SUBMIT]
+    }.values():
+        mention_refusal(space, screen)
     _write_files(shown, planned, how.retry, screen)
     if how.comment:
         from kiejobs.app.comment import comment  # noqa: PLC0415 - in CI

@@ -78,27 +78,30 @@ def doctor_document(checks: Sequence[Check]) -> dict[str, Json]:
     }
 
 
-def verify_text(found: Sequence[Damage], *, journals: int, files: int, color: bool = False) -> str:
-    """`journals` and `files` are how many were looked at."""
+def verify_text(found: Sequence[Damage], *, journals: int, files: int | None, color: bool = False) -> str:
+    """`journals` and `files` are how many were looked at; None where no file was."""
     paint = Paint(color)
     lines = []
     for damage in found:
         line = "" if damage.line is None else f":{damage.line}"
         where = f"{sanitize(damage.file)}{line}"
         lines.append(f"{paint.error('error')} {where}: {sanitize(damage.message)}")
-    seen = f"{plural(journals, 'journal')} and {plural(files, 'file')}"
-    well = paint.good(f"{seen}: whole, and as the journals say")
+    seen = plural(journals, "journal") + ("" if files is None else f" and {plural(files, 'file')}")
+    if not journals and not found:
+        return "Nothing to verify: the ledger has no journals."
+    what = "chains and manifests are intact" if files is None else "all match the ledger"
+    well = paint.good(f"{seen} verified; {what}")
     end = paint.error(f"{plural(len(found), 'problem')} in {seen}") if found else well
     return "\n".join([*lines, end])
 
 
-def verify_document(found: Sequence[Damage], *, journals: int, files: int) -> dict[str, Json]:
+def verify_document(found: Sequence[Damage], *, journals: int, files: int | None) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
         "ok": not found,
         "problems": list(map(asdict, found)),
         "journals": journals,
-        "files": files,
+        "files": files or 0,
     }
 
 

@@ -125,7 +125,7 @@ def test_all_of_them_decode(bought: tuple[Path, dict[str, Any]]) -> None:
     outputs, told = bought
     count = sum(len(job["files"]) for job in told.values())
     said = done(outputs.parent.parent, "manifest", "verify", "--decode", "--sandbox")
-    assert said.stdout == f"1 journal and {count} files: whole, and as the journals say\n"
+    assert said.stdout == f"1 journal and {count} files verified; all match the ledger\n"
     assert "sizes and lengths are not compared with the requests" in said.stderr
 
 

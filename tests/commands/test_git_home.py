@@ -353,6 +353,8 @@ def test_a_checkout_that_is_behind_moves_no_ledger(plain: Origin) -> None:
     assert one.run().code == 0
     one.keep("bought")
     one.push()
+    planned = behind.do("plan", "jobs.yaml")
+    assert (planned.code, "note: `kiejobs run` would refuse: " in planned.err) == (0, True)
     assert behind.do("ledger", "move", "--to", "git").code == 6
 
 

@@ -135,7 +135,7 @@ def test_after_detaching_the_report_says_submitted_as_status_does(bench: Bench) 
     bench.write({"one": "one"})
     ran = bench.do("run", "jobs.yaml", "--sandbox", "--detach")
     assert ran.code == 0
-    assert "1 job: 1 submitted; 0 credits charged, 16 credits held by what is at the API" in ran.out
+    assert "1 job: 1 submitted; 0 credits charged, 16 credits held by what is not settled yet" in ran.out
     assert "  submitted  1" in bench.do("status", "--sandbox").out
     assert "files in" not in ran.out
 

@@ -161,7 +161,7 @@ class RunView:
         sums = [_charged(jobs)]
         if not _HELD.isdisjoint(counts):
             held = _sum(job.planned for job in jobs if job.status in _HELD)
-            sums.append(f"{held} held by what is at the API")
+            sums.append(f"{held} held by what is not settled yet")
         if counts[JobStatus.IN_DOUBT]:
             doubted = _sum(job.planned for job in jobs if job.status is JobStatus.IN_DOUBT)
             sums.append(f"{doubted} in doubt")
@@ -376,8 +376,10 @@ def doubt_step(
     answer: Mapping[str, Json] | None = None,
 ) -> Step:
     """Both ways out of one doubt; `at_stake` are the credits that it may have cost, `answer` what came."""
-    why = shortened(sanitize(stated or "the answer is unknown"), _LONGEST)
-    message = f"sent {moment(since)}, may have cost {price_text(at_stake)}: {why}"
+    why = shortened(sanitize(stated or "its run has ended, and what came of it is unknown"), _LONGEST)
+    message = (
+        f"{'sent' if stated else 'reserved'} {moment(since)}, may have cost {price_text(at_stake)}: {why}"
+    )
     if answer is not None:
         message += f"; the API answered: {shortened(sanitize(answer['text']), _LONGEST_ANSWER)}"
     named = quoted(answer["task_id"]) if answer and answer["task_id"] else "TASK_ID"

@@ -232,7 +232,7 @@ error runs/x/journal.jsonl:3: was edited
 error a.mp4: missing
 2 problems in 2 journals and 1 file"""
     )
-    assert verify_text([], journals=1, files=8) == ("1 journal and 8 files: whole, and as the journals say")
+    assert verify_text([], journals=1, files=8) == "1 journal and 8 files verified; all match the ledger"
 
 
 def test_a_ruling_says_what_follows() -> None:

@@ -85,7 +85,7 @@ run 20261122T073600Z-1f0a2b of tea
   not submitted  tea/never
 
 9 jobs: 1 succeeded, 1 not collected, 1 failed, 1 rejected, 1 in doubt, 1 running, \
-2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held by what is at the API, \
+2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held by what is not settled yet, \
 16 credits in doubt
 this run bought 4 jobs for 47.5 credits; in doubt: 1 job for 16 credits
 
@@ -229,7 +229,7 @@ def test_what_was_only_submitted_is_not_said_to_run() -> None:
     said = text(*events)
     assert "  submitted      tea/new       (16)\n" in said
     assert "  running        tea/busy      (16)\n" in said
-    totals = "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is at the API"
+    totals = "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is not settled yet"
     assert totals in said.split("\n")
     assert "Not here yet: 2 jobs are still at the API, paid for;" in said
     found = document(*events)
