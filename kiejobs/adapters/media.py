@@ -1,6 +1,6 @@
-"""A closer look at pictures before they are sent, and at collected media: does it decode, is it what was asked for?
+"""A closer look at files before they are sent, and at collected media: does it decode, is it what was asked for?
 
-In: an open picture and its type; a collected file and what its request said. Out: pixels, or what is wrong.
+In: an open file and its type; a collected file and what its request said. Out: its measures, or what is wrong.
 Touches: files, by reading. Needs the extra `media` (Pillow, PyAV). Pictures come from strangers: only the
 decoders of a few types are let near them, a header that promises too many pixels is believed and refused, and
 decoding has a deadline.
@@ -37,15 +37,23 @@ _DECODERS = {
     "image/gif": ("GIF", "GifImagePlugin"),
     "image/bmp": ("BMP", "BmpImagePlugin"),
 }
+_OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MOST_PIXELS)}
+_DEMUXERS = {
+    "video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "matroska", "video/x-matroska": "matroska",
+    "video/avi": "avi", "audio/mp4": "mp4", "audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg",
+    "audio/flac": "flac", "audio/aac": "aac",
+}  # fmt: skip
+_WITHOUT_LENGTH = frozenset({"audio/mpeg", "audio/aac"})
 _Found = TypeVar("_Found")
 _STEP = 4096  # bytes that are decoded between two looks at the clock
 
 
-class Pixels(NamedTuple):
-    """A picture's size."""
+class Measures(NamedTuple):
+    """In pixels and seconds; None for what a file has not, or does not say."""
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
+    seconds: float | None = None
 
 
 class _TooLong(Exception):
@@ -64,16 +72,17 @@ def can_look() -> bool:
 
 def look_at(
     stream: IO[bytes], media_type: str | None, *, decode: bool, seconds: float = SECONDS
-) -> Pixels | str | None:
-    """From the header alone, or with all pixels decoded. None for what is no picture that we open."""
-    if media_type not in _DECODERS or not can_look():
+) -> Measures | str | None:
+    """From the header alone, or with a picture's pixels decoded. None for what we don't open."""
+    if media_type not in _DECODERS.keys() | _DEMUXERS.keys() or not can_look():
         return None
-    name, plugin = _DECODERS[media_type]
     watched = _Watched(stream, time.monotonic() + seconds)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, which is no concern of ours
-            return _look(watched, name, plugin, decode=decode)
+            if media_type in _DEMUXERS:
+                return _measured(watched, media_type)
+            return _look(watched, *_DECODERS[media_type], decode=decode)
     except _TooLong:
         return f"it takes more than {seconds:g} s to decode"
     except MemoryError:
@@ -82,7 +91,7 @@ def look_at(
         return f"it does not decode ({type(error).__name__})"
 
 
-def _look(watched: _Watched, name: str, plugin: str, *, decode: bool) -> Pixels | str:
+def _look(watched: _Watched, name: str, plugin: str, *, decode: bool) -> Measures | str:
     image = import_module("PIL.Image")
     import_module(f"PIL.{plugin}")  # `open` by itself would import the decoders of all types
     try:
@@ -98,7 +107,29 @@ def _look(watched: _Watched, name: str, plugin: str, *, decode: bool) -> Pixels 
             opened.decodermaxblock = _STEP
             opened.draft(opened.mode, (width // 8, height // 8))  # reads all, and computes less
             opened.load()
-    return Pixels(width, height)
+    return Measures(width, height)
+
+
+def _measured(watched: _Watched, media_type: str) -> Measures:
+    import av  # noqa: PLC0415 - slow to import, and few commands need it
+
+    container: Any
+    with av.open(watched, format=_DEMUXERS[media_type], options=_OPTIONS) as container:
+        pictures = container.streams.video if media_type.startswith("video/") else ()  # no cover of a record
+        length = None if media_type in _WITHOUT_LENGTH else container.duration
+        seconds = _walked(container) if length is None else length / av.time_base
+        shown = pictures[0].codec_context if pictures else None
+        return Measures(getattr(shown, "width", None), getattr(shown, "height", None), seconds)
+
+
+def _walked(container: Any) -> float | None:
+    """The length by what is in it: some containers say nothing, or what a bit rate makes likely."""
+    ends = (
+        float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        for packet in container.demux()
+        if packet.pts is not None
+    )
+    return max(ends, default=None)
 
 
 class _Watched:
@@ -132,14 +163,6 @@ class MediaInfo(NamedTuple):
     width: int
     height: int
     seconds: float | None
-
-
-_OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MOST_PIXELS)}
-_DEMUXERS = {
-    "video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "matroska", "video/x-matroska": "matroska",
-    "video/avi": "avi", "audio/mp4": "mp4", "audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg",
-    "audio/flac": "flac", "audio/aac": "aac",
-}  # fmt: skip
 
 
 def _demuxer_of(path: Path) -> str | None:

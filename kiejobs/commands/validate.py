@@ -98,7 +98,9 @@ def _look(
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
     if loaded.files.read and not can_look():
         files = plural(len(loaded.files.read), "local file")
-        screen.say(f"{files} checked by type and size only: {INSTALL} decodes pictures, too")
+        screen.say(
+            f"{files} checked by type and size only: {INSTALL} decodes pictures, and measures videos and sound"
+        )
     looked = CheckedFile(wanted.file, jobs, problems)
     try:
         if wanted.locked or wanted.check_assets:

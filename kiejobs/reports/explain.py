@@ -187,7 +187,8 @@ def _inputs(files: Sequence[LocalFile]) -> list[str]:
     rows = []
     for file in files:
         pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""
-        look = f"{sanitize(file.media_type)}, {pixels}{file.bytes:,} bytes"
+        length = f"{file.seconds:.1f} s, " if file.seconds is not None else ""
+        look = f"{sanitize(file.media_type)}, {pixels}{length}{file.bytes:,} bytes"
         rows.append((sanitize(file.path), f"{file.ref[:19]}  {look}"))
     return ["", "  local files:", *(f"    {line}" for line in columns(rows))] if rows else []
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kiejobs.adapters.media import MOST_PIXELS, Pixels, look_at
+from kiejobs.adapters.media import MOST_PIXELS, Measures, look_at
 from tests.support.bench import PACKAGE
 from tests.support.pictures import picture, png_of, slow_jpeg, webp_of
+from tests.support.recordings import film, recording
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = ("png", "jpeg", "webp", "gif", "bmp")
@@ -25,7 +26,7 @@ def look(data: bytes, form: str, *, decode: bool = True, seconds: float = 20.0) 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("decode", [False, True])
 def test_a_picture_tells_its_size(form: str, *, decode: bool) -> None:
-    assert look(picture(form, (640, 480)), form, decode=decode) == Pixels(640, 480)
+    assert look(picture(form, (640, 480)), form, decode=decode) == Measures(640, 480)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
@@ -35,7 +36,7 @@ def test_all_kinds_of_colours_decode(mode: str) -> None:
     form = "jpeg" if mode == "CMYK" else "png"
     drawn = io.BytesIO()
     Image.new(mode, (30, 20)).save(drawn, form.upper())
-    assert look(drawn.getvalue(), form) == Pixels(30, 20)
+    assert look(drawn.getvalue(), form) == Measures(30, 20)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -91,9 +92,37 @@ def test_no_damage_gets_out_of_the_look(form: str) -> None:
         torn = bytearray(whole)
         for _ in range(dice.randint(1, 8)):
             torn[dice.randrange(len(torn))] = dice.randrange(256)
-        assert isinstance(look(bytes(torn), form), Pixels | str)
+        assert isinstance(look(bytes(torn), form), Measures | str)
 
 
-def test_what_is_no_picture_is_not_looked_at() -> None:
-    assert look_at(io.BytesIO(b"ID3"), "audio/mpeg", decode=True) is None
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (film("mp4", "mpeg4"), "video/mp4"),
+        (film("mov", "mpeg4"), "video/quicktime"),
+        (film("matroska", "mpeg4"), "video/x-matroska"),
+        (film("matroska", "mpeg4", piped=True), "video/x-matroska"),
+        (film("avi", "mpeg4"), "video/avi"),
+        (recording("wav", "pcm_s16le"), "audio/wav"),
+        (recording("wav", "pcm_s16le", piped=True), "audio/wav"),
+        (recording("mp3", "libmp3lame"), "audio/mpeg"),
+        (recording("adts", "aac"), "audio/aac"),
+        (recording("flac", "flac"), "audio/flac"),
+        (recording("ipod", "aac"), "audio/mp4"),
+    ],
+)
+def test_a_video_and_a_recording_are_measured(data: bytes, media_type: str) -> None:
+    seen = look_at(io.BytesIO(data), media_type, decode=False)
+    assert isinstance(seen, Measures), seen
+    assert seen[:2] == ((64, 48) if media_type.startswith("video") else (None, None))
+    assert seen.seconds is not None
+    assert seen.seconds == pytest.approx(1, abs=0.1)
+
+
+def test_a_video_that_does_not_open_says_so() -> None:
+    assert "does not decode" in str(look_at(io.BytesIO(b"junk" * 20), "video/mp4", decode=False))
+
+
+def test_what_is_none_of_these_is_not_looked_at() -> None:
+    assert look_at(io.BytesIO(b"{}"), "application/json", decode=True) is None
     assert look_at(io.BytesIO(b""), None, decode=True) is None

@@ -11,6 +11,7 @@ import pytest
 from tests.support.bench import MODEL, Bench
 from tests.support.gitops.clones import Origin
 from tests.support.pictures import picture
+from tests.support.recordings import film, recording
 from tests.support.results import refused
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def test_explain_says_what_the_files_are(bench: Bench) -> None:
             "media_type": "image/png",
             "width": 640,
             "height": 480,
+            "seconds": None,
         }
     ]
 
@@ -220,3 +222,38 @@ def test_a_job_file_counts_with_the_files_that_it_points_at(tmp_path: Path) -> N
     assert looked_at() == 0
     clone.git("rm", "--quiet", "images/cup.png")
     assert looked_at() == 1, "one that is gone"
+
+
+# --- videos and sound ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "data", "words"),
+    [
+        (
+            "happyhorse/video-edit",
+            "video_url",
+            film("mp4", "mpeg4"),
+            "it is 1.0 s long, and the model takes 3 to 60 s; the model takes sides of at least 320",
+        ),
+        ("wan/2-7-r2v", "reference_voice", recording("wav", "pcm_s16le", 4_000), None),
+        (
+            "bytedance/seedance-2",
+            "reference_audio_urls",
+            recording("mp3", "libmp3lame"),
+            "and the model takes 2 to 15 s",
+        ),
+        ("happyhorse/image-to-video", "image_urls", picture("png", (50, 50)), "sides of at least 300 pixels"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["validate", "plan"])
+def test_limits_that_a_schema_knows_are_held_against_local_files(
+    bench: Bench, verb: str, model: str, field: str, data: bytes, words: str | None
+) -> None:
+    (bench.folder / "file.bin").write_bytes(data)
+    value = ["file.bin"] if field.endswith("urls") else "file.bin"
+    given = {"prompt": "Steam", field: value}
+    document = {"version": 1, "campaign": "judged", "jobs": {"j": {"model": model, "input": given}}}
+    (bench.folder / "jobs.yaml").write_text(json.dumps(document))
+    ran = bench.do(verb, "jobs.yaml")
+    assert ("error[unfit-file]" in ran.err, (words or "") in ran.err) == (words is not None, True), ran.err

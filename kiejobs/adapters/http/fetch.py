@@ -26,7 +26,7 @@ from kiejobs.adapters.http.client import (
 from kiejobs.adapters.media import look_at
 from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.models.spec import HEAD, UNKNOWN, media_type_of, wrong_size, wrong_type
+from kiejobs.core.models.spec import HEAD, UNKNOWN, beyond_limits, media_type_of, wrong_type
 from kiejobs.core.plan.lock import Asset
 from kiejobs.core.urls import bare
 
@@ -65,7 +65,7 @@ async def fetch_assets(wanted: Mapping[str, FileRule], base: str) -> Found:
 async def _asset(
     client: GuardedClient, url: str, takes: FileRule, turn: anyio.CapacityLimiter
 ) -> Asset | str:
-    """`turn` lets one picture decode at a time: that takes memory."""
+    """`turn` lets one file be opened at a time: a picture takes memory."""
     with TemporaryFile() as kept:
         try:
             with anyio.fail_after(_LONGEST):
@@ -80,7 +80,7 @@ async def _asset(
         seen = await anyio.to_thread.run_sync(decode, limiter=turn)
     if isinstance(seen, str) or seen is None:
         return seen or asset
-    return wrong_size(takes, *seen) or asset
+    return beyond_limits(takes, *seen) or asset
 
 
 async def _read(response: httpx.Response, takes: FileRule, kept: IO[bytes]) -> Asset:

@@ -22,7 +22,7 @@ from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_typ
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.adapters.media import Pixels
+    from kiejobs.adapters.media import Measures
 
 
 _CHUNK = 2**20
@@ -149,12 +149,12 @@ def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalF
 def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size: int) -> NoFile:
     """More than the model takes, or nothing at all."""
     seen = _seen(stream, media_type, decode=False)
-    pixels = f"{seen.width} x {seen.height} pixels" if isinstance(seen, tuple) else None
+    pixels = f"{seen.width} x {seen.height} pixels" if isinstance(seen, tuple) and seen.width else None
     rule = FileRule(most, frozenset())
     return cannot_be_sent(path, too_large(rule, size) or "it changes while it is read", pixels)
 
 
-def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Pixels | str | None:
+def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Measures | str | None:
     from kiejobs.adapters.media import look_at  # noqa: PLC0415 - most jobs have no local files
 
     stream.seek(0)

@@ -15,7 +15,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.document.wording import shorten, show
-from kiejobs.core.models.spec import UNKNOWN, files_in, too_large, wrong_size, wrong_type
+from kiejobs.core.models.spec import UNKNOWN, beyond_limits, files_in, too_large, wrong_type
 from kiejobs.core.urls import bare, private_host
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class LocalFile:
     """A file of the campaign's own that a request points at. Made by the local-files adapter.
 
     `path` is from the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
-    `height` in pixels, None where they weren't looked for. In a request's input, and so in its
+    `height` in pixels and the length in `seconds`, None where they weren't looked for. In a request's input, and so in its
     fingerprint, the file stands as `ref`: what it holds, never where it lies or was uploaded to.
     """
 
@@ -58,6 +58,7 @@ class LocalFile:
     media_type: str
     width: int | None = None
     height: int | None = None
+    seconds: float | None = None
 
     @property
     def ref(self) -> str:
@@ -259,8 +260,7 @@ def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
     wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)
     if wrong is None and media_type is None:
         wrong = "it is neither a picture nor video nor sound, by its first bytes"
-    if wrong is None and file.width is not None and file.height is not None:
-        wrong = wrong_size(rule, file.width, file.height)
+    wrong = wrong or beyond_limits(rule, file.width, file.height, file.seconds)
     size = (
         f"{file.width} x {file.height} pixels" if file.width is not None and file.height is not None else None
     )

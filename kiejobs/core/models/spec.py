@@ -192,6 +192,10 @@ HEAD = 64
 """As many of a file's first bytes tell its type."""
 
 _SIDES = re.compile(r"at (least|most) ([0-9]+)(?: x [0-9]+)? pixels")
+_LENGTH = re.compile(r"([0-9.]+) to ([0-9]+(?:\.[0-9]+)?) seconds long")
+_SLACK = 0.1
+"""Seconds: a frame or two more than ten seconds are left to the API to judge."""
+
 _RATIO = re.compile(r"aspect ratio from ([0-9.]+):([0-9.]+) to ([0-9.]+):([0-9]+(?:\.[0-9]+)?)")
 
 _MARKS = (
@@ -220,8 +224,8 @@ _ALSO = {
 """What a type is called, too, or what its first bytes can't tell it from."""
 
 
-PixelLimit: TypeAlias = tuple[str, float, float]
-"""`sides`, their least and most pixels; or `ratio`, of width to height."""
+Limit: TypeAlias = tuple[str, float, float]
+"""`sides`, their least and most pixels; `ratio`, of width to height; `seconds`, of a video or a recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +235,14 @@ class FileRule:
     most: int
     types: frozenset[str]
     schemes: frozenset[str] = frozenset()
-    pixels: tuple[PixelLimit, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def __and__(self, other: FileRule) -> FileRule:
         """What both take."""
         either = not self.types or not other.types
         types = self.types | other.types if either else self.types & other.types
         most, schemes = min(self.most, other.most), self.schemes & other.schemes
-        return FileRule(most, types, schemes, (*self.pixels, *other.pixels))
+        return FileRule(most, types, schemes, (*self.limits, *other.limits))
 
 
 def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:
@@ -280,21 +284,31 @@ def too_large(rule: FileRule, size: int) -> str | None:
     return f"it has {size:,} bytes, and the model takes {rule.most:,}"
 
 
-def wrong_size(rule: FileRule, width: int, height: int) -> str | None:
-    """What is wrong with a picture of so many pixels, in words; None where it may be sent."""
-    for what, least, most in rule.pixels:
-        if what == "sides" and not (least <= min(width, height) and max(width, height) <= most):
-            limit = f"at least {least:,.0f}" if min(width, height) < least else f"at most {most:,.0f}"
-            return f"the model takes sides of {limit} pixels"
-        if what == "ratio" and not least <= width / max(height, 1) <= most:
-            return f"its width is {width / max(height, 1):.2f} times its height; the model takes {least:g} to {most:g}"
+def beyond_limits(rule: FileRule, width: int | None, height: int | None, seconds: float | None) -> str | None:
+    """What is wrong with a file of that size and length, in words; None where it may be sent. None is not known."""
+    found: list[str | None] = []
+    for what, least, most in rule.limits:
+        if what != "seconds" and width is not None and height is not None:
+            found.append(_wrong_size(what, least, most, width, height))
+        elif what == "seconds" and seconds is not None and not least - _SLACK <= seconds <= most + _SLACK:
+            found.append(f"it is {seconds:.1f} s long, and the model takes {least:g} to {most:g} s")
+    return "; ".join(filter(None, found)) or None
+
+
+def _wrong_size(what: str, least: float, most: float, width: int, height: int) -> str | None:
+    if what == "sides" and not (least <= min(width, height) and max(width, height) <= most):
+        limit = f"at least {least:,.0f}" if min(width, height) < least else f"at most {most:,.0f}"
+        return f"the model takes sides of {limit} pixels"
+    if what == "ratio" and not least <= width / max(height, 1) <= most:
+        ratio = width / max(height, 1)
+        return f"its width is {ratio:.2f} times its height; the model takes {least:g} to {most:g}"
     return None
 
 
 @cache
-def _pixel_limits(note: str) -> tuple[PixelLimit, ...]:
-    """What a schema's note says of pictures, in the words that our importer writes."""
-    found: list[PixelLimit] = []
+def _limits(note: str) -> tuple[Limit, ...]:
+    """What a schema's note says of files, in the words that our importer writes."""
+    found: list[Limit] = [("seconds", float(least), float(most)) for least, most in _LENGTH.findall(note)]
     for word, number in _SIDES.findall(note):
         found.append(("sides", float(number), math.inf) if word == "least" else ("sides", 0, float(number)))
     for numbers in _RATIO.findall(note):
@@ -315,8 +329,8 @@ def _files(schema: Mapping[str, Any], value: Json, path: Path) -> Iterator[tuple
             yield from _files(schema.get("properties", {}).get(name, {}), item, (*path, name))
     elif rule is not None and isinstance(value, str):
         types, schemes = (frozenset(rule.get(name, ())) for name in ("media_types", "schemes"))
-        pixels = _pixel_limits(str(rule.get("note", "")))
-        yield path, value, FileRule(rule.get("max_bytes", LARGEST), types, schemes, pixels)
+        limits = _limits(str(rule.get("note", "")))
+        yield path, value, FileRule(rule.get("max_bytes", LARGEST), types, schemes, limits)
 
 
 def _holds_files(schema: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from kiejobs.core.models.spec import FileRule
 from kiejobs.importer.stated import other_schemes
 from tests.support.expanding import MODEL, SCHEMAS, expanded
 from tests.support.pictures import picture
+from tests.support.recordings import recording
 
 if TYPE_CHECKING:
     from tests.support.expanding import Expanded
@@ -425,10 +426,10 @@ def test_pictures_are_decoded_where_that_is_asked_for(folder: Path) -> None:
 
 
 def test_what_is_no_picture_has_type_and_size(folder: Path) -> None:
-    (folder / "talk.mp3").write_bytes(b"ID3 and so on")
-    found = LocalFolder(folder, decode=True)("talk.mp3", FileRule(100, frozenset({"audio/mp3"})))
+    (folder / "talk.mp3").write_bytes(talk := recording("mp3", "libmp3lame"))
+    found = LocalFolder(folder, decode=True)("talk.mp3", FileRule(100_000, frozenset({"audio/mp3"})))
     assert isinstance(found, LocalFile)
-    assert (found.media_type, found.bytes, found.width) == ("audio/mpeg", 13, None)
+    assert (found.media_type, found.bytes, found.width) == ("audio/mpeg", len(talk), None)
 
 
 def test_a_vendor_s_page_says_which_other_addresses_a_field_takes() -> None:
