@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
 from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
-from kiejobs.core.document.lost_text import lost_text, misprints
+from kiejobs.core.document.lost_text import lost_text, misprints, unrendered
 from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.tree import BadScalar
@@ -310,8 +310,13 @@ def given_variables(
         found += _problems(file, declared)
         whole = [(file.root, (1, 1))]
         found += [*lost_text(file, whole), *misprints(file, whole)]
-        given |= plain_json(file.root) if isinstance(file.root, dict) else {}
-    given |= {name: _value(name, word, declared[name]) for name, word in words.items() if name in declared}
+        values = plain_json(file.root) if isinstance(file.root, dict) else {}
+        for name, value in values.items():
+            found += unrendered(f"the variable `{name}`", value, file.place((name,)))
+        given |= values
+    for name in words.keys() & declared.keys():
+        given[name] = _value(name, words[name], declared[name])
+        found += unrendered(f"--var {name}", given[name], None)
     found += [_unknown(name, declared, None) for name in words if name not in declared]
     return given, found
 

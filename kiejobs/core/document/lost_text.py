@@ -1,6 +1,6 @@
-"""Text that a person sees and YAML drops: behind a `#`, or in the name of an anchor that nothing uses.
+"""Text that is not what a person sees: dropped behind a `#` or as an anchor, printed otherwise, never rendered.
 
-In: a Document and parts of it. Out: warnings. Touches nothing.
+In: a Document and parts of it. Out: warnings, errors. Touches nothing.
 A `#` with a blank behind it is meant as a comment, unless it leaves no value at all; `#cozy` hardly is.
 """
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json, Spot
 
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_RENDERED = (
+    "templates are rendered in `input`, `output`, `callBackUrl`, and on an axis that only fills a field"
+)
 _MARK = re.compile(r"(?<!\S)#")
 _QUOTE = "put the whole text in quotes"
 
@@ -54,6 +58,24 @@ def misprints(document: Document, parts: Iterable[tuple[Json, Spot]]) -> Iterato
             bad = misprint(document.numbers[spot], value) if spot in document.numbers else None
             if bad is not None:
                 yield Diagnostic(bad.code, bad.message, document.at(spot), bad.hint)
+
+
+def unrendered(what: str, value: Json, place: Place | None) -> Iterator[Diagnostic]:
+    """Braces would be bought."""
+    found = (_TEMPLATE.search(text) for text, _ in _leaves(value) if isinstance(text, str) and "{" in text)
+    shown = next((one[0] for one in found if one is not None), None)
+    if shown is not None:
+        message = f"{what} holds a template, which nothing renders: `{shown[:60]}`"
+        hint = f"{_RENDERED}; put it there, or write here what it stands for"
+        yield Diagnostic("unrendered-template", message, place, hint)
+
+
+def _leaves(value: Json) -> Iterator[tuple[Json, None]]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
+        yield value, None
 
 
 def _dropped(lines: Sequence[str], value: Json, spot: Spot, mark: Spot) -> str:

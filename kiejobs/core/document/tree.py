@@ -78,7 +78,7 @@ class Tree:
         self._documents = YamlSeq()
         self._stack = [_Frame(self._documents, None, is_map=False)]
         self._anchors: dict[str, Anchored | None] = {}  # None: not complete yet
-        self.numbers: dict[Spot, str] = {}  # all but whole ones as they are printed
+        self.numbers: dict[Spot, str] = {}  # and `True`; all but whole ones as they are printed
         self.idle_anchors: dict[str, Spot] = {}  # of texts and numbers, until they are used
         self._aliased = 0
 
@@ -247,7 +247,7 @@ class Tree:
         return text
 
     def _note_number(self, text: str | None, value: Any, spot: Spot) -> None:
-        if type(value) in (int, float) and (str(value) != text or type(value) is float):
+        if type(value) in _PRINTED_ANOTHER_WAY and (type(value) is float or _printed(value) != text):
             self.numbers[spot] = str(text)
 
     def _put(self, frame: _Frame, value: Any, size: int, spot: Spot) -> None:
@@ -350,6 +350,7 @@ _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_PRINTED_ANOTHER_WAY = frozenset({int, float, bool})
 _QUOTE_IT = "put it in quotes if it is meant as text"
 
 
@@ -383,11 +384,16 @@ def plain(text: str, *, exact: bool = False) -> Any:
 
 
 def misprint(text: str, value: Any) -> BadScalar | None:
-    """What is wrong with a number that templates would print otherwise than it is written: 3.10, 007."""
-    if type(value) not in (int, float) or str(value) == text:
+    """What is wrong with a value that templates would print otherwise than it is written: 3.10, 007, True."""
+    if type(value) not in _PRINTED_ANOTHER_WAY or (printed := _printed(value)) == text:
         return None
-    message = f"`{text[:40]}` is a number, which would be printed as {value}"
-    return BadScalar("number-text", message, f'put it in quotes, "{text[:40]}", or write {value}')
+    kind = "true or false" if type(value) is bool else "a number"
+    message = f"`{text[:40]}` is {kind}, which would be printed as {printed}"
+    return BadScalar("number-text", message, f'put it in quotes, "{text[:40]}", or write {printed}')
+
+
+def _printed(value: float) -> str:
+    return str(value).lower() if type(value) is bool else str(value)
 
 
 def _exact_int(digits: str, base: int) -> int:

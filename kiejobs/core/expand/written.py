@@ -12,7 +12,7 @@ from operator import or_
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Severity
-from kiejobs.core.document.lost_text import misprints
+from kiejobs.core.document.lost_text import misprints, unrendered
 from kiejobs.core.document.nodes import YamlMap, leaves, plain_json
 from kiejobs.core.document.tree import misprint
 from kiejobs.core.document.wording import nearest, reference
@@ -27,11 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.core.jobfile import JobFile
     from kiejobs.core.template.renderer import Reads
 
-_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _COMMENT = re.compile(r"\{#(?=\w).*?#\}", re.DOTALL)
-_RENDERED = (
-    "templates are rendered in `input`, `output`, `callBackUrl`, and on an axis that only fills a field"
-)
 _NUMBERS = frozenset({"integer", "number", "boolean", "null"})
 _WHOLE_NAMES = frozenset({"axes", "address"})
 """What an `output` may read in the place of all axes."""
@@ -72,24 +68,6 @@ def misread(jobfile: JobFile, jobs: Sequence[CompiledJob], reads: Sequence[Reads
                     yield from unrendered(f"axis `{name}`", listed.value, document.at(listed.spot))
         if document.numbers:
             yield from _numbers(document, job, read)
-
-
-def unrendered(what: str, value: Json, place: Place) -> Iterator[Diagnostic]:
-    """Braces would be bought."""
-    found = (_TEMPLATE.search(text) for text, _ in _leaves(value) if isinstance(text, str) and "{" in text)
-    shown = next((one[0] for one in found if one is not None), None)
-    if shown is not None:
-        message = f"{what} holds a template, which nothing renders: `{shown[:60]}`"
-        hint = f"{_RENDERED}; put it there, or write here what it stands for"
-        yield Diagnostic("unrendered-template", message, place, hint)
-
-
-def _leaves(value: Json) -> Iterator[tuple[Json, None]]:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
-    else:
-        yield value, None
 
 
 # --- numbers -----------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ class Contents:
     place: Callable[[Row, str | None], Place]
     columns: tuple[str, ...] = ()
     heading: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def decoded(source: Source) -> tuple[Text, Diagnostic | None]:

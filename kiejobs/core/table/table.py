@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.address import IS_LABEL, label
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.lost_text import misprints
+from kiejobs.core.document.lost_text import lost_text, misprints
 from kiejobs.core.document.nodes import YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.wording import kind_of, suggest
@@ -71,7 +72,7 @@ def is_table(name: str) -> bool:
 
 
 def read_table(source: Source, key: str, asked: Place) -> tuple[Table | None, list[Diagnostic]]:
-    """The table, if all of it can be used. `asked` is where the job file names its key."""
+    """The table, if all of it can be used, and what is wrong or odd. `asked` is where the job file names its key."""
     contents = _read_yaml(source) if ending(source.name) in _YAML else _read_text(source)
     problems = list(_heading_problems(source.name, contents, key, asked))
     if problems:
@@ -81,7 +82,7 @@ def read_table(source: Source, key: str, asked: Place) -> tuple[Table | None, li
     if problems:
         return None, problems
     columns = contents.columns
-    return Table(key, contents.rows, numbers, columns, bool(columns), contents.place), []
+    return Table(key, contents.rows, numbers, columns, bool(columns), contents.place), list(contents.warnings)
 
 
 def _read_text(source: Source) -> Contents:
@@ -107,9 +108,11 @@ def _read_yaml(source: Source) -> Contents:
             spot = items[row.start].value_spots.get(column, spot)
         return Place(source.name, *spot)
 
-    problems += () if document is None else misprints(document, [(items, (1, 1))])
+    cells = [(items, (1, 1))]
+    problems += () if document is None else misprints(document, cells)
+    odd = () if document is None else tuple(islice(lost_text(document, cells), MOST_REPORTED))
     rows, bad = collected(_yaml_rows(source.name, items), place)
-    return Contents(rows, problems + bad, place)
+    return Contents(rows, problems + bad, place, warnings=odd)
 
 
 def _yaml_rows(name: str, items: YamlSeq) -> Iterator[Row | Diagnostic]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from kiejobs.adapters.project.files import DataFolder
 from tests.support.expanding import MODEL, Expanded, expanded
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def made(prompt: str, body: str = "", top: str = "") -> Expanded:
+
+def made(prompt: str, body: str = "", top: str = "", data: DataFolder | None = None) -> Expanded:
     """One job of the shipped model; `body` are lines of it, `prompt` is YAML."""
     lines = [f"    {row}" for row in [f"model: {MODEL}", *body.splitlines()]]
     fields = ["    input:", "      image_url: https://example.com/a.webp", f"      prompt: {prompt}"]
     text = "\n".join(["version: 1", "campaign: h", *top.splitlines(), "jobs:", "  j:", *lines, *fields, ""])
-    return expanded(text)
+    return expanded(text, data=data)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +223,50 @@ def test_a_comment_of_templates_that_holds_words_is_told() -> None:
     followed = made(f'"Neon that reads {problem.hint.split("`")[1]} in the rain"')
     assert [job.input["prompt"] for job in followed.jobs] == ["Neon that reads {#sale#} in the rain"]
     assert not made('"Neon {# note #}in the rain"').problems
+
+
+SPELLINGS = [
+    *("0777", "0o17", "1_000", "0x1F", "1e3", "1E3", ".5", "-.5", "1.", "+1", "-0", "00", "0.10", "12:30:00"),
+    *(
+        "yes",
+        "no",
+        "on",
+        "off",
+        "Yes",
+        "True",
+        "FALSE",
+        "2026-11-22",
+        "0b11",
+        "0o9",
+        ".inf",
+        "1e400",
+        "~",
+        "null",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_word_that_some_yaml_takes_for_another_value_is_printed_as_it_is_written_or_refused(
+    text: str, tmp_path: Path
+) -> None:
+    """The same in variables, on axes, in the input, and in each form of a table; a cell of CSV is always text."""
+    for form, table in {
+        "csv": f"id,v\na,{text}\n",
+        "yaml": f"- id: a\n  v: {text}\n",
+        "json": f'[{{"id": "a", "v": "{text}"}}]',
+    }.items():
+        (tmp_path / f"t.{form}").write_text(table)
+    data = DataFolder(tmp_path)
+    rows = {form: f"matrix: {{s: {{from: t.{form}, key: id}}}}" for form in ("csv", "yaml", "json")}
+    tables = {form: made('"{{ matrix.s.v }}"', body, data=data) for form, body in rows.items()}
+    listed = [
+        made('"{{ vars.x }}"', "", f"vars: {{x: {text}}}"),
+        made('"{{ matrix.x }}"', f"matrix: {{x: [{text}]}}"),
+        made(text),
+        tables["yaml"],
+    ]
+    printed = [None if one.problems.fatal else one.jobs[0].input["prompt"] for one in listed]
+    assert printed in ([text] * 4, [None] * 4)
+    for form in ("csv", "json"):
+        assert tables[form].jobs[0].input["prompt"] == text

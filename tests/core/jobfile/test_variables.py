@@ -120,6 +120,33 @@ def test_a_file_of_variables_may_not_be_yaml_at_all(bench: Bench) -> None:
     assert "error[yaml-duplicate-key] more.yaml:2:1" in refused(bench, "--vars-file", "more.yaml")
 
 
-def test_a_value_is_no_template(bench: Bench) -> None:
-    said = prompt_of(bench, "{{ vars.brand }}", "--var", "brand={{ vars.count }}")
-    assert said == "{{ vars.count }}"
+# --- what is given is data ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--var", "brand={{ vars.mood }}"),
+        ("--var", "brand={% if x %}y{% endif %}"),
+        ("--var", "brand={#sale#}"),
+        ("--var", 'tags=["{{ campaign }}"]'),
+        ("--var", 'cup={of: "{{ campaign }}"}'),
+        ("--vars-file", "given.yaml"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["validate", "plan", "render"])
+def test_a_template_in_what_is_given_is_an_error_at_its_place(
+    bench: Bench, verb: str, words: tuple[str, ...]
+) -> None:
+    (bench.folder / "given.yaml").write_text('brand: x\nmood: "{{ vars.brand }} in the morning"\n')
+    said = refused(bench, *words, verb=verb)
+    assert said.count("error[unrendered-template]") == 1
+    assert ("given.yaml:2:7" if words[0] == "--vars-file" else f"--var {words[1][:3]}") in said
+
+
+def test_text_that_yaml_drops_from_a_file_of_variables_is_a_warning(bench: Bench) -> None:
+    (bench.folder / "given.yaml").write_text("brand: Cup of tea #cozy\nmood: &then a dog\n")
+    (bench.folder / "jobs.yaml").write_text(job_file("{{ vars.brand }} {{ vars.mood }}"))
+    ran = bench.do("plan", "jobs.yaml", "--vars-file", "given.yaml")
+    assert (ran.code, ran.err.count("warning[lost-text] given.yaml:")) == (0, 2), ran.err
+    assert bench.do("plan", "jobs.yaml", "--vars-file", "given.yaml", "--strict").code == 2

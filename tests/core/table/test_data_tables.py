@@ -644,3 +644,13 @@ def test_a_workbook_is_no_csv(mark: bytes) -> None:
     table, problems = read_table(Source("t.csv", mark + b"\0" * 300), "id", Place("j.yaml", 1, 1))
     assert table is None
     assert "workbook" in problems[0].message
+
+
+def test_text_that_yaml_drops_from_a_cell_is_a_warning_at_the_cell() -> None:
+    rows = b"- id: a\n  mood: calm #cozy\n- id: b\n  mood: &then wild\n- id: c # a comment\n  mood: soft\n"
+    table, problems = read_table(Source("t.yaml", rows), "id", Place("j.yaml", 1, 1))
+    assert table is not None
+    assert [(one.code, one.severity, one.place and one.place.line) for one in problems] == [
+        ("lost-text", "warning", 2),
+        ("lost-text", "warning", 4),
+    ]
