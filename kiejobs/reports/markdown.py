@@ -360,7 +360,7 @@ def report_markdown(view: RunView) -> str:
 def _run_row(job: JobView) -> str:
     sign = _RUN_SIGNS[job.status]
     credits_ = "" if job.charged is None else credits_text(job.charged)
-    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
+    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.advice, job.note]
     cells = "<br>".join(cell(text, _CELL) for text in came if text)
     state = state_words(job.status)
     return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"

@@ -132,6 +132,57 @@ def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
     assert len(judge.creates) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "code", "words", "wrong"),
+    [
+        ("401_said", 5, "Check KIE_API_KEY", "Top up"),
+        ("402", 5, "Top up the account", "KIE_API_KEY"),
+        ("402_as_500", 5, "Top up the account", "KIE_API_KEY"),
+        ("433", 5, "topping up the account does not help", "Top up"),
+        ("404", 1, "no such endpoint or model: check --base-url and `model`", "change the input"),
+        ("422", 1, "the vendor sells no model under this name", "change the input"),
+        ("422_input", 1, "change the input", "--check-assets"),
+        ("500_text", 1, "change the input", "--check-assets"),
+        ("500", 4, "TASK_ID", "--check-assets"),
+        ("500_unreachable", 4, "an input's URL that the API can't fetch", "change the input"),
+        ("500_long", 4, "`kiejobs validate FILE --check-assets`", "change the input"),
+        ("501", 4, "TASK_ID", "--check-assets"),
+        ("505", 1, "switched off; the input is not at fault", "change the input"),
+        ("429*99", 5, "429 something else uses up the account's rate", "KIE_API_KEY"),
+        ("455*99", 5, "at 455 the API is under maintenance", "KIE_API_KEY"),
+    ],
+)
+def test_each_code_has_the_cure_that_helps(table: Set, fault: str, code: int, words: str, wrong: str) -> None:
+    """Texts as the real service was seen to send them, or as its pages have them."""
+    bench, judge = table
+    bench.write({"one": f"one [create={fault}]"})
+    ran = bench.run("--wait", "500ms")
+    assert ran.code == code
+    assert words in ran.out
+    assert wrong not in ran.out
+    assert judge.tasks == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        ("500", "Your prompt was caught by our AI moderator", "change the input"),
+        ("500", "internal error, please try again later", "the input may be fine"),
+        ("500", "the server is busy", "see why"),
+        ("402", "insufficient", "top up first"),
+        ("400", "Failed to fetch the image from its url", "--check-assets"),
+    ],
+)
+def test_a_task_that_failed_has_the_cure_that_helps(table: Set, code: str, said: str, words: str) -> None:
+    bench, judge = table
+    judge.failure, judge.failure_code = said, code
+    bench.write({"one": "one [end=fail]"})
+    ran = bench.run()
+    assert ran.code == 1
+    assert words in ran.out
+    assert (words == "change the input") == ("change the input" in ran.out)
+
+
 @pytest.mark.parametrize("fault", ["403_edge", "403"])
 def test_whatever_is_asked_the_edge_is_named(table: Set, fault: str) -> None:
     """Of polls, uploads and doctor, too; what was bought is collected once the edge lets it through."""

@@ -85,7 +85,7 @@ def _credits(job: JobView) -> str:
 def _below(job: JobView) -> Iterator[str]:
     """The task, and what came of it."""
     paths = map(itemgetter("path"), job.job["files"])
-    came = list(filter(None, [*paths, job.error, job.note or _said(job.job)]))
+    came = list(filter(None, [*paths, job.error, job.advice, job.note or _said(job.job)]))
     words = [job.job["task_id"] or "", *came[:1]]
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
@@ -206,7 +206,7 @@ def _case(suite: ET.Element, job: JobView) -> None:
     case = ET.SubElement(suite, "testcase", attributes)
     kind = _KINDS[job.status]
     if kind is not None:
-        text = job.error or job.note or state_words(job.status)
+        text = ": ".join(filter(None, (job.error, job.advice))) or job.note or state_words(job.status)
         message = _xml(text.replace("\n", " "))
         named = {} if kind == "skipped" else {"type": job.status.value}
         ET.SubElement(case, kind, {"message": message, **named}).text = message

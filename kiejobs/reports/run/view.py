@@ -6,6 +6,7 @@ how they stand, with its sums; `Step`s as data, and as lines for people. Touches
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -67,7 +68,7 @@ _HELD = frozenset({JobStatus.NO_RESULT, JobStatus.RUNNING, JobStatus.SUBMITTED, 
 class JobView:
     """One job of the manifest. `job` is its entry there, `note` what went wrong on the way home.
 
-    `error` is `code: message` as the API or we said it; not cleaned.
+    `error` is `code: message` as the API or we said it; not cleaned. `advice`: what it means, where that is not plain.
     """
 
     address: str
@@ -75,6 +76,7 @@ class JobView:
     note: str | None
     status: JobStatus
     error: str | None
+    advice: str | None
     planned: Decimal | None
     charged: Decimal | None
 
@@ -121,14 +123,14 @@ class RunView:
         return list(starmap(self._job, self.manifest["jobs"].items()))
 
     def _job(self, address: str, job: Mapping[str, Json]) -> JobView:
-        error, text = job["error"], None
+        error, text, advice = job["error"], None, None
         if error is not None:
             text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
-            text += advice_on(error["class"], error["code"])
+            advice = advice_on(error["class"], error["code"], error["message"])
         planned, charged = job["credits"]["planned"], job["credits"]["charged"]
         planned = None if planned is None else Decimal(planned)
         charged = None if charged is None else Decimal(charged)
-        return JobView(address, job, self.notes.get(address), _status(job), text, planned, charged)
+        return JobView(address, job, self.notes.get(address), _status(job), text, advice, planned, charged)
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:
@@ -179,20 +181,40 @@ class RunView:
         return [f"this run bought {stated}"]
 
 
-_ADVICE = {
-    ("rejected", "404"): "no such endpoint or model: check --base-url and `model`",
-    ("rejected", "505"): "the API has this model or feature switched off; the input is not at fault",
+_OF_FILES = r"(?:url|image|picture|video|audio|file|media)s?"
+_OF_FETCHING = r"(?:fetch|download|access|retriev|reach|inaccessible|unreachable)\w*"
+_ADVICE = (
+    ("rejected", "404", "", "no such endpoint or model: check --base-url and `model`"),
+    ("rejected", "505", "", "the API has this model or feature switched off; the input is not at fault"),
     (
-        "in_doubt",
-        "500",
-    ): "often an input's URL that the API can't fetch: `kiejobs validate FILE --check-assets`",
-}
+        "rejected",
+        "422",
+        "model name",
+        "the vendor sells no model under this name: compare `model` with its page",
+    ),
+    ("failed", "402", "", "the account had no credits left when it ran: top up first"),
+    (
+        "failed",
+        "",
+        "try again|internal error|server is busy",
+        "a fault of the API that passes; the input may be fine",
+    ),
+    (
+        "",
+        "",
+        rf"^server exception|\b{_OF_FETCHING}\b.{{0,60}}\b{_OF_FILES}\b|\b{_OF_FILES}\b.{{0,60}}\b{_OF_FETCHING}\b",
+        "likely an input's URL that the API can't fetch: `kiejobs validate FILE --check-assets`",
+    ),
+)
+"""By class, code and message; empty for any. The first that fits [contract: documented and observed]."""
 
 
-def advice_on(kind: str, code: str | None) -> str:
+def advice_on(kind: str, code: str | None, message: str) -> str | None:
     """What an answer means where its own words lead to the wrong cure."""
-    advice = _ADVICE.get((kind, code or ""))
-    return f" ({advice})" if advice else ""
+    for class_, number, words, advice in _ADVICE:
+        if kind.startswith(class_) and number in {"", code} and re.search(words, message, re.IGNORECASE):
+            return advice
+    return None
 
 
 def price_of(attempt: Attempt) -> Decimal | None:
@@ -252,8 +274,8 @@ _CURES = {
     "credits": "Top up the account, then run again.",
     "key_limit": "The key has a limit of its own: raise it where the key was made, or wait for its next period; topping up the account does not help.",
     "edge": "Something before the API refused this machine: a proxy, a firewall, or the API's edge; the key may be fine. `kiejobs doctor` asks again.",
-    "busy": "The API takes no creates for now (rate limit or maintenance); run again later, or with a longer --wait.",
-    "key": "Check KIE_API_KEY; `kiejobs doctor` tells what the API says to it.",
+    "busy": "At 429 something else uses up the account's rate (20 creates in 10 s), at 455 the API is under maintenance; run again later, or with a longer --wait.",
+    "key": "Check KIE_API_KEY, and at the vendor whether the key takes this machine's address; `kiejobs doctor` shows what the API answers.",
     "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
     "doubts": "Find out what the API made of them before anything more is bought.",
     "journal": "The ledger took no more: see why, make it writable (disk, permissions, network), then run again.",
@@ -271,6 +293,7 @@ def steps_after(view: RunView) -> list[Step]:
             job.job["times"]["reserved"],
             job.planned,
             job.error,
+            job.advice,
             view.flag,
             job.job.get("answer"),
         )
@@ -326,8 +349,8 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
         yield Step("gone", message, (collect, f"{run} --retry gone"), title="Gone")
     if failed := count[JobStatus.FAILED] + count[JobStatus.REJECTED]:
-        codes = {job.job["error"]["code"] for job in view.jobs if job.status in _FAILED and job.job["error"]}
-        cure = "see why" if codes and codes <= {"404", "505"} else "change the input"
+        is_plain = any(job.status in _FAILED and not job.advice for job in view.jobs)
+        cure = "change the input" if is_plain else "see why"
         message = f"{plural(failed, 'job')}; {cure}, or buy the same again with"
         yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
@@ -352,13 +375,14 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
     """For attempts in doubt, from the ledger."""
     steps = []
     for one in attempts:
-        stated = None
+        stated, advice = None, None
         if one.failure:
-            stated = one.failure.message + advice_on(one.failure.kind, one.failure.code)
+            stated = one.failure.message
+            advice = advice_on(one.failure.kind, one.failure.code, stated)
         since = one.times.get("reserved")
         kept = one.unused
         answer = None if kept is None else {"text": kept.answer, "task_id": kept.task_id}
-        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, flag, answer))
+        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, advice, flag, answer))
     return steps
 
 
@@ -372,6 +396,7 @@ def doubt_step(
     since: str | None,
     at_stake: Decimal | None,
     stated: str | None,
+    advice: str | None,
     flag: str,
     answer: Mapping[str, Json] | None = None,
 ) -> Step:
@@ -380,6 +405,7 @@ def doubt_step(
     message = (
         f"{'sent' if stated else 'reserved'} {moment(since)}, may have cost {price_text(at_stake)}: {why}"
     )
+    message += f" ({advice})" if advice else ""
     if answer is not None:
         message += f"; the API answered: {shortened(sanitize(answer['text']), _LONGEST_ANSWER)}"
     named = quoted(answer["task_id"]) if answer and answer["task_id"] else "TASK_ID"

@@ -157,7 +157,7 @@ def test_commands_work_in_a_rehearsal() -> None:
     [
         (("budget", "the next job costs 72, and 10 is left"), "Raise the budget, then run again."),
         (("budget", UNPRICED), "Put it into prices.yaml, or buy without a budget"),
-        (("key", "401: no"), "`kiejobs doctor` tells what the API says to it."),
+        (("key", "401: no"), "`kiejobs doctor` shows what the API answers."),
         (("unreachable", "no route"), "whether the API can be reached"),
         (("doubts", "10 in a row"), "before anything more is bought"),
         (("journal", "disk full"), "make it writable"),

@@ -66,7 +66,7 @@ class Judge:
         self.tasks: dict[str, Task] = {}
         self.let_go = threading.Event()
         self.balance = 60.62
-        self.failure = "the scene was flagged"
+        self.failure, self.failure_code = "the scene was flagged", "500"
         self.calls = Calls(hook_key)
         self.host = UploadHost(self.let_go)
         self._log = log
@@ -231,7 +231,7 @@ class Judge:
             "state": state,
             "param": json.dumps(param),
             "resultJson": self._result(task) if state == "success" else "",
-            "failCode": "500" if state == "fail" else None,
+            "failCode": self.failure_code if state == "fail" else None,
             "failMsg": self.failure if state == "fail" else None,
             "costTime": 3 if state in {"success", "fail"} else None,
             "creditsConsumed": 0.0 if state == "fail" else float(task.words.get("credits", charged)),
