@@ -130,14 +130,18 @@ class Worker:
             await anyio.sleep(self._settings.first_poll * (1 if self._drain else _SWEEP))
 
     async def _sweep(self) -> None:
-        ledger = await anyio.to_thread.run_sync(self._space.ledger)
-        due = {one.attempt_id: one for one in ledger.attempts() if self._is_due(one)}
-        await anyio.to_thread.run_sync(self._queue.fill, due)
-        self._due = due
+        ledger = await self._read()
+        await anyio.to_thread.run_sync(self._queue.fill, self._due)
         if self._checks_in == 0:
             await self._check(ledger)
         self._checks_in = (self._checks_in or _SWEEPS_BETWEEN_CHECKS) - 1
         await anyio.to_thread.run_sync(self._space.store.publish)
+
+    async def _read(self) -> Ledger:
+        """What is due by the ledger, and whose files have which names."""
+        ledger = self._follower.ledger = await anyio.to_thread.run_sync(self._space.ledger)
+        self._due = {one.attempt_id: one for one in ledger.attempts() if self._is_due(one)}
+        return ledger
 
     def _is_due(self, attempt: Attempt) -> bool:
         name = attempt.attempt_id
@@ -149,8 +153,7 @@ class Worker:
     async def _follow(self, attempt_id: str, waited: float) -> float | None:
         """Ask once, and download what is done. In how many seconds to ask again."""
         if attempt_id not in self._due:
-            ledger = await anyio.to_thread.run_sync(self._space.ledger)
-            self._due = {one.attempt_id: one for one in ledger.attempts() if self._is_due(one)}
+            await self._read()
         attempt = self._due.get(attempt_id)
         if attempt is None or not self._is_due(attempt):
             return None

@@ -28,11 +28,12 @@ def listen(where: Locations, ear: ListenAddress, settings: Settings, screen: Scr
     key = require_key(space)
     space.folder.require()
     space.store.publish()
-    lines = lines_to_follow(space, space.ledger(), None)
+    ledger = space.ledger()
+    lines = lines_to_follow(space, ledger, None)
     journal = new_journal(space, "listen")
     with listening(ear, ear.public_url, space, screen) as (url, callbacks):
         settings = replace(settings, stay=True, callback_url=url)
-        execution = Execution(journal, lines, settings, Budget(), callbacks)
+        execution = Execution(journal, lines, settings, Budget(), callbacks, ledger=ledger)
         end = execute(execution, space, key, screen)
     if screen.form == "text" and not execution.journal.is_born:
         screen.say("Nothing came in.")

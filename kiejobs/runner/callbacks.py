@@ -116,15 +116,18 @@ class CallbackHandler:
         return any(now - at < self._settings.doubt_wait for at in waiting.values())
 
     async def _found_nothing(self) -> bool:
-        """Follow what other processes have bought since: callbacks may get lost. Is all done?"""
+        """Follow what other processes have bought since: callbacks may get lost. Is all done, or left for later?"""
         is_all = not self._follower.is_busy
         try:
             ledger = await self._reread()
         except JournalProblem as problem:
             self._spending.stop(StopReason.JOURNAL, problem.message)
             return True
+        self._follower.ledger = ledger
+        left = self._follower.left if self._settings.until_done else ()
         for attempt in ledger.attempts():
-            task = task_of_attempt(attempt) if attempt.is_open else None
+            is_due = attempt.is_open and attempt.attempt_id not in left
+            task = task_of_attempt(attempt) if is_due else None
             if task is not None and self._follower.following(task.attempt_id) is None:
                 self._follow(task)
             is_all = is_all and task is None and not self._is_to_come(attempt)
@@ -177,7 +180,7 @@ class CallbackHandler:
     async def _known(self, claim: Claim) -> tuple[Attempt | None, Ledger]:
         """The attempt as the journals have it, once another run that is sending it has its answer."""
         for _ in range(_LOOKS_AT_A_LIVE_RUN):
-            ledger = await self._reread()
+            ledger = self._follower.ledger = await self._reread()
             attempt = ledger.attempt(claim.attempt_id)
             if attempt is None or attempt.state is not State.RESERVED:
                 break

@@ -66,19 +66,21 @@ class _Watch:
 class Follower:
     """Follows any number of tasks at once, and downloads their files.
 
-    `notes`: what did not work, by address; `succeeded`: the addresses of tasks that ended well here.
+    `notes`: what did not work, by address; `succeeded`: the addresses of tasks that ended well here; `left`: the
+    attempts that our patience ended with. `ledger`, as it was read last, says whose file has the name of a result.
     """
 
     _world: World
     _settings: Settings
     _spending: Budget
     _media_type: Callable[[str], str]
-    _ledger: Ledger | None = None
+    ledger: Ledger | None = None
     _watches: dict[str, _Watch] = field(default_factory=dict)
     _heard: bool = False
     _missed: int = 0
     notes: dict[str, str] = field(default_factory=dict)
     succeeded: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._downloads = anyio.Semaphore(self._settings.downloads)
@@ -188,6 +190,7 @@ class Follower:
             return False
         if why is not None:
             self.notes[watch.task.address] = why
+        self.left.add(watch.task.attempt_id)
         self._world.progress.job(watch.task.address, "running", why)
         return True
 
@@ -346,7 +349,7 @@ class Follower:
 
         Both names lead to it until the new file takes the first one. Answers with what may be written over.
         """
-        found = self._ledger and self._ledger.holder(path, task.address, task.attempt_id)
+        found = self.ledger and self.ledger.holder(path, task.address, task.attempt_id)
         if not found:
             return {}
         attempt, file = found

@@ -6,6 +6,7 @@ any reply.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import socket
@@ -273,6 +274,45 @@ def test_a_listener_until_done_ends_by_itself_with_what_it_was_there_for(table: 
     assert set(bench.states().values()) == {"succeeded"}
     assert bench.known_tasks() == bench.accepted_tasks()
     assert bench.do("listen", "--port", "0", "--until-done", "--poll", "50ms").code == 0
+
+
+def test_a_listener_until_done_does_not_wait_for_ever(table: Set) -> None:
+    bench, _ = table
+    bench.write({"slow": "slow [end=never]", "quick": "quick"})
+    assert bench.run("--detach").code == 0
+    left = bench.do("listen", "--port", "0", "--until-done", "--poll", "50ms", "--wait", "300ms")
+    assert left.code == 8
+    assert "still running" in left.out
+    assert bench.states() == {"slow": "running", "quick": "succeeded"}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_name_is_the_newest_purchases_for_a_listener_too(table: Set, before: bool) -> None:  # noqa: FBT001
+    """Also where it was bought when the listener was there already."""
+    bench, _ = table
+    bench.write({"one": "one"})
+    assert bench.run().code == 0
+    old = bench.job("one")
+    bench.write({"one": "one, edited [end=held]", "two": "two [end=held]"})
+    listen = ("listen", "--port", "0", "--until-done", "--poll", "50ms")
+    judge = table[1]
+    if before:
+        assert bench.run("--detach").code == 0
+        listener = bench.start(*listen)
+    else:
+        assert bench.run("--detach", "--select", "job:two").code == 0
+        listener = bench.start(*listen)
+        told(listener, "listening at")
+        assert bench.run("--detach").code == 0
+    judge.wait_until(lambda: len(judge.tasks) == 3)
+    judge.let_go.set()
+    assert ended(listener).code == 0
+    new = bench.job("one")["files"][0]
+    assert new["path"] == old["files"][0]["path"]
+    aside = bench.folder / "outputs" / new["path"].replace(".mp4", f"~{old['fingerprint'][:8]}.mp4")
+    assert hashlib.sha256(aside.read_bytes()).hexdigest() == old["files"][0]["sha256"]
+    assert bench.do("manifest", "verify").code == 0
+    assert set(bench.plan().values()) == {"keep"}
 
 
 def test_a_run_a_collect_and_a_listener_at_once_get_in_nobodys_way(table: Set) -> None:

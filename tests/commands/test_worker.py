@@ -50,6 +50,22 @@ def test_a_detached_runs_files_are_downloaded_by_a_worker_elsewhere(team: Team, 
     assert len(team.judge.creates) == 7
 
 
+def test_the_name_is_the_newest_purchases_for_a_worker_too(team: Team, elsewhere: Checkout) -> None:
+    team.first.write({"one": "one"})
+    assert team.first.do(*DETACHED).code == 0
+    assert elsewhere.do(*DRAIN).code == 0
+    (old,) = elsewhere.folder.glob("outputs/**/*.mp4")
+    before = old.read_bytes()
+    team.first.write({"one": "one, edited"})
+    assert team.first.do(*DETACHED).code == 0
+    assert elsewhere.do(*DRAIN).code == 0
+    (aside,) = elsewhere.files() - {"one.mp4"}
+    assert old.with_name(aside).read_bytes() == before
+    assert old.read_bytes() != before
+    assert aside.startswith("one~")
+    assert elsewhere.do("manifest", "verify").code == 0
+
+
 def test_what_is_still_running_when_patience_ends_is_exit_8(team: Team, elsewhere: Checkout) -> None:
     team.first.write({"slow": "slow [end=never]", "quick": "quick"})
     assert team.first.do(*DETACHED).code == 0

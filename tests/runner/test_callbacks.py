@@ -708,6 +708,21 @@ def test_until_done_waits_for_no_doubt_that_is_old_or_whose_callback_goes_elsewh
     assert stage.clock.monotonic() < 5
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_until_done_ends_where_our_patience_does(gone: bool) -> None:  # noqa: FBT001
+    """A task that is never over, or an API that never answers, keeps no CI job for ever."""
+    stage = Stage(
+        settings=replace(STAYING, wait=600.0), others=[elsewhere(reserved(), e.Submitted("a" * 32, "t"))]
+    )
+    if not gone:
+        stage.api.makes("t")
+        stage.api.ends["t"] = 10_000_000.0
+    end = stage.go()
+    assert "collect it later" in end.notes["tea/j0"]
+    assert stage.clock.monotonic() < 1_000
+    assert stage.attempt().is_open
+
+
 def test_whoever_stays_is_there_until_interrupted() -> None:
     stage = Stage(settings=replace(SETTINGS, stay=True))
 

@@ -9,8 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx
 import pytest
 
+from kiejobs.adapters.http.client import AddressRule
+from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.core.diagnostics import Place
 from kiejobs.core.expand.job import Job
 from kiejobs.core.ledger import outcomes
@@ -20,9 +23,11 @@ from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
+from tests.proofs import virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
 
@@ -321,6 +326,49 @@ def test_patience_ends_after_an_hour_and_nothing_failed() -> None:
     assert "still running" in end.notes["tea/j0"]
     polls = 5000 - len(stage.api.polls)
     assert 100 < polls < 250, "the ladder: often at first, seldom later"
+
+
+class Dripping(httpx.AsyncBaseTransport):
+    """A host that sends a byte a second, and hangs up after so many."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        del request
+        self.asked += 1
+
+        async def drops() -> AsyncIterator[bytes]:
+            for _ in range(self.most):
+                await anyio.sleep(1)
+                yield b"\0"
+
+        headers = {"Content-Type": "video/mp4", "Content-Length": "1000000", "ETag": '"a"'}
+        return httpx.Response(200, headers=headers, content=drops())
+
+
+@pytest.mark.parametrize(("most", "asked"), [(10**6, 1), (50, 3)])
+def test_a_host_that_drips_is_left_when_the_patience_with_the_file_ends(
+    tmp_path: Path, most: int, asked: int
+) -> None:
+    """All tries together, by a clock that need not be waited for."""
+    host, told = Dripping(most), Told()
+
+    async def go() -> tuple[RunEnd, float]:
+        clock = virtual_time.LoopClock()
+        files = FileArtifacts(tmp_path, AddressRule(private_too=True), host)
+        journal = MemoryJournal(HEADER, clock)
+        settings = Settings(rate=Rate(1000, 1.0), wait=120.0)
+        world = World(FakeApi(), journal, files, clock, told)
+        runner = Runner(world, settings=settings, spending=Budget(), media_type=lambda _: "video/mp4")
+        end = await runner.carry_out([submit(0)], lambda: None)
+        return end, clock.monotonic()
+
+    end, passed = virtual_time.run(go)
+    assert "did not arrive in time" in end.notes["tea/j0"]
+    assert passed < 150
+    assert host.asked == asked
 
 
 def test_detached_it_submits_and_does_not_ask() -> None:
