@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import KiejobsError
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _SELDOM = 1_000_000
 """Objects that are made between two looks for garbage; what carries out a plan looks more often."""
 
@@ -115,16 +116,20 @@ def _failed(error: BaseException) -> int:
 
 
 def _of_the_system(error: BaseException) -> KiejobsError | None:
-    """What is no fault of ours, wherever it comes up: no file can be opened any more, the current folder is gone."""
+    """What is no fault of ours, wherever it comes up: no file can be opened or written, the current folder is gone."""
     from kiejobs.core.diagnostics import JournalProblem, UsageProblem  # noqa: PLC0415 - behind an error
 
     inner = getattr(error, "exceptions", ())
     if inner:
         return next(filter(None, map(_of_the_system, inner)), None)
     if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        sys.unraisablehook = lambda _: None  # an event loop that was made in part complains when it goes
         return JournalProblem(
             "too many files are open", hint="raise the limit (`ulimit -n 4096`), then run again"
         )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        hint = "make room, then run again; nothing that was paid for is lost"
+        return JournalProblem(f"can't write: {error.strerror}", hint=hint)
     try:
         os.getcwd()  # noqa: PTH109 - pathlib takes a while
     except OSError:

@@ -81,6 +81,8 @@ def init(folder: str, screen: Screen, *, github: bool, gitlab: bool) -> ExitCode
         _ignore(root / ".gitignore", screen, is_on_branch=is_on_branch)
         for forge in forges:
             _write_flows(root, FLOWS[forge], screen)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise UsageProblem(f"can't write to {folder}: {error.strerror or error}") from error
     typed = quoted(jobfile.as_posix())

@@ -9,6 +9,7 @@ it is looked at before it is asked for, so is each redirect, and so is the peer 
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 from contextlib import asynccontextmanager
@@ -57,11 +58,21 @@ def tls() -> ssl.SSLContext:
 
 def in_words(error: Exception) -> str:
     """What went wrong on the wire, and what the system says of it where that adds something."""
+    if is_out_of_files(error):
+        return "too many files are open on this machine (`ulimit -n`)"
     said = str(error).strip()
     words = next((words for kind, words in _WORDS if isinstance(error, kind)), None)
     if words is None:
         return said or type(error).__name__
     return f"{words} ({said})" if said else words
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Is that behind it? Libraries wrap it once or twice."""
+    if error is None or getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+        return error is not None
+    inner = (*getattr(error, "exceptions", ()), error.__cause__ or error.__context__)
+    return any(map(is_out_of_files, inner))
 
 
 class HttpClient:
