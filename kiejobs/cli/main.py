@@ -38,10 +38,12 @@ def main() -> NoReturn:
     _open_streams()
     code = 0 if sys.argv[1:] in HELP and _prints_help() else _run()
     _says_its_last(sys.stderr)
-    if not _says_its_last(sys.stdout):
+    if not _says_its_last(sys.stdout) and not code:
         from kiejobs.core.diagnostics import ExitCode  # noqa: PLC0415 - dataclasses take a while
 
-        code = code or ExitCode.JOURNAL
+        code = ExitCode.JOURNAL
+        with contextlib.suppress(OSError):
+            sys.stderr.write("error: can't write to stdout\n")
     gc.freeze()  # what is left is not searched for garbage: it goes with the process
     sys.exit(int(code))
 
@@ -75,9 +77,9 @@ def _says_its_last(stream: TextIO) -> bool:
     """Flush; what can't be said goes nowhere, else Python ends with a code of its own (120)."""
     try:
         stream.flush()
-    except OSError:
+    except OSError as error:
         _silence(stream)
-        return False
+        return isinstance(error, BrokenPipeError)  # then the reader has seen enough
     return True
 
 
@@ -89,6 +91,8 @@ def _run() -> int:
     gc.set_threshold(_SELDOM)  # 100,000 jobs are made, and none is garbage before the end
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)
+    except SystemExit:
+        return 0  # click's end where the reader of stdout went away (`| head`)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net
         return _failed(error)
     return answer if isinstance(answer, int) else 0
@@ -108,9 +112,6 @@ def _failed(error: BaseException) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        _silence(sys.stdout)  # the reader went away (`| head`)
-        return ExitCode.DONE
     known = error if isinstance(error, KiejobsError) else _of_the_system(error)
     return _bug(error) if known is None else _expected(known)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs.adapters.media import sound_of, video_of
+from kiejobs.adapters.storage.containers import what_is_wrong_with
 from kiejobs.sandbox.files import make_content
 from tests.support.bench import MODEL, Bench
 from tests.support.judge.replies import PAGE
@@ -232,11 +233,22 @@ def test_refusals_without_end_end_with_the_wait(table: Set) -> None:
     assert len(judge.creates) < 10
 
 
-def test_a_text_that_names_other_files_opens_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile secret.mp4\n",
+        "#EXTM3U\n#EXTINF:5,\nsecret.mp4\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+        "\nffconcat version 1.0\nfile secret.mp4\n",
+    ],
+)
+def test_a_text_that_names_other_files_opens_none(tmp_path: Path, text: str) -> None:
     lure = tmp_path / "a.mp4"
-    lure.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    lure.write_text(text)
     assert video_of(lure) == "it does not decode (no container of video that is known)"
     assert sound_of(lure) == "it does not decode (no container of sound that is known)"
+    head = text.encode()
+    assert what_is_wrong_with(head, len(head), "video/mp4") is not None
 
 
 def test_a_folder_that_is_gone_and_an_amount_that_nobody_has_are_worded(table: Set, tmp_path: Path) -> None:
@@ -253,14 +265,48 @@ def test_a_folder_that_is_gone_and_an_amount_that_nobody_has_are_worded(table: S
         ["sh", "-c", script], env=bench.environment(), capture_output=True, text=True, check=False
     )
     assert (ran.returncode, "the current folder is gone" in ran.stderr) == (2, True)
-    closed = f"exec {sys.executable} -m kiejobs status >&-"
-    ran = subprocess.run(
-        ["sh", "-c", closed],
-        cwd=tmp_path,
-        env=bench.environment(),
+
+
+@pytest.mark.parametrize("words", ["status", "models list", "render jobs.yaml", "--help", "--version"])
+def test_a_stdout_that_takes_nothing_is_worded(table: Set, words: str) -> None:
+    """Full, closed, or without a reader."""
+    bench, _ = table
+    bench.write({"one": "one"})
+    kiejobs = f"{sys.executable} -m kiejobs {words}"
+    for line, code in ((f"{kiejobs} >/dev/full", 7), (f"{kiejobs} >&-", 0), (f"{kiejobs} | true", 0)):
+        ran = shell(bench, f"set -o pipefail; {line}")
+        assert (ran.returncode, "can't write" in ran.stderr) == (code, code == 7), line
+        assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("most", [6, 8, 16])
+def test_a_machine_without_files_to_open_leaves_no_doubt(table: Set, most: int) -> None:
+    bench, judge = table
+    bench.write({f"j{number}": f"p{number}" for number in range(6)})
+    run = f"{sys.executable} -m kiejobs run jobs.yaml --yes --poll 50ms --rate 400/400ms --budget 48"
+    ran = shell(bench, f"ulimit -n {most}; exec {run}")
+    assert ran.returncode in {1, 5, 7}
+    assert "Traceback" not in ran.stderr
+    assert bench.known_tasks() == set(judge.tasks)
+    assert "in_doubt" not in bench.states().values()
+
+
+def test_a_disk_that_is_full_is_worded(table: Set) -> None:
+    bench, judge = table
+    bench.write({"one": "one"})
+    for words in ("plan jobs.yaml -o plan.json", "run jobs.yaml --yes", "init there"):
+        ran = shell(bench, f"trap '' XFSZ; ulimit -f 0; exec {sys.executable} -m kiejobs {words}")
+        assert ran.returncode in {2, 7}
+        assert "File too large" in ran.stderr
+    assert judge.creates == []
+
+
+def shell(bench: Bench, line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=bench.folder,
+        env=bench.environment(KIE_API_BASE=bench.url),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "Traceback" not in ran.stderr
-    assert "at fault" not in ran.stderr
