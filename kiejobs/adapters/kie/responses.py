@@ -39,7 +39,11 @@ _NAMES_A_TASK = re.compile(
     re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
-_CUT_OFF_ID = re.compile(rb"""task_?id\\*["']\s*:\s*\\*["']?([\w.:-]{1,200})(?=[\\"',}\s])""", re.IGNORECASE)
+_CUT_OFF_ID = re.compile(
+    rb"""task[_ -]?id\\{0,4}["']?\s{0,8}[:=]\s{0,8}\\{0,4}["']?((?=[\w.:-]*\d)[\w.:-]{6,200})(?=[\\"',}<&\s])""",
+    re.IGNORECASE,
+)
+"""What is no JSON, cut off or a page, may name one, too."""
 _ID_KEYS = ("taskid", "recordid", "taskids", "jobid", "id")
 """What a task's id may be called, case, `_` and `-` left out; the first that is there counts."""
 _LIKE_AN_ID = re.compile(r"(?=.*\d)[\w.:-]{6,200}", re.ASCII)
@@ -195,8 +199,7 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     task_id = data.get("taskId")
     if isinstance(task_id, str) and _is_usable(task_id.strip()):
         return outcomes.Accepted(task_id.strip())
-    named = "but named its task oddly" if task_id_in({"data": envelope.data}) else "but named no task"
-    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) {named}", "200")
+    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) without a task's id in its place", "200")
 
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:
@@ -304,6 +307,7 @@ def excerpt(body: bytes) -> str:
 
 SUCCESS = "success"
 _RUNNING = {"waiting", "queuing", "generating"}
+_OF_AN_END = ("resultJson", "response", "failCode", "failMsg")
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _NAMES_A_RESULT = re.compile(
@@ -327,7 +331,8 @@ def poll_outcome(status: int, body: bytes) -> outcomes.PollOutcome:
 
 
 def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
-    state = str(data.get("state"))
+    given = data.get("state", "no state")
+    state = given if isinstance(given, str) else json.dumps(given)
     if state == "success":
         return _succeeded(data)
     if state == "fail":
@@ -339,10 +344,11 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
         )
     if state in _RUNNING:
         return outcomes.StillRunning(state)
-    word = json.dumps(state[:40]) if "state" in data else "nothing of its state"
-    return outcomes.StillRunning(
-        state[:40], f"the API says {word}, which kiejobs does not know: taken as running"
-    )
+    word = json.dumps(given)[:60] if "state" in data else "nothing of its state"
+    came = {name: data[name] for name in _OF_AN_END if data.get(name) not in _NOTHING}
+    answer = json.dumps(came, ensure_ascii=False) if came else None
+    note = f"the API says {word}, which kiejobs does not know: taken as running"
+    return outcomes.StillRunning(state[:40], note, answer)
 
 
 def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:

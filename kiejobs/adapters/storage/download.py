@@ -202,6 +202,8 @@ def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
         if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
             partial.start_over()
             raise _ResultRefused("the host answered another range than was asked for", gone=True)
+        if not partial.size:  # not asked for, and it begins at the beginning
+            partial.note(Version.of(response, total))
         if Version.of(response, total) != partial.version:
             partial.start_over()
             raise _ResultRefused("the file was changed between two parts; it was thrown away", gone=True)

@@ -131,7 +131,7 @@ UploadOutcome: TypeAlias = UploadStored | NotUploaded | Refused | Unusable
 class StillRunning:
     """Not at its end. `api_state` is the API's word; `note` is set when that word is unknown.
 
-    `answer` is a result that nothing could be taken from.
+    `answer` is a result that nothing could be taken from, or what came with such a word.
     """
 
     api_state: str

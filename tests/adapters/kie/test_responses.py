@@ -140,6 +140,26 @@ def test_an_unknown_state_is_running_with_a_note(state: str) -> None:
     outcome = answers.poll_outcome(200, record(state))
     assert isinstance(outcome, outcomes.StillRunning)
     assert outcome.note
+    assert outcome.answer is None
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(None, "null"), (3, "3"), (["success"], '["success"]'), (True, "true")]
+)
+def test_a_state_that_is_no_word_is_quoted_as_it_came(state: Any, word: str) -> None:
+    outcome = answers.poll_outcome(200, record(state))
+    assert isinstance(outcome, outcomes.StillRunning)
+    assert outcome.api_state == word
+    assert f"the API says {word}," in str(outcome.note)
+
+
+@pytest.mark.parametrize(
+    "came", [{"resultJson": '{"resultUrls": ["https://h/a.mp4"]}'}, {"failMsg": "flagged", "failCode": "400"}]
+)
+def test_what_comes_with_an_unknown_state_is_kept(came: dict[str, str]) -> None:
+    outcome = answers.poll_outcome(200, record("FINISHED", **came))
+    assert isinstance(outcome, outcomes.StillRunning)
+    assert json.loads(str(outcome.answer)) == came
 
 
 def test_success_gives_the_urls_of_the_double_encoded_result() -> None:
@@ -251,6 +271,21 @@ def test_an_answer_that_was_cut_off_names_its_task() -> None:
     assert doubt.task_id == "t-1234"
     cut = answers.with_answer(outcomes.CreateInDoubt("broke"), b'{"code":200,"data":{"taskId":"t-12')
     assert cut.task_id is None
+
+
+@pytest.mark.parametrize(
+    ("page", "task_id"),
+    [
+        (b"<p>taskId: t-1234</p>", "t-1234"),
+        (b"task_id=abc123&state=waiting", "abc123"),
+        (b"<p>Your task id: unknown</p>", None),
+        (b"taskId: " + b"\\" * 50_000, None),
+    ],
+)
+def test_a_page_may_name_a_task_too(page: bytes, task_id: str | None) -> None:
+    outcome = answers.create_outcome(200, None, page)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
+    assert outcome.task_id == task_id
 
 
 def test_frames_beside_a_video_are_told_apart_from_it() -> None:

@@ -206,6 +206,21 @@ def test_another_range_than_was_asked_for_starts_the_file_over(host: Host, tmp_p
     assert (tmp_path / PATH).read_bytes() == DATA
 
 
+@pytest.mark.parametrize("end", [len(DATA), 5_000])
+def test_a_part_that_nobody_asked_for_is_taken_if_it_is_the_first(
+    host: Host, tmp_path: Path, end: int
+) -> None:
+    def unasked(_request: Request) -> Reply:
+        span = {"Content-Range": f"bytes 0-{end - 1}/{len(DATA)}"}
+        return Reply(DATA[:end], "206 Partial Content", {**MP4, **span})
+
+    host.replies = [unasked, whole]
+    times = 1 if end == len(DATA) else 2
+    assert isinstance(collect(host.url, tmp_path, times=times), FileRecord)
+    assert (tmp_path / PATH).read_bytes() == DATA
+    assert [request.headers.get("range") for request in host.requests] == [None, "bytes=5000-"][:times]
+
+
 def test_a_part_that_does_not_fit_is_thrown_away(host: Host, tmp_path: Path) -> None:
     host.replies = [cut, lambda _: Reply(b"", "416 Range Not Satisfiable", MP4), whole]
     outcome = collect(host.url, tmp_path, times=2)
