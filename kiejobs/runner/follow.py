@@ -168,8 +168,9 @@ class Follower:
         is_refusal = outcome.code in (_REFUSED_BY_EDGE if outcome.by_edge else _REFUSED_KEY)
         watch.refusals = watch.refusals + 1 if is_refusal else 0
         watch.refusal = outcome
-        if outcome.by_edge:
-            watch.note = outcome.message
+        if outcome.code is not None:
+            said = f"the API says {outcome.code}: {outcome.message}"
+            watch.note = outcome.message if outcome.by_edge else said
         if outcome.code is not None:
             watch.connected = self._world.clock.monotonic()
 

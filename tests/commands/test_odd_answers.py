@@ -216,12 +216,23 @@ def test_doctor_names_the_edge(tmp_path: Path, status: str) -> None:
     assert "the key may be fine" in ran.out
 
 
-def test_an_edge_that_is_in_the_way_is_waited_out_and_named(table: Set) -> None:
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("503_edge", "HTTP 503 from a proxy"),
+        ("429", "the API says 429: too often"),
+        ("455", "the API says 455: maintenance"),
+        ("404", "the API says 404: not found"),
+    ],
+)
+def test_what_keeps_a_poll_from_its_answer_is_waited_out_and_named(
+    table: Set, fault: str, words: str
+) -> None:
     bench, _ = table
-    bench.write({"one": "one [poll=503_edge*99]"})
+    bench.write({"one": f"one [poll={fault}*99]"})
     ran = bench.run("--wait", "300ms")
     assert ran.code == 8
-    assert "HTTP 503 from a proxy" in ran.out
+    assert words in ran.out
 
 
 def test_refusals_without_end_end_with_the_wait(table: Set) -> None:

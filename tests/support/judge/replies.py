@@ -65,6 +65,7 @@ POLLS = {
     "429": envelope(429, "too often"),
     "401": envelope(401, "no access"),
     "404": envelope(404, "not found"),
+    "455": envelope(455, "maintenance"),
 }
 
 
