@@ -47,6 +47,7 @@ _CUT_OFF_ID = re.compile(
 _ID_KEYS = ("taskid", "recordid", "taskids", "jobid", "id")
 """What a task's id may be called, case, `_` and `-` left out; the first that is there counts."""
 _LIKE_AN_ID = re.compile(r"(?=.*\d)[\w.:-]{6,200}", re.ASCII)
+_SPELLINGS = {"taskid", "task_id", "task-id"}
 _LONGEST_ID = 200
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
@@ -198,6 +199,9 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
     if isinstance(task_id, str) and _is_usable(task_id.strip()):
+        others = {str(data[key]).strip() for key in data if key.lower() in _SPELLINGS and data[key]}
+        if others - {task_id.strip()}:
+            return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) and named two tasks", "200")
         return outcomes.Accepted(task_id.strip())
     return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) without a task's id in its place", "200")
 
@@ -336,10 +340,13 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     if state == "success":
         return _succeeded(data)
     if state == "fail":
-        code, message = data.get("failCode"), data.get("failMsg")
+        code, message = data.get("failCode"), str(data.get("failMsg") or "the API gave no reason")
+        came = next(
+            (data[name] for name in ("response", "resultJson") if not _is_nothing(data.get(name))), None
+        )
         return outcomes.TaskFailed(
             str(code)[:40] if isinstance(code, str | int) and code != "" else None,
-            str(message) if message else "the API gave no reason",
+            message if came is None else f"{message} (and yet a result came: {json.dumps(came)[:300]})",
             _credits(data),
         )
     if state in _RUNNING:

@@ -264,6 +264,32 @@ def test_an_answer_that_says_one_thing_twice_is_in_doubt(body: bytes) -> None:
     assert isinstance(answers.create_outcome(200, None, body), outcomes.CreateInDoubt)
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"taskId": "t-1234", "task_id": "t-5678"}, outcomes.CreateInDoubt),
+        ({"taskId": "t-1234", "TASKID": 5678}, outcomes.CreateInDoubt),
+        ({"taskId": "t-1234", "task_id": "t-1234", "recordId": "r-1"}, outcomes.Accepted),
+        ({"taskId": "t-1234", "task_id": None}, outcomes.Accepted),
+    ],
+)
+def test_two_tasks_in_one_answer_are_a_doubt(data: dict[str, Any], kind: type) -> None:
+    outcome = answers.create_outcome(200, None, body(200, "success", data))
+    assert isinstance(outcome, kind)
+    assert isinstance(outcome, outcomes.Accepted | outcomes.CreateInDoubt)
+    assert outcome.task_id == "t-1234"
+
+
+@pytest.mark.parametrize(
+    "result", ['{"resultUrls": ["https://h/a.mp4"]}', {"resultUrls": ["https://h/a.mp4"]}]
+)
+def test_a_result_that_comes_with_a_failure_is_on_record(result: Any) -> None:
+    outcome = answers.poll_outcome(200, record("fail", failMsg="in part", resultJson=result))
+    assert isinstance(outcome, outcomes.TaskFailed)
+    assert outcome.message.startswith("in part (and yet a result came: ")
+    assert "https://h/a.mp4" in outcome.message
+
+
 def test_an_answer_that_was_cut_off_names_its_task() -> None:
     doubt = answers.with_answer(
         outcomes.CreateInDoubt("broke"), b'{"code":200,"data":{"taskId":"t-1234","rec'
