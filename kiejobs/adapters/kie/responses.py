@@ -47,7 +47,7 @@ _CUT_OFF_ID = re.compile(
 _ID_KEYS = ("taskid", "recordid", "taskids", "jobid", "id")
 """What a task's id may be called, case, `_` and `-` left out; the first that is there counts."""
 _LIKE_AN_ID = re.compile(r"(?=.*\d)[\w.:-]{6,200}", re.ASCII)
-_SPELLINGS = {"taskid", "task_id", "task-id"}
+_SPELLINGS = ("task_id", "taskid", "taskID", "TaskId", "TaskID", "TASKID", "task-id")
 _LONGEST_ID = 200
 _LONGEST_WAIT = 600.0  # seconds; a larger Retry-After is somebody's joke
 
@@ -199,8 +199,8 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     task_id = data.get("taskId")
     if isinstance(task_id, str) and _is_usable(task_id.strip()):
-        others = {str(data[key]).strip() for key in data if key.lower() in _SPELLINGS and data[key]}
-        if others - {task_id.strip()}:
+        named = {task_id.strip(), *map(str, filter(None, map(data.get, _SPELLINGS)))}
+        if len(named) > 1:
             return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) and named two tasks", "200")
         return outcomes.Accepted(task_id.strip())
     return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) without a task's id in its place", "200")
