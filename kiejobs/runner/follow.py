@@ -8,7 +8,7 @@ and the end of our patience means `running`. A callback wakes a poll; while they
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -234,6 +234,8 @@ class Follower:
         if isinstance(outcome, outcomes.TaskFailed):
             self._failed(task, outcome)
             return None
+        if outcome.inside and self._media_type(task.model) != JSON:
+            outcome = replace(outcome, urls=outcome.inside)
         if not task.settled:
             urls = tuple(map(bare, outcome.urls))
             self._world.journal.append(
@@ -250,7 +252,8 @@ class Follower:
         if outcome.found is None or self._media_type(task.model) == JSON:
             return []
         text = json.dumps(outcome.found)[:_LONGEST_ANSWER]
-        self._world.progress.job(task.address, "succeeded", f"its result is no file, but a value: {text}")
+        what = "names its file in an odd place" if outcome.urls else "is no file, but a value"
+        self._world.progress.job(task.address, "succeeded", f"its result {what}: {text}")
         return [e.UnusedAnswer(task.attempt_id, "result", text, None)]
 
     def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:

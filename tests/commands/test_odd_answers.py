@@ -102,6 +102,16 @@ def test_a_value_where_a_video_was_promised_is_kept_as_json(table: Set) -> None:
     assert bench.plan() == {"sora": "keep"}
 
 
+def test_a_video_whose_address_is_in_a_value_is_downloaded(table: Set) -> None:
+    bench, _ = table
+    bench.write({"odd": "a face [end=object]"})
+    assert bench.run().code == 0
+    (file,) = bench.job("odd")["files"]
+    assert file["path"].endswith("odd.mp4")
+    assert "seed" in on_record(bench)
+    assert bench.plan() == {"odd": "keep"}
+
+
 def test_a_result_that_can_not_be_read_is_shown_and_asked_for_again(table: Set) -> None:
     bench, _ = table
     bench.write({"odd": "a face [end=text]"})

@@ -198,10 +198,13 @@ class KieApi:
         if isinstance(outcome, outcomes.TaskSucceeded) and self._is_in(
             json.dumps(asdict(outcome), default=str)
         ):
-            urls = tuple(url.replace(self._key.value, _CUT) for url in outcome.urls)
+            urls, inside = (
+                tuple(url.replace(self._key.value, _CUT) for url in some)
+                for some in (outcome.urls, outcome.inside)
+            )
             stills = tuple((name, url.replace(self._key.value, _CUT)) for name, url in outcome.stills)
             found = json.loads(json.dumps(outcome.found).replace(self._key.value, _CUT))
-            return replace(outcome, urls=urls, stills=stills, found=found)
+            return replace(outcome, urls=urls, stills=stills, found=found, inside=inside)
         if isinstance(outcome, str) and self._is_in(outcome):
             return outcome.replace(self._key.value, _CUT)
         return outcome

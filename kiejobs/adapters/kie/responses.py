@@ -367,7 +367,8 @@ def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     found = None if urls else next(filter(None, map(_found, known)), None)
     if urls or found is not None:
         stills = next(filter(None, map(_stills, known)), ()) if urls else ()
-        return outcomes.TaskSucceeded(urls, _credits(data), found, stills)
+        inside = _named_addresses(found) if found is not None else ()
+        return outcomes.TaskSucceeded(urls, _credits(data), found, stills, inside)
     came = next((one for one in given if not _is_nothing(one)), None)
     answer = came if came is None or isinstance(came, str) else json.dumps(came, ensure_ascii=False)
     what = "but named no result" if answer is None else "with a result that kiejobs can't read"
@@ -400,8 +401,12 @@ def _urls(result: Json) -> tuple[str, ...]:
     if not isinstance(result, dict):
         return _addresses(result)
     is_value = bool(result.get("resultObject"))  # its addresses are a part of the result
-    named = (value for key, value in _members(None if is_value else result) if _NAMES_A_RESULT.fullmatch(key))
-    return next(filter(None, map(_addresses, (result.get("resultUrls"), *named))), ())
+    return _addresses(result.get("resultUrls")) or (() if is_value else _named_addresses(result))
+
+
+def _named_addresses(result: Json) -> tuple[str, ...]:
+    named = (value for key, value in _members(result) if _NAMES_A_RESULT.fullmatch(key))
+    return next(filter(None, map(_addresses, named)), ())
 
 
 def _addresses(value: Json) -> tuple[str, ...]:

@@ -144,13 +144,15 @@ class TaskSucceeded:
     """At its end, with where the results are. `charged` in credits, None where not said.
 
     `found` is the result itself where it is no file but a JSON value: a transcript, an id. `stills` are
-    pictures beside the results, by what they are called: the last frame of a video, say.
+    pictures beside the results, by what they are called: the last frame of a video, say. `inside`: addresses in
+    `found`, which are the results where files were promised.
     """
 
     urls: tuple[str, ...]
     charged: Decimal | None
     found: Json = None
     stills: tuple[tuple[str, str], ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

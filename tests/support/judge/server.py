@@ -8,7 +8,7 @@ program it can be killed and started again on its port. It shares no code with k
   create=…  a list of what befalls the creates of this request, in order; then they work (CREATES in judge.replies)
   null=N    that many polls find no record        polls=N  that many find it running (default 1)
   end=…     success, fail, never, held (until `let_go`), called (until its callback), strange, no_urls, empty,
-            failed (a word that the API never said), value (no file, but JSON), text (a result that is no JSON)
+            failed (a word that the API never said), value (no file, but JSON), object (the file's address in a value), text (a result that is no JSON)
   poll=…    a list of what befalls its polls (POLLS in judge.replies)
   file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404, old (only a
             link that was made anew is taken)
@@ -243,6 +243,9 @@ class Judge:
             return ""
         if end == "value":
             return json.dumps({"character_id": "c-77", "echo": KEY})
+        if end == "object":
+            url = f"{self.url}/files/{task.task_id}.mp4?{SIGNATURE}"
+            return json.dumps({"resultObject": {"video": {"url": url}, "seed": 7}})
         if end == "text":
             return f"see {KEY} in our mail"
         url = task.words.get("url") or f"{self.url}/files/{task.task_id}.mp4?{SIGNATURE}"
