@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.core.jobfile import JobFile
     from kiejobs.core.template.renderer import Reads
 
+_RAW = re.compile(r"\{%[-+]?\s*raw\s*-?%\}.*?\{%[-+]?\s*endraw\s*-?%\}", re.DOTALL)
 _COMMENT = re.compile(r"\{#(?=\w).*?#\}", re.DOTALL)
 _NUMBERS = frozenset({"integer", "number", "boolean", "null"})
 _WHOLE_NAMES = frozenset({"axes", "address"})
@@ -44,7 +45,7 @@ def comments(document: Document, jobs: Sequence[CompiledJob]) -> Iterator[Diagno
     """`{#sale#}` without a blank is hardly meant as a comment."""
     for job in jobs:
         for one in (*job.templates, *job.fills.values()):
-            for found in (_COMMENT.search(text) for text in one.texts if "{#" in text):
+            for found in (_COMMENT.search(_RAW.sub("", text)) for text in one.texts if "{#" in text):
                 if found is not None:
                     message = f"`{found[0][:60]}` is a comment to templates, and no part of the text"
                     hint = f"where it is text, write `{{% raw %}}{found[0][:60]}{{% endraw %}}`; where it is a comment, write a blank behind `{{#`"
