@@ -348,6 +348,21 @@ def test_what_is_shown_steers_no_terminal_and_no_comment(clone: Clone) -> None:
         assert not any(line.lstrip().startswith("::") for line in ran.out.splitlines())
 
 
+def test_what_an_earlier_commit_held_steers_no_terminal_and_no_ci_log_either(clone: Clone) -> None:
+    """ESC is refused today, and quoted where it was bought then; so are a job's name and a commit's words."""
+    nasty = "\x1b[31m red\n::error::x\n##[group]y"
+    write(clone, {"a": nasty, "b": "b"})
+    clone.git("add", "-A")
+    clone.git("commit", "-qm", f"words {nasty}")
+    write(clone, {"a": "plain", "b": "\n::add-mask::b"})
+    for form in ("text", "json", "markdown"):
+        ran = diff(clone, "--format", form, since="HEAD")
+        said = ran.out + ran.err
+        assert "\x1b" not in said
+        assert "##[" not in said
+        assert not any(line.lstrip().startswith("::") for line in said.splitlines())
+
+
 # --- formats ---------------------------------------------------------------------------------------
 
 
