@@ -25,13 +25,14 @@ from kiejobs.adapters.templates.process import ProcessRenderer, render_process
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Catalogue, Expansion, expand
+from kiejobs.core.expand.written import comments_in
 from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
 from kiejobs.core.models.spec import UNKNOWN, FileRule, Spec, read_spec
 from kiejobs.core.template import names_only
 from kiejobs.core.urls import private_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kiejobs.adapters.project.local_files import LocalFolder
     from kiejobs.app.options import JobFileOptions
@@ -148,8 +149,16 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
         files=folder.local_file,
         data=folder.data,
     )
-    problems = _with_lines(problems + of_jobs, (document, *given), folder)
+    problems += of_jobs + Problems(_comments_of_includes(document, folder))
+    problems = _with_lines(problems, (document, *given), folder)
     return LoadedJobFile(wanted, expansion, problems, folder, models, given), problems
+
+
+def _comments_of_includes(document: Document, folder: JobFolder) -> Iterator[Diagnostic]:
+    for name in folder.includes.read:
+        text = folder.includes.peek(name)
+        if isinstance(text, str):
+            yield from comments_in(text, document.sibling(name))
 
 
 def variables_of(wanted: JobFileOptions) -> dict[str, str]:

@@ -17,7 +17,7 @@ from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refus
 from kiejobs.core.document.lost_text import lost_text, misprints, unrendered
 from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, YamlSeq, plain_json
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.document.tree import BadScalar
+from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
 from kiejobs.core.document.wording import kind_of, show, suggest
 
@@ -153,12 +153,12 @@ def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobF
 
 
 def _texts_of(root: Json) -> Iterator[tuple[Json, Spot]]:
-    """The parts that may become a request, with their spots."""
+    """The parts that may become a request, or say where its result goes, with their spots."""
     root = root if isinstance(root, YamlMap) else _NO_MAP
     jobs = root.get("jobs")
     bodies = [*(jobs.values() if isinstance(jobs, YamlMap) else ()), root.get("defaults"), root]
     for body in bodies:
-        for key in ("input", "matrix", "vars"):
+        for key in ("input", "matrix", "vars", "output", "campaign", "callBackUrl", "tags"):
             if isinstance(body, YamlMap) and key in body:
                 yield body[key], body.value_spots[key]
 
@@ -349,9 +349,9 @@ def _value(name: str, word: str, declared: Json) -> Json:
         raise UsageProblem(f"--var {name}: {bad.message}") from bad
     if kind_of(value) != kind_of(declared):
         raise _misfit(name, word, declared)
-    if not isinstance(value, bool) and str(value) != word:
-        # It would be printed otherwise than it was typed.
-        raise UsageProblem(f"--var {name}={word}: write the number as {value}")
+    if misprint(word, value) is not None:
+        kind, shown = ("it", show(value)) if isinstance(value, bool) else ("the number", value)
+        raise UsageProblem(f"--var {name}={word}: write {kind} as {shown}")
     return value
 
 

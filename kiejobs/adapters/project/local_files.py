@@ -11,7 +11,8 @@ import contextlib
 import hashlib
 import os
 import stat
-from itertools import islice
+import unicodedata
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, BinaryIO
 
 from kiejobs.adapters.project.files import may_read, named, reach_words
@@ -107,11 +108,30 @@ class LocalFolder:
             with os.scandir(there) as entries:
                 every = islice((entry.name for entry in entries), _MOST_NAMES)
                 names = [name for name in every if not name.startswith(".")]
-            alike = [name for name in names if name.lower() == part.lower()]
+            alike = [name for name in names if _seen_as(name) == _seen_as(part)]
             close = alike[0] if alike else nearest(part, names)
             meant = "/".join([*parts[:depth], close or part, *parts[depth + 1 :]])
-            return f"did you mean `{meant}`?" if (self._folder / meant).is_file() else None
+            is_there = (self._folder / meant).is_file()
+            return f"did you mean `{meant}`?{_unseen(path, meant)}" if is_there else None
         return None
+
+
+def _seen_as(name: str) -> str:
+    """What people see of it, in lower case."""
+    shown = unicodedata.normalize("NFKC", name)
+    return " ".join("".join(char for char in shown if unicodedata.category(char) != "Cf").split()).lower()
+
+
+def _unseen(path: str, meant: str) -> str:
+    """What tells two names apart that look the same."""
+    both = (unicodedata.normalize("NFC", name) for name in (path, meant))
+    pairs = [(one, other) for one, other in zip_longest(*both, fillvalue="") if one != other]
+    if not pairs or _seen_as(path) != _seen_as(meant) or path.lower() == meant.lower():
+        return ""
+    one, other = (
+        f"U+{ord(char):04X} {unicodedata.name(char, '')}" if char else "nothing" for char in pairs[0]
+    )
+    return f" The path has {one} where the name of the file has {other}"
 
 
 def _opened(target: Path, path: str) -> BinaryIO | NoFile:

@@ -85,7 +85,7 @@ def _dropped(lines: Sequence[str], value: Json, spot: Spot, mark: Spot) -> str:
         return ""
     between = [*lines[first:last], lines[last][: mark[1] - 1]]
     between[0] = between[0][spot[1] - 1 :]
-    shown, dropped = " ".join(between).split(), lines[last][mark[1] - 1 :]
+    shown, dropped = " ".join(between).rstrip().removesuffix(",").split(), lines[last][mark[1] - 1 :]
     if value is None:
         return dropped if first == last and shown in ([], [":"]) else ""
     is_whole = shown == value.split() if isinstance(value, str) else len(shown) == 1

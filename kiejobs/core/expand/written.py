@@ -7,11 +7,12 @@ Where a template may read anything at all, no axis is said to be idle.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from kiejobs.core.diagnostics import Diagnostic, Severity
+from kiejobs.core.diagnostics import Diagnostic, Place, Severity
 from kiejobs.core.document.lost_text import misprints, unrendered
 from kiejobs.core.document.nodes import YamlMap, leaves, plain_json
 from kiejobs.core.document.tree import misprint
@@ -21,13 +22,13 @@ from kiejobs.core.template.renderer import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json, Spot
     from kiejobs.core.expand.compiled_job import CompiledJob
     from kiejobs.core.jobfile import JobFile
     from kiejobs.core.template.renderer import Reads
 
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*-?%\}.*?\{%[-+]?\s*endraw\s*-?%\}", re.DOTALL)
+_SHOWN = re.compile(r"[^\n]")
 _COMMENT = re.compile(r"\{#(?=\w).*?#\}", re.DOTALL)
 _NUMBERS = frozenset({"integer", "number", "boolean", "null"})
 _WHOLE_NAMES = frozenset({"axes", "address"})
@@ -45,11 +46,21 @@ def comments(document: Document, jobs: Sequence[CompiledJob]) -> Iterator[Diagno
     """`{#sale#}` without a blank is hardly meant as a comment."""
     for job in jobs:
         for one in (*job.templates, *job.fills.values()):
-            for found in (_COMMENT.search(_RAW.sub("", text)) for text in one.texts if "{#" in text):
-                if found is not None:
-                    message = f"`{found[0][:60]}` is a comment to templates, and no part of the text"
-                    hint = f"where it is text, write `{{% raw %}}{found[0][:60]}{{% endraw %}}`; where it is a comment, write a blank behind `{{#`"
-                    yield Diagnostic("lost-text", message, document.at(one.spot), hint, Severity.WARNING)
+            for text in one.texts:
+                for found in comments_in(text, document.name):
+                    yield replace(found, place=document.at(one.spot))
+
+
+def comments_in(text: str, name: str) -> Iterator[Diagnostic]:
+    """The first of a template, in a file of that name."""
+    bare = _RAW.sub(lambda raw: _SHOWN.sub(" ", raw[0]), text) if "{#" in text else ""
+    found = _COMMENT.search(bare)
+    if found is not None:
+        shown, before = found[0][:60], bare[: found.start()]
+        message = f"`{shown}` is a comment to templates, and no part of the text"
+        hint = f"where it is text, write `{{% raw %}}{shown}{{% endraw %}}`; where it is a comment, write a blank behind `{{#`"
+        at = Place(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        yield Diagnostic("lost-text", message, at, hint, Severity.WARNING)
 
 
 def misread(jobfile: JobFile, jobs: Sequence[CompiledJob], reads: Sequence[Reads]) -> Iterator[Diagnostic]:

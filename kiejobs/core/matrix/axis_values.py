@@ -7,6 +7,7 @@ what each is called in an address, and which of them an entry means. Touches not
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fnmatch import translate
@@ -354,7 +355,7 @@ def _reached(steps: _Steps, reached: AbstractSet[int], part: str) -> set[int]:
     found: set[int] = set()
     for at in reached - {len(steps)}:
         step = steps[at]
-        if step is None or step.fullmatch(part):
+        if step is None or step.fullmatch(unicodedata.normalize("NFC", part)):
             found |= _from(steps, at if step is None else at + 1)
     return found
 
@@ -379,5 +380,7 @@ def _steps(pattern: str) -> tuple[str, _Steps]:
         raise BadValues(f"`**` stands alone between two `/`, not as in `{pattern}`", _WAY)
     kept = [part for part, same in groupby(parts) for _ in ([part] if part == "**" else same)]
     kept += ["*"] if kept[-1] == "**" else []
-    steps = tuple(None if part == "**" else re.compile(translate(part)) for part in kept)
+    steps = tuple(
+        None if part == "**" else re.compile(translate(unicodedata.normalize("NFC", part))) for part in kept
+    )
     return "../" * (len(every) - len(parts)), steps

@@ -31,6 +31,9 @@ _SIMPLE = frozenset(
 )
 _SHORT = 64
 LONGEST_TEXT = 1_000_000
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Braille's and Hangul's: letters that show nothing."""
+
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """All but tabs and line breaks: no prompt means one, whatever file it came from."""
 
@@ -50,7 +53,11 @@ class RequestChecker:
         if name not in self._quick:
             self._quick[name] = _obvious(self.spec.fields[name])
         quick = self._quick[name]
-        is_fine = quick is not None and quick(value) and (value[:1].isalnum() or not _is_blank(value))
+        is_fine = (
+            quick is not None
+            and quick(value)
+            and ((value[:1].isascii() and value[:1].isalnum()) or not _is_blank(value))
+        )
         return is_fine or not self._remember(name, value)
 
     def problems(self, request_input: Mapping[str, Json]) -> list[SchemaProblem]:
@@ -158,7 +165,7 @@ def texts_in(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
 def _is_blank(value: Json) -> bool:
     """Nothing that a person could see."""
     if isinstance(value, str):
-        return not any(char.isprintable() and not char.isspace() for char in value)
+        return not any(char.isprintable() and not char.isspace() and char not in _BLANKS for char in value)
     return isinstance(value, list) and (not value or all(map(_is_blank, value)))
 
 

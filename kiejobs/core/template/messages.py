@@ -100,15 +100,22 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        inside = [word for word in ("vars", "matrix") if name in known.get(word, ())]
-        meant = f"did you mean `{reference(inside[0], name)}`?" if inside else _hint(name, "", known)
-        return TemplateProblem(f"`{name}` is not defined", meant)
+        return TemplateProblem(f"`{name}` is not defined", _elsewhere(name, known) or _hint(name, "", known))
     if not isinstance(holder, dict):
         call = "call it: write `()` behind its name" if method(holder, name) else None
         return TemplateProblem(f"{kind(holder)} has no `{name}`", call)
     path = _path(holder, known)
     shown = reference(path, name) if path else name
     return TemplateProblem(f"`{shown}` is not defined", _hint(name, path or "", holder))
+
+
+def _elsewhere(name: str, known: Mapping[str, Any]) -> str | None:
+    """It is a variable or an axis; or, where nothing else is, it is nearly one."""
+    inside = [word for word in ("vars", "matrix") if name in known.get(word, ())]
+    if inside:
+        return f"did you mean `{reference(inside[0], name)}`?"
+    near = None if nearest(name, known) else nearest(name, map(str, known.get("vars", ())))
+    return near and f"did you mean `{reference('vars', near)}`?"
 
 
 def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
@@ -132,17 +139,19 @@ def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
     return None
 
 
+_AS_TEXT: Final = "where `{0}` is text, write `{{{{% raw %}}}}{0}{{{{% endraw %}}}}`"
 _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
     (r"innermost block .* closed is '(\w+)'", "`{{% {0} %}}` is not closed", "add `{{% end{0} %}}`"),
     (r"unknown tag '(end\w+)'", "`{{% {0} %}}` closes nothing", None),
-    (r"unknown tag '(\w+)'", "there is no tag `{0}`", None),
+    (r"unknown tag '(\w+)'", "there is no tag `{0}`", _AS_TEXT.format("{{%")),
     (r"end of template.* 'end of print statement'", "`{{{{` is not closed", "add `}}}}`"),
     (r"end of template.* 'end of statement block'", "`{{%` is not closed", "add `%}}`"),
     (r"expression, got 'end of print statement'", "`{{{{ }}}}` is empty", "put a name in it"),
     (r"token 'end of print statement', got '(.+)'", "`{0}` is not expected before `}}}}`",
-     "`~` joins texts; a text in quotes can't hold the same quote"),
+     "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote"),
     (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
     (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
+    (r"unexpected '(.+)'", "`{0}` is not expected here", _AS_TEXT.format("{{{{")),
     (r"block '(.+)' defined twice", "the block `{0}` is there twice", "`self.{0}()` prints it again"),
     (r"end of comment tag", "`{{#` begins a comment, which is not closed",
      "where it is text, write `{{% raw %}}{{#{{% endraw %}}`; where it is a comment, end it with `#}}`"),

@@ -92,6 +92,14 @@ def test_text_that_yaml_drops_is_a_warning(prompt: str, dropped: str) -> None:
     assert [job.input["prompt"] for job in made(f'"{whole}"').jobs] == [whole]
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["output: clip #1.mp4", "tags: [a, #b\n  c]", "matrix: {duration: [5, #10\n  10]}", "tags:\n- a\n- b #c"],
+)
+def test_so_it_is_elsewhere_in_a_job(body: str) -> None:
+    assert "lost-text" in made("x", body).codes
+
+
 @pytest.mark.parametrize("prompt", ["Cup of tea # cozy", '"Cup #cozy" #x', "tea#1", ">- #x\n        cup"])
 def test_a_comment_that_is_meant_is_none(prompt: str) -> None:
     assert not made(prompt).problems
@@ -106,7 +114,9 @@ def test_an_anchor_that_is_used_is_no_text() -> None:
     assert not made('"{{ vars.a }}{{ vars.b }}"', "", "vars: {a: &x tea, b: *x}").problems
 
 
-@pytest.mark.parametrize("prompt", ['""', '"  "', '"\\u200b \\u00a0"', "\"{{ '' }}\""])
+@pytest.mark.parametrize(
+    "prompt", ['""', '"  "', '"\\u200b \\u00a0"', '"\\u2800"', '"\\u3164 "', "\"{{ '' }}\""]
+)
 def test_a_required_text_is_not_blank(prompt: str) -> None:
     assert "is empty" in made(prompt).only("missing-field").message
 

@@ -223,6 +223,14 @@ def test_a_glob_is_the_sorted_names_of_files(pattern: str, names: list[str]) -> 
     assert all(is_match(pattern, name) for name in names)
 
 
+def test_a_glob_finds_names_in_either_normal_form() -> None:
+    """A composed letter in one of them may be two characters in the other."""
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    for pattern, name in ((f"{composed}*.png", f"{apart}1.png"), (f"{apart}*.png", f"{composed}1.png")):
+        assert list(files_matching(pattern, lambda _, name=name: ([name], []))) == [name]
+        assert is_match(pattern, name)
+
+
 def test_a_glob_makes_the_same_jobs_as_its_names_written_out() -> None:
     one = of_matrix('f: {glob: "images/*.webp"}', "{{ matrix.f }}", PICTURES).jobs
     other = of_matrix("f: [images/a.webp, images/b.webp]", "{{ matrix.f }}").jobs

@@ -253,11 +253,11 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{{ [] | first }}", "there is no first item: the list is empty", None),
         ("{{ vars.brand", "`{{` is not closed", "add `}}`"),
         ("{{ }}", "`{{ }}` is empty", "put a name in it"),
-        ("{{ 'it's' }}", "`s` is not expected before `}}`", "`~` joins texts; a text in quotes can't hold the same quote"),
+        ("{{ 'it's' }}", "`s` is not expected before `}}`", "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote"),
         ("{% if 1 %}", "`{% if %}` is not closed", "add `{% endif %}`"),
         ("{% for a in b %}{% endif %}", "`{% for %}` is not closed", "add `{% endfor %}`"),
         ("{% endif %}", "`{% endif %}` closes nothing", None),
-        ("{% loop %}", "there is no tag `loop`", None),
+        ("{% loop %}", "there is no tag `loop`", "where `{%` is text, write `{% raw %}{%{% endraw %}`"),
         (
             "{# a",
             "`{#` begins a comment, which is not closed",
