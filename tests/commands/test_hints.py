@@ -87,6 +87,17 @@ ROWS = [
         ["https://example.com/a%20b.webp"], "image_url"),
     Row(r"write it as (\S+)", job(image="https://bücher.example.com/a.webp"), [("https://bücher.example.com/a.webp", r"\1")],
         ["https://xn--bcher-kva.example.com/a.webp"], "image_url"),
+    Row("write `/` for each backslash", job(image=r"https://example.com\a.webp"), [("com\\a", "com/a")], [URL], "image_url"),
+    Row(r"write two slashes behind the `:`: (\S+)", job(image="https:/example.com/a.webp"), [("https:/example.com/a.webp", r"\1")],
+        [URL], "image_url"),
+    Row(r"delete the blank in its host: (\S+)", job(image="https://example .com/a.webp"), [("example .com", r"\1")], [URL], "image_url"),
+    Row(r"write it as (\S+)", job(image="https://example.com/50%.webp"), [("https://example.com/50%.webp", r"\1")],
+        ["https://example.com/50%25.webp"], "image_url"),
+    Row(r"write it as (\S+)", job(image=f"<{URL}>"), [(f"<{URL}>", r"\1")], [URL], "image_url"),
+    Row(r"write `(\| default\(omit, true\))` behind a name to leave it out",
+        job(more='video_url: https://example.com/a.mp4\nreference_image: ["{{ vars.e }}"]', top='vars: {e: ""}')
+        .replace(MODEL, "happyhorse/video-edit").replace(f"      image_url: {URL}\n", ""),
+        [("vars.e", r"vars.e \1")], [None], "reference_image"),
     Row("no template makes a list: write its values here", job(body='tags: "{{ vars.t }}"'),
         [('"{{ vars.t }}"', "[a]")], ["x"]),
     Row("put it in a list: (.+)", job(body="tags: hero"), [("tags: hero", r"tags: \1")], ["x"]),
@@ -243,6 +254,10 @@ ROWS = [
     Row("rename one of them", **table("id,p\na,x\na,y\n"), changes=[("a,y", "b,y")], bought=["x", "y"]),
     Row("tabs: name it .tsv", **table("id\tp\na\tx\n"), changes=[("s.csv", "s.tsv")], bought=["x"]),
     Row("`,`: name it .csv", **table("id,p\na,x\n", name="s.tsv"), changes=[("s.tsv", "s.csv")], bought=["x"]),
+    Row("name it .json; .jsonl where each line is a mapping", **table('[{"id": "a", "p": "x"}]'), changes=[("s.csv", "s.json")],
+        bought=["x"]),
+    Row("one list of them is a .json file", **table('[{"id": "a", "p": "x"}]', name="s.jsonl"), changes=[("s.jsonl", "s.json")],
+        bought=["x"]),
     Row("write the character itself", **table('[{"id": "a", "p": "\\ud83d"}]', name="s.json"), changes=[("\\ud83d", "😀")],
         bought=["😀"]),
     # --- templates ---
@@ -290,7 +305,7 @@ WITHOUT = {
     r"need(s)? quotes$|^put the value in quotes$": "said with another hint, or of what no parser is known to say",
     r"--var .*|in the file it is": "of the command line: tests/core/jobfile/test_variables.py follows it",
     r"--max-jobs NUMBER": "of the command line: tests/core/expand/test_ceilings.py",
-    r"^add \0$|^write `\0: \0`$|^drop `\0`$|fewer or smaller|smaller steps|rename it: ": "of own models, or no one change",
+    r"^add \0$|^write `\0: \0`$|^drop `\0`$|fewer or smaller|smaller steps|rename it: |^name a text": "of own models, or no one change",
 }
 """Advice that is not a change of one's own files, by pattern, with why it has no row."""
 

@@ -45,6 +45,8 @@ KIND_WORDS = {
 _PLAIN_IN_URLS = "%-._~:/?#[]@!$&'()*+,;="
 _LONGEST_SHOWN = 300
 _LONGEST_URL = 20_000
+_SLASHES = re.compile(r"(https?):/?([^/\s]\S{0,200})$", re.IGNORECASE)
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _EXAMPLE = re.compile(r"Example: (`[^`]+`)")
 _DEPENDENCY = re.compile(r"'(.*)' is a dependency of '(.*)'")
@@ -285,14 +287,29 @@ def _url_hint(value: str) -> str:
         return f"delete the invisible character U+{ord(unseen):04X} in it"
     if value != value.strip():
         return f"delete the blank at its {'beginning' if value[:1].isspace() else 'end'}"
+    return _slip_hint(value) or _encoded_hint(value) or "a URL looks like https://example.com/cup.webp"
+
+
+def _slip_hint(value: str) -> str | None:
+    host = value.partition("://")[2].partition("/")[0]
+    if "\\" in value:
+        return "write `/` for each backslash"
+    if any(map(str.isspace, host)):
+        return f"delete the blank in its host: {''.join(host.split())}"
+    slashes = _SLASHES.match(value)
+    return f"write two slashes behind the `:`: {slashes[1]}://{slashes[2]}" if slashes else None
+
+
+def _encoded_hint(value: str) -> str | None:
     scheme, mark, rest = value.partition("://")
     host, slash, path = rest.partition("/")
+    path = _PERCENT.sub("%25", path)
     with suppress(UnicodeError):
         encoded = host if host.isascii() else host.encode("idna").decode()
         written = f"{scheme}{mark}{encoded}{slash}{quote(path, safe=_PLAIN_IN_URLS)}"
         if mark and is_uri(written) and written != value and len(written) < _LONGEST_SHOWN:
             return f"write it as {written}"
-    return "a URL looks like https://example.com/cup.webp"
+    return None
 
 
 def _limit(value: Json, limit: Any, what: str) -> Words:

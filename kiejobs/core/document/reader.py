@@ -25,6 +25,20 @@ FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoa
 MAX_BYTES = 64 * 1024 * 1024
 """A job file of 100,000 written-out scenes is about 17 MB; beyond this it is no job file."""
 
+_OTHERS = (
+    (b"PK\x03\x04", "an .xlsx workbook, or another archive"),
+    (b"\xd0\xcf\x11\xe0", "an .xls workbook"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"SQLite format 3", "a database"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "XML"),
+)
+"""What is often named as if it were a text of ours."""
+
 _BOM = "\ufeff"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # What YAML forbids (1.2.2, chapter 5.1), and the three line breaks that YAML 1.2 gave up but libyaml
@@ -79,6 +93,9 @@ def decode(source: Source) -> str | Diagnostic:
         size = f"{len(data) / 2**20:.0f} MB; a job file may be {MAX_BYTES // 2**20} MB"
         place, hint = Place(source.name, 1, 1), "split it into several job files"
         return Diagnostic("yaml-size", f"the file is {size}", place, hint)
+    if (other := other_kind(data)) is not None:
+        message, hint = f"the file is {other}, whatever it is called", "name a text in YAML or JSON"
+        return Diagnostic("yaml-encoding", message, Place(source.name, 1, 1), hint)
     try:
         text = data.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:
@@ -86,6 +103,11 @@ def decode(source: Source) -> str | Diagnostic:
         return _undecodable(source, until.removeprefix(_BOM))
     found = _FORBIDDEN.search(text)
     return text if found is None else _undecodable(source, text[: found.end()])
+
+
+def other_kind(data: bytes) -> str | None:
+    """What the file is instead of a text of ours, by its first bytes."""
+    return next((what for mark, what in _OTHERS if data.startswith(mark)), None)
 
 
 def _joined(text: str) -> str:

@@ -154,7 +154,8 @@ def _filled(value: Json, rendered: Mapping[str, Any]) -> Json:
         filled = {key: _filled(item, rendered) for key, item in value.items()}
         return {key: item for key, item in filled.items() if item != OMIT}
     if isinstance(value, list):
-        return [item for item in (_filled(item, rendered) for item in value) if item != OMIT]
+        kept = [item for item in (_filled(item, rendered) for item in value) if item != OMIT]
+        return kept if kept or not value else OMIT  # a list of nothing is none
     if isinstance(value, str) and value in rendered:
         text: str = rendered[value]
         return OMIT if text.strip() == OMIT else trimmed(text)

@@ -165,6 +165,8 @@ def file_problems(
         message, hint = f"`{dotted(path)}` {no_file.why}", no_file.hint
         if no_file.is_blank and cell is not None:
             hint = _cell_hint(job, str(path[0]))
+        elif no_file.is_blank and str(path[0]) in job.fields:
+            hint = f"{hint}; write `| default(omit, true)` behind a name to leave it out where it is empty"
         yield job.places.problem(no_file.code, message, spot, hint, cell=cell)
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import plain_json, trimmed
+from kiejobs.core.document.reader import other_kind
 from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
 
@@ -40,12 +41,6 @@ MOST_REPORTED: Final = 100
 """Problems of one table; what is wrong with the next row is the same again."""
 
 _SAVE = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
-_ARCHIVES = (
-    (b"PK\x03\x04", "an .xlsx workbook, or another archive"),
-    (b"\xd0\xcf\x11\xe0", "an .xls workbook"),
-    (b"\x1f\x8b", "compressed by gzip"),
-    (b"%PDF", "a PDF"),
-)
 _PIECE = 2**12
 """Characters in which lines are counted, to tell where something is in a table of a million rows."""
 
@@ -104,9 +99,12 @@ def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
     whole = data.decode(errors="surrogateescape").removeprefix("\ufeff").replace("\r\n", "\n")
     whole = whole if "\n" in whole else whole.replace("\r", "\n")  # an old Mac's
     text = Text(source.name, whole)
-    archive = next((what for mark, what in _ARCHIVES if data.startswith(mark)), None)
-    if archive is not None:
-        return text, text.problem(0, f"the file is {archive}, whatever it is called", _SAVE)
+    other = other_kind(data)
+    if other is not None:
+        return text, text.problem(0, f"the file is {other}, whatever it is called", _SAVE)
+    if whole.lstrip()[:1] in {"[", "{"} and source.name.lower().endswith(("csv", "tsv")):
+        hint = "name it .json; .jsonl where each line is a mapping"
+        return text, text.problem(0, "the file is JSON, whatever it is called", hint)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[1:200:2].count(0) > 3:
         return text, text.problem(0, "the file looks like UTF-16", _SAVE)
     odd = _ODD.search(whole)
@@ -380,7 +378,8 @@ def _mapping(text: str) -> dict[str, Json]:
     if "\\u" in text:
         json.dumps(found, ensure_ascii=False).encode()
     if not isinstance(found, dict):
-        raise _BadJson(0, "a row is a mapping", 'like {"id": "dawn", "mood": "calm"}')
+        hint = 'like {"id": "dawn", "mood": "calm"}; one list of them is a .json file'
+        raise _BadJson(0, "a row is a mapping", hint)
     plain: dict[str, Json] = plain_json(found)
     return plain
 

@@ -147,6 +147,7 @@ def _split_otherwise(columns: Sequence[str]) -> str | None:
     ways = {
         "\t": "tabs: name it .tsv",
         ",": "`,`: name it .csv",
+        "|": "`|`: save it with commas, or tabs as .tsv",
         ";": "`;`: save it with commas, or tabs as .tsv",
     }
     found = (way for sign, way in ways.items() if len(columns) == 1 and sign in columns[0])

@@ -343,7 +343,7 @@ IN_JSON = {
     "no mapping": (
         "t.jsonl",
         '["a"]\n',
-        ['table-syntax t.jsonl:1:1 a row is a mapping | like {"id": "dawn", "mood": "calm"}'],
+        ['table-syntax t.jsonl:1:1 a row is a mapping | like {"id": "dawn", "mood": "calm"}; one list of them is a .json file'],
     ),
     "a key twice": (
         "t.jsonl",
@@ -654,3 +654,28 @@ def test_text_that_yaml_drops_from_a_cell_is_a_warning_at_the_cell() -> None:
         ("lost-text", "warning", 2),
         ("lost-text", "warning", 4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("t.yaml", b"PK\x03\x04" + bytes(30), "is an .xlsx workbook"),
+        ("t.json", b"\x1f\x8b\x08", "compressed by gzip"),
+        ("t.csv", b"<html><body>", "is a web page"),
+        ("t.yaml", b"\x89PNG\r\n\x1a\n", "is a picture"),
+        ("t.csv", b'{"id": "a"}\n', "is JSON"),
+        ("t.csv", b'[{"id": "a"}]\n', "is JSON"),
+        ("t.jsonl", b'[{"id": "a"}]\n', "a row is a mapping"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(name: str, data: bytes, words: str) -> None:
+    table, problems = read_table(Source(name, data), "id", Place("j.yaml", 1, 1))
+    assert table is None
+    assert words in problems[0].message
+
+
+def test_a_table_with_bars_is_no_column() -> None:
+    _, problems = read_table(Source("t.csv", b"id|p\na|x\n"), "id", Place("j.yaml", 1, 1))
+    assert (
+        problems[0].hint == "its columns seem to be told apart by `|`: save it with commas, or tabs as .tsv"
+    )
