@@ -188,6 +188,8 @@ ROWS = [
     Row(IDLE, job(body="matrix: {resolutoin: [1080p]}"), [("resolutoin", r"\1")], ["1080p"], "resolution"),
     Row(IDLE, job(body="matrix: {resolutoin: [1080p]}"), [("prompt: x", r'prompt: "\2"')], ["1080p"]),
     Row("^write `(.+)` where it is meant, or drop it", job(body="matrix: {mood: [calm]}"), [("prompt: x", r'prompt: "\1"')], ["calm"]),
+    Row("^write `(.+)` where it is meant, or drop it", **table("id,Image URL\na,x\n", "x"), changes=[("prompt: x", r'prompt: "\1"')],
+        bought=["x"]),
     Row(RAW, job('"a {#sale} or #} b"'), [("{#sale} or #}", r"\1")], ["a {#sale} or #} b"]),
     Row(RAW, job('"a {#sale#} b"'), [("{#sale", "{# sale")], ["a  b"]),
     Row(TWICE, TWO, [(TWO[TWO.index("  k:"):], ""), ("    input:\n", "    takes: 2\n    input:\n")], ["x", "x"]),

@@ -154,6 +154,18 @@ def _choices(form: Schema) -> Iterator[Schema]:
     own = {k: v for k, v in form.items() if k not in {*_HINTS, "format"} and not k.startswith("x-")}
     yield own
     yield from _as_numbers(own)
+    if "enum" not in own and "const" not in own and "x-kiejobs-file" not in form:
+        yield from _COERCED.get(str(own.get("type")), ())
+
+
+_NUMBER = r"^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*$"
+_COERCED: Mapping[str, Sequence[Schema]] = {
+    "string": [{"type": "number"}],
+    "number": [{"type": "string", "pattern": _NUMBER}],
+    "integer": [{"type": "string", "pattern": _NUMBER}],
+    "boolean": [{"type": "string", "pattern": r"^\s*(?:[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\s*$"}],
+}
+"""What is read as a value of the type, too: `prompt: 5`, `seed: "5"`."""
 
 
 def _as_numbers(form: Schema) -> Iterator[Schema]:

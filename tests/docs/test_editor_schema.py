@@ -192,6 +192,21 @@ def test_an_editor_marks_what_the_model_refuses(fields: str, refused: list[str],
     assert problems(SCHEMA, with_input(fields, inherited=inherited)) == refused
 
 
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (MODEL, "{image_url: images/cup.png, prompt: 5}"),
+        ("happyhorse/video-edit", '{video_url: a.mp4, prompt: x, seed: "5"}'),
+        (
+            "qwen/image-to-image",
+            '{image_url: a.png, prompt: x, strength: "0.5", enable_safety_checker: "True"}',
+        ),
+    ],
+)
+def test_what_is_read_as_a_value_of_the_field_s_type_is_none_to_mark(model: str, fields: str) -> None:
+    assert problems(SCHEMA, jobfile(f"{{model: {model}, input: {fields}}}")) == []
+
+
 def test_inputs_in_defaults_are_marked_too() -> None:
     text = jobfile(defaults=f"{{model: {MODEL}, input: {{duration: 7}}}}")
     assert problems(SCHEMA, text) == ["defaults.input.duration anyOf"]

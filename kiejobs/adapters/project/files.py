@@ -91,7 +91,8 @@ def reach_words(folder: Path, top: Path) -> str:
 
 def _digest(data: bytes) -> str:
     """Line ends don't count: git may change them with a checkout, and the requests are the same."""
-    return hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
+    joined = data.replace(b"\r\n", b"\n")
+    return hashlib.sha256(joined if b"\n" in joined else joined.replace(b"\r", b"\n")).hexdigest()
 
 
 class IncludeFolder:

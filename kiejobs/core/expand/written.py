@@ -153,7 +153,11 @@ def idle_axes(
 def _meant(name: str, job: CompiledJob) -> str:
     taken = {*job.entry.input, *(axis.name for axis in job.entry.axes)}
     near = nearest(name, [field for field in job.spec.fields if field not in taken])
-    otherwise = f"write `{{{{ {reference('matrix', name)} }}}}` where it is meant, or drop it"
+    values = next((axis.values for axis in job.entry.axes if axis.name == name), ())
+    first, read = next(iter(values), None), reference("matrix", name)
+    if isinstance(first, dict):  # which can't be printed
+        read = reference(read, next((key for key in first if key != "id"), "id"))
+    otherwise = f"write `{{{{ {read} }}}}` where it is meant, or drop it"
     return f"did you mean `{near}`? Otherwise {otherwise}" if near else otherwise
 
 
