@@ -137,7 +137,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     models = KnownModels(folder.root)
     for entry in jobfile.entries:
         models.spec(entry.model or "")
-    outside = private_host(api_base(wanted.base_url, sandbox=wanted.sandbox)) is None
+    outside = not wanted.sandbox and private_host(api_base(wanted.base_url)) is None
     catalogue = replace(models.catalogue(), public_only=outside)
     problems += models.problems()
     expansion, of_jobs = expand(
@@ -149,7 +149,9 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
         files=folder.local_file,
         data=folder.data,
     )
-    problems += of_jobs + Problems(_comments_of_includes(document, folder))
+    problems += of_jobs
+    if folder.includes.read:
+        problems += Problems(_comments_of_includes(document, folder))
     problems = _with_lines(problems, (document, *given), folder)
     return LoadedJobFile(wanted, expansion, problems, folder, models, given), problems
 

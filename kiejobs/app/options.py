@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ class JobFileOptions:
     strict: bool = False
     base_url: str | None = None
     sandbox: bool = False
-
-    def to(self, where: Locations) -> JobFileOptions:
-        """For the API that a command works with."""
-        return replace(self, base_url=where.base_url, sandbox=where.sandbox)
 
 
 @dataclass(frozen=True, slots=True)

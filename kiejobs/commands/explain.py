@@ -33,7 +33,8 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
     address, file = _address_and_file(words)
     space = open_workspace(where, file)
     ledger = space.ledger()
-    loaded = load(replace(wanted, file=file or _file_of(address, ledger, space)).to(where))
+    file = file or _file_of(address, ledger, space)
+    loaded = load(replace(wanted, file=file, base_url=where.base_url, sandbox=where.sandbox))
     change = _line_of(address, loaded, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     inputs = change.job.files if change.job is not None else ()

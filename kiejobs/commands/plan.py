@@ -110,7 +110,7 @@ def _plans(
         try:
             space = open_workspace(where, name)
             mention_two_ledgers(space, screen)
-            loaded = load(replace(wanted, file=name).to(where))
+            loaded = load(replace(wanted, file=name, base_url=where.base_url, sandbox=where.sandbox))
             if len(names) == 1:
                 require_selected(loaded)
             if has_selected(loaded):

@@ -89,7 +89,8 @@ class _Planned:
 def run(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
-    wanted, names = wanted.to(where), named_files(files, wanted) if files else ("",)
+    wanted = replace(wanted, base_url=where.base_url, sandbox=where.sandbox)
+    names = named_files(files, wanted) if files else ("",)
     if screen.outs:
         files_by_ending(screen.outs, REPORT_FORMS, names)
     if len(names) > 1:

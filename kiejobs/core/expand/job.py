@@ -136,7 +136,8 @@ def place_files(
     wrong: list[tuple[Path, NoFile]] = []
     for name in spec.file_fields:
         value = request.get(name)
-        if value is None or (isinstance(value, str) and value.startswith(_ON_THE_WEB) and not public_only):
+        is_usual = isinstance(value, str) and value.startswith(_ON_THE_WEB)
+        if value is None or (is_usual and not (public_only and private_host(value))):
             continue  # as in nearly every one of a hundred thousand requests
         for path, text, rule in files_in(spec, name, value):
             found: LocalFile | NoFile | None = None
