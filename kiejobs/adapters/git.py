@@ -187,8 +187,9 @@ class Repository:
         return told.splitlines()
 
     def branches_with_head(self) -> list[str]:
-        told = self._ask("for-each-ref", "--contains=HEAD", "--format=%(refname)", "--", "refs/heads")
-        return [name.removeprefix("refs/heads/") for name in told.splitlines()]
+        """The full names of those that go on from here, local ones and what was last fetched of others."""
+        asked = ("--contains=HEAD", "--format=%(refname)", "--", "refs/heads", "refs/remotes")
+        return self._ask("for-each-ref", *asked).splitlines()
 
     def objects(self, names: Iterable[str]) -> list[tuple[str, str, int] | None]:
         """Each one's name by its content, kind and size; None where it is not here."""

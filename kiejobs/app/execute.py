@@ -250,6 +250,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     _end_journal(execution, code, screen)
     space.store.publish(record.run_id)
     mention_trouble(space, screen)
+    if space.store.trouble and execution.journal.is_born:
+        code = ExitCode.JOURNAL  # others don't know yet what happened here, and this machine may be gone soon
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     if any(map(attrgetter("conflicts"), view.attempts)):

@@ -43,6 +43,8 @@ def named_files(
     names: Sequence[str], wanted: JobFileOptions, since: str | None = None, base: str | None = None
 ) -> Sequence[str]:
     """The job files that are named, and those in folders; of these what changed `since`. Raises UsageProblem."""
+    if "" in names:
+        raise UsageProblem("the name of a job file is empty", hint="is a variable of the shell not set?")
     if since is None and len(names) == 1 and Path(names[0]).is_file():
         return names
     from kiejobs.app.by_git import job_files  # noqa: PLC0415 - most name one file

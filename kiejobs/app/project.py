@@ -123,7 +123,9 @@ class Workspace:
         """Journals that this project's ledger does not have: what is in them would be bought again."""
         strays = [*self.strays, *self._left_behind()]
         if not strays:
-            return None
+            from kiejobs.adapters.ledger.spool import left_behind  # noqa: PLC0415 - who validates buys nothing
+
+            return None if self.sandbox or self.home == "postgresql" else left_behind(self.root.path)
         places = " and ".join(stray.place for stray in strays)
         message = f"{places} holds journals that this project's ledger, {self.store.name}, does not have"
         return JournalProblem(f"{message}: nothing is bought until there is one", hint=strays[0].hint)
@@ -296,8 +298,9 @@ def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) ->
         raise UsageProblem(message, hint="leave --runs out")
     if home.kind == "postgresql":
         from kiejobs.adapters.ledger.postgresql import PostgresStore  # noqa: PLC0415 - as above
+        from kiejobs.adapters.ledger.spool import spool_folder  # noqa: PLC0415 - as above
 
-        return PostgresStore(home.url_env, home.project, home.account, kept=root.path / ".kiejobs")
+        return PostgresStore(home.url_env, home.project, home.account, kept=spool_folder(root.path))
     if home.kind == "git":
         from kiejobs.adapters.ledger.git import GitStore  # noqa: PLC0415 - as above
 

@@ -98,6 +98,21 @@ def test_without_a_remote_branches_that_contain_the_commit_say_it(clone: Clone) 
     require_mended(clone, "branch main has the journal of 2")
 
 
+def test_a_branch_of_somebody_else_that_goes_on_from_here_is_known_by_its_remote(
+    clone: Clone, origin: Origin
+) -> None:
+    buyer = origin.clone("buyer")
+    buyer.git("switch", "--quiet", "-c", "buyer")
+    buyer.write({"a": "a", "b": "b", "new": "new"})
+    assert buyer.run().code == 0
+    buyer.keep("bought on a branch")
+    buyer.git("push", "--quiet", "origin", "buyer")
+    clone.git("fetch", "--quiet")
+    clone.write({"a": "a", "b": "b", "new": "new"})
+    refused = clone.run()
+    assert (refused.code, "branch origin/buyer has" in refused.err) == (ExitCode.STALE_PLAN, True)
+
+
 def test_branches_that_went_apart_know_of_each_other_by_their_remote(clone: Clone) -> None:
     run = the_run(clone)
     go_back(clone, "-b", "feature")
@@ -371,7 +386,7 @@ def test_few_processes_are_enough_for_many_branches(clone: Clone) -> None:
         clone.git("branch", f"b{number}")
     repository = repository_of(clone.folder)
     assert repository is not None
-    assert len(repository.branches_with_head()) == 41
+    assert len(repository.branches_with_head()) == 43, "and origin/main, by two names"
     assert repository.default_branches() == ["origin/main"]
     clone.write({"b": "b"})
     assert clone.run().code == 0

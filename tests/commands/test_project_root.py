@@ -255,16 +255,43 @@ def test_a_plan_file_says_its_job_file_from_the_root(table: Set) -> None:
 # --- kiejobs.yaml --------------------------------------------------------------------------------------
 
 
+def test_a_link_to_a_job_file_of_another_project_is_refused(table: Set) -> None:
+    bench, judge = table
+    git(bench.folder)
+    (bench.folder / "clips").mkdir()
+    (bench.folder / "clips" / "kiejobs.yaml").write_text("version: 1\n")
+    bench.write({"a": "a"}, name="clips/jobs.yaml")
+    (bench.folder / "today.yaml").symlink_to("clips/jobs.yaml")
+    refused = at(bench, ".", "run", "today.yaml", *RUN)
+    assert (refused.code, judge.requests) == (2, [])
+    assert "name the file itself: clips/jobs.yaml" in refused.err
+    (bench.folder / "clips" / "again.yaml").symlink_to("jobs.yaml")
+    assert at(bench, ".", "plan", "clips/again.yaml").code == 0
+
+
+@pytest.mark.parametrize("words", [("",), ("jobs.yaml", "")])
+def test_an_empty_name_is_no_name_of_all_job_files(table: Set, words: tuple[str, ...]) -> None:
+    bench, judge = table
+    bench.write({"a": "a"})
+    for verb in ("run", "plan"):
+        refused = at(bench, ".", verb, *words, *(["--yes"] if verb == "run" else []))
+        assert (refused.code, judge.requests) == (2, [])
+        assert "the name of a job file is empty" in refused.err
+
+
 @pytest.mark.parametrize("also", [True, False])
-def test_a_project_file_with_another_ending_is_an_error_and_not_passed_over(
-    table: Set, *, also: bool
+@pytest.mark.parametrize(
+    "spelling", ["kiejobs.yml", "Kiejobs.yaml", "kiejobs.YAML", ".kiejobs.yaml", "kiejobs.json"]
+)
+def test_a_project_file_with_another_spelling_is_an_error_and_not_passed_over(
+    table: Set, spelling: str, *, also: bool
 ) -> None:
     bench, judge = table
     git(bench.folder)
     file = jobs(bench)
     if also:
         project(bench)
-    (bench.folder / "kiejobs.yml").write_text("version: 1\nlimits: {credits_per_run: 1}\n")
+    (bench.folder / spelling).write_text("version: 1\nlimits: {credits_per_run: 1}\n")
     for folder, *words in (
         (".", "run", file, *RUN),
         ("jobfiles", "validate", "tea.yaml"),
@@ -272,7 +299,7 @@ def test_a_project_file_with_another_ending_is_an_error_and_not_passed_over(
     ):
         refused = at(bench, folder, *words)
         assert refused.code == 2, words
-        name = os.path.relpath(bench.folder / "kiejobs.yml", bench.folder / folder)
+        name = os.path.relpath(bench.folder / spelling, bench.folder / folder)
         assert f"error: {name} is not read: a project's file is kiejobs.yaml" in refused.err
         assert "rename it to kiejobs.yaml" in refused.err
     assert judge.requests == []

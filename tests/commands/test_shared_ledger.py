@@ -106,16 +106,41 @@ def test_while_the_database_is_away_a_run_collects_and_what_happens_is_written_n
         team.judge.let_go.set()
         report = ended(run)
         assert "2 succeeded" in report.out
-        assert "the next command in this folder writes it into the ledger" in report.err
+        assert report.code == 7
+        assert "the next command here writes it first" in report.err
         assert len(far.files()) == 2
         assert far.do("status").code == 7
         wire.mend()
         shown = far.do("status", "--format", "json")
         assert (shown.code, shown.json["counts"]["succeeded"]) == (0, 2)
-        assert not (far.folder / ".kiejobs").exists()
+        assert not list(far.folder.glob(".kiejobs/spool/*"))
         assert far.do(*RUN).code == 0
         assert far.do("ledger", "verify").code == 0
     assert len(team.judge.creates) == 2
+
+
+def test_what_came_too_late_for_a_move_is_named_wherever_the_ledger_is_now(
+    team: Team, postgres: Postgres
+) -> None:
+    with Wire(postgres.port) as wire:
+        far = team.checkout("far")
+        far.database = postgres.url(team.database.rpartition("/")[2], wire.port)
+        far.write({"a": "a [end=held]"})
+        run = far.start(*RUN)
+        submitted = "SELECT count(*) FROM kiejobs.reservations WHERE state = 'submitted'"
+        team.judge.wait_until(lambda: team.do(submitted) == [(1,)])
+        wire.cut, wire.then_down = "before", True
+        team.judge.let_go.set()
+        assert ended(run).code == 7
+        team.leases_run_out()
+        assert team.first.do("ledger", "move", "--to", "folder").code == 0
+        wire.mend()
+        assert far.do("status").code == 7
+        (far.folder / "kiejobs.yaml").write_text("version: 1\n")
+        far.write({"b": "b"})
+        refused = far.do(*RUN)
+        assert (refused.code, len(team.judge.creates)) == (7, 1)
+        assert "came too late for the ledger's move" in refused.err
 
 
 def test_doctor_looks_at_the_database_and_shows_no_password(team: Team, postgres: Postgres) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from typing import Self
 
-_APPEND = b"SELECT append("
+_APPEND = b"SELECT append_knowing("
 
 
 class Wire:

@@ -165,16 +165,22 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 """,
     """
--- As `append`, for a buyer who has limits to keep and knows of so many reservations of others: `behind` where there are
--- more by now.
+-- As `append`, but nothing at all goes into a ledger that was moved: nobody would look for it there. For a buyer who has
+-- limits to keep and knows of so many reservations of others: `behind` where there are more by now.
 CREATE FUNCTION append_knowing(
     p_others bigint, p_project text, p_run text, p_writer text, p_seq bigint, p_lines bytea[], p_origin text,
     p_account text, p_steps jsonb, p_known text[], p_queue text, p_lease interval
 ) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('kiejobs reservations of ' || p_project || ' ' || p_origin, 0));
-    IF (SELECT count(*) FROM reservations WHERE project = p_project AND run_id <> p_run) <> p_others THEN
-        RETURN 'behind';
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('kiejobs home of ' || p_project, 0));
+    IF EXISTS (SELECT 1 FROM moved WHERE project = p_project) THEN
+        RETURN 'moved';
+    END IF;
+    IF p_others IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('kiejobs reservations of ' || p_project || ' ' || p_origin, 0));
+        IF (SELECT count(*) FROM reservations WHERE project = p_project AND run_id <> p_run) <> p_others THEN
+            RETURN 'behind';
+        END IF;
     END IF;
     RETURN append(p_project, p_run, p_writer, p_seq, p_lines, p_origin, p_account, p_steps, p_known, p_queue, p_lease);
 END $$;

@@ -26,8 +26,8 @@ import anyio.to_thread
 from kiejobs.adapters.ledger.database import Database, OutOfReach, Project
 from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, parse_journal, read_line
 from kiejobs.adapters.ledger.moved import moved
-from kiejobs.adapters.ledger.postgresql_journal import FENCE, PostgresJournal, steps
-from kiejobs.adapters.ledger.spool import Spool
+from kiejobs.adapters.ledger.postgresql_journal import FENCE, MOVED, PostgresJournal, steps
+from kiejobs.adapters.ledger.spool import Spool, rulings
 from kiejobs.adapters.system import ci_address
 from kiejobs.core.diagnostics import JournalProblem, KiejobsError
 from kiejobs.core.ledger import events as e
@@ -75,6 +75,11 @@ WHERE project = %(project)s AND run_id = %(run)s AND body = %(body)s RETURNING 1
 _WRITE_MANIFEST = """
 INSERT INTO manifests (project, run_id, seq, body) VALUES (%(project)s, %(run)s, %(seq)s, %(body)s)
 ON CONFLICT (project, run_id) DO UPDATE SET seq = excluded.seq, body = excluded.body
+"""
+_MARK = """
+WITH alone AS (SELECT pg_advisory_xact_lock(hashtextextended('kiejobs home of ' || %(project)s, 0)))
+INSERT INTO moved SELECT %(project)s, %(mark)s FROM alone
+ON CONFLICT (project) DO UPDATE SET mark = excluded.mark
 """
 _TAKE_IN = """
 INSERT INTO reservations AS known (project, attempt_id, state, run_id, origin, account, fingerprint, take)
@@ -131,7 +136,7 @@ class PostgresStore:
             return self._without_database(unreachable)
         for _, problem in damaged:
             raise problem
-        return history
+        return self._with_own(history) if self._own is not None and self._own.is_kept else history
 
     def check(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         with self._reading:
@@ -143,8 +148,12 @@ class PostgresStore:
         return RunLease(self, run_id)
 
     def require_current(self) -> list[str]:
-        """What was read is what there is, and a reservation is decided by the database."""
+        """What was read is what there is, and a reservation is decided by the database.
+
+        But for what happened here while it was away: nothing is bought before that is on record.
+        """
         self._require_here()
+        self.take_over()
         return []
 
     def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
@@ -153,10 +162,10 @@ class PostgresStore:
         return self._own
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
-        """One process at a time: the last to write knows most. Without a database it is done next time."""
+        """One process at a time: the last to write knows most. Where the database takes none it is done next time."""
         try:
             return self._publish(run_id, every=every)
-        except OutOfReach as problem:
+        except JournalProblem as problem:
             self._without_database(problem)
             return []
 
@@ -189,7 +198,7 @@ class PostgresStore:
     def document(self, run_id: str) -> str | None:
         try:
             return self._document(run_id)
-        except OutOfReach as problem:
+        except JournalProblem as problem:
             self._without_database(problem)
             return self._kept_in(run_id)
 
@@ -277,8 +286,7 @@ class PostgresStore:
         if mark is None:
             self.project.rows("DELETE FROM moved WHERE project = %(project)s")
         else:
-            insert = "INSERT INTO moved VALUES (%(project)s, %(mark)s)"
-            self.project.rows(f"{insert} ON CONFLICT (project) DO UPDATE SET mark = excluded.mark", mark=mark)
+            self.project.rows(_MARK, mark=mark)
 
     def _require_here(self) -> None:
         for (mark,) in self.project.rows("SELECT mark FROM moved WHERE project = %(project)s"):
@@ -288,6 +296,10 @@ class PostgresStore:
         """`lines` go behind the `known` first ones of the journal; `record` has their events at least."""
         ours = {"project": self.project.name, "run": record.run_id}
         with self.project.database.transaction() as cursor:
+            home = f"kiejobs home of {self.project.name}"
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (home,))
+            if cursor.execute("SELECT 1 FROM moved WHERE project = %(project)s", ours).fetchone():
+                raise JournalProblem("the ledger of this project is in another home by now", hint=MOVED)
             values = {**ours, "writer": secrets.token_hex(8), "seq": known + len(lines)}
             cursor.execute(FENCE, values)
             cursor.execute(
@@ -303,28 +315,37 @@ class PostgresStore:
 
     # --- while the database was away --------------------------------------------------------------------
 
-    def _without_database(self, problem: OutOfReach) -> History:
-        own = self._own
-        if own is None or not own.is_born or self._spool is None:
+    def _without_database(self, problem: JournalProblem) -> History:
+        if self._own is None or not self._own.is_born or self._spool is None:
             raise problem
-        where = self._kept_in(own.run_id)
-        self.trouble = f"{problem.message}. What happened since is in {where}: the next command in this folder writes it into the ledger"
-        others = [record for record in self._history.records if record.run_id != own.run_id]
-        return History([*others, own.record], {*self._history.live_runs, own.run_id})
+        self._report(problem)
+        return self._with_own(self._history)
+
+    def _report(self, problem: JournalProblem) -> None:
+        where = ", ".join(filter(None, map(self._kept_in, self._spool.runs() if self._spool else ())))
+        then = f". What it lacks is in {where}: the next command here writes it first" if where else ""
+        self.trouble = f"{problem.message}{then}"
+
+    def _with_own(self, history: History) -> History:
+        """With all that this process has appended, wherever that is."""
+        own = self._own
+        if own is None:
+            return history
+        others = [record for record in history.records if record.run_id != own.run_id]
+        return History([*others, own.record], {*history.live_runs, own.run_id})
 
     def _kept_in(self, run_id: str) -> str | None:
         path = self._spool.path(run_id) if self._spool else None
         return os.path.relpath(path) if path and path.exists() else None
 
     def take_over(self) -> None:
-        """What this process has kept, and others that ended. Raises JournalProblem where it doesn't fit."""
+        """What this process has kept, and others that ended. Raises JournalProblem where the database doesn't take it."""
         self.trouble = None
-        if self._spool is None:
-            return
-        for run_id, lines in self._spool.left():
+        for run_id, lines in self._spool.left() if self._spool else ():
             if lines:
                 self._go_on(run_id, lines)
-            self._spool.remove(run_id)
+            if self._spool:
+                self._spool.remove(run_id)
             if self._own is not None and self._own.run_id == run_id:
                 self._own.taken_over()
 
@@ -334,20 +355,35 @@ class PostgresStore:
         first = _seq(lines[0])
         query = "SELECT seq, line FROM events WHERE project = %(project)s AND run_id = %(run)s AND (seq = 1 OR seq >= %(last)s)"
         known = {seq: bytes(line) for seq, line in self.project.rows(query, run=run_id, last=first - 1)}
-        header = read_line(place, 1, known.get(1, lines[0]), None, {})
         journal = _Journal(JournalRecord(run_id, ()), first - 1, _hash(known.get(first - 1)))
-        journal.grow(place, lines, {})
+        try:
+            header = read_line(place, 1, known.get(1, lines[0]), None, {})
+            journal.grow(place, lines, {})
+        except JournalProblem as problem:
+            raise self._misfit(run_id, lines) from problem
         there = [known[seq] for seq in sorted(known) if seq >= first]
         if there != list(lines[: len(there)]) or header is None or not isinstance(header.event, e.RunStarted):
-            hint = f"compare it with {self.place(run_id)} by hand, and move it away"
-            raise JournalProblem(f"{place} does not go on where that journal ends", hint=hint)
+            raise self._misfit(run_id, lines)
         self._insert(journal.record, lines[len(there) :], first - 1 + len(there), header.event.origin)
+
+    def _misfit(self, run_id: str, lines: Sequence[bytes]) -> JournalProblem:
+        """Of another ledger, or of this one before a backup was restored: what it says of paid tasks is for a person."""
+        place = self._kept_in(run_id)
+        hint = f"{rulings(lines) or 'look at it, '}then remove its folder"
+        return JournalProblem(f"{place} does not go on where {self.place(run_id)} ends", hint=hint)
 
     # --- reading ----------------------------------------------------------------------------------------
 
     def _read(self) -> tuple[History, list[tuple[str, JournalProblem]]]:
         self._require_here()
-        self.take_over()
+        try:
+            self.take_over()
+        except OutOfReach:
+            raise
+        except (
+            JournalProblem
+        ) as problem:  # what is on record holds; nothing is bought before the rest is, too
+            self._report(problem)
         with self._reading:
             seqs = {run_id: one.seq for run_id, one in self._journals.items()}
             rows = self.project.rows(_READ, ids=list(seqs), seqs=list(seqs.values()))

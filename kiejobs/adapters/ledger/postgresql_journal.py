@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from kiejobs.adapters.ledger.database import Lost, OutOfReach
+from kiejobs.adapters.ledger.database import Lost
 from kiejobs.adapters.ledger.journal import chained
 from kiejobs.core.diagnostics import Held, JournalProblem, OverLimit, TooSoon
 from kiejobs.core.ledger import events as e
@@ -41,10 +41,10 @@ _PAUSES = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6)  # seconds before each try to reach a d
 _PATIENCE = 5.0  # seconds after which it is not tried again: meanwhile nothing else happens in this process
 _PERIOD = 30.0  # seconds between two tries of a run that keeps what happens for later
 _APPEND = """
-SELECT append(%(project)s, %(run)s, %(writer)s, %(seq)s, %(lines)s::bytea[], %(origin)s, %(account)s,
+SELECT append_knowing(%(others)s::bigint, %(project)s, %(run)s, %(writer)s, %(seq)s, %(lines)s::bytea[], %(origin)s, %(account)s,
               %(steps)s::jsonb, %(known)s::text[], %(queue)s, %(lease)s * interval '1 second')
 """
-_APPEND_KNOWING = _APPEND.replace("append(", "append_knowing(%(others)s, ")
+MOVED = "update this checkout's kiejobs.yaml, then run the same command again"
 FENCE = """
 INSERT INTO runs AS known (project, run_id, writer) VALUES (%(project)s, %(run)s, %(writer)s)
 ON CONFLICT (project, run_id) DO UPDATE SET writer = excluded.writer RETURNING known.seq
@@ -122,19 +122,24 @@ class PostgresJournal:
     def append(self, *events: Event) -> str:
         """All in one transaction. Raises Held, TooSoon, JournalProblem: then nothing of them counts.
 
-        What reserves nothing has happened: where the database can't be reached it is kept for it.
+        What reserves nothing has happened: where the database doesn't take it, it is kept for it.
         """
         at = utc_text(self._clock.now())
         events = events if self.is_born else (self.header, *events)
         reserves = any(isinstance(event, e.Reserved) for event in events)
         try:
             self._write_through(at, events)
-        except OutOfReach:
+        except JournalProblem:
             if reserves or self._spool is None:
                 raise
             self._keep(self._spool, at, events)
         self._events += [Timed(at, event) for event in events]
         return at
+
+    @property
+    def is_kept(self) -> bool:
+        """Is some of it not in the database?"""
+        return self._next_try is not None
 
     def taken_over(self) -> None:
         """What was kept is in the database."""
@@ -227,8 +232,7 @@ class PostgresJournal:
         if verdict == "wait":
             raise TooSoon(max(float(about), 0.0))
         if verdict == "moved":
-            hint = "update this checkout's kiejobs.yaml, then run the same command again"
-            raise JournalProblem("the ledger of this project is in another home by now", hint=hint)
+            raise JournalProblem("the ledger of this project is in another home by now", hint=MOVED)
         if verdict != "ok":
             raise self._not_ours()
         if self._room is not None:
@@ -246,7 +250,7 @@ class PostgresJournal:
         known = [attempt for one in purchases for attempt in (self._known or {}).get(one, ())]
         others = self._home.reserved_by_others(self.run_id) if wishes else None
         ((answer,),) = self._project.once(
-            _APPEND if others is None else _APPEND_KNOWING,
+            _APPEND,
             others=others,
             run=self.run_id,
             writer=self._writer,

@@ -135,8 +135,9 @@ class _Check:
         for branch in self._git.default_branches():
             yield _Source(f"{branch} has", f"refs/remotes/{branch}", branch)
         if self._git.has("HEAD"):
-            for branch in self._git.branches_with_head():
-                yield _Source(f"branch {branch} has", f"refs/heads/{branch}", branch)
+            for ref in self._git.branches_with_head():
+                branch = ref.split("/", 2)[2]
+                yield _Source(f"branch {branch} has", ref, branch)
         for worktree in others:
             if worktree.head is not None:
                 yield _Source(f"the worktree {worktree.path} has", worktree.head, worktree.head)

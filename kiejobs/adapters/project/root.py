@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT_FILE = "kiejobs.yaml"
-_NOT_READ = "kiejobs.yml"
+_NOT_READ = re.compile(r"\.?kiejobs\.(ya?ml|json)", re.IGNORECASE)
 _GIT = ".git"
 _DEVICES = tuple(map(Path, ("/dev", "/proc")))
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -59,19 +59,42 @@ class Root:
 
 
 def find_root(file: str = "") -> Root:
-    """Of a job file or a folder of them; without one, of the current folder. Raises UsageProblem for `kiejobs.yml`."""
+    """Of a job file or a folder of them; without one, of the current folder. Raises UsageProblem for `kiejobs.yml`.
+
+    A link to a job file of another project has two roots, and no ledger would be the right one: UsageProblem.
+    """
+    root = _root_of(_folder_of(file) if file else None)
+    if file and os.path.islink(file) and not _is_of_the_shell(file):  # noqa: PTH114 - a bare name is here
+        target = os.path.realpath(file)
+        if _root_of(_folder_of(target)).path != root.path:
+            message = f"{file} is a link to a job file of another project"
+            raise UsageProblem(message, hint=f"name the file itself: {os.path.relpath(target)}")
+    return root
+
+
+def _root_of(folder: Path | None) -> Root:
     here = Path.cwd()
-    for start in (_folder_of(file), here) if file else (here,):
-        for folder in _upwards(start):
-            if os.path.lexists(folder / _NOT_READ):
-                name = os.path.relpath(folder / _NOT_READ)
-                hint = f"rename it to {PROJECT_FILE}; if it is a job file, give it another name"
-                raise UsageProblem(f"{name} is not read: a project's file is {PROJECT_FILE}", hint=hint)
-            if os.path.lexists(folder / PROJECT_FILE):
-                return Root(folder, PROJECT_FILE)
-            if (folder / _GIT).exists():
-                return Root(folder, _GIT)
+    for start in (folder, here) if folder else (here,):
+        for one in _upwards(start):
+            _require_no_other_spelling(one)
+            if os.path.lexists(one / PROJECT_FILE):
+                return Root(one, PROJECT_FILE)
+            if (one / _GIT).exists():
+                return Root(one, _GIT)
     return Root(here, None)
+
+
+def _require_no_other_spelling(folder: Path) -> None:
+    """What one file system takes for the project's file and another doesn't, or what is nearly its name."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are enough
+    except OSError:  # a folder above may be closed to us
+        return
+    for name in names:
+        if name != PROJECT_FILE and _NOT_READ.fullmatch(name):
+            hint = f"rename it to {PROJECT_FILE}; if it is a job file, give it another name"
+            message = f"{os.path.relpath(folder / name)} is not read: a project's file is {PROJECT_FILE}"
+            raise UsageProblem(message, hint=hint)
 
 
 def other_folders(root: Root, file: str) -> list[Path]:
@@ -105,7 +128,12 @@ def _upwards(start: Path) -> Iterator[Path]:
 def _folder_of(file: str) -> Path:
     """Links to folders resolved, as `cd` and `pwd -P` would; what a shell puts into /dev has no folder."""
     path = Path(os.path.realpath(file if os.path.isdir(file) else os.path.dirname(file)))  # noqa: PTH112, PTH120 - a bare name is here
-    return Path.cwd() if any(map(path.is_relative_to, _DEVICES)) else path
+    return Path.cwd() if _is_of_the_shell(path) else path
+
+
+def _is_of_the_shell(path: str | Path) -> bool:
+    """`<(…)` and /dev/stdin."""
+    return any(map(Path(path).is_relative_to, _DEVICES))
 
 
 # --- the git checkout ------------------------------------------------------------------------------

@@ -389,9 +389,48 @@ def test_what_does_not_go_on_where_the_journal_ends_is_refused_and_stays(
     journal.close()
     (kept,) = tmp_path.glob(".kiejobs/run-1/*.jsonl")
     kept.write_bytes(kept.read_bytes().replace(b'"prev"', b'"perv"', 1))
-    with pytest.raises(JournalProblem, match=r"\.kiejobs"):
-        team.store(kept=tmp_path / ".kiejobs").read()
+    later = team.store(kept=tmp_path / ".kiejobs")
+    assert later.read().ledger(ORIGIN).attempt("a1") is not None, "what is on record can be looked at"
+    assert "does not go on where" in (later.trouble or "")
+    with pytest.raises(JournalProblem, match=r"\.kiejobs") as caught:
+        later.require_current()
+    assert "task task-a1 of attempt a1" in (caught.value.hint or "")
     assert kept.exists()
+
+
+def test_a_database_that_refuses_is_as_one_that_is_away(team: Team, tmp_path: Path) -> None:
+    """A copy that became read-only, after a failover say."""
+    store = team.store(kept=tmp_path / ".kiejobs")
+    store.read()
+    journal = store.journal(HEADER, FakeClock())
+    journal.append(reserved("a1"))
+    team.do("ALTER TABLE kiejobs.events ADD CONSTRAINT full_disk CHECK (id < 0) NOT VALID")
+    journal.append(submitted("a1"))
+    known = store.read().ledger(ORIGIN).attempt("a1")
+    assert known is not None
+    assert known.state is State.SUBMITTED
+    assert "full_disk" in (store.trouble or "")
+    journal.close()
+    with pytest.raises(JournalProblem, match="full_disk"):
+        team.store(kept=tmp_path / ".kiejobs").require_current()
+    team.do("ALTER TABLE kiejobs.events DROP CONSTRAINT full_disk")
+    team.store(kept=tmp_path / ".kiejobs").read()
+    assert team.states() == {"a1": State.SUBMITTED}
+
+
+def test_nothing_more_goes_into_a_ledger_that_was_moved(team: Team, tmp_path: Path) -> None:
+    store = team.store(kept=tmp_path / ".kiejobs")
+    store.read()
+    journal = store.journal(HEADER, FakeClock())
+    journal.append(reserved("a1"))
+    team.store().mark_moved(b"elsewhere")
+    journal.append(submitted("a1"))
+    journal.close()
+    ((lines,),) = team.do("SELECT count(*) FROM kiejobs.events")
+    assert lines == 2
+    with pytest.raises(JournalProblem, match="is not in"):
+        team.store(kept=tmp_path / ".kiejobs").read()
+    assert list(tmp_path.glob(".kiejobs/run-1/*.jsonl"))
 
 
 # --- what is handed over to workers ---------------------------------------------------------------------
