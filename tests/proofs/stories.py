@@ -66,6 +66,8 @@ class Typed:
     file: str = "jobs.yaml"
     environment: Mapping[str, str] = field(default_factory=dict)
     then: Callable[[], object] = lambda: None
+    buys_on: bool = False
+    """Is another run at work meanwhile?"""
 
 
 class Scene:
@@ -302,7 +304,7 @@ def git_clean_during_a_run(scene: Scene) -> Typed:
         assert ended(first).code in {ExitCode.DONE, ExitCode.IN_DOUBT}
         judge.let_go.clear()
 
-    return Typed(mine, then=let_go)
+    return Typed(mine, then=let_go, buys_on=True)
 
 
 def cancelled_shell(scene: Scene) -> Typed:
@@ -321,7 +323,7 @@ def cancelled_shell(scene: Scene) -> Typed:
     )
     judge.wait_until(lambda: len(judge.creates) >= before + 6)
     shell.send_signal(signal.SIGKILL)
-    return Typed(mine, then=shell.communicate)  # until what it had started has ended, too
+    return Typed(mine, then=shell.communicate, buys_on=True)  # until what it had started has ended, too
 
 
 STORIES: dict[str, Callable[[Scene], Typed]] = {
@@ -370,7 +372,7 @@ class Telling:
         self.figures.runs += 1
         refused = ran.code in {ExitCode.STALE_PLAN, ExitCode.JOURNAL}
         self.figures.refused += refused
-        is_clear = "help: " in ran.err and len(self._prompts()) == charged
+        is_clear = "help: " in ran.err and (typed.buys_on or len(self._prompts()) == charged)
         if ran.code not in _FINE or (refused and not is_clear):
             self.figures.odd_ends.append(f"{typed.where.folder.name}: {ran.code}: {ran.err[-400:]}")
         return ran
