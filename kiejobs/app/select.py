@@ -5,7 +5,9 @@ In: the words of `--select`, a job file, the ledger. Out: tests of attempts. Tou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import read_source
@@ -15,8 +17,9 @@ from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.plan.selection import Selectable, read_selection, result_of, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from kiejobs.adapters.project.root import Root
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, Ledger
@@ -37,6 +40,21 @@ def campaign_of(file: str) -> str:
     if found:
         raise InvalidJobFile(Problems(found, {file: source.lines}))
     raise UsageProblem(f"{file} has no `campaign:`")
+
+
+def files_of(campaign: str, ledger: Ledger, root: Root) -> Iterator[str]:
+    """A campaign's job files: those that it was bought from, then those in the usual places."""
+    bought_from = [
+        root.seen(str(run.source["file"]))
+        for run in reversed(list(ledger.runs.values()))
+        if run.campaign == campaign and run.source
+    ]
+    folders = dict.fromkeys([root.seen("jobfiles"), root.seen(), "."])
+    usual = [str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml"))]
+    for name in dict.fromkeys([*bought_from, *usual]):
+        with suppress(InvalidJobFile, UsageProblem):
+            if Path(name).is_file() and campaign_of(name) == campaign:
+                yield name
 
 
 def chosen(

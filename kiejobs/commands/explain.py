@@ -5,7 +5,6 @@ In: an address, the job file (found by its campaign where not named). Out: an ex
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING
 from kiejobs.app.load import load
 from kiejobs.app.plan import diff_of, make_plan, prices_of
 from kiejobs.app.project import open_workspace
-from kiejobs.app.select import campaign_of
-from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.app.select import files_of
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions, Locations
@@ -69,23 +68,8 @@ def _address_and_file(words: Sequence[str]) -> tuple[str, str]:
 
 def _file_of(address: str, ledger: Ledger, space: Workspace) -> str:
     campaign = address.partition("/")[0]
-    file = next(_files_of(campaign, ledger, space), None)
+    file = next(files_of(campaign, ledger, space.root), None)
     if file is None:
         hint = "name it: kiejobs explain ADDRESS FILE"
         raise UsageProblem(f"no job file here has the campaign `{campaign}`", hint=hint)
     return file
-
-
-def _files_of(campaign: str, ledger: Ledger, space: Workspace) -> Iterator[str]:
-    """Files that this campaign was bought from, then those in the usual places."""
-    bought_from = [
-        space.root.seen(str(run.source["file"]))
-        for run in reversed(list(ledger.runs.values()))
-        if run.campaign == campaign and run.source
-    ]
-    folders = dict.fromkeys([space.root.seen("jobfiles"), space.root.seen(), "."])
-    usual = [str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml"))]
-    for name in dict.fromkeys([*bought_from, *usual]):
-        with suppress(InvalidJobFile, UsageProblem):
-            if Path(name).is_file() and campaign_of(name) == campaign:
-                yield name
