@@ -305,6 +305,16 @@ def repository_of(folder: Path) -> Repository | None:
     raise GitFailed(_said(done))
 
 
+def user_of(folder: Path) -> str | None:
+    """Who would commit there, `Ada <ada@example.com>`, as far as git knows; None for nobody, and without git."""
+    try:
+        found = [_git(folder, "config", "--get", f"user.{part}") for part in ("name", "email")]
+    except OSError:
+        return None
+    name, email = (done.stdout.strip() if done.returncode == 0 else "" for done in found)
+    return " ".join(filter(None, (name, email and f"<{email}>"))) or None
+
+
 def _git(
     folder: Path,
     *words: str,

@@ -52,12 +52,17 @@ def named_files(
     return job_files(names, wanted, since, base)
 
 
-def selection_of(wanted: JobFileOptions) -> Selection:
-    """`--select`, for verbs that see both the job file and the ledger."""
+def selection_of(wanted: JobFileOptions, space: Workspace | None = None) -> Selection:
+    """`--select`, for verbs that see both the job file and the ledger. Raises InvalidJobFile for broken picks."""
     from kiejobs.core.plan.selection import read_selection  # noqa: PLC0415 - behind a flag
 
     file = find_root(wanted.file).below(wanted.file) or Path(wanted.file).as_posix()  # as the ledger has it
-    return read_selection(wanted.select, file=file)
+    selection = read_selection(wanted.select, file=file)
+    if "pick" not in selection.keys:
+        return selection
+    from kiejobs.app.picks import picks_for  # noqa: PLC0415 - behind a flag
+
+    return replace(selection, picks=picks_for(wanted.file, space))
 
 
 def selection_of_file(wanted: JobFileOptions, verb: str) -> Selection:
@@ -94,7 +99,7 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         ledger,
         space.condition,
         campaign=loaded.jobfile.campaign,
-        selection=selection_of(loaded.wanted) if loaded.wanted.select else None,
+        selection=selection_of(loaded.wanted, space) if loaded.wanted.select else None,
         retry=frozenset(retry),
         terms=_terms(loaded, space),
         defaults=lambda model: loaded.expansion.spec_of[model].defaults,

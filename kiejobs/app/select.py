@@ -66,12 +66,20 @@ def chosen(
         return lambda _: True
     tags_of: TagsOf = _tags_of(file) if "tag" in selection.keys else lambda _: ()
     asks_result = "result" in selection.keys
+    word = _words_of_picks(space, ledger) if "pick" in selection.keys else None
 
     def takes(attempt: Attempt) -> bool:
         result = result_of(attempt, space.condition) if asks_result else None
-        return selection.takes(_selectable(attempt, tags_of(attempt), result, ledger))
+        one = _selectable(attempt, tags_of(attempt), result, ledger)
+        return selection.takes(replace(one, pick=word(attempt)) if word else one)
 
     return takes
+
+
+def _words_of_picks(space: Workspace, ledger: Ledger) -> Callable[[Attempt], str]:
+    from kiejobs.app.picks import pick_book  # noqa: PLC0415 - behind a word
+
+    return pick_book(space, ledger).word
 
 
 def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledger) -> RunView:
@@ -83,7 +91,7 @@ def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledg
         attempt = ledger.attempt(job["attempt_id"]) if job["attempt_id"] else None
         if attempt is not None:
             return takes(attempt)
-        return selection.takes(replace(_read_off(address), state=state_of(None)))
+        return selection.takes(replace(read_off(address), state=state_of(None)))
 
     jobs = {name: job for name, job in view.manifest["jobs"].items() if is_chosen(name, job)}
     document = {**view.manifest, "jobs": jobs, "totals": totals(jobs.values())}
@@ -99,10 +107,10 @@ def _selectable(attempt: Attempt, tags: tuple[str, ...], result: str | None, led
     run = ledger.runs.get(attempt.run_id)
     file = str(run.source["file"]) if run and run.source else ""
     state = state_of(attempt)
-    return replace(_read_off(attempt.address), tags=tags, state=state, result=result, file=file)
+    return replace(read_off(attempt.address), tags=tags, state=state, result=result, file=file)
 
 
-def _read_off(address: str) -> Selectable:
+def read_off(address: str) -> Selectable:
     """What an address alone says of a job."""
     job, _, axes = address.partition("/")[2].partition("#")[0].partition("[")
     pairs = (axis.partition("=") for axis in axes.rstrip("]").split(",") if axis)

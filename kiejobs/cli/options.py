@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
+from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PickOptions, PlanOptions, RunOptions
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=Tr
 RUN = click.argument("run_id", metavar="[RUN]", required=False)
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)
+PICK_OPTIONS = given("how", PickOptions)
 RUN_OPTIONS = given("how", RunOptions)
 """With `ear` and `settings`, which are made before it: it stands below HEARING and FOLLOWING."""
 
@@ -212,7 +213,7 @@ SINCE = flag("--changed-since", "since", metavar="REV",
              help="Only job files that were touched since, by git, or what they include.")  # fmt: skip
 
 SELECT = limit("--select", multiple=True, metavar="WORDS",
-              help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, file:F; "
+              help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, pick:P, file:F; "
               "blank adds, comma narrows.")  # fmt: skip
 
 VARIABLES = stacked(

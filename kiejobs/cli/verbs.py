@@ -243,6 +243,24 @@ def report() -> None:
     """Tell what RUN (the latest, where not named) came to."""
 
 
+@door.command(short_help="Choose results, or reject them; the choice goes into git.")
+@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+@flag("--reject", is_flag=True, help="Reject them.")
+@flag("--note", metavar="TEXT", help="Why, in a line.")
+@flag("--undo", is_flag=True, help="Take back what was decided.")
+@flag("--from", "exported", metavar="FILE", help="Take in what a gallery exported.")
+@flag("--take", type=click.IntRange(min=1), metavar="N", help="Only this take of each address.")
+@o.FOLDERS
+@o.PICK_OPTIONS
+@verb_of("pick")
+def pick() -> None:
+    """Write into picks.yaml, next to the job file, which results were chosen. Buys nothing, deletes nothing.
+
+    ADDRESS is an address or a pattern, as --select takes them. A pick is of the purchase that is the newest under its
+    address: when another one replaces that, the pick is stale and says so.
+    """
+
+
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
 def manifest() -> None:
     """The runs' documents: a projection of the journals, which are the truth."""

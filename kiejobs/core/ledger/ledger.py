@@ -165,6 +165,11 @@ class Ledger:
         """All attempts under an address, oldest first."""
         return self._by_address.get(address, [])
 
+    def newest(self, address: str) -> Attempt | None:
+        """The latest purchase under an address that has a result, or is still at the API."""
+        bought = (one for one in reversed(self.at(address)) if one.is_open or one.state is State.SUCCEEDED)
+        return next(bought, None)
+
     def in_doubt_at(self, address: str) -> Attempt | None:
         """The oldest attempt that keeps this address from being bought."""
         for attempt in self.at(address):

@@ -261,14 +261,19 @@ class _Decider:
         """With where it stands, where the selection asks for that."""
         from kiejobs.core.plan import selection as asked  # noqa: PLC0415 - behind --select
 
+        plain = asked.selectable(job)
+        if "pick" in selection.keys:
+            newest = self._ledger.newest(job.address) or self._ledger.bought(job.fingerprint, job.take)
+            key = newest.key if newest else (job.fingerprint, job.take)
+            plain = replace(plain, pick=selection.picks.word(job.address, key))
         if not selection.ledger_keys:
-            return asked.selectable(job)
+            return plain
         attempt = self._ledger.bought(job.fingerprint, job.take)
         counts = attempt
         if attempt is None or not (attempt.is_open or attempt.state is State.SUCCEEDED):
             counts = self._doubt(job, attempt) or attempt
         result = asked.result_of(attempt, self._condition)
-        return replace(asked.selectable(job), state=asked.state_of(counts), result=result)
+        return replace(plain, state=asked.state_of(counts), result=result)
 
     def line(self, job: Job) -> Change:
         attempt = self._ledger.bought(job.fingerprint, job.take)

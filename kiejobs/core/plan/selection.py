@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger.records import State
+from kiejobs.core.picks import NO_PICKS, Picks
+from kiejobs.core.picks import WORDS as PICKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +28,9 @@ _AXIS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\[\]]*)")
 _KEYED = re.compile(r"([A-Za-z_-]+):(.*)", re.DOTALL)
 _OUTER_COMMA = re.compile(r",(?![^\[]*\])")
 
-KEYS = ("tag", "job", "axis", "state", "result", "file", "address")
+KEYS = ("tag", "job", "axis", "state", "result", "pick", "file", "address")
 OF_LEDGER = frozenset({"state", "result"})
+_MAY_CHANGE = OF_LEDGER | {"pick"}
 NONE: Final = "none"
 """The state where nothing was made of it: never sent, not accepted, or ruled lost."""
 
@@ -37,15 +40,17 @@ STATES: Final = {**{state.value: state.value for state in State}, NONE: NONE, "n
 RESULTS: Final = {word: word for word in ("whole", "missing", "damaged", "gone")}
 """What may follow `result:`. Only what succeeded has a result."""
 
+_WORDS: Final = {"state": STATES, "result": RESULTS, "pick": PICKS}
+
 _KNOWN = (
-    "use tag:NAME, job:NAME, axis:NAME=VALUE, state:STATE, result:RESULT, file:NAME, "
+    "use tag:NAME, job:NAME, axis:NAME=VALUE, state:STATE, result:RESULT, pick:yes|no|none|stale, file:NAME, "
     "or an address pattern with * and ?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Selectable:
-    """What a selection looks at. `state`, `result`, `file` are None where nobody knows or asks."""
+    """What a selection looks at. `state`, `result`, `pick`, `file` are None where nobody knows or asks."""
 
     address: str
     job: str
@@ -54,6 +59,7 @@ class Selectable:
     state: str | None = None
     result: str | None = None
     file: str | None = None
+    pick: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,12 @@ class Part:
 class Selection:
     """A union of intersections; without any term it takes everything.
 
-    `file` is where jobs come from that don't say so themselves.
+    `file` is where jobs come from that don't say so themselves; `picks` what was decided on them.
     """
 
     terms: tuple[tuple[Part, ...], ...]
     file: str | None = None
+    picks: Picks = NO_PICKS
 
     def takes(self, job: Selectable) -> bool:
         if not self.terms:
@@ -81,8 +88,10 @@ class Selection:
         return any(all(test.matches(known) for test in term) for term in self.terms)
 
     def takes_job(self, job: Job) -> bool:
-        """Of a job file, whatever became of it."""
-        return self.takes(selectable(job))
+        """Of a job file, whatever became of it: a pick of another request than it makes now is stale."""
+        return self.takes(
+            replace(selectable(job), pick=self.picks.word(job.address, (job.fingerprint, job.take)))
+        )
 
     @property
     def keys(self) -> frozenset[str]:
@@ -96,7 +105,7 @@ class Selection:
 
     def without_ledger(self) -> Selection:
         """What it takes whatever became of the jobs: all that it could ever take."""
-        terms = [tuple(t for t in term if t.key not in OF_LEDGER) for term in self.terms]
+        terms = [tuple(t for t in term if t.key not in _MAY_CHANGE) for term in self.terms]
         return replace(self, terms=tuple(terms) if all(terms) else ())
 
 
@@ -158,8 +167,8 @@ def _by_key(key: str, rest: str) -> Part:
         raise UsageProblem(f"`--select {key}:` names nothing", hint=_KNOWN)
     if key == "axis":
         return _by_axis(rest)
-    if key in OF_LEDGER:
-        return _by_ledger(key, rest)
+    if key in _WORDS:
+        return _by_word(key, rest)
     matches = wild(rest)
     if key == "tag":
         return Part(key, lambda job: any(map(matches, job.tags)))
@@ -177,8 +186,8 @@ def _by_axis(text: str) -> Part:
     return Part("axis", lambda job: any(axis == name and matches(label) for axis, label in job.axes))
 
 
-def _by_ledger(key: str, word: str) -> Part:
-    known = STATES if key == "state" else RESULTS
+def _by_word(key: str, word: str) -> Part:
+    known = _WORDS[key]
     if word not in known:
         hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms adds")
         raise UsageProblem(f"`--select {key}:{word}`: there is no such {key}", hint=hint)

@@ -1,0 +1,131 @@
+"""Decisions on results: which purchases are meant, and the `picks.yaml` files that they go into.
+
+In: addresses or patterns, a workspace, a `PickBook`. Out: purchases, picks; the names of changed files. Touches: the
+files, and `.gitattributes` next to them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.picks import change_picks, merge_by_lines
+from kiejobs.app.picks import PickBook, rehearsal_folder
+from kiejobs.app.select import chosen, files_of, read_off
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.ledger.records import State
+from kiejobs.core.picks import FILE, UNDECIDED, Pick
+from kiejobs.core.plan.selection import read_selection
+from kiejobs.reports.terminal import sanitize, state_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kiejobs.app.project import Workspace
+    from kiejobs.core.ledger.ledger import Attempt, Ledger
+
+_LISTS = "`kiejobs status` counts what was bought, `kiejobs report` lists it"
+
+
+def named_purchases(
+    words: Sequence[str], take: int | None, space: Workspace, ledger: Ledger
+) -> list[Attempt]:
+    """The newest purchase of each address that a word is for. Raises UsageProblem for a word that is for none."""
+    everything = list(_newest(ledger))
+    found: dict[str, Attempt] = {}
+    for word in words:
+        takes = chosen((word,), None, space, ledger)
+        mine = [a for a in everything if takes(a) and take in {None, a.reserved.take}]
+        done = [a for a in mine if a.state is State.SUCCEEDED]
+        if not done:
+            raise _nothing(word, take, mine, everything)
+        found |= {attempt.address: attempt for attempt in done}
+    return list(found.values())
+
+
+def _newest(ledger: Ledger) -> Iterator[Attempt]:
+    """One for each address, under that address."""
+    addresses = dict.fromkeys(name for one in ledger.attempts() for name in (one.address, *one.shared))
+    for address in addresses:
+        newest = ledger.newest(address)
+        if newest is not None:
+            yield replace(newest, address=address)
+
+
+def _nothing(word: str, take: int | None, mine: Sequence[Attempt], known: Sequence[Attempt]) -> UsageProblem:
+    name = f"`{sanitize(word)}`" + (f" with take {take}" if take else "")
+    if mine:
+        state = state_words(str(mine[0].state))
+        return UsageProblem(f"{name} has no result yet: it is {state}", hint="`kiejobs collect` waits for it")
+    names = [one.address for one in known]
+    names += [name.partition("/")[2] for name in names] + [read_off(name).job for name in names]
+    hint = suggest(word, dict.fromkeys(names))
+    return UsageProblem(f"nothing was bought as {name}", hint=hint or _LISTS)
+
+
+def named_picks(words: Sequence[str], take: int | None, book: PickBook) -> list[Pick]:
+    """Decisions by address or pattern, whether the purchase is still known or not. Raises UsageProblem for none."""
+    found: dict[str, Pick] = {}
+    for word in words:
+        meant = read_selection((word,)).takes
+        known = (pick for pick in book.picks if pick.verdict != UNDECIDED and take in {None, pick.take})
+        mine = {pick.address: pick for pick in known if meant(read_off(pick.address))}
+        if not mine:
+            hint = suggest(word, [pick.address for pick in book.picks])
+            raise UsageProblem(f"nothing was decided on `{sanitize(word)}`", hint=hint)
+        found |= mine
+    return list(found.values())
+
+
+def require_bought(picks: Sequence[Pick], ledger: Ledger, file: str) -> None:
+    """Raises UsageProblem for the first that is no purchase of this ledger: it may be of another project."""
+    known = list(dict.fromkeys(one.address for one in ledger.attempts()))
+    for pick in picks:
+        attempts = [*ledger.at(pick.address), *filter(None, [ledger.bought(pick.fingerprint, pick.take)])]
+        if any(one.key == (pick.fingerprint, pick.take) for one in attempts):
+            continue
+        where = f"{sanitize(file)}: "
+        if not attempts:
+            message = f"{where}nothing was bought as `{sanitize(pick.address)}`"
+            raise UsageProblem(message, hint=suggest(pick.address, known) or _LISTS)
+        message = (
+            f"{where}`{sanitize(pick.address)}` was never bought with the request {pick.fingerprint[:12]}"
+        )
+        raise UsageProblem(message, hint="export the picks again, from a gallery of this project")
+
+
+def write_picks(picks: Sequence[Pick], space: Workspace, book: PickBook, *, merge: bool = False) -> list[str]:
+    """In each one's file: where its address is already, else next to its campaign's job file.
+
+    With `merge` what is newer there stays. Out: the files that were written. Raises UsageProblem.
+    """
+    space.require_no_links()
+    by_folder: dict[Path, list[Pick]] = defaultdict(list)
+    campaigns: dict[str, Path] = {}
+    for pick in picks:
+        campaign = pick.address.partition("/")[0]
+        holder = next((folder for folder, known in book.folders.items() if known.at(pick.address)), None)
+        if holder is None and campaign not in campaigns:
+            campaigns[campaign] = _folder_of(campaign, space, book.ledger)
+        by_folder[holder or campaigns[campaign]].append(pick)
+    written = []
+    for folder, mine in by_folder.items():
+        change_picks(folder, lambda known, mine=mine: known.merged(mine) if merge else known.replaced(mine))  # type: ignore[misc]
+        written.append(str(folder / FILE))
+        if space.root.mark is not None and not space.sandbox:
+            made = merge_by_lines(folder)
+            written += [made] if made else []
+    return written
+
+
+def _folder_of(campaign: str, space: Workspace, ledger: Ledger) -> Path:
+    if space.sandbox:
+        return rehearsal_folder(space)
+    file = next(files_of(campaign, ledger, space.root), None)
+    if file is None:
+        hint = "picks are kept next to the job file: bring it back, or `git mv` it with its picks.yaml"
+        raise UsageProblem(f"no job file here has the campaign `{sanitize(campaign)}`", hint=hint)
+    return Path(file).parent
