@@ -80,21 +80,23 @@ def named_picks(words: Sequence[str], take: int | None, book: PickBook) -> list[
     return list(found.values())
 
 
-def require_bought(picks: Sequence[Pick], ledger: Ledger, file: str) -> None:
-    """Raises UsageProblem for the first that is no purchase of this ledger: it may be of another project."""
-    known = list(dict.fromkeys(one.address for one in ledger.attempts()))
+def bought_picks(picks: Sequence[Pick], ledger: Ledger, file: str) -> list[Pick]:
+    """Each under the address that its purchase has now. Raises UsageProblem for what is no purchase of this ledger."""
+    known = dict.fromkeys(one.address for one in ledger.attempts())
+    found = []
     for pick in picks:
-        attempts = [*ledger.at(pick.address), *filter(None, [ledger.bought(pick.fingerprint, pick.take)])]
-        if any(one.key == (pick.fingerprint, pick.take) for one in attempts):
-            continue
-        where = f"{sanitize(file)}: "
-        if not attempts:
-            message = f"{where}nothing was bought as `{sanitize(pick.address)}`"
-            raise UsageProblem(message, hint=suggest(pick.address, known) or _LISTS)
-        message = (
-            f"{where}`{sanitize(pick.address)}` was never bought with the request {pick.fingerprint[:12]}"
-        )
-        raise UsageProblem(message, hint="export the picks again, from a gallery of this project")
+        here = ledger.at(pick.address)
+        moved = ledger.bought(pick.fingerprint, pick.take)
+        if any(one.key == (pick.fingerprint, pick.take) for one in here):
+            found.append(pick)
+        elif moved is not None:
+            found.append(replace(pick, address=moved.address))
+        else:
+            what = f"with the request {pick.fingerprint[:12]} " if here else ""
+            message = f"{sanitize(file)}: nothing was bought {what}as `{sanitize(pick.address)}`"
+            again = "export the picks again, from a gallery of this project"
+            raise UsageProblem(message, hint=again if here else suggest(pick.address, known) or _LISTS)
+    return found
 
 
 def write_picks(picks: Sequence[Pick], space: Workspace, book: PickBook, *, merge: bool = False) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.picks import picks_in
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NO, NONE, PICK, STALE, UNDECIDED, YES, Pick, Picks
+from kiejobs.reports.picks import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +46,22 @@ class PickBook:
     def pick(self, attempt: Attempt) -> Pick | None:
         """The decision at a purchase's address, or on it under an address that it had before."""
         return self.picks.of(attempt.address, attempt.key)
+
+    def decision(self, attempt: Attempt) -> Decision | None:
+        """What is to be shown of it: a verdict, or a note without one."""
+        pick = self.pick(attempt)
+        if pick is None or (pick.verdict == UNDECIDED and not pick.note):
+            return None
+        return Decision(pick, self.word(attempt))
+
+    def decisions(self, campaign: str) -> list[Decision]:
+        """All of a campaign, by address; what is no purchase of this ledger any more is stale."""
+        found = []
+        for pick in self.picks:
+            attempt = self.ledger.newest(pick.address) or self.ledger.bought(pick.fingerprint, pick.take)
+            if pick.address.startswith(f"{campaign}/") and (pick.verdict != UNDECIDED or pick.note):
+                found.append(Decision(pick, STALE if attempt is None else self.word(attempt)))
+        return found
 
     def picked(self, attempts: Iterable[Attempt]) -> list[Attempt]:
         """Those whose files were chosen."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import user_of
 from kiejobs.adapters.picks import exported_picks
-from kiejobs.app.decisions import named_picks, named_purchases, require_bought, write_picks
+from kiejobs.app.decisions import bought_picks, named_picks, named_purchases, write_picks
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.picks import PICK, REJECT, UNDECIDED, Pick
 from kiejobs.reports.picks import decision_words, shown_files
 
@@ -34,7 +35,7 @@ def pick(addresses: Sequence[str], where: Locations, how: PickOptions, screen: S
     mention_two_ledgers(space, screen)
     book = pick_book(space, space.ledger())
     mention_trouble(space, screen)
-    now = f"{space.clock().now():%Y-%m-%dT%H:%M:%SZ}"
+    now = utc_text(space.clock().now())
     who = user_of(space.root.path)
     if how.exported is not None:
         picks = _taken_in(how.exported, book, now, who)
@@ -75,8 +76,7 @@ def _decisions(
 
 def _taken_in(file: str, book: PickBook, now: str, who: str | None) -> list[Pick]:
     """What the page exported, but for what was decided since. Of a file without times now counts."""
-    exported = exported_picks(file)
-    require_bought(exported, book.ledger, os.path.relpath(file))
+    exported = bought_picks(exported_picks(file), book.ledger, os.path.relpath(file))
     stated = [replace(one, who=one.who or who, when=one.when or now) for one in exported]
     known = {one.address: one for one in book.picks}
     return [one for one in stated if one.address not in known or one.age > known[one.address].age]

@@ -137,6 +137,13 @@ def _plan(
     left = budget_left(loaded, ledger, made.changes, how.budget)
     view = plan_view(loaded, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas)
+    if how.comment or "markdown" in {
+        screen.form,
+        *(kind for _, kind in files_by_ending(screen.outs, _FORMS)),
+    }:
+        from kiejobs.app.picks import pick_book  # noqa: PLC0415 - for a pull request
+
+        view = replace(view, choice=pick_book(space, ledger).decisions(view.campaign))
     if how.base is not None:
         from kiejobs.app.guards import guards_changed  # noqa: PLC0415 - behind a flag
 

@@ -6,9 +6,11 @@ say the format. Touches: disk.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.app.output import files_by_ending, write
+from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import REPORT_FORMS, find_run, reports_in, view_of
 from kiejobs.app.select import narrowed
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
+    from kiejobs.app.project import Workspace
+    from kiejobs.core.ledger.ledger import Ledger
+    from kiejobs.reports.picks import Decision
+    from kiejobs.reports.run.view import RunView
 
 
 def report(run_id: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()) -> ExitCode:
@@ -33,6 +39,7 @@ def report(run_id: str | None, where: Locations, screen: Screen, select: Sequenc
     code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)
     stopped, made = (why, "") if why else None, manifest(record, ledger)
     view = view_of(space, record, ledger, made, exit_code=code, stopped=stopped, notes={})
+    view = replace(view, decisions=_decisions(view, space, ledger))
     if select:
         view = narrowed(view, select, space, ledger)
     for path, kind in targets:
@@ -40,3 +47,14 @@ def report(run_id: str | None, where: Locations, screen: Screen, select: Sequenc
     if not targets or screen.form != "text":
         screen.show(reports_in(screen.form, (view,), color=screen.color_out))
     return ExitCode.DONE
+
+
+def _decisions(view: RunView, space: Workspace, ledger: Ledger) -> dict[str, Decision]:
+    """By address, where people chose or noted something."""
+    book, found = pick_book(space, ledger), {}
+    for address, job in view.manifest["jobs"].items() if book.picks else ():
+        attempt = ledger.attempt(job["attempt_id"]) if job["attempt_id"] else None
+        decision = None if attempt is None else book.decision(attempt)
+        if decision is not None:
+            found[address] = decision
+    return found

@@ -31,7 +31,7 @@ YES, NO, NONE, STALE = "yes", "no", "none", "stale"
 WORDS: Final = {YES: YES, NO: NO, REJECT: NO, NONE: NONE, STALE: STALE}
 """What may follow `--select pick:`, and what is meant by it."""
 
-_CODE = "picks-structure"
+CODE = "picks-structure"
 _MARKER = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
 _LINE = re.compile(rb"""^ +("(?:\\.|[^"\\])*"|[^\s"'{}]+): \{.*?(?:when: "?([^\s",}]+)"?)?\}[ \r]*$""")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][\w./=,\[\]+%~-]*(?:#[0-9]+)?", re.ASCII)
@@ -54,7 +54,7 @@ class Pick:
     @property
     def age(self) -> tuple[str, str]:
         """Sorts by time; of the same time by content, so that every machine orders them alike."""
-        return (self.when, line_of(self))
+        return (self.when.removesuffix("Z"), line_of(self))  # 18:00:00Z is before 18:00:00.5Z
 
 
 class Picks:
@@ -115,7 +115,7 @@ def read_picks(source: Source, schema: Mapping[str, Any]) -> tuple[Picks | None,
         hint = "delete the markers and keep the lines between them; of one address the newest line counts"
         place = Place(source.name, line, 1)
         return None, [Diagnostic("picks-conflict", "an unresolved merge conflict", place, hint)]
-    form = Form(schema, "a picks file", _CODE, "begin with `version: 1` and `picks:`")
+    form = Form(schema, "a picks file", CODE, "begin with `version: 1` and `picks:`")
     document, found = read_checked(Source(source.name, _newest_lines(source.data)), form)
     if document is None or found:
         return None, found
@@ -125,7 +125,7 @@ def read_picks(source: Source, schema: Mapping[str, Any]) -> tuple[Picks | None,
 
 def read_export(source: Source, schema: Mapping[str, Any]) -> tuple[list[Pick] | None, list[Diagnostic]]:
     """What a gallery exported, in JSON: each with its place, so that what is wrong can be shown."""
-    form = Form(schema, "an export of picks", _CODE, 'it begins with `{"kiejobs_picks": 1`')
+    form = Form(schema, "an export of picks", CODE, 'it begins with `{"kiejobs_picks": 1`')
     document, found = read_checked(source, form)
     if document is None or found:
         return None, found
@@ -154,10 +154,15 @@ def _newest_lines(data: bytes) -> bytes:
             continue
         before = newest.get(found[1])
         if before is not None:
-            older = min(before, number, key=lambda at: (_LINE.match(lines[at]) or found)[2] or b"")
+            older = min(before, number, key=lambda at: _time_in(lines[at]))
             lines[older], number = b"", before + number - older  # noqa: PLW2901 - the one that stays
         newest[found[1]] = number
     return b"\n".join(lines)
+
+
+def _time_in(line: bytes) -> bytes:
+    found = _LINE.match(line)
+    return ((found and found[2]) or b"").removesuffix(b"Z")
 
 
 # --- to text -----------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.core.diagnostics import InvalidJobFile
+from kiejobs.core.picks import YES
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.checks import breaches_text
 from kiejobs.reports.diff import SIGNS, cut
+from kiejobs.reports.picks import count_words
 from kiejobs.reports.plan import both_words, needs_a_look, prices_words, schemas_words
 from kiejobs.reports.run.view import JobStatus, doubt_steps, step_lines, steps_after
 from kiejobs.reports.terminal import (
@@ -126,6 +128,7 @@ _BROKEN = 4_000  # characters for rules of a policy
 _PLAN_ROWS = 28_000  # for the table
 _PLAN_DIFFS = 16_000  # for what differs
 _GUARDS = 6_000  # for changes to what guards the spending
+_CHOICE = 6_000  # for what people decided
 _DOUBTS = 5_000  # for what is in doubt
 _DOUBTED = 10  # jobs of it
 _PLAN = 60_000  # for all of one plan
@@ -237,6 +240,7 @@ def _plan_parts(view: PlanView, share: float = 1.0, digest: str = "") -> list[st
         _broken(view.broken, int(_BROKEN * share)),
         table(head, aligned, map(_plan_row, listed), int(_PLAN_ROWS * share), "line"),
         _differences(blocks, int(_PLAN_DIFFS * share), "job", "What differs in"),
+        _choice(view, int(_CHOICE * share)),
         _in_doubt(view, int(_DOUBTS * share)) if view.doubts else "",
         digest,
         own,
@@ -281,6 +285,19 @@ def _notice(one: Notice) -> str:
     mark = _BEWARE if one.is_loud or one.command else ""
     where = ", see below" if one.command else ""
     return f"- {mark}**{one.title}**{one.message}{where}."
+
+
+def _choice(view: PlanView, characters: int) -> str:
+    """What people picked and rejected, and which picks this plan would replace."""
+    if not view.choice:
+        return ""
+    picked = {one.pick.address for one in view.choice if one.word == YES}
+    replaced = [row.change.address for row in view.rows if row.change.spends]
+    again = [code(address, _ADDRESS) for address in replaced if address in picked]
+    lines = [f"**Picks**: {count_words(one.word for one in view.choice) or 'notes only'}."]
+    lines += [f"{_BEWARE}Replaces what was picked: {_few(again)}."] if again else []
+    rows = (f"| {cell(one.pick.address, _ADDRESS)} | {cell(one.text, _CELL)} |" for one in view.choice)
+    return "\n\n".join([*lines, table(("job", "choice"), "| :-- | :-- |", rows, characters, "decision")])
 
 
 def _in_doubt(view: PlanView, characters: int) -> str:
@@ -349,6 +366,7 @@ def report_markdown(view: RunView) -> str:
     parts = [
         f"{marker('report', campaign, view.file)}\n### kiejobs run{of}{mark}",
         f"**{view.summary}**",
+        *view.choice,
         *view.bought_summary,
         table(head, aligned, map(_run_row, jobs), _RUN_ROWS, "job"),
         _steps(view),
@@ -361,6 +379,7 @@ def _run_row(job: JobView) -> str:
     sign = _RUN_SIGNS[job.status]
     credits_ = "" if job.charged is None else credits_text(job.charged)
     came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.advice, job.note]
+    came += [job.decision.text] if job.decision else []
     cells = "<br>".join(cell(text, _CELL) for text in came if text)
     state = state_words(job.status)
     return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"

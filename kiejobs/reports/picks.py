@@ -59,10 +59,8 @@ def count_words(words: Iterable[str]) -> str:
     return ", ".join(f"{counts[word]:,} {said}" for word, said in _STANDINGS.items() if counts[word])
 
 
-def decision_document(decision: Decision | None) -> dict[str, Json] | None:
-    """For a job of a report; null where nothing was decided or noted."""
-    if decision is None:
-        return None
+def decision_document(decision: Decision) -> dict[str, Json]:
+    """For a job of a report."""
     pick = decision.pick
     return {
         "verdict": pick.verdict,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange, PlanTotals
     from kiejobs.core.prices.table import AgedPrice
+    from kiejobs.reports.picks import Decision
 
 
 class PlanRow(NamedTuple):
@@ -83,7 +84,7 @@ class PlanView:
     `flag` is added to commands that are shown, e.g. ` --sandbox`. `prices` are those that it reckons with,
     `own_schemas` the models that follow a schema of the project's own, each with whether it replaces a
     bundled one; for `broken` rules of a policy a run would buy nothing. `guards`: what guards the spending and is
-    not as it was at `base`. `address_width` is that of the job
+    not as it was at `base`. `choice`: what people decided on, where that is shown. `address_width` is that of the job
     file's widest address, so that the table of a selection is laid out like that of all.
     """
 
@@ -101,6 +102,7 @@ class PlanView:
     flag: str = ""
     rehearsal: bool = False
     address_width: int = 0
+    choice: Sequence[Decision] = ()
 
     @property
     def submits(self) -> int:

@@ -50,7 +50,7 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     lines = [paint.bold(title), "", *_table(view, paint), ""]
-    lines += [paint.bold(view.summary), *view.bought_summary]
+    lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
     is_done = is_well and view.stopped is None and not view.price_drifts
     steps = [] if is_done else list(step_lines(steps_after(view), paint))
@@ -90,6 +90,8 @@ def _below(job: JobView) -> Iterator[str]:
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
             yield shortened(sanitize(text), _LONGEST)
+    if job.decision is not None:
+        yield shortened(sanitize(job.decision.text), _LONGEST)
 
 
 def _said(job: Mapping[str, Json]) -> str | None:
@@ -141,7 +143,12 @@ def report_document(view: RunView) -> dict[str, Json]:
 
 def _job(job: JobView) -> dict[str, Json]:
     kept = {key: value for key, value in job.job.items() if key != "input"}
-    return {"address": job.address, **kept, "standing": job.status.value, "note": job.note}
+    pick = None
+    if job.decision is not None:
+        from kiejobs.reports.picks import decision_document  # noqa: PLC0415 - most jobs have none
+
+        pick = decision_document(job.decision)
+    return {"address": job.address, **kept, "standing": job.status.value, "note": job.note, "pick": pick}
 
 
 # --- JUnit XML, for CI servers ----------------------------------------------------------------------
@@ -213,6 +220,7 @@ def _case(suite: ET.Element, job: JobView) -> None:
     task = job.job["task_id"]
     lines = [f"task {task}"] if task else []
     lines += [f"file {file['path']}" for file in job.job["files"]]
+    lines += [f"choice: {job.decision.text}"] if job.decision else []
     if lines:
         ET.SubElement(case, "system-out").text = _xml("\n".join(lines))
 

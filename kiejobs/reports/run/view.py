@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, PriceDrift
+    from kiejobs.reports.picks import Decision
 
 
 class JobStatus(StrEnum):
@@ -79,6 +80,7 @@ class JobView:
     advice: str | None
     planned: Decimal | None
     charged: Decimal | None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class RunView:
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan.
+    `decisions` by address, where people chose.
     """
 
     manifest: Mapping[str, Json]
@@ -116,6 +119,7 @@ class RunView:
     outputs: str | None = None
     record: str | None = None
     settled: Sequence[Attempt] = ()
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -130,7 +134,18 @@ class RunView:
         planned, charged = job["credits"]["planned"], job["credits"]["charged"]
         planned = None if planned is None else Decimal(planned)
         charged = None if charged is None else Decimal(charged)
-        return JobView(address, job, self.notes.get(address), _status(job), text, advice, planned, charged)
+        note, decision = self.notes.get(address), self.decisions.get(address)
+        return JobView(address, job, note, _status(job), text, advice, planned, charged, decision)
+
+    @property
+    def choice(self) -> list[str]:
+        """What was picked and rejected, in a line; none where nothing was."""
+        if not self.decisions:
+            return []
+        from kiejobs.reports.picks import count_words  # noqa: PLC0415 - most runs have none
+
+        jobs = [job.decision.word for job in self.jobs if job.decision]
+        return [text] if (text := count_words(jobs)) else []
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:

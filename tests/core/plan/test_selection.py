@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.plan.selection import KEYS, RESULTS, STATES, Selectable, read_selection
+from kiejobs.core.plan.selection import KEYS, PICKS, RESULTS, STATES, Selectable, read_selection
 from tests.docs.pages import ROOT
 
 JOBS = [
@@ -96,6 +96,7 @@ def test_what_became_of_a_job_and_where_it_comes_from(words: str, taken: list[in
         ("x:y", "`--select x:…` is not known", "use tag:NAME, job:NAME"),
         ("state:fail", "there is no such state", "did you mean `failed`?"),
         ("result:missing|damaged", "there is no such result", "a blank between two terms adds"),
+        ("pick:yess", "there is no such pick", "did you mean `yes`?"),
         ("axis:resolution", "names no value", "axis:NAME=VALUE"),
         ("axis:=720p", "names no value", "axis:NAME=VALUE"),
         ("tag:", "names nothing", "tag:NAME"),
@@ -139,11 +140,11 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def on_page(cells: list[str]) -> Selectable:
-    _, address, tags, state, result = cells
+    _, address, tags, state, result, pick = cells
     inside = re.findall(r"(\w+)=(\w+)", address)
     job = re.split(r"[\[#]", address.removeprefix("tea/"))[0]
     file = "jobfiles/tea.yaml"
-    known = (tuple(tags.split()), tuple(inside), state, result or None, file)
+    known = (tuple(tags.split()), tuple(inside), state, result or None, file, pick)
     return Selectable(address, job, *known)
 
 
@@ -160,5 +161,6 @@ def test_the_page_has_every_term_every_state_and_every_result() -> None:
     words = " ".join(row[0] for row in rows("| words |"))
     assert [key for key in KEYS if f"{key}:" not in words] == []
     assert [result for result in RESULTS if f"result:{result}" not in words] == []
+    assert [pick for pick in PICKS if f"pick:{pick}" not in words] == ["reject"], "the same as no"
     page = (ROOT / "docs/reference/selection.md").read_text(encoding="utf-8")
     assert [state for state in STATES if state not in page] == []

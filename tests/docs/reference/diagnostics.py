@@ -18,6 +18,7 @@ from kiejobs.app.load import KnownModels, load
 from kiejobs.app.options import JobFileOptions
 from kiejobs.app.project import policy_at
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
+from kiejobs.core.picks import read_picks
 from kiejobs.reports.diagnostics import diagnostics_text
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ def problems_of(name: str) -> Problems:
             required_faults(source.name)
         elif name == "policy-structure":
             policy_at(source.name)
+        elif name.startswith("picks-"):
+            return Problems(
+                read_picks(source, read_schema("picks.schema.json"))[1], {source.name: source.lines}
+            )
         elif name.startswith("price-"):
             return read_price_file(source.name, KnownModels().catalogue()).problems
         else:
