@@ -22,7 +22,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 LOCK = "tests/requirements.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
-WHEEL = ".[media,serve,team]"
+WHEEL = ".[media,serve,team,timeline]"
 
 
 @nox.session
@@ -75,7 +75,7 @@ def benchmarks(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write the lock file again, with today's releases."""
     session.install("-q", "uv")
-    extras = ("--extra", "media", "--extra", "serve", "--extra", "team")
+    extras = ("--extra", "media", "--extra", "serve", "--extra", "team", "--extra", "timeline")
     given = ("--group", "dev", *extras, "--python-version", "3.11")
     form = ("--universal", "--generate-hashes", "--custom-compile-command", "nox -s lock")
     session.run("uv", "pip", "compile", "-q", "--upgrade", *given, *form, "pyproject.toml", "-o", LOCK)

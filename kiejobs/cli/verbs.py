@@ -292,8 +292,8 @@ def verify() -> None:
 
 @manifest.command(name="export")
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1)
-@flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto"]), required=True,
-      help="A table, an RO-Crate, or in-toto statements with SLSA provenance.")  # fmt: skip
+@flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto", "edl", "otio"]), required=True,
+      help="A table, an RO-Crate, in-toto statements with SLSA provenance; picked clips for an editing program.")  # fmt: skip
 @flag("--campaign", metavar="NAME", help="Only this campaign's.")
 @flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
 @o.FOLDERS

@@ -6,6 +6,8 @@ statements or an RO-Crate's metadata. Touches: disk.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.output import write
+from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.app.verify import verify_journals
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
+from kiejobs.core.picks import NONE, STALE
 from kiejobs.reports.checks import Damage, verify_document, verify_text
 from kiejobs.reports.documents import inert_json
 from kiejobs.reports.terminal import plural, sanitize
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     Look = Callable[[Attempt, FileRecord], str | None]
     _Purchases = tuple[list[Attempt], dict[str, RunStarted], Uploads]
 
+_DIGITS = 6  # of a length in seconds
 _NOT_COMPARED = "a rehearsal's files are samples: their sizes and lengths are not compared with the requests"
 
 
@@ -144,8 +149,11 @@ def export(
         out = space.folder.name
         if is_url(out):
             raise UsageProblem(f"a crate lies next to its files, and those are in {out}", hint="-o FILE")
-    name, words = FORMS[screen.form]
-    text = "".join(words(Provenance(*purchases)))
+    if screen.form in FORMS:
+        name, words = FORMS[screen.form]
+        text, count = "".join(words(Provenance(*purchases))), plural(len(purchases[0]), "job")
+    else:
+        name, text, count = _timeline(space, purchases[0], campaign, screen)
     if out is None or out == "-":
         screen.show(text)
         return ExitCode.DONE
@@ -154,8 +162,55 @@ def export(
     if out == space.folder.name or path.is_dir() or not path.suffix:
         path /= name
     write(path, text.encode("utf-8", "surrogatepass"))
-    screen.say(f"wrote {path}: {plural(len(purchases[0]), 'job')}")
+    screen.say(f"wrote {path}: {count}")
     return ExitCode.DONE
+
+
+def _timeline(
+    space: Workspace, attempts: Sequence[Attempt], campaign: str | None, screen: Screen
+) -> tuple[str, str, str]:
+    """A file's name, its text, how many clips: of what was picked, of all that succeeded where nothing was."""
+    from kiejobs.reports import timeline  # noqa: PLC0415 - for two formats
+
+    book = pick_book(space, space.ledger())
+    done = [one for one in attempts if one.state is State.SUCCEEDED and one.files]
+    picked = book.picked(done)
+    if stale := dict.fromkeys(one.address for one in done if book.word(one) == STALE):
+        screen.say(f"left out, its pick is stale: {', '.join(map(sanitize, stale))}")
+    clips = []
+    for attempt in picked or [one for one in done if book.word(one) == NONE]:
+        pick = book.pick(attempt)
+        note, who = (pick.note, pick.who) if pick else (None, None)
+        for file in attempt.files:
+            if file.media_type.startswith("video/"):
+                path, seconds = f"{space.folder.name}/{file.path}", _seconds(space, attempt, file)
+                clips.append(timeline.Clip(attempt.address, path, seconds, note, who, picked=bool(picked)))
+    if not clips:
+        raise UsageProblem("no video to list: none was picked, or collected", hint="kiejobs pick ADDRESS")
+    name, words = timeline.FORMS[screen.form]
+    try:
+        text = words(campaign or clips[0].address.partition("/")[0], clips)
+    except ImportError as error:
+        hint = "pip install 'kiejobs[timeline]', or --format edl, which needs nothing"
+        raise UsageProblem("--format otio needs the extra `timeline`", hint=hint) from error
+    return name, text, plural(len(clips), "clip")
+
+
+def _seconds(space: Workspace, attempt: Attempt, file: FileRecord) -> Fraction:
+    """As long as the file is; without `media`, or without the file, as was asked for. Raises UsageProblem."""
+    with suppress(ImportError, OSError):
+        import_module("av")
+        from kiejobs.adapters import media  # noqa: PLC0415 - as in `_decoder`
+
+        with space.folder.on_disk(file) as path:
+            seen = media.video_of(path)
+        if not isinstance(seen, str) and seen.seconds:
+            return Fraction(seen.seconds)
+    asked = str(attempt.reserved.input.get("duration", ""))
+    if asked.isascii() and asked.isdecimal() and len(asked) < _DIGITS and int(asked):
+        return Fraction(asked)
+    hint = "`kiejobs collect` brings the file back; the extra `media` reads it: pip install 'kiejobs[media]'"
+    raise UsageProblem(f"how long is `{sanitize(attempt.address)}`? No file says it", hint=hint)
 
 
 def _purchases(space: Workspace, runs: Sequence[str], campaign: str | None) -> _Purchases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import opentimelineio
 import pytest
 
 from tests.support.bench import Bench, bare
@@ -356,3 +357,60 @@ def test_the_comment_on_a_pull_request_shows_picks_and_which_it_would_replace(bo
     assert "Replaces what was picked: `judged/a`." in shown
     assert "| `judged/b` | `picked by Ada <ada@example.com>: a \\| b \u02cbx\u02cb @team` |" in shown
     assert "Picks" not in bought.do("plan", "jobs.yaml").out
+
+
+# --- for an editing program -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rehearsed(bought: Bench) -> Bench:
+    """A rehearsal whose samples are real clips of 5 and 10 seconds' requests."""
+    jobs = {name: {"duration": "10" if name == "b" else "5"} for name in JOBS}
+    bought.write(JOBS)
+    file = bought.folder / "jobs.yaml"
+    document = json.loads(file.read_text())
+    for name, more in jobs.items():
+        document["jobs"][name]["input"] |= more
+    file.write_text(json.dumps(document))
+    assert bought.do("run", "jobs.yaml", "--sandbox", "--speed", "400").code == 0
+    return bought
+
+
+def events_of(text: str) -> list[list[str]]:
+    """The numbered lines of an edit list, in words."""
+    return [line.split() for line in text.splitlines() if line[:3].isdecimal()]
+
+
+def test_an_edit_list_has_all_that_succeeded_until_something_is_picked(rehearsed: Bench) -> None:
+    words = ("manifest", "export", "--sandbox", "--format", "edl")
+    everything = rehearsed.do(*words).out
+    assert len(events_of(everything)) == 4
+    rehearsed.do("pick", "b", "--sandbox", "--note", "slow\n002  AX  V  C", GIT_CONFIG_GLOBAL="/dev/null")
+    rehearsed.do("pick", "c", "--sandbox")
+    shown = rehearsed.do(*words)
+    assert shown.out.startswith("TITLE: judged\nFCM: NON-DROP FRAME\n")
+    first, second = events_of(shown.out)
+    assert first[:5] == ["001", "AX", "V", "C", "00:00:00:00"]
+    assert first[6:] == ["01:00:00:00", second[6]], "one begins where the other one ends"
+    assert "* LOC: 01:00:00:00 GREEN   slow 002  AX  V  C" in shown.out
+    assert "* SOURCE FILE: rehearsal/outputs/judged/b/b.mp4" in shown.out
+
+
+def test_a_timeline_is_what_its_own_library_reads(rehearsed: Bench) -> None:
+    rehearsed.do("pick", "b", "--sandbox", "--note", "why")
+    words = ("manifest", "export", "--sandbox", "--format", "otio", "-o", "cut.otio")
+    assert rehearsed.do(*words).err.endswith("wrote cut.otio: 1 clip\n")
+    timeline = opentimelineio.adapters.read_from_file(str(rehearsed.folder / "cut.otio"))
+    (clip,) = timeline.find_clips()
+    assert clip.media_reference.target_url == "rehearsal/outputs/judged/b/b.mp4"
+    assert [marker.name for marker in clip.markers] == ["why"]
+    assert clip.metadata["kiejobs"]["address"] == "judged/b"
+
+
+def test_a_stale_pick_is_left_out_and_said(bought: Bench) -> None:
+    bought.do("pick", "a", "b")
+    bought.write({**JOBS, "a": "another prompt"})
+    assert bought.run().code == 0
+    exported = bought.do("manifest", "export", "--format", "edl")
+    assert exported.err == "left out, its pick is stale: judged/a\n"
+    assert len(events_of(exported.out)) == 1
