@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -37,6 +38,21 @@ def duration(value: str | float) -> float:
     if found is None or not float(found[1]):
         raise click.BadParameter(f"{value!r} is not a duration; write 500ms, 3s, 10m or 2h")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def moment(value: str | float) -> str | float:
+    """A day or a month as it is written, or seconds, from a duration."""
+    if isinstance(value, float):
+        return value
+    from kiejobs.core.prices.table import day_of  # noqa: PLC0415 - keeps `--help` light
+
+    if not _DAY.fullmatch(value):
+        return duration(value)
+    try:
+        day_of(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not in the calendar") from error
+    return value
 
 
 def rate(value: str | tuple[int, float]) -> tuple[int, float]:

@@ -261,6 +261,29 @@ def pick() -> None:
     """
 
 
+@door.command(short_help="Show what was spent, on what, and what limits leave.")
+@click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
+@flag("--by", type=click.Choice(["job", "campaign", "tag", "model", "month", "pick"]), default="job",
+      show_default=True, help="What to group purchases by.")  # fmt: skip
+@flag(
+    "--since",
+    type=o.moment,
+    metavar="DATE|DURATION",
+    help="Only what was bought since, in UTC: 2026-11-01, 7d.",
+)
+@o.VARIABLES
+@o.FOLDERS
+@flag("--format", "form", type=click.Choice(["text", "json", "csv", "focus"]), default="text",
+      show_default=True, help="What to print on stdout; focus is FOCUS 1.2 as CSV, for finance tools.")  # fmt: skip
+@o.JOB_FILE
+@verb_of("costs")
+def costs() -> None:
+    """Show what purchases cost, for each result and each pick, what runs would add, and what limits leave.
+
+    Of the campaigns of the job files that are named, or of all that was bought. Needs no key and no network.
+    """
+
+
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
 def manifest() -> None:
     """The runs' documents: a projection of the journals, which are the truth."""

@@ -116,12 +116,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def export_csv(provenance: Provenance) -> Iterator[str]:
     """Row by row; the first one names the columns."""
     fields = sorted({name for one in provenance.attempts for name in one.reserved.input})
-    yield _row([*COLUMNS, *(f"input.{name}" for name in fields)])
+    yield csv_row([*COLUMNS, *(f"input.{name}" for name in fields)])
     for attempt in provenance.attempts:
         cells = _cells(attempt, provenance)
         asked = attempt.reserved.input
         values = [asked.get(name) for name in fields]
-        yield _row([*(cells[name] for name in COLUMNS), *map(public, values)])
+        yield csv_row([*(cells[name] for name in COLUMNS), *map(public, values)])
 
 
 def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
@@ -145,7 +145,8 @@ def _cells(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
     }
 
 
-def _row(values: list[Json]) -> str:
+def csv_row(values: Sequence[Json]) -> str:
+    """One row, each cell as a text that no spreadsheet runs."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow([_cell(value) for value in values])
     return line.getvalue()
