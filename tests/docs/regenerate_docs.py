@@ -49,6 +49,7 @@ REGIONS = {
     "formats-journal-line": formats.journal_line,
     "formats-lock": formats.lock,
     "formats-manifest": formats.manifest,
+    "formats-picks": formats.picks,
     "formats-plan": formats.plan,
     "jobfile-job": jobfile.job_keys,
     "jobfile-limits": jobfile.limits,

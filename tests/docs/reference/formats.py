@@ -47,6 +47,12 @@ def lock() -> str:
     return fields_table({key: schema[key] for key in schema if key != "required"}, schema)
 
 
+def picks() -> str:
+    """What there is to a decision."""
+    schema = _read(SCHEMAS / "picks.schema.json")
+    return fields_table(schema["$defs"]["pick"], schema)
+
+
 def documents() -> str:
     """A chapter for each verb's document."""
     found = sorted((SCHEMAS / "documents").glob("*.schema.json"))
