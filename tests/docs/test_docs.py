@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.prices import table as prices
-from tests.docs import benchmark_chart, house
+from tests.docs import benchmark_chart, house, terminal_picture
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.docs.reference import cli, diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
@@ -193,6 +194,18 @@ def test_the_drawing_of_the_house_is_fresh() -> None:
 def test_the_chart_of_the_benchmarks_is_fresh() -> None:
     stale = "docs/explanation/performance.svg is stale: run `python tests/docs/benchmark_chart.py`"
     assert benchmark_chart.CHART.read_text(encoding="utf-8") == benchmark_chart.drawing(), stale
+
+
+def test_the_picture_of_a_terminal_shows_the_plan_as_it_is(tmp_path: Path) -> None:
+    """Its times and ids are another run's; the plan is the same until the example or the table of prices changes."""
+    shutil.copytree(ROOT / "jobfiles", tmp_path / "jobfiles")
+    words = [sys.executable, "-P", "-m", "kiejobs", "plan", "jobfiles/espresso.yaml", "--sandbox"]
+    plan = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    shown = terminal_picture.lines_of(terminal_picture.PICTURE.read_text(encoding="utf-8"))
+    stale = "docs/terminal.svg is stale: run `python tests/docs/terminal_picture.py`"
+    lines = [line for line in plan.splitlines() if line and not line.startswith("prices:")]
+    assert [line for line in lines if line not in shown] == [], stale
+    assert any(re.fullmatch(r"\S+  [1-7]/8  \d:\d\d", line) for line in shown)
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
