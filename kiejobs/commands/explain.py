@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.app.load import load
+from kiejobs.app.picks import pick_book
 from kiejobs.app.plan import diff_of, make_plan, prices_of
 from kiejobs.app.project import open_workspace
 from kiejobs.app.select import files_of
@@ -40,8 +41,16 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
     prices = prices_of(loaded, space) if change.job is not None else ()
     price = next((one for one in prices if one.model == change.model), None)
     history = ledger.at(address)
+    bought = ledger.newest(address) or change.attempt
     view = ExplainView(
-        change, diff, history, inputs, price, file=space.typed(loaded.wanted.file), flag=space.flag
+        change,
+        diff,
+        history,
+        inputs,
+        price,
+        file=space.typed(loaded.wanted.file),
+        flag=space.flag,
+        decision=None if bought is None else pick_book(space, ledger).decision(bought),
     )
     screen.answer(explain_document, explain_text, view)
     return ExitCode.DONE

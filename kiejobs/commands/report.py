@@ -17,6 +17,7 @@ from kiejobs.app.select import narrowed
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import manifest
+from kiejobs.reports.picks import count_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +40,11 @@ def report(run_id: str | None, where: Locations, screen: Screen, select: Sequenc
     code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)
     stopped, made = (why, "") if why else None, manifest(record, ledger)
     view = view_of(space, record, ledger, made, exit_code=code, stopped=stopped, notes={})
-    view = replace(view, decisions=_decisions(view, space, ledger))
     if select:
         view = narrowed(view, select, space, ledger)
+    decisions = _decisions(view, space, ledger)
+    choice = count_words(one.word for one in decisions.values())
+    view = replace(view, decisions=decisions, choice=[choice] if choice else [])
     for path, kind in targets:
         write(path, reports_in(kind, (view,)))
     if not targets or screen.form != "text":

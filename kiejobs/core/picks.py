@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.checked import Form, read_checked
-from kiejobs.core.document.nodes import Source, plain_json
+from kiejobs.core.document.nodes import Document, Source, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -115,8 +114,8 @@ def read_picks(source: Source, schema: Mapping[str, Any]) -> tuple[Picks | None,
         hint = "delete the markers and keep the lines between them; of one address the newest line counts"
         place = Place(source.name, line, 1)
         return None, [Diagnostic("picks-conflict", "an unresolved merge conflict", place, hint)]
-    form = Form(schema, "a picks file", CODE, "begin with `version: 1` and `picks:`")
-    document, found = read_checked(Source(source.name, _newest_lines(source.data)), form)
+    newest = Source(source.name, _newest_lines(source.data))
+    document, found = _read(newest, schema, "a picks file", "begin with `version: 1` and `picks:`")
     if document is None or found:
         return None, found
     stated: Mapping[str, Any] = plain_json(document.root)["picks"] or {}
@@ -125,11 +124,19 @@ def read_picks(source: Source, schema: Mapping[str, Any]) -> tuple[Picks | None,
 
 def read_export(source: Source, schema: Mapping[str, Any]) -> tuple[list[Pick] | None, list[Diagnostic]]:
     """What a gallery exported, in JSON: each with its place, so that what is wrong can be shown."""
-    form = Form(schema, "an export of picks", CODE, 'it begins with `{"kiejobs_picks": 1`')
-    document, found = read_checked(source, form)
+    start = 'it begins with `{"kiejobs_picks": 1`'
+    document, found = _read(source, schema, "an export of picks", start)
     if document is None or found:
         return None, found
     return [_pick(entry["address"], entry) for entry in plain_json(document.root)["picks"]], []
+
+
+def _read(
+    source: Source, schema: Mapping[str, Any], noun: str, start: str
+) -> tuple[Document | None, list[Diagnostic]]:
+    from kiejobs.core.document.checked import Form, read_checked  # noqa: PLC0415 - most projects have no picks
+
+    return read_checked(source, Form(schema, noun, CODE, start))
 
 
 def _pick(address: str, entry: Mapping[str, Any]) -> Pick:

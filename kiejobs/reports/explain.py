@@ -15,6 +15,7 @@ from kiejobs.reports.documents import (
     diff_document,
     money_or_null,
 )
+from kiejobs.reports.picks import decision_document
 from kiejobs.reports.plan import diff_lines, price_entry, prices_words
 from kiejobs.reports.run.view import doubt_steps
 from kiejobs.reports.terminal import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change, FieldChange
     from kiejobs.core.prices.table import AgedPrice
+    from kiejobs.reports.picks import Decision
 
 _LONGEST = 160
 
@@ -95,8 +97,8 @@ _NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
 class ExplainView:
     """One line of the plan: the fields that differ, and the attempts under its address, oldest first.
 
-    `inputs` are the local files that the request points at, `price` is what its model costs. `file` is the
-    job file and `flag` is added, in commands shown.
+    `inputs` are the local files that the request points at, `price` is what its model costs. `decision` is what
+    was picked of it. `file` is the job file and `flag` is added, in commands shown.
     """
 
     change: Change
@@ -106,6 +108,7 @@ class ExplainView:
     price: AgedPrice | None = None
     file: str | None = None
     flag: str = ""
+    decision: Decision | None = None
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -121,6 +124,8 @@ def explain_text(view: ExplainView, *, color: bool = False) -> str:
     lines = [paint.bold(sanitize(change.address)), *_why(change, view.diff, paint), "", message]
     lines += [f"    {command}" for command in commands]
     lines += ["", *_identity(change, view.price), *_inputs(view.inputs), ""]
+    if view.decision is not None:
+        lines += [f"  {shortened(sanitize(view.decision.text), _LONGEST)}", ""]
     return "\n".join([*lines, *_history(change, view.attempts, paint)])
 
 
@@ -142,6 +147,7 @@ def explain_document(view: ExplainView) -> dict[str, Json]:
         "diff": diff_document(view.diff),
         "history": list(map(attempt_document, view.attempts)),
         "inputs": list(map(asdict, view.inputs)),
+        "pick": view.decision and decision_document(view.decision),
         "price": view.price and price_entry(view.price),
         "next": {"message": message, "commands": list(commands)},
     }

@@ -115,7 +115,11 @@ def test_a_pick_of_a_purchase_that_was_replaced_says_so(bought: Bench) -> None:
     assert bought.run().code == 0
     assert selected(bought, "pick:stale") == ["a"]
     assert selected(bought, "pick:yes") == ["b"]
-    assert "stale, the purchase was replaced since: picked by Ada" in bought.do("report").out
+    for words in (("report",), ("explain", "judged/a")):
+        assert "stale, the purchase was replaced since: picked by Ada" in bought.do(*words).out
+    explained = bought.do("explain", "judged/a", "--format", "json").json
+    assert explained["pick"]["stale"] is True
+    assert refusals("documents/explain", explained) == []
     assert bought.do("pick", "a").code == 0
     assert selected(bought, "pick:yes") == ["a", "b"]
     assert before != ""

@@ -105,7 +105,7 @@ class RunView:
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan.
-    `decisions` by address, where people chose.
+    `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     """
 
     manifest: Mapping[str, Json]
@@ -120,6 +120,7 @@ class RunView:
     record: str | None = None
     settled: Sequence[Attempt] = ()
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    choice: Sequence[str] = ()
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -136,16 +137,6 @@ class RunView:
         charged = None if charged is None else Decimal(charged)
         note, decision = self.notes.get(address), self.decisions.get(address)
         return JobView(address, job, note, _status(job), text, advice, planned, charged, decision)
-
-    @property
-    def choice(self) -> list[str]:
-        """What was picked and rejected, in a line; none where nothing was."""
-        if not self.decisions:
-            return []
-        from kiejobs.reports.picks import count_words  # noqa: PLC0415 - most runs have none
-
-        jobs = [job.decision.word for job in self.jobs if job.decision]
-        return [text] if (text := count_words(jobs)) else []
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:
