@@ -68,6 +68,10 @@ class Changes:
         below = any(path.is_relative_to(top) for path in changed)
         return below and _reads(wanted, changed)
 
+    def has(self, file: str) -> bool:
+        """Is this very file among it?"""
+        return _meet([file], self._in(Path(file).parent))
+
     def _in(self, folder: Path) -> set[Path]:
         if folder not in self._known:
             from kiejobs.adapters.git import GitFailed, repository_of  # noqa: PLC0415 - behind --changed-since

@@ -2,11 +2,13 @@
 
 In: plans, and files without one. Out: a comment at GitHub or GitLab, or words on why there is none. Touches: the
 forge's API; git. An existing comment is changed in any case. A new one is made where there is something to say:
-there is something to do, or nothing can be done, and, given a base, the pull request touches what is planned.
+there is something to do, or nothing can be done, and, given a base, the pull request touches what is planned; or it
+touches what was picked.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +16,7 @@ import anyio
 from kiejobs.adapters.forge import keep_comment, pull_request
 from kiejobs.adapters.project.root import below_checkout, find_root
 from kiejobs.app.by_git import Changes
+from kiejobs.core.picks import FILE as PICKS
 from kiejobs.reports.markdown import plans_markdown
 
 if TYPE_CHECKING:
@@ -46,7 +49,8 @@ def comment(
 def _has_news(plans: PlansView, planned: Sequence[JobFileOptions], base: str | None) -> bool:
     if plans.refused or plans.whole.guards:
         return True
-    if not any(view.totals.pending or view.broken or view.doubts for view in plans.views):
-        return False
     changes = None if base is None else Changes(base)
-    return changes is None or any(map(changes.touch, planned))
+    if any(view.totals.pending or view.broken or view.doubts for view in plans.views):
+        return changes is None or any(map(changes.touch, planned))
+    choice = [str(Path(one.file).parent / PICKS) for one in planned]
+    return changes is not None and any(map(changes.has, choice))

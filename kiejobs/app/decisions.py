@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.picks import change_picks, merge_by_lines
-from kiejobs.app.picks import PickBook, rehearsal_folder
+from kiejobs.app.picks import PickBook, is_of, rehearsal_folder
 from kiejobs.app.select import chosen, files_of, read_off
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
@@ -115,6 +115,8 @@ def write_picks(picks: Sequence[Pick], space: Workspace, book: PickBook, *, merg
         by_folder[holder or campaigns[campaign]].append(pick)
     written = []
     for folder, mine in by_folder.items():
+        if not is_of(space.root, folder):
+            raise UsageProblem(f"{folder} leads out of the project, and no picks are written there")
         change_picks(folder, lambda known, mine=mine: known.merged(mine) if merge else known.replaced(mine))  # type: ignore[misc]
         written.append(str(folder / FILE))
         if space.root.mark is not None and not space.sandbox:

@@ -19,6 +19,7 @@ from kiejobs.reports.picks import Decision
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from kiejobs.adapters.project.root import Root
     from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
@@ -86,7 +87,13 @@ def _folders(space: Workspace, ledger: Ledger) -> Iterable[Path]:
     sources = [str(run.source["file"]) for run in ledger.runs.values() if run.source]
     names = [os.path.dirname(name) for name in sources if not os.path.isabs(name)]  # noqa: PTH117, PTH120 - as recorded
     below = dict.fromkeys(["", "jobfiles", *names])
-    return [Path(space.root.seen(name)) for name in below if ".." not in Path(name).parts]
+    folders = (Path(space.root.seen(name)) for name in below)
+    return [folder for folder in folders if is_of(space.root, folder)]
+
+
+def is_of(root: Root, folder: Path) -> bool:
+    """Is it the project's, links followed? Journals and links come with strangers' branches."""
+    return root.mark is None or Path(os.path.realpath(folder)).is_relative_to(root.path)
 
 
 def _rehearsal(space: Workspace) -> Path:

@@ -69,7 +69,7 @@ def _decisions(
     for attempt in named_purchases(addresses, how.take, space, book.ledger):
         known, was = book.picks.at(attempt.address), attempt.reserved
         kept = known.note if known and known.fingerprint == was.fingerprint else None
-        note = (kept if how.note is None else how.note) or None
+        note = ((kept if how.note is None else how.note) or "").strip() or None
         found.append(Pick(attempt.address, was.take, was.fingerprint, verdict, note, who, now))
     return found
 

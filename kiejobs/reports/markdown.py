@@ -207,7 +207,7 @@ def _few(names: Sequence[str]) -> str:
 
 def _sections(views: Sequence[PlanView], room: int) -> Iterator[str]:
     """What is to be done by each file, all by the same measure; in one line those that want nothing."""
-    busy = [view for view in views if view.totals.pending or view.broken or view.doubts]
+    busy = [view for view in views if view.totals.pending or view.broken or view.doubts or view.choice]
     quiet = [code(view.file, _DETAIL) for view in views if view not in busy]
     idle = f"Nothing to do: {_few(quiet)}." if quiet else ""
     room -= len(idle)

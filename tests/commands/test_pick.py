@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import opentimelineio
@@ -316,6 +317,22 @@ def test_a_huge_file_and_a_link_out_of_the_project_are_not_read(bought: Bench, t
     assert "is a link that leads out of its folder" in bought.do("pick", "a").err
     assert outside.read_text() == "version: 1\npicks:\n"
     outside.unlink()
+
+
+def test_no_picks_are_read_or_written_through_a_link_that_leaves_the_project(
+    bought: Bench, tmp_path: Path
+) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}.outside"
+    outside.mkdir()
+    (outside / "jobs.yaml").write_text((bought.folder / "jobs.yaml").read_text())
+    (outside / "picks.yaml").write_text("version: 1\n")
+    (bought.folder / "jobs.yaml").unlink()
+    (bought.folder / "jobfiles").symlink_to(outside)
+    refused = bought.do("pick", "a")
+    assert (refused.code, refused.out) == (2, "")
+    assert "leads out of the project" in refused.err
+    assert (outside / "picks.yaml").read_text() == "version: 1\n"
+    shutil.rmtree(outside)
 
 
 def test_comments_at_the_top_and_other_settings_of_git_stay(bought: Bench) -> None:

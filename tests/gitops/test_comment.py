@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.bench import Bench
 from tests.support.gitops.comments import LARGEST, US, Comments
+from tests.support.repositories import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +98,24 @@ def test_nothing_to_do_makes_no_comment_but_changes_one(bench: Bench, forge: Com
     forge.add(f"{MARK}\n+1 job")
     assert github(bench, forge, *done).code == 0
     assert "Nothing to buy" in forge.kept[0]["body"]
+
+
+def test_a_pull_request_that_touches_picks_alone_has_a_comment_with_them(
+    bench: Bench, forge: Comments
+) -> None:
+    bench.write({"a": "a"}, name="jobfiles/1.yaml", campaign="one")
+    assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000").code == 0
+    assert bench.do("pick", "a", "--sandbox", "--note", "@everyone").code == 0
+    git(bench.folder, "init", "--quiet", "--initial-branch=main")
+    git(bench.folder, "add", ".")
+    git(bench.folder, "commit", "--quiet", "-m", "Jobs")
+    words = ("jobfiles", "--sandbox", "--base", "main")
+    assert "no comment: nothing changes here" in github(bench, forge, *words).err
+    (bench.folder / "jobfiles" / "picks.yaml").write_text("version: 1\npicks:\n")
+    assert github(bench, forge, *words).code == 0
+    (body,) = bodies(forge)
+    assert "**Picks**: 1 picked." in body
+    assert "@everyone` |" in body
 
 
 def test_two_projects_have_two_comments(bench: Bench, forge: Comments) -> None:
