@@ -114,7 +114,7 @@ def _joined(text: str) -> str:
     """JSON writes a character beyond U+FFFF as two escapes, which YAML's parsers don't join."""
     if not _PAIR.search(text):
         return text
-    return _TOKENS.sub(lambda token: _PAIR.sub(_one, token[0]) if token[0][0] == '"' else token[0], text)
+    return _TOKENS.sub(lambda token: _PAIR.sub(_one, token[0]) if token["closed"] else token[0], text)
 
 
 def _one(pair: re.Match[str]) -> str:
@@ -142,11 +142,12 @@ def _undecodable(source: Source, text: str) -> Diagnostic:
 # --- what the parser complains about, in words that say what to do -------------------------------
 
 _TOKENS = re.compile(
-    r""" "[^"\\]*+(?:\\.[^"\\]*+)*+" | '[^']*+(?:''[^']*+)*+' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
+    r""" "[^"\\]*+(?:\\[\s\S][^"\\]*+)*+(?:(?P<closed>")|\\?\Z) | '[^']*+(?:''[^']*+)*+' | (?:^|(?<=\s))\#[^\n]* | [\[{] | [\]}] """,
     re.VERBOSE | re.MULTILINE,
 )
 """Texts in quotes and comments, in which brackets open nothing; and brackets. Tried one way only: each other one of
-a text of 20 MB would be kept in memory."""
+a text of 20 MB would be kept in memory. What is never closed takes the rest: else each escaped quote in it would look
+for its end, again and again."""
 
 
 class _Words(NamedTuple):

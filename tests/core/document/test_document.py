@@ -403,6 +403,8 @@ def merge_bomb(levels: int) -> str:
         pytest.param(merge_bomb(60), "yaml-alias", id="merges"),
         pytest.param("a: " + "9" * 100_000, "yaml-number", id="digits"),
         pytest.param("\t" * 1_000_000, "yaml-syntax", id="tabs"),
+        pytest.param('a: "' + '\\"' * 400_000, "yaml-syntax", id="quotes"),
+        pytest.param('a: "' + '\\"' * 400_000 + "\\", "yaml-syntax", id="quotes and a backslash"),
         pytest.param(b"a" * (64 * 1024 * 1024 + 1), "yaml-size", id="size"),
     ],
 )
