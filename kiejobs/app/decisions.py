@@ -7,7 +7,7 @@ files, and `.gitattributes` next to them.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
 _LISTS = "`kiejobs status` counts what was bought, `kiejobs report` lists it"
+
+
+@dataclass(frozen=True, slots=True)
+class PickOptions:
+    """The flags that say what was decided. `exported` is the file of a gallery's export; `take` narrows patterns."""
+
+    reject: bool = False
+    note: str | None = None
+    undo: bool = False
+    exported: str | None = None
+    take: int | None = None
 
 
 def named_purchases(

@@ -71,17 +71,6 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PickOptions:
-    """The flags that say what was decided. `exported` is the file of a gallery's export; `take` narrows patterns."""
-
-    reject: bool = False
-    note: str | None = None
-    undo: bool = False
-    exported: str | None = None
-    take: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RunOptions:
     """The flags that say how to run.
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PickOptions, PlanOptions, RunOptions
+from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
+    from kiejobs.app.decisions import PickOptions
     from kiejobs.core.plan.policy import Policy
     from kiejobs.runner import Settings
 
@@ -185,7 +186,6 @@ MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=Tr
 RUN = click.argument("run_id", metavar="[RUN]", required=False)
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)
-PICK_OPTIONS = given("how", PickOptions)
 RUN_OPTIONS = given("how", RunOptions)
 """With `ear` and `settings`, which are made before it: it stands below HEARING and FOLLOWING."""
 
@@ -262,6 +262,17 @@ def _settings(  # noqa: PLR0913 - one for each flag
         detach=detach, canary=canary, once=once, until_done=until_done,
     )  # fmt: skip
 
+
+def _pick_options(
+    *, reject: bool, note: str | None, undo: bool, exported: str | None, take: int | None
+) -> PickOptions:
+    """What was decided."""
+    from kiejobs.app.decisions import PickOptions  # noqa: PLC0415 - keeps `--help` light
+
+    return PickOptions(reject=reject, note=note, undo=undo, exported=exported, take=take)
+
+
+PICK_OPTIONS = given("how", _pick_options)
 
 FOLLOWING = stacked(
     flag("--poll", type=duration, default="3s", show_default=True,
