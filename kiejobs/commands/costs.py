@@ -109,7 +109,9 @@ def costs(
         raise UsageProblem(
             "these job files are of several projects", hint="ask about each project by itself: -C DIR"
         )
-    planned, unplanned = _plans(names, wanted.to(where), space, ledger)
+    planned, unplanned = _plans(
+        names, replace(wanted, base_url=where.base_url, sandbox=where.sandbox), space, ledger
+    )
     campaigns = frozenset(one.loaded.jobfile.campaign for one in planned) if names else None
     books = _Books(space, ledger, pick_book(space, ledger), planned, campaigns, _since(since, space))
     if screen.form == "focus":

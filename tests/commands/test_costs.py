@@ -44,7 +44,9 @@ def spent(table: tuple[Bench, Judge]) -> Bench:
 
 
 def costs(bench: Bench, *words: str) -> dict[str, Any]:
-    document = bench.do("costs", *words, "--format", "json").json
+    ran = bench.do("costs", *words, "--format", "json")
+    assert ran.code == 0, ran
+    document = ran.json
     assert refused("documents/costs", document) == []
     return dict(document)
 
