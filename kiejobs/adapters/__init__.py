@@ -1,6 +1,6 @@
 """The only wing that touches the world: network, files, locks, environment, clock.
 
-Face: `system`, `callbacks`, `git`, `media`, `sandbox`.
+Face: `system`, `callbacks`, `git`, `sandbox`.
 """
 
 import sys

@@ -141,7 +141,13 @@ async def _execute(
     total = sum(map(does_something, execution.changes))
     with progress_on(screen, total) as progress:
         async with (
-            opened(space, key, calls_back=called_back, folder=execution.folder) as doors,
+            opened(
+                space,
+                key,
+                calls_back=called_back,
+                folder=execution.folder,
+                addresses=_addresses(execution) if space.sandbox else None,
+            ) as doors,
             anyio.create_task_group() as group,
         ):
             api, artifacts, uploads = doors
@@ -175,6 +181,14 @@ async def _execute(
             end = await runner.carry_out(execution.changes, all_reserved)
             group.cancel_scope.cancel()
     return end
+
+
+def _addresses(execution: Execution) -> dict[str, list[str]]:
+    """By fingerprint, those of its takes in order."""
+    found: dict[str, list[str]] = {}
+    for change in sorted(execution.changes, key=attrgetter("take")):
+        found.setdefault(change.fingerprint, []).append(change.address)
+    return found
 
 
 def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:

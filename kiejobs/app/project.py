@@ -38,7 +38,7 @@ from kiejobs.core.ledger.records import utc_text
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     import httpx
 
@@ -457,15 +457,23 @@ def is_sendable(key: Secret) -> bool:
 
 @asynccontextmanager
 async def opened(
-    space: Workspace, key: Secret, *, calls_back: bool = False, folder: Path | None = None
+    space: Workspace,
+    key: Secret,
+    *,
+    calls_back: bool = False,
+    folder: Path | None = None,
+    addresses: Mapping[str, Sequence[str]] | None = None,
 ) -> AsyncIterator[tuple[KieApi, Artifacts, KieUploads | None]]:
-    """For a run: the API, the store of its results, and uploads from `folder`, the job file's."""
+    """For a run: the API, the store of its results, and uploads from `folder`, the job file's.
+
+    `addresses`, by fingerprint, are what a rehearsal's results show.
+    """
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
     from kiejobs.adapters.kie.client import KieApi, KieUploads  # noqa: PLC0415 - as above
     from kiejobs.adapters.storage.download import FileArtifacts  # noqa: PLC0415 - as above
 
     if space.sandbox:
-        transport = _rehearsal(space, calls_back=calls_back)
+        transport = _rehearsal(space, addresses, calls_back=calls_back)
         rule = AddressRule(private_too=True)
     else:
         transport = None
@@ -493,7 +501,9 @@ async def opened(
         await downloads.close()
 
 
-def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTransport:
+def _rehearsal(
+    space: Workspace, addresses: Mapping[str, Sequence[str]] | None, *, calls_back: bool
+) -> httpx.AsyncBaseTransport:
     """The sandbox instead of a network, its memory next to the journals."""
     from kiejobs.adapters.sandbox import InProcess, make_sandbox  # noqa: PLC0415 - a tenth of the time to start
 
@@ -505,5 +515,6 @@ def _rehearsal(space: Workspace, *, calls_back: bool) -> httpx.AsyncBaseTranspor
         webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
         root=space.root,
+        addresses=addresses or {},
     )
     return InProcess(app)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.media import INSTALL, can_look
+from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.storage.output_folder import nearest
 from kiejobs.adapters.system import Secret, api_key

@@ -19,6 +19,7 @@ from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.app.verify import verify_journals
+from kiejobs.core.checks import differs
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NONE, STALE
@@ -110,7 +111,7 @@ def _decoder(space: Workspace) -> Look:
     except ImportError as error:
         hint = "pip install 'kiejobs[media]', or leave --decode out"
         raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
-    from kiejobs.adapters import media  # noqa: PLC0415 - only for --decode
+    from kiejobs.adapters.media import clips, pictures  # noqa: PLC0415 - only for --decode
 
     def look(attempt: Attempt, file: FileRecord) -> str | None:
         with space.folder.on_disk(file) as path:
@@ -120,16 +121,17 @@ def _decoder(space: Workspace) -> Look:
         kind = file.media_type.partition("/")[0]
         if kind == "image":
             with path.open("rb") as stream:
-                told = media.look_at(stream, file.media_type, decode=True)
+                told = pictures.look_at(stream, file.media_type, decode=True)
             return told if isinstance(told, str) else None
         if kind == "audio":
-            return media.sound_of(path)
+            heard = clips.sound_of(path)
+            return heard if isinstance(heard, str) else None
         if file.media_type == "application/json":
-            return media.value_of(path)
-        seen = media.video_of(path) if kind == "video" else None
+            return clips.value_of(path)
+        seen = clips.video_of(path) if kind == "video" else None
         if seen is None or isinstance(seen, str):
             return seen
-        return None if space.sandbox else media.differs(seen, attempt.reserved.input)
+        return None if space.sandbox else differs(seen, attempt.reserved.input)
 
     return look
 

@@ -31,7 +31,7 @@ def sandbox(
     if problems := ModelFiles().check_all():
         raise InvalidJobFile(problems)
     store = store or find_root().seen("rehearsal/sandbox")
-    app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key())
+    app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key(), addresses={})
 
     def ready(url: str) -> None:
         screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.media import INSTALL, can_look
+from kiejobs.adapters.media.pictures import INSTALL, can_look
 from kiejobs.adapters.project.files import read_schema
 from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.by_git import are_many, job_files

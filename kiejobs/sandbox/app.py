@@ -20,7 +20,7 @@ from functools import partial
 from ipaddress import ip_address
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -52,6 +52,7 @@ from kiejobs.sandbox.tasks import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.sandbox.asgi import Receive, Request, Scope, Send
@@ -102,6 +103,10 @@ class Sandbox(JobsApi):
         if scope["type"] != "http":
             raise ValueError(f"the sandbox speaks HTTP only, not {scope['type']}")
         request = await read_request(scope, receive)
+        if self.draw is not None and request.path.startswith("/files/"):
+            # Drawn in another thread and kept: meanwhile others are answered.
+            task_id, _, name = request.path.removeprefix("/files/").partition("/")
+            await asyncio.to_thread(self.result, task_id, name)
         response = self._answer(request)
         line = {
             "at": iso(self.now()),
@@ -153,6 +158,12 @@ class Sandbox(JobsApi):
             return False
         self._creates.append(now)
         return True
+
+    def upload_at(self, url: str) -> tuple[str, Path] | None:
+        """The SHA-256 of what was uploaded to an address of ours, and where it is kept; None for any other."""
+        own = f"{self.base_url}/uploads/"
+        path = unquote(url.partition("?")[0].removeprefix(own))
+        return self._uploads.kept(path) if url.startswith(own) else None
 
     def _fields(self, kind: str, request: Request) -> Mapping[str, Json]:
         """The input of the task that a request is about, where it is about one."""

@@ -121,6 +121,14 @@ class UploadRoutes:
             return None
         return Content(note["media_type"], (self._folder / note["sha256"]).read_bytes())
 
+    def kept(self, path: str) -> tuple[str, Path] | None:
+        """The SHA-256 of an upload, and the file with its bytes."""
+        try:
+            digest = json.loads((self._folder / _note_name(path)).read_bytes())["sha256"]
+        except FileNotFoundError:
+            return None
+        return digest, self._folder / digest
+
     def lacks_any(self, body: Json, base_url: str, now: float) -> bool:
         """Does a request point at an upload of ours that isn't there, or not any more?"""
         own = re.compile(rf'"{re.escape(base_url)}/uploads/([^"?#]*)')

@@ -21,20 +21,22 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
 from kiejobs.sandbox.asgi import UNKNOWN_TASK, compact, error, success
-from kiejobs.sandbox.files import make_content
+from kiejobs.sandbox.files import Content, make_content
 from kiejobs.sandbox.tasks import Charges, Task, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import TypeAlias
 
     from jsonschema.exceptions import ValidationError
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import ModelPrice, PriceLine
     from kiejobs.sandbox.asgi import Request, Response
-    from kiejobs.sandbox.files import Content
     from kiejobs.sandbox.tasks import TaskOutcome, TaskStatus
+
+    Draw: TypeAlias = Callable[[Any, Task, str, int], bytes | None]
 
 _MOST_FILES = 12
 _NO_FIELDS: dict[str, Any] = {"properties": {"input": {"properties": {}}}}
@@ -45,7 +47,8 @@ class JobsApi:
     """One account at the service. `schemas` maps model ids to their schemas; `store` is its memory.
 
     `now` in epoch seconds; `speed`: simulated seconds in a real one. `base_url`: where result URLs point.
-    `credits`: what the account has at the very beginning of the store. `prices`: what tasks cost.
+    `credits`: what the account has at the very beginning of the store. `prices`: what tasks cost. `draw` makes a
+    task's file, as its media type and its number, or leaves it to the samples.
     """
 
     schemas: Mapping[str, Mapping[str, Any]]
@@ -56,6 +59,7 @@ class JobsApi:
     base_url: str = "http://sandbox.invalid"
     credits: Decimal = Decimal(10_000)
     prices: PriceTable = NO_PRICES
+    draw: Draw | None = None
 
     def __post_init__(self) -> None:
         self.charges = Charges(self.store)
@@ -144,8 +148,12 @@ class JobsApi:
         task = self.charges.tasks.get(task_id)
         if task is None or status_of(task, self.now(), self.speed).state != "success":
             return None
-        _, media_type, seed = _files(task, self._model(task.model)).get(name, ("", "", ""))
-        return make_content(media_type, seed) if media_type else None
+        files = _files(task, self._model(task.model))
+        if name not in files:
+            return None
+        _, media_type, seed = files[name]
+        drawn = self.draw(self, task, media_type, list(files).index(name)) if self.draw else None
+        return make_content(media_type, seed) if drawn is None else Content(media_type, drawn)
 
 
 # --- a task's parts of a record --------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiejobs.adapters.media import MOST_PIXELS, Measures, look_at
+from kiejobs.adapters.media.pictures import MOST_PIXELS, Measures, look_at
 from tests.support.bench import PACKAGE
 from tests.support.pictures import picture, png_of, slow_jpeg, webp_of
 from tests.support.recordings import film, recording
@@ -80,7 +80,8 @@ def test_what_is_absurdly_large_takes_no_memory(tmp_path: Path, data: bytes, loo
     bomb = tmp_path / "bomb"
     bomb.write_bytes(data)
     words = (
-        "import pathlib, sys; from kiejobs.adapters.media import look_at, video_of;"
+        "import pathlib, sys; from kiejobs.adapters.media.pictures import look_at;"
+        "from kiejobs.adapters.media.clips import video_of;"
         "from tests.support.peak_memory import peak_bytes;"
         "path = pathlib.Path(sys.argv[1]);"
         f"print({look});"

@@ -16,8 +16,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from kiejobs.adapters import media
-from kiejobs.adapters.media import sound_of, value_of
+from kiejobs.adapters.media.clips import sound_of, value_of, video_of
+from kiejobs.core.checks import Measured, differs
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.jobs import Model, count_of
 from tests.docs.editor_schema import input_schema
@@ -155,11 +155,11 @@ def test_outside_a_rehearsal_size_and_length_are_held_against_the_request(
     ],
 )
 def test_a_video_is_what_was_asked_for_or_it_is_said(fields: dict[str, Any], words: str | None) -> None:
-    assert media.differs(media.MediaInfo(1280, 720, 5.2), fields) == words
-    assert media.differs(media.MediaInfo(720, 1280, None), {**fields, "resolution": ""}) is None
+    assert differs(Measured("video", 1280, 720, 5.2), fields) == words
+    assert differs(Measured("video", 720, 1280, None), {**fields, "resolution": ""}) is None
 
 
-@pytest.mark.parametrize("look", [sound_of, value_of, media.video_of])
+@pytest.mark.parametrize("look", [sound_of, value_of, video_of])
 def test_what_does_not_decode_is_said(look: Callable[[Path], Any], tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_bytes(b"\x89PNG\r\n\x1a\n and no more")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiejobs.adapters.media import sound_of, video_of
+from kiejobs.adapters.media.clips import sound_of, video_of
 from kiejobs.adapters.storage.containers import what_is_wrong_with
 from kiejobs.sandbox.files import make_content
 from tests.support.bench import MODEL, Bench

@@ -23,7 +23,7 @@ from kiejobs.adapters.http.client import (
     HostRefused,
     in_words,
 )
-from kiejobs.adapters.media import look_at
+from kiejobs.adapters.media.pictures import look_at
 from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.models.spec import HEAD, UNKNOWN, beyond_limits, media_type_of, wrong_type

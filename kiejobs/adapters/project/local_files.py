@@ -23,7 +23,7 @@ from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_typ
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiejobs.adapters.media import Measures
+    from kiejobs.adapters.media.pictures import Measures
 
 
 _CHUNK = 2**20
@@ -175,7 +175,7 @@ def _beyond(stream: BinaryIO, path: str, media_type: str | None, most: int, size
 
 
 def _seen(stream: BinaryIO, media_type: str | None, *, decode: bool) -> Measures | str | None:
-    from kiejobs.adapters.media import look_at  # noqa: PLC0415 - most jobs have no local files
+    from kiejobs.adapters.media.pictures import look_at  # noqa: PLC0415 - most jobs have no local files
 
     stream.seek(0)
     return look_at(stream, media_type, decode=decode)
