@@ -62,10 +62,8 @@ def make_sandbox(
     webhook_key: Secret | None = None,
     calls_back: bool = False,
     root: Root | None = None,
-    addresses: Addresses | None = None,
 ) -> Sandbox:
-    """`calls_back`: callbacks are sent from in process, too; on a port they always are. With `addresses`, by
-    fingerprint, results are cards that show theirs, where the extra `media` is installed.
+    """`calls_back`: callbacks are sent from in process, too; on a port they always are.
 
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
@@ -79,8 +77,14 @@ def make_sandbox(
         prices=required_prices(root),
         webhook_key=webhook_key.value if webhook_key else None,
         send_callback=post_callback if calls_back else None,
-        draw=None if addresses is None or not has_media() else Cards(store / "cards", addresses),
     )
+
+
+def with_cards(sandbox: Sandbox, addresses: Addresses) -> Sandbox:
+    """Its results are cards, where the extra `media` is installed; `addresses` are theirs, by fingerprint."""
+    if has_media():
+        sandbox.draw = Cards(sandbox.store / "cards", addresses)
+    return sandbox
 
 
 def required_faults(file: str) -> Faults:
@@ -138,12 +142,12 @@ class Cards:
         request = as_sent(dict(task.input), refs)
         tasks = list(sandbox.charges.tasks.values())
         same = [one.task_id for one in tasks if (one.input, one.model) == (task.input, task.model)]
-        takes = self.addresses.get(fingerprint(task.model, request)) or [None]
-        take = same.index(task.task_id) % len(takes)
+        takes = self.addresses.get(fingerprint(task.model, request), ())
+        take = same.index(task.task_id) % (len(takes) or 1)
         return {
             "model": task.model,
             "input": request,
-            "address": takes[take],
+            "address": takes[take] if takes else None,
             "take": take + 1,
             "pictures": pictures,
         }

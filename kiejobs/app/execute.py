@@ -22,6 +22,7 @@ from kiejobs import __version__
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import Workspace, mention_trouble, opened
 from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
+from kiejobs.core.checks import FAILED
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -34,11 +35,12 @@ from kiejobs.reports.run.report import report_document, report_text
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
+    from kiejobs.app.checks import Results
     from kiejobs.app.output import Screen
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Uploads
@@ -167,6 +169,7 @@ async def _execute(
                     callbacks,
                     uploads,
                     space.store.claims(),
+                    _judge(execution, space),
                 ),
                 settings=execution.settings,
                 spending=execution.spending,
@@ -189,6 +192,18 @@ def _addresses(execution: Execution) -> dict[str, list[str]]:
     for change in sorted(execution.changes, key=attrgetter("take")):
         found.setdefault(change.fingerprint, []).append(change.address)
     return found
+
+
+def _judge(execution: Execution, space: Workspace) -> Callable[[str], Awaitable[str | None]] | None:
+    """Of a canary's result; None where there is none."""
+    if not execution.settings.canary:
+        return None
+    from kiejobs.app.checks import judged  # noqa: PLC0415 - most have no canary
+
+    async def judge(address: str) -> str | None:
+        return await anyio.to_thread.run_sync(judged, space, address)
+
+    return judge
 
 
 def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:
@@ -257,7 +272,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
-    code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution)
+    checks = _checked(jobs, space, ledger)
+    code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, checks)
     del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""
     stopped = None if reason is None else (str(reason), why)
@@ -268,6 +284,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         code = ExitCode.JOURNAL  # others don't know yet what happened here, and this machine may be gone soon
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
+    view = replace(view, checks={address: found for (address, _), found in checks.items()})
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")
@@ -336,11 +353,24 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
     return State.FAILED if is_gone else job["state"]
 
 
-def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution) -> ExitCode:
+def _checked(jobs: Collection[Mapping[str, Json]], space: Workspace, ledger: Ledger) -> Results:
+    """The results of these jobs, held against their checks."""
+    attempts = [ledger.attempt(job["attempt_id"]) for job in jobs if job["files"]]
+    if not attempts:
+        return {}
+    from kiejobs.app.checks import checked  # noqa: PLC0415 - only where something was downloaded
+
+    return checked(space, ledger, filter(None, attempts)).results
+
+
+def _exit_code(
+    states: Collection[str | None], end: RunEnd, execution: Execution, checks: Results
+) -> ExitCode:
     """The first that holds; what needs a person comes before what only takes time."""
     stopped, settings = execution.spending.stopped, execution.settings
     is_open = not {State.SUBMITTED, State.RUNNING, State.RESERVED}.isdisjoint(states)
     failed = not {State.FAILED, State.REJECTED}.isdisjoint(states)
+    is_unfit = any(one.verdict == FAILED for found in checks.values() for one in found)
     # What listens until it is stopped has then done what it was asked for.
     interrupted = ExitCode.DONE if settings.stay else ExitCode.INTERRUPTED
     verdicts = (
@@ -348,7 +378,7 @@ def _exit_code(states: Collection[str | None], end: RunEnd, execution: Execution
         (State.IN_DOUBT in states, ExitCode.IN_DOUBT),
         (stopped is StopReason.INTERRUPTED, interrupted),
         (stopped is not None, ExitCode.STOPPED),
-        (failed or end.unready > 0, ExitCode.SOME_FAILED),
+        (failed or end.unready > 0 or is_unfit, ExitCode.SOME_FAILED),
         ((is_open or end.held > 0) and not settings.detach, ExitCode.STILL_RUNNING),
         (bool(end.notes) and not is_open, ExitCode.SOME_FAILED),
     )

@@ -505,7 +505,7 @@ def _rehearsal(
     space: Workspace, addresses: Mapping[str, Sequence[str]] | None, *, calls_back: bool
 ) -> httpx.AsyncBaseTransport:
     """The sandbox instead of a network, its memory next to the journals."""
-    from kiejobs.adapters.sandbox import InProcess, make_sandbox  # noqa: PLC0415 - a tenth of the time to start
+    from kiejobs.adapters.sandbox import InProcess, make_sandbox, with_cards  # noqa: PLC0415 - a tenth of the time to start
 
     space.require_no_links()
     app = make_sandbox(
@@ -515,6 +515,5 @@ def _rehearsal(
         webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
         root=space.root,
-        addresses=addresses or {},
     )
-    return InProcess(app)
+    return InProcess(with_cards(app, addresses or {}))

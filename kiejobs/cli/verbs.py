@@ -284,6 +284,23 @@ def costs() -> None:
     """
 
 
+@door.command(short_help="Check downloaded results against the job file.")
+@click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
+@o.SELECT
+@flag("--again", is_flag=True, help="Look at every file again, also where the result is known.")
+@o.FOLDERS
+@out_flag(help="Write to FILE, as its ending says: .json, .xml or .txt.")
+@format_flag("junit")
+@o.JOB_FILE
+@verb_of("check")
+def check() -> None:
+    """Check downloaded results: length, size, sound, black or frozen parts, cuts, loudness, frames, duplicates.
+
+    Of the job files' campaigns, or of all that was bought. Needs the extra `media`; no key and no network. Buys
+    nothing, deletes nothing; exits with 1 where a check failed.
+    """
+
+
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
 def manifest() -> None:
     """The runs' documents: a projection of the journals, which are the truth."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
-from kiejobs.adapters.sandbox import make_sandbox
+from kiejobs.adapters.sandbox import make_sandbox, with_cards
 from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 
@@ -31,7 +31,7 @@ def sandbox(
     if problems := ModelFiles().check_all():
         raise InvalidJobFile(problems)
     store = store or find_root().seen("rehearsal/sandbox")
-    app = make_sandbox(Path(store), speed, faults, webhook_key=webhook_key(), addresses={})
+    app = with_cards(make_sandbox(Path(store), speed, faults, webhook_key=webhook_key()), {})
 
     def ready(url: str) -> None:
         screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")

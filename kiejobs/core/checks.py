@@ -97,13 +97,14 @@ class Measured:
 
 def layered(lower: Json, upper: Json) -> Json:
     """`checks:` of the defaults with the job's on top, check by check and threshold by threshold."""
-    if upper is None or lower is None or upper is False:
+    if upper is None or not isinstance(upper, dict):
         return lower if upper is None else upper
     merged = dict(lower) if isinstance(lower, dict) else {}
-    for name, value in upper.items() if isinstance(upper, dict) else ():
+    for name, value in upper.items():
         below = merged.get(name)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        merged[name] = {**below, **value} if both else below if value is True and below else value
+        # `true` switches on again what the defaults have switched off, with their thresholds.
+        own = {"off": False} if value is True else value
+        merged[name] = {**below, **own} if isinstance(own, dict) and isinstance(below, dict) else value
     return merged
 
 
@@ -124,7 +125,9 @@ def wanted(written: Json, request: Mapping[str, Json], kind: str) -> list[Check]
         severity = str(own.pop("severity", "error"))
         stated = own.keys() & {"seconds", "at_least", "at_most", "width", "height", "ratio", "equals"}
         asked = {} if stated and name in ("length", "size") else expected
-        base = {key: limit for key, limit in DEFAULTS[name].items() if not (key == "within" and "equals" in own)}
+        base = {
+            key: limit for key, limit in DEFAULTS[name].items() if not (key == "within" and "equals" in own)
+        }
         found.append(Check(name, severity, {**base, **asked, **own}))
     return found
 
@@ -155,7 +158,11 @@ _NAMED = {"landscape": "wider than high", "portrait": "higher than wide"}
 
 def _given(request: Mapping[str, Json]) -> Iterable[str]:
     """The fields that hold an address, a file, or a list of them."""
-    return (name for name, value in request.items() if name != "n_frames" and isinstance(value, str | list) and value)
+    return (
+        name
+        for name, value in request.items()
+        if name != "n_frames" and isinstance(value, str | list) and value
+    )
 
 
 def field_of(check: Check, request: Mapping[str, Json]) -> tuple[str, str] | None:
@@ -175,18 +182,15 @@ def field_of(check: Check, request: Mapping[str, Json]) -> tuple[str, str] | Non
 def verdicts(checks: Iterable[Check], seen: Measured | str) -> list[CheckResult]:
     """In the order of the checks; `seen` is what was measured, or why the file does not decode."""
     if isinstance(seen, str):
-        return [result(check, None, None, None, seen, failed=True) for check in checks]
+        return [_held(check, None, None, seen, holds=False) for check in checks]
     return [_VERDICTS[check.name](check, seen) for check in checks]
 
 
 def differs(seen: Measured, request: Mapping[str, Json]) -> str | None:
     """How a file differs from what its request names for certain."""
-    return next((one.why for one in verdicts(wanted(None, request, seen.kind), seen) if one.verdict == FAILED), None)
-
-
-def unseen(checks: Iterable[Check], why: str) -> list[CheckResult]:
-    """What nobody could look at."""
-    return [result(check, None, None, None, why) for check in checks]
+    return next(
+        (one.why for one in verdicts(wanted(None, request, seen.kind), seen) if one.verdict == FAILED), None
+    )
 
 
 def worst(several: Sequence[Sequence[CheckResult]]) -> list[CheckResult]:
@@ -199,27 +203,28 @@ def worst(several: Sequence[Sequence[CheckResult]]) -> list[CheckResult]:
     return list(found.values())
 
 
-def result(  # noqa: PLR0913 - one for each part of a result
-    check: Check, holds: bool | None, measured: str | None, expected: str | None, why: str | None, *, failed: bool = False
-) -> CheckResult:
-    """`holds`: None for what was not looked at, unless it has `failed` for that."""
-    if holds is None and not failed:
-        return CheckResult(check.name, SKIPPED, measured, expected, check.severity, why)
+def _skipped(check: Check, why: str, measured: str | None = None) -> CheckResult:
+    return CheckResult(check.name, SKIPPED, measured, None, check.severity, why)
+
+
+def _held(check: Check, measured: str | None, expected: str | None, why: str, *, holds: bool) -> CheckResult:
+    """`why` it doesn't hold, where it doesn't."""
     bad = WARNING if check.severity == "warning" else FAILED
-    return CheckResult(check.name, OK if holds else bad, measured, expected, check.severity, None if holds else why)
+    verdict, reason = (OK, None) if holds else (bad, why)
+    return CheckResult(check.name, verdict, measured, expected, check.severity, reason)
 
 
 def _length(check: Check, seen: Measured) -> CheckResult:
     if seen.seconds is None:
-        return result(check, None, None, None, _untimed(seen))
+        return _skipped(check, _untimed(seen))
     wanted_, within = check.limits.get("seconds"), check.limits["within"]
     low = check.limits.get("at_least", wanted_ and max(wanted_ - within, 0))
     high = check.limits.get("at_most", wanted_ and wanted_ + within)
     if low is None and high is None:
-        return result(check, None, f"{seen.seconds:.2f} s", None, "the request names no length; write `seconds:`")
+        return _skipped(check, "the request names no length; write `seconds:`", f"{seen.seconds:.2f} s")
     expected = f"{wanted_:g} s" if wanted_ else _between(low, high, " s")
     why = f"it lasts {seen.seconds:.1f} s, {expected} were asked for"
-    return result(check, _is_within(seen.seconds, low, high), f"{seen.seconds:.2f} s", expected, why)
+    return _held(check, f"{seen.seconds:.2f} s", expected, why, holds=_is_within(seen.seconds, low, high))
 
 
 def _untimed(seen: Measured) -> str:
@@ -229,24 +234,29 @@ def _untimed(seen: Measured) -> str:
 def _size(check: Check, seen: Measured) -> CheckResult:
     limits, measured = check.limits, f"{seen.width}x{seen.height}"
     if not seen.width:
-        return result(check, None, None, None, "sound has no size")
+        return _skipped(check, "sound has no size")
     tests = [
         (f"{limits.get(side)} pixels {word}", has == limits[side])
         for side, word, has in (("width", "wide", seen.width), ("height", "high", seen.height))
         if side in limits
     ]
     if "at_least" in limits:
-        tests.append((f"{limits['at_least']} pixels or more on each side", min(seen.width, seen.height) >= limits["at_least"]))
+        tests.append(
+            (
+                f"{limits['at_least']} pixels or more on each side",
+                min(seen.width, seen.height) >= limits["at_least"],
+            )
+        )
     if "lines" in limits:
         tests.append((f"{limits['lines']}p", _has_lines(seen, limits["lines"])))
     if "ratio" in limits:
         ratio = limits["ratio"]
         tests.append((_NAMED.get(ratio, ratio), _has_ratio(seen, ratio)))
     if not tests:
-        return result(check, None, measured, None, "the request names no size; write `width:` and `height:`")
+        return _skipped(check, "the request names no size; write `width:` and `height:`", measured)
     expected = ", ".join(words for words, _ in tests)
     wrong = ", ".join(words for words, holds in tests if not holds)
-    return result(check, not wrong, measured, expected, f"it is {measured}, {wrong} was asked for")
+    return _held(check, measured, expected, f"it is {measured}, {wrong} was asked for", holds=not wrong)
 
 
 def _has_lines(seen: Measured, lines: int) -> bool:
@@ -264,35 +274,37 @@ def _has_ratio(seen: Measured, ratio: str) -> bool:
 
 def _fps(check: Check, seen: Measured) -> CheckResult:
     if seen.fps is None:
-        return result(check, None, None, None, "only a video has frames per second")
+        return _skipped(check, "only a video has frames per second")
     limits = check.limits
     equals, within = limits.get("equals"), limits.get("within", 0.5)
     low = limits.get("at_least", None if equals is None else equals - within)
     high = limits.get("at_most", None if equals is None else equals + within)
     if low is None and high is None:
-        return result(check, None, f"{seen.fps:g}", None, "write `equals:`, `at_least:` or `at_most:`")
+        return _skipped(check, "write `equals:`, `at_least:` or `at_most:`", f"{seen.fps:g}")
     expected = f"{equals:g}" if equals is not None else _between(low, high, "")
     why = f"it has {seen.fps:.4g} frames per second, not {expected}"
-    return result(check, _is_within(seen.fps, low, high), f"{seen.fps:.4g}", expected, why)
+    return _held(check, f"{seen.fps:.4g}", expected, why, holds=_is_within(seen.fps, low, high))
 
 
 def _audio(check: Check, seen: Measured) -> CheckResult:
     expected = bool(check.limits["expected"])
     words = {True: "a sound track", False: "no sound track"}
     why = f"it has {words[seen.has_audio]}, and was to have {'one' if expected else 'none'}"
-    return result(check, seen.has_audio == expected, words[seen.has_audio], words[expected], why)
+    return _held(check, words[seen.has_audio], words[expected], why, holds=seen.has_audio == expected)
 
 
-def _spans(spans: Callable[[Measured], Sequence[tuple[float, float]]], word: str) -> Callable[[Check, Measured], CheckResult]:
+def _spans(
+    spans: Callable[[Measured], Sequence[tuple[float, float]]], word: str
+) -> Callable[[Check, Measured], CheckResult]:
     """A check of the longest span in which the file is `word`."""
 
     def verdict(check: Check, seen: Measured) -> CheckResult:
         if missing := _has_none(check, seen):
-            return result(check, None, None, None, missing)
+            return _skipped(check, missing)
         start, end = max(spans(seen), key=lambda span: span[1] - span[0], default=(0.0, 0.0))
         longest, most = end - start, check.limits["at_most"]
         why = f"it is {word} from {start:.2f} s to {end:.2f} s"
-        return result(check, longest <= most, f"{longest:.2f} s", f"{most:g} s at most", why)
+        return _held(check, f"{longest:.2f} s", f"{most:g} s at most", why, holds=longest <= most)
 
     return verdict
 
@@ -306,45 +318,49 @@ def _has_none(check: Check, seen: Measured) -> str | None:
 
 def _cuts(check: Check, seen: Measured) -> CheckResult:
     if missing := _has_none(check, seen):
-        return result(check, None, None, None, missing)
+        return _skipped(check, missing)
     low, high = check.limits.get("at_least"), check.limits.get("at_most")
     if low is not None and high is not None and high < low:
         high = None
     times = ", ".join(f"{at:.2f} s" for at in seen.cuts[:5])
     why = f"it has {len(seen.cuts)} cuts{': ' if times else ''}{times}"
-    return result(check, _is_within(len(seen.cuts), low, high), str(len(seen.cuts)), _between(low, high, ""), why)
+    return _held(
+        check, str(len(seen.cuts)), _between(low, high, ""), why, holds=_is_within(len(seen.cuts), low, high)
+    )
 
 
 def _loudness(check: Check, seen: Measured) -> CheckResult:
     if missing := _has_none(check, seen):
-        return result(check, None, None, None, missing)
+        return _skipped(check, missing)
     if seen.loudness is None:
-        return result(check, None, None, None, "it is too short, or too quiet, to be measured")
+        return _skipped(check, "it is too short, or too quiet, to be measured")
     low, high = check.limits.get("at_least"), check.limits.get("at_most")
     expected = _between(low, high, " LUFS")
     why = f"its loudness is {seen.loudness:.1f} LUFS, not {expected}"
-    return result(check, _is_within(seen.loudness, low, high), f"{seen.loudness:.1f} LUFS", expected, why)
+    return _held(
+        check, f"{seen.loudness:.1f} LUFS", expected, why, holds=_is_within(seen.loudness, low, high)
+    )
 
 
 def _frame(check: Check, seen: Measured) -> CheckResult:
     likeness = seen.likeness.get(check.name, "the request has no picture for it; write `field:`")
     if isinstance(likeness, str):
-        return result(check, None, None, None, likeness)
+        return _skipped(check, likeness)
     least = check.limits["at_least"]
     which = "first" if check.name.startswith("first") else "last"
     why = f"its {which} frame is not like the picture: likeness {likeness:.2f}"
-    return result(check, likeness >= least, f"{likeness:.2f}", f"{least:g} at least", why)
+    return _held(check, f"{likeness:.2f}", f"{least:g} at least", why, holds=likeness >= least)
 
 
 def _alone(check: Check, _: Measured) -> CheckResult:
-    return result(check, True, None, f"likeness {check.limits['at_most']:g} at most", None)
+    return _held(check, None, f"likeness {check.limits['at_most']:g} at most", "", holds=True)
 
 
 def duplicate(check: Check, likeness: float, other: str) -> CheckResult:
     """The verdict of `not_duplicate`, once the others are known; `other` is the one that is most like it."""
     most = check.limits["at_most"]
     why = f"it looks like {other}: likeness {likeness:.3f}"
-    return result(check, likeness <= most, f"{likeness:.3f}", f"likeness {most:g} at most", why)
+    return _held(check, f"{likeness:.3f}", f"likeness {most:g} at most", why, holds=likeness <= most)
 
 
 def _is_within(value: float, low: float | None, high: float | None) -> bool:

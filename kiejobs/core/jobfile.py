@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from kiejobs.core.checks import layered
 from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
 from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
 from kiejobs.core.document.lost_text import lost_text, misprints, unrendered
@@ -85,7 +86,10 @@ class Entry:
 
 
 class JobEntry(NamedTuple):
-    """One entry under `jobs:`, defaults merged beneath. `zipped`: names of axes, or lists of them."""
+    """One entry under `jobs:`, defaults merged beneath. `zipped`: names of axes, or lists of them.
+
+    `checks` as written: they are of the result, and never of the request.
+    """
 
     name: str
     spot: Spot
@@ -103,6 +107,7 @@ class JobEntry(NamedTuple):
     callback_url: str | None
     callback_spot: Spot
     correlate: bool
+    checks: Json = None
 
     @property
     def has_matrix(self) -> bool:
@@ -237,12 +242,15 @@ def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry
         callback_url=body.get("callBackUrl"),
         callback_spot=body.value_spots.get("callBackUrl", spot),
         correlate=bool(body.get("correlate", True)),
+        checks=plain_json(body["checks"]) if "checks" in body else None,
     )
 
 
 def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
     """The defaults with the job on top; its own axis replaces a default field of that name, and vice versa."""
     merged = _beneath(defaults, body)
+    if "checks" in defaults and "checks" in body:
+        merged["checks"] = layered(defaults["checks"], body["checks"])
     for key, other_key in (("input", "matrix"), ("matrix", "input")):
         if lower := defaults.get(key):
             own, other = body.get(key, _NO_MAP), body.get(other_key, _NO_MAP)

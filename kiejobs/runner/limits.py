@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import OverLimit
 from kiejobs.core.money import UNPRICED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from decimal import Decimal
 
     from kiejobs.core.diagnostics import JournalProblem
@@ -314,7 +314,7 @@ class RetryingJournal:
 @dataclass(frozen=True, slots=True)
 class World:
     """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files; `claims`: where
-    reservations have to be published ahead.
+    reservations have to be published ahead; `judge`: what is wrong with a canary's result, by its address.
     """
 
     api: GenerationApi
@@ -325,3 +325,4 @@ class World:
     callbacks: Callbacks | None = None
     uploads: Uploads | None = None
     claims: Claims | None = None
+    judge: Callable[[str], Awaitable[str | None]] | None = None

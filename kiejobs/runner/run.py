@@ -171,17 +171,26 @@ class Runner:
         chosen = set(first.values())
         async with anyio.create_task_group() as group:
             await self._start([x for x in lines if x.address in chosen], group)
+        wrong = {canary: await self._wrong_with(canary) for canary in chosen}
         approved = []
         for line in lines:
             canary = first[job_address(line.address)]
             if line.address == canary:
                 continue
-            if canary in self._follower.succeeded:
+            why = wrong[canary]
+            if why is None:
                 approved.append(line)
             else:
                 self._unsent += 1
-                self._follower.notes[line.address] = f"not bought: {canary} did not succeed"
+                self._follower.notes[line.address] = f"not bought: {canary} {why}"
         return approved
+
+    async def _wrong_with(self, canary: str) -> str | None:
+        """Why the rest of its job is not bought."""
+        if canary not in self._follower.succeeded:
+            return "did not succeed"
+        why = await self._world.judge(canary) if self._world.judge else None
+        return None if why is None else f"failed its checks ({why})"
 
     async def _start(self, lines: Sequence[Change], group: TaskGroup) -> None:
         """Until none is being started any more; the tasks are followed on in `group`."""

@@ -70,7 +70,9 @@ def size_of(request: Mapping[str, Json], kind: str, picture: tuple[int, int] | N
     """Width and height in pixels, both even, as near as a card gets to what was asked for."""
     lines = re.fullmatch(r"([1-9][0-9]{2,3})[pP]", str(request.get("resolution", "")))
     thousands = re.fullmatch(r"([1-4])[kK]", str(request.get("resolution", "")))
-    short = int(lines[1]) if lines else 1024 * int(thousands[1]) if thousands and kind == "image" else _STANDARD
+    short = (
+        int(lines[1]) if lines else 1024 * int(thousands[1]) if thousands and kind == "image" else _STANDARD
+    )
     wide, high = _proportions(request, picture)
     scale = short / min(wide, high)
     scale = min(scale, _LONGEST_SIDE[kind] / max(wide, high))
@@ -151,7 +153,8 @@ def _hue_of(card: Mapping[str, Any]) -> float:
     name, _, axes = str(card["address"] or card["model"]).partition("[")
     family = hashlib.sha256(name.encode()).digest()[0] / 256
     shade = hashlib.sha256(axes.encode()).digest()[0] / 256 - 0.5 if axes else 0.0
-    return (family + 0.08 * shade + 0.13 * (card["take"] - 1) + 0.05 * card["number"]) % 1.0
+    hue: float = family + 0.08 * shade + 0.13 * (card["take"] - 1) + 0.05 * card["number"]
+    return hue % 1.0
 
 
 def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
@@ -187,7 +190,9 @@ class _Pen:
     def size(self, units: float) -> int:
         return max(9, round(units * self.unit))
 
-    def text(self, at: tuple[int, int], words: str, units: float, ink: tuple[int, ...], *, bold: bool = False) -> int:
+    def text(
+        self, at: tuple[int, int], words: str, units: float, ink: tuple[int, ...], *, bold: bool = False
+    ) -> int:
         """The y below it."""
         size = self.size(units)
         stroke = size // 28 if bold else 0
@@ -213,14 +218,16 @@ def _hang(pen: _Pen, pictures: Sequence[tuple[str, Image.Image | None]], panel: 
             pen.canvas.paste(ImageOps.fit(picture, (wide, high)), (panel.left, top), mask)
             continue
         box = (panel.left, top, panel.right - 1, top + high - 1)
-        pen.draw.rounded_rectangle(box, round(2 * pen.unit), fill=(0, 0, 0, 70), outline=(*pen.accent, 120), width=2)
+        pen.draw.rounded_rectangle(
+            box, round(2 * pen.unit), fill=(0, 0, 0, 70), outline=(*pen.accent, 120), width=2
+        )
         middle = top + high // 2
-        centred = {"anchor": "mm", "align": "center"}
+        note = "an address: not fetched in a rehearsal"
         across = panel.left + wide // 2
-        pen.draw.text((across, middle - pen.size(2.6)), _fitted(name, pen.size(3.4), wide - 2 * gap),
-                      font=_font(pen.size(3.4)), fill=_INK, **centred)  # fmt: skip
-        pen.draw.text((across, middle + pen.size(2.6)), "an address: not fetched in a rehearsal",
-                      font=_font(pen.size(2.2)), fill=_SOFT, **centred)  # fmt: skip
+        for words, units, shift, ink in ((name, 3.4, -2.6, _INK), (note, 2.2, 2.6, _SOFT)):
+            text = _fitted(words, pen.size(units), wide - 2 * gap)
+            at = (across, middle + round(shift * pen.unit))
+            pen.draw.text(at, text, font=_font(pen.size(units)), fill=ink, anchor="mm")
 
 
 def _write(pen: _Pen, card: Mapping[str, Any], place: _Place) -> None:
@@ -279,7 +286,9 @@ def _prompt(pen: _Pen, words: str, place: _Place) -> None:
 
 def _words_of(request: Mapping[str, Json]) -> str:
     """The prompt, else the longest text of the request that is no address."""
-    texts = {name: text for name, text in request.items() if isinstance(text, str) and not text.startswith(_WEB)}
+    texts = {
+        name: text for name, text in request.items() if isinstance(text, str) and not text.startswith(_WEB)
+    }
     wordy = [name for name in texts if _WORDY.search(name) and not name.startswith("negative")]
     name = "prompt" if "prompt" in wordy else next(iter(wordy), None)
     return drawable(" ".join(texts[name].split())) if name else ""
@@ -310,7 +319,7 @@ def drawable(words: str) -> str:
     return re.sub(r"[^ -~·…]+", _lacking, letters)
 
 
-_PLAINER = str.maketrans({"–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " "})
+_PLAINER = str.maketrans("\u2013\u2014\u2018\u2019\u201c\u201d\u00a0", "--''\"\" ")
 
 
 def _lacking(found: re.Match[str]) -> str:
@@ -334,12 +343,14 @@ def _film(path: Path, canvas: Image.Image, colour: tuple[int, int, int], request
         sound = container.add_stream("aac", rate=_RATE, layout="mono") if has_sound else None
         packets = [packet for frame in _frames(canvas, colour, fps) for packet in stream.encode(frame)]
         packets += stream.encode(None)
-        made = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets if packet.size]
+        made = [
+            (bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets if packet.size
+        ]
         for second in range(seconds):
             for data, pts, dts, is_key in made:
                 packet = av.Packet(data)
                 packet.stream, packet.time_base, packet.is_keyframe = stream, packets[0].time_base, is_key
-                packet.pts, packet.dts = pts + second * fps, dts + second * fps
+                packet.pts, packet.dts = (pts or 0) + second * fps, (dts or 0) + second * fps
                 packet.duration = 1
                 container.mux(packet)
         if sound is not None:
@@ -357,7 +368,7 @@ def _frames(canvas: Image.Image, colour: tuple[int, int, int], fps: int) -> Iter
     side = round(min(width, height) * 0.045) * 2
     left, top = (width - side - side * 2 // 3) & ~1, (height - side - side * 2 // 3) & ~1
     back = canvas.crop((left, top, left + side, top + side))
-    pixels = av.VideoFrame.from_image(canvas).reformat(format="yuv420p").to_ndarray()
+    pixels = _frame_of(canvas).reformat(format="yuv420p").to_ndarray()
     strip = slice(height - max(4, height // 90), height)
     ground, across = pixels[strip, :width].astype(np.float64), np.arange(width)
     for number in range(fps):
@@ -369,6 +380,10 @@ def _frames(canvas: Image.Image, colour: tuple[int, int, int], fps: int) -> Iter
         yield frame
 
 
+def _frame_of(picture: Image.Image) -> Any:
+    return av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+
+
 def _dial(back: Image.Image, colour: tuple[int, int, int], part: float) -> Any:
     """Drawn twice as large, so that its edges are smooth."""
     side = back.width
@@ -378,7 +393,7 @@ def _dial(back: Image.Image, colour: tuple[int, int, int], part: float) -> Any:
     box = (edge, edge, side * 2 - edge, side * 2 - edge)
     pen.ellipse(box, fill=(0, 0, 0, 90), outline=(*colour, 255), width=max(2, side // 14))
     pen.pieslice(box, -90, -90 + max(360 * part, 1), fill=(*colour, 255))
-    return av.VideoFrame.from_image(big.resize((side, side))).reformat(format="yuv420p").to_ndarray()
+    return _frame_of(big.resize((side, side))).reformat(format="yuv420p").to_ndarray()
 
 
 def _blit(pixels: Any, width: int, height: int, left: int, top: int, patch: Any) -> None:

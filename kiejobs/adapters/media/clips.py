@@ -247,5 +247,7 @@ class _Kept:
 
     def pixels(self) -> dict[str, Any]:
         frames = {"first": self._first, "last": self._last}
-        shown = {name: frame.to_ndarray(format="rgb24") for name, frame in frames.items() if frame is not None}
+        shown = {
+            name: frame.to_ndarray(format="rgb24") for name, frame in frames.items() if frame is not None
+        }
         return {**shown, "sampled": self._sampled}

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 _SIDE = 32  # pixels of a side, at which a frame is held against its picture
 _THROUGH = {"not_black", "not_frozen", "cuts", "first_frame_matches", "last_frame_matches", "not_duplicate"}
 _LISTENED = {"silence", "loudness"}
-_SAMPLE = b"kiejobs sandbox "  # the note in a sample file: see `sandbox.files`
-_NOTED = 256  # bytes at either end of a file that hold the note
-_STANDS_IN = "a sample file stands in for the result; with the extra `media` a rehearsal draws cards"
 
 
 def examined(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,9 +37,6 @@ def examined(task: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(seen, str) and seen.kind != kind:
             continue  # a still next to its video
         wanted = c.wanted(task["written"], task["request"], task["kind"])
-        if _is_sample(path):
-            found.append(c.unseen(wanted, _STANDS_IN))
-            continue
         by_name = {check.name: check for check in wanted}
         measured, own = (seen, None) if isinstance(seen, str) else _measured(path, seen, by_name, task)
         signature = signature or own
@@ -60,13 +54,6 @@ def _first_look(path: Path) -> c.Measured | str:
     return clips.sound_of(path) if media_type.startswith("audio/") else clips.video_of(path)
 
 
-def _is_sample(path: Path) -> bool:
-    with path.open("rb") as stream:
-        head = stream.read(_NOTED)
-        stream.seek(max(0, path.stat().st_size - _NOTED))
-        return _SAMPLE in head or _SAMPLE in stream.read()
-
-
 def _measured(
     path: Path, seen: c.Measured, checks: Mapping[str, Check], task: Mapping[str, Any]
 ) -> tuple[c.Measured | str, str | None]:
@@ -78,7 +65,9 @@ def _measured(
             found = clips.looked_through(path, seen, checks)
             signature = _signature(found.pop("sampled")) if "not_duplicate" in checks else None
             frames = {f"{which}_frame_matches": found.pop(which, None) for which in ("first", "last")}
-            likeness = {name: _likeness(checks[name], frames[name], task) for name in frames if name in checks}
+            likeness = {
+                name: _likeness(checks[name], frames[name], task) for name in frames if name in checks
+            }
             seen = replace(seen, **found, likeness=likeness)
         elif seen.kind == "image" and "not_duplicate" in checks:
             signature = _signature([_opened(path, 12)])
@@ -104,7 +93,9 @@ def _likeness(check: Check, frame: Any, task: Mapping[str, Any]) -> float | str:
         size = look_at(stream, media_type_of(stream.read(HEAD)), decode=False)
     if not isinstance(size, Pixels):
         return f"the picture in `{held[0]}`: {size or 'it is no picture that we open'}"
-    return max(_alike(_small(frame, size, way), _opened(Path(path), _SIDE, frame, way)) for way in ("fit", "fill"))
+    return max(
+        _alike(_small(frame, size, way), _opened(Path(path), _SIDE, frame, way)) for way in ("fit", "fill")
+    )
 
 
 def _opened(path: Path, side: int, frame: Any = None, way: str = "fit") -> Any:
@@ -155,10 +146,16 @@ def likest(signatures: Mapping[str, str], asked: Iterable[str]) -> dict[str, tup
     """For each that is asked about: how like it the one is that is most like it, and which that is."""
     import numpy as np  # noqa: PLC0415 - as above
 
-    arrays = {key: np.frombuffer(base64.b64decode(text), np.uint8).astype(float) for key, text in signatures.items()}
+    arrays = {
+        key: np.frombuffer(base64.b64decode(text), np.uint8).astype(float) for key, text in signatures.items()
+    }
     found: dict[str, tuple[float, str]] = {}
     for key in asked:
-        others = [(other, array) for other, array in arrays.items() if other != key and array.size == arrays[key].size]
+        others = [
+            (other, array)
+            for other, array in arrays.items()
+            if other != key and array.size == arrays[key].size
+        ]
         for other, array in others:
             likeness = _alike(arrays[key], array)
             if likeness > found.get(key, (-2.0, ""))[0]:

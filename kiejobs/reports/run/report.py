@@ -5,7 +5,6 @@ In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kiejobs.core.money import money
+from kiejobs.reports.check_results import bad_lines, checks_entry, summary
 from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.junit import junit_text, xml_text
 from kiejobs.reports.run.view import (
     JobStatus,
     drift_entry,
@@ -51,8 +52,9 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     lines = [paint.bold(title), "", *_table(view, paint), ""]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
+    lines += [summary(view.checks.values())] if view.checks else []
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
-    is_done = is_well and view.stopped is None and not view.price_drifts
+    is_done = is_well and view.stopped is None and not view.price_drifts and not view.unfit
     steps = [] if is_done else list(step_lines(steps_after(view), paint))
     places = _places(view)
     gap = [""] if steps and places else []
@@ -69,7 +71,7 @@ def _table(view: RunView, paint: Paint) -> Iterator[str]:
         state = pad(paint.status(state_words(job.status)), _STATE)
         address = pad(sanitize(job.address), wide)
         yield f"  {state}  {address}  {_credits(job)}".rstrip()
-        for line in _below(job):
+        for line in (*_below(job), *bad_lines(view.checks.get(job.address, ()))):
             yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
 
 
@@ -127,7 +129,9 @@ def report_document(view: RunView) -> dict[str, Json]:
             "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
         },
         "totals": view.manifest["totals"],
-        "jobs": list(map(_job, view.jobs)),
+        "jobs": [
+            {**_job(job), "checks": checks_entry(view.checks.get(job.address, ()))} for job in view.jobs
+        ],
         "price_drift": list(map(drift_entry, view.price_drifts)),
         "next": [
             {
@@ -156,9 +160,6 @@ def _job(job: JobView) -> dict[str, Json]:
 # A suite for the campaign, a case for each job. Failed and rejected are failures, what may cost or has cost
 # without a result is an error, the rest that is not done is skipped.
 
-# What XML 1.0 can't hold in any spelling (its chapter 2.2) and `clean` lets through.
-_FORBIDDEN = re.compile("[\ufffe\uffff]")
-
 _KINDS = {
     **dict.fromkeys(JobStatus, "skipped"),
     **dict.fromkeys((JobStatus.FAILED, JobStatus.REJECTED), "failure"),
@@ -172,9 +173,7 @@ def report_junit(views: Iterable[RunView]) -> str:
     suites = ET.Element("testsuites")
     for view in views:
         _add_suite(suites, view)
-    ET.indent(suites)
-    text = ET.tostring(suites, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return junit_text(suites)
 
 
 def _add_suite(suites: ET.Element, view: RunView) -> None:
@@ -183,16 +182,18 @@ def _add_suite(suites: ET.Element, view: RunView) -> None:
     stated = [(name, str(view.manifest[name])) for name in ("run_id", "created_with")]
     stated += [("price_drift", drift_words(drift)) for drift in view.price_drifts]
     for name, value in stated:
-        ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
+        ET.SubElement(properties, "property", {"name": name, "value": xml_text(value)})
     for job in view.jobs:
-        _case(suite, job)
+        _case(
+            suite, job, list(bad_lines(view.checks.get(job.address, ()))), is_unfit=job.address in view.unfit
+        )
 
 
 def _suite(view: RunView) -> dict[str, str]:
-    kinds = [_KINDS[job.status] for job in view.jobs]
+    kinds = ["failure" if job.address in view.unfit else _KINDS[job.status] for job in view.jobs]
     started = min((at for job in view.jobs if (at := job.job["times"]["reserved"])), default=None)
     attributes = {
-        "name": _xml(view.manifest["campaign"] or view.manifest["run_id"]),
+        "name": xml_text(view.manifest["campaign"] or view.manifest["run_id"]),
         "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),
         "errors": str(kinds.count("error")),
@@ -200,29 +201,33 @@ def _suite(view: RunView) -> dict[str, str]:
         "time": f"{sum(_seconds(job.job['times']) for job in view.jobs):.3f}",
     }
     if started is not None:
-        attributes["timestamp"] = _xml(started.partition(".")[0].removesuffix("Z"))
+        attributes["timestamp"] = xml_text(started.partition(".")[0].removesuffix("Z"))
     return attributes
 
 
-def _case(suite: ET.Element, job: JobView) -> None:
+def _case(suite: ET.Element, job: JobView, bad: list[str], *, is_unfit: bool) -> None:
+    """`bad` are the checks that failed, or warn."""
     attributes = {
-        "classname": _xml(job.address.partition("/")[0]),
-        "name": _xml(job.address),
+        "classname": xml_text(job.address.partition("/")[0]),
+        "name": xml_text(job.address),
         "time": f"{_seconds(job.job['times']):.3f}",
     }
     case = ET.SubElement(suite, "testcase", attributes)
     kind = _KINDS[job.status]
-    if kind is not None:
+    if is_unfit:
+        message = xml_text("; ".join(bad))
+        ET.SubElement(case, "failure", {"message": message, "type": "check"}).text = message
+    elif kind is not None:
         text = ": ".join(filter(None, (job.error, job.advice))) or job.note or state_words(job.status)
-        message = _xml(text.replace("\n", " "))
+        message = xml_text(text.replace("\n", " "))
         named = {} if kind == "skipped" else {"type": job.status.value}
         ET.SubElement(case, kind, {"message": message, **named}).text = message
     task = job.job["task_id"]
     lines = [f"task {task}"] if task else []
-    lines += [f"file {file['path']}" for file in job.job["files"]]
+    lines += [f"file {file['path']}" for file in job.job["files"]] + bad
     lines += [f"choice: {job.decision.text}"] if job.decision else []
     if lines:
-        ET.SubElement(case, "system-out").text = _xml("\n".join(lines))
+        ET.SubElement(case, "system-out").text = xml_text("\n".join(lines))
 
 
 def _seconds(times: Mapping[str, Json]) -> float:
@@ -231,8 +236,3 @@ def _seconds(times: Mapping[str, Json]) -> float:
         return 0.0
     took = datetime.fromisoformat(times["settled"]) - datetime.fromisoformat(times["reserved"])
     return max(took.total_seconds(), 0.0)
-
-
-def _xml(text: str) -> str:
-    """Spelled out as on a terminal, since logs of CI servers end up on one; line breaks stay."""
-    return "\n".join(_FORBIDDEN.sub("\ufffd", sanitize(line)) for line in text.split("\n"))

@@ -16,6 +16,7 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from kiejobs.core.checks import FAILED
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
@@ -35,6 +36,7 @@ from kiejobs.reports.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, PriceDrift
     from kiejobs.reports.picks import Decision
@@ -106,6 +108,7 @@ class RunView:
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan.
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
+    `checks` are what is known of the results, by address.
     """
 
     manifest: Mapping[str, Json]
@@ -121,6 +124,7 @@ class RunView:
     settled: Sequence[Attempt] = ()
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     choice: Sequence[str] = ()
+    checks: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -141,6 +145,13 @@ class RunView:
     @cached_property
     def counts(self) -> Counter[JobStatus]:
         return Counter(map(attrgetter("status"), self.jobs))
+
+    @cached_property
+    def unfit(self) -> frozenset[str]:
+        """The addresses of results that failed a check."""
+        return frozenset(
+            at for at, found in self.checks.items() if any(one.verdict == FAILED for one in found)
+        )
 
     @property
     def bought(self) -> list[Attempt]:
@@ -308,7 +319,16 @@ def steps_after(view: RunView) -> list[Step]:
     ]
     if view.stopped is not None:
         steps.append(_stopped(view, *view.stopped))
-    return [*steps, *_by_status(view.counts, view), *drift_steps(view.price_drifts)]
+    unfit = [_look(view)] if view.unfit else []
+    return [*steps, *_by_status(view.counts, view), *unfit, *drift_steps(view.price_drifts)]
+
+
+def _look(view: RunView) -> Step:
+    """Nothing is bought again for a check: a person looks, and decides."""
+    many = "1 result fails its" if len(view.unfit) == 1 else f"{len(view.unfit):,} results fail their"
+    message = f"{many} checks. They stay as they are; look at them, and decide what to buy again."
+    file = f" {quoted(view.typed)}" if view.typed else ""
+    return Step("checks_failed", message, (f"kiejobs check{file}{view.flag}",), title="Checks")
 
 
 def _stopped(view: RunView, reason: str, why: str) -> Step:

@@ -40,6 +40,24 @@ def job_keys() -> str:
     return table(("key", "value", "meaning"), _rows(schema["$defs"]["job"], schema))
 
 
+def check_keys() -> str:
+    """The checks of a result, with their thresholds."""
+    schema = _schema()
+    rows = []
+    for name, check in schema["$defs"]["checks"]["properties"].items():
+        rows.append((code(name), "", check["description"]))
+        fields = {key: field for key, field in check["properties"].items() if key not in {"severity", "off"}}
+        rows += [
+            (
+                code(f"{name}.{key}"),
+                code(json.dumps(field["default"])) if "default" in field else "",
+                field["description"],
+            )
+            for key, field in fields.items()
+        ]
+    return table(("key", "default", "meaning"), rows)
+
+
 def limits() -> str:
     """How much a job file and its templates may do."""
     template = Limits()
@@ -100,6 +118,8 @@ def _rows(
 
 def _kind(field: Schema, root: Schema) -> str:
     types = field.get("type")
+    if types == ["object", "boolean"]:
+        return "mapping, or `false`"
     if types == "object":
         return "mapping"
     if types == "array":

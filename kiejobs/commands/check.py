@@ -1,0 +1,71 @@
+"""`kiejobs check [JOBFILE]...`: hold the results against their checks. No key, no network; buys and deletes nothing.
+
+In: the journals, the results; job files narrow it to their campaigns, and have the checks. Out: verdicts. Touches:
+the results, by reading; what the checks found, next to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiejobs.adapters.media.pictures import INSTALL
+from kiejobs.adapters.media.process import has_media
+from kiejobs.app.checks import checked, has_failed
+from kiejobs.app.output import files_by_ending, write
+from kiejobs.app.project import mention_trouble, open_workspace
+from kiejobs.app.select import campaign_of, chosen
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.check_results import check_document, check_junit, check_text
+from kiejobs.reports.documents import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kiejobs.app.options import JobFileOptions, Locations
+    from kiejobs.app.output import Screen
+    from kiejobs.reports.check_results import Found
+
+FORMS = ("text", "json", "junit")
+
+
+def check(
+    wanted: JobFileOptions, files: Sequence[str], where: Locations, screen: Screen, *, again: bool
+) -> ExitCode:
+    """Exit code 1 where a check failed that is an error."""
+    if not has_media():
+        raise UsageProblem("checks need the extra `media`", hint=INSTALL)
+    targets = files_by_ending(screen.outs, FORMS, files)
+    space = open_workspace(where, files[0] if files else "")
+    ledger = space.ledger()
+    mention_trouble(space, screen)
+    campaigns = [campaign_of(file) for file in files]
+    takes = chosen(wanted.select, files[0] if len(files) == 1 else None, space, ledger)
+    attempts = [
+        attempt
+        for attempt in ledger.current()
+        if takes(attempt) and (not campaigns or any(map(attempt.is_of, campaigns)))
+    ]
+    found, samples = checked(space, ledger, attempts, again=again, files=files)
+    for path, form in targets:
+        write(path, _FORMS[form](found))
+    if not targets or screen.form != "text":
+        screen.show(
+            _FORMS[screen.form](found) if screen.form != "text" else check_text(found, color=screen.color_out)
+        )
+    if samples:
+        stand = "sample file stands" if samples == 1 else "sample files stand"
+        screen.say(
+            f"note: {samples} {stand} in for results; rehearse with the extra `media` for cards at full size"
+        )
+    return ExitCode.SOME_FAILED if has_failed(found) else ExitCode.DONE
+
+
+def _json(found: Found) -> str:
+    return f"{json_text(check_document(found))}\n"
+
+
+_FORMS: dict[str, Callable[[Found], str]] = {
+    "text": lambda found: f"{check_text(found)}\n",
+    "json": _json,
+    "junit": check_junit,
+}
