@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiejobs.adapters.media.process import has_media, media_process
+from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.process import media_process
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.storage.check_results import CheckRecord, CheckStore
 from kiejobs.core import checks as c

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
+from kiejobs.adapters.media.installed import has_media
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import Workspace, mention_trouble, opened
 from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
-from kiejobs.core.checks import FAILED
 from kiejobs.core.diagnostics import ExitCode, JournalProblem
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiejobs.adapters.system import Secret
-    from kiejobs.app.checks import Results
     from kiejobs.app.output import Screen
+    from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
@@ -169,7 +169,7 @@ async def _execute(
                     callbacks,
                     uploads,
                     space.store.claims(),
-                    _judge(execution, space),
+                    _judge(space) if execution.settings.canary else None,
                 ),
                 settings=execution.settings,
                 spending=execution.spending,
@@ -194,10 +194,8 @@ def _addresses(execution: Execution) -> dict[str, list[str]]:
     return found
 
 
-def _judge(execution: Execution, space: Workspace) -> Callable[[str], Awaitable[str | None]] | None:
-    """Of a canary's result; None where there is none."""
-    if not execution.settings.canary:
-        return None
+def _judge(space: Workspace) -> Callable[[str], Awaitable[str | None]]:
+    """Of a canary's result."""
     from kiejobs.app.checks import judged  # noqa: PLC0415 - most have no canary
 
     async def judge(address: str) -> str | None:
@@ -272,8 +270,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
-    checks = _checked(jobs, space, ledger)
-    code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, checks)
+    checks, is_unfit = _checked(jobs, space, ledger)
+    code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, is_unfit=is_unfit)
     del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""
     stopped = None if reason is None else (str(reason), why)
@@ -284,7 +282,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         code = ExitCode.JOURNAL  # others don't know yet what happened here, and this machine may be gone soon
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
-    view = replace(view, checks={address: found for (address, _), found in checks.items()})
+    view = replace(view, checks=checks) if checks else view
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")
@@ -353,24 +351,26 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
     return State.FAILED if is_gone else job["state"]
 
 
-def _checked(jobs: Collection[Mapping[str, Json]], space: Workspace, ledger: Ledger) -> Results:
-    """The results of these jobs, held against their checks."""
-    attempts = [ledger.attempt(job["attempt_id"]) for job in jobs if job["files"]]
-    if not attempts:
-        return {}
-    from kiejobs.app.checks import checked  # noqa: PLC0415 - only where something was downloaded
+def _checked(
+    jobs: Collection[Mapping[str, Json]], space: Workspace, ledger: Ledger
+) -> tuple[Mapping[str, Sequence[CheckResult]], bool]:
+    """The results of these jobs held against their checks, by address; and did any fail?"""
+    if not has_media():
+        return {}, False
+    from kiejobs.app.checks import checked, has_failed  # noqa: PLC0415 - only where something can be looked at
 
-    return checked(space, ledger, filter(None, attempts)).results
+    attempts = (ledger.attempt(job["attempt_id"]) for job in jobs if job["files"])
+    found = checked(space, ledger, filter(None, attempts)).results
+    return {address: results for (address, _), results in found.items()}, has_failed(found)
 
 
 def _exit_code(
-    states: Collection[str | None], end: RunEnd, execution: Execution, checks: Results
+    states: Collection[str | None], end: RunEnd, execution: Execution, *, is_unfit: bool
 ) -> ExitCode:
     """The first that holds; what needs a person comes before what only takes time."""
     stopped, settings = execution.spending.stopped, execution.settings
     is_open = not {State.SUBMITTED, State.RUNNING, State.RESERVED}.isdisjoint(states)
     failed = not {State.FAILED, State.REJECTED}.isdisjoint(states)
-    is_unfit = any(one.verdict == FAILED for found in checks.values() for one in found)
     # What listens until it is stopped has then done what it was asked for.
     interrupted = ExitCode.DONE if settings.stay else ExitCode.INTERRUPTED
     verdicts = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL
-from kiejobs.adapters.media.process import has_media
+from kiejobs.adapters.media.installed import has_media
 from kiejobs.app.checks import checked, has_failed
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import mention_trouble, open_workspace

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from kiejobs.core.checks import layered
 from kiejobs.core.diagnostics import Diagnostic, Place, UsageProblem
 from kiejobs.core.document.checked import Form, SchemaProblem, problem_at, refused_by
 from kiejobs.core.document.lost_text import lost_text, misprints, unrendered
@@ -250,6 +249,8 @@ def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
     """The defaults with the job on top; its own axis replaces a default field of that name, and vice versa."""
     merged = _beneath(defaults, body)
     if "checks" in defaults and "checks" in body:
+        from kiejobs.core.checks import layered  # noqa: PLC0415 - most jobs have none
+
         merged["checks"] = layered(defaults["checks"], body["checks"])
     for key, other_key in (("input", "matrix"), ("matrix", "input")):
         if lower := defaults.get(key):

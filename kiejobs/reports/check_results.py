@@ -73,17 +73,12 @@ def bad_lines(results: Iterable[CheckResult]) -> Iterator[str]:
 
 def check_document(found: Found) -> dict[str, Json]:
     entries = [
-        {"address": address, "take": take, "checks": checks_entry(results)}
+        {"address": address, "take": take, "checks": [one._asdict() for one in results]}
         for (address, take), results in found.items()
     ]
     every = [one.verdict for results in found.values() for one in results]
     totals = {verdict: every.count(verdict) for verdict in _SHOWN}
     return {"format_version": FORMAT_VERSION, "ok": not totals[FAILED], "totals": totals, "results": entries}
-
-
-def checks_entry(results: Sequence[CheckResult]) -> list[dict[str, Json]]:
-    """For a document."""
-    return [one._asdict() for one in results]
 
 
 def check_junit(found: Found) -> str:

@@ -4,7 +4,7 @@ In: nothing. Out: figures: in how many of our files something ran while one job 
 functions were entered (bodies of classes and comprehensions count as Python counts them), by room; how many
 modules and lines there are. Touches: a temporary folder.
 
-The profiler looks at calls in all threads of the process that buys; what renders templates is another process.
+It is a plain installation's: without the extra `media`, which draws results and checks them. The profiler looks at calls in all threads of the process that buys; what renders templates is another process.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _BUY = """
 import json, os, sys, threading
 import kiejobs
 house = os.path.dirname(kiejobs.__file__) + os.sep
+for extra in ("av", "numpy", "PIL"):
+    sys.modules[extra] = None  # a plain installation: without the extra that draws and checks results
 entered = set()
 def profile(frame, event, argument):
     code = frame.f_code

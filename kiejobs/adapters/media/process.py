@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 from functools import cache
-from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Final
 
@@ -23,12 +22,6 @@ PROGRAM: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from kiejobs.adapters.media.worker import main; main()"
 )
-
-
-@cache
-def has_media() -> bool:
-    """Is the extra `media` installed?"""
-    return sys.platform != "win32" and all(map(find_spec, ("av", "numpy", "PIL")))
 
 
 @cache

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kiejobs.core.money import money
-from kiejobs.reports.check_results import bad_lines, checks_entry, summary
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.junit import junit_text, xml_text
 from kiejobs.reports.run.view import (
@@ -52,9 +51,12 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     lines = [paint.bold(title), "", *_table(view, paint), ""]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
-    lines += [summary(view.checks.values())] if view.checks else []
+    if view.checks:
+        from kiejobs.reports.check_results import summary  # noqa: PLC0415 - only where there are checks
+
+        lines.append(summary(view.checks.values()))
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
-    is_done = is_well and view.stopped is None and not view.price_drifts and not view.unfit
+    is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
     steps = [] if is_done else list(step_lines(steps_after(view), paint))
     places = _places(view)
     gap = [""] if steps and places else []
@@ -71,7 +73,7 @@ def _table(view: RunView, paint: Paint) -> Iterator[str]:
         state = pad(paint.status(state_words(job.status)), _STATE)
         address = pad(sanitize(job.address), wide)
         yield f"  {state}  {address}  {_credits(job)}".rstrip()
-        for line in (*_below(job), *bad_lines(view.checks.get(job.address, ()))):
+        for line in (*_below(job), *(_bad(view, job) if view.checks else ())):
             yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
 
 
@@ -94,6 +96,13 @@ def _below(job: JobView) -> Iterator[str]:
             yield shortened(sanitize(text), _LONGEST)
     if job.decision is not None:
         yield shortened(sanitize(job.decision.text), _LONGEST)
+
+
+def _bad(view: RunView, job: JobView) -> list[str]:
+    """Its checks that failed, or warn."""
+    from kiejobs.reports.check_results import bad_lines  # noqa: PLC0415 - only where there are checks
+
+    return list(bad_lines(view.checks.get(job.address, ())))
 
 
 def _said(job: Mapping[str, Json]) -> str | None:
@@ -130,7 +139,8 @@ def report_document(view: RunView) -> dict[str, Json]:
         },
         "totals": view.manifest["totals"],
         "jobs": [
-            {**_job(job), "checks": checks_entry(view.checks.get(job.address, ()))} for job in view.jobs
+            {**_job(job), "checks": [one._asdict() for one in view.checks.get(job.address, ())]}
+            for job in view.jobs
         ],
         "price_drift": list(map(drift_entry, view.price_drifts)),
         "next": [
@@ -184,9 +194,7 @@ def _add_suite(suites: ET.Element, view: RunView) -> None:
     for name, value in stated:
         ET.SubElement(properties, "property", {"name": name, "value": xml_text(value)})
     for job in view.jobs:
-        _case(
-            suite, job, list(bad_lines(view.checks.get(job.address, ()))), is_unfit=job.address in view.unfit
-        )
+        _case(suite, job, _bad(view, job), is_unfit=job.address in view.unfit)
 
 
 def _suite(view: RunView) -> dict[str, str]:

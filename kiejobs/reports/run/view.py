@@ -16,7 +16,6 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from kiejobs.core.checks import FAILED
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
@@ -149,6 +148,8 @@ class RunView:
     @cached_property
     def unfit(self) -> frozenset[str]:
         """The addresses of results that failed a check."""
+        from kiejobs.core.checks import FAILED  # noqa: PLC0415 - only where there are checks
+
         return frozenset(
             at for at, found in self.checks.items() if any(one.verdict == FAILED for one in found)
         )
@@ -319,7 +320,7 @@ def steps_after(view: RunView) -> list[Step]:
     ]
     if view.stopped is not None:
         steps.append(_stopped(view, *view.stopped))
-    unfit = [_look(view)] if view.unfit else []
+    unfit = [_look(view)] if view.checks and view.unfit else []
     return [*steps, *_by_status(view.counts, view), *unfit, *drift_steps(view.price_drifts)]
 
 
