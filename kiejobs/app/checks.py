@@ -42,9 +42,12 @@ _NOTED = 256  # bytes at either end of a file that hold the note
 
 
 class Checked(NamedTuple):
-    """`samples`: how many are sample files of a rehearsal, which nothing is said about."""
+    """`unfit`: did one fail that its job file states? `samples`: how many are sample files of a rehearsal, which
+    nothing is said about.
+    """
 
     results: Results
+    unfit: bool = False
     samples: int = 0
 
 
@@ -81,11 +84,11 @@ def checked(
 
 
 def judged(space: Workspace, address: str) -> str | None:
-    """Which checks the newest result of an address has failed, in words; None for none."""
+    """Which checks the newest result of an address has failed, in words; None for none that its job file states."""
     ledger = space.ledger()
-    found = checked(space, ledger, ledger.at(address)[-1:]).results
-    failed = [f"{one.name}: {one.why}" for one in _each(found) if one.verdict == c.FAILED]
-    return "; ".join(failed) or None
+    found = checked(space, ledger, ledger.at(address)[-1:])
+    failed = [f"{one.name}: {one.why}" for one in _each(found.results) if one.verdict == c.FAILED]
+    return "; ".join(failed) if found.unfit else None
 
 
 def has_failed(found: Results) -> bool:
@@ -110,6 +113,7 @@ class _Examination:
         self._made: dict[tuple[str, int], CheckRecord] = {}
         self._found: dict[tuple[str, int], Sequence[CheckResult]] = {}
         self._duplicable: dict[tuple[str, int], c.Check] = {}
+        self._stated: dict[tuple[str, int], frozenset[str]] = {}
         self._samples = 0
         self._written_in = lru_cache(written_in)
         self._given = [checks for file in files for checks in [self._written_in(file, is_needed=True)]]
@@ -121,6 +125,7 @@ class _Examination:
         if kind not in _KINDS or written is False:
             return
         key = (attempt.address, attempt.reserved.take)
+        self._stated[key] = frozenset(written or ())
         digest = hashlib.sha256(json.dumps([c.VERSION, written], sort_keys=True).encode()).hexdigest()
         known = self._known.get(key)
         is_known = known is not None and _is_of(known, attempt) and known.digest == digest
@@ -149,9 +154,11 @@ class _Examination:
 
     def _examined(self, attempt: Attempt, written: Json, kind: str) -> dict[str, Any] | None:
         with ExitStack() as stack:
+            if self._space.condition(attempt) is not None:
+                return None  # not here, or not what was bought
             paths = [stack.enter_context(self._space.folder.on_disk(file)) for file in attempt.files]
             if not all(path.is_file() for path in paths):
-                return None
+                return None  # moved away on purpose
             if _is_sample(paths[0]):
                 self._samples += 1
                 return None
@@ -200,13 +207,18 @@ class _Examination:
     def end(self) -> Checked:
         if self._duplicable:
             self._compare()
+        unfit = any(
+            one.verdict == c.FAILED and one.name in self._stated[key]
+            for key, found in self._found.items()
+            for one in found
+        )
         if self._made:
             try:
                 self._store.write(self._made.values())
             except OSError as error:
                 message = f"can't keep what the checks found: {error.strerror or error}"
                 raise UsageProblem(message) from error
-        return Checked(self._found, self._samples)
+        return Checked(self._found, unfit, self._samples)
 
     def _compare(self) -> None:
         """With all results of their campaigns that were ever asked about."""

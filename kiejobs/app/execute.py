@@ -169,7 +169,7 @@ async def _execute(
                     callbacks,
                     uploads,
                     space.store.claims(),
-                    _judge(space) if execution.settings.canary else None,
+                    _judge(space) if execution.settings.canary and execution.settings.checks else None,
                 ),
                 settings=execution.settings,
                 spending=execution.spending,
@@ -270,7 +270,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
-    checks, is_unfit = _checked(jobs, space, ledger)
+    checks, is_unfit = _checked(jobs, space, ledger) if execution.settings.checks else ({}, False)
     code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, is_unfit=is_unfit)
     del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""
@@ -354,14 +354,14 @@ def _verdict(job: Mapping[str, Json], ledger: Ledger) -> str | None:
 def _checked(
     jobs: Collection[Mapping[str, Json]], space: Workspace, ledger: Ledger
 ) -> tuple[Mapping[str, Sequence[CheckResult]], bool]:
-    """The results of these jobs held against their checks, by address; and did any fail?"""
+    """The results of these jobs held against their checks, by address; did any fail that its job file states?"""
     if not has_media():
         return {}, False
-    from kiejobs.app.checks import checked, has_failed  # noqa: PLC0415 - only where something can be looked at
+    from kiejobs.app.checks import checked  # noqa: PLC0415 - only where something can be looked at
 
     attempts = (ledger.attempt(job["attempt_id"]) for job in jobs if job["files"])
-    found = checked(space, ledger, filter(None, attempts)).results
-    return {address: results for (address, _), results in found.items()}, has_failed(found)
+    found = checked(space, ledger, filter(None, attempts))
+    return {address: results for (address, _), results in found.results.items()}, found.unfit
 
 
 def _exit_code(

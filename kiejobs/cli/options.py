@@ -253,13 +253,14 @@ LOCKED = stacked(
 def _settings(  # noqa: PLR0913 - one for each flag
     *, poll: float, wait: float, rate: tuple[int, float] = (18, 10.5), in_flight: int = 100,
     detach: bool = False, canary: bool = False, once: bool = False, until_done: bool = False,
+    checks: bool = True,
 ) -> Settings:  # fmt: skip
     """How to follow tasks, and how to submit them."""
     from kiejobs.runner import Rate, Settings  # noqa: PLC0415 - keeps `--help` light
 
     return Settings(
         Rate(*rate), poll, wait, in_flight,
-        detach=detach, canary=canary, once=once, until_done=until_done,
+        detach=detach, canary=canary, once=once, until_done=until_done, checks=checks,
     )  # fmt: skip
 
 
@@ -279,6 +280,8 @@ FOLLOWING = stacked(
          help="First step of the polling ladder."),
     flag("--wait", type=duration, default="60m", show_default=True,
          help="Patience with one task; when it ends the task is still running."),
+    flag("--checks/--no-checks", default=True,
+         help="Check results once they are downloaded; needs the extra `media`."),
     given("settings", _settings),
 )  # fmt: skip
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.media.pictures import INSTALL
 from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.pictures import INSTALL
 from kiejobs.app.checks import checked, has_failed
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import mention_trouble, open_workspace
@@ -45,7 +45,7 @@ def check(
         for attempt in ledger.current()
         if takes(attempt) and (not campaigns or any(map(attempt.is_of, campaigns)))
     ]
-    found, samples = checked(space, ledger, attempts, again=again, files=files)
+    found, _, samples = checked(space, ledger, attempts, again=again, files=files)
     for path, form in targets:
         write(path, _FORMS[form](found))
     if not targets or screen.form != "text":

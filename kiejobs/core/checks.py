@@ -53,11 +53,12 @@ _SIDE, _AREA, _SLANT = 0.05, 0.3, 0.04
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of one result. `limits` are its thresholds, of them only those that are known for it."""
+    """One check of one result. `is_stated` by the job file, or there because the request names what it is about."""
 
     name: str
     severity: str
     limits: Mapping[str, Any]
+    is_stated: bool = True
 
 
 class CheckResult(NamedTuple):
@@ -128,7 +129,7 @@ def wanted(written: Json, request: Mapping[str, Json], kind: str) -> list[Check]
         base = {
             key: limit for key, limit in DEFAULTS[name].items() if not (key == "within" and "equals" in own)
         }
-        found.append(Check(name, severity, {**base, **asked, **own}))
+        found.append(Check(name, severity, {**base, **asked, **own}, value is not None))
     return found
 
 
@@ -182,7 +183,11 @@ def field_of(check: Check, request: Mapping[str, Json]) -> tuple[str, str] | Non
 def verdicts(checks: Iterable[Check], seen: Measured | str) -> list[CheckResult]:
     """In the order of the checks; `seen` is what was measured, or why the file does not decode."""
     if isinstance(seen, str):
-        return [_held(check, None, None, seen, holds=False) for check in checks]
+        # A job file that states a check wants to know; else it may be our decoder's fault.
+        return [
+            _held(check, None, None, seen, holds=False) if check.is_stated else _skipped(check, seen)
+            for check in checks
+        ]
     return [_VERDICTS[check.name](check, seen) for check in checks]
 
 

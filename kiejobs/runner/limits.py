@@ -270,7 +270,7 @@ class Settings:
     reach before nothing more is bought. `lately` are the ages of the account's last creates. `callback_url` is
     where creates ask to be called back that name no URL of their own; `doubt_wait` is how long after a create
     its callback may still end a doubt (the slowest on record took 13 minutes). `canary`: the cheapest of each
-    job first. `stay`: go on until interrupted, or with `until_done` until nothing is at the API any more.
+    job first. `checks`: results are held against theirs. `stay`: go on until interrupted, or with `until_done` until nothing is at the API any more.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -287,6 +287,7 @@ class Settings:
     canary: bool = False
     stay: bool = False
     until_done: bool = False
+    checks: bool = True
     callback_url: str | None = None
     doubt_wait: float = 900.0
 

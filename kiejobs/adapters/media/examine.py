@@ -63,7 +63,8 @@ def _measured(
     try:
         if seen.kind == "video" and not _THROUGH.isdisjoint(checks):
             found = clips.looked_through(path, seen, checks)
-            signature = _signature(found.pop("sampled")) if "not_duplicate" in checks else None
+            sampled = found.pop("sampled")
+            signature = _signature(sampled) if "not_duplicate" in checks else None
             frames = {f"{which}_frame_matches": found.pop(which, None) for which in ("first", "last")}
             likeness = {
                 name: _likeness(checks[name], frames[name], task) for name in frames if name in checks
