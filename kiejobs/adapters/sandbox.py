@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles, required_prices
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
@@ -72,7 +72,7 @@ def make_sandbox(
 
 def with_cards(sandbox: Sandbox, addresses: Addresses) -> Sandbox:
     """Its results are cards, where the extra `media` is installed; `addresses` are theirs, by fingerprint."""
-    if has_media():
+    if HAS_MEDIA:
         from kiejobs.adapters.media.rehearsal import Cards  # noqa: PLC0415 - where they can be drawn
 
         sandbox.draw = Cards(sandbox.store / "cards", addresses)

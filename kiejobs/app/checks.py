@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.media.process import media_process
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.storage.check_results import CheckRecord, CheckStore
@@ -74,7 +74,7 @@ def checked(
 
     Without them each run's own file has, as it is now. Nothing where the extra `media` is missing.
     """
-    if not has_media():
+    if not HAS_MEDIA:
         return Checked({})
     examination = _Examination(space, ledger, again=again, files=files)
     for attempt in attempts:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs import __version__
-from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import Workspace, mention_trouble, opened
 from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
@@ -148,7 +148,7 @@ async def _execute(
                 key,
                 calls_back=called_back,
                 folder=execution.folder,
-                addresses=_addresses(execution) if space.sandbox else None,
+                addresses=_addresses(execution) if space.sandbox and HAS_MEDIA else None,
             ) as doors,
             anyio.create_task_group() as group,
         ):
@@ -270,7 +270,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
-    checks, is_unfit = _checked(jobs, space, ledger) if execution.settings.checks else ({}, False)
+    looks = execution.settings.checks and HAS_MEDIA
+    checks, is_unfit = _checked(jobs, space, ledger) if looks else ({}, False)
     code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, is_unfit=is_unfit)
     del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""
@@ -355,8 +356,6 @@ def _checked(
     jobs: Collection[Mapping[str, Json]], space: Workspace, ledger: Ledger
 ) -> tuple[Mapping[str, Sequence[CheckResult]], bool]:
     """The results of these jobs held against their checks, by address; did any fail that its job file states?"""
-    if not has_media():
-        return {}, False
     from kiejobs.app.checks import checked  # noqa: PLC0415 - only where something can be looked at
 
     attempts = (ledger.attempt(job["attempt_id"]) for job in jobs if job["files"])

@@ -516,4 +516,4 @@ def _rehearsal(
         calls_back=calls_back,
         root=space.root,
     )
-    return InProcess(with_cards(app, addresses or {}))
+    return InProcess(app if addresses is None else with_cards(app, addresses))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.media.installed import has_media
+from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.media.pictures import INSTALL
 from kiejobs.app.checks import checked, has_failed
 from kiejobs.app.output import files_by_ending, write
@@ -32,7 +32,7 @@ def check(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, screen: Screen, *, again: bool
 ) -> ExitCode:
     """Exit code 1 where a check failed that is an error."""
-    if not has_media():
+    if not HAS_MEDIA:
         raise UsageProblem("checks need the extra `media`", hint=INSTALL)
     targets = files_by_ending(screen.outs, FORMS, files)
     space = open_workspace(where, files[0] if files else "")

@@ -51,6 +51,7 @@ REGIONS = {
     "formats-manifest": formats.manifest,
     "formats-picks": formats.picks,
     "formats-plan": formats.plan,
+    "jobfile-checks": jobfile.check_keys,
     "jobfile-job": jobfile.job_keys,
     "jobfile-limits": jobfile.limits,
     "jobfile-top": jobfile.top_keys,

@@ -6,11 +6,7 @@ In: nothing. Out: yes or no. Touches: the folders that modules are imported from
 from __future__ import annotations
 
 import sys
-from functools import cache
 from importlib.util import find_spec
 
-
-@cache
-def has_media() -> bool:
-    """PyAV, numpy and Pillow, on a system where a process can be kept within limits."""
-    return sys.platform != "win32" and all(map(find_spec, ("av", "numpy", "PIL")))
+HAS_MEDIA = sys.platform != "win32" and all(map(find_spec, ("av", "numpy", "PIL")))
+"""PyAV, numpy and Pillow, on a system where a process can be kept within limits."""

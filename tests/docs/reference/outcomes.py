@@ -16,7 +16,8 @@ EXIT_CODES = {
     ExitCode.SOME_FAILED: (
         (
             "Some jobs failed or were rejected, a local file could not be sent, or a result could not be "
-            "brought home; the others are done. Or `models check` found a change that breaks job files."
+            "brought home; the others are done. Or a check failed: any in `kiejobs check`, after a run one that "
+            "the job file states. Or `models check` found a change that breaks job files."
         ),
         "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
     ),
