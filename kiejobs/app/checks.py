@@ -18,6 +18,7 @@ from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.media.process import media_process
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.storage.check_results import CheckRecord, CheckStore
+from kiejobs.app.records import is_of
 from kiejobs.core import checks as c
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
@@ -25,14 +26,13 @@ from kiejobs.core.jobfile import read_jobfile
 from kiejobs.core.ledger.records import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kiejobs.app.project import Workspace
+    from kiejobs.app.records import Results
     from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, Ledger
-
-    Results = Mapping[tuple[str, int], Sequence[CheckResult]]
 
 _KINDS = {"video", "image", "audio"}
 _LARGEST_PICTURE = 64 * 2**20  # bytes
@@ -49,17 +49,6 @@ class Checked(NamedTuple):
     results: Results
     unfit: bool = False
     samples: int = 0
-
-
-def results(space: Workspace, attempts: Iterable[Attempt]) -> Results:
-    """What is known of their files as they are on record; nothing is looked at."""
-    known = CheckStore(space.outputs).read()
-    found = {}
-    for attempt in attempts:
-        record = known.get((attempt.address, attempt.reserved.take))
-        if record is not None and _is_of(record, attempt):
-            found[attempt.address, attempt.reserved.take] = record.results
-    return found
 
 
 def checked(
@@ -100,11 +89,6 @@ def _each(found: Results) -> Iterator[CheckResult]:
     return (one for several in found.values() for one in several)
 
 
-def _is_of(record: CheckRecord, attempt: Attempt) -> bool:
-    files = tuple(file.sha256 for file in attempt.files)
-    return (record.files, record.fingerprint) == (files, attempt.reserved.fingerprint)
-
-
 class _Examination:
     def __init__(self, space: Workspace, ledger: Ledger, *, again: bool, files: Sequence[str]) -> None:
         self._space, self._ledger, self._again = space, ledger, again
@@ -128,7 +112,7 @@ class _Examination:
         self._stated[key] = frozenset(written or ())
         digest = hashlib.sha256(json.dumps([c.VERSION, written], sort_keys=True).encode()).hexdigest()
         known = self._known.get(key)
-        is_known = known is not None and _is_of(known, attempt) and known.digest == digest
+        is_known = known is not None and is_of(known, attempt) and known.digest == digest
         if known is not None and is_known and not self._again:
             self._found[key] = known.results
             self._expect(key, attempt, written, kind)

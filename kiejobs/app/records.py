@@ -18,12 +18,16 @@ from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.run.view import RunView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from kiejobs.adapters.storage.check_results import CheckRecord
     from kiejobs.app.project import Workspace
+    from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.fold import History
+
+    Results = Mapping[tuple[str, int], Sequence[CheckResult]]
 
 _RECENT = timedelta(hours=1)
 
@@ -79,6 +83,25 @@ def view_of(
         outputs=space.folder.name,
         record=space.store.document(record.run_id),
     )
+
+
+def known_results(space: Workspace, attempts: Iterable[Attempt]) -> Results:
+    """What checks found of their files as they are on record; nothing is looked at."""
+    from kiejobs.adapters.storage.check_results import CheckStore  # noqa: PLC0415 - only who shows them
+
+    known = CheckStore(space.outputs).read()
+    found: dict[tuple[str, int], Sequence[CheckResult]] = {}
+    for attempt in attempts:
+        record = known.get((attempt.address, attempt.reserved.take))
+        if record is not None and is_of(record, attempt):
+            found[attempt.address, attempt.reserved.take] = record.results
+    return found
+
+
+def is_of(record: CheckRecord, attempt: Attempt) -> bool:
+    """Were these its files?"""
+    files = tuple(file.sha256 for file in attempt.files)
+    return (record.files, record.fingerprint) == (files, attempt.reserved.fingerprint)
 
 
 REPORT_FORMS = ("text", "json", "junit", "markdown")

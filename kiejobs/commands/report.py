@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiejobs.app.checks import results
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
-from kiejobs.app.records import REPORT_FORMS, find_run, reports_in, view_of
+from kiejobs.app.records import REPORT_FORMS, find_run, known_results, reports_in, view_of
 from kiejobs.app.select import narrowed
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
@@ -41,7 +40,7 @@ def report(run_id: str | None, where: Locations, screen: Screen, select: Sequenc
     code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)
     stopped, made = (why, "") if why else None, manifest(record, ledger)
     attempts = filter(None, (ledger.attempt(job["attempt_id"] or "") for job in made["jobs"].values()))
-    found = results(space, attempts)
+    found = known_results(space, attempts)
     view = view_of(space, record, ledger, made, exit_code=code, stopped=stopped, notes={})
     view = replace(view, checks={address: checks for (address, _), checks in found.items()})
     if select:

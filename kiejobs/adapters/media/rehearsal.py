@@ -44,7 +44,7 @@ class Cards:
         card = {**self._about(sandbox, task), "media_type": media_type, "number": number}
         drawn_by = f"{version('av')} {version('pillow')}".encode()
         name = hashlib.sha256(canonical({**card, "pictures": list(card["pictures"])}) + drawn_by).hexdigest()
-        path = self.folder / f"{name}.{media_type.partition('/')[2]}"
+        path = self.folder / name
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -205,7 +205,7 @@ def test_a_check_that_is_off_is_not_made_and_a_warning_is_no_failure(tmp_path: P
     clip = make_clip(tmp_path / "clip.mp4", seconds=1.0)
     assert results_of(clip, {"length": {"off": True}}, {}) == {}
     assert results_of(clip, {"length": False}, {}) == {}
-    assert results_of(clip, False, {}) == {}
+    assert results_of(clip, written=False, pictures={}) == {}
     warned = results_of(clip, {"length": {"severity": "warning"}}, {})["length"]
     assert (warned.verdict, warned.severity) == ("warning", "warning")
 
