@@ -92,7 +92,7 @@ def _each(found: Results) -> Iterator[CheckResult]:
 class _Examination:
     def __init__(self, space: Workspace, ledger: Ledger, *, again: bool, files: Sequence[str]) -> None:
         self._space, self._ledger, self._again = space, ledger, again
-        self._store = CheckStore(space.outputs)
+        self._store = CheckStore(space.checks)
         self._known = self._store.read()
         self._made: dict[tuple[str, int], CheckRecord] = {}
         self._found: dict[tuple[str, int], Sequence[CheckResult]] = {}

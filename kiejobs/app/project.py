@@ -98,6 +98,12 @@ class Workspace:
         """A file's name from the current folder as it is typed in a command that has `flag`."""
         return os.path.relpath(file, self.root.path) if self.elsewhere else file
 
+    @property
+    def checks(self) -> Path:
+        """What this machine knows of the results' checks: git ignores it where the ledger's index is ignored, too."""
+        is_folder = self.sandbox or self.home == "folder"
+        return self.written[0] / ".lock.checks" if is_folder else self.outputs / ".lock.checks"
+
     def require_no_links(self, lines: Iterable[Change] = ()) -> None:
         """A checkout may bring links, and what is written through them is anybody's. Raises UsageProblem."""
         below = self.sandbox_folder.rglob("*") if self.sandbox else ()  # the names of its files are known

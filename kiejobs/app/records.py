@@ -89,7 +89,7 @@ def known_results(space: Workspace, attempts: Iterable[Attempt]) -> Results:
     """What checks found of their files as they are on record; nothing is looked at."""
     from kiejobs.adapters.storage.check_results import CheckStore  # noqa: PLC0415 - only who shows them
 
-    known = CheckStore(space.outputs).read()
+    known = CheckStore(space.checks).read()
     found: dict[tuple[str, int], Sequence[CheckResult]] = {}
     for attempt in attempts:
         record = known.get((attempt.address, attempt.reserved.take))

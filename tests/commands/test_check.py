@@ -71,8 +71,10 @@ def test_what_was_asked_for_is_checked_without_a_word_and_a_failure_is_exit_1(
         write(bench, {"good": {}, "short": {}})
         assert bench.run(**CHECKED).code == 0
         ran, found = checked(bench)
-    assert ran.code == 1
+        verified = bench.do("manifest", "verify", "--decode")
+    assert (ran.code, verified.code) == (1, 1)
     assert found == {"good": {"length": "ok", "size": "ok"}, "short": {"length": "failed", "size": "ok"}}
+    assert "it lasts 3.0 s, 5 s were asked for" in verified.out
 
 
 def test_a_stated_check_that_fails_is_the_run_s_exit_code_and_in_all_reports(
@@ -132,7 +134,7 @@ def test_what_is_known_is_not_looked_at_again_and_can_be_made_again(
     with shop(tmp_path, clips) as bench:
         write(bench, {"good": {}})
         bench.run(**CHECKED)
-        kept = tmp_path / "outputs/.kiejobs/checks.jsonl"
+        kept = tmp_path / "runs/.lock.checks"
         first = kept.read_bytes()
         kept.write_bytes(first.replace(b"5.00 s", b"4.99 s"))
         assert "4.99 s" in bench.do("check").out
@@ -189,7 +191,7 @@ def test_select_and_junit(tmp_path: Path, clips: dict[str, bytes]) -> None:
     with shop(tmp_path, clips) as bench:
         write(bench, {"good": {}, "short": {}})
         bench.run("--no-checks", *FAST)
-        assert not (tmp_path / "outputs/.kiejobs").exists()
+        assert not (tmp_path / "runs/.lock.checks").exists()
         assert bench.do("check", "--select", "job:good").code == 0
         ran = bench.do("check", "--format", "junit")
     assert ran.code == 1

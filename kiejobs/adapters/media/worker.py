@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 
@@ -19,6 +20,7 @@ MEMORY = 4 * 2**30  # bytes
 def main() -> None:
     """Until stdin ends."""
     _limit_memory()
+    os.nice(10)  # whoever polls and buys comes first
     answers = sys.stdout
     sys.stdout = sys.stderr  # decoders that have something to say don't say it among the answers
     for line in sys.stdin:

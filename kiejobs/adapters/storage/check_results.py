@@ -1,7 +1,7 @@
-"""What the checks of results found, kept next to the results.
+"""What the checks of results found, kept next to the ledger.
 
-In: `CheckRecord`s. Out: the same, by address and take. Touches: `.kiejobs/checks.jsonl` in the output folder. It is
-a cache: `kiejobs check` makes it again. What can't be read there is passed over.
+In: `CheckRecord`s. Out: the same, by address and take. Touches: one file. It is a cache:
+`kiejobs check` makes it again. What can't be read there is passed over.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class CheckRecord(NamedTuple):
 
 
 class CheckStore:
-    """The records of one output folder."""
+    """The records of one project, or of its rehearsals."""
 
-    def __init__(self, outputs: Path) -> None:
-        self._path = outputs / ".kiejobs" / "checks.jsonl"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def read(self) -> dict[tuple[str, int], CheckRecord]:
         try:
