@@ -20,7 +20,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from kiejobs.adapters.media.pictures import Pixels, look_at
+from kiejobs.adapters.media.pictures import Measures, look_at
 from kiejobs.core import checks as c
 from kiejobs.core.models.spec import HEAD, media_type_of
 
@@ -122,7 +122,10 @@ def _pictures(card: Mapping[str, Any]) -> Iterator[tuple[str, Image.Image | None
 
 def _opened(path: Path) -> Image.Image | None:
     with path.open("rb") as stream:
-        if not isinstance(look_at(stream, media_type_of(stream.read(HEAD)), decode=False), Pixels):
+        media_type = media_type_of(stream.read(HEAD)) or ""
+        if not media_type.startswith("image/") or not isinstance(
+            look_at(stream, media_type, decode=False), Measures
+        ):
             return None
         stream.seek(0)
         with Image.open(stream) as opened:

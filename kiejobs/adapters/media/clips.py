@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kiejobs.adapters.media.pictures import MOST_PIXELS
+from kiejobs.adapters.media.pictures import DEMUXERS, MOST_PIXELS, OPTIONS
 from kiejobs.core.checks import Measured
 from kiejobs.core.models.spec import HEAD, media_type_of
 
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 _Found = TypeVar("_Found")
 
-_OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MOST_PIXELS)}
-_DEMUXERS = {
-    "video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "matroska", "video/x-matroska": "matroska",
-    "video/avi": "avi", "audio/mp4": "mp4", "audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg",
-    "audio/flac": "flac", "audio/aac": "aac",
-}  # fmt: skip
 _MOST_FRAMES = 20_000  # a quarter of an hour; what is longer is looked at so far
 _SMALL = "320:-2"  # pixels that FFmpeg's filters look at: faults are no smaller
 _FOUND = re.compile(r"pts_time:(\S+)|lavfi\.([A-Za-z0-9_.]+)=(\S+)")
@@ -41,7 +35,7 @@ SAMPLED = 8  # frames by which near duplicates are known
 def _demuxer_of(path: Path) -> str | None:
     """By its first bytes: a text that names other files (`ffconcat`, a playlist) must open none of them."""
     with path.open("rb") as stream:
-        return _DEMUXERS.get(media_type_of(stream.read(HEAD)) or "")
+        return DEMUXERS.get(media_type_of(stream.read(HEAD)) or "")
 
 
 def video_of(path: Path) -> Measured | str:
@@ -61,7 +55,7 @@ def _first_frame_of(path: Path, kind: str, look: Callable[[Any], _Found]) -> _Fo
         demuxer = _demuxer_of(path)
         if demuxer is None:
             return f"it does not decode (no container of {kind} that is known)"
-        with av.open(str(path), format=demuxer, options=_OPTIONS) as container:
+        with av.open(str(path), format=demuxer, options=OPTIONS) as container:
             return look(container)
     except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
         return f"it does not decode ({type(error).__name__})"
@@ -160,7 +154,7 @@ def listened_to(path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
 def _opened(path: Path) -> Iterator[Any]:
     import av  # noqa: PLC0415 - as above
 
-    with av.open(str(path), format=_demuxer_of(path), options=_OPTIONS) as container:
+    with av.open(str(path), format=_demuxer_of(path), options=OPTIONS) as container:
         yield container
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.media import clips
-from kiejobs.adapters.media.pictures import MOST_PIXELS, Pixels, look_at
+from kiejobs.adapters.media.pictures import MOST_PIXELS, Measures, look_at
 from kiejobs.core import checks as c
 from kiejobs.core.models.spec import HEAD, media_type_of
 
@@ -50,7 +50,9 @@ def _first_look(path: Path) -> c.Measured | str:
         stream.seek(0)
         if media_type.startswith("image/"):
             size = look_at(stream, media_type, decode=True)
-            return c.Measured("image", *size) if isinstance(size, Pixels) else size or "it does not decode"
+            if isinstance(size, Measures) and size.width and size.height:
+                return c.Measured("image", size.width, size.height)
+            return str(size or "it does not decode")
     return clips.sound_of(path) if media_type.startswith("audio/") else clips.video_of(path)
 
 
@@ -91,11 +93,14 @@ def _likeness(check: Check, frame: Any, task: Mapping[str, Any]) -> float | str:
     if path is None:
         return f"`{held[0]}` is an address, and was not fetched"
     with Path(path).open("rb") as stream:
-        size = look_at(stream, media_type_of(stream.read(HEAD)), decode=False)
-    if not isinstance(size, Pixels):
+        media_type = media_type_of(stream.read(HEAD)) or ""
+        size = look_at(stream, media_type, decode=False) if media_type.startswith("image/") else None
+    if not isinstance(size, Measures) or not size.width or not size.height:
         return f"the picture in `{held[0]}`: {size or 'it is no picture that we open'}"
+    proportions = (size.width, size.height)
     return max(
-        _alike(_small(frame, size, way), _opened(Path(path), _SIDE, frame, way)) for way in ("fit", "fill")
+        _alike(_small(frame, proportions, way), _opened(Path(path), _SIDE, frame, way))
+        for way in ("fit", "fill")
     )
 
 
@@ -114,15 +119,15 @@ def _opened(path: Path, side: int, frame: Any = None, way: str = "fit") -> Any:
     return np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float64)
 
 
-def _small(frame: Any, size: Pixels, way: str) -> Any:
+def _small(frame: Any, size: tuple[int, int], way: str) -> Any:
     """A frame as so many RGB pixels; without the bars that fit a picture of this size into it."""
     import numpy as np  # noqa: PLC0415 - as above
     from PIL import Image  # noqa: PLC0415 - as above
 
     height, width = frame.shape[:2]
     if way == "fit":
-        scale = min(width / size.width, height / size.height)
-        bars = round((width - size.width * scale) / 2), round((height - size.height * scale) / 2)
+        scale = min(width / size[0], height / size[1])
+        bars = round((width - size[0] * scale) / 2), round((height - size[1] * scale) / 2)
         inner = frame[bars[1] : height - bars[1], bars[0] : width - bars[0]]
         frame = inner if min(inner.shape[:2]) >= _SIDE else frame
     return np.asarray(Image.fromarray(frame).resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float64)
