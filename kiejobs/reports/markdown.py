@@ -15,6 +15,7 @@ from urllib.parse import quote
 from kiejobs.core.diagnostics import InvalidJobFile
 from kiejobs.core.picks import YES
 from kiejobs.core.plan.plan import Action
+from kiejobs.reports.check_results import bad_lines
 from kiejobs.reports.checks import breaches_text
 from kiejobs.reports.diff import SIGNS, cut
 from kiejobs.reports.picks import count_words
@@ -360,7 +361,8 @@ def report_markdown(view: RunView) -> str:
     campaign = view.manifest["campaign"]
     of = f" of {code(campaign)}" if campaign else ""
     mark = REHEARSED if view.rehearsal else ""
-    jobs = sorted(view.jobs, key=lambda job: job.status is JobStatus.SUCCEEDED)
+    unfit = view.unfit if view.checks else frozenset[str]()
+    jobs = sorted(view.jobs, key=lambda job: job.status is JobStatus.SUCCEEDED and job.address not in unfit)
     head = (" ", "job", "state", "credits", "task, files")
     aligned = "| :-: | :-- | :-- | --: | :-- |"
     parts = [
@@ -368,18 +370,19 @@ def report_markdown(view: RunView) -> str:
         f"**{view.summary}**",
         *view.choice,
         *view.bought_summary,
-        table(head, aligned, map(_run_row, jobs), _RUN_ROWS, "job"),
+        table(head, aligned, (_run_row(job, view) for job in jobs), _RUN_ROWS, "job"),
         _steps(view),
         f"Run {code(view.manifest['run_id'])}",
     ]
     return _document(parts)
 
 
-def _run_row(job: JobView) -> str:
+def _run_row(job: JobView, view: RunView) -> str:
     sign = _RUN_SIGNS[job.status]
     credits_ = "" if job.charged is None else credits_text(job.charged)
     came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.advice, job.note]
     came += [job.decision.text] if job.decision else []
+    came += bad_lines(view.checks.get(job.address, ()))
     cells = "<br>".join(cell(text, _CELL) for text in came if text)
     state = state_words(job.status)
     return f"| {sign} | {cell(job.address, _ADDRESS)} | {state} | {credits_} | {cells} |"

@@ -82,7 +82,7 @@ def test_a_stated_check_that_fails_is_the_run_s_exit_code_and_in_all_reports(
 ) -> None:
     with shop(tmp_path, clips) as bench:
         write(bench, {"good": {}, "black": {}}, checks={"not_black": True})
-        ran = bench.run("-o", "report.json", "-o", "report.xml", **CHECKED)
+        ran = bench.run("-o", "report.json", "-o", "report.xml", "-o", "report.md", **CHECKED)
         again = bench.run(**CHECKED)
         report = bench.do("report")
     assert ran.code == 1
@@ -94,6 +94,7 @@ def test_a_stated_check_that_fails_is_the_run_s_exit_code_and_in_all_reports(
     verdicts = {job["address"]: {c["name"]: c["verdict"] for c in job["checks"]} for job in document["jobs"]}
     assert verdicts["tea/black"]["not_black"] == "failed"
     assert verdicts["tea/good"] == {"length": "ok", "size": "ok", "not_black": "ok"}
+    assert "it is black from 1.00 s to 3.00 s" in (tmp_path / "report.md").read_text()
     xml = (tmp_path / "report.xml").read_text()
     assert 'failures="1"' in xml
     assert 'type="check"' in xml

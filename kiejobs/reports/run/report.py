@@ -51,7 +51,7 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     lines = [paint.bold(title), "", *_table(view, paint), ""]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
-    if any(_bad(view, job) for job in (view.jobs if view.checks else ())):
+    if view.checks and any(_bad(view, job) for job in view.jobs):
         from kiejobs.reports.check_results import summary  # noqa: PLC0415 - only where there are checks
 
         lines.append(summary(view.checks.values()))
