@@ -109,7 +109,7 @@ class _Examination:
         if kind not in _KINDS or written is False:
             return
         key = (attempt.address, attempt.reserved.take)
-        self._stated[key] = frozenset(written or ())
+        self._stated[key] = frozenset(written if isinstance(written, dict) else ())
         digest = hashlib.sha256(json.dumps([c.VERSION, written], sort_keys=True).encode()).hexdigest()
         known = self._known.get(key)
         is_known = known is not None and is_of(known, attempt) and known.digest == digest

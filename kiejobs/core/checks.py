@@ -98,8 +98,8 @@ class Measured:
 
 def layered(lower: Json, upper: Json) -> Json:
     """`checks:` of the defaults with the job's on top, check by check and threshold by threshold."""
-    if upper is None or not isinstance(upper, dict):
-        return lower if upper is None else upper
+    if not isinstance(upper, dict):
+        return False if upper is False else lower or None
     merged = dict(lower) if isinstance(lower, dict) else {}
     for name, value in upper.items():
         below = merged.get(name)
