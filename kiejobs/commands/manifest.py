@@ -202,10 +202,10 @@ def _seconds(space: Workspace, attempt: Attempt, file: FileRecord) -> Fraction:
     """As long as the file is; without `media`, or without the file, as was asked for. Raises UsageProblem."""
     with suppress(ImportError, OSError):
         import_module("av")
-        from kiejobs.adapters import media  # noqa: PLC0415 - as in `_decoder`
+        from kiejobs.adapters.media import clips  # noqa: PLC0415 - as in `_decoder`
 
         with space.folder.on_disk(file) as path:
-            seen = media.video_of(path)
+            seen = clips.video_of(path)
         if not isinstance(seen, str) and seen.seconds:
             return Fraction(seen.seconds)
     asked = str(attempt.reserved.input.get("duration", ""))
