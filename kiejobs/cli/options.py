@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
+from kiejobs.app.options import (
+    GalleryOptions,
+    JobFileOptions,
+    ListenAddress,
+    Locations,
+    PlanOptions,
+    RunOptions,
+)
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
@@ -292,6 +299,20 @@ HEARING = stacked(
     flag("--public-url", metavar="URL",
          help="What leads there from outside, for creates to carry as callBackUrl."),
     given("ear", ListenAddress),
+)  # fmt: skip
+
+GALLERY = stacked(
+    flag("--out", "-o", metavar="FOLDER",
+         help="Folder to write to; of a single file, the file.  [default: gallery]"),
+    flag("--copy", is_flag=True, help="Copy the clips into the folder too: it can be sent or served as it is."),
+    flag("--single-file", is_flag=True,
+         help="Write one HTML file with posters and small previews in it; needs the extra `media`."),
+    flag("--picks", is_flag=True, help="Only what was picked."),
+    flag("--serve", is_flag=True, help="Show a run as it goes, and write picks; needs the extra `serve`."),
+    flag("--host", default="127.0.0.1", show_default=True, help="Address to serve at."),
+    flag("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
+         help="Port to serve at; 0 for any that is free."),
+    given("how", GalleryOptions),
 )  # fmt: skip
 
 BUYING = stacked(

@@ -301,6 +301,21 @@ def check() -> None:
     """
 
 
+@door.command(short_help="Show jobs and their clips on a page.")
+@click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
+@o.GALLERY
+@o.CHOICE
+@o.FOLDERS
+@o.JOB_FILE
+@verb_of("gallery")
+def gallery() -> None:
+    """Write a page that shows jobs and their clips: it opens by double click, offline, and asks nobody for anything.
+
+    Before anything is bought it is the storyboard: prompts, pictures, prices. Without a JOBFILE it shows all job
+    files below the current folder.
+    """
+
+
 @door.group(short_help="Show, rebuild or verify the runs' documents.")
 def manifest() -> None:
     """The runs' documents: a projection of the journals, which are the truth."""

@@ -118,7 +118,7 @@ def looked_through(path: Path, seen: Measured, checks: Mapping[str, Check]) -> d
         filters.append(("freezedetect", f"d=0.3:n={frozen.limits['noise']}"))
     if cuts:
         filters.append(("scdet", f"t={cuts.limits['score']}"))
-    with _opened(path) as container, _filtered(container.streams.video[0], filters) as push:
+    with opened_clip(path) as container, _filtered(container.streams.video[0], filters) as push:
         kept = _Kept(seen)
         for frame in _some(container.decode(video=0)):
             kept.look(frame)
@@ -139,7 +139,7 @@ def listened_to(path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
         filters.append(("silencedetect", f"d=0.1:n={silence.limits['below']}dB"))
     if "loudness" in checks:
         filters.append(("ebur128", "metadata=1"))
-    with _opened(path) as container, _filtered(container.streams.audio[0], filters) as push:
+    with opened_clip(path) as container, _filtered(container.streams.audio[0], filters) as push:
         end = 0.0
         for frame in _some(container.decode(audio=0)):
             end = max(end, (frame.time or 0.0) + frame.samples / frame.sample_rate)
@@ -151,10 +151,17 @@ def listened_to(path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened_clip(path: Path) -> Iterator[Any]:
+    """A video's or a recording's container. Raises ValueError for what is none that we open, and what PyAV raises."""
     import av  # noqa: PLC0415 - as above
 
-    with av.open(str(path), format=_demuxer_of(path), options=OPTIONS) as container:
+    demuxer = _demuxer_of(path)
+    if demuxer is None:
+        raise ValueError("no container that is known")
+    with av.open(str(path), format=demuxer, options=OPTIONS) as container:
+        for stream in container.streams.video[:1]:
+            if stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
+                raise ValueError("too many pixels")
         yield container
 
 

@@ -1,0 +1,213 @@
+"""A gallery: what its page shows, gathered from job files and the ledger, and where its clips are.
+
+In: job files, a workspace, flags. Out: the gallery's document; a folder with the page, or one file. Touches: job
+files, journals, outputs, by reading; the gallery's folder.
+
+Clips stay where they are, and the page links to them; they are copied, or put into the page as small versions, where
+that is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from kiejobs.adapters.storage.output_folder import is_url
+from kiejobs.app.load import load
+from kiejobs.app.output import write
+from kiejobs.app.plan import make_plan, usd_per_credit
+from kiejobs.app.project import mention_two_ledgers, open_workspace
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.ledger.records import utc_text
+from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, own_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kiejobs.app.load import LoadedJobFile
+    from kiejobs.app.options import JobFileOptions, Locations
+    from kiejobs.app.output import Screen
+    from kiejobs.app.project import Workspace
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.ledger.records import FileRecord
+    from kiejobs.core.plan.plan import Change
+
+_NEEDS_MEDIA = "pip install 'kiejobs[media]'"
+_NAME = re.compile(r"[^\w.,=+~-]")
+
+
+class Shelf(Protocol):
+    """Where a page has its files."""
+
+    def clip(self, file: FileRecord, path: Path) -> Clip:
+        """A collected file, which is at `path` of this machine for now."""
+
+    def picture(self, path: Path, sha256: str) -> str | None:
+        """A picture of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One job file with its plan, as its page shows it."""
+
+    loaded: LoadedJobFile
+    space: Workspace
+    changes: Sequence[Change]
+
+
+# --- what is shown ---------------------------------------------------------------------------------
+
+
+def gather(names: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen) -> list[Shown]:
+    """The plans of these job files. Raises as `load` and `make_plan`."""
+    found = []
+    for name in names:
+        space = open_workspace(where, name)
+        mention_two_ledgers(space, screen)
+        loaded = load(replace(wanted, file=name))
+        screen.warn(loaded.problems, name)
+        made = make_plan(loaded, space, space.ledger(), ())
+        found.append(Shown(loaded, space, made.changes))
+    return found
+
+
+def document_of(shown: Sequence[Shown], shelf: Callable[[Shown], Shelf]) -> dict[str, Json]:
+    """Raises UsageProblem where a file can't be read or copied."""
+    campaigns = [_campaign(one, shelf(one)) for one in shown]
+    per_credit = {usd_per_credit(one.loaded) for one in shown}
+    made = utc_text(shown[0].space.clock().now()) if shown else ""
+    rehearsal = any(one.space.sandbox for one in shown)
+    return gallery_document(
+        campaigns,
+        made=made,
+        rehearsal=rehearsal,
+        usd_per_credit=per_credit.pop() if len(per_credit) == 1 else None,
+    )
+
+
+def _campaign(shown: Shown, shelf: Shelf) -> Campaign:
+    if isinstance(shelf, LinkedFiles) and not shelf.copies and is_url(shown.space.folder.name):
+        message = f"the clips are in {shown.space.folder.name}, where the page can't link to"
+        raise UsageProblem(message, hint="--copy, or --single-file")
+    name = shown.loaded.jobfile.campaign
+    attempts = list(shown.space.ledger().attempts(name))
+    clips = {}
+    for change in shown.changes:
+        attempt = own_attempt(change)
+        if attempt is not None:
+            clips.update({(attempt.attempt_id, path): clip for path, clip in _clips(attempt, shown, shelf)})
+    return Campaign(name, shown.changes, attempts, clips, dict(_pictures(shown, shelf)))
+
+
+def _clips(attempt: Attempt, shown: Shown, shelf: Shelf) -> Iterator[tuple[str, Clip]]:
+    """Those of its files that are complete here."""
+    if not attempt.files or "collected" not in attempt.times or shown.space.condition(attempt) is not None:
+        return
+    for file in attempt.files:
+        with shown.space.folder.on_disk(file) as path:
+            if path.is_file():  # with --files-elsewhere it may be gone
+                yield file.path, shelf.clip(file, path)
+
+
+def _pictures(shown: Shown, shelf: Shelf) -> Iterator[tuple[str, str]]:
+    """By what stands for it in a request. What is on the web stays there: a page asks nobody for anything."""
+    seen: set[str] = set()
+    for file in (file for change in shown.changes if change.job for file in change.job.files):
+        if file.ref not in seen and file.media_type.startswith("image/"):
+            seen.add(file.ref)
+            found = shelf.picture(shown.loaded.folder.path / file.path, file.sha256)
+            if found is not None:
+                yield file.ref, found
+
+
+# --- where its files are ---------------------------------------------------------------------------
+
+
+def url_of(path: str) -> str:
+    """A relative path as a URL: `#`, `?`, `%` and blanks of a name mean themselves in it."""
+    return quote(path, safe="/,=+~@!$()")
+
+
+@dataclass(frozen=True)
+class LinkedFiles:
+    """Clips where they are, with `copies` below the page's folder; posters there, where the extra `media` makes them."""
+
+    folder: Path
+    copies: bool = False
+
+    def clip(self, file: FileRecord, path: Path) -> Clip:
+        src = self._copied(path, f"clips/{file.path}") if self.copies else self._linked(path)
+        return Clip(src, self._poster(file, path))
+
+    def picture(self, path: Path, sha256: str) -> str | None:
+        name = f"inputs/{sha256[:20]}{path.suffix if not _NAME.search(path.suffix) else ''}"
+        return self._copied(path, name) if self.copies else self._linked(path)
+
+    def _linked(self, path: Path) -> str:
+        return url_of(os.path.relpath(path.resolve(), self.folder.resolve()).replace(os.sep, "/"))
+
+    def _copied(self, path: Path, name: str) -> str:
+        target = self.folder.joinpath(*name.split("/"))
+        if not target.exists() or target.stat().st_size != path.stat().st_size:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = target.with_name(f"{target.name}.part")
+                shutil.copyfile(path, partial)  # no hard link: a delivery may be edited
+                partial.replace(target)
+            except OSError as error:
+                raise UsageProblem(f"can't copy to {target}: {error.strerror or error}") from error
+        return url_of(name)
+
+    def _poster(self, file: FileRecord, path: Path) -> str | None:
+        """Made once for each content."""
+        if not _has_media() or not file.media_type.startswith("video/"):
+            return None
+        name = f"posters/{file.sha256[:32]}.jpg"
+        target = self.folder / name
+        if not target.exists():
+            from kiejobs.adapters.stills import poster_of  # noqa: PLC0415 - needs `media`, and is slow to import
+
+            data = poster_of(path)
+            if data is None:
+                return None
+            write(target, data)
+        return name
+
+
+class EmbeddedFiles:
+    """Posters and small versions inside the page. Raises UsageProblem without the extra `media`."""
+
+    def __init__(self) -> None:
+        if not _has_media():
+            raise UsageProblem("--single-file needs the extra `media`", hint=_NEEDS_MEDIA)
+
+    def clip(self, file: FileRecord, path: Path) -> Clip:
+        from kiejobs.adapters.stills import poster_of, preview_of  # noqa: PLC0415 - as above
+
+        if file.media_type.startswith("video/"):
+            return Clip(_data("video/mp4", preview_of(path)), _data("image/jpeg", poster_of(path)))
+        if file.media_type.startswith("image/"):
+            return Clip(self.picture(path, file.sha256))
+        return Clip(None)
+
+    def picture(self, path: Path, sha256: str) -> str | None:
+        from kiejobs.adapters.stills import thumbnail_of  # noqa: PLC0415 - as above
+
+        del sha256
+        return _data("image/jpeg", thumbnail_of(path))
+
+
+def _data(media_type: str, data: bytes | None) -> str | None:
+    return None if data is None else f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def _has_media() -> bool:
+    return all(map(find_spec, ("av", "PIL")))

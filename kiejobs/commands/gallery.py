@@ -1,0 +1,66 @@
+"""`kiejobs gallery [JOBFILE...]`: a page of jobs and their clips, or the storyboard before there are any.
+
+In: job files, the journals, collected files. Out: a folder with the page, or one file; with `--serve` the page on a
+port. Touches: disk; a listening socket where it serves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiejobs.app.gallery import EmbeddedFiles, LinkedFiles, document_of, gather
+from kiejobs.app.output import write
+from kiejobs.app.plan import named_files
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.gallery.page import page_html
+from kiejobs.reports.terminal import plural, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.app.gallery import Shown
+    from kiejobs.app.options import GalleryOptions, JobFileOptions, Locations
+    from kiejobs.app.output import Screen
+
+
+def gallery(
+    files: Sequence[str], wanted: JobFileOptions, where: Locations, how: GalleryOptions, screen: Screen
+) -> ExitCode:
+    """Raises UsageProblem where there is no job, or where the flags don't go together."""
+    if how.single_file and (how.copy or how.serve):
+        other = "--copy" if how.copy else "--serve"
+        raise UsageProblem(f"--single-file holds all of it: leave {other} out")
+    shown = gather(named_files(files or ("."), wanted), wanted, where, screen)
+    if not any(one.changes for one in shown):
+        raise UsageProblem("there is no job to show", hint="`kiejobs plan` lists the addresses")
+    if how.single_file:
+        return _one_file(shown, Path(how.out or _default(shown, ".html")), screen)
+    folder = Path(how.out or _default(shown, ""))
+    document = document_of(shown, lambda _: LinkedFiles(folder, copies=how.copy))
+    write(folder / "index.html", page_html(document))
+    _mention(folder / "index.html", shown, screen)
+    return ExitCode.DONE
+
+
+def _default(shown: Sequence[Shown], ending: str) -> str:
+    """In the project's root; a rehearsal's with the rest of it."""
+    space = shown[0].space
+    name = f"rehearsal/gallery{ending}" if space.sandbox else f"gallery{ending}"
+    return space.root.seen(name)
+
+
+def _one_file(shown: Sequence[Shown], path: Path, screen: Screen) -> ExitCode:
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageProblem(f"--out {path}: a single file ends in .html")
+    shelf = EmbeddedFiles()
+    write(path, page_html(document_of(shown, lambda _: shelf)))
+    _mention(path, shown, screen)
+    return ExitCode.DONE
+
+
+def _mention(page: Path, shown: Sequence[Shown], screen: Screen) -> None:
+    lines = [line for one in shown for line in one.changes]
+    clips = sum(bool(line.attempt and line.attempt.files) for line in lines)
+    what = f"{plural(len(lines), 'job')}, {plural(clips, 'clip')}" if clips else f"storyboard of {plural(len(lines), 'job')}"
+    screen.show(f"{sanitize(str(page))}: {what}")

@@ -1,0 +1,220 @@
+"""What the gallery's page shows, as data: jobs with their requests, purchases, clips, checks and picks; costs.
+
+In: plans, ledgers, where clips can be reached. Out: JSON-ready dicts. Touches nothing.
+
+All of it may be strangers' text; the page puts it on the screen as text only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from kiejobs.core.document.nodes import plain_json
+from kiejobs.core.ledger.records import State
+from kiejobs.core.money import money
+from kiejobs.reports.documents import money_or_null
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
+    from kiejobs.core.plan.plan import Change
+
+_PAID = frozenset({State.SUCCEEDED, State.FAILED})
+_TIMES = ("reserved", "submitted", "settled", "collected")
+_OF_ANOTHER_REQUEST = frozenset({"input_changed", "new"})
+"""Reasons of lines whose attempt, if any, was made with another request: its clip is not what they ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A file that the page can reach: URLs relative to the page, or `data:`. None where there is none.
+
+    `poster` is a still picture of it, `preview` a small version of it that stands in for `src`.
+    """
+
+    src: str | None
+    poster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One job file's plan, and all attempts of its campaign, replaced ones too."""
+
+    name: str
+    changes: Sequence[Change]
+    attempts: Sequence[Attempt]
+    clips: Mapping[tuple[str, str], Clip] = field(default_factory=dict)
+    """By attempt id and path of the file."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Pictures of requests: URLs by what stands for them in the input."""
+    picks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """By address: `verdict`, `note`, `who`, `when`, `stale`."""
+    checks: Mapping[tuple[str, int], Sequence[Mapping[str, Json]]] = field(default_factory=dict)
+    """By address and take: `name`, `verdict`, `measured`, `expected`, `severity`, `why`."""
+
+
+def gallery_document(
+    campaigns: Sequence[Campaign], *, made: str, rehearsal: bool, usd_per_credit: Decimal | None = None
+) -> dict[str, Json]:
+    """`made` is UTC text. Jobs in the order of their files."""
+    jobs = [_job(change, one) for one in campaigns for change in one.changes]
+    return {
+        "kiejobs_gallery": 1,
+        "campaigns": [one.name for one in campaigns],
+        "made": made,
+        "rehearsal": rehearsal,
+        "usd_per_credit": money_or_null(usd_per_credit),
+        "jobs": jobs,
+        "costs": _costs(campaigns),
+    }
+
+
+# --- one job ---------------------------------------------------------------------------------------
+
+
+def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
+    job, attempt = change.job, own_attempt(change)
+    request = job.input if job is not None else (attempt.reserved.input if attempt else {})
+    tags = list(job.tags) if job is not None else []
+    base, _, _ = change.address.partition("#")
+    return {
+        "address": change.address,
+        "base": base,
+        "campaign": campaign.name,
+        "job": _name(change),
+        "take": change.take,
+        "axes": dict(_axes(change)),
+        "tags": tags,
+        "model": change.model,
+        "fingerprint": change.fingerprint,
+        "action": change.action.value,
+        "sign": change.sign,
+        "reason": change.reason,
+        "detail": change.detail,
+        "cost": money_or_null(change.credits) if change.spends else None,
+        "price": money_or_null(change.price),
+        "input": plain_json(request),
+        "pictures": [list(pair) for pair in _pictures(request, campaign.inputs)],
+        **_purchase(attempt, campaign),
+        "pick": _copied(campaign.picks.get(change.address)),
+        "checks": [dict(one) for one in campaign.checks.get((base, change.take), ())],
+    }
+
+
+def own_attempt(change: Change) -> Attempt | None:
+    """The purchase of the very request that a line asks for."""
+    attempt = change.attempt
+    return None if change.job is not None and change.reason in _OF_ANOTHER_REQUEST else attempt
+
+
+def _copied(value: Mapping[str, Json] | None) -> dict[str, Json] | None:
+    return None if value is None else dict(value)
+
+
+def _name(change: Change) -> str:
+    if change.job is not None:
+        return change.job.name
+    return change.address.partition("/")[2].partition("#")[0].partition("[")[0]
+
+
+def _axes(change: Change) -> Iterator[tuple[str, str]]:
+    """As the job has them; of what nobody wants any more, as its address has them."""
+    if change.job is not None:
+        yield from change.job.axes
+        return
+    for pair in change.address.partition("[")[2].partition("]")[0].split(","):
+        name, equals, value = pair.partition("=")
+        if equals:
+            yield name, value
+
+
+def _pictures(value: Json, known: Mapping[str, str], field_: str = "") -> Iterator[tuple[str, str]]:
+    """The fields that hold a picture which the page can show, with its URL."""
+    if isinstance(value, str) and value in known:
+        yield field_, known[value]
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _pictures(item, known, field_ or name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _pictures(item, known, field_)
+
+
+def _purchase(attempt: Attempt | None, campaign: Campaign) -> dict[str, Json]:
+    """What became of it; every key is there, null or empty where there is nothing."""
+    if attempt is None:
+        nothing = dict.fromkeys(("state", "task_id", "planned", "charged", "run_id", "error", "gone"))
+        return {**nothing, "times": {}, "files": []}
+    failure = attempt.failure
+    return {
+        "state": attempt.state.value if attempt.state else None,
+        "task_id": attempt.task_id,
+        "planned": money_or_null(attempt.reserved.credits),
+        "charged": money_or_null(attempt.charged),
+        "run_id": attempt.run_id,
+        "error": failure and {"code": failure.code, "kind": failure.kind, "message": failure.message},
+        "gone": attempt.gone,
+        "times": {name: attempt.times[name] for name in _TIMES if name in attempt.times},
+        "files": list(_files(attempt, campaign)),
+    }
+
+
+def _files(attempt: Attempt, campaign: Campaign) -> Iterator[dict[str, Json]]:
+    for file in attempt.files:
+        clip = campaign.clips.get((attempt.attempt_id, file.path), Clip(None))
+        yield {
+            "path": file.path,
+            "sha256": file.sha256,
+            "bytes": file.bytes,
+            "media_type": file.media_type,
+            "src": clip.src,
+            "poster": clip.poster,
+        }
+
+
+# --- costs -----------------------------------------------------------------------------------------
+
+
+def _costs(campaigns: Sequence[Campaign]) -> dict[str, Json]:
+    """By job, tag and model: credits that the plan would add, that were charged, and that open jobs and doubts hold."""
+    rows: dict[str, dict[str, list[Decimal]]] = {name: defaultdict(lambda: [Decimal(0)] * 3) for name in _BY}
+    for campaign in campaigns:
+        tags = {change.address: change.job.tags for change in campaign.changes if change.job}
+        for key, place, credits_ in _amounts(campaign):
+            address, model = key
+            for kind, names in zip(_BY, ((_of(address),), tags.get(address, ()), (model,)), strict=True):
+                for name in names:
+                    rows[kind][name] = [
+                        old + (credits_ if at == place else 0) for at, old in enumerate(rows[kind][name])
+                    ]
+    return {kind: list(_rows(found)) for kind, found in rows.items()}
+
+
+_BY = ("job", "tag", "model")
+_PLANNED, _CHARGED, _HELD = range(3)
+
+
+def _amounts(campaign: Campaign) -> Iterator[tuple[tuple[str, str], int, Decimal]]:
+    """Address and model, what kind of amount, credits."""
+    for change in campaign.changes:
+        if change.spends and change.credits:
+            yield (change.address, change.model), _PLANNED, change.credits
+    for attempt in campaign.attempts:
+        if attempt.committed:
+            kind = _CHARGED if attempt.state in _PAID else _HELD
+            yield (attempt.address, attempt.reserved.model), kind, attempt.committed
+
+
+def _of(address: str) -> str:
+    """The job's name with its campaign: `espresso/pour`."""
+    return address.partition("[")[0].partition("#")[0]
+
+
+def _rows(found: Mapping[str, Iterable[Decimal]]) -> Iterator[dict[str, Json]]:
+    for name, amounts in found.items():
+        yield {"name": name, **dict(zip(("planned", "charged", "held"), map(money, amounts), strict=True))}
