@@ -56,7 +56,8 @@ def preview_of(path: Path) -> bytes | None:
             stream.options = {"crf": "30", "preset": "veryfast"}
             stream.pix_fmt = "yuv420p"
             for number, frame in enumerate(_sampled(container)):
-                stream.width, stream.height = _PREVIEW, _even(frame, _PREVIEW)
+                if number == 0:
+                    stream.width, stream.height = _PREVIEW, _even(frame, _PREVIEW)
                 small = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
                 small.pts, small.time_base = number, Fraction(1, _RATE)
                 made.mux(stream.encode(small))

@@ -99,6 +99,7 @@ def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
         "cost": money_or_null(change.credits) if change.spends else None,
         "price": money_or_null(change.price),
         "input": plain_json(request),
+        "paths": {file.ref: file.path for file in job.files} if job is not None else {},
         "pictures": [list(pair) for pair in _pictures(request, campaign.inputs)],
         **_purchase(attempt, campaign),
         "pick": _copied(campaign.picks.get(change.address)),

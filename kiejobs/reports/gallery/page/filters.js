@@ -114,7 +114,7 @@ function slider(axis) {
 
 function resize(size) {
   view.size = size;
-  document.documentElement.style.setProperty("--tile", `${size}px`);
+  fitSize();
 }
 
 function blindBar() {

@@ -61,9 +61,8 @@ function table(cells) {
   const grid = $("grid");
   const widest = Math.max(1, ...layout.rows.flat().map((found) => found.length));
   grid.style.setProperty("--cols", cols.length);
-  grid.style.setProperty("--across", Math.min(widest, cols.length > 3 ? 1 : 4));
-  grid.style.setProperty("--down", Math.ceil(widest / Math.min(widest, cols.length > 3 ? 1 : 4)));
-  fitSize(cols.length, Math.min(widest, cols.length > 3 ? 1 : 4));
+  grid.dataset.widest = widest;
+  fitSize();
   const corner = [axisOf(view.rows)?.name, axisOf(view.cols)?.name].filter(Boolean).join(" / ");
   const head = h(
     "div",
@@ -89,11 +88,20 @@ function index() {
 }
 
 /** Tiles as large as the screen has room for, unless somebody chose their size. */
-function fitSize(cols, across) {
-  const width = innerWidth - 160;
-  const size = view.size || Math.max(176, Math.min(360, Math.floor(width / (cols * across)) - 14));
+function fitSize() {
+  const grid = $("grid");
+  const cols = Number(grid.style.getPropertyValue("--cols")) || 1;
+  const widest = Number(grid.dataset.widest) || 1;
+  const fits = (across) => Math.floor((innerWidth - 176) / (cols * across)) - 12;
+  let across = Math.min(widest, 4);
+  while (across > 1 && fits(across) < (view.size || SMALLEST)) across--;
+  grid.style.setProperty("--across", across);
+  grid.style.setProperty("--down", Math.ceil(widest / across));
+  const size = view.size || Math.max(SMALLEST, Math.min(360, fits(across)));
   document.documentElement.style.setProperty("--tile", `${size}px`);
 }
+
+const SMALLEST = 196; // pixels that a tile is wide where nobody chose
 
 /** A cell: one element for each take, one of which is shown. */
 function stack(cell) {

@@ -138,7 +138,7 @@ function copy(text) {
 function request(job) {
   const others = neighbours(job);
   const rows = Object.entries(job.input).filter(([name]) => name !== "prompt").map(([name, value]) => {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = typeof value === "string" ? job.paths[value] ?? value : JSON.stringify(value);
     const differs = others.some((one) => JSON.stringify(one.input[name]) !== JSON.stringify(value));
     return pair(name, linked(value, differs ? h("mark", {}, text) : text));
   });

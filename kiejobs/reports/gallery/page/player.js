@@ -30,6 +30,7 @@ function play(addresses) {
   player.videos = player.jobs.map(screen);
   drawPlayer();
   if (!$("player").open) $("player").showModal();
+  $("player").focus();
   Promise.all(player.videos.map(ready)).then(() => { seek(0); setPlaying(!calm.matches); });
   return undefined;
 }

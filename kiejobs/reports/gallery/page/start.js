@@ -57,13 +57,8 @@ function start() {
   });
   $("player").addEventListener("close", () => { closeVideos(); goTo(currentCell()); });
   let resizing = 0;
-  addEventListener("resize", () => { cancelAnimationFrame(resizing); resizing = requestAnimationFrame(() => view.size || refit()); });
+  addEventListener("resize", () => { cancelAnimationFrame(resizing); resizing = requestAnimationFrame(fitSize); });
   document.body.dataset.ready = "yes";
-}
-
-function refit() {
-  const grid = $("grid").style;
-  if (grid.getPropertyValue("--cols")) fitSize(Number(grid.getPropertyValue("--cols")), Number(grid.getPropertyValue("--across")));
 }
 
 /** The shape that most requests ask for. */

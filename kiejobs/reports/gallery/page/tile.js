@@ -35,7 +35,7 @@ function mat(job) {
     picture && h("img", { class: "ghost", src: picture[1], alt: "", loading: "lazy", decoding: "async" }),
     h(
       "div",
-      { class: "board" },
+      { class: `board ${model.byBase.get(job.base).takes.length > 1 ? "has-takes" : ""}` },
       h("p", { class: `sign sign-${signName(job)}` }, h("b", {}, job.sign), " ", job.error ? job.error.message : signWords(job)),
       !view.blind && typeof job.input.prompt === "string" && h("p", { class: "words" }, job.input.prompt),
     ),
@@ -84,8 +84,15 @@ function corner(job, pick) {
     mark && h("span", { class: `mark ${pick.verdict}`, title: mark[1] }, mark[0]),
     pick?.note && h("span", { class: "mark note", title: pick.note }, "✎"),
     pick?.stale && h("span", { class: "mark stale", title: "Picked before the clip was replaced" }, "stale"),
+    !view.blind && badges(job),
     fileOf(job) && h("label", { class: "compare", title: "Compare (c)" }, box),
   );
+}
+
+/** The checks that did not pass. */
+function badges(job) {
+  const bad = job.checks.filter((check) => check.verdict === "failed" || check.verdict === "warning");
+  return bad.slice(0, 2).map((check) => h("span", { class: `mark check-${check.verdict}`, title: check.why ?? check.verdict }, check.name));
 }
 
 function takes(cell) {
@@ -106,17 +113,13 @@ function takes(cell) {
 
 function facts(job) {
   if (view.blind) return h("footer", { class: "facts" }, h("span", { class: "label" }, nameOf(job)));
-  const worst = checkOf(job);
-  const bad = job.checks.filter((check) => check.verdict === "failed" || check.verdict === "warning");
   return h(
     "footer",
     { class: "facts" },
     h("span", { class: "label label-short" }, labelOf(job)),
     h("span", { class: "label label-long" }, labelOf(job, [view.rows]) || job.job),
-    worst !== "none" &&
-      h("span", { class: `badge check-${worst}`, title: bad.map((check) => `${check.name}: ${check.why ?? ""}`).join("\n") },
-        worst === "ok" ? "✓ checks" : bad.map((check) => check.name).slice(0, 2).join(", ")),
-    h("span", { class: `state state-${stateOf(job)}` }, STATES[stateOf(job)]),
+    checkOf(job) === "ok" && h("span", { class: "passed", title: "Every check passed" }, "✓"),
+    h("span", { class: `state state-${stateOf(job)}`, title: STATES[stateOf(job)] }, h("span", {}, STATES[stateOf(job)])),
     h("span", { class: "price" }, credits(job.charged ?? job.price)),
   );
 }
