@@ -22,10 +22,12 @@ from urllib.parse import quote
 from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.load import load
 from kiejobs.app.output import write
+from kiejobs.app.picks import pick_book
 from kiejobs.app.plan import make_plan, usd_per_credit
 from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import utc_text
+from kiejobs.core.picks import STALE, UNDECIDED
 from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, own_attempt
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
+    from kiejobs.app.picks import PickBook
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
@@ -56,11 +59,18 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One job file with its plan, as its page shows it."""
+    """One job file with its plan and what was decided, as its page shows it."""
 
     loaded: LoadedJobFile
     space: Workspace
     changes: Sequence[Change]
+    book: PickBook
+
+    @property
+    def picked(self) -> Shown:
+        """With nothing but the results that were chosen."""
+        own = ((line, own_attempt(line)) for line in self.changes)
+        return replace(self, changes=[line for line, one in own if one and self.book.picked((one,))])
 
 
 # --- what is shown ---------------------------------------------------------------------------------
@@ -74,8 +84,9 @@ def gather(names: Sequence[str], wanted: JobFileOptions, where: Locations, scree
         mention_two_ledgers(space, screen)
         loaded = load(replace(wanted, file=name))
         screen.warn(loaded.problems, name)
-        made = make_plan(loaded, space, space.ledger(), ())
-        found.append(Shown(loaded, space, made.changes))
+        ledger = space.ledger()
+        made = make_plan(loaded, space, ledger, ())
+        found.append(Shown(loaded, space, made.changes, pick_book(space, ledger)))
     return found
 
 
@@ -98,13 +109,28 @@ def _campaign(shown: Shown, shelf: Shelf) -> Campaign:
         message = f"the clips are in {shown.space.folder.name}, where the page can't link to"
         raise UsageProblem(message, hint="--copy, or --single-file")
     name = shown.loaded.jobfile.campaign
-    attempts = list(shown.space.ledger().attempts(name))
+    attempts = list(shown.book.ledger.attempts(name))
     clips = {}
     for change in shown.changes:
         attempt = own_attempt(change)
         if attempt is not None:
             clips.update({(attempt.attempt_id, path): clip for path, clip in _clips(attempt, shown, shelf)})
-    return Campaign(name, shown.changes, attempts, clips, dict(_pictures(shown, shelf)))
+    return Campaign(name, shown.changes, attempts, clips, dict(_pictures(shown, shelf)), dict(_picks(shown)))
+
+
+def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
+    """By address. A pick of what a line asks for no more is stale as well."""
+    for change in shown.changes:
+        pick = shown.book.pick(change.attempt) if change.attempt else None
+        if pick is not None and change.attempt and (pick.verdict != UNDECIDED or pick.note):
+            is_stale = own_attempt(change) is None or shown.book.word(change.attempt) == STALE
+            yield change.address, {
+                "verdict": pick.verdict,
+                "note": pick.note,
+                "who": pick.who,
+                "when": pick.when or None,
+                "stale": is_stale,
+            }
 
 
 def _clips(attempt: Attempt, shown: Shown, shelf: Shelf) -> Iterator[tuple[str, Clip]]:
@@ -145,7 +171,7 @@ class LinkedFiles:
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
         src = self._copied(path, f"clips/{file.path}") if self.copies else self._linked(path)
-        return Clip(src, self._poster(file, path))
+        return Clip(src, self.poster(file, path))
 
     def picture(self, path: Path, sha256: str) -> str | None:
         name = f"inputs/{sha256[:20]}{path.suffix if not _NAME.search(path.suffix) else ''}"
@@ -166,8 +192,8 @@ class LinkedFiles:
                 raise UsageProblem(f"can't copy to {target}: {error.strerror or error}") from error
         return url_of(name)
 
-    def _poster(self, file: FileRecord, path: Path) -> str | None:
-        """Made once for each content."""
+    def poster(self, file: FileRecord, path: Path) -> str | None:
+        """From the page's folder; made once for each content."""
         if not _has_media() or not file.media_type.startswith("video/"):
             return None
         name = f"posters/{file.sha256[:32]}.jpg"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kiejobs.app.gallery import EmbeddedFiles, LinkedFiles, document_of, gather
 from kiejobs.app.output import write
 from kiejobs.app.plan import named_files
+from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.gallery.page import page_html
 from kiejobs.reports.terminal import plural, sanitize
@@ -31,23 +32,62 @@ def gallery(
     if how.single_file and (how.copy or how.serve):
         other = "--copy" if how.copy else "--serve"
         raise UsageProblem(f"--single-file holds all of it: leave {other} out")
-    shown = gather(named_files(files or ("."), wanted), wanted, where, screen)
+    names = named_files(files or (".",), wanted)
+    if how.serve:
+        return _serve(names, wanted, where, how, screen)
+    shown = gather(names, wanted, where, screen)
+    if how.picks:
+        shown = [one.picked for one in shown]
     if not any(one.changes for one in shown):
-        raise UsageProblem("there is no job to show", hint="`kiejobs plan` lists the addresses")
+        raise _nothing(how)
     if how.single_file:
-        return _one_file(shown, Path(how.out or _default(shown, ".html")), screen)
-    folder = Path(how.out or _default(shown, ""))
+        return _one_file(shown, Path(how.out or _default(shown, where, ".html")), screen)
+    folder = Path(how.out or _default(shown, where, ""))
     document = document_of(shown, lambda _: LinkedFiles(folder, copies=how.copy))
     write(folder / "index.html", page_html(document))
     _mention(folder / "index.html", shown, screen)
     return ExitCode.DONE
 
 
-def _default(shown: Sequence[Shown], ending: str) -> str:
+def _nothing(how: GalleryOptions) -> UsageProblem:
+    if how.picks:
+        return UsageProblem("nothing was picked", hint="`kiejobs pick ADDRESS`, or `p` on the page")
+    return UsageProblem("there is no job to show", hint="`kiejobs plan` lists the addresses")
+
+
+def _serve(
+    names: Sequence[str], wanted: JobFileOptions, where: Locations, how: GalleryOptions, screen: Screen
+) -> ExitCode:
+    """Until Ctrl-C. Its posters are kept where the page would be written."""
+    try:
+        from kiejobs.adapters.gallery_server import serve_gallery  # noqa: PLC0415 - needs the extra `serve`
+    except ImportError as error:
+        raise UsageProblem("--serve needs the extra `serve`", hint="pip install 'kiejobs[serve]'") from error
+    from kiejobs.app.live_gallery import ShownLive  # noqa: PLC0415 - only for serving
+
+    folder = Path(how.out or open_workspace(where, names[0] if names else "").root.seen(_name(where)))
+    live = ShownLive(names, wanted, where, folder, screen)
+
+    def ready(url: str) -> None:
+        screen.show(f"gallery at {url}")
+        screen.say("Whoever has this address can look and pick; Ctrl-C ends it.")
+
+    try:
+        serve_gallery(live, how.host, how.port, ready)
+    except KeyboardInterrupt:
+        return ExitCode.DONE
+    except OSError as error:
+        raise UsageProblem(f"can't listen on {how.host}:{how.port}: {error.strerror or error}") from error
+    return ExitCode.DONE
+
+
+def _name(where: Locations) -> str:
+    return "rehearsal/gallery" if where.sandbox else "gallery"
+
+
+def _default(shown: Sequence[Shown], where: Locations, ending: str) -> str:
     """In the project's root; a rehearsal's with the rest of it."""
-    space = shown[0].space
-    name = f"rehearsal/gallery{ending}" if space.sandbox else f"gallery{ending}"
-    return space.root.seen(name)
+    return shown[0].space.root.seen(f"{_name(where)}{ending}")
 
 
 def _one_file(shown: Sequence[Shown], path: Path, screen: Screen) -> ExitCode:

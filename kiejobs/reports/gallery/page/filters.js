@@ -6,8 +6,15 @@ const FILTERS = {
   model: { name: "Model", of: (job) => [job.model] },
   state: { name: "State", of: (job) => [stateOf(job)], word: (value) => STATES[value] },
   check: { name: "Checks", of: (job) => (job.checks.length ? [checkOf(job), ...job.checks.filter((c) => c.verdict === "failed").map((c) => c.name)] : []) },
-  pick: { name: "Pick", of: (job) => [pickOf(job)?.verdict === "pick" ? "picked" : pickOf(job)?.verdict === "reject" ? "rejected" : "undecided"], values: ["undecided", "picked", "rejected"] },
+  pick: { name: "Pick", of: decisionsOf, values: ["undecided", "picked", "rejected", "stale"] },
 };
+
+/** What was decided on a clip that was replaced since has to be decided again. */
+function decisionsOf(job) {
+  const pick = pickOf(job);
+  if (pick?.stale && pick.verdict !== "none") return ["stale", "undecided"];
+  return [{ pick: "picked", reject: "rejected" }[pick?.verdict] ?? "undecided"];
+}
 
 function passes(job) {
   for (const [key, { of }] of Object.entries(FILTERS)) {

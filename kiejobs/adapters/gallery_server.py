@@ -1,0 +1,137 @@
+"""A gallery on a port: its page, its data, its files, what changes, and picks that come back.
+
+In: what makes the data, and takes picks. Out: its address. Touches: a listening socket; files, by reading. Needs the
+extra `serve`.
+
+Everything is below a path that holds a token: whoever has the address may look and choose, nobody else is told
+anything. What is sent along with a clip says that it is no page: its bytes are a stranger's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kiejobs.adapters.server import QuietServer, open_socket, url_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+_LOOK_EVERY = 0.5  # seconds between two looks at the ledger
+_LARGEST = 2**20  # bytes of a request
+_SHOWN = ("video/", "audio/", "image/")
+_PLAIN = "application/octet-stream"
+_HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+_OF_FILES = {**_HEADERS, "content-security-policy": "default-src 'none'; sandbox", "cache-control": "no-cache"}
+
+
+class LiveGallery(Protocol):
+    """What is served. Called from threads, one call at a time."""
+
+    def stamp(self) -> str:
+        """Differs where what is shown may differ. Quick."""
+
+    def page(self) -> str: ...
+
+    def data(self) -> str:
+        """The document as JSON."""
+
+    def file(self, key: str) -> tuple[Path, str] | None:
+        """A file that the page names, and its media type."""
+
+    def take(self, picks: bytes) -> str | None:
+        """Write picks, in the form of the export; or why not, in words."""
+
+
+class GalleryApp:
+    """The ASGI app of one gallery; `token` is the first part of every path."""
+
+    def __init__(self, shown: LiveGallery) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self._shown = shown
+        self._lock = Lock()
+        routes = [
+            Route("/", self._page),
+            Route("/data.json", self._data),
+            Route("/events", self._events),
+            Route("/picks", self._picks, methods=["POST"]),
+            Route("/files/{key}", self._file),
+        ]
+        self.asgi = Starlette(routes=[Mount(f"/{self.token}", routes=routes)])
+
+    async def _alone(self, act: Callable[..., object], *given: object) -> object:
+        def locked() -> object:
+            with self._lock:
+                return act(*given)
+
+        return await run_in_threadpool(locked)
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(await self._alone(self._shown.page), headers=_HEADERS)
+
+    async def _data(self, _: Request) -> Response:
+        return Response(str(await self._alone(self._shown.data)), media_type="application/json", headers=_HEADERS)
+
+    async def _file(self, request: Request) -> Response:
+        found = self._shown.file(request.path_params["key"])
+        if found is None or not found[0].is_file():
+            return PlainTextResponse("nothing is here", 404, headers=_HEADERS)
+        path, media_type = found
+        kind = media_type if media_type.startswith(_SHOWN) and "svg" not in media_type else _PLAIN
+        return FileResponse(path, media_type=kind, headers=_OF_FILES)
+
+    async def _picks(self, request: Request) -> Response:
+        if request.headers.get("content-type") != "application/json":
+            return PlainTextResponse("picks come as JSON", 415, headers=_HEADERS)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LARGEST:
+                return PlainTextResponse("that is too large", 413, headers=_HEADERS)
+        refused = await self._alone(self._shown.take, bytes(body))
+        return PlainTextResponse(str(refused or ""), 422 if refused else 200, headers=_HEADERS)
+
+    async def _events(self, request: Request) -> Response:
+        return StreamingResponse(self._changes(request), media_type="text/event-stream", headers=_HEADERS)
+
+    async def _changes(self, request: Request) -> AsyncIterator[str]:
+        """Server-sent events: one for each change, a comment now and then so that a lost page is noticed."""
+        known = await self._alone(self._shown.stamp)
+        yield "retry: 1000\n\n"
+        quiet = 0
+        while not await request.is_disconnected():
+            await asyncio.sleep(_LOOK_EVERY)
+            now = await self._alone(self._shown.stamp)
+            quiet = 0 if now != known else quiet + 1
+            if now != known:
+                known = now
+                yield "event: change\ndata: {}\n\n"
+            elif quiet % 20 == 0:
+                yield ": here\n\n"
+
+
+def serve_gallery(shown: LiveGallery, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises OSError where the port can't be had."""
+    app = GalleryApp(shown)
+    with open_socket(host, port) as sock:
+        url = f"{url_of(sock)}/{app.token}/"
+        server = QuietServer(app.asgi, H11Protocol, lambda: ready(url))
+        with suppress(asyncio.CancelledError):
+            server.run(sockets=[sock])
