@@ -80,9 +80,10 @@ function neighbours(job) {
   const { r, c, k } = spot;
   const row = layout.rows[r].flat();
   const at = row.findIndex((cell) => cell.base === job.base);
-  const found = [row[at - 1], row[at + 1], layout.rows[r - 1]?.[c]?.[k], layout.rows[r + 1]?.[c]?.[k]];
-  const same = found.filter((cell) => cell && cell.first.job === job.job);
-  return same.slice(0, 4).map(takeOf);
+  const place = (row2, col) => layout.rows[row2]?.[col]?.[k];
+  const found = [row[at - 1], row[at + 1], place(r, c - 1), place(r, c + 1), place(r - 1, c), place(r + 1, c)];
+  const same = new Set(found.filter((cell) => cell && cell.first.job === job.job));
+  return [...same].map(takeOf);
 }
 
 const WORDS = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{N}'’_-]+|\s+|[^\s]/gu;

@@ -3,18 +3,21 @@
 const decided = new Map(); // by address: what this page changed; null takes a pick back
 const undone = []; // [address, what it was before], the last one last
 
+const NOTHING_YET = "There is no result to decide on yet";
 const pickOf = (job) => (decided.has(job.address) ? decided.get(job.address) : job.pick);
 
 /** A verdict twice takes it back. Goes on to the next one that is undecided. */
 function judge(verdict) {
   const cell = currentCell();
-  if (!cell) return;
+  if (!cell) return undefined;
   const job = takeOf(cell);
+  if (stateOf(job) !== "succeeded") return toast(NOTHING_YET);
   const before = pickOf(job);
   const same = before?.verdict === verdict && !before?.stale;
   const next = layout.order[layout.order.indexOf(cell) + 1];
   set(job, same ? "none" : verdict, before?.note ?? null);
   if (!same) forward(cell, next);
+  return undefined;
 }
 
 function forward(cell, next) {
@@ -54,8 +57,9 @@ function undo() {
 /** A question for the note of the current clip. */
 function note() {
   const cell = currentCell();
-  if (!cell) return;
+  if (!cell) return undefined;
   const job = takeOf(cell);
+  if (stateOf(job) !== "succeeded") return toast(NOTHING_YET);
   const field = h("textarea", { id: "note", rows: "3", maxlength: "2000", "aria-label": "Note" });
   field.value = pickOf(job)?.note ?? "";
   const save = () => {
@@ -69,6 +73,7 @@ function note() {
   sheet("Note", [h("p", { class: "dim" }, view.blind ? nameOf(job) : job.address), field],
     [button("Save", "Ctrl+Enter", save, { class: "primary" }), button("Cancel", "Esc", () => $("sheet").close())]);
   field.focus();
+  return undefined;
 }
 
 // --- kept by the browser until it is exported, where it can be ---

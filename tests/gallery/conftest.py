@@ -1,0 +1,73 @@
+"""A campaign rehearsed once for each module, and a browser that visits its gallery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.bench import Bench
+from tests.support.chromium import CHROMIUM, Visitor, launched
+from tests.support.pictures import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+JOB_FILE = """\
+version: 1
+campaign: tea
+defaults:
+  model: bytedance/v1-pro-fast-image-to-video
+  takes: 2
+  matrix:
+    resolution: [720p, 1080p]
+    duration: [5, 10]
+jobs:
+  pour:
+    tags: [hero]
+    input:
+      image_url: cup.png
+      prompt: A cup; the camera {% if matrix.duration == 10 %}circles it{% else %}holds still{% endif %}.
+  steam:
+    input: {image_url: https://example.com/steam.webp, prompt: "Steam, {{ matrix.resolution }}."}
+"""
+FAST = ("--sandbox", "--speed", "400")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """16 jobs, all of them rehearsed, and their gallery; the API is one that nobody answers at."""
+    folder = tmp_path_factory.mktemp("tea")
+    (folder / "tea.yaml").write_text(JOB_FILE)
+    (folder / "cup.png").write_bytes(picture("png", (640, 360)))
+    made = Bench(folder, "http://127.0.0.1:9")
+    assert made.do("run", "tea.yaml", *FAST).code == 0
+    assert made.do("gallery", "tea.yaml", "--sandbox").out == "rehearsal/gallery/index.html: 16 jobs, 16 clips\n"
+    return made
+
+
+@pytest.fixture(scope="module")
+def gallery(bench: Bench) -> str:
+    """The address of the page on disk."""
+    return (bench.folder / "rehearsal/gallery/index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Of a module, not of the session: while it is open no test may run an event loop."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed here")
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    """Nothing that it opened asked the network for anything, or had an error."""
+    one = Visitor(browser)
+    yield one
+    one.close()
+    assert one.left == []
+    assert one.errors == []
