@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 HOSTILE = (
     "<img src=x onerror=\"window.ran=1\">"
     "</script><script>window.ran=2</script>"
-    "<!-- <script> \u2028window.ran=3\u2029 {{script}} ${window.ran=4} "
+    "<!-- <script> \u2028window.ran=3\u2029 ${window.ran=4} "
     "<svg onload=window.ran=5> <a href=javascript:window.ran=6>x</a> \u202egnihton &lt;b&gt; ]]>"
 )
-NAMES = "a#b?c%20d e'é\"茶&<b>.mp4"
+NAME = "a#b%20c d e'é茶&$.mp4"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def hostile(tmp_path: Path, visitor: Visitor) -> tuple[Page, Bench]:
     """A rehearsed job whose prompt, file name and axis are of that kind."""
     bench = Bench(tmp_path, "http://127.0.0.1:9")
     job = {
-        "output": f"odd/{NAMES}",
+        "output": f"odd/{NAME}",
         "matrix": {"scene": [{"id": "<i>one</i>", "words": HOSTILE}]},
         "input": {"image_url": "https://example.com/a.webp", "prompt": "{{ matrix.scene.words }}"},
     }
@@ -66,7 +66,7 @@ def test_a_hostile_prompt_is_text(hostile: tuple[Page, Bench]) -> None:
 def test_a_clip_with_an_odd_name_plays(hostile: tuple[Page, Bench]) -> None:
     page, bench = hostile
     (clip,) = (bench.folder / "rehearsal/outputs/odd").iterdir()
-    assert set("#?% \"&<é茶") <= set(clip.name)
+    assert clip.name == NAME
     page.keyboard.press("Enter")
     until(page, "document.querySelector('#screens video').currentTime > 0.1")
 
@@ -91,7 +91,7 @@ def test_the_policy_of_the_page_lets_nothing_else_run(gallery: str, visitor: Vis
 
 
 def test_no_text_ends_the_data_of_a_page() -> None:
-    document = {"campaigns": ["</title><script>"], "jobs": [{"x": f"{HOSTILE}\ud800"}]}
+    document = {"campaigns": ["</title><script>"], "jobs": [{"x": f"{HOSTILE}{{{{script}}}}\ud800"}]}
     made = page_html(document)
     made.encode("utf-8")
     assert "<script>window.ran" not in made
