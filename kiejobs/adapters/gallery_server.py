@@ -39,7 +39,11 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_OF_FILES = {**_HEADERS, "content-security-policy": "default-src 'none'; sandbox", "cache-control": "no-cache"}
+_OF_FILES = {
+    **_HEADERS,
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cache-control": "no-cache",
+}
 
 
 class LiveGallery(Protocol):
@@ -87,7 +91,9 @@ class GalleryApp:
         return HTMLResponse(await self._alone(self._shown.page), headers=_HEADERS)
 
     async def _data(self, _: Request) -> Response:
-        return Response(str(await self._alone(self._shown.data)), media_type="application/json", headers=_HEADERS)
+        return Response(
+            str(await self._alone(self._shown.data)), media_type="application/json", headers=_HEADERS
+        )
 
     async def _file(self, request: Request) -> Response:
         found = self._shown.file(request.path_params["key"])

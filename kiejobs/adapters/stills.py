@@ -81,7 +81,7 @@ def _sampled(container: Any) -> Iterator[Any]:
 
 def _even(frame: Any, width: int) -> int:
     """The height that goes with a width: encoders want even ones."""
-    return max(2, round(frame.height * width / frame.width / 2) * 2)
+    return max(2, round(int(frame.height) * width / int(frame.width) / 2) * 2)
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -15,7 +15,6 @@ import re
 import shutil
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
@@ -32,6 +31,7 @@ from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, o
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions, Locations
@@ -124,13 +124,16 @@ def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
         pick = shown.book.pick(change.attempt) if change.attempt else None
         if pick is not None and change.attempt and (pick.verdict != UNDECIDED or pick.note):
             is_stale = own_attempt(change) is None or shown.book.word(change.attempt) == STALE
-            yield change.address, {
-                "verdict": pick.verdict,
-                "note": pick.note,
-                "who": pick.who,
-                "when": pick.when or None,
-                "stale": is_stale,
-            }
+            yield (
+                change.address,
+                {
+                    "verdict": pick.verdict,
+                    "note": pick.note,
+                    "who": pick.who,
+                    "when": pick.when or None,
+                    "stale": is_stale,
+                },
+            )
 
 
 def _clips(attempt: Attempt, shown: Shown, shelf: Shelf) -> Iterator[tuple[str, Clip]]:

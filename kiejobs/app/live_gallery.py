@@ -15,7 +15,7 @@ from kiejobs.adapters.project.files import read_schema
 from kiejobs.app.decisions import bought_picks, write_picks
 from kiejobs.app.gallery import LinkedFiles, document_of, gather
 from kiejobs.app.picks import pick_book
-from kiejobs.core.diagnostics import InvalidJobFile, KiejobsError
+from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.picks import FILE, read_export
@@ -25,7 +25,6 @@ from kiejobs.reports.gallery.page import data_text, page_html
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.gallery import Shown
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.document.nodes import Json
@@ -41,11 +40,17 @@ class ServedFiles:
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
         poster = self._own.poster(file, path)
-        still = None if poster is None else self._add(f"{file.sha256[:32]}.jpg", self._own.folder / poster, "image/jpeg")
+        still = (
+            None
+            if poster is None
+            else self._add(f"{file.sha256[:32]}.jpg", self._own.folder / poster, "image/jpeg")
+        )
         return Clip(self._add(file.sha256[:40], path, file.media_type), still)
 
     def picture(self, path: Path, sha256: str) -> str | None:
-        return self._add(f"in-{sha256[:32]}", path, f"image/{path.suffix.lstrip('.').lower().replace('jpg', 'jpeg')}")
+        return self._add(
+            f"in-{sha256[:32]}", path, f"image/{path.suffix.lstrip('.').lower().replace('jpg', 'jpeg')}"
+        )
 
     def _add(self, key: str, path: Path, media_type: str) -> str:
         self.known[key] = (path, media_type)
@@ -107,9 +112,11 @@ class ShownLive:
 
     def _look(self) -> str:
         """The job files, their picks and the ledger, by what changes when they do."""
-        marks = [_age(Path(one.loaded.wanted.file)) for one in self._shown]
+        marks: list[object] = [_age(Path(one.loaded.wanted.file)) for one in self._shown]
         folders = {Path(one.loaded.wanted.file).parent for one in self._shown}
-        marks += [_age(folder / FILE) for folder in sorted(folders | {self._shown[0].space.sandbox_folder.parent})]
+        marks += [
+            _age(folder / FILE) for folder in sorted(folders | {self._shown[0].space.sandbox_folder.parent})
+        ]
         history = self._shown[0].space.store.read()
         marks += [f"{record.run_id} {len(record.events)} {record.live}" for record in history.records]
         return "\n".join(map(str, marks))

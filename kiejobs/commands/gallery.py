@@ -102,5 +102,9 @@ def _one_file(shown: Sequence[Shown], path: Path, screen: Screen) -> ExitCode:
 def _mention(page: Path, shown: Sequence[Shown], screen: Screen) -> None:
     lines = [line for one in shown for line in one.changes]
     clips = sum(bool(line.attempt and line.attempt.files) for line in lines)
-    what = f"{plural(len(lines), 'job')}, {plural(clips, 'clip')}" if clips else f"storyboard of {plural(len(lines), 'job')}"
+    what = (
+        f"{plural(len(lines), 'job')}, {plural(clips, 'clip')}"
+        if clips
+        else f"storyboard of {plural(len(lines), 'job')}"
+    )
     screen.show(f"{sanitize(str(page))}: {what}")

@@ -44,7 +44,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     (folder / "cup.png").write_bytes(picture("png", (640, 360)))
     made = Bench(folder, "http://127.0.0.1:9")
     assert made.do("run", "tea.yaml", *FAST).code == 0
-    assert made.do("gallery", "tea.yaml", "--sandbox").out == "rehearsal/gallery/index.html: 16 jobs, 16 clips\n"
+    assert (
+        made.do("gallery", "tea.yaml", "--sandbox").out == "rehearsal/gallery/index.html: 16 jobs, 16 clips\n"
+    )
     return made
 
 

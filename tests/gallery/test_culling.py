@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.gallery.test_grid import FIRST, figures, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Page
 
     from tests.support.bench import Bench
@@ -79,7 +80,9 @@ def test_blind_says_nothing_about_which_is_which(gallery: str, visitor: Visitor)
     text = page.locator("body").inner_text()
     for telling in ("720p", "1080p", "duration", "pour", "holds still", "cr", "bytedance"):
         assert telling not in text.replace("tea", "")
-    labels = page.locator("[aria-label]").evaluate_all("all => all.map((one) => one.getAttribute('aria-label')).join()")
+    labels = page.locator("[aria-label]").evaluate_all(
+        "all => all.map((one) => one.getAttribute('aria-label')).join()"
+    )
     assert "pour" not in labels
     page.keyboard.press("Escape")
     page.keyboard.press("p")
@@ -138,7 +141,14 @@ def test_the_keys_have_a_page_of_their_own(gallery: str, visitor: Visitor) -> No
     page = visitor.open(gallery)
     page.keyboard.press("?")
     text = page.locator("#sheet").inner_text()
-    for key in ("pick, and go on", "write a note", "undo", "blind", "one frame back or on", "wipe between two"):
+    for key in (
+        "pick, and go on",
+        "write a note",
+        "undo",
+        "blind",
+        "one frame back or on",
+        "wipe between two",
+    ):
         assert key in text
     page.keyboard.press("Escape")
     assert page.locator("#sheet").is_hidden()

@@ -72,14 +72,12 @@ def test_how_it_is_looked_at_is_in_the_address(gallery: str, visitor: Visitor) -
 def test_labels_stay_when_the_grid_is_scrolled(gallery: str, visitor: Visitor) -> None:
     page = visitor.open(gallery, width=900, height=420)
     page.evaluate("document.documentElement.style.setProperty('--tile', '400px')")
-    head, row = page.locator(".col").first, page.locator(".rowhead span").first
-    at_first = (head.bounding_box(), row.bounding_box())
+    places = """[".col", ".rowhead span"].map((name) => document.querySelector(name).getBoundingClientRect())
+                .map((box, at) => [box.y, box.x][at])"""
+    at_first = page.evaluate(places)
     page.evaluate("document.getElementById('grid').scrollTo(120, 150)")
     until(page, "document.getElementById('grid').scrollTop === 150")
-    then = (head.bounding_box(), row.bounding_box())
-    assert at_first[0] and at_first[1] and then[0] and then[1]
-    assert then[0]["y"] == at_first[0]["y"]
-    assert then[1]["x"] == at_first[1]["x"]
+    assert page.evaluate(places) == at_first
 
 
 def test_filters_narrow_and_are_cleared(gallery: str, visitor: Visitor) -> None:
@@ -107,12 +105,21 @@ def test_details_mark_what_differs_and_show_the_picture_next_to_the_first_frame(
     assert "holds still" in panel.locator(".prompt mark").all_inner_texts()
     pictures = panel.locator(".beside img")
     assert pictures.count() == 2
-    widths = [picture.evaluate("image => image.decode().then(() => image.naturalWidth)") for picture in pictures.all()]
+    widths = [
+        picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
+        for picture in pictures.all()
+    ]
     assert widths == [640, 480]
     text = panel.inner_text()
     (manifest,) = (bench.folder / "rehearsal/runs").glob("*/manifest.json")
     job = json.loads(manifest.read_text())["jobs"][FIRST]
-    for known in (job["task_id"], job["fingerprint"], job["files"][0]["sha256"], "tea/pour/", "16 cr ($0.08)"):
+    for known in (
+        job["task_id"],
+        job["fingerprint"],
+        job["files"][0]["sha256"],
+        "tea/pour/",
+        "16 cr ($0.08)",
+    ):
         assert known in text
     assert "cup.png" in text
     page.keyboard.press("Escape")

@@ -92,7 +92,7 @@ def test_speed_and_whose_sound_is_heard(gallery: str, visitor: Visitor) -> None:
     assert page.evaluate(muted) == [True, False]
     page.keyboard.press("Escape")
     assert page.locator("#player").is_hidden()
-    assert page.locator("#screens video[src]").count() == 0
+    until(page, "document.querySelector('#screens video[src]') === null")
 
 
 def test_a_wipe_between_two_is_moved_by_mouse_and_by_keys(gallery: str, visitor: Visitor) -> None:
