@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.gallery.test_grid import FIRST, figures, shown
+from tests.support.chromium import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,7 @@ def test_blind_says_nothing_about_which_is_which(gallery: str, visitor: Visitor)
     page = visitor.open(gallery)
     order = shown(page)
     page.keyboard.press("b")
+    until(page, "document.querySelectorAll('.tile:not([hidden]) .label').length === 8")
     names = page.locator(".tile:not([hidden]) .label").all_inner_texts()
     assert sorted(names) == [f"Clip {number}" for number in range(1, 9)]
     page.keyboard.press("o")
