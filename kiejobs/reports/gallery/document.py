@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.core.document.nodes import plain_json
-from kiejobs.core.ledger.records import State
+from kiejobs.core.ledger.costs import Cost, cost_of
 from kiejobs.core.money import money
+from kiejobs.core.plan.plan import job_address
 from kiejobs.reports.documents import money_or_null
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.core.plan.plan import Change
 
-_PAID = frozenset({State.SUCCEEDED, State.FAILED})
 _TIMES = ("reserved", "submitted", "settled", "collected")
 _OF_ANOTHER_REQUEST = frozenset({"input_changed", "new"})
 """Reasons of lines whose attempt, if any, was made with another request: its clip is not what they ask for."""
@@ -81,7 +81,7 @@ def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
     job, attempt = change.job, own_attempt(change)
     request = job.input if job is not None else (attempt.reserved.input if attempt else {})
     tags = list(job.tags) if job is not None else []
-    base, _, _ = change.address.partition("#")
+    base = change.address.partition("#")[0]
     return {
         "address": change.address,
         "base": base,
@@ -120,7 +120,7 @@ def _copied(value: Mapping[str, Json] | None) -> dict[str, Json] | None:
 def _name(change: Change) -> str:
     if change.job is not None:
         return change.job.name
-    return change.address.partition("/")[2].partition("#")[0].partition("[")[0]
+    return job_address(change.address).partition("/")[2]
 
 
 def _axes(change: Change) -> Iterator[tuple[str, str]]:
@@ -182,40 +182,28 @@ def _files(attempt: Attempt, campaign: Campaign) -> Iterator[dict[str, Json]]:
 
 
 def _costs(campaigns: Sequence[Campaign]) -> dict[str, Json]:
-    """By job, tag and model: credits that the plan would add, that were charged, and that open jobs and doubts hold."""
-    rows: dict[str, dict[str, list[Decimal]]] = {name: defaultdict(lambda: [Decimal(0)] * 3) for name in _BY}
+    """By job, tag and model: credits that were charged, that are held, that a run would add."""
+    rows: dict[str, dict[str, Cost]] = {kind: defaultdict(Cost) for kind in ("job", "tag", "model")}
     for campaign in campaigns:
         tags = {change.address: change.job.tags for change in campaign.changes if change.job}
-        for key, place, credits_ in _amounts(campaign):
-            address, model = key
-            for kind, names in zip(_BY, ((_of(address),), tags.get(address, ()), (model,)), strict=True):
-                for name in names:
-                    rows[kind][name] = [
-                        old + (credits_ if at == place else 0) for at, old in enumerate(rows[kind][name])
-                    ]
-    return {kind: list(_rows(found)) for kind, found in rows.items()}
+        for address, model, cost in _amounts(campaign):
+            names = {"job": (job_address(address),), "tag": tags.get(address, ()), "model": (model,)}
+            for kind, found in rows.items():
+                for name in names[kind]:
+                    found[name] += cost
+    return {kind: [_row(name, cost) for name, cost in found.items()] for kind, found in rows.items()}
 
 
-_BY = ("job", "tag", "model")
-_PLANNED, _CHARGED, _HELD = range(3)
-
-
-def _amounts(campaign: Campaign) -> Iterator[tuple[tuple[str, str], int, Decimal]]:
-    """Address and model, what kind of amount, credits."""
+def _amounts(campaign: Campaign) -> Iterator[tuple[str, str, Cost]]:
+    """Address, model, credits."""
     for change in campaign.changes:
         if change.spends and change.credits:
-            yield (change.address, change.model), _PLANNED, change.credits
+            yield change.address, change.model, Cost(to_buy=change.credits)
     for attempt in campaign.attempts:
         if attempt.committed:
-            kind = _CHARGED if attempt.state in _PAID else _HELD
-            yield (attempt.address, attempt.reserved.model), kind, attempt.committed
+            yield attempt.address, attempt.reserved.model, cost_of(attempt)
 
 
-def _of(address: str) -> str:
-    """The job's name with its campaign: `espresso/pour`."""
-    return address.partition("[")[0].partition("#")[0]
-
-
-def _rows(found: Mapping[str, Iterable[Decimal]]) -> Iterator[dict[str, Json]]:
-    for name, amounts in found.items():
-        yield {"name": name, **dict(zip(("planned", "charged", "held"), map(money, amounts), strict=True))}
+def _row(name: str, cost: Cost) -> dict[str, Json]:
+    amounts = {"charged": cost.charged, "held": cost.held + cost.doubted, "to_buy": cost.to_buy}
+    return {"name": name, **{key: money(amount) for key, amount in amounts.items()}}

@@ -1,6 +1,6 @@
 // What was charged, what is held, what the plan would add: by job, tag and model.
 
-const PARTS = [["charged", "Charged"], ["held", "Held by open jobs and doubts"], ["planned", "The plan would add"]];
+const PARTS = [["charged", "Charged"], ["held", "Held by open jobs and doubts"], ["to_buy", "A run would add"]];
 
 function showCosts() {
   const { costs, usd_per_credit: perCredit } = model.data;
