@@ -92,7 +92,10 @@ const isSound = (file) => file.media_type.startsWith("audio/");
 const isBought = () => model.jobs.some((job) => job.files.length);
 
 /** A value as it is read: a bare number says of what. */
-const word = (key, value) => (/^[\d.]+$/.test(value) && axisOf(key) ? `${axisOf(key).name} ${value}` : value);
+function word(key, value) {
+  if (!/^[\d.]+$/.test(value) || !axisOf(key)) return value;
+  return key === "=duration" ? `${value} s` : `${axisOf(key).name} ${value}`;
+}
 
 /** The worst verdict of a job's checks: failed, warning, ok, or none. */
 function checkOf(job) {
