@@ -68,6 +68,7 @@ class PlanOptions:
     base: str | None = None
     detailed_exitcode: bool = False
     comment: bool = False
+    storyboard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>()\[\]`|\\]+")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
@@ -110,6 +111,13 @@ def failures(value: str | tuple[Decimal, bool]) -> tuple[Decimal, bool]:
     if not known or not Decimal(number) or (share and Decimal(number) > 100):
         raise click.BadParameter(f"{value!r} is no limit of failures; write 5 or 10%")
     return Decimal(number), share
+
+
+def web_address(value: str) -> str | None:
+    """An http(s) URL that can be part of Markdown; None for an empty one, as from a variable that nobody set."""
+    if value and not _WEB_ADDRESS.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no web address")
+    return value or None
 
 
 class _Limit(click.Option):

@@ -97,6 +97,7 @@ def lock() -> None:
 )
 @flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
 @flag("--comment", is_flag=True, help="Keep one comment on the pull request; in GitHub's and GitLab's CI.")
+@flag("--storyboard", type=o.web_address, metavar="URL", help="Link this gallery in the comment.")
 @out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md, .txt or .digest.")
 @format_flag("markdown")
 @o.JOB_FILE

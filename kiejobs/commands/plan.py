@@ -82,6 +82,7 @@ def plan(
     if how.comment:
         from kiejobs.app.comment import comment  # noqa: PLC0415 - in CI
 
+        shown = replace(shown, storyboard=how.storyboard)
         comment(shown, [one.loaded.wanted for one in planned], files[0], how.base, screen)
     _require_all(refused)
     _require_none_broken(planned, screen)

@@ -163,7 +163,8 @@ def plans_markdown(plans: PlansView, place: str = ".", commit: str | None = None
         *_without_plan(plans.refused),
     ]
     digest = f"Digest over all: `{whole.totals.digest}`" if whole.submits and not plans.refused else ""
-    bottom = [digest, f"<sub>Planned at {code(commit)}.</sub>" if commit else ""]
+    board = f"[Storyboard]({plans.storyboard})" if plans.storyboard else ""
+    bottom = [board, digest, f"<sub>Planned at {code(commit)}.</sub>" if commit else ""]
     room = LIMIT - len(_document([*top, *bottom])) - _MARGIN
     return _document([*top, *_sections(plans.views, room), *bottom])
 

@@ -172,12 +172,13 @@ class PlanView:
 class PlansView:
     """Several files' plans: what they come to together, and which files have none, and why.
 
-    `whole` has every purchase once, also where two files want it.
+    `whole` has every purchase once, also where two files want it. `storyboard` is the URL of a gallery of them.
     """
 
     views: Sequence[PlanView]
     whole: PlanView
     refused: Sequence[tuple[str, KiejobsError]] = ()
+    storyboard: str | None = None
 
     @property
     def shared(self) -> str:

@@ -33,11 +33,22 @@ def drawing() -> bytes:
         folder = Path(name)
         shutil.copytree(ROOT / "jobfiles", folder / "jobfiles")
         for words in (("run", "--yes", "--speed", "400"), ("gallery",)):
-            command = [sys.executable, "-m", "kiejobs", words[0], "jobfiles/espresso.yaml", "--sandbox", *words[1:]]
+            command = [
+                sys.executable,
+                "-m",
+                "kiejobs",
+                words[0],
+                "jobfiles/espresso.yaml",
+                "--sandbox",
+                *words[1:],
+            ]
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
         with launched() as browser:
             page = Visitor(browser).open(
-                (folder / "rehearsal/gallery/index.html").as_uri(), width=1360, height=800, color_scheme="dark"
+                (folder / "rehearsal/gallery/index.html").as_uri(),
+                width=1360,
+                height=800,
+                color_scheme="dark",
             )
             for key in _KEYS:
                 page.keyboard.press(key)

@@ -72,10 +72,14 @@ def test_gitlab_s_merge_requests_are_planned_by_what_was_bought_and_have_a_note(
         request = {
             "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,
             "CI_MERGE_REQUEST_IID": "3", "CI_PROJECT_ID": "7", "CI_API_V4_URL": notes.url, "GITLAB_TOKEN": "token",
+            "CI_JOB_URL": "https://lab.example/jobs/1",
         }  # fmt: skip
         said = Job(forge, "lab", "edit").play("kiejobs-plan", **request)
         assert "evil" not in said
         assert "+2 jobs, 52 credits ($0.26); 2 done" in notes.kept[0]["body"]
+        assert (
+            "[Storyboard](https://lab.example/jobs/1/artifacts/browse/storyboard/)" in notes.kept[0]["body"]
+        )
 
 
 class Job:

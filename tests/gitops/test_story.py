@@ -43,6 +43,8 @@ def test_a_pull_request_plans_a_merge_runs_and_later_merges_buy_what_is_new(forg
     planned = forge.plan(forge.opened("steam"))
     assert planned.result == "success", planned.steps
     assert "+4 jobs, 104 credits ($0.52)" in forge.comments[0]["body"]
+    assert "[Storyboard](https://forge.example/artifacts/storyboard)" in forge.comments[0]["body"]
+    assert "storyboard/storyboard/index.html" in planned.artifacts
     forge.write({"pour": "Tea is poured", "steam": "Steam rises slowly"})
     forge.commit("Slower")
     planned = forge.plan(forge.opened("steam"))

@@ -188,6 +188,8 @@ class _Job:
         elif action == "actions/upload-artifact":
             for name in given["path"].split():
                 _copied(self._tree / name, self._ended.folder / "artifacts" / given["name"] / name)
+            url = f"https://forge.example/artifacts/{given['name']}"
+            (self._ended.folder / "output").write_text(f"artifact-url={url}\n")
         else:
             assert action == "actions/setup-python", action
         return 0
