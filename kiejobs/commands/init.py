@@ -29,7 +29,7 @@ _ON_A_BRANCH = """\
 ledger: git # on the branch `kiejobs-ledger`, so that CI, every clone and every branch know what was bought
 """
 
-_IGNORED = ("rehearsal/", "outputs/", "runs/.lock*")
+_IGNORED = ("rehearsal/", "outputs/", "gallery/", "runs/.lock*")
 
 _REQUIREMENTS = {"ci/kiejobs-requirements.txt": "ci/requirements.txt"}
 
