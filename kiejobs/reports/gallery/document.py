@@ -55,7 +55,7 @@ class Campaign:
     picks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """By address: `verdict`, `note`, `who`, `when`, `stale`."""
     checks: Mapping[tuple[str, int], Sequence[Mapping[str, Json]]] = field(default_factory=dict)
-    """By address and take: `name`, `verdict`, `measured`, `expected`, `severity`, `why`."""
+    """By a purchase's address and take: `name`, `verdict`, `measured`, `expected`, `severity`, `why`."""
 
 
 def gallery_document(
@@ -103,7 +103,7 @@ def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
         "pictures": [list(pair) for pair in _pictures(request, campaign.inputs)],
         **_purchase(attempt, campaign),
         "pick": _copied(campaign.picks.get(change.address)),
-        "checks": [dict(one) for one in campaign.checks.get((base, change.take), ())],
+        "checks": _checks(attempt, campaign),
     }
 
 
@@ -111,6 +111,11 @@ def own_attempt(change: Change) -> Attempt | None:
     """The purchase of the very request that a line asks for."""
     attempt = change.attempt
     return None if change.job is not None and change.reason in _OF_ANOTHER_REQUEST else attempt
+
+
+def _checks(attempt: Attempt | None, campaign: Campaign) -> list[dict[str, Json]]:
+    found = campaign.checks.get((attempt.address, attempt.reserved.take), ()) if attempt else ()
+    return list(map(dict, found))
 
 
 def _copied(value: Mapping[str, Json] | None) -> dict[str, Json] | None:
