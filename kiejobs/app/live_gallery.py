@@ -118,7 +118,7 @@ class ShownLive:
             _age(folder / FILE) for folder in sorted(folders | {self._shown[0].space.sandbox_folder.parent})
         ]
         history = self._shown[0].space.store.read()
-        marks += [f"{record.run_id} {len(record.events)} {record.live}" for record in history.records]
+        marks += [f"{record.run_id} {len(record.outline)} {record.live}" for record in history.records]
         return "\n".join(map(str, marks))
 
 

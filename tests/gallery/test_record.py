@@ -99,8 +99,8 @@ def test_a_failure_and_a_doubt_say_why(own: Bench, visitor: Visitor) -> None:
     write(own, prompt="Refused")
     faults = """\
 rules:
-  - {on: create, nth: 1, do: {lose_reply: after_accept}}
-  - {on: create, nth: 2, do: {task: fail, fail_msg: "too <b>little</b> tea"}}
+  - {on: create, when: {nth: 1}, do: {lose_reply: after_accept}}
+  - {on: create, when: {nth: 2}, do: {task: fail, fail_msg: "too <b>little</b> tea"}}
 """
     (own.folder / "faults.yaml").write_text(faults)
     own.do("run", "tea.yaml", *FAST, "--faults", "faults.yaml")
