@@ -10,6 +10,7 @@ that is asked for.
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import shutil
@@ -30,7 +31,7 @@ from kiejobs.core.picks import STALE, UNDECIDED
 from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, own_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from kiejobs.app.load import LoadedJobFile
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
 
 _NEEDS_MEDIA = "pip install 'kiejobs[media]'"
-_NAME = re.compile(r"[^\w.,=+~-]")
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
 class Shelf(Protocol):
@@ -90,9 +91,9 @@ def gather(names: Sequence[str], wanted: JobFileOptions, where: Locations, scree
     return found
 
 
-def document_of(shown: Sequence[Shown], shelf: Callable[[Shown], Shelf]) -> dict[str, Json]:
+def document_of(shown: Sequence[Shown], shelf: Shelf) -> dict[str, Json]:
     """Raises UsageProblem where a file can't be read or copied."""
-    campaigns = [_campaign(one, shelf(one)) for one in shown]
+    campaigns = [_campaign(one, shelf) for one in shown]
     per_credit = {usd_per_credit(one.loaded) for one in shown}
     made = utc_text(shown[0].space.clock().now()) if shown else ""
     rehearsal = any(one.space.sandbox for one in shown)
@@ -173,11 +174,11 @@ class LinkedFiles:
     copies: bool = False
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
-        src = self._copied(path, f"clips/{file.path}") if self.copies else self._linked(path)
+        src = self._copied(path, f"clips/{_below(file.path)}") if self.copies else self._linked(path)
         return Clip(src, self.poster(file, path))
 
     def picture(self, path: Path, sha256: str) -> str | None:
-        name = f"inputs/{sha256[:20]}{path.suffix if not _NAME.search(path.suffix) else ''}"
+        name = f"inputs/{sha256[:20]}{_ending(path.name)}"
         return self._copied(path, name) if self.copies else self._linked(path)
 
     def _linked(self, path: Path) -> str:
@@ -199,7 +200,7 @@ class LinkedFiles:
         """From the page's folder; made once for each content."""
         if not _has_media() or not file.media_type.startswith("video/"):
             return None
-        name = f"posters/{file.sha256[:32]}.jpg"
+        name = f"posters/{_mark(file.sha256)}.jpg"
         target = self.folder / name
         if not target.exists():
             from kiejobs.adapters.stills import poster_of  # noqa: PLC0415 - needs `media`, and is slow to import
@@ -209,6 +210,21 @@ class LinkedFiles:
                 return None
             write(target, data)
         return name
+
+
+def _below(path: str) -> str:
+    """A path on record as one below a folder. Journals come from git: one that leads up and down again gets a name."""
+    leads_up = any(part in {"", ".", ".."} for part in path.split("/"))
+    return f"{_mark(path)}{_ending(path)}" if leads_up else path
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _ending(name: str) -> str:
+    found = _ENDING.search(name)
+    return found[0].lower() if found else ""
 
 
 class EmbeddedFiles:

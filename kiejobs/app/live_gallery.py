@@ -6,6 +6,7 @@ reading; `picks.yaml`.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,15 +42,20 @@ class ServedFiles:
     def clip(self, file: FileRecord, path: Path) -> Clip:
         poster = self._own.poster(file, path)
         still = (
-            None
-            if poster is None
-            else self._add(f"{file.sha256[:32]}.jpg", self._own.folder / poster, "image/jpeg")
+            None if poster is None else self._add(Path(poster).name, self._own.folder / poster, "image/jpeg")
         )
-        return Clip(self._add(file.sha256[:40], path, file.media_type), still)
+        return Clip(
+            self._add(
+                hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).hexdigest()[:40],
+                path,
+                file.media_type,
+            ),
+            still,
+        )
 
     def picture(self, path: Path, sha256: str) -> str | None:
         return self._add(
-            f"in-{sha256[:32]}", path, f"image/{path.suffix.lstrip('.').lower().replace('jpg', 'jpeg')}"
+            f"in-{sha256[:40]}", path, f"image/{path.suffix.lstrip('.').lower().replace('jpg', 'jpeg')}"
         )
 
     def _add(self, key: str, path: Path, media_type: str) -> str:
@@ -108,7 +114,7 @@ class ShownLive:
         return self._document
 
     def _made(self) -> dict[str, Json]:
-        return document_of(self._shown, lambda _: self._files)
+        return document_of(self._shown, self._files)
 
     def _look(self) -> str:
         """The job files, their picks and the ledger, by what changes when they do."""

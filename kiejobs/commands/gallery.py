@@ -43,7 +43,7 @@ def gallery(
     if how.single_file:
         return _one_file(shown, Path(how.out or _default(shown, where, ".html")), screen)
     folder = Path(how.out or _default(shown, where, ""))
-    document = document_of(shown, lambda _: LinkedFiles(folder, copies=how.copy))
+    document = document_of(shown, LinkedFiles(folder, copies=how.copy))
     write(folder / "index.html", page_html(document))
     _mention(folder / "index.html", shown, screen)
     return ExitCode.DONE
@@ -93,8 +93,7 @@ def _default(shown: Sequence[Shown], where: Locations, ending: str) -> str:
 def _one_file(shown: Sequence[Shown], path: Path, screen: Screen) -> ExitCode:
     if path.suffix.lower() not in {".html", ".htm"}:
         raise UsageProblem(f"--out {path}: a single file ends in .html")
-    shelf = EmbeddedFiles()
-    write(path, page_html(document_of(shown, lambda _: shelf)))
+    write(path, page_html(document_of(shown, EmbeddedFiles())))
     _mention(path, shown, screen)
     return ExitCode.DONE
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiejobs.app.gallery import LinkedFiles
+from kiejobs.core.ledger.records import FileRecord
 from tests.gallery.test_grid import FIRST, shown
 from tests.support.chromium import until
 
@@ -114,3 +116,19 @@ def test_a_folder_without_job_files_has_no_gallery(tmp_path: Path, bench: Bench)
     told = bench.do("-C", str(tmp_path), "gallery")
     assert told.code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_path_on_record_that_leads_up_and_down_again_stays_below_the_copies(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"clip")
+    shelf = LinkedFiles(tmp_path / "page", copies=True)
+    for number, path in enumerate(
+        ("../../evil.mp4", "a/../../../evil.mp4", "/evil.mp4", "a//b.mp4", "a/b.mp4")
+    ):
+        found = shelf.clip(
+            FileRecord(path, f"../{number}", 4, "application/json", "https://example.com/a"), clip
+        )
+        assert found.src
+        assert (tmp_path / "page" / found.src).resolve().is_relative_to(tmp_path / "page" / "clips")
+    assert not list(tmp_path.glob("**/evil.mp4"))
+    assert (tmp_path / "page/clips/a/b.mp4").read_bytes() == b"clip"

@@ -108,4 +108,4 @@ rules:
     page = visitor.open((own.folder / "page/index.html").as_uri())
     texts = page.locator(".tile").all_inner_texts()
     assert [text for text in texts if "! too <b>little</b> tea" in text]
-    assert [text for text in texts if "? in doubt" in text]
+    assert [text for text in texts if "? the connection broke" in text]
