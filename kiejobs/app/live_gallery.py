@@ -46,7 +46,9 @@ class ServedFiles:
         )
         return Clip(
             self._add(
-                hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).hexdigest()[:40],
+                hashlib.sha256(f"{file.path} {file.sha256}".encode("utf-8", "surrogatepass")).hexdigest()[
+                    :40
+                ],
                 path,
                 file.media_type,
             ),

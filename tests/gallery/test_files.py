@@ -10,6 +10,7 @@ import pytest
 
 from kiejobs.app.gallery import LinkedFiles
 from kiejobs.core.ledger.records import FileRecord
+from kiejobs.reports.gallery.page import page_html
 from tests.gallery.test_grid import FIRST, shown
 from tests.support.chromium import until
 
@@ -132,3 +133,16 @@ def test_a_path_on_record_that_leads_up_and_down_again_stays_below_the_copies(tm
         assert (tmp_path / "page" / found.src).resolve().is_relative_to(tmp_path / "page" / "clips")
     assert not list(tmp_path.glob("**/evil.mp4"))
     assert (tmp_path / "page/clips/a/b.mp4").read_bytes() == b"clip"
+
+
+def test_without_posters_a_tile_shows_a_frame_of_its_clip(bench: Bench, visitor: Visitor) -> None:
+    """As where the extra `media` is missing."""
+    folder = bench.folder / "rehearsal/gallery"
+    document = data_of(folder / "index.html")
+    for job in document["jobs"]:
+        for file in job["files"]:
+            file["poster"] = None
+    (folder / "plain.html").write_text(page_html(document), encoding="utf-8")
+    page = visitor.open((folder / "plain.html").as_uri())
+    until(page, "(document.querySelector('.mat video')?.readyState ?? 0) >= 2")
+    assert page.evaluate("document.querySelector('.mat video').paused")
