@@ -1,4 +1,4 @@
-"""5,000 cells: all of them are elements, few are drawn, and scrolling is as smooth as with fifty."""
+"""5,000 cells: all of them are elements, few are drawn, and whoever scrolls sees no blank one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 SCROLL = """async () => {
   const grid = document.getElementById("grid");
-  const end = 6000;
-  let frames = 0, slow = 0, last = performance.now();
-  for (let at = 0; at <= end; at += 60) {
+  const box = grid.getBoundingClientRect();
+  let blank = 0, most = 0;
+  for (let at = 0; at <= 6000; at += 60) {
     grid.scrollTo(at / 4, at);
     await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    slow += now - last > 50;
-    last = now;
-    frames++;
+    await new Promise((done) => setTimeout(done)); // what was observed is reported by a task
+    for (let x = 160; x < box.right; x += 60) {
+      for (let y = box.top + 60; y < box.bottom; y += 60) {
+        const tile = document.elementFromPoint(x, y)?.closest(".tile");
+        blank += tile !== null && tile !== undefined && tile.firstChild === null;
+      }
+    }
+    most = Math.max(most, document.querySelectorAll(".mat").length);
   }
-  return { frames, slow };
+  return { blank, most };
 }"""
-"""How many of the frames of a scroll took more than 50 ms, which is when people call it rough."""
+"""How often something could be seen that was not drawn yet, and how many tiles were drawn at most."""
 
 
 def job(scene: int, look: int) -> dict[str, Any]:
@@ -77,25 +81,20 @@ def test_five_thousand_cells_are_there_and_few_are_drawn(tmp_path: Path, visitor
     page = visitor.open(large(tmp_path / "big", 100, 50))
     assert page.locator("[data-address]").count() == 5000
     until(page, "document.querySelector('.mat') !== null")
-    assert drawn(page) < 250
+    assert drawn(page) < 350
     page.keyboard.press("End")
     until(page, "document.querySelector('.tile.current .mat') !== null")
     assert page.locator(".tile.current").get_attribute("data-address") == "big/shot[look=49,scene=99]"
-    assert drawn(page) < 500
+    assert drawn(page) < 700
     page.locator("#search").fill("scene 42 in look 7:")
     assert page.locator("[data-address]").count() == 1
 
 
-def test_scrolling_them_is_smooth(tmp_path: Path, visitor: Visitor) -> None:
-    few = visitor.open(large(tmp_path / "few", 60, 1))
-    small = few.evaluate(SCROLL)
-    many = visitor.open(large(tmp_path / "many", 100, 50))
-    scrolled = many.evaluate(SCROLL)
-    assert scrolled["frames"] == small["frames"]
-    assert (
-        scrolled["slow"] <= small["slow"] + scrolled["frames"] // 2
-    )  # on a machine that does other things too
-    until(
-        many,
-        "[...document.querySelectorAll('.tile .mat')].some((one) => one.getBoundingClientRect().top > 200)",
-    )
+def test_scrolling_shows_nothing_blank_and_draws_no_more_than_is_near(
+    tmp_path: Path, visitor: Visitor
+) -> None:
+    page = visitor.open(large(tmp_path / "many", 100, 50))
+    until(page, "document.querySelector('.mat') !== null")
+    scrolled = page.evaluate(SCROLL)
+    assert scrolled["blank"] == 0
+    assert scrolled["most"] < 700

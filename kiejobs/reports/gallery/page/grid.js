@@ -8,8 +8,9 @@ let near = null;
 function draw() {
   const cells = shownCells();
   near?.disconnect();
-  near = new IntersectionObserver(onNear, { root: null, rootMargin: "700px 700px" });
   const grid = $("grid");
+  const scrolls = getComputedStyle(grid).overflowY === "auto"; // on narrow screens the page itself does
+  near = new IntersectionObserver(onNear, { root: scrolls ? grid : null, rootMargin: "1200px" });
   grid.classList.toggle("blind", view.blind);
   const parts = view.blind || !model.axes.length ? flat(cells) : table(cells);
   grid.replaceChildren(...(cells.length ? parts : [nothing()]));
