@@ -72,19 +72,6 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryOptions:
-    """The flags that say what kind of gallery to make of what. `out` is a folder, of a `single_file` a file."""
-
-    out: str | None = None
-    copy: bool = False
-    single_file: bool = False
-    picks: bool = False
-    serve: bool = False
-    host: str = "127.0.0.1"
-    port: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class RunOptions:
     """The flags that say how to run.
 

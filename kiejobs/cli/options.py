@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import (
-    GalleryOptions,
-    JobFileOptions,
-    ListenAddress,
-    Locations,
-    PlanOptions,
-    RunOptions,
-)
+from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
@@ -27,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.app.decisions import PickOptions
+    from kiejobs.app.gallery import GalleryOptions
     from kiejobs.core.plan.policy import Policy
     from kiejobs.runner import Settings
 
@@ -309,6 +303,16 @@ HEARING = stacked(
     given("ear", ListenAddress),
 )  # fmt: skip
 
+
+def _gallery_options(
+    *, out: str | None, copy: bool, single_file: bool, picks: bool, serve: bool, host: str, port: int
+) -> GalleryOptions:
+    """What kind of gallery to make of what."""
+    from kiejobs.app.gallery import GalleryOptions  # noqa: PLC0415 - keeps `--help` light
+
+    return GalleryOptions(out, copy, single_file, picks, serve, host, port)
+
+
 GALLERY = stacked(
     flag("--out", "-o", metavar="FOLDER",
          help="Folder to write to; of a single file, the file.  [default: gallery]"),
@@ -320,7 +324,7 @@ GALLERY = stacked(
     flag("--host", default="127.0.0.1", show_default=True, help="Address to serve at."),
     flag("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
          help="Port to serve at; 0 for any that is free."),
-    given("how", GalleryOptions),
+    given("how", _gallery_options),
 )  # fmt: skip
 
 BUYING = stacked(
