@@ -15,16 +15,17 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.load import load
 from kiejobs.app.output import write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.plan import make_plan, usd_per_credit
 from kiejobs.app.project import mention_two_ledgers, open_workspace
+from kiejobs.app.records import known_results
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.picks import STALE, UNDECIDED
@@ -129,7 +130,21 @@ def _campaign(shown: Shown, shelf: Shelf) -> Campaign:
         attempt = own_attempt(change)
         if attempt is not None:
             clips.update({(attempt.attempt_id, path): clip for path, clip in _clips(attempt, shown, shelf)})
-    return Campaign(name, shown.changes, attempts, clips, dict(_pictures(shown, shelf)), dict(_picks(shown)))
+    return Campaign(
+        name,
+        shown.changes,
+        attempts,
+        clips,
+        dict(_pictures(shown, shelf)),
+        dict(_picks(shown)),
+        _checks(attempts, shown),
+    )
+
+
+def _checks(attempts: Sequence[Attempt], shown: Shown) -> dict[tuple[str, int], list[dict[str, Json]]]:
+    """What checks found, as far as it is on record."""
+    found = known_results(shown.space, attempts)
+    return {key: [one._asdict() for one in results] for key, results in found.items()}
 
 
 def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
@@ -211,17 +226,15 @@ class LinkedFiles:
 
     def poster(self, file: FileRecord, path: Path) -> str | None:
         """From the page's folder; made once for each content."""
-        if not _has_media() or not file.media_type.startswith("video/"):
+        if not HAS_MEDIA or not file.media_type.startswith("video/"):
             return None
         name = f"posters/{_mark(file.sha256)}.jpg"
         target = self.folder / name
         if not target.exists():
-            from kiejobs.adapters.stills import poster_of  # noqa: PLC0415 - needs `media`, and is slow to import
-
-            data = poster_of(path)
+            data = _drawn("poster", path)
             if data is None:
                 return None
-            write(target, data)
+            write(target, base64.b64decode(data))
         return name
 
 
@@ -244,28 +257,27 @@ class EmbeddedFiles:
     """Posters and small versions inside the page. Raises UsageProblem without the extra `media`."""
 
     def __init__(self) -> None:
-        if not _has_media():
+        if not HAS_MEDIA:
             raise UsageProblem("--single-file needs the extra `media`", hint=_NEEDS_MEDIA)
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
-        from kiejobs.adapters.stills import poster_of, preview_of  # noqa: PLC0415 - as above
-
         if file.media_type.startswith("video/"):
-            return Clip(_data("video/mp4", preview_of(path)), _data("image/jpeg", poster_of(path)))
-        if file.media_type.startswith("image/"):
-            return Clip(self.picture(path, file.sha256))
-        return Clip(None)
+            return Clip(_embedded("video/mp4", "preview", path), _embedded("image/jpeg", "poster", path))
+        return Clip(self.picture(path, file.sha256) if file.media_type.startswith("image/") else None)
 
     def picture(self, path: Path, sha256: str) -> str | None:
-        from kiejobs.adapters.stills import thumbnail_of  # noqa: PLC0415 - as above
-
         del sha256
-        return _data("image/jpeg", thumbnail_of(path))
+        return _embedded("image/jpeg", "thumbnail", path)
 
 
-def _data(media_type: str, data: bytes | None) -> str | None:
-    return None if data is None else f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+def _embedded(media_type: str, kind: str, path: Path) -> str | None:
+    data = _drawn(kind, path)
+    return None if data is None else f"data:{media_type};base64,{data}"
 
 
-def _has_media() -> bool:
-    return all(map(find_spec, ("av", "PIL")))
+def _drawn(kind: str, path: Path) -> str | None:
+    """In Base64, by the process for media; None for what can't be decoded."""
+    from kiejobs.adapters.media.process import media_process  # noqa: PLC0415 - where there are clips
+
+    answer = media_process().ask("still", {"kind": kind, "path": str(path.resolve())})
+    return answer if isinstance(answer, str) else None

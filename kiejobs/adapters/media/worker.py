@@ -61,4 +61,10 @@ def _draw(card: dict[str, object]) -> object:
     return draw_card(card)
 
 
-_DO = {"examine": _examine, "compare": _compare, "draw": _draw}
+def _still(asked: dict[str, object]) -> object:
+    from kiejobs.adapters.media.stills import drawn  # noqa: PLC0415 - as above
+
+    return drawn(str(asked["kind"]), str(asked["path"]))
+
+
+_DO = {"examine": _examine, "compare": _compare, "draw": _draw, "still": _still}

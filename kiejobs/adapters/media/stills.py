@@ -1,13 +1,15 @@
 """Still pictures of clips, and small versions of them that fit into a page.
 
 In: a collected video or picture. Out: JPEG and MP4 bytes, None where it can't be decoded. Touches: files, by reading.
-Needs the extra `media` (PyAV, Pillow).
+Needs the extra `media` (PyAV, Pillow). Runs in the process for media, since decoders may hang or die.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -17,13 +19,18 @@ from kiejobs.adapters.media import opened_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _WIDE = 480  # pixels of a poster; a tile is seldom larger
 _PREVIEW = 320
 _LONGEST = 12.0  # seconds of a clip that a preview shows
 _RATE = 12  # frames a second of a preview
 _MOST_FRAMES = 2_000  # that are decoded for one
+
+
+def drawn(kind: str, path: str) -> str | None:
+    """A `poster`, a `preview` or a `thumbnail` of a file, in Base64."""
+    data = {"poster": poster_of, "preview": preview_of, "thumbnail": thumbnail_of}[kind](Path(path))
+    return None if data is None else base64.b64encode(data).decode()
 
 
 def poster_of(path: Path) -> bytes | None:
