@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from PIL import Image
 
-from kiejobs.adapters.media import opened_clip
+from kiejobs.adapters.media.clips import opened_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
