@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from kiejobs.app.decisions import PickOptions
-    from kiejobs.app.gallery import GalleryOptions
+    from kiejobs.app.gallery.page import GalleryOptions
     from kiejobs.core.plan.policy import Policy
     from kiejobs.runner import Settings
 
@@ -308,7 +308,7 @@ def _gallery_options(
     *, out: str | None, copy: bool, single_file: bool, picks: bool, serve: bool, host: str, port: int
 ) -> GalleryOptions:
     """What kind of gallery to make of what."""
-    from kiejobs.app.gallery import GalleryOptions  # noqa: PLC0415 - keeps `--help` light
+    from kiejobs.app.gallery.page import GalleryOptions  # noqa: PLC0415 - keeps `--help` light
 
     return GalleryOptions(out, copy, single_file, picks, serve, host, port)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.gallery import EmbeddedFiles, LinkedFiles, document_of, gather
+from kiejobs.app.gallery.page import EmbeddedFiles, LinkedFiles, document_of, gather
 from kiejobs.app.output import write
 from kiejobs.app.plan import named_files
 from kiejobs.app.project import open_workspace
@@ -20,7 +20,7 @@ from kiejobs.reports.terminal import plural, sanitize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.gallery import GalleryOptions, Shown
+    from kiejobs.app.gallery.page import GalleryOptions, Shown
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
 
@@ -63,7 +63,7 @@ def _serve(
         from kiejobs.adapters.gallery_server import serve_gallery  # noqa: PLC0415 - needs the extra `serve`
     except ImportError as error:
         raise UsageProblem("--serve needs the extra `serve`", hint="pip install 'kiejobs[serve]'") from error
-    from kiejobs.app.live_gallery import ShownLive  # noqa: PLC0415 - only for serving
+    from kiejobs.app.gallery.live import ShownLive  # noqa: PLC0415 - only for serving
 
     folder = Path(how.out or open_workspace(where, names[0] if names else "").root.seen(_name(where)))
     live = ShownLive(names, wanted, where, folder, screen)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiejobs.app.gallery import LinkedFiles
+from kiejobs.app.gallery.page import LinkedFiles
 from kiejobs.core.ledger.records import FileRecord
 from kiejobs.reports.gallery.page import page_html
 from tests.gallery.test_grid import FIRST, shown

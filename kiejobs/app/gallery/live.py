@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kiejobs.adapters.git import user_of
 from kiejobs.adapters.project.files import read_schema
 from kiejobs.app.decisions import bought_picks, write_picks
-from kiejobs.app.gallery import LinkedFiles, document_of, gather
+from kiejobs.app.gallery.page import LinkedFiles, document_of, gather
 from kiejobs.app.picks import pick_book
 from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.document.nodes import Source
