@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
+WIDE_FONT = next(
+    (
+        path
+        for path in (
+            "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+            "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+            "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+            "/System/Library/Fonts/Hiragino Sans GB.ttc",
+            "C:/Windows/Fonts/msyh.ttc",
+        )
+        if Path(path).is_file()
+    ),
+    None,
+)
+"""A font of this machine that has Chinese, Japanese and Korean letters; None: Pillow's own, which has Latin ones."""
+_WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_PIECE = re.compile(rf"\s*(?:[{_WIDE}]|[^\s{_WIDE}]+)[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]*")
 _LONGEST_SIDE = {"video": 3840, "image": 2048}  # pixels
 _LONGEST = 60  # seconds
 _STANDARD = 720  # lines, where none were asked for
@@ -205,7 +222,7 @@ class _Pen:
 
 @cache
 def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+    return ImageFont.truetype(WIDE_FONT, size) if WIDE_FONT else ImageFont.load_default(size)
 
 
 def _hang(pen: _Pen, pictures: Sequence[tuple[str, Image.Image | None]], panel: _Place) -> None:
@@ -298,14 +315,15 @@ def _words_of(request: Mapping[str, Json]) -> str:
 
 
 def _wrapped(words: str, size: int, wide: int) -> list[str]:
+    """Chinese and Japanese break anywhere but in front of a mark."""
     font, lines = _font(size), [""]
-    for word in words[:2000].split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= wide or not lines[-1]:
-            lines[-1] = _fitted(longer, size, wide)
+    for word in _PIECE.findall(words[:2000]):
+        longer = f"{lines[-1]}{word}"
+        if font.getlength(longer.rstrip()) <= wide or not lines[-1].strip():
+            lines[-1] = longer
         else:
-            lines.append(_fitted(word, size, wide))
-    return lines if lines[0] else []
+            lines.append(word.lstrip())
+    return [_fitted(line.rstrip(), size, wide) for line in lines] if lines[0].strip() else []
 
 
 def _fitted(words: str, size: int, wide: int) -> str:
@@ -315,8 +333,11 @@ def _fitted(words: str, size: int, wide: int) -> str:
     return text
 
 
-def drawable(words: str) -> str:
-    """In the letters of Pillow's font, without their accents; what it lacks as `[3 characters]`."""
+def drawable(words: str, font: str | None = WIDE_FONT) -> str:
+    """In the letters of the font. Pillow's own has no accents; what a font lacks is `[3 characters]`."""
+    if font is not None:
+        whole = "".join(one if one.isprintable() else " " for one in unicodedata.normalize("NFC", words))
+        return re.sub(r"[\U00010000-\U0010ffff\ufe00-\ufe0f]+", _lacking, whole)
     plain = unicodedata.normalize("NFKD", words.translate(_PLAINER).replace("…", "\0")).replace("\0", "…")
     letters = "".join(one for one in plain if not unicodedata.combining(one))
     return re.sub(r"[^ -~·…]+", _lacking, letters)

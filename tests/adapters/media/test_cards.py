@@ -118,7 +118,12 @@ def test_a_picture_that_can_t_be_opened_leaves_a_card_without_it(tmp_path: Path)
     ],
 )
 def test_letters_that_the_font_lacks_are_counted(words: str, shown: str) -> None:
-    assert drawable(words) == shown
+    assert drawable(words, font=None) == shown
+
+
+def test_a_font_with_more_letters_draws_them_and_steers_nothing() -> None:
+    assert drawable("清晨 in the café ☕ 🎬", font="x") == "清晨 in the café ☕ [1 character]"
+    assert drawable("\x1b[2J\u202e", font="x") == " [2J "
 
 
 @pytest.mark.parametrize("prompt", ["", "word " * 3000, "x" * 5000, "\u202e\x00" * 40, "<script>{{ 7*7 }}"])
