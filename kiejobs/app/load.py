@@ -26,7 +26,7 @@ from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Problems, Usage
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.expand.expand import Catalogue, Expansion, expand
 from kiejobs.core.expand.written import comments_in
-from kiejobs.core.jobfile import JobFile, given_variables, read_jobfile
+from kiejobs.core.jobfile import JobFile, read_jobfile, with_variables
 from kiejobs.core.models.spec import UNKNOWN, FileRule, Spec, read_spec
 from kiejobs.core.template import names_only
 from kiejobs.core.urls import private_host
@@ -189,8 +189,8 @@ def _read_jobfile(
     jobfile, refused = read_jobfile(document, read_schema("jobfile.structure.json"))
     if jobfile is None or not (given or words):
         return jobfile, refused
-    variables, unknown = given_variables(jobfile.vars, given, words)
-    return replace(jobfile, vars={**jobfile.vars, **variables}), [*refused, *unknown]
+    jobfile, unknown = with_variables(jobfile, given, words)
+    return jobfile, [*refused, *unknown]
 
 
 def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder) -> Problems:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -88,6 +88,8 @@ class JobEntry(NamedTuple):
     """One entry under `jobs:`, defaults merged beneath. `zipped`: names of axes, or lists of them.
 
     `checks` as written: they are of the result, and never of the request.
+    `vars` are all that its templates read, None where the job and the defaults add none to those of the file;
+    `own_vars` are those that they add, as written.
     """
 
     name: str
@@ -106,6 +108,8 @@ class JobEntry(NamedTuple):
     callback_url: str | None
     callback_spot: Spot
     correlate: bool
+    vars: Mapping[str, Json] | None
+    own_vars: YamlMap
     checks: Json = None
 
     @property
@@ -203,11 +207,11 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
     budget = sound.get("budget")
     defaults, jobs = root.get("defaults"), root["jobs"]
     bodies = {name: body if body is not None else YamlMap() for name, body in jobs.items()}
-    made = _MatrixParts()
+    made, variables = _MatrixParts(), plain_json(sound.get("vars", {}))
     return JobFile(
         document=document,
         campaign=str(root.get("campaign", "?")),
-        vars=plain_json(sound.get("vars", {})),
+        vars=variables,
         budget=BudgetSetting(Decimal(str(budget["credits"])), budget.get("per", "campaign"))
         if budget is not None
         else None,
@@ -215,15 +219,17 @@ def _assemble(document: Document, broken: set[tuple[str, ...]]) -> JobFile:
         if ("limits",) in broken
         else int(sound.get("limits", {}).get("max_jobs", DEFAULT_MAX_JOBS)),
         entries=tuple(
-            _entry(name, jobs.key_spots[name], _over(defaults, body) if defaults else body, made)
+            _entry(name, jobs.key_spots[name], _over(defaults, body) if defaults else body, made, variables)
             for name, body in bodies.items()
             if ("jobs", name) not in broken
         ),
     )
 
 
-def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry:
-    matrix = body.get("matrix", _NO_MAP)
+def _entry(
+    name: str, spot: Spot, body: YamlMap, made: _MatrixParts, variables: Mapping[str, Json]
+) -> JobEntry:
+    matrix, own = body.get("matrix", _NO_MAP), body.get("vars", _NO_MAP)
     return JobEntry(
         name=name,
         spot=spot,
@@ -242,6 +248,8 @@ def _entry(name: str, spot: Spot, body: YamlMap, made: _MatrixParts) -> JobEntry
         callback_spot=body.value_spots.get("callBackUrl", spot),
         correlate=bool(body.get("correlate", True)),
         checks=plain_json(body["checks"]) if "checks" in body else None,
+        vars={**variables, **plain_json(own)} if own else None,
+        own_vars=own,
     )
 
 
@@ -257,6 +265,9 @@ def _over(defaults: YamlMap, body: YamlMap) -> YamlMap:
             own, other = body.get(key, _NO_MAP), body.get(other_key, _NO_MAP)
             filled_otherwise = set(other) - set(own) - (_NO_AXES if key == "matrix" else set())
             merged.put(key, _beneath(lower, own, filled_otherwise), own.spot, own.spot)
+    if lower := defaults.get("vars"):
+        own = body.get("vars", _NO_MAP)
+        merged.put("vars", _beneath(lower, own), own.spot, own.spot)
     return merged
 
 
@@ -307,6 +318,25 @@ class _MatrixParts:
 
 
 # --- what `--vars-file` and `--var` put in the place of its variables ---------------------------------
+
+
+def with_variables(
+    jobfile: JobFile, files: Sequence[Document], words: Mapping[str, str]
+) -> tuple[JobFile, list[Diagnostic]]:
+    """The command line's word is the last: it goes over those of jobs and defaults, too. Raises UsageProblem."""
+    own = [entry.vars for entry in reversed(jobfile.entries) if entry.vars is not None]
+    declared: dict[str, Json] = {}
+    for layer in (*own, jobfile.vars):
+        declared |= layer
+    given, found = given_variables(declared, files, words)
+
+    def over(variables: Mapping[str, Json]) -> dict[str, Json]:
+        return {**variables, **{name: given[name] for name in given if name in variables}}
+
+    entries = [
+        entry if entry.vars is None else entry._replace(vars=over(entry.vars)) for entry in jobfile.entries
+    ]
+    return replace(jobfile, vars=over(jobfile.vars), entries=tuple(entries)), found
 
 
 def given_variables(

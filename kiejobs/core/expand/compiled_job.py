@@ -87,7 +87,10 @@ class FieldTemplate:
                 names = contexts[at]
                 if not names:
                     seen = {name: value.seen for name, value in rows[at].items()}
-                    names.update(job=self.places.entry.name, matrix=seen)
+                    entry = self.places.entry
+                    names.update(job=entry.name, matrix=seen)
+                    if entry.vars is not None:
+                        names["vars"] = entry.vars
                 batch.append((self, {**names, **more[at]} if more else names, self.known[key]))
         return list(map(self.known.__getitem__, keys))
 

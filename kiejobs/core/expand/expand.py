@@ -7,9 +7,8 @@ In: a JobFile, the models' specs and prices, a renderer of templates, readers of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import partial
 from itertools import groupby, islice
-from operator import or_
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
@@ -31,7 +30,6 @@ from kiejobs.core.jobfile import how_to_allow
 from kiejobs.core.models.spec import files_of
 from kiejobs.core.models.validator import RequestChecker
 from kiejobs.core.prices.table import NO_PRICES
-from kiejobs.core.template.renderer import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,7 +132,8 @@ def _as_written(
     """What was `found` in rows, and what the file shows that they are not."""
     document = jobfile.document
     found = [*found, *comments(document, jobs)]
-    if not (jobfile.vars or document.numbers or any(job.matrix is not None for job in jobs)):
+    has_vars = jobfile.vars or any(entry.vars is not None for entry in jobfile.entries)
+    if not (has_vars or document.numbers or any(job.matrix is not None for job in jobs)):
         return found
     reads = reads_of_jobs(jobs)
     wrong = list(misread(jobfile, jobs, reads))
@@ -144,7 +143,7 @@ def _as_written(
         found = [one for one in found if one.code != "duplicate-request"]
     found = [*found, *wrong, *idle]
     if is_whole and not Problems(found).fatal:
-        found += unused_variables(document, reduce(or_, reads, NOTHING))
+        found += unused_variables(document, jobs, reads)
     return found
 
 

@@ -274,17 +274,22 @@ def _check_part(part: str, path: str) -> None:
 # --- what nothing reads ----------------------------------------------------------------------------
 
 
-def unused_variables(document: Document, reads: Reads) -> Iterator[Diagnostic]:
-    """Those that no template reads. For a job file without errors."""
+def unused_variables(
+    document: Document, jobs: Sequence[CompiledJob], reads: Sequence[Reads]
+) -> Iterator[Diagnostic]:
+    """Those that no template reads, of those that it could. For a job file without errors."""
     declared = document.root.get("vars")
-    if reads.vars is None or not isinstance(declared, YamlMap):
-        return
-    for name in declared:
-        if name not in reads.vars and not name.startswith("x-"):
+    idle = dict(declared.key_spots) if isinstance(declared, YamlMap) else {}
+    own: dict[tuple[str, Spot], bool] = {}
+    for job, read in zip(jobs, reads, strict=True):
+        for name, spot in job.entry.own_vars.key_spots.items():
+            own[name, spot] = own.get((name, spot), False) or read.vars is None or name in read.vars
+        idle = {} if read.vars is None else {name: at for name, at in idle.items() if name not in read.vars}
+    for name, spot in (*idle.items(), *(key for key, is_read in own.items() if not is_read)):
+        if not name.startswith("x-"):
             message = f"no template reads the variable `{name}`"
             hint = f"write `{{{{ {reference('vars', name)} }}}}` where it is meant, drop it, or name it `x-{name}`"
-            place = document.place(("vars", name), key=True)
-            yield Diagnostic("unused-variable", message, place, hint, Severity.WARNING)
+            yield Diagnostic("unused-variable", message, document.at(spot), hint, Severity.WARNING)
 
 
 # --- texts that hardly fit -------------------------------------------------------------------------

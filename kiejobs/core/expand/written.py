@@ -67,19 +67,30 @@ def misread(jobfile: JobFile, jobs: Sequence[CompiledJob], reads: Sequence[Reads
     """Values that would be bought otherwise than they are written."""
     document, together = jobfile.document, reduce(or_, reads, NOTHING)
     declared = document.root.get("vars")
-    for name, value in declared.items() if isinstance(declared, YamlMap) else ():
+    for name in declared if isinstance(declared, YamlMap) else ():
         is_read = name in together.vars if together.vars is not None else not name.startswith("x-")
-        if is_read and jobfile.vars.get(name) == plain_json(value):  # not one of `--var`, which is data
-            place = document.place(("vars", name))
-            yield from unrendered(f"the variable `{name}`", value, place)
-            yield from misprints(document, [(value, declared.value_spots[name])])
+        if is_read:
+            yield from _misread_variable(document, declared, name, jobfile.vars)
     for job, read in zip(jobs, reads, strict=True):
+        own = job.entry.own_vars
+        for name in own if job.entry.vars is not None else ():
+            if name in read.vars if read.vars is not None else not name.startswith("x-"):
+                yield from _misread_variable(document, own, name, job.entry.vars or {})
         if job.matrix is not None:
             for name, listed in job.matrix.listed():
                 if name not in job.spec.fields or read.axes is None or name in read.axes:
                     yield from unrendered(f"axis `{name}`", listed.value, document.at(listed.spot))
         if document.numbers:
             yield from _numbers(document, job, read)
+
+
+def _misread_variable(
+    document: Document, written: YamlMap, name: str, in_force: Mapping[str, Json]
+) -> Iterator[Diagnostic]:
+    value, spot = written[name], written.value_spots[name]
+    if in_force.get(name) == plain_json(value):  # not one of `--var`, which is data
+        yield from unrendered(f"the variable `{name}`", value, document.at(spot))
+        yield from misprints(document, [(value, spot)])
 
 
 # --- numbers -----------------------------------------------------------------------------------------
