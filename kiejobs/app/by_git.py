@@ -95,12 +95,16 @@ def _schemas(file: str, changed: set[Path]) -> bool:
     folder = find_root(file).find(SCHEMAS)
     if folder is None and not candidates:
         return False
-    names = [f"{SCHEMAS}/{model}.json" for model in _models_of(file)]
+    models = list(_models_of(file))
+    if None in models:
+        return bool(candidates)
+    names = [f"{SCHEMAS}/{model}.json" for model in models]
     own = [str(Path(folder).parent.parent / name) for name in names] if folder else []
     return _meet(own, changed) or any(path.match(name) for path in candidates for name in names)
 
 
-def _models_of(file: str) -> Iterator[str]:
+def _models_of(file: str) -> Iterator[str | None]:
+    """None for one that an axis or a template says."""
     try:
         document, _ = read_document(read_source(file))
     except UsageProblem:
@@ -109,8 +113,11 @@ def _models_of(file: str) -> Iterator[str]:
     jobs = root.get("jobs")
     for entry in (root.get("defaults"), *(jobs.values() if isinstance(jobs, dict) else ())):
         model = entry.get("model") if isinstance(entry, dict) else None
+        matrix = entry.get("matrix") if isinstance(entry, dict) else None
         if isinstance(model, str) and IS_ID.fullmatch(model):
             yield model
+        if (isinstance(model, str) and "{" in model) or (isinstance(matrix, dict) and "model" in matrix):
+            yield None
 
 
 def _reads(wanted: JobFileOptions, changed: set[Path]) -> bool:

@@ -149,7 +149,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
         files=folder.local_file,
         data=folder.data,
     )
-    problems += of_jobs
+    problems += of_jobs + _later(models.problems(), problems)
     if folder.includes.read:
         problems += Problems(_comments_of_includes(document, folder))
     problems = _with_lines(problems, (document, *given), folder)
@@ -161,6 +161,12 @@ def _comments_of_includes(document: Document, folder: JobFolder) -> Iterator[Dia
         text = folder.includes.peek(name)
         if isinstance(text, str):
             yield from comments_in(text, document.sibling(name))
+
+
+def _later(now: Problems, before: Problems) -> Problems:
+    """Of schemas that were asked for by an axis or a template."""
+    known = set(before)
+    return Problems([one for one in now if one not in known], now.lines)
 
 
 def variables_of(wanted: JobFileOptions) -> dict[str, str]:

@@ -113,6 +113,11 @@ class JobEntry(NamedTuple):
     checks: Json = None
 
     @property
+    def may_choose(self) -> bool:
+        """Could an axis or a template say its model?"""
+        return self.model is None or "{" in self.model or any(axis.name == "model" for axis in self.axes)
+
+    @property
     def has_matrix(self) -> bool:
         """Without one it makes one job, or its takes."""
         return bool(self.axes or self.zipped or self.exclude or self.include)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
+    from kiejobs.core.expand.model_choice import ModelChoice
     from kiejobs.core.expand.row_problems import Places, RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, TypedMatrix, Values
     from kiejobs.core.jobfile import JobEntry
@@ -134,7 +135,7 @@ def render_batch(batch: Batch, renderer: Renderer) -> None:
             waiting.problem = template.failed(problem)
 
 
-def _template(name: str, value: Json, spot: Spot, places: Places) -> FieldTemplate | None:
+def field_template(name: str, value: Json, spot: Spot, places: Places) -> FieldTemplate | None:
     """Not compiled yet; None where there is nothing to render."""
     if value is None or (isinstance(value, str) and not is_template(value)):
         return None
@@ -173,6 +174,7 @@ class CompiledJob(NamedTuple):
 
     `input` holds the values as written, `fields` the templates in it; `fills` those of values that are listed
     in the matrix and fill the field of their axis' name. Jobs of one row are `alike` that write the same fields.
+    `choice` is None where the entry is for one model.
     """
 
     entry: JobEntry
@@ -187,11 +189,13 @@ class CompiledJob(NamedTuple):
     callback: FieldTemplate | None
     place: Place
     alike: tuple[object, ...]
+    choice: ModelChoice | None
 
     @property
     def templates(self) -> list[FieldTemplate]:
         """Those of all rows alike, without `fills`."""
-        return [*self.fields.values(), *filter(None, (self.output, self.callback))]
+        model = None if self.choice is None else self.choice.template
+        return [*self.fields.values(), *filter(None, (self.output, self.callback, model))]
 
     def cell_of(self, name: str, values: Values) -> Place | None:
         """Where in a data file the value of an input field was written, if it was written there.
@@ -225,27 +229,31 @@ class Drafts:
 
 
 def compiled_job(
-    entry: JobEntry, spec: Spec, matrix: TypedMatrix | None, checker: RequestChecker, places: Places
+    entry: JobEntry,
+    spec: Spec,
+    matrix: TypedMatrix | None,
+    checker: RequestChecker,
+    places: Places,
+    choice: ModelChoice | None = None,
 ) -> CompiledJob:
     """Its templates are still to be compiled."""
     written, fields, fills = plain_json(entry.input), {}, {}
     for name, value in written.items():
-        template = _template(name, value, entry.input.value_spots[name], places)
+        template = field_template(name, value, entry.input.value_spots[name], places)
         if template is not None:
             fields[name] = template
     for name, listed in matrix.listed() if matrix is not None else ():
         if name in spec.fields:
-            template = _template(f"matrix.{name}", listed.value, listed.spot, places)
+            template = field_template(f"matrix.{name}", listed.value, listed.spot, places)
             if template is not None:
                 fills[listed] = template
-    output = _template("output", entry.output, entry.output_spot, places)
-    callback = _template("callBackUrl", entry.callback_url, entry.callback_spot, places)
+    output = field_template("output", entry.output, entry.output_spot, places)
+    callback = field_template("callBackUrl", entry.callback_url, entry.callback_spot, places)
     place = places.document.at(entry.spot)
     is_alone = matrix is not None or output is not None or callback is not None
-    alike = (entry.name,) if is_alone else (spec.model, entry.takes, *written, None, *fields)
-    return CompiledJob(
-        entry, spec, matrix, checker, places, written, fields, fills, output, callback, place, alike
-    )
+    alike = (entry.name, spec.model) if is_alone else (spec.model, entry.takes, *written, None, *fields)
+    parts = written, fields, fills, output, callback, place, alike
+    return CompiledJob(entry, spec, matrix, checker, places, *parts, choice)
 
 
 def drafts(jobs: Sequence[CompiledJob], rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from kiejobs.core.diagnostics import Place
     from kiejobs.core.expand.compiled_job import Batch, CompiledJob, Drafts
     from kiejobs.core.expand.job import LocalFiles
+    from kiejobs.core.expand.model_choice import ModelChoice
     from kiejobs.core.expand.request import PlacesFiles, Request
     from kiejobs.core.expand.row_problems import RowProblem
-    from kiejobs.core.expand.typed_matrix import Values
+    from kiejobs.core.expand.typed_matrix import TypedMatrix, Values
     from kiejobs.core.jobfile import JobEntry, JobFile
     from kiejobs.core.matrix.load_axes import DataFiles
     from kiejobs.core.models.spec import FileRule, Spec
@@ -108,8 +110,8 @@ def expand(
     far_too_many = _beyond_counting(jobfile, lacking, limit)
     if far_too_many and _listed(jobfile) > _QUICKLY_TYPED:
         return Expansion(jobfile, catalogue.prices), of_data + Problems(far_too_many)
-    jobs, unknown = _compiled(jobfile, catalogue)
-    far_too_many = far_too_many or _too_hard(jobfile, jobs, limit)
+    jobs, unknown = _compiled(jobfile, catalogue, renderer, lacking, limit, walk=not far_too_many)
+    far_too_many = far_too_many or _too_hard(jobfile, [(job.entry, job.matrix) for job in jobs], limit)
     whole, problems = _whole(jobs, lacking, renderer, walk=not far_too_many)
     problems = [*of_data, *unknown, *problems]
     too_many = far_too_many or _too_many(jobfile, whole, limit)
@@ -121,7 +123,8 @@ def expand(
     expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, placed)
     if catalogue.public_only:
         found += unreachable_callbacks(jobfile, expansion.jobs)
-    is_whole = sound and len(whole) == len(jobfile.entries)
+    problems += _of_choices(whole)
+    is_whole = sound and not unknown and len({job.entry.name for job in whole}) == len(jobfile.entries)
     problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
 
@@ -141,7 +144,7 @@ def _as_written(
     idle = list(idle_axes(document, jobs, reads)) if is_whole and is_read else []
     if idle:  # they are why requests are alike
         found = [one for one in found if one.code != "duplicate-request"]
-    found = [*found, *wrong, *idle]
+    found = [*found, *dict.fromkeys(wrong), *idle]  # a job may be compiled for several models
     if is_whole and not Problems(found).fatal:
         found += unused_variables(document, jobs, reads)
     return found
@@ -160,38 +163,85 @@ def wanted_files(expansion: Expansion) -> dict[str, FileRule]:
 # --- job entries -----------------------------------------------------------------------------------
 
 
-def _compiled(jobfile: JobFile, catalogue: Catalogue) -> tuple[list[CompiledJob], list[Diagnostic]]:
-    """The entries whose model is known, their templates still to be compiled."""
+def _compiled(
+    jobfile: JobFile,
+    catalogue: Catalogue,
+    renderer: Renderer,
+    lacking: AbstractSet[str],
+    limit: int,
+    *,
+    walk: bool,
+) -> tuple[list[CompiledJob], list[Diagnostic]]:
+    """The entries whose model is known, their templates still to be compiled; one for each model of an entry.
+
+    An entry whose model an axis or a template says is left out where that axis is `lacking`, or nothing is to be
+    walked: there is a problem already.
+    """
     found: list[CompiledJob] = []
     problems: list[Diagnostic] = []
     checkers: dict[str, RequestChecker] = {}
     for entry in jobfile.entries:
-        spec = catalogue.spec(entry.model) if entry.model is not None else None
-        if spec is None:
-            problems += _no_model(jobfile, entry, catalogue)
+        choice = _choice(jobfile, entry, catalogue, renderer)
+        if choice is not None and (entry.name in lacking or not walk):
             continue
-        if spec.model not in checkers:
-            checkers[spec.model] = RequestChecker(spec)
-        matrix, places = None, Places(jobfile.document, entry)
-        if entry.has_matrix:
-            from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
+        models, wrong = _models(jobfile, entry, choice, catalogue, limit)
+        problems += wrong
+        for model, place in models.items():
+            spec = catalogue.spec(model)
+            if spec is None:
+                problems += _unknown_model(model, place, catalogue)
+                continue
+            if spec.model not in checkers:
+                checkers[spec.model] = RequestChecker(spec)
+            matrix, places = None, Places(jobfile.document, entry)
+            if entry.has_matrix:
+                from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
 
-            matrix = TypedMatrix(entry, spec)
-        found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places))
+                matrix = TypedMatrix(entry, spec, None if choice is None else choice.is_for(model))
+            found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places, choice))
     return found, problems
 
 
-def _no_model(jobfile: JobFile, entry: JobEntry, catalogue: Catalogue) -> Iterator[Diagnostic]:
-    if entry.model is None:
+def _choice(
+    jobfile: JobFile, entry: JobEntry, catalogue: Catalogue, renderer: Renderer
+) -> ModelChoice | None:
+    if not entry.may_choose:
+        return None
+    from kiejobs.core.expand.model_choice import ModelChoice, has_choice  # noqa: PLC0415 - rarely
+
+    return ModelChoice(jobfile, entry, renderer) if has_choice(jobfile, entry, catalogue.models) else None
+
+
+def _models(
+    jobfile: JobFile, entry: JobEntry, choice: ModelChoice | None, catalogue: Catalogue, limit: int
+) -> tuple[Mapping[str, Place], list[Diagnostic]]:
+    """Those of an entry, with where each is written."""
+    if choice is None and entry.model is not None:
+        return {entry.model: jobfile.document.at(entry.model_spot)}, []
+    if choice is None:
         message = f"job `{entry.name}` names no model, and neither do the defaults"
         hint = f"add `model: {catalogue.models[0]}`" if catalogue.models else None
-        yield Diagnostic("no-model", message, jobfile.document.at(entry.spot), hint)
-    elif entry.model not in catalogue.models:
-        message = f"the model `{entry.model}` is not known"
-        near = slip(entry.model, catalogue.models)
+        return {}, [Diagnostic("no-model", message, jobfile.document.at(entry.spot), hint)]
+    hard = _too_hard(jobfile, [(entry, choice.matrix)], limit)
+    broken = choice.problems(walk=False)
+    if hard or broken:
+        return {}, hard or broken
+    models = choice.models()
+    return models, [] if models else choice.problems(walk=True)
+
+
+def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[Diagnostic]:
+    """Nothing where its schema is broken, which was reported already."""
+    if model not in catalogue.models:
+        near = slip(model, catalogue.models)
         hint = f"did you mean `{near}`?" if near else _IMPORT
-        place = jobfile.document.at(entry.model_spot)
-        yield Diagnostic("unknown-model", message, place, hint)
+        yield Diagnostic("unknown-model", f"the model `{model}` is not known", place, hint)
+
+
+def _of_choices(jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
+    """What their combinations showed, now that all were walked."""
+    choices = {id(job.choice): job.choice for job in jobs if job.choice is not None}
+    return [one for choice in choices.values() for one in choice.problems(walk=False)]
 
 
 def _whole(
@@ -205,7 +255,7 @@ def _whole(
         wrong: list[Diagnostic] = []
         if job.matrix is not None and job.entry.name not in lacking:
             wrong = job.matrix.problems(job.places.document, walk=walk)
-        problems += wrong
+        problems += (one for one in wrong if one not in problems)  # a job may be compiled for several models
         (broken if wrong or job.entry.name in lacking else whole).append(job)
     _compile(broken, renderer)
     wrong_templates = [one.broken for job in broken for one in job.templates]
@@ -245,9 +295,11 @@ def _listed(jobfile: JobFile) -> int:
     return sum(len(axis.values) for entry in jobfile.entries for axis in entry.axes)
 
 
-def _too_hard(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
+def _too_hard(
+    jobfile: JobFile, matrices: Sequence[tuple[JobEntry, TypedMatrix | None]], limit: int
+) -> list[Diagnostic]:
     """Where working out exclude and include would take long."""
-    rows = [(job.entry, job.matrix.rows) for job in jobs if job.matrix is not None]
+    rows = [(entry, matrix.rows) for entry, matrix in matrices if matrix is not None]
     if sum(one.work for _, one in rows) <= max(_QUICKLY_WALKED, 100 * limit):
         return []
     entry, hardest = max(rows, key=lambda each: each[1].work)
@@ -261,7 +313,7 @@ def _too_hard(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list
 
 
 def _too_many(jobfile: JobFile, jobs: Sequence[CompiledJob], limit: int) -> list[Diagnostic]:
-    total = sum(job.entry.takes * (len(job.matrix.rows) if job.matrix else 1) for job in jobs)
+    total = sum(job.entry.takes * (job.matrix.size if job.matrix else 1) for job in jobs)
     if total <= limit:
         return []
     return [_over_the_limit(jobfile, [job.entry for job in jobs], f"{total:,}", total, limit)]
@@ -300,7 +352,7 @@ def _multiplied(
             if problems:
                 broken.add(job.address)
             for problem in problems or duplicates.check(job, made.jobs[at].places):
-                found.add(problem, job.name, job.address)
+                found.add(problem, (job.name, job.model), job.address)
             if ready[at][0].is_long:
                 lengths.look(job, made, at)
             jobs.append(job)

@@ -45,10 +45,10 @@ class RowProblems:
     """Problems of all rows, folded."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, Place, str], dict[tuple[object, ...], Diagnostic]] = {}
+        self._groups: dict[tuple[str, Place, object], dict[tuple[object, ...], Diagnostic]] = {}
 
-    def add(self, problem: RowProblem, job: str, address: str) -> None:
-        """`address` is an example of the rows that it hits."""
+    def add(self, problem: RowProblem, job: object, address: str) -> None:
+        """`job` is its name, or what else sets its rows apart; `address` is an example of those that it hits."""
         made = problem.diagnostic
         group = self._groups.setdefault((made.code, problem.at, job), {})
         fold = problem.fold

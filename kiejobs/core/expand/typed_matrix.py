@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,7 +23,7 @@ from kiejobs.core.matrix.matrix import Rows
 from kiejobs.core.models.spec import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Document, Json, Spot
@@ -64,12 +65,14 @@ Values: TypeAlias = "Mapping[str, AxisValue]"
 class TypedMatrix:
     """The rows of one job entry. `rows` compare values that have their types, too: `5` and `"5"` are one.
 
-    `names` are the keys that make a row's address, sorted.
+    `names` are the keys that make a row's address, sorted. Where other rows of the entry are for other models, only
+    those are walked and counted that are for this one, by `is_for`.
     """
 
-    def __init__(self, entry: JobEntry, spec: Spec) -> None:
+    def __init__(self, entry: JobEntry, spec: Spec, is_for: Callable[[Row], bool] | None = None) -> None:
         self.entry = entry
         self.spec = spec
+        self._is_for = is_for
         self._include = [self._typed_entry(item) for item in entry.include]
         exclude = [self._typed_entry(item) for item in entry.exclude]
         axes = {axis.name: self._typed_axis(axis) for axis in entry.axes}
@@ -78,7 +81,23 @@ class TypedMatrix:
         self._known: dict[tuple[str, ValueRef], AxisValue] = {}
 
     def __iter__(self) -> Iterator[Values]:
-        return self.rows.walk(self._value)
+        if self._is_for is None:
+            return self.rows.walk(self._value)
+        return map(self.row, filter(self._is_for, self.rows))
+
+    @cached_property
+    def size(self) -> int:
+        """How many rows there are to walk."""
+        return len(self.rows) if self._is_for is None else sum(map(self._is_for, self.rows))
+
+    def values_of(self, axis: str) -> Iterator[AxisValue]:
+        """All that any row may have under a name."""
+        for number, each in enumerate(self.entry.axes):
+            if each.name == axis:
+                yield from (self._value(axis, (number, at)) for at in range(len(each.values)))
+        for number, entry in enumerate(self._include):
+            if axis in entry.values:
+                yield self._value(axis, (~number, 0))
 
     def row(self, row: Row) -> Values:
         return {name: self._value(name, ref) for name, ref in row.items()}

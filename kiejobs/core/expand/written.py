@@ -164,6 +164,8 @@ def idle_axes(
 def _meant(name: str, job: CompiledJob) -> str:
     taken = {*job.entry.input, *(axis.name for axis in job.entry.axes)}
     near = nearest(name, [field for field in job.spec.fields if field not in taken])
+    if name == "model":
+        return 'to have it say the model, write `model: "{{ matrix.model }}"`, or take `model:` out'
     values = next((axis.values for axis in job.entry.axes if axis.name == name), ())
     first, read = next(iter(values), None), reference("matrix", name)
     if isinstance(first, dict):  # which can't be printed
@@ -173,6 +175,8 @@ def _meant(name: str, job: CompiledJob) -> str:
 
 
 def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
+    if axis == "model" and job.choice is not None and job.choice.template is None:
+        return True
     if reads.axes is None or reads.names is None or not reads.names.isdisjoint(_WHOLE_NAMES):
         return True
     # An entry that names it says by it which rows are meant.
