@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.files import read_schema, read_source
+from kiejobs.adapters.project.files import STDIN, read_schema, read_source
 from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.system import api_base
 from kiejobs.app.load import LoadedJobFile, variables_of
@@ -297,7 +297,11 @@ def _by_meaning(lock: Lock, loaded: LoadedJobFile) -> Lock:
 
 
 def lock_path(file: str) -> Path:
-    """Beside the job file, under its name and `.lock`."""
+    """Next to the job file, under its name and `.lock`. Raises UsageProblem for standard input, which is nowhere."""
+    if file == STDIN:
+        raise UsageProblem(
+            "standard input has no lock: that is a file next to a job file", hint="name a file"
+        )
     return Path(f"{file}.lock")
 
 

@@ -20,6 +20,7 @@ from kiejobs.core.ledger.records import State, sibling_path
 from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan, together
 from kiejobs.core.prices.table import AgedPrice, aged_prices
+from kiejobs.core.template.renderer import is_template
 from kiejobs.reports.plan import PlanRow, PlansView, PlanView, plan_json, plan_text, plans_text
 from kiejobs.reports.terminal import plural, width
 
@@ -258,9 +259,17 @@ def plan_view(
 ) -> PlanView:
     """`left` is what is left of a budget, None where nobody set one."""
     addresses = map(attrgetter("address"), loaded.expansion.jobs)
+    rendered = {entry.name for entry in loaded.jobfile.entries if is_template(entry.model or "")}
     return PlanView(
         loaded.jobfile.campaign,
-        [PlanRow(line, diff_of(loaded, line, ledger)) for line in plan.changes],
+        [
+            PlanRow(
+                line,
+                diff_of(loaded, line, ledger),
+                line.model if rendered and line.job is not None and line.job.name in rendered else None,
+            )
+            for line in plan.changes
+        ],
         plan.totals,
         file=below_checkout(loaded.wanted.file) or loaded.wanted.file,
         budget_left=left,

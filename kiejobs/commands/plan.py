@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import STDIN
 from kiejobs.app.load import load
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.plan import (
@@ -165,6 +166,11 @@ def _write_files(shown: PlansView, planned: Sequence[_Planned], retry: Sequence[
             if len(planned) + len(shown.refused) > 1:
                 hint = "for several, approve the digest over all: `kiejobs run FILES --expect DIGEST`"
                 raise UsageProblem(f"--out {path}: a plan file is of one job file", hint=hint)
+            if planned[0].loaded.wanted.file == STDIN:
+                hint = "write the job file to disk, and plan it by its name"
+                raise UsageProblem(
+                    f"--out {path}: a plan file names its job file; this is standard input", hint=hint
+                )
             keys = plan_file_keys(planned[0].loaded, retry, planned[0].space)
             write(path, plan_json(planned[0].view, keys))
         elif kind == "digest" and not shown.refused:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import STDIN
 from kiejobs.adapters.system import variable
 from kiejobs.app.execute import (
     NOTHING_DONE,
@@ -89,6 +90,11 @@ class _Planned:
 def run(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
+    if STDIN in files:
+        message = "`run -`: purchases are on record by the job file's name, and standard input has none"
+        raise UsageProblem(
+            message, hint="write it to a file; `validate -`, `plan -` and `render -` only read it"
+        )
     wanted = replace(wanted, base_url=where.base_url, sandbox=where.sandbox)
     names = named_files(files, wanted) if files else ("",)
     if screen.outs:

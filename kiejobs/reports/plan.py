@@ -46,10 +46,14 @@ if TYPE_CHECKING:
 
 
 class PlanRow(NamedTuple):
-    """One change; `diff` are the fields that differ from what was bought, None where that is no matter."""
+    """One change; `diff` are the fields that differ from what was bought, None where that is no matter.
+
+    `model` where a template says it, so that neither the job file nor the address need show it.
+    """
 
     change: Change
     diff: Sequence[FieldChange] | None = None
+    model: str | None = None
 
     @property
     def reason(self) -> str:
@@ -58,10 +62,10 @@ class PlanRow(NamedTuple):
     @property
     def remark(self) -> str:
         """More words on the reason, not cleaned; may be empty."""
-        if self.change.detail is None and " " not in self.change.reason:
+        if self.change.detail is None and self.model is None and " " not in self.change.reason:
             return ""
-        source = self.change.reason.partition(" ")[2]
-        return ", ".join(filter(None, (source and f"from {source}", self.change.detail)))
+        source, model = self.change.reason.partition(" ")[2], self.model and f"by {self.model}"
+        return ", ".join(filter(None, (model, source and f"from {source}", self.change.detail)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,14 @@ GENERATED = "Generated from schemas/models by tests/docs/regenerate.py: edit the
 TEMPLATE = {"type": "string", "pattern": r"\{[{%#]"}
 """What a value that is still to be rendered looks like."""
 
+_BY_MATRIX = {
+    "required": ["matrix"],
+    "properties": {"matrix": {"anyOf": [{"required": ["model"]}, {"required": ["include"]}]}},
+}
+"""An axis may say the model, and so may what `include` adds."""
+
+_SAID = {"anyOf": [{"required": ["model"]}, _BY_MATRIX]}
+
 _AXIS_VALUE = {"type": ["string", "number", "boolean", "object"]}
 _HINTS = ("title", "description", "examples", "deprecated")  # a default stays with its own choice
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -71,8 +79,8 @@ def _when_the_job_says(model: str, slug: str) -> Schema:
 
 
 def _when_defaults_say(model: str, slug: str) -> Schema:
-    """Jobs without a model of their own are of the model in `defaults`."""
-    inheriting = {"if": {"required": ["model"]}, "else": _fields_of(slug)}
+    """Jobs without a model of their own are of the model in `defaults`, unless an axis says it."""
+    inheriting = {"if": _SAID, "else": _fields_of(slug)}
     return _marked(
         {
             "if": {"required": ["defaults"], "properties": {"defaults": _names(model)}},
@@ -83,11 +91,11 @@ def _when_defaults_say(model: str, slug: str) -> Schema:
 
 def _model_somewhere() -> Schema:
     """An editor should say at once that a job has no model; kiejobs itself says it with more."""
-    named = {"required": ["model"]}
+    needed = {"if": _BY_MATRIX, "else": {"required": ["model"]}}
     return _marked(
         {
-            "if": {"required": ["defaults"], "properties": {"defaults": named}},
-            "else": {"properties": {"jobs": {"additionalProperties": named}}},
+            "if": {"required": ["defaults"], "properties": {"defaults": _SAID}},
+            "else": {"properties": {"jobs": {"additionalProperties": needed}}},
         }
     )
 

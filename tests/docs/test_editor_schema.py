@@ -223,6 +223,13 @@ def test_an_editor_misses_the_model() -> None:
     assert problems(SCHEMA, jobfile("{input: {prompt: x}}", defaults="{}")) == ["jobs.pour required"]
 
 
+def test_an_axis_or_a_template_may_say_the_model() -> None:
+    by_axis = f"{{matrix: {{model: [{MODEL}, kling/other]}}, input: {{image_urls: [x], prompt: x}}}}"
+    assert problems(SCHEMA, jobfile(by_axis)) == []
+    assert problems(SCHEMA, jobfile(by_axis, defaults=f"{{model: {MODEL}}}")) == []
+    assert problems(SCHEMA, jobfile("{model: '{{ vars.m }}', vars: {m: a}, input: {n_frames: 5}}")) == []
+
+
 def test_an_axis_named_like_a_field_takes_any_value() -> None:
     axes = "{resolution: [720p, 4k, {id: a}], duration: [5, '10', 7], prompt: [{id: a, text: b}]}"
     assert problems(SCHEMA, jobfile(f"{{model: {MODEL}, matrix: {axes}}}")) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.template.renderer import TemplateProblem
 
+STDIN = "-"
+"""What a job file is called that comes from standard input."""
+
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
 
@@ -30,7 +34,10 @@ def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
     """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes.
 
     A link that leads out of its folder is not followed: problems are shown with the lines they stand in.
+    `-` is standard input.
     """
+    if name == STDIN:
+        return Source(name, _bounded(name, _stdin(most), most))
     path = Path(name)
     try:
         if path.is_symlink() and not _stays(path):
@@ -42,9 +49,19 @@ def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
             data = stream.read(most + 1)  # not by its stated size: /dev/zero has none
     except OSError as error:
         raise UsageProblem(f"can't read {name}: {error.strerror or error}") from error
+    return Source(name, _bounded(name, data, most))
+
+
+def _bounded(name: str, data: bytes, most: int) -> bytes:
     if len(data) > most:
         raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
-    return Source(name, data)
+    return data
+
+
+@cache
+def _stdin(most: int) -> bytes:
+    """It can be read once, and a command may ask for it again."""
+    return sys.stdin.buffer.read(most + 1)
 
 
 def _stays(link: Path) -> bool:

@@ -448,7 +448,7 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
     assert made.told == [
         (
             "unknown-key 6:5 `colour` is no key of `jobs.a`"
-            " | the fields of the request belong under `input:`; its keys: callBackUrl, checks, correlate, input, matrix, model, output, tags, takes"
+            " | the fields of the request belong under `input:`; its keys: callBackUrl, checks, correlate, input, matrix, model, output, tags, takes, vars"
         ),
         "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`?",
         (

@@ -150,3 +150,61 @@ def test_text_that_yaml_drops_from_a_file_of_variables_is_a_warning(bench: Bench
     ran = bench.do("plan", "jobs.yaml", "--vars-file", "given.yaml")
     assert (ran.code, ran.err.count("warning[lost-text] given.yaml:")) == (0, 2), ran.err
     assert bench.do("plan", "jobs.yaml", "--vars-file", "given.yaml", "--strict").code == 2
+
+
+def test_a_value_is_no_template(bench: Bench) -> None:
+    said = prompt_of(bench, "{{ vars.brand }}", "--var", "brand={{ vars.count }}")
+    assert said == "{{ vars.count }}"
+
+
+OWN = """
+version: 1
+campaign: c
+vars: {brand: top, mood: top, light: top}
+defaults:
+  model: bytedance/v1-pro-fast-image-to-video
+  vars: {mood: defaults, light: defaults}
+  input:
+    image_url: https://example.com/a.webp
+    prompt: "{{ job }} {{ vars.brand }} {{ vars.mood }} {% include 'light.j2' %}"
+jobs:
+  a: {}
+  b:
+    vars: {light: job, brand: job}
+"""
+
+
+def prompts_of(bench: Bench, *words: str) -> list[str]:
+    (bench.folder / "own.yaml").write_text(OWN)
+    (bench.folder / "light.j2").write_text("{{ vars.light }}")
+    ran = bench.do("render", "own.yaml", *words)
+    assert ran.code == 0, ran.err
+    return [json.loads(line)["body"]["input"]["prompt"] for line in ran.out.splitlines()]
+
+
+def test_a_job_s_own_variables_go_over_those_of_defaults_and_these_over_the_file_s(bench: Bench) -> None:
+    assert prompts_of(bench) == ["a top defaults defaults", "b job defaults job"]
+
+
+def test_the_command_line_goes_over_all_of_them(bench: Bench) -> None:
+    (bench.folder / "more.yaml").write_text("mood: file\n")
+    given = ("--var", "light=word", "--vars-file", "more.yaml")
+    assert prompts_of(bench, *given) == ["a top file word", "b job file word"]
+
+
+def test_a_variable_of_a_job_that_nothing_reads_is_a_warning_at_its_place(bench: Bench) -> None:
+    (bench.folder / "jobs.yaml").write_text(OWN.replace("light: job,", "light: job, lihgt: job,"))
+    (bench.folder / "light.j2").write_text("{{ vars.light }}")
+    ran = bench.do("validate", "jobs.yaml", "--strict")
+    assert ran.code == 2
+    assert ran.err.startswith(
+        "error[unused-variable] jobs.yaml:14:24: no template reads the variable `lihgt`"
+    )
+
+
+def test_a_template_in_a_variable_of_a_job_is_an_error(bench: Bench) -> None:
+    (bench.folder / "jobs.yaml").write_text(OWN.replace("light: job,", 'light: "{{ vars.mood }}",'))
+    (bench.folder / "light.j2").write_text("{{ vars.light }}")
+    ran = bench.do("validate", "jobs.yaml")
+    assert ran.code == 2
+    assert ran.err.startswith("error[unrendered-template] jobs.yaml:14:19: the variable `light`")
