@@ -6,7 +6,6 @@ schemas, prices and the fault file, by reading; the folder; the process that dra
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import httpx
@@ -17,8 +16,10 @@ from kiejobs.adapters.project.models import ModelFiles, required_prices
 from kiejobs.core.diagnostics import InvalidJobFile, Problems
 from kiejobs.sandbox.app import Sandbox, post_callback
 from kiejobs.sandbox.asgi import ConnectionLost
+from kiejobs.sandbox.jobs import PLENTY
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
     from kiejobs.adapters.media.rehearsal import Addresses
@@ -48,12 +49,13 @@ def make_sandbox(
     speed: float,
     fault_file: str | None,
     *,
-    credits_: Decimal = Decimal(10_000),
+    credits_: Decimal | None = None,
     webhook_key: Secret | None = None,
     calls_back: bool = False,
     root: Root | None = None,
 ) -> Sandbox:
-    """`calls_back`: callbacks are sent from in process, too; on a port they always are.
+    """`calls_back`: callbacks are sent from in process, too; on a port they always are. The account begins with
+    `credits_`, whatever was spent there before.
 
     Raises InvalidJobFile where the fault file or the project's prices have problems, UsageProblem where
     one can't be read.
@@ -63,7 +65,8 @@ def make_sandbox(
         store,
         speed=speed,
         faults=None if fault_file is None else required_faults(fault_file),
-        credits=credits_,
+        credits=PLENTY if credits_ is None else credits_,
+        refills=True,
         prices=required_prices(root),
         webhook_key=webhook_key.value if webhook_key else None,
         send_callback=post_callback if calls_back else None,

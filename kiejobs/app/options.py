@@ -40,6 +40,7 @@ class Locations:
     base_url: str | None = None
     sandbox: bool = False
     speed: float = 20.0
+    sandbox_credits: Decimal | None = None
     faults: str | None = None
     policy: Policy | None = None
     files_elsewhere: bool = False

@@ -39,6 +39,7 @@ from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
 
     import httpx
 
@@ -79,6 +80,8 @@ class Workspace:
     origin: str
     sandbox: bool
     speed: float
+    sandbox_credits: Decimal | None
+    """What a rehearsal's account begins with; None for what it does by itself."""
     faults: str | None
     flag: str
     """What to add to a command that is shown to a person, so that it works where they are."""
@@ -182,6 +185,7 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
         origin=origin_of(base),
         sandbox=where.sandbox,
         speed=where.speed,
+        sandbox_credits=where.sandbox_credits,
         faults=where.faults,
         flag=_as_flags(where, root if elsewhere else None),
         written=(runs, outputs, rehearsal / "sandbox") if where.sandbox else (runs, outputs),
@@ -518,6 +522,7 @@ def _rehearsal(
         space.sandbox_folder,
         space.speed,
         space.faults,
+        credits_=space.sandbox_credits,
         webhook_key=webhook_key() if calls_back else None,
         calls_back=calls_back,
         root=space.root,

@@ -231,6 +231,8 @@ FOLDERS = stacked(
 REHEARSAL = stacked(
     flag("--speed", type=factor, default=20.0, show_default=True,
          help="How many times faster a rehearsal's time runs."),
+    flag("--sandbox-credits", type=credit_number, metavar="CREDITS",
+         help="Fill a rehearsal's account with this for each command.  [default: 10000]"),
     flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
 )  # fmt: skip
 

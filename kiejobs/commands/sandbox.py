@@ -16,11 +16,19 @@ from kiejobs.adapters.system import webhook_key
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from kiejobs.app.output import Screen
 
 
 def sandbox(
-    host: str, port: int, store: str | None, speed: float, faults: str | None, screen: Screen
+    host: str,
+    port: int,
+    store: str | None,
+    speed: float,
+    sandbox_credits: Decimal | None,
+    faults: str | None,
+    screen: Screen,
 ) -> ExitCode:
     try:
         from kiejobs.adapters.server import serve  # noqa: PLC0415 - needs the extra `serve`
@@ -31,7 +39,8 @@ def sandbox(
     if problems := ModelFiles().check_all():
         raise InvalidJobFile(problems)
     store = store or find_root().seen("rehearsal/sandbox")
-    app = with_cards(make_sandbox(Path(store), speed, faults, webhook_key=webhook_key()), {})
+    made = make_sandbox(Path(store), speed, faults, credits_=sandbox_credits, webhook_key=webhook_key())
+    app = with_cards(made, {})
 
     def ready(url: str) -> None:
         screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")

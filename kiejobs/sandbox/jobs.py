@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     Draw: TypeAlias = Callable[[Any, Task, str, int], bytes | None]
 
+PLENTY = Decimal(10_000)
+"""Credits of an account that nobody said more about."""
+
 _MOST_FILES = 12
 _NO_FIELDS: dict[str, Any] = {"properties": {"input": {"properties": {}}}}
 
@@ -47,8 +50,8 @@ class JobsApi:
     """One account at the service. `schemas` maps model ids to their schemas; `store` is its memory.
 
     `now` in epoch seconds; `speed`: simulated seconds in a real one. `base_url`: where result URLs point.
-    `credits`: what the account has at the very beginning of the store. `prices`: what tasks cost. `draw` makes a
-    task's file, as its media type and its number, or leaves it to the samples.
+    `credits`: what the account has at the very beginning of the store, or, where it `refills`, now. `prices`: what
+    tasks cost. `draw` makes a task's file, as its media type and its number, or leaves it to the samples.
     """
 
     schemas: Mapping[str, Mapping[str, Any]]
@@ -57,12 +60,14 @@ class JobsApi:
     now: Callable[[], float] = time.time
     speed: float = 1.0
     base_url: str = "http://sandbox.invalid"
-    credits: Decimal = Decimal(10_000)
+    credits: Decimal = PLENTY
+    refills: bool = False
     prices: PriceTable = NO_PRICES
     draw: Draw | None = None
 
     def __post_init__(self) -> None:
         self.charges = Charges(self.store)
+        self._before = self._spent() if self.refills else Decimal(0)
         self.base_url = self.base_url.rstrip("/")
 
     def create(self, body: Json, fate: TaskOutcome) -> tuple[Response, Task | None]:
@@ -136,12 +141,16 @@ class JobsApi:
         return success(float(self._left()))
 
     def _left(self) -> Decimal:
+        """Never more than it was filled with: what was given back since may have been spent before."""
+        return min(self.credits - (self._spent() - self._before), self.credits)
+
+    def _spent(self) -> Decimal:
         """What a failed task cost is given back (documented)."""
-        left = self.credits - self.charges.total
-        for task in self.charges.failing:
-            if status_of(task, self.now(), self.speed).state == "fail":
-                left += task.credits
-        return left
+        ended = (task for task in self.charges.failing if self._has_failed(task))
+        return self.charges.total - sum((task.credits for task in ended), Decimal(0))
+
+    def _has_failed(self, task: Task) -> bool:
+        return status_of(task, self.now(), self.speed).state == "fail"
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""
@@ -204,7 +213,9 @@ def count_of(request_input: Mapping[str, Json]) -> int:
 
 # --- what the service knows of a model, and what it charges ------------------------------------------
 
-UNLISTED = Decimal(10)  # what a task costs that the table of prices has no price for
+UNLISTED = Decimal(0)
+"""What a task costs that the table of prices has no price for: a rehearsal's account is not drained by guesses."""
+
 _TOO_LONG = "The text length cannot exceed the maximum limit"
 _OUT_OF_RANGE = "Value must be within the specified range"
 _EMPTY = "This field is required"

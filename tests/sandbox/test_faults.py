@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import socket
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -274,6 +275,14 @@ def test_a_task_may_fail_and_its_credits_come_back(tmp_path: Path) -> None:
     assert data["creditsConsumed"] == 0.0
     assert data["completeTime"] is not None
     assert stage.balance() == 10_000
+
+
+def test_what_comes_back_to_an_account_that_was_filled_again_adds_nothing(tmp_path: Path) -> None:
+    first = Stage(tmp_path, rule({"task": "fail"}))
+    first.made()
+    again = Stage(tmp_path, clock=first.clock, credits=Decimal(20), refills=True)
+    first.clock.passes(100)
+    assert again.balance() == 20
 
 
 def test_a_fate_outlives_the_process(tmp_path: Path) -> None:

@@ -153,6 +153,16 @@ def test_too_few_credits_are_402_and_the_balance_is_a_float(tmp_path: Path) -> N
     assert len(stage.charges()) == 2
 
 
+def test_an_account_that_refills_has_its_credits_again_and_never_more(tmp_path: Path) -> None:
+    first = Stage(tmp_path, credits=Decimal(20))
+    first.made()
+    assert Stage(tmp_path, credits=Decimal(20)).create()["code"] == 402
+    again = Stage(tmp_path, credits=Decimal(20), refills=True)
+    assert again.balance() == 20
+    again.made()
+    assert again.create()["code"] == 402, "it is filled once"
+
+
 def test_a_price_by_the_second_is_multiplied(tmp_path: Path) -> None:
     lines = (PriceLine({"resolution": "720p"}, Decimal("2.8")),)
     price = ModelPrice(MODEL, "second", lines, "made up", "2026-10", quantity="duration")
@@ -178,7 +188,7 @@ def test_what_has_no_price_costs_ten(stage: Stage) -> None:
         ("second", True, "10"),
         ("1000 characters", "x" * 5000, "14"),
         ("1000 characters", "x", "11.2"),
-        ("1000 characters", 5, "10"),
+        ("1000 characters", 5, "0"),
     ],
 )
 def test_at_least_the_minimum_is_paid_for(unit: str, value: Any, cost: str) -> None:

@@ -299,6 +299,9 @@ _CURES = {
     "journal": "The ledger took no more: see why, make it writable (disk, permissions, network), then run again.",
     "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
 }
+_REFILL = (
+    "The sandbox's account is empty. It is filled for each command, with more by --sandbox-credits NUMBER."
+)
 _NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."
 _GO_ON = "Run again to go on; nothing is bought twice."
 
@@ -342,6 +345,8 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
     unsent = view.counts[JobStatus.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
+    if reason == "credits" and view.rehearsal:
+        cure = _REFILL
     message = f"{sanitize(reason)}{reasoned}.{left} {cure}"
     return Step("stopped", message, (again,), title="Stopped")
 
