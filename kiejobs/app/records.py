@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.ledger import Attempt, Ledger, submitted_at
 from kiejobs.core.ledger.records import State
@@ -30,20 +31,33 @@ if TYPE_CHECKING:
     Results = Mapping[tuple[str, int], Sequence[CheckResult]]
 
 _RECENT = timedelta(hours=1)
+_MOST_NAMES = 5
+LATEST = "latest"
+"""What the last run may be called by."""
 
 
 def find_run(space: Workspace, history: History, name: str | None) -> JournalRecord:
-    """A run by the beginning of its id; the latest where no name is given. Raises UsageProblem."""
+    """A run by its id or any part of it that no other has; the latest by that word, or without a name.
+
+    Raises UsageProblem.
+    """
     known = [record for record in history.records if record.header is not None]
-    if name is not None:
-        known = [record for record in known if record.run_id.startswith(name)]
+    listing = f"`kiejobs runs{space.flag}` lists the runs"
     if not known:
-        what = "no run yet" if name is None else f"no run `{name}`"
-        raise UsageProblem(f"{what} in {space.store.name}", hint="`kiejobs status` lists the runs")
-    if name is not None and len(known) > 1:
-        names = ", ".join(record.run_id for record in known)
-        raise UsageProblem(f"`{name}` could be any of {names}")
-    return known[-1]
+        raise UsageProblem(f"no run yet in {space.store.name}", hint="`kiejobs run` makes the first one")
+    if name in {None, LATEST}:
+        return known[-1]
+    named = str(name)
+    found = [record for record in known if named in record.run_id]
+    if len(found) == 1 or any(record.run_id == named for record in found):
+        return min(found, key=lambda record: len(record.run_id))
+    if found:
+        names = ", ".join(record.run_id for record in found[-_MOST_NAMES:])
+        some = "" if len(found) <= _MOST_NAMES else f"{len(found)} runs, the latest "
+        raise UsageProblem(f"`{named}` could be any of {some}{names}", hint="give more of its id")
+    meant = suggest(named, [LATEST, *(record.run_id for record in known)])
+    message = f"no run `{named}` in {space.store.name}"
+    raise UsageProblem(message, hint=f"{meant} {listing}" if meant else f"{listing}; `{LATEST}` is the last")
 
 
 # --- a run, for its report ------------------------------------------------------------------------

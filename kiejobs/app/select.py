@@ -28,6 +28,19 @@ if TYPE_CHECKING:
     TagsOf = Callable[[Attempt], tuple[str, ...]]
 
 
+def campaigns_of(names: Sequence[str]) -> dict[str, str]:
+    """The campaigns of job files that are named, and of those in folders; each with its first file.
+
+    Raises InvalidJobFile or UsageProblem.
+    """
+    from kiejobs.app.plan import named_files  # noqa: PLC0415 - most verbs of the ledger name no file
+
+    found: dict[str, str] = {}
+    for file in named_files(names, JobFileOptions()) if names else ():
+        found.setdefault(campaign_of(file), file)
+    return found
+
+
 def campaign_of(file: str) -> str:
     """A job file's campaign. Raises InvalidJobFile or UsageProblem where it can't be read."""
     from kiejobs.core.document.reader import read_document  # noqa: PLC0415 - behind a job file

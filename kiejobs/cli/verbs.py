@@ -233,6 +233,19 @@ def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, 
     return verb.resolve(address, task_id, where, screen)
 
 
+@door.command(short_help="List runs: what each did, and how it ended.")
+@o.MAYBE_FILES
+@flag("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many.")
+@o.FOLDERS
+@format_flag()
+@verb_of("runs")
+def runs() -> None:
+    """List the runs on record, the latest first: id, start, command, campaign, jobs, credits, end.
+
+    With job files, or folders of them, only those of their campaigns.
+    """
+
+
 @door.command(short_help="Tell what a run came to.")
 @o.RUN
 @o.SELECT

@@ -171,9 +171,9 @@ def test_a_price_by_the_second_is_multiplied(tmp_path: Path) -> None:
     assert [line["credits"] for line in stage.charges()] == ["28.0"]
 
 
-def test_what_has_no_price_costs_ten(stage: Stage) -> None:
+def test_what_has_no_price_costs_nothing(stage: Stage) -> None:
     stage.made(resolution="1080p", duration="10")
-    assert [line["credits"] for line in stage.charges()] == ["10"]
+    assert [line["credits"] for line in stage.charges()] == ["0"]
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_what_has_no_price_costs_ten(stage: Stage) -> None:
         ("second", 10.0, "28"),
         ("second", 2.5, "11.2"),
         ("second", "1", "11.2"),
-        ("second", "auto", "10"),
-        ("second", None, "10"),
-        ("second", True, "10"),
+        ("second", "auto", "0"),
+        ("second", None, "0"),
+        ("second", True, "0"),
         ("1000 characters", "x" * 5000, "14"),
         ("1000 characters", "x", "11.2"),
         ("1000 characters", 5, "0"),

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
-    from kiejobs.core.expand.model_choice import ModelChoice
     from kiejobs.core.expand.row_problems import Places, RowProblem
     from kiejobs.core.expand.typed_matrix import AxisValue, TypedMatrix, Values
     from kiejobs.core.jobfile import JobEntry
@@ -174,7 +173,7 @@ class CompiledJob(NamedTuple):
 
     `input` holds the values as written, `fields` the templates in it; `fills` those of values that are listed
     in the matrix and fill the field of their axis' name. Jobs of one row are `alike` that write the same fields.
-    `choice` is None where the entry is for one model.
+    `says_model` is the template or the axis that does; None where the entry is for one model.
     """
 
     entry: JobEntry
@@ -189,12 +188,12 @@ class CompiledJob(NamedTuple):
     callback: FieldTemplate | None
     place: Place
     alike: tuple[object, ...]
-    choice: ModelChoice | None
+    says_model: FieldTemplate | str | None
 
     @property
     def templates(self) -> list[FieldTemplate]:
         """Those of all rows alike, without `fills`."""
-        model = None if self.choice is None else self.choice.template
+        model = self.says_model if isinstance(self.says_model, FieldTemplate) else None
         return [*self.fields.values(), *filter(None, (self.output, self.callback, model))]
 
     def cell_of(self, name: str, values: Values) -> Place | None:
@@ -234,7 +233,7 @@ def compiled_job(
     matrix: TypedMatrix | None,
     checker: RequestChecker,
     places: Places,
-    choice: ModelChoice | None = None,
+    says_model: FieldTemplate | str | None = None,
 ) -> CompiledJob:
     """Its templates are still to be compiled."""
     written, fields, fills = plain_json(entry.input), {}, {}
@@ -253,7 +252,7 @@ def compiled_job(
     is_alone = matrix is not None or output is not None or callback is not None
     alike = (entry.name, spec.model) if is_alone else (spec.model, entry.takes, *written, None, *fields)
     parts = written, fields, fills, output, callback, place, alike
-    return CompiledJob(entry, spec, matrix, checker, places, *parts, choice)
+    return CompiledJob(entry, spec, matrix, checker, places, *parts, says_model)
 
 
 def drafts(jobs: Sequence[CompiledJob], rows: Sequence[Values], campaign: str, batch: Batch) -> Drafts:

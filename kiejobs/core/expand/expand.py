@@ -110,7 +110,7 @@ def expand(
     far_too_many = _beyond_counting(jobfile, lacking, limit)
     if far_too_many and _listed(jobfile) > _QUICKLY_TYPED:
         return Expansion(jobfile, catalogue.prices), of_data + Problems(far_too_many)
-    jobs, unknown = _compiled(jobfile, catalogue, renderer, lacking, limit, walk=not far_too_many)
+    jobs, choices, unknown = _compiled(jobfile, catalogue, renderer, lacking, limit, walk=not far_too_many)
     far_too_many = far_too_many or _too_hard(jobfile, [(job.entry, job.matrix) for job in jobs], limit)
     whole, problems = _whole(jobs, lacking, renderer, walk=not far_too_many)
     problems = [*of_data, *unknown, *problems]
@@ -123,7 +123,7 @@ def expand(
     expansion, found = _multiplied(jobfile, whole, catalogue.prices, renderer, placed)
     if catalogue.public_only:
         found += unreachable_callbacks(jobfile, expansion.jobs)
-    problems += _of_choices(whole)
+    problems += (one for choice in choices for one in choice.problems(walk=False))  # all were walked by now
     is_whole = sound and not unknown and len({job.entry.name for job in whole}) == len(jobfile.entries)
     problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
@@ -171,13 +171,14 @@ def _compiled(
     limit: int,
     *,
     walk: bool,
-) -> tuple[list[CompiledJob], list[Diagnostic]]:
+) -> tuple[list[CompiledJob], list[ModelChoice], list[Diagnostic]]:
     """The entries whose model is known, their templates still to be compiled; one for each model of an entry.
 
     An entry whose model an axis or a template says is left out where that axis is `lacking`, or nothing is to be
     walked: there is a problem already.
     """
     found: list[CompiledJob] = []
+    choices: list[ModelChoice] = []
     problems: list[Diagnostic] = []
     checkers: dict[str, RequestChecker] = {}
     for entry in jobfile.entries:
@@ -186,6 +187,7 @@ def _compiled(
             continue
         models, wrong = _models(jobfile, entry, choice, catalogue, limit)
         problems += wrong
+        choices += [choice] if choice is not None and models else []
         for model, place in models.items():
             spec = catalogue.spec(model)
             if spec is None:
@@ -198,8 +200,10 @@ def _compiled(
                 from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
 
                 matrix = TypedMatrix(entry, spec, None if choice is None else choice.is_for(model))
-            found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places, choice))
-    return found, problems
+            found.append(
+                compiled_job(entry, spec, matrix, checkers[spec.model], places, choice and choice.said_by)
+            )
+    return found, choices, problems
 
 
 def _choice(
@@ -236,12 +240,6 @@ def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[D
         near = slip(model, catalogue.models)
         hint = f"did you mean `{near}`?" if near else _IMPORT
         yield Diagnostic("unknown-model", f"the model `{model}` is not known", place, hint)
-
-
-def _of_choices(jobs: Sequence[CompiledJob]) -> list[Diagnostic]:
-    """What their combinations showed, now that all were walked."""
-    choices = {id(job.choice): job.choice for job in jobs if job.choice is not None}
-    return [one for choice in choices.values() for one in choice.problems(walk=False)]
 
 
 def _whole(

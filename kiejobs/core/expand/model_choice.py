@@ -71,6 +71,11 @@ class ModelChoice:
             self.template = field_template(_AXIS, entry.model, entry.model_spot, self._places)
             compile_templates(list(filter(None, [self.template])), renderer)
 
+    @property
+    def said_by(self) -> FieldTemplate | str:
+        """The template or the axis."""
+        return self.template or _AXIS
+
     def models(self) -> Mapping[str, Place]:
         """Those that there may be combinations for, with where each is written.
 

@@ -175,9 +175,12 @@ def _meant(name: str, job: CompiledJob) -> str:
 
 
 def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:
-    if axis == "model" and job.choice is not None and job.choice.template is None:
-        return True
-    if reads.axes is None or reads.names is None or not reads.names.isdisjoint(_WHOLE_NAMES):
+    if (
+        axis == job.says_model
+        or reads.axes is None
+        or reads.names is None
+        or not reads.names.isdisjoint(_WHOLE_NAMES)
+    ):
         return True
     # An entry that names it says by it which rows are meant.
     axes = {each.name for each in job.entry.axes}

@@ -152,11 +152,6 @@ def test_text_that_yaml_drops_from_a_file_of_variables_is_a_warning(bench: Bench
     assert bench.do("plan", "jobs.yaml", "--vars-file", "given.yaml", "--strict").code == 2
 
 
-def test_a_value_is_no_template(bench: Bench) -> None:
-    said = prompt_of(bench, "{{ vars.brand }}", "--var", "brand={{ vars.count }}")
-    assert said == "{{ vars.count }}"
-
-
 OWN = """
 version: 1
 campaign: c

@@ -1,0 +1,82 @@
+"""`kiejobs runs [FILE]...`: the runs on record, the latest first. No key, no network.
+
+In: the journals; job files narrow them to their campaigns. Out: a table, or a document. Touches: disk.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
+from kiejobs.app.select import campaigns_of
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.records import State
+from kiejobs.core.plan.selection import NONE, state_of
+from kiejobs.reports.run.runs import RunLine, runs_document, runs_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from kiejobs.app.options import Locations
+    from kiejobs.app.output import Screen
+    from kiejobs.core.ledger.events import JournalRecord
+    from kiejobs.core.ledger.fold import History
+    from kiejobs.core.ledger.ledger import Attempt
+
+
+def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> ExitCode:
+    """At most `limit` of them; `collect` and the like are of every campaign that they had a hand in."""
+    campaigns = campaigns_of(files)
+    space = open_workspace(where, files[0] if files else "")
+    mention_two_ledgers(space, screen)
+    lines = _lines(space.store.read(), campaigns)
+    mention_trouble(space, screen)
+    text = partial(runs_text, older=max(len(lines) - limit, 0), place=space.store.name, flag=space.flag)
+    screen.answer(runs_document, text, [line() for line in lines[:limit]])
+    return ExitCode.DONE
+
+
+def _lines(history: History, campaigns: Collection[str] = ()) -> list[Callable[[], RunLine]]:
+    """The latest first, of all campaigns or some; each is worked out when it is asked for."""
+    records = [record for record in reversed(history.records) if record.header is not None]
+    if campaigns:
+        records = [record for record in records if _campaigns(record, history) & set(campaigns)]
+    return [partial(_run_line, record, history) for record in records]
+
+
+def _campaigns(record: JournalRecord, history: History) -> set[str]:
+    """Of a run that is not for one: those of the purchases that it had a hand in."""
+    campaign = record.header.campaign if record.header else None
+    if campaign is not None:
+        return {campaign}
+    return {one.address.partition("/")[0] for one in _hand_in(record, history)}
+
+
+def _hand_in(record: JournalRecord, history: History) -> list[Attempt]:
+    ledger = history.ledger_of(record)
+    names = dict.fromkeys(getattr(timed.event, "attempt_id", "") for timed in record.events)
+    return [attempt for name in names if (attempt := ledger.attempt(name)) is not None]
+
+
+def _run_line(record: JournalRecord, history: History) -> RunLine:
+    header, attempts = record.header, _hand_in(record, history)
+    states = list(map(state_of, attempts))
+    ends = [timed.event for timed in record.outline if isinstance(timed.event, e.RunFinished)]
+    own = (attempt.committed for attempt in attempts if attempt.run_id == record.run_id)
+    campaigns = sorted(_campaigns(record, history))
+    return RunLine(
+        record.run_id,
+        record.outline[0].at,
+        header.command if header else "",
+        ", ".join(campaigns) or None,
+        str(header.source["file"]) if header and header.source else None,
+        header.origin if header else "",
+        {state: states.count(state) for state in (*map(str, State), NONE) if state in states},
+        sum(own, Decimal(0)),
+        ends[-1].exit_code if ends else None,
+        ends[-1].stopped if ends else None,
+        record.live,
+    )

@@ -1,0 +1,113 @@
+"""The runs on record as a table and as a document: what each did, what it bought, how it ended.
+
+In: `RunLine`s, the latest first. Out: text; the document of schemas/documents/runs.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.money import money
+from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.terminal import Paint, columns, credits_text, moment, plural, sanitize, state_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from kiejobs.core.document.nodes import Json
+
+_ENDS = {
+    ExitCode.DONE: "done",
+    ExitCode.SOME_FAILED: "some failed",
+    ExitCode.IN_DOUBT: "in doubt",
+    ExitCode.STOPPED: "stopped",
+    ExitCode.JOURNAL: "ledger not writable",
+    ExitCode.STILL_RUNNING: "still running",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+_HEAD = ("run", "started", "command", "campaign", "jobs", "credits", "end")
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run. `states` counts the jobs that it bought or saw the end of, by what they are now.
+
+    `credits` is what its own purchases cost or hold. `exit_code` is None where no end is on record, which is no
+    fault of one that is `live`; `stopped` is why it bought nothing more.
+    """
+
+    run_id: str
+    started: str
+    command: str
+    campaign: str | None
+    file: str | None
+    origin: str
+    states: Mapping[str, int]
+    credits: Decimal
+    exit_code: int | None
+    stopped: str | None
+    live: bool
+
+    @property
+    def end(self) -> str:
+        """How it ended, in words."""
+        if self.stopped is not None:
+            return f"stopped: {state_words(sanitize(self.stopped))}"
+        if self.exit_code is None:
+            return "at work" if self.live else "no end on record"
+        known = self.exit_code in list(ExitCode)
+        return _ENDS.get(ExitCode(self.exit_code), "ended") if known else f"exit {self.exit_code}"
+
+    @property
+    def jobs(self) -> str:
+        """`3 succeeded, 1 failed`."""
+        counted = (f"{count:,} {state_words(state)}" for state, count in self.states.items() if count)
+        return ", ".join(counted) or "-"
+
+
+def runs_text(
+    lines: Sequence[RunLine], *, older: int = 0, place: str = "", flag: str = "", color: bool = False
+) -> str:
+    """A line for each run; `older` are not shown."""
+    if not lines:
+        return f"No runs in {sanitize(place)}."
+    rows = [_HEAD, *map(_row, lines)]
+    head, *table = columns(rows, right=frozenset({5}))
+    more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
+    told = f"kiejobs report RUN{flag}: what a run did, by any part of its id that no other has"
+    return "\n".join([Paint(color).bold(head), *table, "", *more, told])
+
+
+def _row(line: RunLine) -> tuple[str, ...]:
+    campaign = (
+        f"{sanitize(line.campaign or '')} ({sanitize(line.file)})" if line.file else line.campaign or "-"
+    )
+    return (
+        sanitize(line.run_id), moment(line.started), sanitize(line.command), sanitize(campaign), line.jobs,
+        credits_text(line.credits), line.end,
+    )  # fmt: skip
+
+
+def runs_document(lines: Sequence[RunLine]) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "runs": [
+            {
+                "run_id": line.run_id,
+                "started": line.started,
+                "command": line.command,
+                "campaign": line.campaign,
+                "file": line.file,
+                "origin": line.origin,
+                "jobs": dict(line.states),
+                "credits": money(line.credits),
+                "exit_code": line.exit_code,
+                "stopped": line.stopped,
+                "live": line.live,
+            }
+            for line in lines
+        ],
+    }
