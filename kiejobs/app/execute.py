@@ -288,7 +288,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")
     screen.answer(report_document, report_text, view)
-    if screen.outs:
+    if screen.outs or screen.several:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
         mention_others(execution, ledger, space, screen, end.notes)

@@ -120,6 +120,19 @@ def load(wanted: JobFileOptions, folder: JobFolder | None = None) -> LoadedJobFi
     return loaded
 
 
+def load_all(wanted: JobFileOptions, names: Sequence[str]) -> list[LoadedJobFile]:
+    """Several files. Raises InvalidJobFile with all problems of all of them, or UsageProblem."""
+    loaded, problems = [], Problems()
+    for name in names:
+        try:
+            loaded.append(load(replace(wanted, file=name)))
+        except InvalidJobFile as invalid:
+            problems += invalid.problems
+    if problems:
+        raise InvalidJobFile(problems)
+    return loaded
+
+
 def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFile | None, Problems]:
     """All problems, and what there is in spite of them. Raises UsageProblem, InvalidJobFile for variables."""
     source = read_source(wanted.file)

@@ -34,7 +34,8 @@ _BY_ENDING = {
 class Screen:
     """`ask` puts a yes-or-no question, where a person can answer; `leave` ends the process: the second Ctrl-C.
 
-    `form` is `--format`, what is to be shown; `outs` are names of files for more. `reports` are of the runs so far.
+    `form` is `--format`, what is to be shown; `outs` are names of files for more. `reports` are of the runs so far,
+    which are kept where a file is written or a command makes `several` runs.
     """
 
     out: TextIO
@@ -47,6 +48,7 @@ class Screen:
     form: str = "text"
     outs: Sequence[str] = ()
     reports: list[RunView] = field(default_factory=list)
+    several: bool = False
 
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""

@@ -124,10 +124,11 @@ REPORT_FORMS = ("text", "json", "junit", "markdown")
 def reports_in(form: str, views: Sequence[RunView], *, color: bool = False) -> str:
     """Reports one after the other, with a line break at the end; of several, JSON is a list of them."""
     from kiejobs.reports.documents import json_text  # noqa: PLC0415 - only who reports, as below
-    from kiejobs.reports.run.report import report_document, report_junit, report_text  # noqa: PLC0415
+    from kiejobs.reports.run.report import report_document, report_junit, report_text, reports_sum  # noqa: PLC0415
 
     if form == "text":
-        return "\n".join(f"{report_text(view, color=color)}\n" for view in views)
+        texts = [f"{report_text(view, color=color)}\n" for view in views]
+        return "\n".join([*texts, *([f"{reports_sum(views, color=color)}\n"] if len(views) > 1 else [])])
     if form == "json":
         documents = list(map(report_document, views))
         return f"{json_text(documents[0] if len(documents) == 1 else documents)}\n"

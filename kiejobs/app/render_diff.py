@@ -16,6 +16,7 @@ from kiejobs.adapters.git import GitFailed, Repository, lay_out, repository_of
 from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.load import JobFolder, LoadedJobFile, try_to_load
 from kiejobs.app.output import Screen, files_by_ending, write
+from kiejobs.app.plan import selection_of_file
 from kiejobs.core.diagnostics import (
     Diagnostic,
     ExitCode,
@@ -35,14 +36,23 @@ if TYPE_CHECKING:
     from kiejobs.adapters.project.root import Root
     from kiejobs.app.options import JobFileOptions
     from kiejobs.core.diagnostics import Place
-    from kiejobs.core.plan.selection import Selection
 
 _PARTED = "..."
 
 
-def render_diff(loaded: LoadedJobFile, selection: Selection, revision: str, screen: Screen) -> ExitCode:
-    wanted = loaded.wanted
-    files = files_by_ending(screen.outs, ("text", "json", "markdown"), (wanted.file,))
+def render_diff(every: Sequence[LoadedJobFile], revision: str, screen: Screen) -> ExitCode:
+    """Of several files one after the other; as JSON they are a list."""
+    read = [loaded.wanted.file for loaded in every]
+    files = files_by_ending(screen.outs, ("text", "json", "markdown"), read)
+    views = [_diff(loaded, revision, screen) for loaded in every]
+    screen.show(_in_form(screen.form, views, color=screen.color_out))
+    for path, kind in files:
+        write(path, _in_form(kind, views, color=False))
+    return ExitCode.DONE
+
+
+def _diff(loaded: LoadedJobFile, revision: str, screen: Screen) -> DiffView:
+    wanted, selection = loaded.wanted, selection_of_file(loaded.wanted, "render")
     with as_it_was(wanted, revision, loaded.folder.root) as earlier:
         diff = request_diff(loaded.expansion, earlier.before, selection)
         view = DiffView(
@@ -52,18 +62,16 @@ def render_diff(loaded: LoadedJobFile, selection: Selection, revision: str, scre
         if view.problems:
             report = diagnostics_text(view.problems, earlier.lines, color=screen.color_err)
             screen.say(f"{report}\nin {wanted.file} as it was at {view.when}")
-    screen.show(_in_form(screen.form, view, color=screen.color_out))
-    for path, kind in files:
-        write(path, _in_form(kind, view, color=False))
-    return ExitCode.DONE
+    return view
 
 
-def _in_form(form: str, view: DiffView, *, color: bool) -> str:
+def _in_form(form: str, views: Sequence[DiffView], *, color: bool) -> str:
     if form == "json":
-        return diff_json(view)
+        texts = list(map(diff_json, views))
+        return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]\n"
     if form == "markdown":
-        return diff_markdown(view, below_checkout(view.file) or view.file)
-    return diff_text(view, color=color)
+        return "\n".join(diff_markdown(view, below_checkout(view.file) or view.file) for view in views)
+    return "\n\n".join(diff_text(view, color=color) for view in views)
 
 
 # --- the job file at that revision -----------------------------------------------------------------

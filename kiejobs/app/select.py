@@ -55,29 +55,29 @@ def campaign_of(file: str) -> str:
     raise UsageProblem(f"{file} has no `campaign:`")
 
 
-def files_of(campaign: str, ledger: Ledger, root: Root) -> Iterator[str]:
-    """A campaign's job files: those that it was bought from, then those in the usual places."""
+def files_of(campaign: str | None, ledger: Ledger, root: Root) -> Iterator[str]:
+    """A campaign's job files, or all: those that it was bought from, then those in the usual places."""
     bought_from = [
         root.seen(str(run.source["file"]))
         for run in reversed(list(ledger.runs.values()))
-        if run.campaign == campaign and run.source
+        if campaign in {run.campaign, None} and run.source
     ]
     folders = dict.fromkeys([root.seen("jobfiles"), root.seen(), "."])
     usual = [str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml"))]
     for name in dict.fromkeys([*bought_from, *usual]):
         with suppress(InvalidJobFile, UsageProblem):
-            if Path(name).is_file() and campaign_of(name) == campaign:
+            if Path(name).is_file() and campaign in {campaign_of(name), None}:
                 yield name
 
 
 def chosen(
-    words: Sequence[str], file: str | None, space: Workspace, ledger: Ledger
+    words: Sequence[str], files: Sequence[str], space: Workspace, ledger: Ledger
 ) -> Callable[[Attempt], bool]:
-    """A test for attempts. Tags are in the job file only: without one UsageProblem, with one as `load` raises."""
+    """A test for attempts. Tags are in job files only: without one UsageProblem, with some as `load` raises."""
     selection = read_selection(words)
     if not selection.terms:
         return lambda _: True
-    tags_of: TagsOf = _tags_of(file) if "tag" in selection.keys else lambda _: ()
+    tags_of: TagsOf = _tags_of(files) if "tag" in selection.keys else lambda _: ()
     asks_result = "result" in selection.keys
     word = _words_of_picks(space, ledger) if "pick" in selection.keys else None
 
@@ -97,7 +97,7 @@ def _words_of_picks(space: Workspace, ledger: Ledger) -> Callable[[Attempt], str
 
 def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledger) -> RunView:
     """A run without the jobs that are not chosen. Raises UsageProblem for `tag:`: no job file is read."""
-    takes = chosen(words, None, space, ledger)
+    takes = chosen(words, (), space, ledger)
     selection = read_selection(words, file=str((view.manifest["source"] or {}).get("file", "")))
 
     def is_chosen(address: str, job: dict[str, Json]) -> bool:
@@ -130,15 +130,15 @@ def read_off(address: str) -> Selectable:
     return Selectable(address, job, (), tuple((name, value) for name, _, value in pairs))
 
 
-def _tags_of(file: str | None) -> TagsOf:
-    """By the request as it stands in the file now, else by the address."""
-    if not file:
+def _tags_of(files: Sequence[str]) -> TagsOf:
+    """By the request as it is in the files now, else by the address."""
+    if not files:
         hint = "name the job file too, or select by job:, axis:, state:, file: or address"
         message = "`--select tag:…` needs the job file: tags stand nowhere else"
         raise UsageProblem(message, hint=hint)
     from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
 
-    jobs = load(JobFileOptions(file)).expansion.jobs
+    jobs = [job for file in files for job in load(JobFileOptions(file)).expansion.jobs]
     by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
     by_address = {job.address: job.tags for job in jobs}
     return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))

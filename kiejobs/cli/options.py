@@ -189,10 +189,10 @@ def _job_file(context: click.Context) -> str:
     return ""
 
 
-FILE = click.argument("file", metavar="JOBFILE", is_eager=True)
 FILES = click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 MAYBE_FILES = click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=True)
+RUNS = click.argument("names", metavar="[RUN|JOBFILE]...", nargs=-1)
 RUN = click.argument("run_id", metavar="[RUN]", required=False)
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)

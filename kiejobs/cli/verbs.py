@@ -48,12 +48,12 @@ def init() -> None:
 def validate() -> None:
     """Tell every problem of the job files, each at its place. Needs no key and no network.
 
-    A folder stands for the job files below it.
+    A folder stands for the job files below it, and - for standard input.
     """
 
 
 @door.command(short_help="Print the request bodies, one JSON a line.")
-@o.FILE
+@o.FILES
 @o.CHOICE
 @o.LOCKED
 @o.POLICY_DEFAULTS
@@ -64,20 +64,23 @@ def validate() -> None:
 @o.JOB_FILE
 @verb_of("render")
 def render() -> None:
-    """Print what would be sent, one JSON a line. Needs no key and no network."""
+    """Print what would be sent, one JSON a line. Needs no key and no network.
+
+    A folder stands for the job files below it, and - for standard input.
+    """
 
 
 @door.command(short_help="Write down what a job file comes to now.")
-@o.FILE
+@o.FILES
 @o.VARIABLES
 @o.POLICY_DEFAULTS
 @o.CHECK_ASSETS
 @o.JOB_FILE
 @verb_of("lock")
 def lock() -> None:
-    """Write JOBFILE.lock: fingerprints, and digests of models, prices, templates and images.
+    """Write JOBFILE.lock next to each: fingerprints, and digests of models, prices, templates and images.
 
-    `--locked` on validate, render, plan and run refuses whatever differs from it.
+    A folder stands for the job files below it. `--locked` on validate, render, plan and run refuses whatever differs from it.
     """
 
 
@@ -106,7 +109,8 @@ def lock() -> None:
 def plan() -> None:
     """Show what a run would do, line by line, with its price. Needs no key and no network.
 
-    A folder stands for the job files below it: YAML that names a campaign. Several have one total and one digest.
+    A folder stands for the job files below it: YAML that names a campaign; - is standard input. Several have one
+    total and one digest.
     """
 
 
@@ -147,7 +151,7 @@ def run(
 
 
 @door.command(short_help="Follow what was bought and bring it home.")
-@o.MAYBE_FILE
+@o.MAYBE_FILES
 @o.SELECT
 @flag("--once", is_flag=True, help="Ask once; exit 8 when something is still running.")
 @o.FOLLOWING
@@ -158,7 +162,10 @@ def run(
 @o.JOB_FILE
 @verb_of("collect")
 def collect() -> None:
-    """Follow what was bought, bring home what is done. Buys nothing, any number of times."""
+    """Track submitted jobs and download their results. Buys nothing, any number of times.
+
+    With job files, or folders of them, only those of their campaigns.
+    """
 
 
 @door.command(short_help="Take callbacks; bring home what they tell of.")
@@ -206,14 +213,18 @@ def status() -> None:
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")
-@click.argument("words", metavar="ADDRESS [JOBFILE]", nargs=-1, required=True, is_eager=True)
+@click.argument("words", metavar="ADDRESS [JOBFILE]...", nargs=-1, required=True, is_eager=True)
 @o.CHOICE
 @o.FOLDERS
 @format_flag()
 @o.JOB_FILE
 @verb_of("explain")
 def explain() -> None:
-    """Say why a line of the plan is what it is, and what differs from what was bought."""
+    """Say why a line of the plan is what it is, and what differs from what was bought.
+
+    ADDRESS may be a job's name, or what stands behind the campaign, where only one job has it. Without a job file it
+    is looked for in those of the project; a folder stands for those below it.
+    """
 
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
@@ -247,14 +258,17 @@ def runs() -> None:
 
 
 @door.command(short_help="Tell what a run came to.")
-@o.RUN
+@o.RUNS
 @o.SELECT
 @o.FOLDERS
 @out_flag(help="Write to FILE, as its ending says: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
 @verb_of("report")
 def report() -> None:
-    """Tell what RUN (the latest, where not named) came to."""
+    """Show the result of each RUN: an id, any part of one that no other has, or `latest`, which is also the default.
+
+    A job file, or a folder of them, stands for the latest run of its campaign.
+    """
 
 
 @door.command(short_help="Choose results, or reject them; the choice goes into git.")

@@ -1,6 +1,6 @@
-"""`kiejobs collect [FILE]`: follow what was bought, download what is done. Buys nothing.
+"""`kiejobs collect [FILE]...`: follow what was bought, download what is done. Buys nothing.
 
-In: the journals; a job file narrows it to one campaign. Out: doubts ended, videos, a report. Touches: the API
+In: the journals; job files narrow it to their campaigns. Out: doubts ended, videos, a report. Touches: the API
 (asking only), the output folder, a journal of its own.
 """
 
@@ -8,32 +8,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.root import find_root
 from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
+from kiejobs.app.plan import named_files
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
-from kiejobs.app.select import campaign_of, chosen
-from kiejobs.core.diagnostics import ExitCode
+from kiejobs.app.select import campaigns_of, chosen
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.runner import Settings
 
 
-def collect(wanted: JobFileOptions, where: Locations, settings: Settings, screen: Screen) -> ExitCode:
-    space = open_workspace(where, wanted.file)
+def collect(
+    wanted: JobFileOptions, files: Sequence[str], where: Locations, settings: Settings, screen: Screen
+) -> ExitCode:
+    """All campaigns in one run. Raises UsageProblem for files of several projects: each has a ledger of its own."""
+    names = named_files(files, wanted) if files else ()
+    roots = {find_root(name).path: name for name in names}
+    if len(roots) > 1:
+        message = f"{' and '.join(list(roots.values())[:2])} are of two projects, which have a ledger each"
+        raise UsageProblem(message, hint="collect one after the other")
+    space = open_workspace(where, names[0] if names else "")
     mention_two_ledgers(space, screen)
-    campaign = campaign_of(wanted.file) if wanted.file else None
+    campaigns: list[str | None] = [*campaigns_of(names)] or [None]
     space.store.publish()
     ledger = space.ledger()
     mention_trouble(space, screen)
-    takes = chosen(wanted.select, wanted.file, space, ledger)
-    lines = lines_to_follow(space, ledger, campaign, takes)
-    journal = new_journal(space, "collect", campaign=campaign)
+    takes = chosen(wanted.select, names, space, ledger)
+    found = [line for one in campaigns for line in lines_to_follow(space, ledger, one, takes)]
+    lines = list({line.attempt.attempt_id: line for line in found if line.attempt}.values())
+    journal = new_journal(space, "collect", campaign=campaigns[0] if len(campaigns) == 1 else None)
     if not lines:
-        execution = Execution(journal, doubts(ledger, campaign), settings, Budget())
+        held = [line for one in campaigns for line in doubts(ledger, one)]
+        execution = Execution(journal, held, settings, Budget())
         return _nothing_to_do(execution, space, screen)
     key = require_key(space)
     space.folder.require()

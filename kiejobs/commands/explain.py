@@ -1,6 +1,6 @@
-"""`kiejobs explain ADDRESS [FILE]`: why this line, and what differs from what was bought.
+"""`kiejobs explain ADDRESS [FILE]...`: why this line, and what differs from what was bought.
 
-In: an address, the job file (found by its campaign where not named). Out: an explanation. Touches: disk.
+In: an address or a part of one, job files (found by the campaign where none is named). Out: an explanation. Touches: disk.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import STDIN
 from kiejobs.app.load import load
 from kiejobs.app.picks import pick_book
-from kiejobs.app.plan import diff_of, make_plan, prices_of
+from kiejobs.app.plan import diff_of, make_plan, named_files, prices_of
 from kiejobs.app.project import open_workspace
-from kiejobs.app.select import files_of
-from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.core.document.wording import suggest
+from kiejobs.app.select import campaign_of, files_of
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.core.document.wording import nearest
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kiejobs.app.load import LoadedJobFile
     from kiejobs.app.options import JobFileOptions, Locations
@@ -29,19 +30,23 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
 
 
+_MOST_SHOWN = 5
+
+
 def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, screen: Screen) -> ExitCode:
-    address, file = _address_and_file(words)
-    space = open_workspace(where, file)
+    named, files = _address_and_files(words)
+    space = open_workspace(where, files[0] if files else "")
     ledger = space.ledger()
-    file = file or _file_of(address, ledger, space)
-    loaded = load(replace(wanted, file=file, base_url=where.base_url, sandbox=where.sandbox))
-    change = _line_of(address, loaded, space, ledger)
+    campaign = named.partition("/")[0] if "/" in named else None
+    candidates = named_files(files, wanted) if files else list(files_of(campaign, ledger, space.root))
+    wanted = replace(wanted, base_url=where.base_url, sandbox=where.sandbox)
+    loaded, change = _line_of(named, candidates, wanted, space, ledger)
     diff = diff_of(loaded, change, ledger) or []
     inputs = change.job.files if change.job is not None else ()
     prices = prices_of(loaded, space) if change.job is not None else ()
     price = next((one for one in prices if one.model == change.model), None)
-    history = ledger.at(address)
-    bought = ledger.newest(address) or change.attempt
+    history = ledger.at(change.address)
+    bought = ledger.newest(change.address) or change.attempt
     view = ExplainView(
         change,
         diff,
@@ -56,29 +61,68 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
     return ExitCode.DONE
 
 
-def _line_of(address: str, loaded: LoadedJobFile, space: Workspace, ledger: Ledger) -> Change:
-    known = []
-    for change in make_plan(loaded, space, ledger, ()).changes:
-        if change.address == address:
-            return change
-        known.append(change.address)
-    hint = suggest(address, known) or "`kiejobs plan` lists the addresses"
-    raise UsageProblem(f"{loaded.jobfile.document.name} has no job `{address}`", hint=hint)
-
-
-def _address_and_file(words: Sequence[str]) -> tuple[str, str]:
-    """The two words in either order; the file may be left out."""
-    files = [word for word in words if word.endswith((".yaml", ".yml")) and Path(word).is_file()]
+def _address_and_files(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The address among the words, in any order; files and folders may be left out."""
+    files = [word for word in words if word == STDIN or _is_file(word)]
     addresses = [word for word in words if word not in files]
-    if len(addresses) != 1 or len(files) > 1:
-        raise UsageProblem("say one address, and at most one job file")
-    return addresses[0], files[0] if files else ""
+    if len(addresses) > 1:  # a word alone is an address, even if a folder has that name
+        files += [word for word in addresses if Path(word).is_dir()]
+        addresses = [word for word in addresses if word not in files]
+    if len(addresses) != 1:
+        raise UsageProblem("say one address, and job files or folders of them, if any")
+    return addresses[0], files
 
 
-def _file_of(address: str, ledger: Ledger, space: Workspace) -> str:
-    campaign = address.partition("/")[0]
-    file = next(files_of(campaign, ledger, space.root), None)
-    if file is None:
-        hint = "name it: kiejobs explain ADDRESS FILE"
-        raise UsageProblem(f"no job file here has the campaign `{campaign}`", hint=hint)
-    return file
+def _is_file(word: str) -> bool:
+    return word.endswith((".yaml", ".yml")) and Path(word).is_file()
+
+
+def _line_of(
+    named: str, files: Sequence[str], wanted: JobFileOptions, space: Workspace, ledger: Ledger
+) -> tuple[LoadedJobFile, Change]:
+    """In the first file that has the address; else the one line that a part of an address can mean."""
+    known: dict[str, tuple[LoadedJobFile, Change]] = {}
+    looked, campaign = [], named.partition("/")[0]
+    for file in files:
+        with suppress(*(() if len(files) == 1 else (InvalidJobFile, UsageProblem))):
+            if "/" in named and len(files) > 1 and campaign_of(file) != campaign:
+                continue
+            loaded = load(replace(wanted, file=file))
+            looked.append(file)
+            for change in make_plan(loaded, space, ledger, ()).changes:
+                known.setdefault(change.address, (loaded, change))
+            if named in known:
+                return known[named]
+    meant = [address for address in known if _may_mean(named, address)]
+    if len(meant) == 1:
+        return known[meant[0]]
+    raise UsageProblem(_no_job(named, looked, files), hint=_suggestion(named, meant, known))
+
+
+def _may_mean(named: str, address: str) -> bool:
+    behind = address.partition("/")[2]
+    return named in {behind, behind.partition("#")[0].partition("[")[0]}
+
+
+def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
+    if looked:
+        return f"{', '.join(looked)} has no job `{named}`"
+    campaign = named.partition("/")[0]
+    return f"no job file here has the campaign `{campaign}`" if files else "there is no job file here"
+
+
+def _suggestion(named: str, meant: Sequence[str], known: Collection[str]) -> str:
+    if meant:
+        some = ", ".join(f"`{address}`" for address in meant[:_MOST_SHOWN])
+        more = f" and {len(meant) - _MOST_SHOWN} more" if len(meant) > _MOST_SHOWN else ""
+        return f"give one address: {some}{more}"
+    tails = {address.partition("/")[2]: address for address in known}
+    jobs = {tail.partition("#")[0].partition("[")[0]: address for tail, address in reversed(tails.items())}
+    near = (
+        nearest(named, known)
+        or tails.get(nearest(named, tails) or "")
+        or jobs.get(nearest(named, jobs) or "")
+    )
+    if near:
+        return f"did you mean `{near}`?"
+    return "`kiejobs plan` lists the addresses; name the job file: kiejobs explain ADDRESS FILE"

@@ -1,40 +1,75 @@
-"""`kiejobs report [RUN]`: the result of a run. No key, no network.
+"""`kiejobs report [RUN|FILE]...`: the result of runs. No key, no network.
 
-In: the journals; a run's id (the latest where not named). Out: a report on stdout, or in files whose endings
+In: the journals; ids of runs (the latest where not named), job files for the latest runs of their campaigns. Out: a report on stdout, or in files whose endings
 say the format. Touches: disk.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import REPORT_FORMS, find_run, known_results, reports_in, view_of
-from kiejobs.app.select import narrowed
-from kiejobs.core.diagnostics import ExitCode
+from kiejobs.app.select import campaigns_of, narrowed
+from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.reports.picks import count_words
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
+    from kiejobs.core.ledger.events import JournalRecord
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.reports.picks import Decision
     from kiejobs.reports.run.view import RunView
 
 
-def report(run_id: str | None, where: Locations, screen: Screen, select: Sequence[str] = ()) -> ExitCode:
+def report(names: Sequence[str], where: Locations, screen: Screen, select: Sequence[str] = ()) -> ExitCode:
+    """Of several runs one after the other; then what they come to together."""
     targets = files_by_ending(screen.outs, REPORT_FORMS)
-    space = open_workspace(where)
+    files = [name for name in names if Path(name).exists()]
+    space = open_workspace(where, files[0] if files else "")
     history = space.store.read()
-    record = find_run(space, history, run_id)
+    records = [find_run(space, history, name) for name in names if name not in files] if names else []
+    records += _latest_of(files, space, history, screen)
+    if not names:
+        records = [find_run(space, history, None)]
+    unique = {record.run_id: record for record in records}.values()
+    views = [_view(record, history, space, select) for record in unique]
+    for path, kind in targets:
+        write(path, reports_in(kind, views))
+    if not targets or screen.form != "text":
+        screen.show(reports_in(screen.form, views, color=screen.color_out))
+    return ExitCode.DONE
+
+
+def _latest_of(
+    files: Sequence[str], space: Workspace, history: History, screen: Screen
+) -> Iterator[JournalRecord]:
+    """The latest run of each campaign. Raises UsageProblem where there is none of any."""
+    found = False
+    for campaign, file in campaigns_of(files).items():
+        of_it = [one for one in history.records if one.header and one.header.campaign == campaign]
+        if of_it:
+            found = True
+            yield of_it[-1]
+        else:
+            screen.say(f"no run of {sanitize(campaign)} ({sanitize(file)}) yet")
+    if files and not found:
+        raise UsageProblem(f"no run of these job files in {space.store.name}", hint="`kiejobs run` makes one")
+
+
+def _view(record: JournalRecord, history: History, space: Workspace, select: Sequence[str]) -> RunView:
     ledger = history.ledger_of(record)
     ends = [timed.event for timed in record.events if isinstance(timed.event, e.RunFinished)]
     code, why = (ends[-1].exit_code, ends[-1].stopped) if ends else (None, None)
@@ -47,12 +82,7 @@ def report(run_id: str | None, where: Locations, screen: Screen, select: Sequenc
         view = narrowed(view, select, space, ledger)
     decisions = _decisions(view, space, ledger)
     choice = count_words(one.word for one in decisions.values())
-    view = replace(view, decisions=decisions, choice=[choice] if choice else [])
-    for path, kind in targets:
-        write(path, reports_in(kind, (view,)))
-    if not targets or screen.form != "text":
-        screen.show(reports_in(screen.form, (view,), color=screen.color_out))
-    return ExitCode.DONE
+    return replace(view, decisions=decisions, choice=[choice] if choice else [])
 
 
 def _decisions(view: RunView, space: Workspace, ledger: Ledger) -> dict[str, Decision]:

@@ -46,6 +46,7 @@ from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Plan, together
 from kiejobs.reports.plan import plan_text, plans_sum
+from kiejobs.reports.run.report import reports_sum
 from kiejobs.reports.run.view import doubts_text
 from kiejobs.reports.terminal import moment, plural, sanitize
 from kiejobs.runner import Budget, FailureLimit
@@ -148,7 +149,7 @@ def _run_in_order(
     if how.plan_file is not None or screen.form == "json":
         what = "--plan" if how.plan_file is not None else "--format json"
         raise UsageProblem(f"{what} is for one job file, and these are {len(names)}")
-    parent = os.getppid()
+    parent, screen = os.getppid(), replace(screen, several=True)
     parts = _approved_together(names, wanted, where, how, screen)
     codes, budget = {ExitCode.DONE}, how.budget
     for count, (loaded, approval) in enumerate(parts):
@@ -165,6 +166,9 @@ def _run_in_order(
             code, used = problem.exit_code, Decimal(0)
         codes.add(code)
         budget = None if budget is None else max(budget - used, Decimal(0))
+    if len(screen.reports) > 1:
+        tell, color = _teller(screen)
+        tell(f"\n{reports_sum(screen.reports, color=color)}")
     return min(codes, key=_WORST.index)
 
 

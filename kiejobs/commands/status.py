@@ -60,7 +60,7 @@ def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: f
     if select:
         from kiejobs.app.select import chosen  # noqa: PLC0415 - as above
 
-        everywhere = list(filter(chosen(select, file, space, ledger), everywhere))
+        everywhere = list(filter(chosen(select, [file] if file else [], space, ledger), everywhere))
     counting = {attempt.attempt_id for attempt in ledger.current()}
     mine = [attempt for attempt in everywhere if attempt.attempt_id in counting]
     open_ = [attempt for attempt in mine if attempt.is_open]

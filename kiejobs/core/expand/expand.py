@@ -201,7 +201,14 @@ def _compiled(
 
                 matrix = TypedMatrix(entry, spec, None if choice is None else choice.is_for(model))
             found.append(
-                compiled_job(entry, spec, matrix, checkers[spec.model], places, choice and choice.said_by)
+                compiled_job(
+                    entry,
+                    spec,
+                    matrix,
+                    checkers[spec.model],
+                    places,
+                    None if choice is None else choice.said_by,
+                )
             )
     return found, choices, problems
 

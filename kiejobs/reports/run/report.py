@@ -5,6 +5,7 @@ In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -27,6 +28,7 @@ from kiejobs.reports.terminal import (
     Paint,
     credits_text,
     pad,
+    plural,
     sanitize,
     shortened,
     state_words,
@@ -34,7 +36,7 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import JobView, RunView
@@ -49,7 +51,7 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     paint = Paint(color)
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
-    lines = [paint.bold(title), "", *_table(view, paint), ""]
+    lines = [paint.bold(title), "", *_tables(view, paint), ""]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
     if view.checks and any(_bad(view, job) for job in view.jobs):
         from kiejobs.reports.check_results import summary  # noqa: PLC0415 - only where there are checks
@@ -61,6 +63,27 @@ def report_text(view: RunView, *, color: bool = False) -> str:
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
+
+
+def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
+    """What several runs come to together; what two of them have a hand in is counted once."""
+    jobs = {address: job for view in views for address, job in view.manifest["jobs"].items()}
+    whole = replace(views[0], manifest={**views[0].manifest, "jobs": jobs})
+    return Paint(color).bold(f"{plural(len(views), 'run')} together: {whole.summary}")
+
+
+def _tables(view: RunView, paint: Paint) -> Iterator[str]:
+    """One for each campaign, where there are several."""
+    campaigns: dict[str, dict[str, Json]] = {}
+    for address, job in view.manifest["jobs"].items():
+        campaigns.setdefault(address.partition("/")[0], {})[address] = job
+    if len(campaigns) < 2:
+        yield from _table(view, paint)
+        return
+    for number, (campaign, jobs) in enumerate(campaigns.items()):
+        part = replace(view, manifest={**view.manifest, "jobs": jobs})
+        yield from [""] if number else []
+        yield from (*_table(part, paint), f"  {sanitize(campaign)}: {part.summary}")
 
 
 def _table(view: RunView, paint: Paint) -> Iterator[str]:
