@@ -23,7 +23,7 @@ from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import Workspace, mention_trouble, opened
 from kiejobs.app.records import REPORT_FORMS, reports_in, view_of
-from kiejobs.core.diagnostics import ExitCode, JournalProblem
+from kiejobs.core.diagnostics import ExitCode, JournalProblem, KiejobsError
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord, Timed
@@ -124,7 +124,9 @@ def execute(
     gc.set_threshold(100_000)  # while answers and errors come and go, garbage is worth looking for
     try:
         return anyio.run(_execute, execution, space, key, screen, all_reserved)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, KiejobsError):  # a fault file that is not there, say: no run that died
+            _end_journal(execution, error.exit_code, screen)
         with suppress(Exception):  # this machine may be gone soon, and with it what only it knows
             space.store.publish(execution.journal.run_id)
         raise

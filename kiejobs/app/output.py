@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from kiejobs.adapters.storage.output_folder import write_atomically
-from kiejobs.core.diagnostics import InvalidJobFile, JournalProblem, UsageProblem
+from kiejobs.core.diagnostics import Cancelled, InvalidJobFile, JournalProblem, UsageProblem
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import inert, sanitize
 
@@ -93,6 +93,9 @@ class Screen:
             from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415 - behind an error
 
             self.say(diagnostics_text(error.problems, error.problems.lines, color=self.color_err))
+            return
+        if isinstance(error, Cancelled):  # which is no error
+            self.say(sanitize(error.message))
             return
         self.say(f"error: {sanitize(error.message)}")
         if error.hint:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
     from kiejobs.core.diagnostics import KiejobsError
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
     from kiejobs.core.plan.selection import Selection
@@ -88,8 +89,16 @@ def has_selected(loaded: LoadedJobFile) -> bool:
 def require_selected(loaded: LoadedJobFile) -> None:
     """Raises UsageProblem where `--select` could take none of the file's jobs, whatever their states."""
     if not has_selected(loaded):
-        hint = "`kiejobs plan` without --select lists the addresses"
-        raise UsageProblem("--select matches no job", hint=hint)
+        raise nothing_selected(loaded.wanted.select, loaded.expansion.jobs)
+
+
+def nothing_selected(words: Sequence[str], jobs: Sequence[Job]) -> UsageProblem:
+    """What is wrong where `--select` takes none of these jobs, of one file or of several."""
+    from kiejobs.core.plan.selection import meant  # noqa: PLC0415 - behind a flag
+
+    listing = "`kiejobs plan` without --select lists the addresses"
+    near = meant(words, jobs)
+    return UsageProblem("--select matches no job", hint=f"{near} {listing}" if near else listing)
 
 
 def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]) -> Plan:

@@ -91,6 +91,7 @@ def view_of(
         exit_code=exit_code,
         attempts=own,
         settled=settled,
+        of_campaign=None if document["campaign"] is None else ledger.committed(document["campaign"]),
         flag=space.flag,
         typed=None if file is None else space.typed(space.root.seen(file)),
         rehearsal=space.sandbox,

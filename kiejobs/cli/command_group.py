@@ -121,7 +121,12 @@ def _colors(stream: TextIO) -> bool:
 
 
 def _ask(question: str) -> bool:
-    return click.confirm(question, err=True)
+    """Ctrl-C and the end of input are a no, too."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False
 
 
 def _leave(last_words: str) -> None:

@@ -24,7 +24,7 @@ from kiejobs.app.project import is_sendable, open_workspace, opened
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, StalePlan, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.prices.table import FILE as PRICES
-from kiejobs.core.prices.table import aged_prices
+from kiejobs.core.prices.table import OLD_AFTER, aged_prices
 from kiejobs.reports.checks import Check, doctor_document, doctor_text, policy_detail
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def _prices(space: Workspace) -> str:
     aged = aged_prices(table, table.models, space.clock().now().date())
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
-    return f"{counts}{len(table.models) - own} bundled, {sum(one.old for one in aged)} of them old"
+    stated = f"{counts}{len(table.models) - own} bundled"
+    old = [f"{one.model} ({one.price.date})" for one in aged if one.old and one.price is not None]
+    return f"{stated}; older than {OLD_AFTER} days: {', '.join(old)}" if old else stated
 
 
 def _key(space: Workspace) -> Iterator[Check]:
@@ -167,7 +169,8 @@ def _folders(space: Workspace) -> Iterator[Check]:
 def _journals(space: Workspace) -> str:
     if problem := space.two_ledgers():
         raise problem
-    return f"{len(space.store.read().records)} in {space.store.name}, unbroken"
+    count = len(space.store.read().records)
+    return f"{count} in {space.store.name}, unbroken" if count else f"none in {space.store.name} yet"
 
 
 def _links(space: Workspace) -> str:

@@ -59,7 +59,9 @@ def rebuild(where: Locations, screen: Screen) -> ExitCode:
     changed = space.store.publish(every=True)
     for place in changed:
         screen.show(f"rebuilt {place}")
-    if not changed:
+    if not changed and not space.store.read().records:
+        screen.show(f"No runs in {sanitize(space.store.name)}: there is nothing to rebuild.")
+    elif not changed:
         screen.show("Every manifest is as its journals say.")
     return ExitCode.DONE
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Problems
     from kiejobs.importer.page import ImportedModel
 
+_MOST_MEANT = 5
 _ALL = "`kiejobs models list` shows all"
 _FOLDER = "schemas/models"
 _SHADOWS = (
@@ -72,13 +73,22 @@ def models_show(model: str, screen: Screen) -> ExitCode:
     catalogue = known.catalogue()
     spec = catalogue.spec(model)
     if spec is None and model not in catalogue.models:
-        hint = suggest(model, catalogue.models) or _ALL
+        hint = _meant(model, catalogue.models) or _ALL
         raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
     if spec is None:
         raise InvalidJobFile(known.problems())
     view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
     screen.answer(show_document, show_text, view)
     return _concluded(known.problems(), screen)
+
+
+def _meant(word: str, models: Sequence[str]) -> str | None:
+    """Those whose ids hold the word, else one that is close."""
+    holding = [model for model in models if word.lower() in model]
+    if not holding:
+        return suggest(word, models)
+    more = f" and {len(holding) - _MOST_MEANT} more" if len(holding) > _MOST_MEANT else ""
+    return f"did you mean {', '.join(f'`{one}`' for one in holding[:_MOST_MEANT])}{more}?"
 
 
 def _views(known: KnownModels) -> Iterator[ModelView]:

@@ -18,6 +18,7 @@ from kiejobs.app.plan import (
     has_selected,
     make_plan,
     named_files,
+    nothing_selected,
     plan_view,
     plans_in,
     plans_view,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kiejobs.app.options import JobFileOptions, Locations, PlanOptions
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.plan import Plan
     from kiejobs.reports.plan import PlansView, PlanView
 
@@ -63,7 +65,7 @@ def plan(
     how: PlanOptions,
     screen: Screen,
 ) -> ExitCode:
-    """Exit 3 where asked to and something is to be done, 5 where a policy has something against it.
+    """Exit 3 where asked to and something is to be done, 5 where a policy or the budget has something against it.
 
     No plan is made of a file that did not change `since` a revision. Of several files all are looked at: where one
     has no plan, the others are shown, on the pull request too, and it ends as that one did.
@@ -87,6 +89,8 @@ def plan(
         comment(shown, [one.loaded.wanted for one in planned], files[0], how.base, screen)
     _require_all(refused)
     _require_none_broken(planned, screen)
+    if any(view.is_over_budget for view in (*shown.views, shown.whole)):
+        return ExitCode.STOPPED
     if how.detailed_exitcode and shown.whole.totals.pending:
         return ExitCode.CHANGES_PENDING
     return ExitCode.DONE
@@ -102,6 +106,7 @@ def _plans(
     """The plans, and which files have none, and why. Raises UsageProblem where nothing is selected in any."""
     planned: list[_Planned] = []
     refused: list[tuple[str, KiejobsError]] = []
+    jobs: list[Job] = []
     try:
         names = named_files(files, wanted, how.since, how.base)
         files_by_ending(screen.outs, _FORMS, names)
@@ -115,13 +120,14 @@ def _plans(
             loaded = load(replace(wanted, file=name, base_url=where.base_url, sandbox=where.sandbox))
             if len(names) == 1:
                 require_selected(loaded)
+            jobs += () if has_selected(loaded) else loaded.expansion.jobs
             if has_selected(loaded):
                 screen.warn(loaded.problems, name)
                 planned.append(_plan(loaded, space, how, screen, ahead))
         except KiejobsError as problem:
             refused.append((name, problem))
     if names and not planned and not refused:
-        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+        raise nothing_selected(wanted.select, jobs)
     return planned, refused
 
 

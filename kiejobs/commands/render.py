@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiejobs.app.load import load_all
-from kiejobs.app.plan import has_selected, named_files, require_selected, selection_of_file
+from kiejobs.app.plan import has_selected, named_files, nothing_selected, selection_of_file
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.documents import json_text
 
@@ -30,7 +30,7 @@ def render(
     every = load_all(wanted, names)
     chosen = list(filter(has_selected, every))
     if not chosen:
-        require_selected(every[0])
+        raise nothing_selected(wanted.select, [job for one in every for job in one.expansion.jobs])
     if wanted.locked or wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 

@@ -33,26 +33,28 @@ from kiejobs.app.plan import (
     has_selected,
     make_plan,
     named_files,
+    nothing_selected,
     plan_view,
     plans_view,
     recent_create_ages,
     require_selected,
     reusable_uploads,
 )
-from kiejobs.app.project import leave_to_workers, open_workspace, require_key
+from kiejobs.app.project import leave_to_workers, open_workspace, opened, require_key
 from kiejobs.app.records import REPORT_FORMS, unfinished_runs
-from kiejobs.core.diagnostics import ExitCode, KiejobsError, StalePlan, UsageProblem
+from kiejobs.core.diagnostics import Cancelled, ExitCode, KiejobsError, StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
+from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Plan, together
 from kiejobs.reports.plan import plan_text, plans_sum
 from kiejobs.reports.run.report import reports_sum
 from kiejobs.reports.run.view import doubts_text
-from kiejobs.reports.terminal import moment, plural, sanitize
+from kiejobs.reports.terminal import moment, plural, price_text, sanitize
 from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from kiejobs.adapters.system import Secret
@@ -179,9 +181,11 @@ def _approved_together(
     from kiejobs.app.approve import Approval, expected  # noqa: PLC0415 - most buy one file
 
     approval = expected(how.expect)
-    loaded = [one for one in (load(replace(wanted, file=name)) for name in names) if has_selected(one)]
+    every = [load(replace(wanted, file=name)) for name in names]
+    loaded = list(filter(has_selected, every))
     if not loaded:
-        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+        raise nothing_selected(wanted.select, [job for one in every for job in one.expansion.jobs])
+    del every
     parts: list[_Planned] = []
     for one in loaded:
         screen.warn(one.problems, one.wanted.file)
@@ -192,8 +196,13 @@ def _approved_together(
     plans = [Plan(tuple(part.changes), part.totals) for part in parts]
     changes = together(plans)
     tell, color = _teller(screen)
-    tell(f"\n{plans_sum(plans_view(views, plans, how.budget), color=color)}")
-    both = replace(parts[0], approval=approval, changes=list(changes.changes), totals=changes.totals)
+    shown = plans_view(views, plans, how.budget)
+    tell(f"\n{plans_sum(shown, color=color)}")
+    lines = list(changes.changes)
+    both = replace(
+        parts[0],
+        approval=approval, changes=lines, totals=changes.totals, view=shown.whole, budget_left=how.budget,
+    )  # fmt: skip
     _approve(both, how, space, screen, loaded)
     on_record = approval.on_record if approval else None
     return [(part.loaded, Approval(part.totals.digest, on_record=on_record)) for part in parts]
@@ -292,7 +301,7 @@ def _approve(
     if buys and (trouble := space.folder.unwritable()):
         raise UsageProblem(f"{space.folder.name}: {trouble}; nothing was bought")
     if not space.sandbox and approval is None:
-        _confirm(planned.totals, how, screen)
+        _confirm(planned, key, how, space, screen)
     return key
 
 
@@ -387,13 +396,34 @@ def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:
     return screen.say, screen.color_err
 
 
-def _confirm(totals: PlanTotals, how: RunOptions, screen: Screen) -> None:
-    bought = totals.actions[Action.SUBMIT]
+def _confirm(planned: _Planned, key: Secret, how: RunOptions, space: Workspace, screen: Screen) -> None:
+    """Raises Cancelled where the answer is no, UsageProblem where there is nobody to answer."""
+    bought = planned.totals.actions[Action.SUBMIT]
     if how.yes or not bought:
         return
     if screen.ask is None:
         message = f"{bought} job(s) would be bought and nobody is there to confirm it"
         raise UsageProblem(message, hint="add --yes once the plan has been looked at")
-    unknown = f", {totals.unpriced} of them at an unknown price" if totals.unpriced else ""
-    if not screen.ask(f"Buy {bought} job(s) for {totals.credits} credits{unknown}?"):
-        raise UsageProblem("nothing was bought")
+    screen.say("\n".join(_funds(planned, key, space)))
+    price = planned.view.price if planned.view is not None else f"{planned.totals.credits} credits"
+    if not screen.ask(f"Buy {plural(bought, 'job')} for {price}?"):
+        raise Cancelled("Cancelled; nothing was bought.")
+
+
+def _funds(planned: _Planned, key: Secret, space: Workspace) -> Iterator[str]:
+    """What there is to pay from: the account, by its own word, and what is left of a budget."""
+    import anyio  # noqa: PLC0415 - where a person is asked
+
+    async def ask() -> Decimal | Unanswered:
+        async with opened(space, key) as (api, *_):
+            return await api.balance()
+
+    balance, wanted = anyio.run(ask), planned.totals.credits
+    if isinstance(balance, Unanswered):
+        yield f"Account: the balance is unknown ({sanitize(balance.message)})"
+    else:
+        too_little = "; that is less than the plan costs" if balance < wanted else ""
+        yield f"Account: {price_text(balance)}{too_little}"
+    if planned.budget_left is not None:
+        too_little = "; buying stops when it is used up" if planned.budget_left < wanted else ""
+        yield f"Budget: {price_text(planned.budget_left)} left{too_little}"

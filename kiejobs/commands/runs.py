@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt
 
 
+_HANDS = (e.Reserved, e.Submitted, e.Rejected, e.InDoubt, e.Succeeded, e.Failed, e.Gone, e.Resolved)
+
+
 def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> ExitCode:
     """At most `limit` of them; `collect` and the like are of every campaign that they had a hand in."""
     campaigns = campaigns_of(files)
@@ -56,8 +59,11 @@ def _campaigns(record: JournalRecord, history: History) -> set[str]:
 
 
 def _hand_in(record: JournalRecord, history: History) -> list[Attempt]:
-    ledger = history.ledger_of(record)
-    names = dict.fromkeys(getattr(timed.event, "attempt_id", "") for timed in record.events)
+    """What it bought, or saw the end of; a run that moves an older file aside has no hand in that purchase."""
+    ledger, command = history.ledger_of(record), record.header.command if record.header else ""
+    kinds = _HANDS if command == "run" else (*_HANDS, e.Collected)
+    events = (timed.event for timed in record.events)
+    names = dict.fromkeys(event.attempt_id for event in events if isinstance(event, kinds))
     return [attempt for name in names if (attempt := ledger.attempt(name)) is not None]
 
 

@@ -15,7 +15,7 @@ from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
 from kiejobs.app.output import files_by_ending, write
-from kiejobs.app.plan import has_selected, selection_of_file
+from kiejobs.app.plan import has_selected, nothing_selected, selection_of_file
 from kiejobs.app.project import policy_in_force
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, Problems, StalePlan, UsageProblem
 from kiejobs.reports.diagnostics import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.app.options import JobFileOptions
     from kiejobs.app.output import Screen
     from kiejobs.core.diagnostics import KiejobsError
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.plan.policy import Policy
 
 
@@ -54,8 +55,9 @@ def validate(
     many, files = are_many(files, since), job_files(files, wanted, since)
     targets = files_by_ending(screen.outs, ("text", "json", "sarif"), files)
     looked, unlike = [], []
+    others: list[Job] = []
     for file in files:
-        at, refusal = _look(replace(wanted, file=file), policy, screen)
+        at, refusal = _look(replace(wanted, file=file), policy, screen, others)
         if at is None:
             continue
         looked.append(at)
@@ -63,7 +65,7 @@ def validate(
         if screen.form == "text" and (at.problems or refusal is None):
             screen.say(_text(at, color=screen.color_err))
     if not looked and files:
-        raise UsageProblem("--select matches no job", hint="`kiejobs plan` lists the addresses")
+        raise nothing_selected(wanted.select, others)
     if not looked:
         screen.say(f"No job file changed since {since}.")
     if screen.form != "text":
@@ -78,15 +80,16 @@ def validate(
 
 
 def _look(
-    wanted: JobFileOptions, policy: Policy | None, screen: Screen
+    wanted: JobFileOptions, policy: Policy | None, screen: Screen, others: list[Job]
 ) -> tuple[CheckedFile | None, KiejobsError | None]:
-    """What there is to say of a file, None where nothing of it is selected; what its lock says."""
+    """What there is to say of a file; what its lock says. Where nothing of it is selected its jobs go to `others`."""
     try:
         loaded = load(replace(wanted, strict=False), JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
         problems = invalid.problems.as_errors() if wanted.strict else invalid.problems
         return CheckedFile(wanted.file, None, problems), None
     if not has_selected(loaded):
+        others += loaded.expansion.jobs
         return None, None
     problems = loaded.problems
     policy = policy_in_force(loaded.folder.root, policy)

@@ -164,6 +164,12 @@ class SpendingStopped(KiejobsError):
     exit_code = ExitCode.STOPPED
 
 
+class Cancelled(KiejobsError):
+    """The question before buying was answered with no, or left."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class StalePlan(KiejobsError):
     """What was approved is not what would be bought now, or was bought already; or journals were unknown."""
 

@@ -145,6 +145,12 @@ class PlanView:
         return [f"{number:,} {words}" for number, words in counted if number]
 
     @property
+    def is_over_budget(self) -> bool:
+        """Would a run stop before it has bought all? No budget can hold what has no price."""
+        left, totals = self.budget_left, self.totals
+        return left is not None and (totals.credits > left or totals.unpriced > 0)
+
+    @property
     def notices(self) -> Iterator[Notice]:
         if unpriced := self.totals.unpriced:
             consequence = "each costs the vendor's price of the day"

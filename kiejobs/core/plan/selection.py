@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.document.wording import suggest
+from kiejobs.core.document.wording import nearest, suggest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NO_PICKS, Picks
 from kiejobs.core.picks import WORDS as PICKS
@@ -113,6 +113,25 @@ def read_selection(words: Sequence[str], *, file: str | None = None) -> Selectio
     """Raises UsageProblem for what is not in the language. `file` as in `Selection`."""
     terms = [term for word in words for term in word.split()]
     return Selection(tuple(tuple(map(_test, _parts(term))) for term in terms), file)
+
+
+def meant(words: Sequence[str], jobs: Sequence[Job]) -> str | None:
+    """`did you mean …?` for the first word of a selection that is close to something that these jobs have."""
+    known = {
+        "tag": {tag for job in jobs for tag in job.tags},
+        "job": {job.name for job in jobs},
+        "axis": {f"{name}={value}" for job in jobs for name, value in job.axes},
+        "address": {name for job in jobs for name in (job.address, job.address.partition("/")[2], job.name)},
+    }
+    for part in (part for word in words for term in word.split() for part in _parts(term)):
+        keyed = _KEYED.fullmatch(part)
+        key, rest = (keyed[1], keyed[2]) if keyed is not None else ("address", part)
+        if keyed is None and _AXIS.fullmatch(part):
+            key = "axis"
+        near = nearest(rest, sorted(known.get(key, ())))
+        if near is not None and near != rest:
+            return f"did you mean `{f'{key}:{near}' if keyed is not None else near}`?"
+    return None
 
 
 def selectable(job: Job) -> Selectable:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ENDS = {
     ExitCode.DONE: "done",
     ExitCode.SOME_FAILED: "some failed",
+    ExitCode.INVALID: "invalid input",
+    ExitCode.STALE_PLAN: "plan stale",
     ExitCode.IN_DOUBT: "in doubt",
     ExitCode.STOPPED: "stopped",
     ExitCode.JOURNAL: "ledger not writable",

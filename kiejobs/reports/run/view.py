@@ -33,7 +33,7 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
@@ -105,7 +105,8 @@ class RunView:
     `notes` by address; `stopped` is a reason and its why (which may be empty), if any; `exit_code` is
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
-    where there is none. `settled` are the attempts whose charges are compared with their plan.
+    where there is none. `settled` are the attempts whose charges are compared with their plan,
+    which this run reserved or saw the end of. `of_campaign`: credits that all runs of its campaign spent or hold.
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address.
     """
@@ -124,6 +125,7 @@ class RunView:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     choice: Sequence[str] = ()
     checks: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
+    of_campaign: Decimal | None = None
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -178,7 +180,7 @@ class RunView:
         """How many jobs stand how, and what is charged, held and in doubt."""
         jobs, counts = self.jobs, self.counts
         states = ", ".join(f"{counts[s]:,} {state_words(s)}" for s in JobStatus if counts[s])
-        sums = [_charged(jobs)]
+        sums = [_charged(jobs, {attempt.attempt_id for attempt in self.settled})]
         if not _HELD.isdisjoint(counts):
             held = _sum(job.planned for job in jobs if job.status in _HELD)
             sums.append(f"{held} held by what is not settled yet")
@@ -196,7 +198,11 @@ class RunView:
         stated = _priced(self.bought) if self.bought else "nothing"
         if doubts:
             stated += f"{'' if self.bought else ' for sure'}; in doubt: {_priced(doubts)}"
-        return [f"this run bought {stated}"]
+        lines = [f"this run bought {stated}"]
+        own = sum((attempt.committed for attempt in self.attempts), Decimal(0))
+        if self.of_campaign not in {None, own}:
+            lines.append(f"the campaign has spent or holds {price_text(self.of_campaign)}, all runs together")
+        return lines
 
 
 _OF_FILES = r"(?:url|image|picture|video|audio|file|media)s?"
@@ -258,11 +264,14 @@ def _priced(attempts: Sequence[Attempt]) -> str:
     return f"{plural(len(attempts), 'job')} for {_sum(map(price_of, attempts))}"
 
 
-def _charged(jobs: Sequence[JobView]) -> str:
-    """What the API said that it charged; it does not always say."""
-    charged = sum(filter(None, map(attrgetter("charged"), jobs)), Decimal(0))
+def _charged(jobs: Sequence[JobView], mine: Collection[str]) -> str:
+    """What the API said that it charged; it does not always say. Of what is not `mine` it had said so before."""
+    own = [job for job in jobs if job.job["attempt_id"] in mine]
+    charged = sum(filter(None, map(attrgetter("charged"), own)), Decimal(0))
+    before = sum(filter(None, map(attrgetter("charged"), jobs)), Decimal(0)) - charged
     silent = [job for job in jobs if job.charged is None and job.job["state"] == State.SUCCEEDED]
-    words = [f"{price_text(charged)} charged"] if charged or not silent else []
+    words = [f"{price_text(charged)} charged"] if charged or not (silent or before) else []
+    words += [f"{price_text(before)} charged {'before' if words else 'by runs before'}"] if before else []
     if silent:
         planned = _sum(job.planned for job in silent)
         words.append(f"{planned} planned, the API did not say what it charged")
