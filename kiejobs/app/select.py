@@ -112,7 +112,7 @@ def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledg
         view,
         manifest=document,
         attempts=[*filter(takes, view.attempts)],
-        settled=[*filter(takes, view.settled)],
+        settled=[*filter(takes, view.settled or ())],
     )
 
 

@@ -68,7 +68,8 @@ def report_text(view: RunView, *, color: bool = False) -> str:
 def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
     """What several runs come to together; what two of them have a hand in is counted once."""
     jobs = {address: job for view in views for address, job in view.manifest["jobs"].items()}
-    whole = replace(views[0], manifest={**views[0].manifest, "jobs": jobs})
+    settled = [attempt for view in views for attempt in view.settled or ()]
+    whole = replace(views[0], manifest={**views[0].manifest, "jobs": jobs}, settled=settled)
     return Paint(color).bold(f"{plural(len(views), 'run')} together: {whole.summary}")
 
 

@@ -106,7 +106,7 @@ class RunView:
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan,
-    which this run reserved or saw the end of. `of_campaign`: credits that all runs of its campaign spent or hold.
+    which this run reserved or saw the end of; None where that is not known. `of_campaign`: credits that all runs of its campaign spent or hold.
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address.
     """
@@ -121,7 +121,7 @@ class RunView:
     rehearsal: bool = False
     outputs: str | None = None
     record: str | None = None
-    settled: Sequence[Attempt] = ()
+    settled: Sequence[Attempt] | None = None
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     choice: Sequence[str] = ()
     checks: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
@@ -163,11 +163,12 @@ class RunView:
 
     @cached_property
     def price_drifts(self) -> tuple[PriceDrift, ...]:
-        if all(a.charged in {None, a.reserved.credits} for a in self.settled):
+        settled = self.settled or ()
+        if all(a.charged in {None, a.reserved.credits} for a in settled):
             return ()
         from kiejobs.core.ledger.ledger import price_drifts  # noqa: PLC0415 - mostly there is none
 
-        return price_drifts(self.settled)
+        return price_drifts(settled)
 
     @property
     def file(self) -> str | None:
@@ -180,7 +181,7 @@ class RunView:
         """How many jobs stand how, and what is charged, held and in doubt."""
         jobs, counts = self.jobs, self.counts
         states = ", ".join(f"{counts[s]:,} {state_words(s)}" for s in JobStatus if counts[s])
-        sums = [_charged(jobs, {attempt.attempt_id for attempt in self.settled})]
+        sums = [_charged(jobs, None if self.settled is None else {one.attempt_id for one in self.settled})]
         if not _HELD.isdisjoint(counts):
             held = _sum(job.planned for job in jobs if job.status in _HELD)
             sums.append(f"{held} held by what is not settled yet")
@@ -264,14 +265,15 @@ def _priced(attempts: Sequence[Attempt]) -> str:
     return f"{plural(len(attempts), 'job')} for {_sum(map(price_of, attempts))}"
 
 
-def _charged(jobs: Sequence[JobView], mine: Collection[str]) -> str:
+def _charged(jobs: Sequence[JobView], mine: Collection[str] | None) -> str:
     """What the API said that it charged; it does not always say. Of what is not `mine` it had said so before."""
-    own = [job for job in jobs if job.job["attempt_id"] in mine]
+    own = [job for job in jobs if mine is None or job.job["attempt_id"] in mine]
     charged = sum(filter(None, map(attrgetter("charged"), own)), Decimal(0))
     before = sum(filter(None, map(attrgetter("charged"), jobs)), Decimal(0)) - charged
     silent = [job for job in jobs if job.charged is None and job.job["state"] == State.SUCCEEDED]
     words = [f"{price_text(charged)} charged"] if charged or not (silent or before) else []
-    words += [f"{price_text(before)} charged {'before' if words else 'by runs before'}"] if before else []
+    if before:
+        words.append(f"{credits_text(before)} before" if words else f"{price_text(before)} charged before")
     if silent:
         planned = _sum(job.planned for job in silent)
         words.append(f"{planned} planned, the API did not say what it charged")

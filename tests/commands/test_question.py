@@ -1,0 +1,86 @@
+"""The question before a purchase, asked on a terminal: what it is paid from, what it costs, and a no."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.bench import FAST, Bench, judged
+from tests.support.judge.tasks import accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench, judge = judged(tmp_path)
+    bench.write({"a": "a", "b": "b"}, budget={"credits": 40})
+    yield bench
+    judge.close()
+
+
+def answered(bench: Bench, answer: bytes, *words: str) -> tuple[int, str]:
+    """The exit code, and what was said on stderr."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        ran = subprocess.run(
+            bench.command("run", *(words or ("jobs.yaml",)), *FAST),
+            cwd=bench.folder,
+            env=bench.environment(KIE_API_BASE=bench.url),
+            stdin=theirs,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return ran.returncode, ran.stderr.decode()
+
+
+def test_it_says_what_there_is_to_pay_from_and_what_it_costs_in_dollars_too(bench: Bench) -> None:
+    code, said = answered(bench, b"y\n")
+    assert code == 0, said
+    before, question = said.split("Buy ")[:2]
+    assert "Account: " in before
+    assert "Budget: 40 credits left\n" in before
+    assert question.startswith("2 jobs for 32 credits ($0.16)?")
+    assert len(accepted(bench.log)) == 2
+
+
+def test_a_budget_that_is_too_small_is_named_before_it_is_asked(bench: Bench) -> None:
+    _, said = answered(bench, b"n\n", "jobs.yaml", "--budget", "20")
+    assert "Budget: 20 credits left; buying stops when it is used up\n" in said
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04", b"no\n"])
+def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, answer: bytes) -> None:
+    code, said = answered(bench, answer)
+    assert code == 130
+    assert said.endswith("Cancelled; nothing was bought.\n")
+    assert "error" not in said
+    assert accepted(bench.log) == []
+    assert "no end on record" not in bench.run().err
+
+
+def test_several_files_are_asked_about_once_with_their_sum(bench: Bench) -> None:
+    bench.write({"c": "c"}, name="more.yaml", campaign="more")
+    code, said = answered(bench, b"n\n", "jobs.yaml", "more.yaml")
+    assert code == 130
+    assert said.count("Buy ") == 1
+    assert "Buy 3 jobs for 48 credits ($0.24)?" in said
+
+
+def test_a_run_that_could_not_begin_is_no_run_that_died(bench: Bench) -> None:
+    rehearsal = ("run", "jobs.yaml", "--sandbox", "--speed", "1000")
+    assert bench.do(*rehearsal, "--faults", "flats.yaml").code == 2
+    again = bench.do(*rehearsal)
+    assert again.code == 0
+    assert "no end on record" not in again.err

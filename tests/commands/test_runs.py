@@ -1,0 +1,106 @@
+"""The history of runs: the list, and every way to name one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.bench import Bench
+from tests.support.results import refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SANDBOX = ("--sandbox", "--speed", "1000")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Two runs of one campaign and one of another, the last one cut short by an empty account."""
+    bench = Bench(tmp_path, "http://127.0.0.1:9")
+    bench.write({"a": "a"}, name="tea.yaml", campaign="tea")
+    bench.write({"c": "c", "d": "d"}, name="cup.yaml", campaign="cup")
+    assert bench.do("run", "tea.yaml", *SANDBOX).code == 0
+    bench.write({"a": "a", "b": "b"}, name="tea.yaml", campaign="tea")
+    assert bench.do("run", "tea.yaml", *SANDBOX).code == 0
+    assert bench.do("run", "cup.yaml", *SANDBOX, "--sandbox-credits", "20").code == 5
+    return bench
+
+
+def ids(bench: Bench) -> list[str]:
+    """The latest first."""
+    found = bench.do("runs", "--sandbox", "--format", "json").json
+    assert refused("documents/runs", found) == []
+    return [run["run_id"] for run in found["runs"]]
+
+
+def test_they_are_listed_with_what_they_bought_and_how_they_ended(bench: Bench) -> None:
+    listed = bench.do("runs", "--sandbox")
+    rows = [line.split() for line in listed.out.splitlines()[1:4]]
+    assert [row[0] for row in rows] == ids(bench) == sorted(ids(bench), reverse=True)
+    assert [" ".join(row[4:]) for row in rows] == [
+        "run cup (cup.yaml) 1 succeeded, 1 none 16 stopped: credits",
+        "run tea (tea.yaml) 1 succeeded 16 done",
+        "run tea (tea.yaml) 1 succeeded 16 done",
+    ]
+    assert listed.code == 0
+
+
+def test_job_files_and_a_limit_narrow_the_list(bench: Bench) -> None:
+    assert bench.do("runs", "tea.yaml", "--sandbox").out.count(" tea (tea.yaml) ") == 2
+    assert "cup" not in bench.do("runs", "tea.yaml", "--sandbox").out
+    short = bench.do("runs", "--sandbox", "--limit", "1").out
+    assert short.count(".yaml") == 1
+    assert "2 older runs: --limit shows more" in short
+    assert bench.do("runs").out == "No runs in runs.\n"
+
+
+def test_a_collect_is_of_the_campaigns_that_it_had_a_hand_in(bench: Bench) -> None:
+    bench.write({"x": "x"}, name="late.yaml", campaign="late")
+    assert bench.do("run", "late.yaml", *SANDBOX, "--detach").code == 0
+    assert bench.do("collect", *SANDBOX).code == 0
+    found = bench.do("runs", "late.yaml", "--sandbox", "--format", "json").json["runs"]
+    assert [(run["command"], run["campaign"], run["jobs"]) for run in found] == [
+        ("collect", "late", {"succeeded": 1}),
+        ("run", "late", {"succeeded": 1}),
+    ]
+
+
+@pytest.mark.parametrize("verb", [("report",), ("manifest", "show")])
+def test_a_run_is_named_by_any_part_of_its_id_and_the_last_one_by_a_word(
+    bench: Bench, verb: tuple[str, ...]
+) -> None:
+    latest, _, first = ids(bench)
+    for name, run in ((first, first), (first[-6:], first), (first[9:-2], first), ("latest", latest)):
+        assert run in bench.do(*verb, name, "--sandbox").out
+    assert latest in bench.do(*verb, "--sandbox").out
+
+
+def test_a_part_that_several_have_and_one_that_none_has_are_told_apart(bench: Bench) -> None:
+    several = bench.do("report", "Z-", "--sandbox")
+    assert several.code == 2
+    assert all(run in several.err for run in ids(bench))
+    near = bench.do("report", "lates", "--sandbox")
+    assert "did you mean `latest`?" in near.err
+    none = bench.do("report", "zzz", "--sandbox")
+    assert "no run `zzz` in rehearsal/runs" in none.err
+    assert "`kiejobs runs --sandbox` lists the runs" in none.err
+
+
+def test_a_run_that_an_empty_account_stopped_says_how_to_fill_it(bench: Bench) -> None:
+    told = bench.do("report", "latest", "--sandbox").out
+    assert (
+        "The sandbox's account is empty. It is filled for each command, with more by --sandbox-credits"
+        in told
+    )
+    assert bench.do("run", "cup.yaml", *SANDBOX).code == 0, "it was filled again"
+
+
+def test_totals_tell_a_run_from_its_campaign(bench: Bench) -> None:
+    _, second, first = ids(bench)
+    lines = bench.do("report", second, "--sandbox").out.splitlines()
+    assert "2 jobs: 2 succeeded; 16 credits charged, 16 before" in lines
+    assert "this run bought 1 job for 16 credits" in lines
+    assert "the campaign has spent or holds 32 credits, all runs together" in lines
+    assert "1 job: 1 succeeded; 16 credits charged" in bench.do("report", first, "--sandbox").out
