@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.bench import Bench, judged
+from tests.support.bench import FAST, MODEL, Bench, judged
 from tests.support.judge.tasks import accepted
 
 if TYPE_CHECKING:
@@ -189,3 +190,145 @@ def test_what_limits_a_purchase_is_refused_where_it_is_empty(bench: Bench, name:
         assert empty.code == 2
         assert f"--{name} is empty" in empty.err
     assert bought(bench) == []
+
+
+# --- the verbs that only read --------------------------------------------------------------------------------
+
+
+def test_requests_of_several_files_are_rendered_one_after_the_other(bench: Bench) -> None:
+    rendered = bench.do("render", "jobfiles")
+    addresses = [json.loads(line)["address"] for line in rendered.out.splitlines()]
+    assert addresses == ["one/a", "one/b", "two/c"]
+    chosen = bench.do("render", "jobfiles", "--select", "two/c")
+    assert len(chosen.out.splitlines()) == 1
+    missed = bench.do("render", "jobfiles", "--select", "job:bb")
+    assert (missed.code, missed.out) == (2, "")
+    assert "did you mean `job:b`?" in missed.err
+
+
+def test_each_file_gets_a_lock_of_its_own_and_none_where_one_is_wrong(bench: Bench) -> None:
+    bench.write({"c": ""}, name="jobfiles/2.yml", campaign="two")
+    bench.write({"d": ""}, name="jobfiles/3.yml", campaign="three")
+    wrong = bench.do("lock", "jobfiles")
+    assert wrong.code == 2
+    assert wrong.err.count("error[missing-field]") == 2
+    assert not list((bench.folder / "jobfiles").glob("*.lock"))
+    (bench.folder / "jobfiles" / "3.yml").unlink()
+    bench.write({"c": "c"}, name="jobfiles/2.yml", campaign="two")
+    locked = bench.do("lock", "jobfiles")
+    assert locked.code == 0
+    assert locked.err.endswith("2 job files: 3 jobs locked\n")
+    assert bench.do("validate", "jobfiles", "--locked").code == 0
+
+
+def test_a_report_of_several_files_has_the_latest_run_of_each_and_one_total(bench: Bench) -> None:
+    assert run(bench, "--yes")[0] == 0
+    told = bench.do("report", "jobfiles")
+    assert told.code == 0
+    assert [told.out.count(f"of {name}\n") for name in ("one", "two")] == [1, 1]
+    assert told.out.endswith("\n2 runs together: 3 jobs: 3 succeeded; 48 credits charged\n")
+    assert len(bench.do("report", "jobfiles", "--format", "json").json) == 2
+    bench.write({"x": "x"}, name="new.yaml", campaign="new")
+    some = bench.do("report", "new.yaml", "jobfiles/2.yml")
+    assert "no run of new (new.yaml) yet" in some.err
+    assert some.out.count("run 20") == 1
+    assert bench.do("report", "new.yaml").code == 2
+
+
+def test_a_run_of_several_files_ends_with_what_they_come_to(bench: Bench) -> None:
+    code, said = run(bench, "--yes")
+    assert code == 0
+    assert "2 runs together: 3 jobs: 3 succeeded; 48 credits charged\n" in said
+
+
+def test_results_of_several_campaigns_are_collected_in_one_run_with_a_table_for_each(bench: Bench) -> None:
+    bench.write({"x": "x"}, name="other.yaml", campaign="other")
+    assert run(bench, "--yes", "--detach")[0] == 0
+    assert bench.do("run", "other.yaml", "--yes", "--detach", *FAST).code == 0
+    done = bench.do("collect", "jobfiles", "--poll", "50ms")
+    assert done.code == 0, done.err
+    assert "  one: 2 jobs: 2 succeeded; 32 credits charged\n" in done.out
+    assert "  two: 1 job: 1 succeeded; 16 credits charged\n" in done.out
+    assert "\n3 jobs: 3 succeeded; 48 credits charged\n" in done.out
+    assert "other" not in done.out
+    assert bench.do("status", "--exit-code").code == 8, "the other campaign is still to be collected"
+
+
+def test_a_line_is_explained_by_whatever_names_it_alone(bench: Bench) -> None:
+    bench.write({"a": "aa", "pour": "p"}, name="jobfiles/2.yml", campaign="two")
+    for words in (("two/pour",), ("pour",), ("two/pour", "jobfiles"), ("jobfiles", "pour")):
+        assert bench.do("explain", *words).out.startswith("two/pour\n"), words
+    several = bench.do("explain", "a")
+    assert several.code == 2
+    assert "give one address: `one/a`, `two/a`" in several.err
+    for word in ("puor", "two/puor"):
+        assert "did you mean `two/pour`?" in bench.do("explain", word, "jobfiles").err
+
+
+# --- standard input ------------------------------------------------------------------------------------------
+
+
+def piped(bench: Bench, *words: str) -> subprocess.CompletedProcess[str]:
+    text = (bench.folder / "jobfiles" / "1.yaml").read_text()
+    environment = bench.environment(KIE_API_BASE=bench.url)
+    return subprocess.run(
+        bench.command(*words), cwd=bench.folder, env=environment, input=text,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
+    assert piped(bench, "validate", "-").stderr == "- is valid: 2 jobs\n"
+    assert "one: 2 to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").stdout
+    assert len(piped(bench, "render", "-").stdout.splitlines()) == 2
+    assert "3 to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").stdout
+    assert piped(bench, "explain", "one/a", "-").stdout.startswith("one/a\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("run", "-", "--yes"), "`run -`: purchases are on record by the job file's name"),
+        (("lock", "-"), "standard input has no lock"),
+        (("validate", "-", "--locked"), "standard input has no lock"),
+        (("plan", "-", "-o", "plan.json"), "a plan file names its job file"),
+    ],
+)
+def test_what_needs_a_name_refuses_standard_input_and_says_why(
+    bench: Bench, words: tuple[str, ...], why: str
+) -> None:
+    ran = piped(bench, *words)
+    assert ran.returncode == 2
+    assert why in ran.stderr
+    assert bought(bench) == []
+
+
+def test_a_plan_that_no_budget_holds_ends_as_its_run_would(bench: Bench) -> None:
+    assert bench.do("plan", "jobfiles", "--budget", "48").code == 0
+    assert bench.do("plan", "jobfiles", "--budget", "47").code == 5
+    bench.write({"a": "a", "b": "b"}, name="own.yaml", campaign="own", budget={"credits": 31})
+    assert bench.do("plan", "own.yaml", "--detailed-exitcode").code == 5
+    assert bench.do("run", "own.yaml", "--yes", *FAST).code == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("plan", "jobfiles", "--select", "tag:hreo"), "`tag:hero`"),
+        (("run", "jobfiles", "--yes", "--select", "one/aa"), "`one/a`"),
+        (("validate", "jobfiles", "--select", "job:bb"), "`job:b`"),
+        (("plan", "jobfiles/1.yaml", "--select", "tag:hreo"), "`tag:hero`"),
+        (("models", "show", "hailuo/02-image"), "`hailuo/02-image-to-video-standard`"),
+        (("models", "show", "kling-2.6"), "`kling-2.6/image-to-video`, `kling-2.6/motion-control`, "),
+    ],
+)
+def test_what_was_probably_meant_is_suggested(bench: Bench, words: tuple[str, ...], meant: str) -> None:
+    bench.write(
+        {"a": "a", "b": "b"},
+        name="jobfiles/1.yaml",
+        campaign="one",
+        defaults={"model": MODEL, "tags": ["hero"]},
+    )
+    ran = bench.do(*words)
+    assert ran.code == 2
+    assert f"did you mean {meant}" in ran.err
