@@ -37,7 +37,7 @@ EXIT_CODES = {
         (
             "Nothing more was bought: budget, credits, key, too many failures, or the API out of reach; "
             "what was bought is collected. Or the plan breaks a rule of `kiejobs.yaml`: then it was not "
-            "begun."
+            "begun. `plan` exits with it, too, for such a rule, and for a budget that can't hold the plan."
         ),
         "Do what the report says, then run again.",
     ),
@@ -67,7 +67,7 @@ EXIT_CODES = {
         "Run again (that is safe), and report the file.",
     ),
     ExitCode.INTERRUPTED: (
-        "Ctrl-C. What was bought until then is on record.",
+        "Ctrl-C; what was bought until then is on record. Or the question before buying was answered with no.",
         "`kiejobs collect`, or run again.",
     ),
 }
