@@ -48,7 +48,7 @@ def named_purchases(
     everything = list(_newest(ledger))
     found: dict[str, Attempt] = {}
     for word in words:
-        takes = chosen((word,), None, space, ledger)
+        takes = chosen((word,), (), space, ledger)
         mine = [a for a in everything if takes(a) and take in {None, a.reserved.take}]
         done = [a for a in mine if a.state is State.SUCCEEDED]
         if not done:

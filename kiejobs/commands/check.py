@@ -39,7 +39,7 @@ def check(
     ledger = space.ledger()
     mention_trouble(space, screen)
     campaigns = [campaign_of(file) for file in files]
-    takes = chosen(wanted.select, files[0] if len(files) == 1 else None, space, ledger)
+    takes = chosen(wanted.select, files, space, ledger)
     attempts = [
         attempt
         for attempt in ledger.current()

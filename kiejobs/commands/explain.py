@@ -5,6 +5,7 @@ In: an address or a part of one, job files (found by the campaign where none is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
