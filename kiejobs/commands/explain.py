@@ -97,7 +97,8 @@ def _line_of(
     meant = [address for address in known if _may_mean(named, address)]
     if len(meant) == 1:
         return known[meant[0]]
-    raise UsageProblem(_no_job(named, looked, files), hint=_suggestion(named, meant, known))
+    what = f"`{named}` could be any of {len(meant)} jobs" if meant else _no_job(named, looked, files)
+    raise UsageProblem(what, hint=_suggestion(named, meant, known))
 
 
 def _may_mean(named: str, address: str) -> bool:
@@ -107,7 +108,7 @@ def _may_mean(named: str, address: str) -> bool:
 
 def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
     if looked:
-        return f"{', '.join(looked)} has no job `{named}`"
+        return f"{' and '.join(looked)} {'has' if len(looked) == 1 else 'have'} no job `{named}`"
     campaign = named.partition("/")[0]
     return f"no job file here has the campaign `{campaign}`" if files else "there is no job file here"
 
