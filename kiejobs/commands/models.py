@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kiejobs.importer.page import ImportedModel
 
 _MOST_MEANT = 5
+_SHORTEST = 3  # characters of a word that is looked for in ids
 _ALL = "`kiejobs models list` shows all"
 _FOLDER = "schemas/models"
 _SHADOWS = (
@@ -84,7 +85,7 @@ def models_show(model: str, screen: Screen) -> ExitCode:
 
 def _meant(word: str, models: Sequence[str]) -> str | None:
     """Those whose ids hold the word, else one that is close."""
-    holding = [model for model in models if word.lower() in model]
+    holding = [model for model in models if len(word) >= _SHORTEST and word.lower() in model]
     if not holding:
         return suggest(word, models)
     more = f" and {len(holding) - _MOST_MEANT} more" if len(holding) > _MOST_MEANT else ""
