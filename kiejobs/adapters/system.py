@@ -23,6 +23,8 @@ _SANDBOX_BASE = "http://sandbox.invalid"
 _ODD = re.compile(r"[^!-~]")  # blanks, and what is not ASCII
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PORTS = {"http": 80, "https": 443}
+PROXIES = ("https_proxy", "http_proxy", "all_proxy", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+"""Variables whose URLs may hold a password."""
 
 
 class SystemClock:
@@ -76,7 +78,7 @@ def forge_token(name: str) -> Secret:
 
 
 def variable(name: str) -> str:
-    """What a CI server says of its job; empty where it says nothing."""
+    """What a CI server says of its job, or this machine of its network; empty where it says nothing."""
     return os.environ.get(name, "").strip()
 
 
@@ -122,7 +124,8 @@ def origin_of(base: str) -> str:
 def redact(text: str) -> str:
     """`text` without any of our keys."""
     tokens = map(forge_token, ("GITHUB_TOKEN", "GITLAB_TOKEN"))
-    for key in filter(None, (api_key(), webhook_key(), *tokens)):
+    logins = (Secret(variable(name).rpartition("@")[0].rpartition("://")[2]) for name in PROXIES)
+    for key in filter(None, (api_key(), webhook_key(), *tokens, *logins)):
         text = text.replace(key.value, "***")
     return text
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.root import PROJECT_FILE, Root, common_git_folder, find_root, other_folders
@@ -447,8 +448,8 @@ def flags_of(policy: Policy) -> dict[str, str | bool]:
 # --- its API ---------------------------------------------------------------------------------------
 
 
-def require_key(space: Workspace) -> Secret:
-    """The key, or SpendingStopped; a rehearsal needs none."""
+def require_key(space: Workspace, *, buys: bool = False) -> Secret:
+    """The key, or SpendingStopped; a rehearsal needs none. Raises UsageProblem where a create might be sent twice."""
     if space.sandbox:
         return Secret("sandbox")
     key = api_key()
@@ -457,6 +458,12 @@ def require_key(space: Workspace) -> Secret:
         raise SpendingStopped("KIE_API_KEY is not set", hint=hint)
     if not is_sendable(key):
         raise SpendingStopped("KIE_API_KEY holds characters that no key has")
+    if buys:
+        from kiejobs.adapters.http.proxy import why_no_creates  # noqa: PLC0415 - httpx is slow to import
+
+        if why := why_no_creates(space.base):
+            hint = f"use an https:// base, or add {urlsplit(space.base).hostname} to NO_PROXY"
+            raise UsageProblem(f"nothing was bought: {why}", hint=hint)
     return key
 
 

@@ -48,6 +48,7 @@ def doctor(where: Locations, screen: Screen) -> ExitCode:
         Check("policy", ok=True, detail=policy_detail(space.policy)),
         _sound("models", _models, space),
         _sound("prices", _prices, space),
+        *_network(space),
         *_key(space),
         *(_api(space) if links.ok else ()),  # a rehearsal's API would write through them
         *_folders(space),
@@ -107,6 +108,31 @@ def _prices(space: Workspace) -> str:
     return f"{stated}; older than {OLD_AFTER} days: {', '.join(old)}" if old else stated
 
 
+def _network(space: Workspace) -> Iterator[Check]:
+    """What this machine's environment says of proxies and authorities, and what of it is used for the API."""
+    if space.sandbox:
+        return
+    from kiejobs.adapters.http.proxy import (  # noqa: PLC0415 - httpx is slow to import
+        authorities,
+        excepted,
+        proxy_for,
+        why_no_creates,
+    )
+
+    def proxies(_: Workspace) -> str:
+        proxy = proxy_for(space.base)
+        if why := why_no_creates(space.base):
+            raise UsageProblem(
+                f"no job can be submitted: {why}", hint="use an https:// base, or set NO_PROXY"
+            )
+        but = f"; NO_PROXY is {', '.join(excepted())}" if excepted() else ""
+        way = f"{proxy.variable} {proxy.shown}" if proxy else "none"
+        return f"{way} for {space.origin}{but}"
+
+    yield _sound("proxy", proxies, space)
+    yield _sound("certificates", lambda _: authorities(), space)
+
+
 def _key(space: Workspace) -> Iterator[Check]:
     if space.sandbox:
         yield Check("key", ok=True, detail="a rehearsal needs none")
@@ -129,11 +155,17 @@ def _api(space: Workspace) -> Iterator[Check]:
         async with opened(space, key) as (api, *_):
             return await api.balance(), api.last_date
 
-    answer, date = anyio.run(ask)
+    try:
+        answer, date = anyio.run(ask)
+    except UsageProblem as problem:  # of the network
+        yield Check("api", ok=False, detail=problem.message, hint=problem.hint)
+        return
     if isinstance(answer, Unanswered):
         hint = "check network and --base-url"
         if answer.by_edge:
             hint = "find out who answers there: check --base-url, a proxy, a firewall; the key may be fine"
+        elif "CERTIFICATE_VERIFY_FAILED" in answer.message:
+            hint = "name the authority of your network in SSL_CERT_FILE"
         elif answer.code in {"401", "403"}:
             hint = "check the key"
         yield Check("api", ok=False, detail=f"{space.origin}: {answer.message}", hint=hint)

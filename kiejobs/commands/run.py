@@ -296,7 +296,7 @@ def _approve(
         require_approved(approval, planned.changes, planned.totals.terms, planned.ledger, space, screen)
     if not any(map(does_something, planned.changes)):
         return None
-    key = require_key(space)
+    key = require_key(space, buys=bool(buys))
     space.folder.require()
     if buys and (trouble := space.folder.unwritable()):
         raise UsageProblem(f"{space.folder.name}: {trouble}; nothing was bought")

@@ -2,9 +2,10 @@
 
 In: URLs. Out: answers, reasons to refuse, errors of the wire in words. Touches: the network, never with the key.
 
-httpx's transport sends what we wrote and nothing else: no cookie, proxy, retry, redirect or credential. Such an
-address must not make us knock at private, loopback or link-local places, unless the API itself lives at one:
-it is looked at before it is asked for, so is each redirect, and so is the peer that was really connected to.
+httpx's transport sends what we wrote and nothing else: no cookie, retry, redirect or credential; through a proxy where
+the environment names one. Such an address must not make us knock at private, loopback or link-local places, unless the
+API itself lives at one: it is looked at before it is asked for, so is each redirect, and so is the peer that was really
+connected to. Behind a proxy that peer is out of sight, and its certificate has to do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import re
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -25,8 +25,9 @@ from kiejobs import __version__
 from kiejobs.core.urls import bare, is_public, private_host
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from kiejobs.adapters.http.proxy import Transport
 
     Trace: TypeAlias = "Callable[[str, Mapping[str, Any]], Awaitable[None]]"
 
@@ -50,16 +51,12 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )  # the first that fits
 
 
-@cache
-def tls() -> ssl.SSLContext:
-    """Reading the authorities takes 30 ms, so all clients share one context."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 def in_words(error: Exception) -> str:
     """What went wrong on the wire, and what the system says of it where that adds something."""
     if is_out_of_files(error):
         return "too many files are open on this machine (`ulimit -n`)"
+    if isinstance(error, httpx.ProxyError):  # a reason phrase of a proxy's own may echo what it was sent
+        return f"the proxy refused to connect (HTTP {str(error)[:3]})"
     said = str(error).strip()
     words = next((words for kind, words in _WORDS if isinstance(error, kind)), None)
     if words is None:
@@ -76,7 +73,10 @@ def is_out_of_files(error: BaseException | None) -> bool:
 
 
 class HttpClient:
-    """Sends each request once, as it is. `base` goes before all URLs; `kept` connections are used again."""
+    """Sends each request once, as it is. `base` goes before all URLs; `kept` connections are used again.
+
+    Where no `transport` is given the environment names proxies and authorities; UsageProblem where these can't be used.
+    """
 
     def __init__(
         self,
@@ -91,9 +91,12 @@ class HttpClient:
         self._headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **headers}
         self._timeout = timeout.as_dict()
         limits = httpx.Limits(max_connections=kept or 8, max_keepalive_connections=kept)
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            verify=tls(), limits=limits, retries=0, trust_env=False
-        )
+        self.network: Transport | None = None
+        if transport is None:
+            from kiejobs.adapters.http.proxy import Transport  # noqa: PLC0415 - a rehearsal has no network
+
+            transport = self.network = Transport(limits, base)
+        self._transport = transport
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -145,8 +148,10 @@ class GuardedClient(HttpClient):
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[httpx.Response]:
         """The answer behind at most five redirects, its body to be read. Raises HostRefused, FETCH_ERRORS."""
         for _ in range(_REDIRECTS + 1):
-            await self._rule.check(url)
-            response = await self.send(self.request("GET", url, headers, self._rule.trace))
+            proxied = self.network is not None and self.network.is_proxied(url)
+            await self._rule.check(url, proxied=proxied)
+            trace = None if proxied else self._rule.trace
+            response = await self.send(self.request("GET", url, headers, trace))
             try:
                 if not response.is_redirect:
                     yield response
@@ -160,6 +165,10 @@ class GuardedClient(HttpClient):
 # --- which addresses may be asked --------------------------------------------------------------------
 
 _PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
+_UNSEEN = (
+    "behind a proxy nobody can see where that leads; if results come from there, name the host in `results.hosts` of "
+    "kiejobs.yaml"
+)
 _CONNECTED = "connection.connect_tcp.complete"
 
 
@@ -184,16 +193,25 @@ class AddressRule:
             private_host(base) is not None or any(not is_public(one) for one in await _addresses(host))
         )
 
-    async def check(self, url: str) -> None:
-        """Raises HostRefused for what is not http(s), or whose host is private or not one of `only`."""
+    async def check(self, url: str, *, proxied: bool = False) -> None:
+        """Raises HostRefused for what is not http(s), or whose host is private or not one of `only`.
+
+        A proxy resolves the name again, by itself. Whoever it finds must have a certificate for that name, which no
+        private place has for a name out in the world. What has no certificate, or a name that nobody here knows, must
+        be one of `only`.
+        """
         host = _host(url)
         if not all(any(_is_meant(host, name) for name in names) for names in self.only):
             raise HostRefused(f"{shown(host)} is no result host that the policy allows")
         if self.private_too:
             return
-        for address in await _addresses(host):
+        addresses = await _addresses(host)
+        for address in addresses:
             if not is_public(address):
                 raise HostRefused(f"{host} is at a private address ({address})")
+        if proxied and not self.only and not (addresses and urlsplit(url).scheme == "https"):
+            what = "plain HTTP" if addresses else "a name without an address here"
+            raise HostRefused(f"{shown(url)}: {what}, and {_UNSEEN}")
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Before a byte is written: a name may answer differently the second time; the socket can't."""

@@ -6,7 +6,8 @@ Touches: the network, with the key; the job file's folder.
 A create call connects and finishes TLS first, then reserves, then writes: httpcore's trace calls us back
 between "connected" and "first byte", which is also the exact evidence for "not sent" against "in doubt". A
 fresh HTTP/1.1 connection for each create, since a pooled one that died looks like a sent request; no retries,
-no redirects, nothing from the environment (a proxy may repeat a POST).
+no redirects. A proxy only ever carries a create inside TLS, where it can't repeat it: its tunnel is a part of
+connecting, and its refusal is a request that was not sent.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ class _Evidence:
     refusal: BaseException | None = None
     answer: bytearray = field(default_factory=bytearray)
 
-    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        if event != _ABOUT_TO_WRITE or self.reserved:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        to_a_proxy = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if event != _ABOUT_TO_WRITE or self.reserved or to_a_proxy:
             return
         try:
             await self.reserve()
@@ -121,6 +123,9 @@ class KieApi:
     async def create(
         self, body: Mapping[str, Json], reserve: Callable[[], Awaitable[None]]
     ) -> outcomes.CreateOutcome:
+        network = self._creating.network
+        if network is not None and network.why_no_creates is not None:
+            return outcomes.NotSent(network.why_no_creates)
         evidence = _Evidence(reserve)
         request = self._creating.request(
             "POST",

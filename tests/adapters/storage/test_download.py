@@ -387,7 +387,7 @@ def test_the_address_that_was_connected_to_counts_and_not_what_its_name_said(
     """A name that is public when it is asked for first, and private when it is connected to."""
 
     class Fickle(AddressRule):
-        async def check(self, url: str) -> None:
+        async def check(self, url: str, *, proxied: bool = False) -> None:
             """The first answer was a public address."""
 
     async def go() -> CollectOutcome:

@@ -1,0 +1,172 @@
+"""The network as this machine's environment describes it: proxies, and the authorities that are trusted.
+
+In: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY in either case; SSL_CERT_FILE, SSL_CERT_DIR. Out: a transport that
+obeys them, and what of them may be shown. Touches: the network; files of certificates.
+
+For HTTPS a proxy opens a tunnel (CONNECT) and then carries bytes that it can't read: it can't repeat a POST in them.
+Plain HTTP it takes apart and sends itself, maybe twice, so no create goes that way.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from kiejobs.adapters.system import PROXIES, variable
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.urls import bare
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """`variable` named it. The URL may hold a password; `shown` is it without one."""
+
+    variable: str
+    url: str = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        return bare(self.url).removesuffix("/")
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """httpx's own, once for each proxy that is used, and once for none: no retry, no redirect.
+
+    Raises UsageProblem for authorities, or a proxy before `base`, that can't be used; another proxy is said to be
+    none when a request is to go through it, as an error of the wire.
+    """
+
+    def __init__(self, limits: httpx.Limits, base: str) -> None:
+        self._limits = limits
+        self._tls = tls()
+        self.why_no_creates = why_no_creates(base) if base else None
+        self._ways: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            proxy = proxy_for(str(request.url))
+        except UsageProblem as problem:
+            raise httpx.UnsupportedProtocol(problem.message, request=request) from problem
+        if proxy not in self._ways:
+            self._ways[proxy] = httpx.AsyncHTTPTransport(
+                verify=self._tls, limits=self._limits, retries=0, trust_env=False, proxy=self._way(proxy)
+            )
+        return await self._ways[proxy].handle_async_request(request)
+
+    def _way(self, proxy: Proxy | None) -> httpx.Proxy | None:
+        if proxy is None:
+            return None
+        encrypted = proxy.url.startswith("https:")
+        return httpx.Proxy(proxy.url, ssl_context=self._tls if encrypted else None)
+
+    def is_proxied(self, url: str) -> bool:
+        """Where that can't be said it will be when it is asked for."""
+        try:
+            return proxy_for(url) is not None
+        except (UsageProblem, ValueError):
+            return False
+
+    async def aclose(self) -> None:
+        for way in self._ways.values():
+            await way.aclose()
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """What a request to this URL goes through. Raises UsageProblem for a proxy that can't be used."""
+    parts = urlsplit(url)
+    for name in (f"{parts.scheme}_proxy", "all_proxy"):
+        for spelled in (name, name.upper()):
+            if spelled in PROXIES and variable(spelled) and not _is_excepted(url):
+                return _usable(spelled, variable(spelled))
+    return None
+
+
+def _usable(spelled: str, value: str) -> Proxy:
+    proxy = Proxy(spelled, value if "://" in value else f"http://{value}")
+    try:
+        parts = urlsplit(proxy.url)
+        known = parts.scheme in _PORTS and parts.hostname and parts.port != 0
+        known = known and parts.path in {"", "/"} and not parts.query and not parts.fragment
+        httpx.Proxy(proxy.url)
+    except (ValueError, httpx.InvalidURL):
+        known = False
+    if not known:
+        what = proxy.shown if "@" not in value else "its value"
+        hint = "write http://HOST:PORT or https://HOST:PORT; SOCKS is not supported"
+        raise UsageProblem(f"{spelled}: {what} is no proxy that kiejobs can use", hint=hint)
+    return proxy
+
+
+def excepted() -> tuple[str, ...]:
+    """The entries of NO_PROXY."""
+    text = variable("no_proxy") or variable("NO_PROXY")
+    return tuple(filter(None, (entry.strip() for entry in text.split(","))))
+
+
+def _is_excepted(url: str) -> bool:
+    """By name with all below it, with a port or without; by address or network (`10.0.0.0/8`); `*` is all."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    return any(_fits(entry.lower(), host, parts.port or _PORTS.get(parts.scheme)) for entry in excepted())
+
+
+def _fits(entry: str, host: str, port: int | None) -> bool:
+    if entry == "*":
+        return True
+    try:
+        return ip_address(host) in ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        name, colon, at = entry.rpartition(":")
+    if colon and at.isdecimal():
+        entry = name if int(at) == port else ""
+    name = entry.strip("[]").removeprefix("*").removeprefix(".")
+    return bool(name) and f".{host}".endswith(f".{name}")
+
+
+def why_no_creates(base: str) -> str | None:
+    """Why no create can go to this API base, if so. Raises UsageProblem for a proxy that can't be used."""
+    proxy = proxy_for(base)
+    if proxy is None or base.lower().startswith("https:"):
+        return None
+    return (
+        f"{bare(base)} is plain HTTP and goes through {proxy.variable} ({proxy.shown}): such a proxy may send a "
+        "request twice, and each one is paid for"
+    )
+
+
+# --- which authorities are trusted -------------------------------------------------------------------
+
+
+def tls() -> ssl.SSLContext:
+    """Raises UsageProblem where SSL_CERT_FILE or SSL_CERT_DIR can't be used."""
+    return _context(variable("SSL_CERT_FILE"), variable("SSL_CERT_DIR"))
+
+
+def authorities() -> str:
+    """Where they come from, in words. Raises as `tls`."""
+    tls()
+    named = [f"{name} {value}" for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if (value := variable(name))]
+    return " and ".join(named) or "the bundled authorities (certifi)"
+
+
+@cache
+def _context(file: str, folders: str) -> ssl.SSLContext:
+    """Reading the authorities takes 30 ms, so all clients share one context. What is named replaces the bundled."""
+    if not file and not folders:
+        return httpx.create_ssl_context(trust_env=False)
+    if folders and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+        raise UsageProblem(f"SSL_CERT_DIR: {folders} is no folder")
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folders or None)
+    except OSError as error:  # ssl.SSLError is one, too
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageProblem(f"SSL_CERT_FILE: {file}: {why}") from error
