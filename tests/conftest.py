@@ -4,11 +4,13 @@ proves nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from kiejobs.adapters.system import PROXIES
 from tests.support import postgres as database_server
 from tests.support.bench import Bench, judged
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from tests.support.judge.server import Judge
     from tests.support.postgres import Postgres
+
+for _name in (*PROXIES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)  # all servers are on the loopback, whatever network this machine is in
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")

@@ -34,6 +34,11 @@ _KEYS = (
         "KIEJOBS_LEDGER_URL",
         "The database's URL where `kiejobs.yaml` has `ledger: postgresql` and names no other variable.",
     ),
+    (
+        "HTTPS_PROXY",
+        "The proxy for `https://` addresses; also `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case.",
+    ),
+    ("SSL_CERT_FILE", "The authorities to trust instead of the bundled ones; also `SSL_CERT_DIR`."),
     ("NO_COLOR", "Any value: no colours."),
 )
 
