@@ -70,6 +70,18 @@ def test_help_imports_nothing_heavy(words: list[str], *, needs_click: bool) -> N
     assert not HEAVY & loaded
 
 
+@pytest.mark.parametrize(
+    ("line", "heavy"),
+    [("kiejobs pl", HEAVY), ("kiejobs run --fi", HEAVY), ("kiejobs models show k", HEAVY - {"yaml"})],
+)
+def test_a_tab_imports_only_what_it_offers(
+    line: str, heavy: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_KIEJOBS_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_LINE", line)
+    assert not heavy & _loaded_by([], Path.cwd())
+
+
 @pytest.mark.parametrize("verb", ["status", "report", "manifest show", "manifest verify", "collect"])
 def test_verbs_of_the_ledger_import_nothing_that_reads_job_files(verb: str, tmp_path: Path) -> None:
     loaded = _loaded_by(verb.split(), tmp_path)

@@ -62,12 +62,17 @@ def files_of(campaign: str | None, ledger: Ledger, root: Root) -> Iterator[str]:
         for run in reversed(list(ledger.runs.values()))
         if campaign in {run.campaign, None} and run.source
     ]
-    folders = dict.fromkeys([root.seen("jobfiles"), root.seen(), "."])
-    usual = [str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml"))]
-    for name in dict.fromkeys([*bought_from, *usual]):
+    for name in dict.fromkeys([*bought_from, *usual_files(root)]):
         with suppress(InvalidJobFile, UsageProblem):
             if Path(name).is_file() and campaign in {campaign_of(name), None}:
                 yield name
+
+
+def usual_files(root: Root) -> list[str]:
+    """Where job files are mostly found, as typed here: `jobfiles/`, the project's folder, the current one."""
+    folders = dict.fromkeys([root.seen("jobfiles"), root.seen(), "."])
+    found = (str(path) for one in folders for path in sorted(Path(one).glob("*.y*ml")))
+    return [name for name in dict.fromkeys(found) if Path(name).is_file()]
 
 
 def chosen(

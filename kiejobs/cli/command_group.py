@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def change_folder(context: click.Context, _: click.Parameter, folders: tuple[str, ...]) -> str | None:
     """`-C DIR`: all that follows is as if called there; several add up. Out: where that is, from where we were called."""
-    if not context.resilient_parsing:
+    if folders or not context.resilient_parsing:
         for folder in folders:
             try:
                 os.chdir(folder)

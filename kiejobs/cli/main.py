@@ -88,6 +88,9 @@ def _run() -> int:
     from kiejobs.cli import verbs  # noqa: F401, PLC0415
     from kiejobs.cli.command_group import door  # noqa: PLC0415
 
+    if "_KIEJOBS_COMPLETE" in os.environ:
+        from kiejobs.cli import completion  # noqa: F401, PLC0415 - a shell asks; click hands the question on
+
     gc.set_threshold(_SELDOM)  # 100,000 jobs are made, and none is garbage before the end
     try:
         answer = door.main(prog_name="kiejobs", standalone_mode=False)

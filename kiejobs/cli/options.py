@@ -136,6 +136,17 @@ def flag(name: str, *more: str, **settings: Any) -> Decorator:
     return click.option(name, *more, envvar=f"KIEJOBS_{long}", show_envvar=False, **settings)
 
 
+def completed(by: str) -> dict[str, Any]:
+    """For an argument or a flag: the shell offers what this function of `kiejobs.cli.completion` finds."""
+
+    def offer(context: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+        from kiejobs.cli import completion  # noqa: PLC0415 - a shell asks for it, nobody else
+
+        return list(getattr(completion, by)(context, incomplete))
+
+    return {"shell_complete": offer}
+
+
 limit = partial(flag, cls=_Limit)
 """A `flag` that must not be empty."""
 
@@ -192,8 +203,8 @@ def _job_file(context: click.Context) -> str:
 FILES = click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 MAYBE_FILES = click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=True)
-RUNS = click.argument("names", metavar="[RUN|JOBFILE]...", nargs=-1)
-RUN = click.argument("run_id", metavar="[RUN]", required=False)
+RUNS = click.argument("names", metavar="[RUN|JOBFILE]...", nargs=-1, **completed("run_ids"))
+RUN = click.argument("run_id", metavar="[RUN]", required=False, **completed("run_ids"))
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)
 RUN_OPTIONS = given("how", RunOptions)
@@ -242,7 +253,7 @@ SINCE = flag("--changed-since", "since", metavar="REV",
 
 SELECT = limit("--select", multiple=True, metavar="WORDS",
               help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, pick:P, file:F; "
-              "blank adds, comma narrows.")  # fmt: skip
+              "blank adds, comma narrows.", **completed("selections"))  # fmt: skip
 
 VARIABLES = stacked(
     flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),

@@ -213,7 +213,8 @@ def status() -> None:
 
 
 @door.command(short_help="Say why a line of the plan is what it is.")
-@click.argument("words", metavar="ADDRESS [JOBFILE]...", nargs=-1, required=True, is_eager=True)
+@click.argument("words", metavar="ADDRESS [JOBFILE]...", nargs=-1, required=True, is_eager=True,
+                **o.completed("addresses"))  # fmt: skip
 @o.CHOICE
 @o.FOLDERS
 @format_flag()
@@ -228,7 +229,7 @@ def explain() -> None:
 
 
 @door.command(short_help="End a doubt: name the task, or rule it lost.")
-@click.argument("address")
+@click.argument("address", **o.completed("doubts"))
 @flag("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
 @flag("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
 @o.FOLDERS
@@ -272,7 +273,7 @@ def report() -> None:
 
 
 @door.command(short_help="Choose results, or reject them; the choice goes into git.")
-@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1, **o.completed("addresses"))
 @flag("--reject", is_flag=True, help="Reject them.")
 @flag("--note", metavar="TEXT", help="Why, in a line.")
 @flag("--undo", is_flag=True, help="Take back what was decided.")
@@ -374,7 +375,7 @@ def verify() -> None:
 
 
 @manifest.command(name="export")
-@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1, **o.completed("run_ids"))
 @flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto", "edl", "otio"]), required=True,
       help="A table, an RO-Crate, in-toto statements with SLSA provenance; picked clips for an editing program.")  # fmt: skip
 @flag("--campaign", metavar="NAME", help="Only this campaign's.")
@@ -444,12 +445,9 @@ def sandbox() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script for SHELL, e.g. eval "$(kiejobs completion bash)"."""
-    from click.shell_completion import get_completion_class  # noqa: PLC0415 - as above
+    from kiejobs.cli.completion import script  # noqa: PLC0415 - as above
 
-    made = get_completion_class(shell)
-    if made is None:
-        raise click.UsageError(f"no completion for {shell}")
-    click.echo(made(door, {}, "kiejobs", "_KIEJOBS_COMPLETE").source())
+    click.echo(script(shell), nl=False)
 
 
 # --- models ----------------------------------------------------------------------------------------
@@ -461,7 +459,7 @@ def models() -> None:
 
 
 @models.command(name="list")
-@click.argument("words", metavar="[WORD]...", nargs=-1)
+@click.argument("words", metavar="[WORD]...", nargs=-1, **o.completed("models"))
 @format_flag()
 @verb_of("models")
 def models_list() -> None:
@@ -473,7 +471,7 @@ def models_list() -> None:
 
 
 @models.command(name="show")
-@click.argument("model")
+@click.argument("model", **o.completed("models"))
 @format_flag()
 @verb_of("models")
 def models_show() -> None:
