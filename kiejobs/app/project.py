@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -449,7 +450,11 @@ def flags_of(policy: Policy) -> dict[str, str | bool]:
 
 
 def require_key(space: Workspace, *, buys: bool = False) -> Secret:
-    """The key, or SpendingStopped; a rehearsal needs none. Raises UsageProblem where a create might be sent twice."""
+    """The key, or SpendingStopped; a rehearsal needs none. Raises UsageProblem where a create might be sent twice, and
+    on Windows: what keeps two processes out of one another's way there is tested by nobody.
+    """
+    if sys.platform == "win32":
+        raise UsageProblem("nothing is bought or downloaded on Windows itself", hint="run kiejobs in WSL")
     if space.sandbox:
         return Secret("sandbox")
     key = api_key()

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
 
 _PACKAGES = ("httpx", "PyYAML", "jsonschema", "Jinja2", "click", "anyio")
+_TESTED = {
+    "Linux": "tested",
+    "Darwin": "not tested, expected to work",
+    "Windows": "not tested; validate, render and plan may work, nothing is bought or downloaded",
+}
 _CLOCK_SLACK = 300  # seconds
 _LITTLE_ROOM = 2**30  # bytes
 
@@ -69,6 +74,9 @@ def _sound(name: str, look: Callable[[Workspace], str], space: Workspace) -> Che
 
 def _versions() -> Iterator[Check]:
     yield Check("kiejobs", ok=True, detail=f"{__version__} on Python {platform.python_version()}")
+    system = platform.system()
+    detail = f"{system}: {_TESTED.get(system, 'not tested')}"
+    yield Check("platform", system != "Windows", detail, "run kiejobs in WSL")
     found = []
     for package in _PACKAGES:
         try:

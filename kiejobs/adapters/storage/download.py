@@ -9,11 +9,11 @@ part's name holds the boot as well as the task, and another boot's is never gone
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
+import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -42,6 +42,9 @@ from kiejobs.adapters.system import boot_id
 from kiejobs.core.ledger.outcomes import CollectOutcome, NotCollected
 from kiejobs.core.ledger.records import FileRecord, sibling_path
 from kiejobs.core.models.spec import media_type_of
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from _hashlib import HASH

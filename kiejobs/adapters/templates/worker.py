@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import encodings.unicode_escape  # noqa: F401 - as below, by the lexer
 import json
-import resource
 import signal
 import sys
 import textwrap  # noqa: F401 - as below, by one of the filters
@@ -24,6 +23,9 @@ import jinja2.debug  # noqa: F401 - imported later on by jinja2, when no file ca
 
 from kiejobs.core.template.renderer import Limits, Reads, TemplateProblem, TooMuch, Wish
 from kiejobs.core.template.template import LocalRenderer
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,8 +56,10 @@ def main(*most: Any) -> None:
 def limit_process(memory: int) -> bool:
     """Take from this process what it doesn't need. Whether its memory is limited now.
 
-    macOS refuses a limit of memory, or takes one and doesn't hold it.
+    macOS refuses a limit of memory, or takes one and doesn't hold it; Windows has none of these limits.
     """
+    if sys.platform == "win32":
+        return False
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
