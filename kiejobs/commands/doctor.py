@@ -172,6 +172,8 @@ def _api(space: Workspace) -> Iterator[Check]:
         hint = "check network and --base-url"
         if answer.by_edge:
             hint = "find out who answers there: check --base-url, a proxy, a firewall; the key may be fine"
+        elif answer.message.startswith("the proxy refused"):
+            hint = "check the proxy that is named above: its login, and whether it lets you go there"
         elif "CERTIFICATE_VERIFY_FAILED" in answer.message:
             hint = "name the authority of your network in SSL_CERT_FILE"
         elif answer.code in {"401", "403"}:

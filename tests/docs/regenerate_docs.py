@@ -3,7 +3,7 @@
     python tests/docs/regenerate_docs.py
 
 In: the command line, the schemas, the codes: whatever the program knows best. Out: the regions
-between `<!-- generated: NAME -->` and `<!-- end -->`, and the page that `kiejobs --help` prints.
+between `<!-- generated: NAME -->` and `<!-- end -->`, the page that `kiejobs --help` prints, the manual page, llms.txt.
 Touches the pages. Tests compare them.
 """
 
@@ -16,6 +16,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from kiejobs.cli.main import HELP_PAGE
+from tests.docs import llms, man_page
 from tests.docs.pages import Page, pages, regions, with_regions
 from tests.docs.reference import (
     benchmarks,
@@ -73,6 +74,8 @@ def main() -> None:
             page.path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote {page.name}\n")
     Path(HELP_PAGE).write_text(cli.help_page(80), encoding="utf-8")
+    man_page.main()
+    llms.main()
 
 
 def regenerated(page: Page) -> str:

@@ -93,6 +93,8 @@ def test_a_campaign_is_bought_through_a_tunnel_that_nobody_can_read(
         network = {"HTTPS_PROXY": given, "SSL_CERT_FILE": str(authority.file)}
         ran = bench.run("--base-url", API, **network)
         checked = bench.do("doctor", "--base-url", API, **network)
+        proxy.login = "another login"
+        denied = bench.do("doctor", "--base-url", API, **network)
     assert ran.code == 0, ran.err
     assert bench.accepted_tasks() == bench.known_tasks()
     assert len(bench.accepted_tasks()) == 2
@@ -100,8 +102,11 @@ def test_a_campaign_is_bought_through_a_tunnel_that_nobody_can_read(
     assert b"createTask" not in proxy.carried
     assert f"HTTPS_PROXY {proxy.url} for {API}" in checked.out
     assert f"SSL_CERT_FILE {authority.file}" in checked.out
+    assert denied.code == 1
+    assert "the proxy refused to connect (HTTP 407)" in denied.out
+    assert "its login" in denied.out
     written = [path.read_text() for path in bench.folder.glob("runs/**/*.json*")]
-    for text in (ran.out, ran.err, checked.out, checked.err, *written):
+    for text in (ran.out, ran.err, checked.out, checked.err, denied.out, denied.err, *written):
         assert PASSWORD not in text
         assert "omar" not in text
 

@@ -16,7 +16,7 @@ from tests.docs.reference.markdown import code, codes, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEYS = (
+VARIABLES = (
     (
         "KIE_API_KEY",
         "The account's key. Needed by whatever talks to the real API, by nothing else.",
@@ -61,10 +61,10 @@ def overview() -> str:
 
 def variables() -> str:
     """Every environment variable, with the flag that it stands for."""
-    rows = [(code(name), meaning) for name, meaning in _KEYS]
+    rows = [(code(name), meaning) for name, meaning in VARIABLES]
     known: dict[str, set[str]] = {}
     for _, command in commands():
-        for option in _options(command):
+        for option in shown_options(command):
             if option.envvar:
                 known.setdefault(str(option.envvar), set()).add(option.opts[0])
     rows += [(code(name), f"Same as {codes(sorted(flags))}.") for name, flags in sorted(known.items())]
@@ -90,7 +90,7 @@ def _chapter(path: str, command: click.Command) -> Iterator[str]:
     yield f"### {path}\n"
     yield f"{_help(command)}\n"
     yield f"```text\n{path} {usage}\n```\n"
-    rows = [_row(option) for option in _options(command)]
+    rows = [_row(option) for option in shown_options(command)]
     if rows:
         yield table(("option", "value", "default", "meaning"), rows)
 
@@ -98,7 +98,7 @@ def _chapter(path: str, command: click.Command) -> Iterator[str]:
 def _row(option: click.Option) -> tuple[str, str, str, str]:
     default = "" if option.is_flag or option.default is None else _default(option)
     several = " Several times." if option.multiple else ""
-    return codes(option.opts), _value(option), default, f"{option.help or ''}{several}"
+    return codes(option.opts), value_of(option), default, f"{option.help or ''}{several}"
 
 
 def _default(option: click.Option) -> str:
@@ -107,7 +107,8 @@ def _default(option: click.Option) -> str:
     return code(told) if told else ""
 
 
-def _value(option: click.Option) -> str:
+def value_of(option: click.Option) -> str:
+    """What it takes, as code; empty for a flag."""
     if option.is_flag:
         return ""
     if isinstance(option.type, click.Choice):
@@ -115,7 +116,8 @@ def _value(option: click.Option) -> str:
     return code(option.metavar or option.type.name.upper().replace(" RANGE", ""))
 
 
-def _options(command: click.Command) -> list[click.Option]:
+def shown_options(command: click.Command) -> list[click.Option]:
+    """Those that a person is told about."""
     return [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
 
 
