@@ -179,11 +179,12 @@ class HostRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class AddressRule:
     """`private_too` where the API's own base is private. `only` are the hosts that the policies name,
-    `*.example.com` for all below one: a host must be in each of these lists.
+    `*.example.com` for all below one: a host must be in each of these lists. `typed`: a person typed the address.
     """
 
     private_too: bool
     only: tuple[tuple[str, ...], ...] = ()
+    typed: bool = False
 
     @classmethod
     async def for_base(cls, base: str) -> AddressRule:
@@ -198,7 +199,7 @@ class AddressRule:
 
         A proxy resolves the name again, by itself. Whoever it finds must have a certificate for that name, which no
         private place has for a name out in the world. What has no certificate, or a name that nobody here knows, must
-        be one of `only`.
+        be one of `only`, or typed.
         """
         host = _host(url)
         if not all(any(_is_meant(host, name) for name in names) for names in self.only):
@@ -209,9 +210,10 @@ class AddressRule:
         for address in addresses:
             if not is_public(address):
                 raise HostRefused(f"{host} is at a private address ({address})")
-        if proxied and not self.only and not (addresses and urlsplit(url).scheme == "https"):
+        known = self.only or self.typed
+        if proxied and not known and not (addresses and urlsplit(url).scheme == "https"):
             what = "plain HTTP" if addresses else "a name without an address here"
-            raise HostRefused(f"{shown(url)}: {what}, and {_UNSEEN}")
+            raise HostRefused(f"{host}: {what}, and {_UNSEEN}")
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Before a byte is written: a name may answer differently the second time; the socket can't."""

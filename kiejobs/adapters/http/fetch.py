@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -127,7 +128,7 @@ def _is_url(page: str) -> bool:
 async def _fetch_page(url: str) -> bytes:
     try:
         with anyio.fail_after(_LONGEST_PAGE):
-            rule = await AddressRule.for_base(url)
+            rule = replace(await AddressRule.for_base(url), typed=True)
             async with aclosing(GuardedClient(rule)) as client, client.get(url) as response:
                 return await _page_in(response)
     except HostRefused as refused:

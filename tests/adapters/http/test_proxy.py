@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from kiejobs.adapters.http.client import AddressRule
+from kiejobs.adapters.http.fetch import page_text
 from kiejobs.adapters.http.proxy import proxy_for
 from kiejobs.adapters.kie.client import KieApi
 from kiejobs.adapters.storage.download import FileArtifacts
@@ -71,7 +72,7 @@ def world(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
         return Reply(video("one"), headers={"Content-Type": "video/mp4"})
 
     wire = Wire(answer)
-    certificate = authority.server("api.kie.test", HERE, "files.kie.invalid")
+    certificate = authority.server("api.kie.test", HERE, "files.kie.invalid", "docs.kie.example")
     with web_proxy(f"http://127.0.0.1:{wire.port}", certificate) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
@@ -251,6 +252,12 @@ def test_hosts_that_the_policy_names_are_resolved_by_the_proxy(
     found = fetch(f"{scheme}://files.kie.invalid/a.mp4", tmp_path, ("*.kie.invalid",))
     assert isinstance(found, FileRecord)
     assert len(world.proxy.asked) == 1
+
+
+def test_a_page_that_was_typed_is_looked_up_by_the_proxy(world: World) -> None:
+    with pytest.raises(UsageProblem, match="is not UTF-8"):  # it is a video, and came
+        page_text("https://docs.kie.example/page.md")
+    assert world.proxy.lines == ["CONNECT docs.kie.example:443 HTTP/1.1"]
 
 
 def test_who_has_another_name_s_certificate_is_not_asked(world: World, tmp_path: Path) -> None:
