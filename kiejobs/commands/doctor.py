@@ -138,7 +138,7 @@ def _network(space: Workspace) -> Iterator[Check]:
         return f"{way} for {space.origin}{but}"
 
     yield _sound("proxy", proxies, space)
-    yield _sound("certificates", lambda _: authorities(), space)
+    yield _sound("tls", lambda _: authorities(), space)
 
 
 def _key(space: Workspace) -> Iterator[Check]:

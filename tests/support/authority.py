@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
+
 class Authority:
     """Its files lie in `folder`."""
 
@@ -34,7 +40,7 @@ class Authority:
     def file(self) -> Path:
         """What a client is to trust."""
         limits = x509.BasicConstraints(ca=True, path_length=0)
-        made = self._signed(self._name, self._key.public_key(), limits)
+        made = self._signed(self._name, self._key.public_key(), limits, _SIGNS)
         return self._written("authority.pem", made.public_bytes(Encoding.PEM))
 
     @cached_property
@@ -53,14 +59,15 @@ class Authority:
         return self._written("server.pem", made.public_bytes(Encoding.PEM) + secret)
 
     def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, says: x509.ExtensionType
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *says: x509.ExtensionType
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         ours = x509.SubjectKeyIdentifier.from_public_key(key)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = x509.CertificateBuilder(self._name, subject, key, x509.random_serial_number())
         builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        builder = builder.add_extension(says, critical=isinstance(says, x509.BasicConstraints))
+        for one in says:
+            builder = builder.add_extension(one, critical=not isinstance(one, x509.SubjectAlternativeName))
         builder = builder.add_extension(ours, critical=False).add_extension(issuer, critical=False)
         return builder.sign(self._key, hashes.SHA256())
 

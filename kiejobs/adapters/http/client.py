@@ -41,6 +41,7 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.PoolTimeout, "no connection was free in time"),
     (httpx.ReadTimeout, "no answer in time"),
     (httpx.WriteTimeout, "the request could not be written in time"),
+    (httpx.ProxyError, "the proxy refused to connect"),
     (httpx.ConnectError, "no connection"),
     (httpx.ReadError, "the connection broke before the answer was whole"),
     (httpx.WriteError, "the connection broke while the request was written"),
@@ -55,8 +56,6 @@ def in_words(error: Exception) -> str:
     """What went wrong on the wire, and what the system says of it where that adds something."""
     if is_out_of_files(error):
         return "too many files are open on this machine (`ulimit -n`)"
-    if isinstance(error, httpx.ProxyError):  # a reason phrase of a proxy's own may echo what it was sent
-        return f"the proxy refused to connect (HTTP {str(error)[:3]})"
     said = str(error).strip()
     words = next((words for kind, words in _WORDS if isinstance(error, kind)), None)
     if words is None:

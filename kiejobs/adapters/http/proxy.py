@@ -11,19 +11,27 @@ from __future__ import annotations
 
 import os
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
+import anyio
+import httpcore
 import httpx
 
 from kiejobs.adapters.system import PROXIES, variable
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.urls import bare
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _PORTS = {"http": 80, "https": 443}
+_LONGEST_HEAD = 64 * 2**10  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Proxy:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """httpx's own, once for each proxy that is used, and once for none: no retry, no redirect.
+    """httpx's own, once for each way that is used, directly or through a proxy: no retry, no redirect.
 
     Raises UsageProblem for authorities, or a proxy before `base`, that can't be used; another proxy is said to be
     none when a request is to go through it, as an error of the wire.
@@ -49,24 +57,29 @@ class Transport(httpx.AsyncBaseTransport):
         self._limits = limits
         self._tls = tls()
         self.why_no_creates = why_no_creates(base) if base else None
-        self._ways: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
+        self._ways: dict[tuple[Proxy | None, str], httpx.AsyncHTTPTransport] = {}
+        self._tls = tls()
+        self.why_no_creates = why_no_creates(base) if base else None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            proxy = proxy_for(str(request.url))
+            way = (proxy_for(str(request.url)), request.url.scheme)
         except UsageProblem as problem:
             raise httpx.UnsupportedProtocol(problem.message, request=request) from problem
-        if proxy not in self._ways:
-            self._ways[proxy] = httpx.AsyncHTTPTransport(
-                verify=self._tls, limits=self._limits, retries=0, trust_env=False, proxy=self._way(proxy)
-            )
-        return await self._ways[proxy].handle_async_request(request)
+        if way not in self._ways:
+            self._ways[way] = self._transport(*way)
+        return await self._ways[way].handle_async_request(request)
 
-    def _way(self, proxy: Proxy | None) -> httpx.Proxy | None:
-        if proxy is None:
-            return None
-        encrypted = proxy.url.startswith("https:")
-        return httpx.Proxy(proxy.url, ssl_context=self._tls if encrypted else None)
+    def _transport(self, proxy: Proxy | None, scheme: str) -> httpx.AsyncHTTPTransport:
+        if proxy is not None and scheme == "https":
+            return _Tunnels(proxy, self._tls, self._limits)
+        forward = None
+        if proxy is not None:
+            encrypted = proxy.url.startswith("https:")
+            forward = httpx.Proxy(proxy.url, ssl_context=self._tls if encrypted else None)
+        return httpx.AsyncHTTPTransport(
+            verify=self._tls, limits=self._limits, retries=0, trust_env=False, proxy=forward
+        )
 
     def is_proxied(self, url: str) -> bool:
         """Where that can't be said it will be when it is asked for."""
@@ -78,6 +91,75 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         for way in self._ways.values():
             await way.aclose()
+
+
+class _Tunnels(httpx.AsyncHTTPTransport):
+    """Each connection is a tunnel through a proxy.
+
+    httpcore has tunnels, too, but counts one whose TLS failed as busy for ever, until no connection is free.
+    """
+
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext, limits: httpx.Limits) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            retries=0,
+            network_backend=_Tunnel(proxy, context),
+        )
+
+
+class _Tunnel(httpcore.AsyncNetworkBackend):
+    """Connects to where the proxy leads. Raises what connecting raises, and ProxyError where that is refused."""
+
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
+        self._parts = urlsplit(proxy.url)
+        self._context = context
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's word
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        parts = self._parts
+        at = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        stream = await self._network.connect_tcp(*at, timeout, local_address, socket_options)
+        try:
+            if parts.scheme == "https":
+                stream = await stream.start_tls(self._context, at[0], timeout)
+            await stream.write(self._request(f"[{host}]" if ":" in host else host, port), timeout)
+            await _require_open(stream, timeout)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await stream.aclose()
+            raise
+        return stream
+
+    def _request(self, host: str, port: int) -> bytes:
+        lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
+        if self._parts.username:
+            login = f"{unquote(self._parts.username)}:{unquote(self._parts.password or '')}"
+            lines.append(f"Proxy-Authorization: Basic {b64encode(login.encode()).decode()}")
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def _require_open(stream: httpcore.AsyncNetworkStream, seconds: float | None) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = await stream.read(4096, seconds)
+        head += data
+        if not data or len(head) > _LONGEST_HEAD:
+            raise httpcore.ProxyError("it gave no answer")
+    status = head[9:12].decode("ascii", "replace")
+    if not head.startswith(b"HTTP/1.") or not status.isdecimal():
+        raise httpcore.ProxyError("its answer is no HTTP")
+    if not status.startswith("2"):
+        raise httpcore.ProxyError(f"HTTP {status}")
 
 
 def proxy_for(url: str) -> Proxy | None:

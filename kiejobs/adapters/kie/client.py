@@ -76,9 +76,8 @@ class _Evidence:
     refusal: BaseException | None = None
     answer: bytearray = field(default_factory=bytearray)
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        to_a_proxy = getattr(info.get("request"), "method", b"") == b"CONNECT"
-        if event != _ABOUT_TO_WRITE or self.reserved or to_a_proxy:
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event != _ABOUT_TO_WRITE or self.reserved:
             return
         try:
             await self.reserve()

@@ -12,7 +12,7 @@ import pytest
 from kiejobs.adapters.http.client import AddressRule
 from kiejobs.adapters.http.fetch import page_text
 from kiejobs.adapters.http.proxy import proxy_for
-from kiejobs.adapters.kie.client import KieApi
+from kiejobs.adapters.kie.client import KieApi, Patience
 from kiejobs.adapters.storage.download import FileArtifacts
 from kiejobs.adapters.system import Secret, redact
 from kiejobs.core.diagnostics import UsageProblem
@@ -21,6 +21,7 @@ from kiejobs.core.ledger.records import FileRecord
 from tests.support.authority import Authority
 from tests.support.judge.replies import video
 from tests.support.judge.wire import Reply, Request, Wire
+from tests.support.raw_server import raw_server
 from tests.support.web_proxy import WebProxy, web_proxy
 
 if TYPE_CHECKING:
@@ -159,6 +160,40 @@ def test_an_authority_that_nobody_named_is_not_trusted(world: World, monkeypatch
     assert "CERTIFICATE_VERIFY_FAILED" in outcome.message
     assert not reserve.seen
     assert not world.requests
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("world")
+def test_tunnels_whose_tls_fails_take_no_connection_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+
+    async def ask(times: int) -> list[str]:
+        api = KieApi(API, Secret("k-3c1f7a0e9b"), patience=Patience(connect=5.0, poll=5.0))
+        answers = [await api.poll("t1") for _ in range(times)]
+        await api.close()
+        return [one.message for one in answers if isinstance(one, outcomes.Unanswered)]
+
+    found = anyio.run(ask, 12)
+    gc.collect()
+    assert len([one for one in found if "CERTIFICATE_VERIFY_FAILED" in one]) == 12
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [("200", None), ("407 No", "HTTP 407"), ("nonsense", "its answer is no HTTP")]
+)
+def test_a_proxy_s_answer_in_words(status: str, why: str | None, world: World) -> None:
+    world.proxy.refusal = None if status == "200" else status
+    outcome = create(API, Reserve())
+    assert outcome == (
+        outcomes.NotSent(f"the proxy refused to connect ({why})") if why else outcomes.Accepted("a" * 32)
+    )
+
+
+def test_a_proxy_that_hangs_up_is_a_request_that_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(lambda wire: wire.reset()) as server:
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        outcome = create(API, Reserve())
+    assert isinstance(outcome, outcomes.NotSent)
 
 
 def test_authorities_may_be_in_a_folder_too(
