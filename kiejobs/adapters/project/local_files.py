@@ -8,6 +8,7 @@ neither is what is no plain file: a pipe would hang us, a device would never end
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -75,9 +76,9 @@ class LocalFolder:
             return _opened(target, path)
         except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
-        except OSError as error:
-            return _unreadable(path, error)
-        except RuntimeError:  # links that go round in circles
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in circles, until Python 3.13
+            if isinstance(error, OSError) and error.errno != errno.ELOOP:
+                return _unreadable(path, error)
             return _no_path(path, "is a link that goes round in circles")
 
     def _look(self, path: str, most: int) -> LocalFile | NoFile:

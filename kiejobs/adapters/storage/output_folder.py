@@ -221,9 +221,12 @@ def _below(root: Path, path: str) -> Path:
 
 
 def _leads_into(root: Path, place: Path) -> bool:
-    """Links followed. Neither one in circles (RuntimeError until 3.13) nor a NUL (ValueError) leads anywhere."""
+    """Links followed. Neither one in circles nor a NUL (ValueError) leads anywhere."""
     try:
-        return place.resolve().is_relative_to(root)
+        there = place.resolve()  # of circles it says nothing any more since Python 3.13
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            there.stat()
+        return there.is_relative_to(root)
     except (OSError, RuntimeError, ValueError):
         return False
 

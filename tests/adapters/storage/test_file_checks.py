@@ -141,7 +141,9 @@ def test_a_file_that_does_not_close_is_cut_off_although_its_length_was_kept(
 ) -> None:
     ends = {len(data) - 1, len(data) - 2, *range(100, len(data), len(data) // 40)}
     whole = [end for end in ends if "cut off" not in (wrong_with(data[:end], promised) or "")]
-    assert len(whole) <= 1  # between two frames of a sound that counts none
+    assert (
+        len(whole) <= 2
+    )  # between two frames of a sound that counts none: how long they are is the encoder's
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "webp", "mp3", "ogg-sound", "wav"])
