@@ -6,8 +6,8 @@ sides of a merge.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.picks import FILE, LARGEST, NO_PICKS, Pick, Picks, head_of, read_export, read_picks, to_text
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

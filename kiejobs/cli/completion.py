@@ -170,7 +170,8 @@ def addresses(context: click.Context, incomplete: str) -> Iterable[str]:
 
 def selections(context: click.Context, incomplete: str) -> Iterable[str]:
     """What may follow the last blank, or the last comma that is not within brackets."""
-    from kiejobs.core.plan.selection import KEYS, PICKS, RESULTS, STATES  # noqa: PLC0415 - as above
+    from kiejobs.core.picks import WORDS as PICKS  # noqa: PLC0415 - as above
+    from kiejobs.core.plan.selection import KEYS, RESULTS, STATES  # noqa: PLC0415 - as above
 
     typed = re.split(r"(?:\s|,(?![^\[]*\]))", incomplete)[-1]
     before = incomplete[: len(incomplete) - len(typed)]
