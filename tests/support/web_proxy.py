@@ -30,6 +30,7 @@ class WebProxy:
     """
 
     port: int
+    scheme: str = "http"
     login: str | None = None
     refusal: str | None = None
     asked: list[str] = field(default_factory=list)
@@ -37,7 +38,7 @@ class WebProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def lines(self) -> list[str]:
@@ -46,8 +47,11 @@ class WebProxy:
 
 
 @contextmanager
-def web_proxy(server_url: str, certificate: Path) -> Iterator[WebProxy]:
-    """It carries every tunnel to a server that speaks TLS with `certificate`, and that to the plain one."""
+def web_proxy(server_url: str, certificate: Path, *, scheme: str = "http") -> Iterator[WebProxy]:
+    """It carries every tunnel to a server that speaks TLS with `certificate`, and that to the plain one.
+
+    With the scheme `https` it wants TLS itself.
+    """
     identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     identity.load_cert_chain(certificate)
     plain = ("127.0.0.1", urlsplit(server_url).port or 80)
@@ -59,10 +63,12 @@ def web_proxy(server_url: str, certificate: Path) -> Iterator[WebProxy]:
     with _listening(encrypted) as far:
 
         def relay(sock: socket.socket) -> None:
-            _relay(sock, proxy, plain, ("127.0.0.1", far))
+            outer = identity.wrap_socket(sock, server_side=True) if scheme == "https" else sock
+            with outer:
+                _relay(outer, proxy, plain, ("127.0.0.1", far))
 
         with _listening(relay) as near:
-            proxy = WebProxy(near)
+            proxy = WebProxy(near, scheme)
             yield proxy
 
 

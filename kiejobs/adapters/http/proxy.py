@@ -58,8 +58,6 @@ class Transport(httpx.AsyncBaseTransport):
         self._tls = tls()
         self.why_no_creates = why_no_creates(base) if base else None
         self._ways: dict[tuple[Proxy | None, str], httpx.AsyncHTTPTransport] = {}
-        self._tls = tls()
-        self.why_no_creates = why_no_creates(base) if base else None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:

@@ -20,6 +20,7 @@ from kiejobs.core.ledger import outcomes
 from kiejobs.core.ledger.records import FileRecord
 from tests.support.authority import Authority
 from tests.support.judge.replies import video
+from tests.support.judge.server import KEY
 from tests.support.judge.wire import Reply, Request, Wire
 from tests.support.raw_server import raw_server
 from tests.support.web_proxy import WebProxy, web_proxy
@@ -126,7 +127,7 @@ class Reserve:
 
 def create(base: str, reserve: Reserve) -> outcomes.CreateOutcome:
     async def go() -> outcomes.CreateOutcome:
-        api = KieApi(base, Secret("k-3c1f7a0e9b"))
+        api = KieApi(base, Secret(KEY))
         try:
             return await api.create(BODY, reserve)
         finally:
@@ -135,11 +136,32 @@ def create(base: str, reserve: Reserve) -> outcomes.CreateOutcome:
     return anyio.run(go)
 
 
+async def ask(base: str, times: int) -> list[str]:
+    """For the balance; what went wrong."""
+    api = KieApi(base, Secret(KEY), patience=Patience(connect=5.0, poll=5.0))
+    answers = [await api.balance() for _ in range(times)]
+    await api.close()
+    return [one.message for one in answers if isinstance(one, outcomes.Unanswered)]
+
+
 def test_the_tunnel_is_there_before_the_reservation_and_the_request_after_it(world: World) -> None:
     reserve = Reserve(lambda: (world.proxy.lines.copy(), len(world.requests)))
     assert create(API, reserve) == outcomes.Accepted("a" * 32)
     assert reserve.seen == [(["CONNECT api.kie.test:443 HTTP/1.1"], 0)]
     assert len(world.requests) == 1
+
+
+def test_a_proxy_may_want_tls_itself(
+    table: tuple[Bench, Judge], authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, judge = table
+    certificate = authority.server("api.kie.test", "127.0.0.1")
+    with web_proxy(judge.url, certificate, scheme="https") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        found = anyio.run(ask, API, 1)
+    assert found == []
+    assert proxy.lines == ["CONNECT api.kie.test:443 HTTP/1.1"]
 
 
 def test_a_proxy_that_refuses_is_a_request_that_was_not_sent(world: World) -> None:
@@ -166,14 +188,7 @@ def test_an_authority_that_nobody_named_is_not_trusted(world: World, monkeypatch
 @pytest.mark.usefixtures("world")
 def test_tunnels_whose_tls_fails_take_no_connection_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-
-    async def ask(times: int) -> list[str]:
-        api = KieApi(API, Secret("k-3c1f7a0e9b"), patience=Patience(connect=5.0, poll=5.0))
-        answers = [await api.poll("t1") for _ in range(times)]
-        await api.close()
-        return [one.message for one in answers if isinstance(one, outcomes.Unanswered)]
-
-    found = anyio.run(ask, 12)
+    found = anyio.run(ask, API, 12)
     gc.collect()
     assert len([one for one in found if "CERTIFICATE_VERIFY_FAILED" in one]) == 12
 
