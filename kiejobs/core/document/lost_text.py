@@ -85,10 +85,13 @@ def _dropped(lines: Sequence[str], value: Json, spot: Spot, mark: Spot) -> str:
         return ""
     between = [*lines[first:last], lines[last][: mark[1] - 1]]
     between[0] = between[0][spot[1] - 1 :]
-    shown, dropped = " ".join(between).rstrip().removesuffix(",").split(), lines[last][mark[1] - 1 :]
+    before, dropped = " ".join(between).rstrip(), lines[last][mark[1] - 1 :]
+    shown = before.split()
     if value is None:
         return dropped if first == last and shown in ([], [":"]) else ""
-    is_whole = shown == value.split() if isinstance(value, str) else len(shown) == 1
+    # Within brackets a comma ends the value; anywhere else it belongs to it.
+    is_text, between_commas = isinstance(value, str), before.removesuffix(",").split()
+    is_whole = value.split() in (shown, between_commas) if is_text else len(shown) == 1
     return dropped if is_whole and shown and not dropped[1:2].isspace() and dropped.strip("#") else ""
 
 

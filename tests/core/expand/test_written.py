@@ -81,6 +81,8 @@ def test_a_number_that_nothing_prints_may_have_any_form() -> None:
         ("Cup of tea #cozy", "`#cozy` is a comment"),
         ("A cap #1 red", "`#1 red` is a comment"),
         ("Cup\n        of tea #cozy", "`#cozy` is a comment"),
+        ("A cup, #FF8800 orange", "`#FF8800 orange` is a comment"),
+        ("Cup,\n        of tea, #cozy", "`#cozy` is a comment"),
         ("&then a dog runs", "`&then` names an anchor"),
     ],
 )
@@ -94,7 +96,14 @@ def test_text_that_yaml_drops_is_a_warning(prompt: str, dropped: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["output: clip #1.mp4", "tags: [a, #b\n  c]", "matrix: {duration: [5, #10\n  10]}", "tags:\n- a\n- b #c"],
+    [
+        "output: clip #1.mp4",
+        "tags: [a, #b\n  c]",
+        "matrix: {duration: [5, #10\n  10]}",
+        "tags:\n- a\n- b #c",
+        "matrix:\n  m:\n  - warm, #orange light\n  - cold",
+        "matrix:\n  m: [warm, #orange light\n    cold]",
+    ],
 )
 def test_so_it_is_elsewhere_in_a_job(body: str) -> None:
     assert "lost-text" in made("x", body).codes
