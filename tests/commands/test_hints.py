@@ -106,6 +106,7 @@ ROWS = [
     Row("put it in quotes if it is meant as text", job(".inf"), quoted(".inf"), [".inf"]),
     Row(LOST, job("Cup of tea #cozy"), quoted("Cup of tea #cozy"), ["Cup of tea #cozy"]),
     Row(LOST, job("Cup of tea #cozy"), [("#cozy", "# cozy")], ["Cup of tea"]),
+    Row(LOST, job("A cup, #FF8800"), quoted("A cup, #FF8800"), ["A cup, #FF8800"]),
     Row("put the whole text in quotes where this is the value", job("#cozy cup"), quoted("#cozy cup"), ["#cozy cup"]),
     Row("put the whole text in quotes where it belongs to it, or drop it", job("&then a dog"), quoted("&then a dog"),
         ["&then a dog"]),
@@ -262,6 +263,7 @@ ROWS = [
         bought=["x"]),
     Row("write the character itself", **table('[{"id": "a", "p": "\\ud83d"}]', name="s.json"), changes=[("\\ud83d", "😀")],
         bought=["😀"]),
+    Row("write the character itself", job(r'"a \ud83d b"'), [(r"\ud83d", "😀")], ["a 😀 b"]),
     # --- templates ---
     Row("did you mean `(.+)`", job('"{{ vars.bradn }}"', top="vars: {brand: A}"), [("vars.bradn", r"\1")], ["A"]),
     Row("did you mean `(.+)`", job('"{{ vars.brand-name }}"', top="vars: {brand-name: A}"), [("vars.brand-name", r"\1")], ["A"]),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +55,8 @@ def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
 def _bounded(name: str, data: bytes, most: int) -> bytes:
     if len(data) > most:
         raise UsageProblem(f"{name} is larger than {most // 2**20} MB")
+    if data.startswith(LFS_POINTER):
+        raise UsageProblem(f"{name} is {NO_POINTER[0]}", hint=NO_POINTER[1])
     return data
 
 
@@ -147,16 +149,12 @@ class IncludeFolder:
             if path.stat().st_size > LARGEST_TEMPLATE:
                 return TemplateProblem(f"the template is larger than {LARGEST_TEMPLATE:,} bytes", name=name)
             data = path.read_bytes()
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            before = data[: error.start].decode().removeprefix("\ufeff") + "|"
-            line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
-            message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-            return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that go round in circles
             why = error.strerror if isinstance(error, OSError) and error.strerror else "that is no path"
             return TemplateProblem(f"the template can't be read: {why}", name=name)
-        digests[_from(self._folder, path)] = _digest(data)
+        text = _template_text(data, name)
+        if isinstance(text, str):
+            digests[_from(self._folder, path)] = _digest(data)
         return text
 
     def _wrong_place(self, path: Path, name: str) -> str | None:
@@ -168,6 +166,20 @@ class IncludeFolder:
         if path.exists():
             return None if path.is_file() else "is a pipe or a device"
         return "is a link that leads nowhere" if (self._folder / name).is_symlink() else None
+
+
+def _template_text(data: bytes, name: str) -> str | TemplateProblem:
+    from kiejobs.core.template.renderer import TemplateProblem  # noqa: PLC0415 - as above
+
+    if data.startswith(LFS_POINTER):
+        return TemplateProblem(f"the template is {NO_POINTER[0]}", NO_POINTER[1], name=name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode().removeprefix("\ufeff") + "|"
+        line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
 
 
 class DataFolder:

@@ -17,6 +17,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, BinaryIO
 
 from kiejobs.adapters.project.files import may_read, named, reach_words
+from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
 from kiejobs.core.models.spec import HEAD, LARGEST, UNKNOWN, FileRule, media_type_of, too_large
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 
 _CHUNK = 2**20
-_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_NAMES = 2000  # of a folder are looked through for what was probably meant
 _MOST_GUESSES = 20  # as many problems are reported; a table may name thousands of missing files
 _LARGEST = 5 * LARGEST  # bytes that are read at most, whatever a model's schema says
@@ -148,9 +148,8 @@ def _opened(target: Path, path: str) -> BinaryIO | NoFile:
 
 def _examined(stream: BinaryIO, path: str, most: int, *, decode: bool) -> LocalFile | NoFile:
     head = stream.read(HEAD)
-    if head.startswith(_POINTER):
-        why = f"points at {shorten(path)}, which is a Git LFS pointer and not the file itself"
-        return NoFile("unfit-file", why, "`git lfs pull` fetches it")
+    if head.startswith(LFS_POINTER):
+        return NoFile("unfit-file", f"points at {shorten(path)}, which is {NO_POINTER[0]}", NO_POINTER[1])
     media_type = media_type_of(head)
     size = os.fstat(stream.fileno()).st_size
     if size > most or not size:

@@ -21,6 +21,13 @@ Spot: TypeAlias = tuple[int, int]
 """Line and column of one node, both from 1."""
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a checkout without Git LFS has in the place of a large file begins so."""
+
+NO_POINTER = "a Git LFS pointer and not the file itself", "`git lfs pull` fetches it"
+"""What to say of one, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file's bytes under the name that the person typed. Made by the system adapter."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.nodes import Document, Source
+from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER, Document, Source
 from kiejobs.core.document.tree import MAX_DEPTH, Tree, bare_template, depth_problem
+from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,25 +26,31 @@ FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoa
 MAX_BYTES = 64 * 1024 * 1024
 """A job file of 100,000 written-out scenes is about 17 MB; beyond this it is no job file."""
 
-_OTHERS = (
-    (b"PK\x03\x04", "an .xlsx workbook, or another archive"),
-    (b"\xd0\xcf\x11\xe0", "an .xls workbook"),
-    (b"\x1f\x8b", "compressed by gzip"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"SQLite format 3", "a database"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
-    (b"<?xml", "XML"),
+_PAGE = "a web page", "is it a sign-in page? Sign in, and download the file again"
+_OTHERS: tuple[tuple[bytes, tuple[str, str | None]], ...] = (
+    (b"pk\x03\x04", ("an .xlsx workbook, or another archive", None)),
+    (b"\xd0\xcf\x11\xe0", ("an .xls workbook", None)),
+    (b"\x1f\x8b", ("compressed by gzip", "`gunzip` unpacks it")),
+    (b"%pdf", ("a PDF", None)),
+    (b"\x89png", ("a picture", None)),
+    (b"\xff\xd8\xff", ("a picture", None)),
+    (b"sqlite format 3", ("a database", None)),
+    (b"<!doctype", _PAGE),
+    (b"<html", _PAGE),
+    (b"<?xml", ("XML", None)),
+    (LFS_POINTER, NO_POINTER),
 )
-"""What is often named as if it were a text of ours."""
+"""What is often named as if it were a text of ours: its first bytes in lower case, what it is, and what to do."""
 
 _BOM = "\ufeff"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # What YAML forbids (1.2.2, chapter 5.1), and the three line breaks that YAML 1.2 gave up but libyaml
 # still breaks at: taken silently they would change a prompt.
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+_HALF = re.compile(
+    r"(?<!\\)(?:\\\\)*(?:\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(?P<half>\\ud[89a-f][0-9a-f]{2}))",
+    re.IGNORECASE,
+)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
@@ -94,8 +101,8 @@ def decode(source: Source) -> str | Diagnostic:
         place, hint = Place(source.name, 1, 1), "split it into several job files"
         return Diagnostic("yaml-size", f"the file is {size}", place, hint)
     if (other := other_kind(data)) is not None:
-        message, hint = f"the file is {other}, whatever it is called", "name a text in YAML or JSON"
-        return Diagnostic("yaml-encoding", message, Place(source.name, 1, 1), hint)
+        message, hint = f"the file is {other[0]}, whatever it is called", "name a text in YAML or JSON"
+        return Diagnostic("yaml-encoding", message, Place(source.name, 1, 1), other[1] or hint)
     try:
         text = data.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:
@@ -105,9 +112,10 @@ def decode(source: Source) -> str | Diagnostic:
     return text if found is None else _undecodable(source, text[: found.end()])
 
 
-def other_kind(data: bytes) -> str | None:
-    """What the file is instead of a text of ours, by its first bytes."""
-    return next((what for mark, what in _OTHERS if data.startswith(mark)), None)
+def other_kind(data: bytes) -> tuple[str, str | None] | None:
+    """What the file is instead of a text of ours, by its first bytes; and what to do, where that is known."""
+    head = data[:200].removeprefix(_BOM.encode()).lstrip().lower()
+    return next((words for mark, words in _OTHERS if head.startswith(mark)), None)
 
 
 def _joined(text: str) -> str:
@@ -215,6 +223,10 @@ def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> D
     unquoted = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), line)
     if (bare := _BARE_TEMPLATE.search(unquoted)) is not None:
         return bare_template(Place(name, spot[0], bare.start(1) + 1), line)
+    half = next((one for one in _HALF.finditer(line) if one["half"]), None)
+    if half is not None and "escape code" in complaint:
+        place = Place(name, spot[0], half.start("half") + 1)
+        return Diagnostic("yaml-encoding", HALF_A_PAIR, place, CHARACTER_ITSELF)
     if char == "\t":
         words = _TAB
     message = words.message.format(char=char)

@@ -16,6 +16,7 @@ import yaml
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import Spot, YamlMap, YamlSeq
+from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -243,7 +244,7 @@ class Tree:
             self.add(bad.code, bad.message, spot, bad.hint)
         # Only the Python parser lets "\ud800" through; no UTF-8 can carry it to the API.
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-            self.fatal("yaml-encoding", "half a surrogate pair is no character", spot)
+            self.fatal("yaml-encoding", HALF_A_PAIR, spot, CHARACTER_ITSELF)
         return text
 
     def _note_number(self, text: str | None, value: Any, spot: Spot) -> None:

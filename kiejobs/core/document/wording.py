@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
+HALF_A_PAIR, CHARACTER_ITSELF = "half a surrogate pair is no character", "write the character itself"
 _WORDS = re.compile(r"[0-9]+|[^\W\d_]+")
 _KINDS: tuple[tuple[type, str], ...] = (
     (NoneType, "null"), (bool, "true or false"), (int, "a number"), (float, "a number"),

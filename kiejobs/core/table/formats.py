@@ -23,6 +23,7 @@ from kiejobs.core.document.nodes import plain_json, trimmed
 from kiejobs.core.document.reader import other_kind
 from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
+from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,7 +102,7 @@ def decoded(source: Source) -> tuple[Text, Diagnostic | None]:
     text = Text(source.name, whole)
     other = other_kind(data)
     if other is not None:
-        return text, text.problem(0, f"the file is {other}, whatever it is called", _SAVE)
+        return text, text.problem(0, f"the file is {other[0]}, whatever it is called", other[1] or _SAVE)
     if whole.lstrip()[:1] in {"[", "{"} and source.name.lower().endswith(("csv", "tsv")):
         hint = "name it .json; .jsonl where each line is a mapping"
         return text, text.problem(0, "the file is JSON, whatever it is called", hint)
@@ -400,7 +401,7 @@ def _bad(error: Exception, start: int, at: int) -> _BadJson:
     if isinstance(error, BadScalar | _BadJson):
         return _BadJson(at, error.message, error.hint)
     if isinstance(error, UnicodeEncodeError):
-        return _BadJson(at, "half a surrogate pair is no character", "write the character itself")
+        return _BadJson(at, HALF_A_PAIR, CHARACTER_ITSELF)
     return _BadJson(at, f"nested more than {MAX_DEPTH} levels deep")
 
 

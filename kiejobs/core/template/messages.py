@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.document.wording import nearest, reference
+from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR, nearest, reference
 from kiejobs.core.template.filters import NotDefined, kind, method
 from kiejobs.core.template.renderer import TemplateProblem
 
@@ -65,8 +65,7 @@ def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
     if isinstance(error, MemoryError | OverflowError):
         return TemplateProblem("the template makes something too large")
     if isinstance(error, UnicodeEncodeError):
-        hint = "write the character itself"
-        return TemplateProblem("half a surrogate pair is no character", hint)
+        return TemplateProblem(HALF_A_PAIR, CHARACTER_ITSELF)
     return TemplateProblem(_python_words(error))
 
 

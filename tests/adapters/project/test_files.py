@@ -101,6 +101,16 @@ def test_an_include_that_is_not_utf_8_says_where(folder: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_git_lfs_pointer_is_no_text(folder: Path) -> None:
+    (folder / "p.j2").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n")
+    told = IncludeFolder(folder)("p.j2")
+    assert isinstance(told, TemplateProblem)
+    assert (told.name, told.hint) == ("p.j2", "`git lfs pull` fetches it")
+    with pytest.raises(UsageProblem, match="is a Git LFS pointer") as refused:
+        read_source(str(folder / "p.j2"))
+    assert refused.value.hint == told.hint
+
+
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * 11)
     assert read_source(str(tmp_path / "big"), most=11).data == b"x" * 11

@@ -366,11 +366,16 @@ def test_what_was_found_before_the_syntax_broke_is_told_too() -> None:
     assert [p.code for p in problems] == ["yaml-number", "yaml-duplicate-key", "yaml-syntax"]
 
 
-def test_half_a_surrogate_pair_is_refused_by_both_parsers() -> None:
+@pytest.mark.parametrize(
+    "text", [r"\ud800", r"x \uD83D alone", r"\ud83d\u0041", r"\ud83d\ude00 \ude00", r"\\\ud83d"]
+)
+def test_half_a_surrogate_pair_is_refused_by_both_parsers(text: str) -> None:
     for parser in PARSERS:
-        document, problems = read_document(source('a: "\\ud800"'), parser=parser)
+        document, problems = read_document(source(f'a: "{text}"'), parser=parser)
         assert document is None
         assert str(problems[0].place).startswith("job.yaml:1:")
+        assert problems[0].message == "half a surrogate pair is no character"
+        assert problems[0].hint == "write the character itself"
 
 
 # --- hostile files --------------------------------------------------------------------------------

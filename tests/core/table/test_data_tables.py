@@ -647,31 +647,40 @@ def test_a_workbook_is_no_csv(mark: bytes) -> None:
 
 
 def test_text_that_yaml_drops_from_a_cell_is_a_warning_at_the_cell() -> None:
-    rows = b"- id: a\n  mood: calm #cozy\n- id: b\n  mood: &then wild\n- id: c # a comment\n  mood: soft\n"
+    rows = b"- id: a\n  mood: calm #cozy\n- id: b\n  mood: &then wild\n- id: c # a comment\n  mood: soft\n- id: d\n  mood: warm, #fa0\n"
     table, problems = read_table(Source("t.yaml", rows), "id", Place("j.yaml", 1, 1))
     assert table is not None
     assert [(one.code, one.severity, one.place and one.place.line) for one in problems] == [
         ("lost-text", "warning", 2),
         ("lost-text", "warning", 4),
+        ("lost-text", "warning", 8),
     ]
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"
+
+
 @pytest.mark.parametrize(
-    ("name", "data", "words"),
+    ("name", "data", "words", "hint"),
     [
-        ("t.yaml", b"PK\x03\x04" + bytes(30), "is an .xlsx workbook"),
-        ("t.json", b"\x1f\x8b\x08", "compressed by gzip"),
-        ("t.csv", b"<html><body>", "is a web page"),
-        ("t.yaml", b"\x89PNG\r\n\x1a\n", "is a picture"),
-        ("t.csv", b'{"id": "a"}\n', "is JSON"),
-        ("t.csv", b'[{"id": "a"}]\n', "is JSON"),
-        ("t.jsonl", b'[{"id": "a"}]\n', "a row is a mapping"),
+        ("t.yaml", b"PK\x03\x04" + bytes(30), "is an .xlsx workbook", "name a text"),
+        ("t.json", b"\x1f\x8b\x08", "compressed by gzip", "`gunzip` unpacks it"),
+        ("t.csv", b"<html><body>", "is a web page", "sign-in page"),
+        ("t.yaml", b"\xef\xbb\xbf\n<!doctype html>", "is a web page", "sign-in page"),
+        ("t.csv", LFS, "is a Git LFS pointer", "`git lfs pull`"),
+        ("t.jsonl", LFS, "is a Git LFS pointer", "`git lfs pull`"),
+        ("t.yaml", LFS, "is a Git LFS pointer", "`git lfs pull`"),
+        ("t.yaml", b"\x89PNG\r\n\x1a\n", "is a picture", "name a text"),
+        ("t.csv", b'{"id": "a"}\n', "is JSON", "name it .json"),
+        ("t.csv", b'[{"id": "a"}]\n', "is JSON", "name it .json"),
+        ("t.jsonl", b'[{"id": "a"}]\n', "a row is a mapping", "is a .json file"),
     ],
 )
-def test_a_file_of_another_kind_is_called_what_it_is(name: str, data: bytes, words: str) -> None:
+def test_a_file_of_another_kind_is_called_what_it_is(name: str, data: bytes, words: str, hint: str) -> None:
     table, problems = read_table(Source(name, data), "id", Place("j.yaml", 1, 1))
     assert table is None
     assert words in problems[0].message
+    assert hint in str(problems[0].hint)
 
 
 def test_a_table_with_bars_is_no_column() -> None:
