@@ -199,6 +199,12 @@ ROWS = [
         [("{% if matrix.m == 'z' %}z{% endif %}", r"{{ \1 }}")], ["xa", "xb"]),
     Row("put an axis or `({{ take }})` into `output`", job(body="takes: 2\noutput: a.mp4"),
         [("output: a.mp4", r'output: "\1.mp4"')], ["x", "x"]),
+    Row("put `({{ job }})` into `output`", TWO.replace("prompt: x}", "prompt: y}").replace("    input", "    output: a\n    input"),
+        [("output: a\n", 'output: "\\1"\n')], ["x", "y"]),
+    Row("rename one of the two values", job('"{{ matrix.m }}"', "output: \"{{ matrix.m|replace('/','_') }}\"\nmatrix: {m: [a/b, a_b]}"),
+        [("a_b", "c")], ["a/b", "c"]),
+    Row("rename one of the two: ", TWO.replace("prompt: x}", "prompt: y}").replace("    input", "    output: a.mp4\n    input", 1)
+        .replace("    input: {", "    output: a.mp4/b.mp4\n    input: {"), [("a.mp4/", "a/")], ["x", "y"]),
     Row("spell one of them so that they differ", job('"{{ matrix.m }}"', "matrix: {m: [cafe, Cafe]}"), [("Cafe", "Coffee")],
         ["cafe", "Coffee"]),
     # --- matrices ---

@@ -6,6 +6,7 @@ A mistake in one prompt hits thousands of combinations; it is one problem.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -214,14 +215,34 @@ def _differing(job: Job, first: Job) -> list[str]:
 
 
 def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
-    message = f"`{first.address}` and `{job.address}` would write the same file `{job.output}`"
-    hint, spot = "put an axis or `{{ take }}` into `output`", places.entry.spot
-    if first.output not in {job.output, *_folders_of(job.output)} and job.output not in _folders_of(
-        first.output
-    ):
+    names, files = f"`{first.address}` and `{job.address}`", f"`{first.output}` and `{job.output}`"
+    message, hint = f"{names} would write the same file `{job.output}`", _apart(job)
+    alike = next((axis for axis in _differing(job, first) if _reads_axis(places.entry.output, axis)), None)
+    if job.output.casefold() != first.output.casefold():
+        message = f"{names} would write {files}: one is a file where the other needs a folder"
+        hint = "rename one of the two: no file can have the name of a folder"
+    elif job.output != first.output:
         message = (
-            f"`{first.address}` and `{job.address}` would write `{first.output}` and `{job.output}`, which are "
+            f"{names} would write {files}, which are "
             "one file where upper and lower case are not told apart (macOS, Windows)"
         )
         hint = "spell one of them so that they differ in more than their case"
-    return places.problem("output-collision", message, spot, hint, fold=("duplicate",))
+    elif alike is not None:
+        message += f": `output` makes the same text of both values of axis `{alike}`"
+        hint = "rename one of the two values, or put into `output` what tells them apart"
+    return places.problem("output-collision", message, places.entry.spot, hint, fold=("duplicate",))
+
+
+def _apart(job: Job) -> str:
+    """What `output` may lack."""
+    return (
+        "put an axis or `{{ take }}` into `output`"
+        if job.axes or job.take > 1
+        else "put `{{ job }}` into `output`"
+    )
+
+
+def _reads_axis(output: str | None, axis: str) -> bool:
+    """Do the templates of `output` name it, or all axes?"""
+    one = rf"\bmatrix\s*(?:\.\s*|\[\s*['\"]){re.escape(axis)}(?!\w)"
+    return re.search(rf"\{{[{{%].*?(?:{one}|\baxes\b|\baddress\b)", output or "", re.DOTALL) is not None

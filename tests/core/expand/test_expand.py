@@ -557,20 +557,45 @@ def test_an_output_too_long_for_a_disk_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "second", "words"),
     [
-        ("x.webm", "x.webm"),
-        ("x.webm/y", "x.webm"),
-        ("x.webm", "x.webm/a/b"),
+        ("x.webm", "x.webm", "the same file `x.webm`"),
+        ("x.webm/y", "x.webm", "`x.webm/y.webm` and `x.webm`: one is a file where the other needs a folder"),
+        (
+            "x.webm",
+            "X.webm/a/b",
+            "`x.webm` and `X.webm/a/b.webm`: one is a file where the other needs a folder",
+        ),
     ],
 )
-def test_two_jobs_may_not_write_the_same_file_nor_one_into_the_other(first: str, second: str) -> None:
+def test_two_jobs_may_not_write_the_same_file_nor_one_into_the_other(
+    first: str, second: str, words: str
+) -> None:
     made = jobs_of({
         "a": f"model: example/tiny\noutput: {first}\ninput: {{text: one}}",
         "b": f"model: example/tiny\noutput: {second}\ninput: {{text: two}}",
     })  # fmt: skip
     told = made.only("output-collision")
-    assert told.message.startswith("job `b`: `c/a` and `c/b` would write the same file")
+    assert told.message == f"job `b`: `c/a` and `c/b` would write {words}"
+
+
+@pytest.mark.parametrize(
+    ("output", "values", "axis"),
+    [
+        ("{{ matrix.s | replace('/', '_') }}.mp4", "[a/b, a_b]", "s"),
+        ("{{ matrix['s'] }}", "[cup, 'cup ']", "s"),
+        ("{{ axes | lower | replace('%20', '') }}", "[cup, 'cup ']", "s"),
+        ("{{ matrix.t }}.mp4", "[cup, can]", None),
+        ("x{# matrix.t #}.mp4", "[cup, can]", None),
+    ],
+)
+def test_values_that_output_makes_alike_are_named_where_it_reads_them(
+    output: str, values: str, axis: str | None
+) -> None:
+    text = "input: {text: '{{ matrix.s }}{{ matrix.t }}'}"
+    told = tiny(f'matrix: {{s: {values}, t: [x]}}\noutput: "{output}"\n{text}').only("output-collision")
+    assert (f"both values of axis `{axis}`" in told.message) is (axis is not None)
+    assert (told.hint == "put an axis or `{{ take }}` into `output`") is (axis is None)
 
 
 def test_files_whose_names_differ_in_case_only_are_told_with_the_cause() -> None:
