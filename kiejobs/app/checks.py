@@ -18,12 +18,14 @@ from kiejobs.adapters.media.installed import HAS_MEDIA
 from kiejobs.adapters.media.process import media_process
 from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.storage.check_results import CheckRecord, CheckStore
+from kiejobs.app.picks import pick_book
 from kiejobs.app.records import is_of
 from kiejobs.core import checks as c
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.jobfile import read_jobfile
 from kiejobs.core.ledger.records import State
+from kiejobs.core.picks import YES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,13 +44,18 @@ _NOTED = 256  # bytes at either end of a file that hold the note
 
 
 class Checked(NamedTuple):
-    """`unfit`: did one fail that its job file states? `samples`: how many are sample files of a rehearsal, which
-    nothing is said about.
+    """`failed`: of the results, what failed that its job file states. `samples`: how many are sample files of a
+    rehearsal, which nothing is said about.
     """
 
     results: Results
-    unfit: bool = False
+    failed: Results
     samples: int = 0
+
+    @property
+    def unfit(self) -> bool:
+        """Did any fail that its job file states?"""
+        return bool(self.failed)
 
 
 def checked(
@@ -64,7 +71,7 @@ def checked(
     Without them each run's own file has, as it is now. Nothing where the extra `media` is missing.
     """
     if not HAS_MEDIA:
-        return Checked({})
+        return Checked({}, {})
     examination = _Examination(space, ledger, again=again, files=files)
     for attempt in attempts:
         if attempt.state is State.SUCCEEDED and attempt.files:
@@ -72,12 +79,19 @@ def checked(
     return examination.end()
 
 
-def judged(space: Workspace, address: str) -> str | None:
-    """Which checks the newest result of an address has failed, in words; None for none that its job file states."""
+def judged(space: Workspace, addresses: Iterable[str]) -> dict[str, str]:
+    """Which stated checks their newest results have failed, in words; nothing on those that a person has picked."""
     ledger = space.ledger()
-    found = checked(space, ledger, ledger.at(address)[-1:])
-    failed = [f"{one.name}: {one.why}" for one in _each(found.results) if one.verdict == c.FAILED]
-    return "; ".join(failed) if found.unfit else None
+    newest = {address: ledger.newest(address) for address in addresses}
+    failed = checked(space, ledger, filter(None, newest.values())).failed
+    if not failed:
+        return {}
+    book = pick_book(space, ledger)
+    return {
+        address: "; ".join(f"{one.name}: {one.why}" for one in failed[attempt.address, attempt.reserved.take])
+        for address, attempt in newest.items()
+        if attempt and (attempt.address, attempt.reserved.take) in failed and book.word(attempt) != YES
+    }
 
 
 def has_failed(found: Results) -> bool:
@@ -191,18 +205,17 @@ class _Examination:
     def end(self) -> Checked:
         if self._duplicable:
             self._compare()
-        unfit = any(
-            one.verdict == c.FAILED and one.name in self._stated[key]
+        failed = {
+            key: [one for one in found if one.verdict == c.FAILED and one.name in self._stated[key]]
             for key, found in self._found.items()
-            for one in found
-        )
+        }
         if self._made:
             try:
                 self._store.write(self._made.values())
             except OSError as error:
                 message = f"can't keep what the checks found: {error.strerror or error}"
                 raise UsageProblem(message) from error
-        return Checked(self._found, unfit, self._samples)
+        return Checked(self._found, {key: found for key, found in failed.items() if found}, self._samples)
 
     def _compare(self) -> None:
         """With all results of their campaigns that were ever asked about."""

@@ -196,12 +196,12 @@ def _addresses(execution: Execution) -> dict[str, list[str]]:
     return found
 
 
-def _judge(space: Workspace) -> Callable[[str], Awaitable[str | None]]:
-    """Of a canary's result."""
+def _judge(space: Workspace) -> Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]:
+    """Of canaries' results."""
     from kiejobs.app.checks import judged  # noqa: PLC0415 - most have no canary
 
-    async def judge(address: str) -> str | None:
-        return await anyio.to_thread.run_sync(judged, space, address)
+    async def judge(addresses: Sequence[str]) -> Mapping[str, str]:
+        return await anyio.to_thread.run_sync(judged, space, addresses)
 
     return judge
 
@@ -286,6 +286,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     view = replace(view, checks=checks) if checks else view
+    view = replace(view, canary=execution.settings.canary, against=end.against)
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")

@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import OverLimit
 from kiejobs.core.money import UNPRICED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.diagnostics import JournalProblem
@@ -315,7 +315,7 @@ class RetryingJournal:
 @dataclass(frozen=True, slots=True)
 class World:
     """All that the runner touches, handed over in one piece. `uploads`: for jobs with local files; `claims`: where
-    reservations have to be published ahead; `judge`: what is wrong with a canary's result, by its address.
+    reservations have to be published ahead; `judge`: what is wrong with which of these addresses' results, in words.
     """
 
     api: GenerationApi
@@ -326,4 +326,4 @@ class World:
     callbacks: Callbacks | None = None
     uploads: Uploads | None = None
     claims: Claims | None = None
-    judge: Callable[[str], Awaitable[str | None]] | None = None
+    judge: Callable[[Sequence[str]], Awaitable[Mapping[str, str]]] | None = None

@@ -7,7 +7,7 @@ the world, through its ports only. A job's failure is a value and never cancels 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,7 +23,7 @@ from kiejobs.runner.limits import RateLimiter, RetryingJournal, StopReason
 from kiejobs.runner.submit import Submitter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -37,16 +37,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """How it ended. `notes`: by address, what went wrong; `unready` jobs were not sent for their own fault, `held`
-    ones since another run has them.
+    ones since another run has them. `against`: the purchases that hold back the rest of their job, and whether each
+    has a result.
     """
 
     notes: Mapping[str, str]
     unsent: int
     unready: int = 0
     held: int = 0
+    against: Mapping[str, bool] = field(default_factory=dict)
 
 
 _RESUMED_PER_SLOT = 10
+_NO_RESULT = "did not succeed"
 
 
 class Runner:
@@ -86,6 +89,7 @@ class Runner:
         self._at_once = settings.creates + settings.uploads
         self._starts = anyio.Semaphore(self._at_once)
         self._unsent = 0
+        self._against: dict[str, bool] = {}
         self._unexpected: list[Exception] = []
 
     async def carry_out(self, changes: Iterable[Change], all_reserved: Callable[[], None]) -> RunEnd:
@@ -108,28 +112,33 @@ class Runner:
             raise self._unexpected[0]
         unready, held = self._submitter.unready, self._submitter.held
         notes = {**self._follower.notes, **unready, **held}
-        return RunEnd(notes, self._unsent, len(unready), len(held))
+        return RunEnd(notes, self._unsent, len(unready), len(held), self._against)
 
     async def _in_waves(self, lines: Sequence[Change], all_reserved: Callable[[], None]) -> None:
         """All at once; or the canaries first, and of the rest only what they speak well of."""
         spending = [line for line in lines if line.spends]
         others = [line for line in lines if not line.spends]
+        siblings: list[Change] = []
+        if self._settings.canary:
+            jobs = {job_address(line.address) for line in spending}
+            siblings = [x for x in others if x.job is not None and job_address(x.address) in jobs]
+            others = [x for x in others if x.job is None or job_address(x.address) not in jobs]
         async with anyio.create_task_group() as group:
             if others and not self._settings.detach:
                 group.start_soon(self._resume, others, group)
             ahead = self._submitter.ahead
             if ahead is None:
-                await self._buy(spending, group)
+                await self._buy(spending, siblings, group)
             else:
                 async with anyio.create_task_group() as claiming:
                     claiming.start_soon(ahead.serve)
-                    await self._buy(spending, group)
+                    await self._buy(spending, siblings, group)
                     await ahead.close()
             all_reserved()
 
-    async def _buy(self, lines: list[Change], group: TaskGroup) -> None:
+    async def _buy(self, lines: list[Change], siblings: Sequence[Change], group: TaskGroup) -> None:
         if self._settings.canary:
-            lines = await self._after_canaries(lines)
+            lines = await self._after_canaries(await self._after_siblings(lines, siblings))
         await self._start(lines, group)
 
     async def _resume(self, lines: Iterable[Change], group: TaskGroup) -> None:
@@ -165,32 +174,48 @@ class Runner:
         self._world.progress.job(line.address, "submitted", f"{task_id}, by the answer to its create")
         return task_of_attempt(replace(attempt, task_id=task_id, state=State.SUBMITTED, unused=None))
 
+    async def _after_siblings(self, lines: Sequence[Change], siblings: Sequence[Change]) -> list[Change]:
+        """Without the jobs that have a purchase already which would have held them back as their canary."""
+        async with anyio.create_task_group() as group:
+            await self._resume(siblings, group)
+        made = {line.address for line in siblings if line.attempt and line.attempt.state is State.SUCCEEDED}
+        wrong = await self._wrong_with([line.address for line in siblings], made)
+        by_job = {job_address(address): address for address in reversed(wrong)}
+        against = {line.address: by_job.get(job_address(line.address)) for line in lines}
+        return self._approved(lines, against, wrong)
+
     async def _after_canaries(self, lines: Sequence[Change]) -> list[Change]:
         """What is not bought yet and whose canary succeeded."""
         first = canaries(lines)
         chosen = set(first.values())
         async with anyio.create_task_group() as group:
             await self._start([x for x in lines if x.address in chosen], group)
-        wrong = {canary: await self._wrong_with(canary) for canary in chosen}
+        wrong = await self._wrong_with(list(first.values()))
+        rest = [line for line in lines if line.address not in chosen]
+        return self._approved(rest, {line.address: first[job_address(line.address)] for line in rest}, wrong)
+
+    def _approved(
+        self, lines: Sequence[Change], canaries: Mapping[str, str | None], wrong: Mapping[str, str]
+    ) -> list[Change]:
+        """Those whose canary has nothing wrong with it; the others are noted."""
         approved = []
         for line in lines:
-            canary = first[job_address(line.address)]
-            if line.address == canary:
-                continue
-            why = wrong[canary]
-            if why is None:
+            canary = canaries[line.address]
+            if canary is None or canary not in wrong:
                 approved.append(line)
             else:
                 self._unsent += 1
-                self._follower.notes[line.address] = f"not bought: {canary} {why}"
+                self._follower.notes[line.address] = f"not bought: {canary} {wrong[canary]}"
+                self._against[canary] = wrong[canary] != _NO_RESULT
         return approved
 
-    async def _wrong_with(self, canary: str) -> str | None:
-        """Why the rest of its job is not bought."""
-        if canary not in self._follower.succeeded:
-            return "did not succeed"
-        why = await self._world.judge(canary) if self._world.judge else None
-        return None if why is None else f"failed its checks ({why})"
+    async def _wrong_with(self, addresses: Sequence[str], made: Collection[str] = ()) -> dict[str, str]:
+        """By address, in this order, why the rest of its job is not bought. `made`: those that succeeded before."""
+        judged = [one for one in addresses if one in made or one in self._follower.succeeded]
+        failed = await self._world.judge(judged) if self._world.judge and judged else {}
+        wrong = {one: f"failed its checks ({why})" for one, why in failed.items()}
+        wrong |= dict.fromkeys(set(addresses).difference(judged), _NO_RESULT)
+        return {one: wrong[one] for one in addresses if one in wrong}
 
     async def _start(self, lines: Sequence[Change], group: TaskGroup) -> None:
         """Until none is being started any more; the tasks are followed on in `group`."""

@@ -188,6 +188,53 @@ def test_a_canary_that_fails_its_checks_is_the_only_purchase(tmp_path: Path, cli
         assert len(read_charges(tmp_path / "store")) == 3
 
 
+def test_a_failed_canary_holds_its_job_back_in_later_runs_until_it_is_picked(
+    tmp_path: Path, clips: dict[str, bytes]
+) -> None:
+    with shop(tmp_path, clips) as bench:
+        jobs = {"short": {"takes": 3, "checks": {"length": True}}, "good": {"takes": 2}}
+        write(bench, jobs)
+        assert bench.run("--canary", **CHECKED).code == 1
+        held = bench.run("--canary", **CHECKED)
+        assert held.code == 1
+        assert held.out.count("not bought: tea/short failed its checks (length: it lasts 3.0 s") == 2
+        assert "2 jobs were not bought, since another result of the same job did not pass." in held.out
+        assert "    kiejobs pick tea/short\n    kiejobs run jobs.yaml --canary\n" in held.out
+        assert "kiejobs run jobs.yaml\n" not in held.out
+        assert len(read_charges(tmp_path / "store")) == 3
+        bench.do("pick", "tea/short", "--reject")
+        assert bench.run("--canary", **CHECKED).code == 1
+        assert len(read_charges(tmp_path / "store")) == 3, "a rejected result speaks against its job as well"
+        bench.do("pick", "tea/short")
+        assert "failed its checks" in bench.run("--canary", **CHECKED).out, "the next canary is not picked"
+        assert len(read_charges(tmp_path / "store")) == 4
+        bench.do("pick", "tea/short*")
+        bench.run("--canary", **CHECKED)
+        assert len(read_charges(tmp_path / "store")) == 5
+
+
+@pytest.mark.parametrize(
+    "changed", [{"checks": {"length": False}}, {"input": {"duration": "10"}, "checks": {"length": True}}]
+)
+def test_a_changed_job_or_check_is_no_longer_held_back(
+    changed: dict[str, Any], tmp_path: Path, clips: dict[str, bytes]
+) -> None:
+    with shop(tmp_path, clips) as bench:
+        write(bench, {"short": {"takes": 2, "checks": {"length": True}}})
+        bench.run("--canary", **CHECKED)
+        write(bench, {"short": {"takes": 2, **changed}})
+        bench.run("--canary", **CHECKED)
+        assert len(read_charges(tmp_path / "store")) == 2
+
+
+def test_without_canary_the_rest_is_bought_as_it_is(tmp_path: Path, clips: dict[str, bytes]) -> None:
+    with shop(tmp_path, clips) as bench:
+        write(bench, {"short": {"takes": 2, "checks": {"length": True}}})
+        bench.run("--canary", **CHECKED)
+        bench.run(**CHECKED)
+        assert len(read_charges(tmp_path / "store")) == 2
+
+
 def test_select_and_junit(tmp_path: Path, clips: dict[str, bytes]) -> None:
     with shop(tmp_path, clips) as bench:
         write(bench, {"good": {}, "short": {}})

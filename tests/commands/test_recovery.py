@@ -179,7 +179,12 @@ def test_only_what_its_canary_speaks_well_of_is_bought(table: Set) -> None:
     assert durations(judge, "bad") == ["5"]
     assert durations(judge, "odd") == ["5"]
     assert "not bought: judged/bad[duration=5] did not succeed" in ran.out
+    assert "kiejobs run jobs.yaml --canary --retry failed" in ran.out
+    assert "kiejobs run jobs.yaml\n" not in ran.out
     assert len(judge.tasks) == 3
+    assert bench.run("--canary").code == 1
+    assert len(judge.tasks) == 3
+    assert durations(judge, "bad") == ["5"]
 
 
 @pytest.mark.parametrize(("prompt", "code"), [("lost [create=drop_kept]", 4), ("slow [end=never]", 8)])
@@ -191,6 +196,8 @@ def test_a_canary_that_is_in_doubt_or_still_running_holds_the_rest(
     assert bench.run("--canary", "--wait", "1s").code == code
     assert len(judge.creates) == 1
     assert sorted(bench.plan().values()) in (["submit"], ["hold"])  # by job: the last of both
+    assert bench.run("--canary", "--wait", "1s").code == code
+    assert len(judge.creates) == 1
 
 
 @pytest.mark.parametrize(("limit", "bought"), [("2", 2), ("50%", 3)])

@@ -108,7 +108,8 @@ class RunView:
     where there is none. `settled` are the attempts whose charges are compared with their plan,
     which this run reserved or saw the end of; None where that is not known. `of_campaign`: credits that all runs of its campaign spent or hold.
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
-    `checks` are what is known of the results, by address.
+    `checks` are what is known of the results, by address. With `canary` the run bought the cheapest of each job first;
+    `against` are the purchases that hold back the rest of their job, and whether each has a result.
     """
 
     manifest: Mapping[str, Json]
@@ -126,6 +127,8 @@ class RunView:
     choice: Sequence[str] = ()
     checks: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
     of_campaign: Decimal | None = None
+    canary: bool = False
+    against: Mapping[str, bool] = field(default_factory=dict)
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -294,6 +297,7 @@ def _sum(prices: Iterable[Decimal | None]) -> str:
 _SUCCESS = "success"  # the API's word, for a task that may have named no result
 _LONGEST = 160
 _LONGEST_ANSWER = 500
+_SHOWN_PICKS = 5
 _were = partial(plural, noun="job was", many="jobs were")
 _are = partial(plural, noun="job is", many="jobs are")
 
@@ -397,12 +401,27 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{plural(failed, 'job')}; {cure}, or buy the same again with"
         yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
-        message = f"{_were(unsent)} not bought. {_GO_ON}"
-        yield Step("not_submitted", message, (run,), title="Not submitted")
+        yield (
+            _held_back(view, unsent)
+            if view.against
+            else Step("not_submitted", f"{_were(unsent)} not bought. {_GO_ON}", (run,), title="Not submitted")
+        )
+
+
+def _held_back(view: RunView, unsent: int) -> Step:
+    """What their canaries speak against. To buy them all the same is a person's decision: no command here does it."""
+    picks = [
+        f"kiejobs pick {quoted(one)}{view.flag}" for one, has_result in view.against.items() if has_result
+    ]
+    cure = "Change the job or its checks" if picks else "Change the job, or buy what failed again"
+    accept = "; or accept the result with `kiejobs pick`" if picks else ""
+    message = f"{_were(unsent)} not bought, since another result of the same job did not pass. {cure}{accept}; then run again. Without --canary they are bought as they are."
+    return Step("not_submitted", message, (*picks[:_SHOWN_PICKS], _run(view)), title="Held back")
 
 
 def _run(view: RunView) -> str:
-    return f"kiejobs run {quoted(view.typed or view.file or 'FILE')}{view.flag}"
+    canary = " --canary" if view.canary else ""
+    return f"kiejobs run {quoted(view.typed or view.file or 'FILE')}{view.flag}{canary}"
 
 
 # --- doubts and drifts, wherever they are shown ---------------------------------------------------
