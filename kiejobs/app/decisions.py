@@ -19,7 +19,7 @@ from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import FILE, UNDECIDED, Pick
 from kiejobs.core.plan.selection import read_selection
-from kiejobs.reports.terminal import sanitize, state_words
+from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
     from kiejobs.core.ledger.ledger import Attempt, Ledger
 
+_AT_THE_API = ("is at the API", "`kiejobs collect` waits for it")
+_BUY_AGAIN = "`kiejobs report` shows why; `kiejobs run FILE --retry failed` buys it again"
+_WITHOUT_RESULT = {
+    State.IN_DOUBT: ("is in doubt", "`kiejobs status` shows how to rule on it"),
+    State.FAILED: ("failed", _BUY_AGAIN),
+    State.REJECTED: ("was rejected", _BUY_AGAIN),
+    State.RESERVED: ("is being submitted by a run", "pick it when that run has ended"),
+}
+"""How a purchase stands that can't be picked, and what to do about it."""
 _LISTS = "`kiejobs status` counts what was bought, `kiejobs report` lists it"
 
 
@@ -58,19 +67,21 @@ def named_purchases(
 
 
 def _newest(ledger: Ledger) -> Iterator[Attempt]:
-    """One for each address, under that address."""
+    """One for each address, under that address: the newest that has a result or may get one, else the last attempt."""
     addresses = dict.fromkeys(name for one in ledger.attempts() for name in (one.address, *one.shared))
     for address in addresses:
-        newest = ledger.newest(address)
+        newest = ledger.newest(address) or next(
+            (one for one in reversed(ledger.at(address)) if one.state), None
+        )
         if newest is not None:
             yield replace(newest, address=address)
 
 
 def _nothing(word: str, take: int | None, mine: Sequence[Attempt], known: Sequence[Attempt]) -> UsageProblem:
     name = f"`{sanitize(word)}`" + (f" with take {take}" if take else "")
-    if mine:
-        state = state_words(str(mine[0].state))
-        return UsageProblem(f"{name} has no result yet: it is {state}", hint="`kiejobs collect` waits for it")
+    if mine and mine[0].state:
+        words, hint = _WITHOUT_RESULT.get(mine[0].state, _AT_THE_API)
+        return UsageProblem(f"{name} has no result: it {words}", hint=hint)
     names = [one.address for one in known]
     names += [name.partition("/")[2] for name in names] + [read_off(name).job for name in names]
     hint = suggest(word, dict.fromkeys(names))

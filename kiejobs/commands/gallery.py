@@ -7,7 +7,7 @@ port. Touches: disk; a listening socket where it serves.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.app.gallery.page import EmbeddedFiles, LinkedFiles, document_of, gather
 from kiejobs.app.output import write
@@ -20,7 +20,7 @@ from kiejobs.reports.terminal import plural, sanitize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.gallery.page import GalleryOptions, Shown
+    from kiejobs.app.gallery.page import GalleryOptions, Shelf, Shown
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
 
@@ -37,16 +37,36 @@ def gallery(
         return _serve(names, wanted, where, how, screen)
     shown = gather(names, wanted, where, screen)
     if how.picks:
+        _name_left_out("its pick is stale", [address for one in shown for address in one.stale], screen)
         shown = [one.picked for one in shown]
     if not any(one.changes for one in shown):
         raise _nothing(how)
     if how.single_file:
-        return _one_file(shown, Path(how.out or _default(shown, where, ".html")), screen)
+        return _one_file(shown, Path(how.out or _default(shown, where, ".html")), how, screen)
     folder = Path(how.out or _default(shown, where, ""))
-    document = document_of(shown, LinkedFiles(folder, copies=how.copy))
+    document = _document(shown, LinkedFiles(folder, copies=how.copy), how, screen)
     write(folder / "index.html", page_html(document))
-    _mention(folder / "index.html", shown, screen)
+    _mention(folder / "index.html", document, screen)
     return ExitCode.DONE
+
+
+def _document(shown: Sequence[Shown], shelf: Shelf, how: GalleryOptions, screen: Screen) -> dict[str, Any]:
+    """Of picks only those whose files are here. Raises UsageProblem where none is left."""
+    document: dict[str, Any] = document_of(shown, shelf)
+    if how.picks:
+        lacking = [
+            job["address"] for job in document["jobs"] if not any(file["src"] for file in job["files"])
+        ]
+        _name_left_out("its file is not here, or is damaged", lacking, screen)
+        document["jobs"] = [job for job in document["jobs"] if job["address"] not in lacking]
+        if not document["jobs"]:
+            raise UsageProblem("no picked file is here", hint="`kiejobs collect` downloads them again")
+    return document
+
+
+def _name_left_out(why: str, addresses: Sequence[str], screen: Screen) -> None:
+    if addresses:
+        screen.say(f"left out, {why}: {', '.join(map(sanitize, addresses))}")
 
 
 def _nothing(how: GalleryOptions) -> UsageProblem:
@@ -90,17 +110,18 @@ def _default(shown: Sequence[Shown], where: Locations, ending: str) -> str:
     return shown[0].space.root.seen(f"{_name(where)}{ending}")
 
 
-def _one_file(shown: Sequence[Shown], path: Path, screen: Screen) -> ExitCode:
+def _one_file(shown: Sequence[Shown], path: Path, how: GalleryOptions, screen: Screen) -> ExitCode:
     if path.suffix.lower() not in {".html", ".htm"}:
         raise UsageProblem(f"--out {path}: a single file ends in .html")
-    write(path, page_html(document_of(shown, EmbeddedFiles())))
-    _mention(path, shown, screen)
+    document = _document(shown, EmbeddedFiles(), how, screen)
+    write(path, page_html(document))
+    _mention(path, document, screen)
     return ExitCode.DONE
 
 
-def _mention(page: Path, shown: Sequence[Shown], screen: Screen) -> None:
-    lines = [line for one in shown for line in one.changes]
-    clips = sum(bool(line.attempt and line.attempt.files) for line in lines)
+def _mention(page: Path, document: dict[str, Any], screen: Screen) -> None:
+    lines = document["jobs"]
+    clips = sum(bool(line["files"]) for line in lines)
     what = (
         f"{plural(len(lines), 'job')}, {plural(clips, 'clip')}"
         if clips

@@ -383,6 +383,53 @@ def test_the_comment_on_a_pull_request_shows_picks_and_which_it_would_replace(bo
 # --- for an editing program -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("prompt", "words", "hint"),
+    [
+        ("f [end=fail]", "has no result: it failed", "kiejobs run FILE --retry failed"),
+        ("r [create=422]", "has no result: it was rejected", "kiejobs run FILE --retry failed"),
+        ("d [create=drop_kept]", "has no result: it is in doubt", "kiejobs status"),
+        ("s [end=never]", "has no result: it is at the API", "kiejobs collect"),
+    ],
+)
+def test_what_has_no_result_is_refused_with_how_it_is(
+    table: tuple[Bench, Judge], prompt: str, words: str, hint: str
+) -> None:
+    bench, _ = table
+    bench.write({"a": prompt, "ab": "good"})
+    bench.run("--wait", "1s")
+    refused = bench.do("pick", "judged/a")
+    assert (refused.code, refused.out) == (2, "")
+    assert f"`judged/a` {words}" in refused.err
+    assert hint in refused.err
+    assert "did you mean" not in refused.err
+
+
+def test_a_delivery_has_what_was_picked_whatever_a_run_would_buy_in_its_place(bought: Bench) -> None:
+    bought.do("pick", "a", "b", "c", "d")
+    bought.write({**JOBS, "a": "not bought yet"})
+    words = ("gallery", "jobs.yaml", "--picks", "--copy", "-o", "selects/")
+    sent = bought.do(*words)
+    assert (sent.out, sent.err) == ("selects/index.html: 4 jobs, 4 clips\n", "")
+    page = (bought.folder / "selects/index.html").read_text(encoding="utf-8")
+    assert "not bought yet" not in page, "the request is the one that the clip was made with"
+    assert '"stale":true' not in page.replace(" ", "")
+    assert len([*(bought.folder / "selects/clips").rglob("*.mp4")]) == 4
+    bought.write({**JOBS, "a": "another prompt"})
+    assert bought.run().code == 0
+    (bought.folder / "outputs/judged/b/b.mp4").unlink()
+    less = bought.do(*words)
+    assert less.out == "selects/index.html: 2 jobs, 2 clips\n"
+    assert less.err == (
+        "left out, its pick is stale: judged/a\nleft out, its file is not here, or is damaged: judged/b\n"
+    )
+    for name in ("c", "d"):
+        (bought.folder / f"outputs/judged/{name}/{name}.mp4").unlink()
+    nothing = bought.do(*words)
+    assert (nothing.code, nothing.out) == (2, "")
+    assert "no picked file is here" in nothing.err
+
+
 @pytest.fixture
 def rehearsed(bought: Bench) -> Bench:
     """A rehearsal whose samples are real clips of 5 and 10 seconds' requests."""

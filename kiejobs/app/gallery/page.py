@@ -28,7 +28,8 @@ from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.app.records import known_results
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import utc_text
-from kiejobs.core.picks import STALE, UNDECIDED
+from kiejobs.core.picks import PICK, STALE, UNDECIDED
+from kiejobs.core.plan.plan import Action
 from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, own_attempt
 
 if TYPE_CHECKING:
@@ -83,9 +84,24 @@ class Shown:
 
     @property
     def picked(self) -> Shown:
-        """With nothing but the results that were chosen."""
-        own = ((line, own_attempt(line)) for line in self.changes)
-        return replace(self, changes=[line for line, one in own if one and self.book.picked((one,))])
+        """With nothing but the results that were chosen, whatever a run would buy in their place."""
+        return replace(self, changes=list(filter(None, map(self._chosen, self.changes))))
+
+    def _chosen(self, line: Change) -> Change | None:
+        """The line of a result that was chosen: as it is, or with the newest purchase of its address."""
+        own, newest = own_attempt(line), self.book.ledger.newest(line.address)
+        if own is not None and self.book.picked((own,)):
+            return line
+        if newest is None or not self.book.picked((replace(newest, address=line.address),)):
+            return None
+        kept = {"action": Action.KEEP, "sign": "=", "reason": "done", "detail": None, "credits": None}
+        return line._replace(**kept, job=None, attempt=newest)
+
+    @property
+    def stale(self) -> list[str]:
+        """The addresses whose picked result was replaced since."""
+        decisions = self.book.decisions(self.loaded.jobfile.campaign)
+        return [one.pick.address for one in decisions if one.word == STALE and one.pick.verdict == PICK]
 
 
 # --- what is shown ---------------------------------------------------------------------------------
