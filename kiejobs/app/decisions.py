@@ -80,8 +80,8 @@ def _newest(ledger: Ledger) -> Iterator[Attempt]:
 def _nothing(word: str, take: int | None, mine: Sequence[Attempt], known: Sequence[Attempt]) -> UsageProblem:
     name = f"`{sanitize(word)}`" + (f" with take {take}" if take else "")
     if mine and mine[0].state:
-        words, hint = _WITHOUT_RESULT.get(mine[0].state, _AT_THE_API)
-        return UsageProblem(f"{name} has no result: it {words}", hint=hint)
+        words, cure = _WITHOUT_RESULT.get(mine[0].state, _AT_THE_API)
+        return UsageProblem(f"{name} has no result: it {words}", hint=cure)
     names = [one.address for one in known]
     names += [name.partition("/")[2] for name in names] + [read_off(name).job for name in names]
     hint = suggest(word, dict.fromkeys(names))

@@ -94,8 +94,8 @@ class Shown:
             return line
         if newest is None or not self.book.picked((replace(newest, address=line.address),)):
             return None
-        kept = {"action": Action.KEEP, "sign": "=", "reason": "done", "detail": None, "credits": None}
-        return line._replace(**kept, job=None, attempt=newest)
+        kept = line._replace(action=Action.KEEP, sign="=", reason="done", detail=None, credits=None)
+        return kept._replace(job=None, attempt=newest)
 
     @property
     def stale(self) -> list[str]:
