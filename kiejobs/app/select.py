@@ -28,15 +28,22 @@ if TYPE_CHECKING:
     TagsOf = Callable[[Attempt], tuple[str, ...]]
 
 
+def given_files(names: Sequence[str], wanted: JobFileOptions) -> Sequence[str]:
+    """The job files that are named, and those in folders; for verbs that may do without. Raises UsageProblem."""
+    if not names:
+        return ()
+    from kiejobs.app.plan import named_files  # noqa: PLC0415 - most calls of these verbs name no file
+
+    return named_files(names, wanted)
+
+
 def campaigns_of(names: Sequence[str]) -> dict[str, str]:
     """The campaigns of job files that are named, and of those in folders; each with its first file.
 
     Raises InvalidJobFile or UsageProblem.
     """
-    from kiejobs.app.plan import named_files  # noqa: PLC0415 - most verbs of the ledger name no file
-
     found: dict[str, str] = {}
-    for file in named_files(names, JobFileOptions()) if names else ():
+    for file in given_files(names, JobFileOptions()):
         found.setdefault(campaign_of(file), file)
     return found
 

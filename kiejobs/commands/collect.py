@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.root import find_root
 from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
-from kiejobs.app.plan import named_files
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
-from kiejobs.app.select import campaigns_of, chosen
+from kiejobs.app.select import campaigns_of, chosen, given_files
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.runner import Budget
 
@@ -30,7 +29,7 @@ def collect(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, settings: Settings, screen: Screen
 ) -> ExitCode:
     """All campaigns in one run. Raises UsageProblem for files of several projects: each has a ledger of its own."""
-    names = named_files(files, wanted) if files else ()
+    names = given_files(files, wanted)
     roots = {find_root(name).path: name for name in names}
     if len(roots) > 1:
         message = f"{' and '.join(list(roots.values())[:2])} are of two projects, which have a ledger each"
