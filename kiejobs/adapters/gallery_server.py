@@ -10,13 +10,18 @@ anything. What is sent along with a clip says that it is no page: its bytes are 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from contextlib import suppress
+from ipaddress import ip_address
+from socket import gethostname
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -28,11 +33,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LOOK_EVERY = 0.5  # seconds between two looks at the ledger
 _LARGEST = 2**20  # bytes of a request
 _SHOWN = ("video/", "audio/", "image/")
 _PLAIN = "application/octet-stream"
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+))(?::[0-9]+)?")
+_ANY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - nothing is bound
 _HEADERS = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -64,10 +72,43 @@ class LiveGallery(Protocol):
         """Write picks, in the form of the export; or why not, in words."""
 
 
+class _Guard:
+    """Answers only who asks for this machine by its address, and no page of another site.
+
+    A name of a stranger's that leads to this machine would make the page part of the stranger's site.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app, self._host = app, host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            host = headers.get("host", "")
+            if not self._is_own(host):
+                app = PlainTextResponse("this is no address of the gallery", 421, headers=_HEADERS)
+            elif headers.get("origin", f"http://{host}") != f"http://{host}":
+                app = PlainTextResponse("asked by a page of another site", 403, headers=_HEADERS)
+        await app(scope, receive, send)
+
+    def _is_own(self, header: str) -> bool:
+        found = _HOST.fullmatch(header.lower())
+        name = found and (found[1] or found[2])
+        if not name:
+            return False
+        is_any = self._host in _ANY
+        try:
+            return ip_address(name).is_loopback or is_any or name == self._host
+        except ValueError:
+            return name in {"localhost", self._host} or (is_any and name == gethostname().lower())
+
+
 class GalleryApp:
     """The ASGI app of one gallery; `token` is the first part of every path."""
 
-    def __init__(self, shown: LiveGallery) -> None:
+    def __init__(self, shown: LiveGallery, host: str) -> None:
+        """`host` is what it is bound to."""
         self.token = secrets.token_urlsafe(24)
         self._shown = shown
         self._lock = Lock()
@@ -78,7 +119,8 @@ class GalleryApp:
             Route("/picks", self._picks, methods=["POST"]),
             Route("/files/{key}", self._file),
         ]
-        self.asgi = Starlette(routes=[Mount(f"/{self.token}", routes=routes)])
+        guard = Middleware(_Guard, host=host)
+        self.asgi = Starlette(routes=[Mount(f"/{self.token}", routes=routes)], middleware=[guard])
 
     async def _alone(self, act: Callable[..., object], *given: object) -> object:
         def locked() -> object:
@@ -135,7 +177,7 @@ class GalleryApp:
 
 def serve_gallery(shown: LiveGallery, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises OSError where the port can't be had."""
-    app = GalleryApp(shown)
+    app = GalleryApp(shown, host)
     with open_socket(host, port) as sock:
         url = f"{url_of(sock)}/{app.token}/"
         server = QuietServer(app.asgi, H11Protocol, lambda: ready(url))
