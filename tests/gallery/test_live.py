@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from tests.support.chromium import Visitor
 
 
+OF_A_TABLE = """\
+version: 1
+campaign: tea
+jobs:
+  pour:
+    model: bytedance/v1-pro-fast-image-to-video
+    matrix: {scene: {from: scenes.csv, key: id}}
+    checks: {length: {seconds: 8}}
+    input: {image_url: cup.png, prompt: "Scene {{ matrix.scene.id }}."}
+"""
+
+
 @contextmanager
 def served(bench: Bench) -> Iterator[str]:
     """Its address; Ctrl-C ends it with exit code 0."""
@@ -45,6 +57,13 @@ def fresh(tmp_path: Path) -> Bench:
     (tmp_path / "tea.yaml").write_text(JOB_FILE)
     (tmp_path / "cup.png").write_bytes(picture("png", (64, 36)))
     return Bench(tmp_path, "http://127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def host_served(bench: Bench) -> Iterator[str]:
+    """Of the rehearsed campaign, for requests that change nothing."""
+    with served(bench) as url:
+        yield url
 
 
 def test_a_run_is_seen_as_it_goes(fresh: Bench, visitor: Visitor) -> None:
@@ -82,6 +101,58 @@ def test_what_is_picked_on_the_page_is_in_the_file_at_once(bench: Bench, visitor
             page.keyboard.press("x")  # takes it back
         assert "verdict: none" in verdicts(bench)[2]
         page.close()
+
+
+def test_undo_brings_back_what_was_decided_before(bench: Bench, visitor: Visitor) -> None:
+    assert bench.do("pick", FIRST, "--note", "ok", "--sandbox").code == 0
+    before = (bench.folder / "rehearsal/picks.yaml").read_text().partition(", when")[0]
+    with served(bench) as url:
+        visitor.allowed = url
+        page = visitor.open(url)
+        for key in ("x", "u"):
+            with page.expect_response("**/picks") as answer:
+                page.keyboard.press(key)
+            assert answer.value.status == 200
+        page.close()
+    assert (bench.folder / "rehearsal/picks.yaml").read_text().partition(", when")[0] == before
+    assert bench.do("pick", FIRST, "--undo", "--sandbox").code == 0
+
+
+def test_checks_and_edits_of_another_terminal_are_seen(fresh: Bench, visitor: Visitor) -> None:
+    (fresh.folder / "tea.yaml").write_text(OF_A_TABLE)
+    (fresh.folder / "scenes.csv").write_text("id\none\n")
+    with served(fresh) as url:
+        visitor.allowed = url
+        page = visitor.open(url)
+        assert page.locator("#title .kind").all_inner_texts() == ["rehearsal", "storyboard", "live"]
+        (fresh.folder / "scenes.csv").write_text("id\none\ntwo\n")
+        until(page, "document.querySelectorAll('[data-address]').length === 2")
+        assert fresh.do("run", "tea.yaml", *FAST, "--no-checks", "--select", "*one*").code == 0
+        until(page, "!document.getElementById('title').textContent.includes('storyboard')")
+        until(page, "document.getElementById('filter-state') !== null")
+        assert fresh.do("check", "tea.yaml", "--sandbox").code == 1
+        until(page, "document.querySelector('.mark.check-failed') !== null")
+        page.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 421),
+        ({"host": "evil.example:80"}, 421),
+        ({"host": "192.0.2.1"}, 421),
+        ({"host": ""}, 421),
+        ({"host": "localhost:1"}, 200),
+        ({"host": "[::1]:9"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "localhost:1", "origin": "http://localhost:1"}, 200),
+    ],
+)
+def test_a_page_of_another_site_gets_nothing(host_served: str, headers: dict[str, str], status: int) -> None:
+    assert httpx.get(host_served, headers=headers).status_code == status
+    body = {"kiejobs_picks": 1, "campaign": "tea", "picks": []}
+    assert httpx.post(f"{host_served}picks", json=body, headers=headers).status_code == status
 
 
 def test_only_who_has_the_address_is_told_anything(bench: Bench) -> None:

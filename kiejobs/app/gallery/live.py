@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import user_of
 from kiejobs.adapters.project.files import read_schema
+from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.app.decisions import bought_picks, write_picks
 from kiejobs.app.gallery.page import LinkedFiles, document_of, gather
-from kiejobs.app.picks import pick_book
+from kiejobs.app.picks import pick_book, rehearsal_folder
 from kiejobs.core.diagnostics import KiejobsError
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.picks import FILE, read_export
+from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.reports.gallery.document import Clip
 from kiejobs.reports.gallery.page import data_text, page_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from kiejobs.app.gallery.page import Shown
     from kiejobs.app.options import JobFileOptions, Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.document.nodes import Json
@@ -99,7 +102,7 @@ class ShownLive:
         try:
             book = pick_book(space, space.ledger())
             known = bought_picks(stated, book.ledger, "the page")
-            write_picks([replace(one, who=who, when=now) for one in known], space, book)
+            write_picks([replace(one, who=one.who or who, when=now) for one in known], space, book)
         except KiejobsError as problem:
             return problem.message
         return None
@@ -119,15 +122,24 @@ class ShownLive:
         return document_of(self._shown, self._files)
 
     def _look(self) -> str:
-        """The job files, their picks and the ledger, by what changes when they do."""
-        marks: list[object] = [_age(Path(one.loaded.wanted.file)) for one in self._shown]
-        folders = {Path(one.loaded.wanted.file).parent for one in self._shown}
+        """What it is made from, by what changes when that does: job files and what they read, picks, checks, the ledger."""
+        space = self._shown[0].space
+        files = {path for one in self._shown for path in _read_for(one)}
+        folders = {Path(one.loaded.wanted.file).parent for one in self._shown} | {rehearsal_folder(space)}
+        files |= {folder / FILE for folder in folders} | {space.checks}
+        files |= {space.root.path / name for name in (PROJECT_FILE, PRICES)}
+        marks = [f"{_age(path)}" for path in sorted(files)]
         marks += [
-            _age(folder / FILE) for folder in sorted(folders | {self._shown[0].space.sandbox_folder.parent})
+            f"{record.run_id} {len(record.outline)} {record.live}" for record in space.store.read().records
         ]
-        history = self._shown[0].space.store.read()
-        marks += [f"{record.run_id} {len(record.outline)} {record.live}" for record in history.records]
-        return "\n".join(map(str, marks))
+        return "\n".join(marks)
+
+
+def _read_for(one: Shown) -> Iterator[Path]:
+    """A job file, its includes, tables, pictures and files of variables, of what is not there too."""
+    yield Path(one.loaded.wanted.file)
+    yield from (Path(document.name) for document in one.loaded.vars_files)
+    yield from (one.loaded.folder.path / name for name in one.loaded.folder.asked)
 
 
 def _age(path: Path) -> int:

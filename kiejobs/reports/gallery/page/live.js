@@ -14,10 +14,12 @@ async function update() {
   const data = await answer.json();
   const same = data.jobs.length === model.jobs.length && data.jobs.every((job, at) => job.address === model.jobs[at].address);
   const before = new Map(model.jobs.map((job) => [job.address, JSON.stringify(job)]));
+  const controlsBefore = controls();
   load({ ...data, live: true });
   for (const address of [...decided.keys()]) if (!sending.has(address)) decided.delete(address);
+  drawTitle();
+  if (controls() !== controlsBefore) drawControls();
   if (!same || Object.values(view.filters).some(Boolean)) {
-    drawControls();
     draw();
   } else {
     layout.rows = layout.rows.map((row) => row.map((cells) => cells.map((cell) => model.byBase.get(cell.base))));
@@ -32,9 +34,8 @@ async function update() {
 const sending = new Set();
 
 async function send(address) {
-  const job = model.byAddress.get(address);
-  const pick = pickOf(job);
-  const body = JSON.stringify({ kiejobs_picks: 1, campaign: job.campaign, picks: [{ address, take: job.take, fingerprint: job.fingerprint, verdict: pick?.verdict ?? "none", note: pick?.note ?? null, when: pick?.when ?? null }] });
+  const campaign = model.data.campaigns.join(",");
+  const body = JSON.stringify({ kiejobs_picks: 1, campaign, picks: [stated([address, decided.get(address)])] });
   sending.add(address);
   const answer = await fetch("picks", { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => null);
   sending.delete(address);
