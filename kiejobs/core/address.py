@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from kiejobs.core.fingerprint import canonical
 
@@ -44,6 +45,11 @@ def label(value: Json) -> str | None:
         return encoded
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{encoded[:_KEPT_OF_A_LONG_LABEL].rstrip('%.')}~{digest}"
+
+
+def read_label(text: str) -> str:
+    """A label as it is read: without percent-encoding. A character that a long one is cut in is left out."""
+    return unquote(text, errors="ignore") if "%" in text else text
 
 
 def address(campaign: str, job: str, axes: str, take: int = 1) -> str:

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kiejobs.adapters.media.pictures import Measures, look_at
 from kiejobs.core import checks as c
+from kiejobs.core.address import read_label
 from kiejobs.core.models.spec import HEAD, media_type_of
 
 if TYPE_CHECKING:
@@ -259,7 +260,8 @@ def _write(pen: _Pen, card: Mapping[str, Any], place: _Place) -> None:
     title = drawable(job or card["model"])
     units = next((u for u in (9, 7.5, 6, 5) if _font(pen.size(u)).getlength(title) < wide), 4)
     at = pen.text((place.left, at), _fitted(title, pen.size(units), wide), units, _INK, bold=True)
-    chips = [part.replace("=", " ", 1) for part in axes.rstrip("]").split(",") if part]
+    labels = [part.replace("=", " ", 1) for part in axes.rstrip("]").split(",") if part]
+    chips = [drawable(read_label(one)) for one in labels]
     chips += [f"take {card['take']}"] if card["take"] > 1 else []
     chips += [f"file {card['number'] + 1}"] if card["number"] else []
     at = _pills(pen, chips, place, at + round(1.2 * pen.unit))
