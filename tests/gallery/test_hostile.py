@@ -25,6 +25,7 @@ HOSTILE = (
     "<!-- <script> \u2028window.ran=3\u2029 ${window.ran=4} "
     "<svg onload=window.ran=5> <a href=javascript:window.ran=6>x</a> \u202egnihton &lt;b&gt; ]]>"
 )
+NAMED = HOSTILE.replace("\u2028", "U+2028").replace("\u2029", "U+2029").replace("\u202e", "U+202E")
 NAME = "a#b%20c d e'é茶&$.mp4"
 
 
@@ -49,7 +50,9 @@ def hostile(tmp_path: Path, visitor: Visitor) -> tuple[Page, Bench]:
 def test_a_hostile_prompt_is_text(hostile: tuple[Page, Bench]) -> None:
     page, _ = hostile
     page.keyboard.press("o")
-    assert page.locator("#panel .prompt").evaluate("one => one.textContent") == HOSTILE
+    assert page.locator("#panel .prompt").evaluate("one => one.textContent") == NAMED
+    assert page.locator("#panel .prompt .hidden-char").all_inner_texts() == ["U+2028", "U+2029", "U+202E"]
+    assert not set("\u2028\u2029\u202e") & set(page.locator("body").inner_text())
     page.keyboard.press("n")
     page.locator("#note").fill(HOSTILE)
     page.keyboard.press("Control+Enter")

@@ -28,7 +28,7 @@ from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.app.records import known_results
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import utc_text
-from kiejobs.core.picks import PICK, STALE, UNDECIDED
+from kiejobs.core.picks import PICK, STALE
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.gallery.document import Campaign, Clip, gallery_document, own_attempt
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.plan import Change
 
 _NEEDS_MEDIA = "pip install 'kiejobs[media]'"
+_LARGEST_SOUND = 2 * 10**6  # bytes; as text it takes a third more
+_SOUND = re.compile(r"audio/[a-z0-9.+-]+")
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
@@ -164,10 +166,10 @@ def _checks(attempts: Sequence[Attempt], shown: Shown) -> dict[tuple[str, int], 
 
 
 def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
-    """By address. A pick of what a line asks for no more is stale as well."""
+    """By address, what was taken back too. A pick of what a line asks for no more is stale as well."""
     for change in shown.changes:
         pick = shown.book.pick(change.attempt) if change.attempt else None
-        if pick is not None and change.attempt and (pick.verdict != UNDECIDED or pick.note):
+        if pick is not None and change.attempt:
             is_stale = own_attempt(change) is None or shown.book.word(change.attempt) == STALE
             yield (
                 change.address,
@@ -176,6 +178,8 @@ def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
                     "note": pick.note,
                     "who": pick.who,
                     "when": pick.when or None,
+                    "fingerprint": pick.fingerprint,
+                    "take": pick.take,
                     "stale": is_stale,
                 },
             )
@@ -270,16 +274,23 @@ def _ending(name: str) -> str:
 
 
 class EmbeddedFiles:
-    """Posters and small versions inside the page. Raises UsageProblem without the extra `media`."""
+    """Posters and small versions inside the page, sounds as they are. Raises UsageProblem without the extra `media`."""
 
     def __init__(self) -> None:
         if not HAS_MEDIA:
             raise UsageProblem("--single-file needs the extra `media`", hint=_NEEDS_MEDIA)
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
-        if file.media_type.startswith("video/"):
-            return Clip(_embedded("video/mp4", "preview", path), _embedded("image/jpeg", "poster", path))
-        return Clip(self.picture(path, file.sha256) if file.media_type.startswith("image/") else None)
+        kind = file.media_type.partition("/")[0]
+        if kind == "audio" and _SOUND.fullmatch(file.media_type):
+            if file.bytes > _LARGEST_SOUND:
+                return Clip(None, why="a sound of more than 2 MB is not put into the page")
+            data = base64.b64encode(path.read_bytes()).decode()
+            return Clip(f"data:{file.media_type};base64,{data}")
+        poster = _embedded("image/jpeg", "poster", path) if kind == "video" else None
+        src = _embedded("video/mp4", "preview", path) if kind == "video" else None
+        src = self.picture(path, file.sha256) if kind == "image" else src
+        return Clip(src, poster, None if src else "a file that can't be put into the page")
 
     def picture(self, path: Path, sha256: str) -> str | None:
         del sha256

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kiejobs.core.address import read_label
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.ledger.costs import Cost, cost_of
 from kiejobs.core.money import money
@@ -34,11 +35,12 @@ _OF_ANOTHER_REQUEST = frozenset({"input_changed", "new"})
 class Clip:
     """A file that the page can reach: URLs relative to the page, or `data:`. None where there is none.
 
-    `poster` is a still picture of it, `preview` a small version of it that stands in for `src`.
+    `poster` is a still picture of it; `why` says why a page has none of a file that is complete here.
     """
 
     src: str | None
     poster: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Campaign:
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Pictures of requests: URLs by what stands for them in the input."""
     picks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    """By address: `verdict`, `note`, `who`, `when`, `stale`."""
+    """By address: `verdict`, `note`, `who`, `when`, `fingerprint`, `take`, `stale`."""
     checks: Mapping[tuple[str, int], Sequence[Mapping[str, Json]]] = field(default_factory=dict)
     """By a purchase's address and take: `name`, `verdict`, `measured`, `expected`, `severity`, `why`."""
 
@@ -129,14 +131,14 @@ def _name(change: Change) -> str:
 
 
 def _axes(change: Change) -> Iterator[tuple[str, str]]:
-    """As the job has them; of what nobody wants any more, as its address has them."""
+    """As the job file says them; of what nobody wants any more, as its address has them."""
     if change.job is not None:
-        yield from change.job.axes
+        yield from ((name, read_label(text)) for name, text in change.job.axes)
         return
     for pair in change.address.partition("[")[2].partition("]")[0].split(","):
         name, equals, value = pair.partition("=")
         if equals:
-            yield name, value
+            yield name, read_label(value)
 
 
 def _pictures(value: Json, known: Mapping[str, str], field_: str = "") -> Iterator[tuple[str, str]]:
@@ -180,6 +182,7 @@ def _files(attempt: Attempt, campaign: Campaign) -> Iterator[dict[str, Json]]:
             "media_type": file.media_type,
             "src": clip.src,
             "poster": clip.poster,
+            "why": clip.why,
         }
 
 

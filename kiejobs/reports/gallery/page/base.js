@@ -9,10 +9,33 @@ function h(name, props = {}, ...children) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "class") made.className = value;
     else if (typeof value === "function") made.addEventListener(key.slice(2), value);
-    else made.setAttribute(key, value === true ? "" : value);
+    else made.setAttribute(key, value === true ? "" : SPOKEN.has(key) ? named(value) : value);
   }
-  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false).flatMap(pieces));
   return made;
+}
+
+// --- characters that can't be seen, or that turn text around: they are named, wherever text is shown ---
+
+const SPOKEN = new Set(["title", "alt", "aria-label"]);
+const HIDDEN = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+const codeOf = (char) => `U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+const named = (text) => String(text).replace(HIDDEN, codeOf);
+
+/** A text in pieces: what can be seen as it is, and a chip for each character that can't. */
+function pieces(child) {
+  if (typeof child !== "string" || child.search(HIDDEN) < 0) return [child];
+  const found = [];
+  let at = 0;
+  for (const match of child.matchAll(HIDDEN)) {
+    const chip = document.createElement("span");
+    chip.className = "hidden-char";
+    chip.title = "A character that is not visible";
+    chip.textContent = codeOf(match[0]);
+    found.push(child.slice(at, match.index), chip);
+    at = match.index + match[0].length;
+  }
+  return [...found, child.slice(at)].filter((piece) => piece !== "");
 }
 
 /** A button that says what it does, and which key does the same. */

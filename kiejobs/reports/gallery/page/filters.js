@@ -52,7 +52,12 @@ function markFilters() {
 
 // --- the controls ---
 
+/** What there is to filter by and to lay out along. */
+const controls = () => JSON.stringify([model.axes, model.jobs.some(fileOf), Object.values(FILTERS).map((filter) => optionsOf(filter))]);
+const optionsOf = (filter) => filter.values ?? [...new Set(model.jobs.flatMap(filter.of))];
+
 function drawControls() {
+  const had = document.activeElement?.closest("#view, #filter-fields") ? document.activeElement : null;
   $("view").replaceChildren(...(view.blind ? blindBar() : viewBar()));
   const fields = Object.entries(FILTERS).map(([key, filter]) => select(key, filter)).filter(Boolean);
   const search = h("input", { type: "search", id: "search", placeholder: "Search prompts and addresses", "aria-label": "Search prompts and addresses", value: view.filters.text,
@@ -61,10 +66,13 @@ function drawControls() {
   const hidden = view.blind ? undecided : [search, ...fields, ...undecided];
   $("filter-fields").replaceChildren(...hidden);
   markFilters();
+  const again = had?.id && $(had.id);
+  again?.focus();
+  if (again && had.id === "search") again.setSelectionRange(had.selectionStart, had.selectionEnd);
 }
 
 function select(key, filter) {
-  const values = filter.values ?? [...new Set(model.jobs.flatMap(filter.of))];
+  const values = optionsOf(filter);
   const matters = key === "pick" ? model.jobs.some(fileOf) : values.length > (key === "tag" || key === "check" ? 0 : 1);
   if (!matters) return null;
   const options = values.map((value) => option(value, (filter.word ?? String)(value) ?? value, view.filters[key] === value));
@@ -130,8 +138,12 @@ function blindBar() {
 }
 
 /** Axes hidden, order shuffled: another order each time. */
-function setBlind(on) {
+function setBlind(on, { again = false } = {}) {
   view.blind = on;
+  if (on) view.chosen.clear();
+  if (on && !again) blindly.clear();
+  keep();
+  remember();
   const shuffled = model.cells.map((cell) => [crypto.getRandomValues(new Uint32Array(1))[0], cell]).sort((a, b) => a[0] - b[0]);
   names = new Map(shuffled.map(([, cell], at) => [cell.base, at]));
   if (on) closePanel();
@@ -156,6 +168,7 @@ function remember() {
   words.set("cols", view.cols);
   for (const [key, at] of Object.entries(view.at)) if (at >= 0) words.set(`at.${key}`, axisOf(key).values[at]);
   for (const [key, value] of Object.entries(view.filters)) if (value) words.set(key, value);
+  if (view.blind) words.set("blind", "yes");
   history.replaceState(null, "", `#${words}`);
 }
 
@@ -167,4 +180,5 @@ function recall() {
     if (at >= 0) view.at[axis.key] = at;
   }
   for (const key of Object.keys(view.filters)) view.filters[key] = words.get(key) ?? "";
+  view.blind = words.has("blind");
 }

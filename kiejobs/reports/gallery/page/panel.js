@@ -3,6 +3,7 @@
 function openPanel() {
   view.open = true;
   drawPanel();
+  tileOf(view.current)?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" }); // the panel takes room
 }
 
 function closePanel() {
@@ -35,6 +36,7 @@ function panelHead(job) {
 
 function clip(job) {
   const file = fileOf(job);
+  if (!file && view.blind) return h("p", { class: "panel-sign" }, "There is no clip.");
   if (!file) {
     const words = job.error ? `${job.error.code ?? job.error.kind}: ${job.error.message}` : job.detail ?? signWords(job);
     return h("p", { class: "panel-sign" }, h("b", {}, `${job.sign} `), words);
@@ -45,7 +47,7 @@ function clip(job) {
 function shown(file, job) {
   if (isPicture(file)) return h("img", { class: "screen", src: file.src, alt: `Result of ${view.blind ? nameOf(job) : job.address}` });
   if (isSound(file)) return h("audio", { class: "screen", controls: true, src: file.src, preload: "metadata" });
-  if (!file.media_type.startsWith("video/")) return h("p", { class: "dim" }, file.path);
+  if (!file.media_type.startsWith("video/")) return h("p", { class: "dim" }, view.blind ? "A file that a page can't show" : file.path);
   return h("video", { class: "screen", controls: true, loop: true, playsinline: true, preload: "metadata", src: file.src, poster: file.poster });
 }
 
@@ -55,7 +57,7 @@ function decision(job) {
   const press = (id, verdict, text, key) => button(text, key, () => judge(verdict), { id, class: `verdict ${verdict}`, "aria-pressed": String(pick?.verdict === verdict) });
   const who = [pick?.who, pick?.when && moment(pick.when)].filter(Boolean).join(", ");
   return h("div", { class: "decision" },
-    h("div", { class: "buttons" }, press("press-pick", "pick", "Pick", "p"), press("press-reject", "reject", "Reject", "x"), button("Note", "n", note, { id: "press-note" }), button("Play", "Enter", () => play([job.address]), { id: "press-play" })),
+    h("div", { class: "buttons" }, press("press-pick", "pick", "Pick", "p"), press("press-reject", "reject", "Reject", "x"), button("Note", "n", note, { id: "press-note" }), button(isPicture(fileOf(job)) ? "Open" : "Play", "Enter", () => play([job.address]), { id: "press-play" })),
     pick?.note && h("p", { class: "note-text" }, pick.note),
     who && h("p", { class: "dim" }, who),
     pick?.stale && h("p", { class: "warn" }, "This verdict is stale: the clip was replaced since."));

@@ -1,10 +1,20 @@
 // What was decided: from picks.yaml, with what was decided on this page on top; undone, kept, exported.
 
-const decided = new Map(); // by address: what this page changed; null takes a pick back
-const undone = []; // [address, what it was before], the last one last
+const decided = new Map(); // by address: what this page changed, and of which purchase it was decided
+const blindly = new Map(); // the same for this blind round: nothing of what was decided before may be seen in it
+const undone = []; // what was so before each change, the last one last
 
 const NOTHING_YET = "There is no result to decide on yet";
-const pickOf = (job) => (decided.has(job.address) ? decided.get(job.address) : job.pick);
+const isOf = (pick, job) => pick.fingerprint === job.fingerprint && pick.take === job.take;
+const moments = (pick) => Date.parse(pick?.when ?? "") || 0;
+const now = () => new Date().toISOString().replace(/\.\d+Z/, "Z");
+
+/** The decision at a job's address, stale where it was made on another purchase; null without one. */
+function pickOf(job) {
+  const own = (view.blind ? blindly : decided).get(job.address);
+  const pick = own ? { ...own, stale: !isOf(own, job) } : view.blind ? null : job.pick;
+  return !pick || (pick.verdict === "none" && !pick.note) ? null : pick;
+}
 
 /** A verdict twice takes it back. Goes on to the next one that is undecided. */
 function judge(verdict) {
@@ -26,10 +36,13 @@ function forward(cell, next) {
 }
 
 function set(job, verdict, note) {
-  undone.push([job.address, decided.has(job.address) ? decided.get(job.address) : undefined]);
-  const nothing = verdict === "none" && !note;
-  decided.set(job.address, nothing ? null : { verdict, note, who: null, when: new Date().toISOString().replace(/\.\d+Z/, "Z"), stale: false });
-  changed(job.address);
+  const { address, take, fingerprint } = job;
+  const before = decided.get(address) ?? job.pick;
+  undone.push({ job, before, own: decided.get(address), blind: blindly.get(address) });
+  const pick = { verdict, note, who: null, when: now(), fingerprint, take };
+  if (view.blind) blindly.set(address, pick);
+  decided.set(address, { ...pick, note: note ?? (view.blind ? before?.note ?? null : null) });
+  changed(address);
 }
 
 function changed(address) {
@@ -44,14 +57,20 @@ function changed(address) {
 function undo() {
   const last = undone.pop();
   if (!last) return toast("There is nothing to undo");
-  const [address, before] = last;
-  if (before === undefined && !model.data.live) decided.delete(address);
-  else decided.set(address, before === undefined ? null : before);
+  const { job, before, own, blind } = last;
+  const { address, take, fingerprint } = job;
+  const nothing = { verdict: "none", note: null, who: null, take, fingerprint };
+  put(blindly, address, blind);
+  put(decided, address, model.data.live ? { ...(before ?? nothing), when: now() } : own);
   if (view.filters.pick) draw();
-  const job = model.byAddress.get(address);
-  if (job) goTo(model.byBase.get(job.base));
+  if (model.byAddress.has(address)) goTo(model.byBase.get(job.base));
   changed(address);
   return undefined;
+}
+
+function put(map, key, value) {
+  if (value) map.set(key, value);
+  else map.delete(key);
 }
 
 /** A question for the note of the current clip. */
@@ -78,21 +97,25 @@ function note() {
 
 // --- kept by the browser until it is exported, where it can be ---
 
-const storeName = () => `kiejobs-picks ${model.data.campaigns.join(",")} ${model.data.rehearsal}`;
+/** Pages from disk share one store: the page's path is part of the name. */
+const storeName = () => `kiejobs-picks-2 ${location.pathname} ${model.data.campaigns.join(",")} ${model.data.rehearsal}`;
 
 function keep() {
   try {
-    localStorage.setItem(storeName(), JSON.stringify([...decided]));
+    if (!model.data.live) localStorage.setItem(storeName(), JSON.stringify([...decided]));
+    sessionStorage.setItem(storeName(), JSON.stringify([...blindly]));
   } catch {
     // A browser that keeps nothing for pages from disk: the export is what counts.
   }
 }
 
+/** What `picks.yaml` has from the same time or later counts instead. */
 function restore() {
-  if (model.data.live) return;
+  const kept = (store) => JSON.parse(store.getItem(storeName()) ?? "[]");
   try {
-    for (const [address, pick] of JSON.parse(localStorage.getItem(storeName()) ?? "[]")) {
-      if (model.byAddress.has(address)) decided.set(address, pick);
+    for (const [address, pick] of kept(sessionStorage)) blindly.set(address, pick);
+    for (const [address, pick] of model.data.live ? [] : kept(localStorage)) {
+      if (moments(pick) > moments(model.byAddress.get(address)?.pick)) decided.set(address, pick);
     }
   } catch {
     // As above.
@@ -101,12 +124,12 @@ function restore() {
 
 // --- the export: `kiejobs pick --from FILE` takes it in ---
 
+/** With the purchase that was decided on, which may have been replaced since. */
+const stated = ([address, { take, fingerprint, verdict, note, who, when }]) => ({ address, take, fingerprint, verdict, note, who, when });
+
 function exported() {
-  const made = [...decided].filter(([address]) => model.byAddress.has(address)).map(([address, pick]) => {
-    const job = model.byAddress.get(address);
-    return { address, take: job.take, fingerprint: job.fingerprint, verdict: pick?.verdict ?? "none", note: pick?.note ?? null, when: pick?.when ?? new Date().toISOString().replace(/\.\d+Z/, "Z") };
-  });
-  return { kiejobs_picks: 1, campaign: model.data.campaigns.join(","), picks: made.sort((a, b) => (a.address < b.address ? -1 : 1)) };
+  const picks = [...decided].map(stated).sort((a, b) => (a.address < b.address ? -1 : 1));
+  return { kiejobs_picks: 1, campaign: model.data.campaigns.join(","), picks };
 }
 
 function exportPicks() {

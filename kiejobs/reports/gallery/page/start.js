@@ -5,7 +5,9 @@ function drawFigures(cells = shownCells()) {
   const all = model.jobs.length;
   const perCredit = model.data.usd_per_credit;
   const sum = (jobs, key) => jobs.reduce((total, job) => total + Number(job[key] ?? 0), 0);
-  const count = (verdict) => model.jobs.filter((job) => pickOf(job)?.verdict === verdict).length;
+  const picks = model.jobs.map(pickOf).filter((pick) => pick && pick.verdict !== "none");
+  const count = (verdict) => picks.filter((pick) => pick.verdict === verdict && !pick.stale).length;
+  const stale = picks.filter((pick) => pick.stale).length;
   const toBuy = shown.filter((job) => job.cost !== null || job.sign === "+" || job.sign === "±");
   const noPrice = toBuy.filter((job) => job.cost === null).length;
   const charged = sum(shown, "charged");
@@ -16,7 +18,7 @@ function drawFigures(cells = shownCells()) {
         charged > 0 && `${money(charged, perCredit)} charged`,
         toBuy.length > 0 && `${toBuy.length.toLocaleString("en")} to buy for ${money(sum(toBuy, "cost"), perCredit)}${noPrice ? ` and ${noPrice} without a price` : ""}`,
       ];
-  const verdicts = [count("pick") && `${count("pick")} picked`, count("reject") && `${count("reject")} rejected`];
+  const verdicts = [count("pick") && `${count("pick")} picked`, count("reject") && `${count("reject")} rejected`, stale && `${stale} stale`];
   $("figures").textContent = [...words, ...verdicts].filter(Boolean).join("  ·  ");
 }
 
@@ -34,18 +36,25 @@ function drawActions() {
   );
 }
 
+function drawTitle() {
+  const kind = [model.data.rehearsal && "rehearsal", !isBought() && "storyboard", model.data.live && "live"].filter(Boolean);
+  $("title").replaceChildren(...pieces(model.data.campaigns.join(", ") || "Gallery"), ...kind.map((word) => h("span", { class: "kind" }, word)));
+}
+
 function start() {
   load(JSON.parse($("data").textContent));
   chooseAxes();
   recall();
   restore();
-  const kind = [model.data.rehearsal && "rehearsal", !isBought() && "storyboard", model.data.live && "live"].filter(Boolean);
-  $("title").replaceChildren(model.data.campaigns.join(", ") || "Gallery", ...kind.map((word) => h("span", { class: "kind" }, word)));
+  drawTitle();
   document.documentElement.style.setProperty("--ratio", ratio());
   $("filters").open = innerWidth > 800;
-  drawActions();
-  drawControls();
-  draw();
+  if (view.blind) setBlind(true, { again: true });
+  else {
+    drawActions();
+    drawControls();
+    draw();
+  }
   listen();
   document.addEventListener("keydown", onKey);
   $("grid").addEventListener("focusin", (event) => {

@@ -30,14 +30,15 @@ function openAt(job) {
 function mat(job) {
   const file = fileOf(job);
   if (file) return [still(file), job.files.length > 1 && h("span", { class: "more" }, `+${job.files.length - 1}`)];
-  const picture = view.blind ? null : job.pictures[0];
+  if (view.blind) return h("p", { class: "board" }, "no clip");
+  const picture = job.pictures[0];
   return [
     picture && h("img", { class: "ghost", src: picture[1], alt: "", loading: "lazy", decoding: "async" }),
     h(
       "div",
       { class: `board ${model.byBase.get(job.base).takes.length > 1 ? "has-takes" : ""}` },
       h("p", { class: `sign sign-${signName(job)}` }, h("b", {}, job.sign), " ", job.error ? job.error.message : signWords(job)),
-      !view.blind && typeof job.input.prompt === "string" && h("p", { class: "words" }, job.input.prompt),
+      typeof job.input.prompt === "string" && h("p", { class: "words", dir: "auto" }, job.input.prompt),
     ),
   ];
 }
@@ -46,6 +47,8 @@ const signName = (job) => ({ "+": "buy", "±": "buy", "!": "bad", "?": "doubt", 
 
 function signWords(job) {
   if (job.gone) return "the vendor no longer has it";
+  const why = job.files.find((file) => file.why)?.why;
+  if (why) return why;
   if (job.sign === "=") return job.files.length ? "its file is elsewhere" : "done";
   return SIGNS[job.sign] ?? job.reason;
 }
@@ -56,7 +59,7 @@ function still(file) {
     return h("img", { src: file.poster ?? file.src, alt: "", loading: "lazy", decoding: "async" });
   }
   if (isSound(file)) return h("span", { class: "sound" }, "♪");
-  if (!file.media_type.startsWith("video/")) return h("span", { class: "sound" }, file.path.split(".").pop());
+  if (!file.media_type.startsWith("video/")) return h("span", { class: "sound" }, view.blind ? "file" : file.path.split(".").pop());
   const video = h("video", { preload: "metadata", muted: true, playsinline: true, tabindex: "-1", src: `${file.src}#t=0.1` });
   video.muted = true;
   return video;
@@ -75,7 +78,7 @@ function hover(event, job) {
 }
 
 function corner(job, pick) {
-  const mark = { pick: ["✓", "picked"], reject: ["✕", "rejected"] }[pick?.verdict];
+  const mark = { pick: ["★", "picked"], reject: ["✕", "rejected"] }[pick?.verdict];
   const box = h("input", { type: "checkbox", tabindex: "-1", "aria-label": "Compare this clip", onchange: () => choose(job.address) });
   box.checked = view.chosen.has(job.address);
   return h(
@@ -84,6 +87,7 @@ function corner(job, pick) {
     mark && h("span", { class: `mark ${pick.verdict}`, title: mark[1] }, mark[0]),
     pick?.note && h("span", { class: "mark note", title: pick.note }, "✎"),
     pick?.stale && h("span", { class: "mark stale", title: "Picked before the clip was replaced" }, "stale"),
+    !view.blind && job.sign === "-" && h("span", { class: "mark orphan", title: "The job file no longer asks for it" }, "no longer wanted"),
     !view.blind && badges(job),
     fileOf(job) && h("label", { class: "compare", title: "Compare (c)" }, box),
   );
@@ -116,10 +120,10 @@ function facts(job) {
   return h(
     "footer",
     { class: "facts" },
-    h("span", { class: "label label-short" }, labelOf(job)),
-    h("span", { class: "label label-long" }, labelOf(job, [view.rows]) || job.job),
-    checkOf(job) === "ok" && h("span", { class: "passed", title: "Every check passed" }, "✓"),
-    h("span", { class: `state state-${stateOf(job)}`, title: STATES[stateOf(job)] }, h("span", {}, STATES[stateOf(job)])),
+    h("span", { class: "label label-short", title: labelOf(job) }, labelOf(job)),
+    h("span", { class: "label label-long", title: labelOf(job, [view.rows]) }, labelOf(job, [view.rows]) || job.job),
+    checkOf(job) === "ok" && h("span", { class: "passed", title: "Every check passed" }, "checked"),
+    stateOf(job) !== "none" && h("span", { class: `state state-${stateOf(job)}`, title: STATES[stateOf(job)] }, h("span", {}, STATES[stateOf(job)])),
     h("span", { class: "price" }, credits(job.charged ?? job.price)),
   );
 }
