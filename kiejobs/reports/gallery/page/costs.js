@@ -4,11 +4,12 @@ const PARTS = [["charged", "Charged"], ["held", "Held by open jobs and doubts"],
 
 function showCosts() {
   const { costs, usd_per_credit: perCredit } = model.data;
+  const most = Math.max(...Object.values(costs).flat().map(total));
   const kinds = Object.entries(costs).filter(([, rows]) => rows.length);
   if (!kinds.length) return sheet("Costs", [h("p", {}, "Nothing was bought, and the plan buys nothing.")], [done()]);
   const body = [
     h("p", { class: "legend" }, PARTS.map(([key, name]) => h("span", { class: `key ${key}` }, name))),
-    ...kinds.map(([kind, rows]) => chart(kind, rows, perCredit)),
+    ...kinds.map(([kind, rows]) => chart(kind, rows, perCredit, most)),
     h("p", { class: "dim" }, "Charged counts every purchase of the campaign, replaced ones too. A job with several tags counts for each."),
   ];
   return sheet("Costs", body, [done()]);
@@ -16,9 +17,10 @@ function showCosts() {
 
 const done = () => button("Close", "Esc", () => $("sheet").close());
 
-function chart(kind, rows, perCredit) {
-  const total = (row) => PARTS.reduce((sum, [key]) => sum + Number(row[key]), 0);
-  const most = Math.max(...rows.map(total));
+const total = (row) => PARTS.reduce((sum, [key]) => sum + Number(row[key]), 0);
+
+/** `most` is the largest amount of all charts: bars of one can be compared with those of another. */
+function chart(kind, rows, perCredit, most) {
   const ordered = rows.slice().sort((a, b) => total(b) - total(a));
   return h("section", { class: "chart" }, h("h3", {}, `By ${kind}`),
     h("table", {}, h("thead", { class: "unseen" }, h("tr", {}, [kind, "Chart", ...PARTS.map(([, name]) => name)].map((name) => h("th", { scope: "col" }, name)))),

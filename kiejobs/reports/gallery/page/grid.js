@@ -167,7 +167,9 @@ function goTo(cell, { focus = true } = {}) {
     tile.focus({ preventScroll: true });
     tile.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
   }
-  if (view.open) drawPanel();
+  if (!view.open) return;
+  drawPanel();
+  tile.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
 
 const currentCell = () => view.current && model.byBase.get(model.byAddress.get(view.current).base);

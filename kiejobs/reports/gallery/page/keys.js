@@ -1,7 +1,7 @@
 // The keyboard. Where somebody writes or moves a slider, only that is meant.
 
 const SHORTCUTS = [
-  ["Move", [["← → ↑ ↓", "to the next clip"], ["[ ]", "to another take of the same cell"], ["Home End", "to the first, to the last"], ["Enter", "play the clip"], ["o", "open or close its details"], ["/", "search"]]],
+  ["Move", [["← → ↑ ↓", "to the next clip"], ["[ ]", "to another take of the same cell"], ["Home End", "to the first, to the last"], ["Enter", "play the clip; open a picture"], ["o", "open or close its details"], ["/", "search"]]],
   ["Choose", [["p", "pick, and go on; again: take it back"], ["x", "reject, and go on; again: take it back"], ["n", "write a note"], ["u", "undo"], ["i", "undecided only"], ["b", "blind: order shuffled, axes hidden"], ["e", "export picks"]]],
   ["Compare", [["c", "mark for comparing"], ["v", "compare the marked ones, else the row"], ["Space", "play or pause"], [", .", "one frame back or on"], ["l", "loop"], ["- +", "slower, faster"], ["s", "whose sound is heard"], ["w", "wipe between two"], ["f", "full screen"]]],
   ["Others", [["$", "costs"], ["?", "this page"], ["Esc", "close"]]],
@@ -46,7 +46,7 @@ const PLAYER_KEYS = {
   l: () => setLoop(!player.loop),
   "-": () => setSpeed(SPEEDS[Math.max(0, SPEEDS.indexOf(player.speed) - 1)]),
   "+": () => setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, SPEEDS.indexOf(player.speed) + 1)]),
-  s: () => setSound(player.sound + 1 < player.videos.length ? player.sound + 1 : -1),
+  s: () => setSound(player.screens.findIndex((one, at) => at > player.sound && one.localName === "video")),
   w: () => setWipe(!player.wipe),
   f: () => fullScreen(),
   p: () => player.jobs.length === 1 && judgeInPlayer("pick"),

@@ -87,6 +87,7 @@ function chooseAxes() {
 const takeOf = (cell) => cell.takes[Math.min(view.take.get(cell.base) ?? 0, cell.takes.length - 1)];
 const stateOf = (job) => job.state ?? "none";
 const fileOf = (job) => job.files.find((file) => file.src) ?? null;
+const isVideo = (file) => file.media_type.startsWith("video/");
 const isPicture = (file) => file.media_type.startsWith("image/");
 const isSound = (file) => file.media_type.startsWith("audio/");
 const isBought = () => model.jobs.some((job) => job.files.length);
@@ -103,9 +104,10 @@ function checkOf(job) {
   return ["failed", "warning", "ok"].find((verdict) => found.includes(verdict)) ?? "none";
 }
 
-/** The values of the axes that no heading and no slider says. */
+/** The values of the axes that no heading says, a job's own ones first: they differ from tile to tile. */
 function labelOf(job, without = [view.rows, view.cols]) {
-  const keys = model.axes.map((axis) => axis.key).filter((key) => !without.includes(key));
+  const left = model.axes.map((axis) => axis.key).filter((key) => !without.includes(key));
+  const keys = [...left.filter((key) => key.startsWith("=")), ...left.filter((key) => !key.startsWith("="))];
   const words = keys.map((key) => word(key, valueOf(job, key))).filter(Boolean);
   return words.join(" · ");
 }

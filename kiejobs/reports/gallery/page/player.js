@@ -1,9 +1,9 @@
 // Up to nine clips with one playhead: play, pause, single frames, loop, speed, whose sound is heard; side by side,
-// or two with a wipe between them.
+// or two with a wipe between them. Pictures are compared in it too; a single one, and sounds, in the details.
 
 const MOST = 9;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
-const player = { videos: [], jobs: [], playing: false, speed: 1, loop: true, sound: -1, wipe: false, split: 50, fps: 24, time: 0, timer: 0 };
+const player = { screens: [], videos: [], jobs: [], playing: false, speed: 1, loop: true, sound: -1, wipe: false, split: 50, fps: 24, time: 0, timer: 0 };
 
 function choose(address) {
   if (view.chosen.has(address)) view.chosen.delete(address);
@@ -23,11 +23,14 @@ function compare() {
 }
 
 function play(addresses) {
-  const playable = addresses.map((address) => model.byAddress.get(address)).filter((job) => fileOf(job)?.media_type.startsWith("video/"));
+  const there = addresses.map((address) => model.byAddress.get(address)).filter(fileOf);
+  const playable = there.filter((job) => isVideo(fileOf(job)) || (addresses.length > 1 && isPicture(fileOf(job))));
+  if (!playable.length && there.length) return openHere(there[0]);
   if (!playable.length) return toast("There is no clip to play");
   closeVideos();
   Object.assign(player, { jobs: playable.slice(0, MOST), wipe: false, time: 0, playing: false });
-  player.videos = player.jobs.map(screen);
+  player.screens = player.jobs.map(screen);
+  player.videos = player.screens.filter((one) => one.localName === "video");
   drawPlayer();
   if (!$("player").open) $("player").showModal();
   $("player").focus();
@@ -35,8 +38,15 @@ function play(addresses) {
   return undefined;
 }
 
+/** What doesn't play among others: in the details; a sound is heard. */
+function openHere(job) {
+  openAt(job);
+  $("panel").querySelector("audio")?.play().catch(() => {});
+}
+
 function screen(job) {
   const file = fileOf(job);
+  if (isPicture(file)) return h("img", { src: file.src, alt: view.blind ? nameOf(job) : job.address });
   const video = h("video", { preload: "auto", playsinline: true, src: file.src, "aria-label": view.blind ? nameOf(job) : job.address });
   video.muted = true;
   return video;
@@ -47,7 +57,7 @@ const ready = (video) => new Promise((done) => {
   for (const event of ["loadeddata", "error"]) video.addEventListener(event, done, { once: true });
 });
 
-const lengthOf = (video) => (Number.isFinite(video.duration) ? video.duration : 0);
+const lengthOf = (video) => (video && Number.isFinite(video.duration) ? video.duration : 0);
 const longest = () => player.videos.reduce((best, video) => (lengthOf(video) > lengthOf(best) ? video : best), player.videos[0]);
 const frame = () => 1 / player.fps;
 const end = () => Math.max(0, lengthOf(longest()));
@@ -56,12 +66,14 @@ const end = () => Math.max(0, lengthOf(longest()));
 const inside = (video, time) => Math.max(0, Math.min(Math.floor(time * player.fps + 0.001) / player.fps + frame() / 2, lengthOf(video) - frame() / 2));
 
 function seek(time) {
+  if (!player.videos.length) return;
   player.time = Math.max(0, Math.min(time, end()));
   for (const video of player.videos) video.currentTime = inside(video, player.time);
   tick();
 }
 
 function setPlaying(on) {
+  if (!player.videos.length) return;
   player.playing = on;
   cancelAnimationFrame(player.timer);
   for (const video of player.videos) {
@@ -122,13 +134,13 @@ function setSpeed(speed) {
 
 function setSound(at) {
   player.sound = at;
-  player.videos.forEach((video, one) => { video.muted = one !== at; });
+  player.screens.forEach((one, number) => { one.muted = number !== at; });
   for (const [one, figure] of [...$("screens").children].entries()) figure.classList.toggle("heard", one === at);
   $("sound").value = String(at);
 }
 
 function setWipe(on) {
-  player.wipe = on && player.videos.length === 2;
+  player.wipe = on && player.screens.length === 2;
   $("screens").classList.toggle("wipe", player.wipe);
   $("wipe-range").hidden = !player.wipe;
   $("wipe").setAttribute("aria-pressed", String(player.wipe));
@@ -150,6 +162,7 @@ function closeVideos() {
     video.load();
   }
   player.videos = [];
+  player.screens = [];
 }
 
 function fullScreen() {
@@ -159,26 +172,27 @@ function fullScreen() {
 
 function drawPlayer() {
   const caption = (job) => (view.blind ? nameOf(job) : [model.axes.some((axis) => axis.key === "job") && job.job, labelOf(job, ["job"]), job.take > 1 && `take ${job.take}`].filter(Boolean).join(" · ") || job.address);
-  const many = player.videos.length;
-  const figures = player.videos.map((video, at) => h("figure", {}, video, h("figcaption", {}, h("span", { class: "number" }, at + 1), caption(player.jobs[at]))));
+  const many = player.screens.length;
+  const still = !player.videos.length;
+  const figures = player.screens.map((one, at) => h("figure", {}, one, h("figcaption", {}, h("span", { class: "number" }, at + 1), caption(player.jobs[at]))));
   const across = many <= 1 ? 1 : many <= 4 ? 2 : 3;
   const screens = h("div", { class: "screens", id: "screens", onpointerdown: drag, onpointermove: drag }, figures);
   screens.style.setProperty("--across", String(across));
   screens.style.setProperty("--lines", String(Math.ceil(many / across)));
-  const range = (id, label, max, act) => h("input", { type: "range", id, min: "0", max: String(max), value: "0", "aria-label": label, oninput: (event) => act(Number(event.target.value)) });
-  const pickSpeed = h("select", { id: "speed", "aria-label": "Speed", onchange: (event) => setSpeed(Number(event.target.value)) }, SPEEDS.map((speed) => option(String(speed), `${speed}×`, speed === player.speed)));
-  const pickSound = h("select", { id: "sound", "aria-label": "Sound", onchange: (event) => setSound(Number(event.target.value)) }, option("-1", "no sound", true), player.jobs.map((job, at) => option(String(at), `sound of ${at + 1}`, false)));
-  const loop = button("Loop", "l", () => setLoop(!player.loop), { id: "loop", "aria-pressed": String(player.loop) });
+  const range = (id, label, max, act) => h("input", { type: "range", id, hidden: still && id === "seek", min: "0", max: String(max), value: "0", "aria-label": label, oninput: (event) => act(Number(event.target.value)) });
+  const pickSpeed = h("select", { id: "speed", hidden: still, "aria-label": "Speed", onchange: (event) => setSpeed(Number(event.target.value)) }, SPEEDS.map((speed) => option(String(speed), `${speed}×`, speed === player.speed)));
+  const pickSound = h("select", { id: "sound", hidden: still, "aria-label": "Sound", onchange: (event) => setSound(Number(event.target.value)) }, option("-1", "no sound", true), player.screens.map((one, at) => one.localName === "video" && option(String(at), `sound of ${at + 1}`, false)));
+  const loop = button("Loop", "l", () => setLoop(!player.loop), { id: "loop", hidden: still, "aria-pressed": String(player.loop) });
   $("player").replaceChildren(
     screens,
     h("div", { class: "wipe-range" }, range("wipe-range", "Position of the wipe", 100, setSplit)),
     h("div", { class: "transport" },
       range("seek", "Playhead", 1000, (value) => { setPlaying(false); seek((value / 1000) * end()); }),
       h("div", { class: "keys" },
-        button("Play", "Space", () => setPlaying(!player.playing), { id: "play", class: "primary" }),
-        button("‹", ",", () => stepFrame(-1), { "aria-label": "One frame back", title: "One frame back" }),
-        button("›", ".", () => stepFrame(1), { "aria-label": "One frame on", title: "One frame on" }),
-        h("output", { id: "clock" }, ""),
+        button("Play", "Space", () => setPlaying(!player.playing), { id: "play", hidden: still, class: "primary" }),
+        button("‹", ",", () => stepFrame(-1), { "aria-label": "One frame back", title: "One frame back", hidden: still }),
+        button("›", ".", () => stepFrame(1), { "aria-label": "One frame on", title: "One frame on", hidden: still }),
+        h("output", { id: "clock", hidden: still }, ""),
         h("span", { class: "gap" }),
         loop, pickSpeed, pickSound,
         button("Wipe", "w", () => setWipe(!player.wipe), { id: "wipe", "aria-pressed": "false", hidden: many !== 2 }),
