@@ -57,7 +57,7 @@ function decision(job) {
   const press = (id, verdict, text, key) => button(text, key, () => judge(verdict), { id, class: `verdict ${verdict}`, "aria-pressed": String(pick?.verdict === verdict) });
   const who = [pick?.who, pick?.when && moment(pick.when)].filter(Boolean).join(", ");
   return h("div", { class: "decision" },
-    h("div", { class: "buttons" }, press("press-pick", "pick", "Pick", "p"), press("press-reject", "reject", "Reject", "x"), button("Note", "n", note, { id: "press-note" }), button(isPicture(fileOf(job)) ? "Open" : "Play", "Enter", () => play([job.address]), { id: "press-play" })),
+    h("div", { class: "buttons" }, press("press-pick", "pick", "Pick", "p"), press("press-reject", "reject", "Reject", "x"), button("Note", "n", note, { id: "press-note" }), button(isVideo(fileOf(job)) || isSound(fileOf(job)) ? "Play" : "Open", "Enter", () => play([job.address]), { id: "press-play" })),
     pick?.note && h("p", { class: "note-text" }, pick.note),
     who && h("p", { class: "dim" }, who),
     pick?.stale && h("p", { class: "warn" }, "This verdict is stale: the clip was replaced since."));

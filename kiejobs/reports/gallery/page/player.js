@@ -46,7 +46,7 @@ function openHere(job) {
 
 function screen(job) {
   const file = fileOf(job);
-  if (isPicture(file)) return h("img", { src: file.src, alt: view.blind ? nameOf(job) : job.address });
+  if (isPicture(file)) return h("img", { src: file.src, draggable: "false", alt: view.blind ? nameOf(job) : job.address });
   const video = h("video", { preload: "auto", playsinline: true, src: file.src, "aria-label": view.blind ? nameOf(job) : job.address });
   video.muted = true;
   return video;
