@@ -69,6 +69,7 @@ IDLE = r"did you mean `(\w+)`\? Otherwise write `(.+)` where it is meant, or dro
 TWICE = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
 AXIS_TWICE = r"read what differs of `(.+)` in a template, drop one, or say `takes: 2`"
 TWO = job() + f"  k:\n    model: {MODEL}\n    input: {{image_url: {URL}, prompt: x}}\n"
+AXIS = "matrix: {resolution: {from: s.csv, key: id, column: r}}"
 IMAGES = {"images/cup.png": PICTURE}
 
 ROWS = [
@@ -94,7 +95,7 @@ ROWS = [
     Row(r"write it as (\S+)", job(image="https://example.com/50%.webp"), [("https://example.com/50%.webp", r"\1")],
         ["https://example.com/50%25.webp"], "image_url"),
     Row(r"write it as (\S+)", job(image=f"<{URL}>"), [(f"<{URL}>", r"\1")], [URL], "image_url"),
-    Row(r"write `(\| default\(omit, true\))` behind a name to leave it out",
+    Row(r"write `(\| trim \| default\(omit, true\))` behind a name to leave it out",
         job(more='video_url: https://example.com/a.mp4\nreference_image: ["{{ vars.e }}"]', top='vars: {e: ""}')
         .replace(MODEL, "happyhorse/video-edit").replace(f"      image_url: {URL}\n", ""),
         [("vars.e", r"vars.e \1")], [None], "reference_image"),
@@ -162,8 +163,16 @@ ROWS = [
         [("{resolution: [", "{x: ["), ("prompt: x\n", "prompt: x\n      \\1\n")], ["720p"], "resolution"),
     Row(r"add `(column: \w+)` to the axis", **table("id,r\na,1080p\n", "x", "matrix: {resolution: {from: s.csv, key: id}}"),
         changes=[("key: id}", r"key: id, \1}")], bought=["1080p"], field="resolution"),
-    Row(r"write `\| default\('…', true\)` behind its name", **table("id,p\na,\n"),
-        changes=[("s.p", "s.p | default('tea', true)")], bought=["tea"]),
+    *(Row(r"write `\| trim \| default\('…', true\)` behind its name", **table(f"id,p\na,{cell}\n"),
+        changes=[("s.p", "s.p | trim | default('tea', true)")], bought=["tea"]) for cell in ("", '" "')),
+    *(Row("name the axis `x`, say, and write `(resolution: .+)`$", **table(rows, "x", AXIS, name), field="resolution",
+        changes=[("{resolution: ", "{x: "), ("prompt: x\n", "prompt: x\n      \\1\n")], bought=["720p", "1080p"])
+      for name, rows in (("s.csv", "id,r\na,\nb,1080p\n"), ("s.csv", 'id,r\na," "\nb,1080p\n'),
+                         ("s.jsonl", '{"id":"a"}\n{"id":"b","r":"1080p"}\n'))),
+    Row("write one$", text=job(body=AXIS.replace("resolution: ", "prompt: ").replace("csv", "jsonl")).replace("      prompt: x\n", ""),
+        files={"s.jsonl": '{"id":"a","r":null}\n'}, changes=[("null", '"x"')], bought=["x"]),
+    Row("where a part of a text is left out, write `('')` for it", job('"x{{ omit }}"'), [("omit", r"\1")], ["x"]),
+    Row("drop the line of `output`", job(body='output: "{{ omit }}"'), [('    output: "{{ omit }}"\n', "")], ["x"]),
     Row("leave the field out: `(duration: .+)`$",
         text=job(body=S, more='duration: "{{ matrix.s.d }}"', prompt='"{{ matrix.s.id }}"'), files={"s.csv": "id,d\na,\n"},
         changes=[('duration: "{{ matrix.s.d }}"', r"\1")], bought=["5"], field="duration"),

@@ -17,7 +17,7 @@ from kiejobs.core.models.spec import typed
 from kiejobs.core.template.renderer import NOTHING, OMIT, TemplateProblem, Wish, is_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
@@ -127,11 +127,22 @@ def render_batch(batch: Batch, renderer: Renderer) -> None:
     for template, _, waiting in batch:
         rendered = dict(zip(template.texts, results, strict=False))
         problems = (one for one in rendered.values() if isinstance(one, TemplateProblem))
-        problem = next(problems, None)
+        problem = next(problems, None) or _stray_omit(template.name, rendered.values())
         if problem is None:
             waiting.value = _filled(template.value, rendered)
         else:
             waiting.problem = template.failed(problem)
+
+
+def _stray_omit(name: str, rendered: Iterable[str | TemplateProblem]) -> TemplateProblem | None:
+    """It means something only where it is all that a field's template prints."""
+    for text in rendered:
+        if isinstance(text, str) and OMIT in text.lower() and (text.strip() != OMIT or name == "output"):
+            hint = "where a part of a text is left out, write `''` for it"
+            if text.strip() == OMIT:
+                hint = "drop the line of `output` for its usual name, or write a name"
+            return TemplateProblem("`omit` leaves a whole optional field out: it is no part of a text", hint)
+    return None
 
 
 def field_template(name: str, value: Json, spot: Spot, places: Places) -> FieldTemplate | None:

@@ -87,23 +87,27 @@ def _wrong_field(
     cell = None if problem.at_key else job.cell_of(field, values)
     value = request.get(field)
     hint = _matrix_hint(job, field, value, cell) or problem.hint
-    if isinstance(value, str) and not value.strip() and cell is not None:
-        hint = _cell_hint(job, field)
+    is_nothing = value is None and field in request
+    if cell is not None and (is_nothing or (isinstance(value, str) and not value.strip())):
+        hint = _cell_hint(job, field, is_null=is_nothing)
     # The message may state a value that differs from row to row.
     stated = problem.message if problem.keyword == "required" else ""
     fold = (field, problem.keyword, stated)
     return job.places.problem(code, problem.message, spot, hint, cell=cell, fold=fold)
 
 
-def _cell_hint(job: CompiledJob, field: str) -> str:
-    """What helps where a cell is empty."""
+def _cell_hint(job: CompiledJob, field: str, *, is_null: bool = False) -> str:
+    """What helps where a cell is empty, or has blanks only; with `is_null` it is null, or not there."""
     hint, written = "the cell is empty, which is an empty text: fill it", job.entry.input.get(field)
-    if not isinstance(written, str):
-        return hint
+    hint, trim = ("the row has no value for it: write one", "") if is_null else (hint, "trim | ")
+    is_template = isinstance(written, str)
     if field in job.spec.required:
-        return f"{hint}, or write `| default('…', true)` behind its name"
-    name = written.strip().removeprefix("{{").removesuffix("}}").strip("- ")
-    return f'{hint}, or leave the field out: `{field}: "{{{{ {name} | default(omit, true) }}}}"`'
+        return f"{hint}, or write `| {trim}default('…', true)` behind its name" if is_template else hint
+    name = (
+        str(written).strip().removeprefix("{{").removesuffix("}}").strip("- ") if is_template else "matrix.x"
+    )
+    way = "" if is_template else "name the axis `x`, say, and write "
+    return f'{hint}, or leave the field out: {way}`{field}: "{{{{ {name} | {trim}default(omit, true) }}}}"`'
 
 
 def _broken_rule(
@@ -166,7 +170,7 @@ def file_problems(
         if no_file.is_blank and cell is not None:
             hint = _cell_hint(job, str(path[0]))
         elif no_file.is_blank and str(path[0]) in job.fields:
-            hint = f"{hint}; write `| default(omit, true)` behind a name to leave it out where it is empty"
+            hint = f"{hint}; write `| trim | default(omit, true)` behind a name to leave it out where it is empty"
         yield job.places.problem(no_file.code, message, spot, hint, cell=cell)
 
 

@@ -161,7 +161,19 @@ def test_omit_leaves_an_optional_field_out() -> None:
     prompt = '"x {{ matrix.s.id }}"\n      duration: "{{ matrix.s.length | default(omit, true) }}"'
     assert [job.input["duration"] for job in made(prompt, rows).jobs] == ["10", "5", "5"]
     assert "missing" in made('"{{ omit }}"').only("missing-field").message
-    assert "control character" in made('"a {{ omit }}"').only("invalid-text").message
+
+
+@pytest.mark.parametrize(
+    ("prompt", "body"),
+    [
+        ('"a {{ omit }}"', ""),
+        ('"{{ omit | upper }}"', ""),
+        ('"{{ omit }}{{ omit }}"', ""),
+        ("x", 'output: "{{ omit }}"'),
+    ],
+)
+def test_omit_is_no_part_of_a_text(prompt: str, body: str) -> None:
+    assert "`omit` leaves a whole optional field out" in made(prompt, body).only("template").message
 
 
 @pytest.mark.parametrize(

@@ -466,11 +466,12 @@ def test_an_empty_cell_is_told_what_it_is() -> None:
     through_a_template = of_table("t.csv", text).only("invalid-field")
     assert through_a_template.hint == (
         "the cell is empty, which is an empty text: fill it, or leave the field out: "
-        '`duration: "{{ matrix.scene.length | default(omit, true) }}"`'
+        '`duration: "{{ matrix.scene.length | trim | default(omit, true) }}"`'
     )
     as_an_axis = "duration: {from: NAME, key: id, column: length}"
     assert of_table("t.csv", text, as_an_axis, "x", "").only("invalid-field").hint == (
-        "the cell is empty, which is an empty text: fill it"
+        "the cell is empty, which is an empty text: fill it, or leave the field out: name the axis `x`, say, "
+        'and write `duration: "{{ matrix.x | trim | default(omit, true) }}"`'
     )
 
 
