@@ -78,7 +78,7 @@ def test_a_problem_is_a_value_in_its_place(renderer: Renderer) -> None:
     assert [told(each) for each in found] == [
         "ok j",
         ("a text has no `x`", None, 2, None, ()),
-        ("`{{` is not closed", "add `}}`", 1, None, ()),
+        ("`{{` is not closed", "add `}}`; where `{{` is text, write `{% raw %}{{{% endraw %}`", 1, None, ()),
         "ok again",
         (
             "`vars.brnd` is not defined",

@@ -32,6 +32,7 @@ INCLUDED = (
         ),
         "base.j2": "<{% block middle %}base{% endblock %}>",
         "slip.j2": "one\n\n{{ vars.brnd }}",
+        "comment.j2": "one\n{#50 off",
         "broken.j2": "one\n{% if %}",
         "unknown.j2": "\n{{ 1 | foo }}",
         "deep.j2": "{{ " + "(" * 2_000 + "1" + ")" * 2_000 + " }}",

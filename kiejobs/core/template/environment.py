@@ -76,11 +76,11 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
     # --- compiling -------------------------------------------------------------------------------
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        # For a text like '\d' Python warns, or raises where warnings are errors; jinja2 keeps it.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = super()._parse(source, name, filename)
         with _in(name):
+            # For a text like '\d' Python warns, or raises where warnings are errors; jinja2 keeps it.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = super()._parse(source, name, filename)
             _check(tree)
         return tree
 
@@ -196,6 +196,9 @@ def _in(name: str | None) -> Any:
         yield
     except TemplateProblem as problem:
         problem.name = name
+        raise
+    except jinja2.TemplateSyntaxError as error:
+        error.name = name  # of what is never closed jinja2 doesn't say it
         raise
 
 

@@ -37,7 +37,7 @@ def compile_problem(error: Exception, name: str | None = None) -> TemplateProble
         return error
     if isinstance(error, TemplateSyntaxError):
         message, hint = _syntax_words(error.message or "")
-        return TemplateProblem(message, hint, error.lineno, error.name)
+        return TemplateProblem(message, _in_brackets(error) or hint, error.lineno, error.name)
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
         return TemplateProblem(_TOO_DEEP, "write it in smaller steps", name=name)
     return TemplateProblem(f"the template can't be read: {_python_words(error)}", name=name)
@@ -99,7 +99,10 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        return TemplateProblem(f"`{name}` is not defined", _elsewhere(name, known) or _hint(name, "", known))
+        hint = _elsewhere(name, known) or _hint(name, "", known)
+        if hint and hint.startswith(_DEFINED):
+            hint += f"; where it is text, write `{{% raw %}}{{{{ {name} }}}}{{% endraw %}}`"
+        return TemplateProblem(f"`{name}` is not defined", hint)
     if not isinstance(holder, dict):
         call = "call it: write `()` behind its name" if method(holder, name) else None
         return TemplateProblem(f"{kind(holder)} has no `{name}`", call)
@@ -124,7 +127,7 @@ def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
     if near is not None:
         return f"did you mean `{reference(where, near) if where else near}`?"
     names = ", ".join(f"`{reference(where, key[:40]) if where else key[:40]}`" for key in keys[:8])
-    return f"defined here: {names}" if names else None
+    return f"{_DEFINED}{names}" if names else None
 
 
 def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
@@ -138,24 +141,44 @@ def _path(wanted: Any, known: Mapping[str, Any]) -> str | None:
     return None
 
 
+_DEFINED: Final = "defined here: "
 _AS_TEXT: Final = "where `{0}` is text, write `{{{{% raw %}}}}{0}{{{{% endraw %}}}}`"
 _SYNTAX: tuple[tuple[str, str, str | None], ...] = (
-    (r"innermost block .* closed is '(\w+)'", "`{{% {0} %}}` is not closed", "add `{{% end{0} %}}`"),
+    (r"innermost block .* closed is '(\w+)'", "`{{% {0} %}}` is not closed", "add `{{% end{0} %}}`; " + _AS_TEXT.format("{{%")),
     (r"unknown tag '(end\w+)'", "`{{% {0} %}}` closes nothing", None),
     (r"unknown tag '(\w+)'", "there is no tag `{0}`", _AS_TEXT.format("{{%")),
-    (r"end of template.* 'end of print statement'", "`{{{{` is not closed", "add `}}}}`"),
-    (r"end of template.* 'end of statement block'", "`{{%` is not closed", "add `%}}`"),
+    (r"end of template.* 'end of print statement'", "`{{{{` is not closed", "add `}}}}`; " + _AS_TEXT.format("{{{{")),
+    (r"end of template.* 'end of statement block'", "`{{%` is not closed", "add `%}}`; " + _AS_TEXT.format("{{%")),
+    (r"tag name expected", "`{{%` is not followed by a tag", _AS_TEXT.format("{{%")),
     (r"expression, got 'end of print statement'", "`{{{{ }}}}` is empty", "put a name in it"),
     (r"token 'end of print statement', got '(.+)'", "`{0}` is not expected before `}}}}`",
-     "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote"),
-    (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", None),
-    (r"unexpected char '(.+)' at", "`{0}` is not expected here", None),
+     "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote; "
+     + _AS_TEXT.format("{{{{")),
+    (r"token 'end of statement block', got '(.+)'", "`{0}` is not expected before `%}}`", _AS_TEXT.format("{{%")),
+    (r"unexpected char '(.+)' at", "`{0}` is not expected here",
+     "where it is text, write `{{% raw %}}` before the brackets and `{{% endraw %}}` behind them"),
     (r"unexpected '(.+)'", "`{0}` is not expected here", _AS_TEXT.format("{{{{")),
     (r"block '(.+)' defined twice", "the block `{0}` is there twice", "`self.{0}()` prints it again"),
     (r"end of comment tag", "`{{#` begins a comment, which is not closed",
      "where it is text, write `{{% raw %}}{{#{{% endraw %}}`; where it is a comment, end it with `#}}`"),
     (r"end of raw directive", "`{{% raw %}}` is not closed", "add `{{% endraw %}}`"),
 )  # fmt: skip
+
+
+_UNREACHABLE: Final = re.compile(
+    r"\b((?:vars|matrix)(?:\.[A-Za-z_]\w*)*?)\.([0-9]\w*|\w+(?=  *\w))((?: +(?!(?:if|is|in|and|or|not|else)\b)\w+)*) *[|}\n]"
+)
+
+
+def _in_brackets(error: TemplateSyntaxError) -> str | None:
+    """A name with a blank, or that starts with a digit, behind a dot."""
+    lines = (error.source or "").splitlines()
+    line = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+    found = _UNREACHABLE.search(f"{line}\n") if "got '" in (error.message or "") else None
+    return (
+        found
+        and f"write `{reference(found[1], found[2] + found[3])}`: no dot leads to a name with a blank or with a digit first"
+    )
 
 
 def _syntax_words(told: str) -> tuple[str, str | None]:

@@ -29,6 +29,12 @@ def rendered(text: str) -> str:
     return found
 
 
+NOT_DEFINED = (
+    "defined here: `campaign`, `vars`, `matrix`; where it is text, write `{% raw %}{{ q }}{% endraw %}`"
+)
+NO_DOT = "no dot leads to a name with a blank or with a digit first"
+
+
 def problem(text: str, *others: Any) -> TemplateProblem:
     found = outcome(text, *others)
     assert isinstance(found, TemplateProblem), found
@@ -223,11 +229,11 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{{ matrix.duraton }}", "`matrix.duraton` is not defined", "did you mean `matrix.duration`?"),
         ("{{ matrix.scene.img }}", "`matrix.scene.img` is not defined", "did you mean `matrix.scene.image`?"),
         ("{{ matrx.a }}", "`matrx` is not defined", "did you mean `matrix`?"),
-        ("{{ q }}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
-        ("{% if q %}{% endif %}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
-        ("{{ q is odd }}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
-        ("{{ matrix[q] }}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
-        ("{{ '%s' % q }}", "`q` is not defined", "defined here: `campaign`, `vars`, `matrix`"),
+        ("{{ q }}", "`q` is not defined", NOT_DEFINED),
+        ("{% if q %}{% endif %}", "`q` is not defined", NOT_DEFINED),
+        ("{{ q is odd }}", "`q` is not defined", NOT_DEFINED),
+        ("{{ matrix[q] }}", "`q` is not defined", NOT_DEFINED),
+        ("{{ '%s' % q }}", "`q` is not defined", NOT_DEFINED),
         ("{{ {[]: 1} }}", "a list can't be a key", None),
         ("{{ 1 is odd(2) }}", "`odd` does not take what is in its brackets", None),
         ("{{ 1 is eq }}", "it does not take what is in its brackets", None),
@@ -251,11 +257,17 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{{ ['a'] | map('uper') | join }}", "there is no filter `uper`", "did you mean `upper`?"),
         ("{{ 1 is od }}", "there is no test `od`", "did you mean `odd`?"),
         ("{{ [] | first }}", "there is no first item: the list is empty", None),
-        ("{{ vars.brand", "`{{` is not closed", "add `}}`"),
+        ("{{ vars.brand", "`{{` is not closed", "add `}}`; where `{{` is text, write `{% raw %}{{{% endraw %}`"),
         ("{{ }}", "`{{ }}` is empty", "put a name in it"),
-        ("{{ 'it's' }}", "`s` is not expected before `}}`", "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote"),
-        ("{% if 1 %}", "`{% if %}` is not closed", "add `{% endif %}`"),
-        ("{% for a in b %}{% endif %}", "`{% for %}` is not closed", "add `{% endfor %}`"),
+        ("{{ 'it's' }}", "`s` is not expected before `}}`", "`~` joins texts; a name with blanks is written as `vars['Image URL']`; no text in quotes holds the same quote; where `{{` is text, write `{% raw %}{{{% endraw %}`"),
+        ("{{ vars.2nd }}", "`nd` is not expected before `}}`", "write `vars['2nd']`: " + NO_DOT),
+        ("{{ matrix.s.Image URL }}", "`URL` is not expected before `}}`", "write `matrix.s['Image URL']`: " + NO_DOT),
+        ("\n{{ vars.a.2 b | upper }}", "`b` is not expected before `}}`", "write `vars.a['2 b']`: " + NO_DOT),
+        ("{{ vars.a if vars.b c }}", "`c` is not expected before `}}`", "write `vars['b c']`: " + NO_DOT),
+        ("{% if 1 %}", "`{% if %}` is not closed", "add `{% endif %}`; where `{%` is text, write `{% raw %}{%{% endraw %}`"),
+        ("{%50 off%}", "`{%` is not followed by a tag", "where `{%` is text, write `{% raw %}{%{% endraw %}`"),
+        ("{{ 5 ! }}", "`!` is not expected here", "where it is text, write `{% raw %}` before the brackets and `{% endraw %}` behind them"),
+        ("{% for a in b %}{% endif %}", "`{% for %}` is not closed", "add `{% endfor %}`; where `{%` is text, write `{% raw %}{%{% endraw %}`"),
         ("{% endif %}", "`{% endif %}` closes nothing", None),
         ("{% loop %}", "there is no tag `loop`", "where `{%` is text, write `{% raw %}{%{% endraw %}`"),
         (
@@ -284,6 +296,7 @@ def test_each_mistake_is_told_with_what_to_do(text: str, message: str, hint: str
         ("\n\n{% include 'slip.j2' %}", 3, "slip.j2"),
         ("{% include 'broken.j2' %}", 2, "broken.j2"),
         ("{% include 'unknown.j2' %}", 2, "unknown.j2"),
+        ("\n\n{% include 'comment.j2' %}", 2, "comment.j2"),
         ("{% include 'deep.j2' %}", 1, None),
         ("\n{% include 'none.j2' %}", 2, None),
     ],
