@@ -46,6 +46,11 @@ _PLAIN_IN_URLS = "%-._~:/?#[]@!$&'()*+,;="
 _LONGEST_SHOWN = 300
 _LONGEST_URL = 20_000
 _SLASHES = re.compile(r"(https?):/?([^/\s]\S{0,200})$", re.IGNORECASE)
+_SECOND = re.compile(r"(\S+?)[,;]?\s+https?://", re.IGNORECASE)
+_PORT = re.compile(r":([^:\]@]*)$")
+_ALIKE = ("CYRILLIC", "GREEK")
+"""Scripts with letters that look like Latin ones."""
+
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _EXAMPLE = re.compile(r"Example: (`[^`]+`)")
@@ -139,7 +144,8 @@ def is_uri(value: object) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    return parts.scheme.lower() not in {"http", "https"} or bool(parts.hostname)
+    host = parts.hostname or ""
+    return parts.scheme.lower() not in {"http", "https"} or (host[:1] not in {"", "."} and ".." not in host)
 
 
 # --- jsonschema's errors in words ------------------------------------------------------------------
@@ -291,11 +297,18 @@ def _url_hint(value: str) -> str:
 
 
 def _slip_hint(value: str) -> str | None:
-    host = value.partition("://")[2].partition("/")[0]
+    host = re.split(r"[/?#]", value.partition("://")[2], maxsplit=1)[0]
+    if (second := _SECOND.match(value)) is not None:
+        return f"it holds two addresses: write one, {shorten(second[1], _LONGEST_SHOWN)}, or a job for each"
     if "\\" in value:
         return "write `/` for each backslash"
     if any(map(str.isspace, host)):
         return f"delete the blank in its host: {''.join(host.split())}"
+    if host.startswith(".") or ".." in host:
+        return f"write single dots in its host: {re.sub(r'[.]+', '.', host).strip('.')}"
+    port = _PORT.search(host)
+    if port is not None and not (port[1].isdecimal() and len(port[1]) <= 5 and int(port[1]) < 2**16):
+        return f"delete the port `{shorten(port[0])}`, or write one from 1 to 65535"
     slashes = _SLASHES.match(value)
     return f"write two slashes behind the `:`: {slashes[1]}://{slashes[2]}" if slashes else None
 
@@ -308,8 +321,19 @@ def _encoded_hint(value: str) -> str | None:
         encoded = host if host.isascii() else host.encode("idna").decode()
         written = f"{scheme}{mark}{encoded}{slash}{quote(path, safe=_PLAIN_IN_URLS)}"
         if mark and is_uri(written) and written != value and len(written) < _LONGEST_SHOWN:
-            return f"write it as {written}"
+            return f"{_foreign_letter(host)}write it as {written}"
     return None
+
+
+def _foreign_letter(host: str) -> str:
+    """A letter that is hardly meant: of a script that looks like Latin, or next to Latin letters."""
+    for part in host.split("."):
+        names = {char: unicodedata.name(char, "") for char in part if char.isalpha()}
+        is_mixed = any(map(str.isascii, names))
+        for char, name in names.items():
+            if not name.startswith("LATIN") and (is_mixed or name.startswith(_ALIKE)):
+                return f"write a Latin letter for U+{ord(char):04X} {name} in its host; where that is meant, "
+    return ""
 
 
 def _limit(value: Json, limit: Any, what: str) -> Words:

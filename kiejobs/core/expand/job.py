@@ -40,6 +40,7 @@ _OUTSIDE = (
     "write the file's path from the job file's folder, and it is uploaded; or an address that is reachable from "
     "outside. For an API on this machine: --sandbox, --base-url or KIE_API_BASE"
 )
+_NO_COLON = re.compile(r"(https?)[;.]?//(\S+)", re.IGNORECASE)
 _WRAPPED = re.compile(r"[<\"'(\[]+(https?://[^\s>\"')\]]+)[>\"')\]]+", re.IGNORECASE)
 _LIKE_A_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+", re.IGNORECASE)
 
@@ -243,6 +244,10 @@ def _with_guess(found: NoFile, text: str) -> NoFile:
     """Was an address meant, or more than one file?"""
     if found.code == "missing-file" and any(mark in text for mark in "*?["):
         return replace(found, hint='a pattern is a matter for an axis: `{glob: "…"}`')
+    if (no_colon := _NO_COLON.match(text)) is not None:
+        return replace(
+            found, hint=f"write the `:` of an address: {shorten(f'{no_colon[1]}://{no_colon[2]}', 300)}"
+        )
     if wrapped := _WRAPPED.fullmatch(text):
         return replace(found, hint=f"write it as {shorten(wrapped[1], 300)}")
     if found.code != "missing-file" or not _LIKE_A_HOST.fullmatch(text):

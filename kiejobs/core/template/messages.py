@@ -99,10 +99,10 @@ def _not_defined(error: NotDefined, known: Mapping[str, Any]) -> TemplateProblem
         hint = f"an imported template sees it only so: `{{% import … with context %}}`; or hand `{name}` to the macro"
         return TemplateProblem(f"`{name}` is not defined here", hint)
     if holder is missing:
-        hint = _elsewhere(name, known) or _hint(name, "", known)
-        if hint and hint.startswith(_DEFINED):
-            hint += f"; where it is text, write `{{% raw %}}{{{{ {name} }}}}{{% endraw %}}`"
-        return TemplateProblem(f"`{name}` is not defined", hint)
+        near = _elsewhere(name, known) or _hint(name, "", known)
+        if near and near.startswith(_DEFINED):
+            near += f"; where it is text, write `{{% raw %}}{{{{ {name} }}}}{{% endraw %}}`"
+        return TemplateProblem(f"`{name}` is not defined", near)
     if not isinstance(holder, dict):
         call = "call it: write `()` behind its name" if method(holder, name) else None
         return TemplateProblem(f"{kind(holder)} has no `{name}`", call)
