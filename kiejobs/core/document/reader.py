@@ -20,6 +20,8 @@ from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiejobs.core.document.nodes import Spot
+
 FASTEST: type[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """libyaml where PyYAML was built with it; else the parser in Python, ten times slower."""
 
@@ -203,6 +205,14 @@ _KNOWN = (
     _Words("scanning a block scalar", "`|` and `>` take the text on the lines below",
            "begin the text on the next line"),
 )  # fmt: skip
+_MARKED = "put the text that holds it in quotes; where it is a comment, delete it"
+_NOT_COUNTED = "so the comma or bracket in it does not count"
+_UP_TO_A_QUOTE = re.compile(r"""(?:^|[:\-]\s|[\[{,])\s*(?:'(?:[^']|'')*+'|"(?:[^"\\]|\\.)*+")$""")
+_INNER_QUOTE = {
+    "'": "write an apostrophe in it twice, '', or put the text in double quotes",
+    '"': 'put the text in single quotes, or write `\\"` for each quote in it',
+}
+_KEY_OR_ITEM = re.compile(r"\s*(?:-\s|[^\s#].*:(?:\s|$))")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 _BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*(\{[{%])")
 
@@ -229,8 +239,40 @@ def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> D
         return Diagnostic("yaml-encoding", HALF_A_PAIR, place, CHARACTER_ITSELF)
     if char == "\t":
         words = _TAB
-    message = words.message.format(char=char)
-    return Diagnostic("yaml-syntax", message, Place(name, *spot), words.hint)
+    message, hint = words.message.format(char=char), words.hint
+    if here is not None and "expected" in complaint:
+        spot, message, hint = _cause(lines, spot, here) or (spot, message, hint)
+    return Diagnostic("yaml-syntax", message, Place(name, *spot), hint)
+
+
+def _cause(lines: Sequence[str], spot: Spot, here: Spot) -> tuple[Spot, str, str] | None:
+    """What probably led to where the parser was lost: a quote within quotes, or a comment that was meant as text.
+
+    `spot` is what is reported, the opening bracket, say; `here` is where the parser was.
+    """
+    line, shown = (lines[at[0] - 1] if at[0] <= len(lines) else "" for at in (here, spot))
+    before, behind = line[: here[1] - 1].rstrip(), line[here[1] - 1 :]
+    if _UP_TO_A_QUOTE.search(before) and before[-1] in behind:
+        return here, "the quote before this ends the text", _INNER_QUOTE[before[-1]]
+    if shown[spot[1] - 1 : spot[1]] in {"[", "{"}:
+        marks = (_comment(lines, number) for number in range(spot[0], min(here[0], len(lines)) + 1))
+        eaten, message = (
+            next((one for one in marks if one and re.search(r"[,\]}]", one[1])), None),
+            _NOT_COUNTED,
+        )
+    else:
+        ends = 1 < spot[0] <= len(lines) and not _KEY_OR_ITEM.match(shown)
+        eaten, message = _comment(lines, spot[0] - 1) if ends else None, "which ends the text"
+    return eaten and (eaten[0], f"`{eaten[1][:40].strip()}` is a comment to YAML, {message}", _MARKED)
+
+
+def _comment(lines: Sequence[str], number: int) -> tuple[Spot, str] | None:
+    """That behind other text in a line, and where it begins."""
+    found = (one for one in _TOKENS.finditer(lines[number - 1]) if one[0].startswith("#"))
+    mark = next(found, None)
+    if mark is None or not mark.string[: mark.start()].strip():
+        return None
+    return (number, mark.start() + 1), mark[0]
 
 
 def _too_deep(name: str, text: str) -> Diagnostic | None:

@@ -184,6 +184,7 @@ QUOTE_TAG = "drop it; a text that starts with `!` needs quotes"
 INIT = "`kiejobs init` writes one to start from"
 ESCAPE = 'delete it; where it is meant, write it as an escape in double quotes, like "\\u2028"'
 NOTEPAD = "save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)"
+MARKED = "put the text that holds it in quotes; where it is a comment, delete it"
 MISTAKES = [
     ("a:\n\tb: 1\n", "2:1 yaml-syntax", "a tab in the indentation", NO_TABS),
     (
@@ -251,6 +252,39 @@ MISTAKES = [
         "1:9 yaml-key",
         "`<<` takes a mapping, or a list of mappings",
         "name one with `*`",
+    ),
+    (
+        "a: 'it's so'\n",
+        "1:8 yaml-syntax",
+        "the quote before this ends the text",
+        "write an apostrophe in it twice, '', or put the text in double quotes",
+    ),
+    (
+        '- [b, "c "d" e"]\n',
+        "1:11 yaml-syntax",
+        "the quote before this ends the text",
+        'put the text in single quotes, or write `\\"` for each quote in it',
+    ),
+    ('a: "b" of c\n', "1:8 yaml-syntax", "this line does not fit the block around it", ALIGN),
+    ("a: b\n  c #d\n  e\n", "2:5 yaml-syntax", "`#d` is a comment to YAML, which ends the text", MARKED),
+    ("a: b #c\n  - d\n", "2:3 yaml-syntax", "this line does not fit the block around it", ALIGN),
+    (
+        "a: [b #c, d]\n",
+        "1:7 yaml-syntax",
+        "`#c, d]` is a comment to YAML, so the comma or bracket in it does not count",
+        MARKED,
+    ),
+    (
+        "a: {b: c #d,\n  e: f}\n",
+        "1:10 yaml-syntax",
+        "`#d,` is a comment to YAML, so the comma or bracket in it does not count",
+        MARKED,
+    ),
+    (
+        "a: [b, # c\n  d # e\n  f]\n",
+        "1:4 yaml-syntax",
+        "this `[` is never closed, or a comma is missing in it",
+        CLOSE,
     ),
     ("", "1:1 yaml-empty", "the file is empty", INIT),
     ("# only this\n", "1:1 yaml-empty", "the file is empty", INIT),
