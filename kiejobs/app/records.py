@@ -177,8 +177,7 @@ def _line(space: Workspace, attempt: Attempt, known: Collection[str | None]) -> 
         return _change(attempt, Action.RESUME, "~", "in_flight")
     if attempt.state is not State.SUCCEEDED:
         return None
-    collected = "collected" in attempt.times
-    damage = space.condition(attempt) if collected else "file_missing"
+    damage = space.condition(attempt) if attempt.is_collected else "file_missing"
     return None if damage is None else _change(attempt, Action.COLLECT, "v", damage)
 
 

@@ -147,7 +147,7 @@ class Worker:
         name = attempt.attempt_id
         if attempt.task_id is None or attempt.gone or name in self._journal.over or name in self.left:
             return False
-        is_made = attempt.state is State.SUCCEEDED and "collected" not in attempt.times
+        is_made = attempt.state is State.SUCCEEDED and not attempt.is_collected
         return attempt.is_open or is_made
 
     async def _follow(self, attempt_id: str, waited: float) -> float | None:

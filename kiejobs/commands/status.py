@@ -90,7 +90,7 @@ def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: f
 def _is_due(space: Workspace, attempt: Attempt) -> bool:
     if attempt.state is not State.SUCCEEDED or attempt.gone is not None:
         return False
-    return "collected" not in attempt.times or space.condition(attempt) is not None
+    return not attempt.is_collected or space.condition(attempt) is not None
 
 
 def _expiring(attempts: Sequence[Attempt], within: float, space: Workspace) -> list[Expiring]:

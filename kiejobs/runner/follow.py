@@ -138,7 +138,7 @@ class Follower:
                 self._unanswered(watch, outcome)
                 few = watch.unanswered < _ASKS_FOR_AN_OLD_TASK
                 if task.settled and (not few or self._settings.once):
-                    return outcomes.TaskSucceeded(task.known_urls, None)
+                    return outcomes.TaskSucceeded(task.known_urls, None, None, task.missing)
             if self._is_enough(watch):
                 return None
             await self._rest(watch)
@@ -272,18 +272,28 @@ class Follower:
 
     async def _collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
-        files: list[FileRecord] = []
-        for number in range(1, max(1, len(result.urls)) + 1):
+        files = self._kept(task)
+        for number in () if files else range(1, max(1, len(result.urls)) + 1):
             outcome = await self._one(task, number, result)
             if isinstance(outcome, outcomes.NotCollected):
                 self._not_collected(task, outcome)
                 return
             files.append(outcome)
-        for name, url in result.stills:
-            files += await self._still(task, name, url)
-        at = self._world.journal.append(e.Collected(task.attempt_id, tuple(files)))
+        missing = []
+        for name, url in (dict(task.missing) | dict(result.stills)).items():
+            still = await self._still(task, name, url)
+            if isinstance(still, FileRecord):
+                files = [*(file for file in files if file.path != still.path), still]
+            elif still is not None:
+                missing.append(still)
+        at = self._world.journal.append(e.Collected(task.attempt_id, tuple(files)), *missing)
         self._world.artifacts.mark(files, at)
         self._world.progress.job(task.address, "collected")
+
+    def _kept(self, task: FollowedTask) -> list[FileRecord]:
+        """Its files where only a picture is missing: their addresses may have expired meanwhile."""
+        files, at = task.kept
+        return list(files) if files and self._world.artifacts.condition(files, at) is None else []
 
     async def _one(
         self, task: FollowedTask, number: int, result: outcomes.TaskSucceeded
@@ -300,18 +310,27 @@ class Follower:
             data + b"\n", path, key=task.task_id, media_type=JSON, **self._make_room(task, path)
         )
 
-    async def _still(self, task: FollowedTask, name: str, url: str) -> list[FileRecord]:
-        """A picture next to the result. One that does not come is noted and keeps nothing else back."""
+    async def _still(self, task: FollowedTask, name: str, url: str) -> FileRecord | e.StillMissing | None:
+        """A picture next to the result. One that does not come keeps nothing else back, and is asked for again.
+
+        None where the vendor has it no more.
+        """
         path = _still_path(task.output, name, url)
         outcome = await self._download(task, None, url, path, "image/png")
         if isinstance(outcome, FileRecord):
-            return [outcome]
+            return outcome
         self.notes[task.address] = f"collected without its {name}: {outcome.message}"
-        return []
+        if self._is_gone(task, outcome):
+            return None
+        return e.StillMissing(task.attempt_id, name, bare(url), outcome.message)
+
+    def _is_gone(self, task: FollowedTask, outcome: outcomes.NotCollected) -> bool:
+        """Refused, and old enough to have been thrown away: else it is a passing fault."""
+        made = datetime.fromisoformat(task.submitted) if task.submitted else None
+        return outcome.gone and made is not None and self._world.clock.now() - made >= SAFE
 
     def _not_collected(self, task: FollowedTask, outcome: outcomes.NotCollected) -> None:
-        made = datetime.fromisoformat(task.submitted) if task.submitted else None
-        if outcome.gone and made and self._world.clock.now() - made >= SAFE:  # else a passing fault
+        if self._is_gone(task, outcome):
             self._world.journal.append(e.Gone(task.attempt_id, outcome.message))
             gone = f"bought and made, but gone at the vendor: {outcome.message}"
             self.notes[task.address] = gone
@@ -361,7 +380,7 @@ class Follower:
         if moved is None:
             return {}
         files = tuple(moved if one is file else one for one in attempt.files)
-        at = self._world.journal.append(e.Collected(attempt.attempt_id, files))
+        at = self._world.journal.append(e.Collected(attempt.attempt_id, files), *attempt.missing)
         self._world.artifacts.mark(files, at)
         return {"replaces": file.sha256}
 
@@ -407,6 +426,7 @@ class FollowedTask:
 
     `known_urls` are from the journal, without signatures. `planned` is what this run's budget holds for it.
     `submitted` is UTC text, never later than the task was made. `api_state` and `answer` are on record already.
+    `missing` are pictures without which its files were collected, `kept` those files and when that was.
     """
 
     address: str
@@ -420,6 +440,8 @@ class FollowedTask:
     settled: bool = False
     api_state: str | None = None
     answer: str | None = None
+    missing: tuple[tuple[str, str], ...] = ()
+    kept: tuple[tuple[FileRecord, ...], str] = ((), "")
 
 
 def task_of_change(change: Change) -> FollowedTask | None:
@@ -446,4 +468,6 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTas
         settled=attempt.state is State.SUCCEEDED,
         api_state=attempt.api_state,
         answer=None if attempt.unused is None else attempt.unused.answer,
+        missing=tuple((one.name, one.url) for one in attempt.missing),
+        kept=(attempt.files, attempt.times["collected"]) if attempt.missing else ((), ""),
     )

@@ -331,3 +331,26 @@ def shell(bench: Bench, line: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_a_frame_that_does_not_come_is_on_record_and_collected_again_until_it_comes(table: Set) -> None:
+    bench, judge = table
+    bench.write({"pour": "a cup [still=500*8]"})
+    assert bench.run().code == 1
+    (task_id,) = judge.tasks
+    frame = f"{judge.url}/files/{task_id}.png"
+    assert on_record(bench).count(frame) >= 2
+    assert "sig=" not in on_record(bench)
+    assert bench.plan() == {"pour": "collect"}
+    for shown in (bench.do("status").out, bench.do("report").out):
+        assert "Not collected" in shown
+    assert frame in bench.do("report").out
+
+    assert bench.do("collect", "--poll", "50ms").code == 1
+    assert bench.plan() == {"pour": "collect"}
+    assert bench.do("collect", "--poll", "50ms").code == 0
+    assert [file["media_type"] for file in bench.job("pour")["files"]] == ["video/mp4", "image/png"]
+    assert bench.job("pour")["error"] is None
+    assert bench.plan() == {"pour": "keep"}
+    assert len(judge.creates) == 1
+    assert len(judge.sent(f"/files/{task_id}.mp4")) == 1

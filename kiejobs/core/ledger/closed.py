@@ -111,7 +111,7 @@ def _spoken_of_elsewhere(records: Sequence[JournalRecord]) -> set[str]:
 def _is_settled(attempt: Attempt) -> bool:
     if attempt.conflicts or attempt.other_task_ids or attempt.gone is not None:
         return False
-    is_home = attempt.state is State.SUCCEEDED and "collected" in attempt.times
+    is_home = attempt.state is State.SUCCEEDED and attempt.is_collected
     return is_home or attempt.state in _ENDS
 
 

@@ -200,6 +200,17 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
+class StillMissing:
+    """A picture that belongs to the result, and is not among the files collected until now. `url` as of `Succeeded`."""
+
+    type: ClassVar[str] = "still_missing"
+    attempt_id: str
+    name: str
+    url: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """The task succeeded, but its result can't be had any more. What comes home later overrules it."""
 
@@ -262,8 +273,8 @@ class RunFinished:
 
 Event: TypeAlias = (
     RunStarted | Planned | Approved | Uploaded | Reserved | Submitted | NotAccepted | Rejected
-    | InDoubt | UnusedAnswer | Running | Succeeded | Failed | Collected | Gone | Called | Conflicted | Adopted
-    | Resolved | RunFinished
+    | InDoubt | UnusedAnswer | Running | Succeeded | Failed | Collected | StillMissing | Gone | Called | Conflicted
+    | Adopted | Resolved | RunFinished
 )  # fmt: skip
 
 

@@ -251,6 +251,7 @@ class _Draft:
         self._charged: tuple[str, Decimal | None] = ("", None)
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
         self._files: tuple[str, tuple[FileRecord, ...]] = ("", ())
+        self._missing: dict[str, tuple[str, e.StillMissing]] = {}
         self._word = ("", "")
         self._unused: dict[str, tuple[str, e.UnusedAnswer]] = {}
 
@@ -285,6 +286,8 @@ class _Draft:
             case e.Collected(files=files):
                 self._files = max(self._files, (at, files), key=_when)
                 self._times["collected"] = self._files[0]
+            case e.StillMissing(name=name):
+                self._missing[name] = max(self._missing.get(name, ("", event)), (at, event), key=_when)
             case e.Gone(message=message):
                 self._gone = max(self._gone, (at, message))
             case e.Running(api_state=word):
@@ -320,6 +323,7 @@ class _Draft:
             failure=failure,
             urls=self._urls[1],
             files=self._files[1],
+            missing=self._missing_since() if self._missing else (),
             times=self._times,
             other_task_ids=self._others(tasks) if is_disputed else _NO_OTHERS,
             conflicts=self._conflicts(tasks) if is_disputed else (),
@@ -333,6 +337,10 @@ class _Draft:
         open_ = state in {State.SUBMITTED, State.RUNNING, State.SUCCEEDED} and not self._files[1]
         of = "create" if state is State.IN_DOUBT else "result" if open_ else ""
         return self._unused[of][1] if of in self._unused else None
+
+    def _missing_since(self) -> tuple[e.StillMissing, ...]:
+        """What did not come with the files that were collected last: it is noted together with them."""
+        return tuple(one for _, (at, one) in sorted(self._missing.items()) if at >= self._files[0])
 
     def _result(self) -> tuple[State | None, Failure | None]:
         """How far it came, and why not further. What a dead run left without an answer is in doubt."""

@@ -47,6 +47,7 @@ class Attempt:
     tasks that may be paid for next to `task_id`: one create, several tasks. `gone` says why its result
     can't be had any more. `shared` are its addresses in other campaigns, which asked for the same. `api_state`
     is the API's word for what runs; `unused` an answer that nothing could be made of, as long as that matters.
+    `missing` are pictures that belong to the result, and did not come with its files.
     """
 
     attempt_id: str
@@ -67,6 +68,7 @@ class Attempt:
     shared: tuple[str, ...] = ()
     api_state: str | None = None
     unused: e.UnusedAnswer | None = None
+    missing: tuple[e.StillMissing, ...] = ()
 
     def is_of(self, campaign: str) -> bool:
         """Was it bought for a campaign, or is it used by it?"""
@@ -87,6 +89,11 @@ class Attempt:
     def is_open(self) -> bool:
         """At the API, not at its end."""
         return self.state in {State.SUBMITTED, State.RUNNING}
+
+    @property
+    def is_collected(self) -> bool:
+        """Were all its files here at some time?"""
+        return "collected" in self.times and not self.missing
 
     @property
     def named_task(self) -> str | None:

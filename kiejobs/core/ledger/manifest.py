@@ -29,6 +29,8 @@ _TIMES = ("reserved", "submitted", "settled", "collected")
 _PIECES = 10_000
 _USUAL = {None, "waiting", "queuing", "generating"}
 """Words of the API for what is under way, which need no mention."""
+NOT_COLLECTED = "not_collected"
+"""The class of the error of what was made, and is not all here."""
 _UNTOUCHED = "none"
 """How the totals count a planned job of which nothing was made (its state is null)."""
 
@@ -103,6 +105,9 @@ def totals(jobs: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
 def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
     """One job of the manifest, from the attempt that counts for it."""
     reserved, failure = attempt.reserved, attempt.failure
+    if attempt.missing:
+        words = (f"its {one.name} is missing ({one.url}): {one.message}" for one in attempt.missing)
+        failure = Failure(NOT_COLLECTED, None, "; ".join(words))
     if attempt.gone is not None:
         failure = Failure("gone", None, attempt.gone)
     return {

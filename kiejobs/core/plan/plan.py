@@ -338,7 +338,7 @@ class _Decider:
     def _still_to_do(self, attempt: Attempt) -> tuple[Action, str, str]:
         if attempt.is_open:
             return Action.RESUME, "~", "in_flight"
-        damage = self._condition(attempt) if "collected" in attempt.times else "file_missing"
+        damage = self._condition(attempt) if attempt.is_collected else "file_missing"
         if damage is not None and attempt.gone is not None:
             return Action.HOLD, "!", "result_gone"
         if damage is not None:

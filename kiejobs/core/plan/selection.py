@@ -150,7 +150,7 @@ def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None
     """
     if attempt is None or attempt.state is not State.SUCCEEDED:
         return None
-    damage = condition(attempt) if "collected" in attempt.times else "file_missing"
+    damage = condition(attempt) if attempt.is_collected else "file_missing"
     if damage is None:
         return "whole"
     return "gone" if attempt.gone is not None else damage.removeprefix("file_")

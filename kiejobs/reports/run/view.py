@@ -16,6 +16,7 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from kiejobs.core.ledger.manifest import NOT_COLLECTED
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
@@ -260,7 +261,7 @@ def _status(job: Mapping[str, Json]) -> JobStatus:
     if state != State.SUCCEEDED:
         return JobStatus.NO_RESULT if job.get("api_state") == _SUCCESS else JobStatus(state)
     if job["error"] is not None:
-        return JobStatus.GONE
+        return JobStatus.NOT_COLLECTED if job["error"]["class"] == NOT_COLLECTED else JobStatus.GONE
     return JobStatus.SUCCEEDED if job["files"] else JobStatus.NOT_COLLECTED
 
 

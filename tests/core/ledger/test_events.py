@@ -30,6 +30,7 @@ EVENTS: list[Event] = [
     e.RunFinished(4, "budget"),
     e.Approved("ab" * 32, "plan-1"),
     e.Uploaded("ab" * 32, "https://files.example.com/a.png", 9, "image/png", None, "images/a.png"),
+    e.StillMissing("a", "last-frame", "https://f.example/l.png", "the result host answered HTTP 500"),
     e.Gone("a", "the result host answered HTTP 404"),
     e.Called("a", "t1", signed=True),
     e.Conflicted("a", "t2", "a second task", may_be_paid=True),

@@ -69,6 +69,13 @@ POLLS = {
 }
 
 
+DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
+    "3a7e9b550000000a49444154789c63f80f00010101001bb6ee560000000049454e44ae426082"
+)
+"""A picture of one dot."""
+
+
 def download(data: bytes, fault: str, wanted: str) -> Reply:
     kind = {"Content-Type": "video/mp4"}
     if fault in {"500", "404", "gone"}:

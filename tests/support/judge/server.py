@@ -12,6 +12,7 @@ program it can be killed and started again on its port. It shares no code with k
   poll=…    a list of what befalls its polls (POLLS in judge.replies)
   file=…    a list of what befalls its downloads: 500, cut, page, type, short, gone, 404, old (only a
             link that was made anew is taken)
+  still=…   with a last frame next to it, and a list of what befalls its downloads: 500
   call=…    a list of the callbacks that it makes: ok, forged, unsigned; twin (a second task for the same
             create, paid too), other (an earlier task), nobody (no task at all)
   url=…     a result address of somebody else's   credits=N  what recordInfo says was charged
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.judge.calls import Calls
-from tests.support.judge.replies import CREATES, PAGE, POLLS, download, envelope, video
+from tests.support.judge.replies import CREATES, DOT, PAGE, POLLS, download, envelope, video
 from tests.support.judge.tasks import Task, accepted, listed, state_of, words_of
 from tests.support.judge.uploads import UPLOAD, UploadHost
 from tests.support.judge.wire import DROP, Reply, Request, Wire
@@ -249,12 +250,17 @@ class Judge:
         if end == "text":
             return f"see {KEY} in our mail"
         url = task.words.get("url") or f"{self.url}/files/{task.task_id}.mp4?{SIGNATURE}"
-        return json.dumps({"resultUrls": [] if end == "no_urls" else [url]})
+        frame = {"lastFrameUrl": [url.replace(".mp4", ".png")]} if "still" in task.words else {}
+        return json.dumps({"resultUrls": [] if end == "no_urls" else [url], **frame})
 
     def _file(self, request: Request) -> Reply:
-        task = self.tasks.get(request.path.removeprefix("/files/").removesuffix(".mp4"))
+        name, _, kind = request.path.removeprefix("/files/").partition(".")
+        task = self.tasks.get(name)
         if task is None or SIGNATURE not in "&".join(f"{k}={v}" for k, v in request.query.items()):
             return Reply(PAGE, "404 Not Found")
+        if kind == "png":
+            fault = self._befalls("still", task.body, ())
+            return Reply(PAGE, "500 Oops") if fault else Reply(DOT, headers={"Content-Type": "image/png"})
         data = video(task.task_id)
         fault = self._befalls("file", task.body, ("cut", "500"))
         if fault == "old":
