@@ -240,7 +240,7 @@ class Outputs(Protocol):
         """Can what is there get another name? Else a new result goes next to it."""
 
     def occupied(self, lines: Iterable[Change]) -> Mapping[str, str]:
-        """Paths of results to come where a `file` or a `folder` is already. Raises UsageProblem."""
+        """Paths of results to come where a `file`, a `folder` or `no file` (a pipe, say) is already. Raises UsageProblem."""
 
     def link_to(self, lines: Iterable[Change]) -> Path | None:
         """The first link that a result of what would be bought is, or is reached by."""

@@ -122,14 +122,15 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
 def _noting(
     lines: Iterable[Change], taken: Mapping[str, str], space: Workspace, ledger: Ledger
 ) -> Iterator[Change]:
-    """With a word where what has the name of a result is not as kiejobs wrote it. Raises UsageProblem for a folder."""
+    """With a word where what has the name of a result is not as kiejobs wrote it. Raises UsageProblem for what is no file."""
     ours = {file.path: (a, file) for a in ledger.attempts() for file in a.files}
     for line in lines:
         words = [line.detail] if line.detail else []
         for path in filter(taken.__contains__, line.writes):
-            if taken[path] == "folder" and line.spends:
+            if taken[path] != "file" and line.spends:
                 hint = "rename it, or give the job another `output`"
-                what = f"{path} is a folder in the outputs, and {line.address} needs that name"
+                kind = "a folder" if taken[path] == "folder" else "a pipe, a socket or a device"
+                what = f"{path} is {kind} in the outputs, and {line.address} needs that name"
                 raise UsageProblem(what, hint=hint)
             attempt, file = ours.get(path, (None, None))
             if attempt is None or file is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -152,3 +154,20 @@ def test_a_file_that_can_not_be_written_is_told_without_a_crash(bench: Bench) ->
     told = bench.do("plan", "jobs.yaml", "-o", "taken/plan.md")
     assert told.code == 2
     assert "error: can't write taken/plan.md: " in told.err
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_no_file_at_the_name_of_a_result_is_refused_before_anything_is_bought(
+    bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write({"one": "one"})
+    place = bench.folder / "outputs/judged/one/one.mp4"
+    place.parent.mkdir(parents=True)
+    monkeypatch.chdir(place.parent)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as bound:
+        os.mkfifo(place) if kind == "pipe" else bound.bind(place.name)
+        for verb in (("plan",), ("run", "--yes")):
+            said = bench.do(verb[0], "jobs.yaml", *verb[1:])
+            assert said.code == 2
+            assert "judged/one/one.mp4 is a pipe, a socket or a device" in said.err
+    assert bench.journals() == []

@@ -11,7 +11,7 @@ import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import UsageProblem
@@ -80,9 +80,11 @@ class OutputFolder:
             return None
 
     def digest_at(self, place: Path) -> str | None:
+        """Of a pipe, a socket or a device None, too: reading one may take for ever."""
         try:
-            with place.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
+            with open(place, "rb", opener=_without_waiting) as stream:
+                is_file = S_ISREG(os.fstat(stream.fileno()).st_mode)
+                return hashlib.file_digest(stream, "sha256").hexdigest() if is_file else None
         except OSError:
             return None
 
@@ -127,8 +129,8 @@ class OutputFolder:
         return None
 
     def occupied(self, lines: Iterable[Change]) -> dict[str, str]:
-        """Names of results to come that are taken: by a `file` or a `folder`. Raises UsageProblem where a file stands
-        in the place of a folder that what would be bought needs.
+        """Names of results to come that are taken: by a `file`, a `folder`, or `no file` (a pipe, a socket, a device).
+        Raises UsageProblem where a file is in the place of a folder that what would be bought needs.
         """
         names: dict[str, set[str]] = {}
         needed = set()
@@ -150,7 +152,7 @@ class OutputFolder:
                 for entry in entries:
                     if entry.name in wanted:
                         path = f"{above}/{entry.name}" if above else entry.name
-                        found[path] = "folder" if entry.is_dir() else "file"
+                        found[path] = _kind_of(entry)
         return found
 
     def _make(self, folder: Path, root: Path) -> None:
@@ -196,6 +198,17 @@ class OutputFolder:
         if not _leads_into(root, place):
             raise PathRefused(f"{file.path} would leave the output folder")
         return place
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe that nobody writes to would wait for somebody."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir():
+        return "folder"
+    return "file" if entry.is_file() or entry.is_symlink() else "no file"
 
 
 def first_link(places: Iterable[Path], root: Path) -> Path | None:
