@@ -25,6 +25,10 @@ _OPEN_TYPES = {"", "application/octet-stream", "binary/octet-stream", "applicati
 
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 """Which an MP4 or a QuickTime file may begin with."""
+_TOP_BOXES = _FIRST_BOXES | {
+    b"moof", b"mfra", b"meta", b"meco", b"styp", b"sidx", b"ssix", b"prft", b"emsg", b"uuid", b"udta", b"pdin", b"PICT",
+}  # fmt: skip
+"""Behind them, anything else is no part of the film."""
 _TEXTUAL = ("<!doctype", "<html", "<?xml", '{"code"', '{"error')
 _KINDS = {"video": {"video"}, "image": {"image"}, "audio": {"audio", "video"}}
 """What a promise of a kind is kept by: sound may come in a container of videos."""
@@ -56,8 +60,8 @@ def what_is_wrong_with(
 ) -> str | None:
     """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
 
-    `read` gives bytes of it (offset, count): it must end where its container does, and where nothing else said how
-    long it is, hold all that such a container needs.
+    `read` gives bytes of it (offset, count): its container must be complete, and hold what it is for. Where something
+    else said how long it is, it may have a tail behind that, which players pass over.
     """
     from kiejobs.core.models.spec import media_type_of  # noqa: PLC0415 - schemas are slow to import
 
@@ -74,10 +78,11 @@ def what_is_wrong_with(
         return None
     if boxed:
         media = b"meta" if seen.startswith("image/") else b"moov"
-        closes = _boxes_fit(read, size, set() if is_size_known else {b"mdat", media})
+        needed = {media} if media == b"meta" and is_size_known else {b"mdat", media}
+        closes = _boxes_fit(read, size, needed, may_have_tail=is_size_known)
     else:
         closes = seen not in _CLOSES or _CLOSES[seen](read, size)
-    return None if closes else f"the file is cut off: it does not end where its container ({seen}) does"
+    return None if closes else f"the file is cut off or empty: its container ({seen}) is not complete"
 
 
 def _as_text(head: bytes) -> str:
@@ -98,8 +103,8 @@ _LONGEST_FRAME = 2**18  # bytes, of FLAC
 _SYNCS = 16  # places where such a frame may begin that are looked at
 
 
-def _boxes_fit(read: Callable[[int, int], bytes], size: int, needed: set[bytes]) -> bool:
-    """Walk the top boxes of an MP4: they must end with the file, `needed` among them."""
+def _boxes_fit(read: Read, size: int, needed: set[bytes], *, may_have_tail: bool) -> bool:
+    """Walk the top boxes of an MP4: they must end with the file, or before what is no box, `needed` among them."""
     place, kinds = 0, set[bytes]()
     for _ in range(_MOST_CHUNKS):
         if place == size:
@@ -111,7 +116,7 @@ def _boxes_fit(read: Callable[[int, int], bytes], size: int, needed: set[bytes])
         elif length == 0:
             length = size - place  # to the end of the file, by definition
         if len(header) < 8 or length < 8 or place + length > size:
-            return False
+            return may_have_tail and header[4:8] not in _TOP_BOXES and kinds >= needed
         kinds.add(header[4:8])
         place += length
     return place == size and kinds >= needed
@@ -160,18 +165,26 @@ def _gif_closes(read: Read, size: int) -> bool:
     return read(max(0, size - _HEADER), _HEADER).rstrip(b"\0\r\n ").endswith(b"\0;")
 
 
+_RIFF_MEDIA = {b"WAVE": b"data", b"WEBP": b"VP8", b"AVI ": b"movi"}
+
+
 def _riff_closes(read: Read, size: int) -> bool:
     """WAV, WebP and AVI. What is streamed is said to be as long as can be, or of no length."""
     length = int.from_bytes(read(4, 4), "little")
-    return length == 2**32 - 1 or length + 8 <= size
+    fits = length == 2**32 - 1 or length + 8 <= size
+    return fits and _holds(read, 12, size, _RIFF_MEDIA[read(8, 4)])
 
 
 def _bmp_closes(read: Read, size: int) -> bool:
     return int.from_bytes(read(2, 4), "little") <= size
 
 
+_CLUSTER = b"\x1f\x43\xb6\x75"
+
+
 def _ebml_closes(read: Read, size: int) -> bool:
-    return _walk(read, size, _element) is not None
+    """Its parts end with the file, and pictures or sound are among them."""
+    return _walk(read, size, _element) is not None and _holds(read, 0, size, _CLUSTER)
 
 
 def _element(header: bytes) -> int:
@@ -199,7 +212,7 @@ def _ogg_closes(read: Read, size: int) -> bool:
 def _frames_close(read: Read, size: int) -> bool:
     """MPEG sound: a tag, frames, perhaps another tag. What is between or behind them is passed over by players."""
     end = _walk(read, size, _frame)
-    return end is not None and (end[0] < size or not end[1].startswith(b"ID3"))
+    return end is not None and (not end[1].startswith(b"ID3") or _holds(read, end[0], size, b"\xff"))
 
 
 _KBITS = {

@@ -176,10 +176,39 @@ def test_a_beginning_is_not_taken_for_a_file(data: bytes) -> None:
         assert wrong_with(data, promised) is not None
 
 
-def test_a_length_that_was_kept_is_enough_for_an_odd_container() -> None:
-    odd = box(b"ftyp", 24) + b"x" * 2_000
-    assert what_is_wrong_with(odd, len(odd), "video/mp4") is None
-    assert what_is_wrong_with(odd, len(odd), "video/mp4", read=reader(odd)) is not None
+@pytest.mark.parametrize("tail", [b"x" * 18, bytes(5), b"\0\0\0\3junkjunk"])
+def test_a_tail_behind_a_complete_film_is_passed_over_where_the_length_was_kept(tail: bytes) -> None:
+    assert wrong_with(WHOLE + tail, "video/mp4") is None
+    assert wrong_with(WHOLE + tail, "video/mp4", is_size_known=False) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("EBML and zeros", b"\x1a\x45\xdf\xa3" + bytes(5_000)),
+        ("EBML without clusters", b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\x84" + bytes(4)),
+        ("nothing but a free box", box(b"ftyp", 24) + box(b"free", 8)),
+        ("media and no index", box(b"ftyp", 24) + bytes(4) + b"mdat" + bytes(500)),
+        ("an index and no media", box(b"ftyp", 24) + box(b"moov", 40)),
+        ("boxes that are none", box(b"ftyp", 24) + b"x" * 2_000),
+        ("AVI without frames", b"RIFF" + (1000).to_bytes(4, "little") + b"AVI LIST" + bytes(988)),
+    ],
+)
+def test_a_container_without_a_film_is_no_video(name: str, data: bytes) -> None:
+    for promised in ("video/mp4", "video/webm"):
+        for known in (True, False):
+            assert "cut off or empty" in (wrong_with(data, promised, is_size_known=known) or ""), name
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"ID3\x03" + bytes(406),
+        b"RIFF" + (36).to_bytes(4, "little") + b"WAVEfmt " + bytes(28),
+    ],
+)
+def test_a_container_without_sound_is_no_audio(data: bytes) -> None:
+    assert "cut off or empty" in (wrong_with(data, "audio/mpeg") or "")
 
 
 @pytest.mark.parametrize(

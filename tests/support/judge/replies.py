@@ -99,6 +99,6 @@ def download(data: bytes, fault: str, wanted: str) -> Reply:
 
 def video(task_id: str) -> bytes:
     """The boxes of an MP4 around bytes that belong to this task alone."""
-    head = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"
+    head = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2\x00\x00\x00\x08moov"
     media = b"".join(hashlib.sha256(f"{task_id}{n}".encode()).digest() for n in range(6_000))
     return head + (len(media) + 8).to_bytes(4, "big") + b"mdat" + media
