@@ -35,7 +35,7 @@ _SPEAKS_OF_VALIDATION = re.compile(
 )
 """The texts that the real service was seen to use for what it refuses before making a task."""
 _NAMES_A_TASK = re.compile(
-    rb"""["']task_?id\\{0,4}["']\s{0,8}:\s{0,8}(?!null\b|\\{0,4}(["'])\s{0,8}\\{0,4}\1)[^\s,}]""",
+    rb"""["']task_?id\\{0,4}["']\s{0,8}:\s{0,8}(?!null\b|\\{0,4}(["'])\s{0,8}\\{0,4}\1)[^\s,}]+""",
     re.IGNORECASE,
 )
 """The key with a value behind it; a text that merely speaks of a `task_id` names none."""
@@ -100,24 +100,29 @@ def with_answer(doubt: outcomes.CreateInDoubt, body: bytes) -> outcomes.CreateIn
     """A doubt with what came of an answer, complete or not, and the task that it seems to name."""
     if not body:
         return doubt
-    decoded, cut = _decoded(body), _CUT_OFF_ID.search(body)
+    decoded, cut = _decoded(body, _with_all_values), _CUT_OFF_ID.search(body)
     found = cut[1].decode("ascii", "replace") if cut and decoded is None else task_id_in(decoded)
     return replace(doubt, answer=body.decode("utf-8", "backslashreplace"), task_id=found)
 
 
 def task_id_in(answer: Json) -> str | None:
-    """What an answer seems to call its task: a text or a number, by a name for it or in its place."""
+    """What an answer seems to call its task: a text or a number, by a name for it or in its place; None where it
+    names several.
+    """
     data = answer.get("data") if isinstance(answer, dict) else None
-    for value in data if isinstance(data, list) else [data]:
-        if isinstance(value, str | int) and _LIKE_AN_ID.fullmatch(str(value)):
-            return str(value)
+    values = data if isinstance(data, list) else [data]
+    found = {str(one) for one in values if isinstance(one, str | int) and _LIKE_AN_ID.fullmatch(str(one))}
     for name in _ID_KEYS:
-        for key, value in _members(answer):
-            plain = key.lower().replace("_", "").replace("-", "")
-            for one in (value if isinstance(value, list) else [value]) if plain == name else ():
-                if isinstance(one, str | int) and not isinstance(one, bool) and _is_usable(str(one)):
-                    return str(one).strip()
-    return None
+        found = found or set(_ids_by(name, answer))
+    return found.pop() if len(found) == 1 else None
+
+
+def _ids_by(name: str, answer: Json) -> Iterator[str]:
+    for key, value in _members(answer):
+        plain = key.lower().replace("_", "").replace("-", "")
+        for one in (value if isinstance(value, list) else [value]) if plain == name else ():
+            if isinstance(one, str | int) and not isinstance(one, bool) and _is_usable(str(one)):
+                yield str(one).strip()
 
 
 def _is_usable(task_id: str) -> bool:
@@ -137,12 +142,20 @@ def _members(value: Json) -> Iterator[tuple[str, Json]]:
         waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
 
 
-def _decoded(body: bytes) -> Json:
-    """The JSON of a body, or None."""
+def _decoded(body: bytes, made_of: Callable[[list[tuple[str, Json]]], dict[str, Json]] = dict) -> Json:
+    """The JSON of a body, or None. `made_of` makes an object of its members."""
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=made_of)
     except (ValueError, RecursionError):
         return None
+
+
+def _with_all_values(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A key that is there several times has a list of what it was given."""
+    values: dict[str, list[Json]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: given[0] if len(given) == 1 else given for key, given in values.items()}
 
 
 def _says_twice(body: bytes) -> bool:
@@ -168,7 +181,7 @@ def _task_named_in(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         decoded, plain = None, body.replace(b"\0", b"")
     found = _NAMES_A_TASK.search(plain)
-    return _named_in(decoded) if found is None else excerpt(plain[found.start() :])
+    return _named_in(decoded) if found is None else excerpt(found[0])
 
 
 def _named_in(value: Json) -> str | None:
@@ -311,6 +324,8 @@ def excerpt(body: bytes) -> str:
 
 SUCCESS = "success"
 _RUNNING = {"waiting", "queuing", "generating"}
+_OF_A_FAILURE = ("failCode", "failMsg", "errorCode", "errorMessage", "successFlag")
+_NO_FAILURE: tuple[Json, ...] = (None, "", "0", 0, [], {})
 _OF_AN_END = ("resultJson", "response", "failCode", "failMsg")
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
@@ -350,12 +365,21 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
             _credits(data),
         )
     if state in _RUNNING:
-        return outcomes.StillRunning(state)
+        return _running(state, data)
     word = json.dumps(given)[:60] if "state" in data else "nothing of its state"
     came = {name: data[name] for name in _OF_AN_END if data.get(name) not in _NOTHING}
     answer = json.dumps(came, ensure_ascii=False) if came else None
     note = f"the API says {word}, which kiejobs does not know: taken as running"
     return outcomes.StillRunning(state[:40], note, answer)
+
+
+def _running(state: str, data: Mapping[str, Json]) -> outcomes.StillRunning:
+    """A reason for a failure next to a word that is none is on record, and decides nothing."""
+    came = {name: data[name] for name in _OF_A_FAILURE if data.get(name) not in _NO_FAILURE}
+    if not came:
+        return outcomes.StillRunning(state)
+    note = f"the API says `{state}`, and yet speaks of an end: taken as running"
+    return outcomes.StillRunning(state, note, json.dumps(came, ensure_ascii=False))
 
 
 def _succeeded(data: Mapping[str, Json]) -> outcomes.PollOutcome:

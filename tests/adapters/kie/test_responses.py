@@ -277,7 +277,46 @@ def test_two_tasks_in_one_answer_are_a_doubt(data: dict[str, Any], kind: type) -
     outcome = answers.create_outcome(200, None, body(200, "success", data))
     assert isinstance(outcome, kind)
     assert isinstance(outcome, outcomes.Accepted | outcomes.CreateInDoubt)
-    assert outcome.task_id == "t-1234"
+    assert outcome.task_id == ("t-1234" if kind is outcomes.Accepted else None)
+
+
+@pytest.mark.parametrize(
+    ("body", "task_id"),
+    [
+        (b'{"code":200,"code":500,"data":{"taskId":"a-1234","taskId":"a-5678"}}', None),
+        (b'{"code":200,"data":{"taskId":"a-1234"},"data":{"taskId":"a-5678"}}', None),
+        (b'{"code":500,"data":["a-1234","a-5678"]}', None),
+        (b'{"code":200,"code":500,"data":{"taskId":"a-1234","taskId":"a-1234"}}', "a-1234"),
+        (b'{"code":200,"code":500,"data":{"taskId":"a-1234"}}', "a-1234"),
+    ],
+)
+def test_of_several_tasks_that_an_answer_names_none_is_offered(body: bytes, task_id: str | None) -> None:
+    outcome = answers.create_outcome(200, None, body)
+    assert isinstance(outcome, outcomes.CreateInDoubt)
+    assert outcome.task_id == task_id
+
+
+def test_a_refusal_quotes_the_task_that_it_names_and_nothing_behind_it() -> None:
+    outcome = answers.create_outcome(200, None, b'{"code":422,"msg":"no","data":{"x":{"taskId":"t-1234"}}}')
+    assert isinstance(outcome, outcomes.CreateInDoubt)
+    assert outcome.message == 'the API refused (no) but named a task: "taskId": "t-1234"'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"failMsg": "bad"}, {"failCode": 500}, {"successFlag": 3}, {"errorMessage": "bad", "errorCode": "1"}],
+)
+def test_a_failure_next_to_a_word_that_is_none_is_kept_and_decides_nothing(said: dict[str, Any]) -> None:
+    outcome = answers.poll_outcome(200, record("generating", **said))
+    assert isinstance(outcome, outcomes.StillRunning)
+    assert outcome.note is not None
+    assert "`generating`" in outcome.note
+    assert json.loads(outcome.answer or "") == said
+
+
+def test_what_is_empty_or_zero_is_no_failure() -> None:
+    said = {"failMsg": "", "failCode": None, "successFlag": 0, "errorCode": "0"}
+    assert answers.poll_outcome(200, record("queuing", **said)) == outcomes.StillRunning("queuing")
 
 
 @pytest.mark.parametrize(
