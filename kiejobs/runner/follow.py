@@ -304,7 +304,11 @@ class Follower:
             return await self._download(task, number, result.urls[number - 1], path, kind)
         if result.found is None:
             return outcomes.NotCollected("the API says it succeeded, but names no file")
-        path = task.output if self._media_type(task.model) == JSON else _as_json(task.output)
+        promised, path = self._media_type(task.model), task.output
+        if promised != JSON:
+            path = _as_json(path)
+            text = json.dumps(result.found)[:_LONGEST_ANSWER]
+            self.notes[task.address] = f"{promised} was promised, and no file came, but a value: {text}"
         data = json.dumps(result.found, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
         return await self._world.artifacts.keep(
             data + b"\n", path, key=task.task_id, media_type=JSON, **self._make_room(task, path)

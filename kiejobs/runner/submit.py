@@ -123,8 +123,10 @@ class Submitter:
                 self._unreachable(job, message)
             case outcomes.CreateNotAccepted(code=code, retry_after=retry_after):
                 pause = self._pace.refused(retry_after)
-                if self._pace.refused_for() + pause > self._settings.wait + _SLACK:
-                    why = f"the API said {code} for {self._pace.refused_for():.0f} s, and --wait ends"
+                waited = self._pace.refused_for()
+                if waited + pause > self._settings.wait + _SLACK:
+                    since = f" for {waited:.0f} s" if waited >= 1 else ""
+                    why = f"the API said {code}{since}, and --wait ends before the next try, {pause:.0f} s from now"
                     self._spending.stop(StopReason.BUSY, why)
                     return False
                 self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")

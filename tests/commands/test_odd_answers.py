@@ -93,7 +93,8 @@ def test_a_value_where_a_video_was_promised_is_kept_as_json(table: Set) -> None:
     bench, _ = table
     bench.write({"sora": "a face [end=value]"})
     ran = bench.run()
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "video/mp4 was promised, and no file came, but a value" in ran.out
     assert "c-77" in ran.err
     (file,) = bench.job("sora")["files"]
     assert file["path"].endswith(".json")
@@ -120,7 +121,11 @@ def test_a_result_that_can_not_be_read_is_shown_and_asked_for_again(table: Set) 
     assert "see *** in our mail" in ran.out
     assert "see *** in our mail" in on_record(bench)
     assert "see *** in our mail" in bench.do("report").out
-    assert "see *** in our mail" in bench.do("status").out
+    status = bench.do("status").out
+    assert "see *** in our mail" in status
+    assert "No result: " in status
+    assert "running" not in status
+    assert "At the API" not in status
 
 
 def test_a_word_that_nobody_knows_is_quoted_everywhere(table: Set) -> None:
@@ -156,11 +161,11 @@ def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
         ("500_text", 1, "change the input", "--check-assets"),
         ("500", 4, "TASK_ID", "--check-assets"),
         ("500_unreachable", 4, "an input's URL that the API can't fetch", "change the input"),
-        ("500_long", 4, "`kiejobs validate FILE --check-assets`", "change the input"),
+        ("500_long", 4, "`kiejobs validate jobs.yaml --check-assets`", "change the input"),
         ("501", 4, "TASK_ID", "--check-assets"),
         ("505", 1, "switched off; the input is not at fault", "change the input"),
-        ("429*99", 5, "429 something else uses up the account's rate", "KIE_API_KEY"),
-        ("455*99", 5, "at 455 the API is under maintenance", "KIE_API_KEY"),
+        ("429*99", 5, "429 something else uses up the account's rate", "for 0 s"),
+        ("455*99", 5, "and --wait ends before the next try, ", "KIE_API_KEY"),
     ],
 )
 def test_each_code_has_the_cure_that_helps(table: Set, fault: str, code: int, words: str, wrong: str) -> None:

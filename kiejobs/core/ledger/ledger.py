@@ -91,6 +91,11 @@ class Attempt:
         return self.state in {State.SUBMITTED, State.RUNNING}
 
     @property
+    def lacks_result(self) -> bool:
+        """Has it ended well by the API's word, but named no result that can be used so far?"""
+        return self.is_open and self.api_state == "success"
+
+    @property
     def is_collected(self) -> bool:
         """Were all its files here at some time?"""
         return "collected" in self.times and not self.missing

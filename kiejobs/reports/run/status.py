@@ -77,8 +77,11 @@ def status_text(view: StatusView, *, color: bool = False, flag: str = "", rehear
     paint = Paint(color)
     title = _title(view) + (REHEARSED if rehearsal else "")
     lines = [paint.bold(title), *_counts(view, paint)]
-    if view.open:
-        lines += ["", *_open(view, paint, flag)]
+    if at_api := [one for one in view.open if not one.lacks_result]:
+        lines += ["", *_open(view, at_api, paint, flag)]
+    if unnamed := [one for one in view.open if one.lacks_result]:
+        words = f"successful by the API's word, but it named none that can be used; ask again with `kiejobs collect{flag}`"
+        lines += ["", *_tasks("No result", words, unnamed, "submitted", paint)]
     if view.not_collected:
         words = f"made, but the files are not here; try `kiejobs collect{flag}`"
         lines += ["", *_tasks("Not collected", words, view.not_collected, "settled", paint)]
@@ -139,16 +142,18 @@ def _title(view: StatusView) -> str:
 
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
-    counted = ((paint.status(state_words(state)), count) for state, count in view.counts.items())
+    unnamed = sum(one.lacks_result for one in view.open)
+    counts = {**view.counts, State.RUNNING: view.counts.get(State.RUNNING, 0) - unnamed, "no_result": unnamed}
+    counted = ((paint.status(state_words(state)), count) for state, count in counts.items())
     rows = [(words, f"{count:,}") for words, count in counted if count]
     yield from (f"  {line}" for line in columns(rows, right=frozenset({1})))
     if rows:
         yield f"  {price_text(view.committed)} spent or held"
 
 
-def _open(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
+def _open(view: StatusView, at_api: Sequence[Attempt], paint: Paint, flag: str) -> Iterator[str]:
     words = f"bring the files home with `kiejobs collect{flag}`"
-    yield from _tasks("At the API", words, view.open, "submitted", paint)
+    yield from _tasks("At the API", words, at_api, "submitted", paint)
     if _are_arriving(view):
         last = moment(view.callbacks[-1])
         yield f"  callbacks arrive, the last {last}: polling is only a safety net"

@@ -140,7 +140,7 @@ class RunView:
         error, text, advice = job["error"], None, None
         if error is not None:
             text = f"{error['code']}: {error['message']}" if error["code"] else error["message"]
-            advice = advice_on(error["class"], error["code"], error["message"])
+            advice = advice_on(error["class"], error["code"], error["message"], self.typed or self.file)
         planned, charged = job["credits"]["planned"], job["credits"]["charged"]
         planned = None if planned is None else Decimal(planned)
         charged = None if charged is None else Decimal(charged)
@@ -232,17 +232,17 @@ _ADVICE = (
         "",
         "",
         rf"^server exception|\b{_OF_FETCHING}\b.{{0,60}}\b{_OF_FILES}\b|\b{_OF_FILES}\b.{{0,60}}\b{_OF_FETCHING}\b",
-        "likely an input's URL that the API can't fetch: `kiejobs validate FILE --check-assets`",
+        "likely an input's URL that the API can't fetch: `kiejobs validate {file} --check-assets`",
     ),
 )
 """By class, code and message; empty for any. The first that fits [contract: documented and observed]."""
 
 
-def advice_on(kind: str, code: str | None, message: str) -> str | None:
-    """What an answer means where its own words lead to the wrong cure."""
+def advice_on(kind: str, code: str | None, message: str, file: str | None = None) -> str | None:
+    """What an answer means where its own words lead to the wrong cure. `file` is the job file, where it is known."""
     for class_, number, words, advice in _ADVICE:
         if kind.startswith(class_) and number in {"", code} and re.search(words, message, re.IGNORECASE):
-            return advice
+            return advice.format(file=quoted(file or "FILE"))
     return None
 
 
