@@ -272,7 +272,7 @@ class Follower:
 
     async def _collect(self, task: FollowedTask, result: outcomes.TaskSucceeded) -> None:
         """All files of the task, or a note why not. Raises JournalProblem."""
-        files = self._kept(task)
+        files = self._kept(task) if task.missing else []
         for number in () if files else range(1, max(1, len(result.urls)) + 1):
             outcome = await self._one(task, number, result)
             if isinstance(outcome, outcomes.NotCollected):
@@ -288,12 +288,13 @@ class Follower:
                 missing.append(still)
         at = self._world.journal.append(e.Collected(task.attempt_id, tuple(files)), *missing)
         self._world.artifacts.mark(files, at)
-        self._world.progress.job(task.address, "collected")
+        note = self.notes.get(task.address) if missing else None
+        self._world.progress.job(task.address, "not collected" if missing else "collected", note)
 
     def _kept(self, task: FollowedTask) -> list[FileRecord]:
         """Its files where only a picture is missing: their addresses may have expired meanwhile."""
         files, at = task.kept
-        return list(files) if files and self._world.artifacts.condition(files, at) is None else []
+        return list(files) if self._world.artifacts.condition(files, at) is None else []
 
     async def _one(
         self, task: FollowedTask, number: int, result: outcomes.TaskSucceeded

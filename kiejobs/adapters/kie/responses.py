@@ -365,7 +365,7 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
             _credits(data),
         )
     if state in _RUNNING:
-        return _running(state, data)
+        return _running(state, data) if any(map(data.get, _OF_A_FAILURE)) else outcomes.StillRunning(state)
     word = json.dumps(given)[:60] if "state" in data else "nothing of its state"
     came = {name: data[name] for name in _OF_AN_END if data.get(name) not in _NOTHING}
     answer = json.dumps(came, ensure_ascii=False) if came else None

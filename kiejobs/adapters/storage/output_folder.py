@@ -80,9 +80,9 @@ class OutputFolder:
             return None
 
     def digest_at(self, place: Path) -> str | None:
-        """Of a pipe, a socket or a device None, too: reading one may take for ever."""
+        """Of a pipe, a socket or a device None, too: opening or reading one may take for ever."""
         try:
-            with open(place, "rb", opener=_without_waiting) as stream:
+            with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
                 is_file = S_ISREG(os.fstat(stream.fileno()).st_mode)
                 return hashlib.file_digest(stream, "sha256").hexdigest() if is_file else None
         except OSError:
@@ -198,11 +198,6 @@ class OutputFolder:
         if not _leads_into(root, place):
             raise PathRefused(f"{file.path} would leave the output folder")
         return place
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe that nobody writes to would wait for somebody."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _kind_of(entry: os.DirEntry[str]) -> str:
