@@ -98,11 +98,12 @@ class LocalFolder:
         return None
 
     def _guess(self, path: str) -> str | None:
-        """The first part that is not there, replaced by what is there and close to it."""
-        there, parts = self._folder, path.split("/")
-        for depth, part in enumerate(parts):
+        """Parts that are not there, replaced by what looks the same there, or one by what is close to it."""
+        there, meant, is_near = self._folder, list[str](), False
+        for part in path.split("/"):
             if (there / part).exists():
                 there = (there / part).resolve()
+                meant.append(part)
                 continue
             if not may_read(there, self._folder, self._top) or not there.is_dir():
                 return None
@@ -110,11 +111,13 @@ class LocalFolder:
                 every = islice((entry.name for entry in entries), _MOST_NAMES)
                 names = [name for name in every if not name.startswith(".")]
             alike = [name for name in names if _seen_as(name) == _seen_as(part)]
-            close = alike[0] if alike else nearest(part, names)
-            meant = "/".join([*parts[:depth], close or part, *parts[depth + 1 :]])
-            is_there = (self._folder / meant).is_file()
-            return f"did you mean `{meant}`?{_unseen(path, meant)}" if is_there else None
-        return None
+            close = alike[0] if alike else None if is_near else nearest(part, names)
+            if close is None:
+                return None
+            there, is_near = (there / close).resolve(), is_near or not alike
+            meant.append(close)
+        found = "/".join(meant)
+        return f"did you mean `{found}`?{_unseen(path, found)}" if (self._folder / found).is_file() else None
 
 
 def _seen_as(name: str) -> str:

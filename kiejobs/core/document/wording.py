@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from difflib import get_close_matches
+from itertools import zip_longest
 from types import NoneType
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,18 @@ def reference(holder: str, name: str) -> str:
         return f"{holder}.{name}" if holder else name
     quote = '"' if "'" in name else "'"
     return f"{holder}[{quote}{name}{quote}]"
+
+
+def unseen(text: str, other: str) -> str:
+    """What tells two texts apart that look the same, `U+0065 … where the other has U+00E9 …`; else empty."""
+    if unicodedata.normalize("NFKC", text) != unicodedata.normalize("NFKC", other):
+        return ""
+    pairs = zip_longest(text, other, fillvalue="")
+    return next((f"{_named(one)} where the other has {_named(two)}" for one, two in pairs if one != two), "")
+
+
+def _named(char: str) -> str:
+    return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() if char else "nothing"
 
 
 def listed(words: Sequence[str], last: str) -> str:

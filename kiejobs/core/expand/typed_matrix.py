@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kiejobs.core.address import axes_text, label, label_source
 from kiejobs.core.diagnostics import Diagnostic
-from kiejobs.core.document.wording import show, suggest
+from kiejobs.core.document.wording import show, suggest, unseen
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.matrix.axis_values import AxisValues
 from kiejobs.core.matrix.matrix import Rows
@@ -209,7 +209,8 @@ def _twice(axis: str, name: str, one: Json, other: Json) -> tuple[str, str]:
     if isinstance(one, dict) or isinstance(other, dict):
         return f"two values of axis `{axis}` have the name `{name}`", "give them different `id`s"
     message = f"axis `{axis}` has {_shown(one)} and {_shown(other)}, which have the same name"
-    return message, "remove one of them"
+    apart = unseen(str(one), str(other))
+    return f"{message}; the first has {apart}" if apart else message, "remove one of them"
 
 
 def _clash(document: Document, matrix: TypedMatrix, entry: Entry, axis: str) -> Iterator[Diagnostic]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.utils import missing
 
-from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR, nearest, reference
+from kiejobs.core.document.wording import CHARACTER_ITSELF, HALF_A_PAIR, nearest, reference, unseen
 from kiejobs.core.template.filters import NotDefined, kind, method
 from kiejobs.core.template.renderer import TemplateProblem
 
@@ -125,7 +125,9 @@ def _hint(name: str, where: str, known: Mapping[Any, Any]) -> str | None:
     keys = [str(key) for key in known if isinstance(key, str | int | float)]
     near = nearest(name, keys[:_MOST_NAMES])
     if near is not None:
-        return f"did you mean `{reference(where, near) if where else near}`?"
+        apart = unseen(name, near)
+        is_told = f" The template has {apart}: copy the name" if apart else ""
+        return f"did you mean `{reference(where, near) if where else near}`?{is_told}"
     names = ", ".join(f"`{reference(where, key[:40]) if where else key[:40]}`" for key in keys[:8])
     return f"{_DEFINED}{names}" if names else None
 

@@ -603,6 +603,13 @@ def test_files_whose_names_differ_in_case_only_are_told_with_the_cause() -> None
     assert "upper and lower case are not told apart" in made.only("output-collision").message
 
 
+def test_values_that_look_the_same_are_named_by_what_tells_them_apart() -> None:
+    told = tiny("matrix: {s: [caf\u00e9, cafe\u0301]}\ninput: {text: '{{ matrix.s }}'}").only(
+        "duplicate-value"
+    )
+    assert "the first has U+00E9 LATIN SMALL LETTER E WITH ACUTE where the other has U+0065" in told.message
+
+
 def test_takes_without_a_take_in_their_output_would_write_one_file() -> None:
     told = tiny("takes: 3\noutput: x\ninput: {text: x}").only("output-collision")
     assert (told.count, told.example) == (2, "c/a#2")

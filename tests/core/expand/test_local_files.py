@@ -257,7 +257,7 @@ def test_a_link_that_stays_is_followed(folder: Path) -> None:
         ("images/cpu.png", "did you mean `images/cup.png`?"),
         ("image/cup.png", "did you mean `images/cup.png`?"),
         ("images/cup.jpg", "did you mean `images/cup.png`?"),
-        ("IMAGES/CUP.PNG", None),
+        ("IMAGES/CUP.PNG", "did you mean `images/cup.png`?"),
         ("images/CUP.PNG", "did you mean `images/cup.png`?"),
         ("Images/cup.png", "did you mean `images/cup.png`?"),
         ("images/*.png", 'a pattern is a matter for an axis: `{glob: "…"}`'),
