@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
-VERSION = 1
+VERSION = 2
 """Of the verdicts: what an older version found is looked at again."""
 
 OK, FAILED, WARNING, SKIPPED = "ok", "failed", "warning", "skipped"
@@ -328,7 +328,8 @@ def _cuts(check: Check, seen: Measured) -> CheckResult:
     if low is not None and high is not None and high < low:
         high = None
     times = ", ".join(f"{at:.2f} s" for at in seen.cuts[:5])
-    why = f"it has {len(seen.cuts)} cuts{': ' if times else ''}{times}"
+    count = f"{len(seen.cuts)} {'cut' if len(seen.cuts) == 1 else 'cuts'}"
+    why = f"it has {count}{': ' if times else ''}{times}"
     return _held(
         check, str(len(seen.cuts)), _between(low, high, ""), why, holds=_is_within(len(seen.cuts), low, high)
     )

@@ -88,6 +88,19 @@ def black_between(start: float, end: float) -> Callable[[float, tuple[int, int]]
     return lambda moment, size: lit(moment, size) * (not start <= moment < end)
 
 
+def flash(
+    start: float, seconds: float, lit: Callable[[float, tuple[int, int]], Pixels] | None = None
+) -> Callable[[float, tuple[int, int]], Pixels]:
+    """A scene that is much brighter for a moment."""
+    draw = lit or scene()
+
+    def brightened(moment: float, size: tuple[int, int]) -> Pixels:
+        more = 80 * (start <= moment < start + seconds)
+        return np.clip(draw(moment, size).astype(int) + more, 0, 255).astype(np.uint8)
+
+    return brightened
+
+
 def frozen_from(start: float) -> Callable[[float, tuple[int, int]], Pixels]:
     moving = scene()
     return lambda moment, size: moving(min(moment, start), size)

@@ -29,6 +29,7 @@ _Found = TypeVar("_Found")
 _MOST_FRAMES = 20_000  # a quarter of an hour; what is longer is looked at so far
 _SMALL = "320:-2"  # pixels that FFmpeg's filters look at: faults are no smaller
 _FOUND = re.compile(r"pts_time:(\S+)|lavfi\.([A-Za-z0-9_.]+)=(\S+)")
+_FLASH, _TINY = 0.5, 1e-4  # seconds: how long a change may last and still be a flash; rounding of a time
 SAMPLED = 8  # frames by which near duplicates are known
 
 
@@ -118,7 +119,9 @@ def looked_through(path: Path, seen: Measured, checks: Mapping[str, Check]) -> d
         filters.append(("freezedetect", f"d=0.3:n={frozen.limits['noise']}"))
     if cuts:
         filters.append(("scdet", f"t={cuts.limits['score']}"))
-    with opened_clip(path) as container, _filtered(container.streams.video[0], filters) as push:
+    small = _Small()
+    add = small.add if cuts else None
+    with opened_clip(path) as container, _filtered(container.streams.video[0], filters, add) as push:
         kept = _Kept(seen)
         for frame in _some(container.decode(video=0)):
             kept.look(frame)
@@ -127,7 +130,9 @@ def looked_through(path: Path, seen: Measured, checks: Mapping[str, Check]) -> d
     return {
         "black": _spans(found, "black_start", "black_end", kept.end),
         "frozen": _spans(found, "freezedetect.freeze_start", "freezedetect.freeze_end", kept.end),
-        "cuts": [at for name, at in found if name == "scd.time"],
+        "cuts": [
+            at for name, at in found if name == "scd.time" and cuts and small.stays(at, cuts.limits["score"])
+        ],
         **kept.pixels(),
     }
 
@@ -172,9 +177,12 @@ def _some(frames: Iterator[Any]) -> Iterator[Any]:
 
 @contextmanager
 def _filtered(
-    stream: Any, filters: list[tuple[str, str]]
+    stream: Any, filters: list[tuple[str, str]], keep: Callable[[Any], None] | None = None
 ) -> Iterator[Callable[[Any], list[tuple[str, float]]]]:
-    """Give it frames, and None at the end for what the filters found: names and numbers, in order."""
+    """Give it frames, and None at the end for what the filters found: names and numbers, in order.
+
+    `keep` is called with each frame that has passed the filters.
+    """
     import av  # noqa: PLC0415 - as above
 
     is_sound = stream.type == "audio"
@@ -192,9 +200,11 @@ def _filtered(
             graph.push(frame)
             while True:
                 try:
-                    graph.pull()
+                    passed = graph.pull()
                 except (av.BlockingIOError, av.EOFError):
                     break
+                if keep is not None:
+                    keep(passed)
             return _read(notes) if frame is None else []
 
         yield push
@@ -225,6 +235,29 @@ def _spans(found: list[tuple[str, float]], start: str, end: str, last: float) ->
             spans.append((begun, at))
             begun = None
     return spans if begun is None else [*spans, (begun, max(last, begun))]
+
+
+class _Small:
+    """All frames, as a few of their pixels' brightness: a flash changes twice at once, and is no cut."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._frames: list[Any] = []
+
+    def add(self, frame: Any) -> None:
+        self._times.append(frame.time or 0.0)
+        self._frames.append(frame.to_ndarray()[: frame.height : 6, ::8].astype("int16").ravel())
+
+    def stays(self, at: float, score: float) -> bool:
+        """Does what changed at this moment stay changed? `score` as scdet has it: the mean difference in percent."""
+        import numpy as np  # noqa: PLC0415 - slow to import
+
+        cut = next((n for n, time in enumerate(self._times) if time >= at - _TINY), len(self._times))
+        frames = list(zip(self._times, self._frames, strict=True))
+        before = [frame for time, frame in frames[:cut] if time >= at - _FLASH]
+        after = [frame for time, frame in frames[cut:] if time <= at + _FLASH]
+        differences = (np.abs(np.stack(after) - frame).mean(axis=1).min() for frame in before if after)
+        return not any(difference * 100 / 255 < score / 2 for difference in differences)
 
 
 class _Kept:

@@ -135,6 +135,10 @@ def _as_written(
     """What was `found` in rows, and what the file shows that they are not."""
     document = jobfile.document
     found = [*found, *comments(document, jobs)]
+    if any(job.entry.checks is not None for job in jobs):
+        from kiejobs.core.expand.result_checks import useless_checks  # noqa: PLC0415 - most files have none
+
+        found += useless_checks(document, jobs)
     has_vars = jobfile.vars or any(entry.vars is not None for entry in jobfile.entries)
     if not (has_vars or document.numbers or any(job.matrix is not None for job in jobs)):
         return found
