@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import is_url
+from kiejobs.app.load import load
+from kiejobs.app.options import JobFileOptions
 from kiejobs.app.output import write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
+from kiejobs.app.select import files_of
 from kiejobs.app.verify import verify_journals
-from kiejobs.core.checks import differs
-from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.checks import SOUND, differs
+from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NONE, STALE
 from kiejobs.reports.checks import Damage, verify_document, verify_text
@@ -182,15 +185,19 @@ def _timeline(
     if stale := dict.fromkeys(one.address for one in done if book.word(one) == STALE):
         screen.say(f"left out, its pick is stale: {', '.join(map(sanitize, stale))}")
     clips = []
-    for attempt in picked or [one for one in done if book.word(one) == NONE]:
+    chosen = picked or [one for one in done if book.word(one) == NONE]
+    for attempt in _as_in_job_files(chosen, space, screen):
         pick = book.pick(attempt)
         note, who = (pick.note, pick.who) if pick else (None, None)
         for file in attempt.files:
-            if file.media_type.startswith("video/"):
-                path, seconds = f"{space.folder.name}/{file.path}", _seconds(space, attempt, file)
-                clips.append(timeline.Clip(attempt.address, path, seconds, note, who, picked=bool(picked)))
+            if file.media_type.startswith(("video/", "audio/")):
+                path, has_picture = f"{space.folder.name}/{file.path}", file.media_type.startswith("video/")
+                seconds, has_sound = _length_and_sound(space, attempt, file)
+                stated = (attempt.address, path, seconds, note, who, bool(picked), has_picture, has_sound)
+                clips.append(timeline.Clip(*stated))
     if not clips:
-        raise UsageProblem("no video to list: none was picked, or collected", hint="kiejobs pick ADDRESS")
+        message = "no video or sound to list: none was picked, or collected"
+        raise UsageProblem(message, hint="kiejobs pick ADDRESS")
     name, words = timeline.FORMS[screen.form]
     try:
         text = words(campaign or clips[0].address.partition("/")[0], clips)
@@ -200,19 +207,40 @@ def _timeline(
     return name, text, plural(len(clips), "clip")
 
 
-def _seconds(space: Workspace, attempt: Attempt, file: FileRecord) -> Fraction:
-    """As long as the file is; without `media`, or without the file, as was asked for. Raises UsageProblem."""
+def _as_in_job_files(attempts: Sequence[Attempt], space: Workspace, screen: Screen) -> list[Attempt]:
+    """In the order of their job files, as on a storyboard; what is in none of them comes last, as it was bought."""
+    orders: dict[str, dict[str, int]] = {}
+    for campaign in dict.fromkeys(one.address.partition("/")[0] for one in attempts):
+        file = next(files_of(campaign, space.ledger(), space.root), None)
+        try:
+            jobs = load(JobFileOptions(file=file)).expansion.jobs if file else ()
+        except KiejobsError:
+            screen.say(f"{sanitize(campaign)} is in the order of its purchases: {file} has errors")
+            jobs = ()
+        orders[campaign] = {job.address: place for place, job in enumerate(jobs)}
+    places = list(orders)
+
+    def place(attempt: Attempt) -> tuple[int, int]:
+        order = orders[attempt.address.partition("/")[0]]
+        return places.index(attempt.address.partition("/")[0]), order.get(attempt.address, len(order))
+
+    return sorted(attempts, key=place)
+
+
+def _length_and_sound(space: Workspace, attempt: Attempt, file: FileRecord) -> tuple[Fraction, bool]:
+    """As the file is; without `media`, or without the file, as was asked for. Raises UsageProblem."""
     with suppress(ImportError, OSError):
         import_module("av")
         from kiejobs.adapters.media import clips  # noqa: PLC0415 - as in `_decoder`
 
         with space.folder.on_disk(file) as path:
-            seen = clips.video_of(path)
+            seen = clips.sound_of(path) if file.media_type.startswith("audio/") else clips.video_of(path)
         if not isinstance(seen, str) and seen.seconds:
-            return Fraction(seen.seconds)
+            return Fraction(seen.seconds), seen.has_audio
+    asks_for_sound = any(attempt.reserved.input.get(name) is True for name in SOUND)
     asked = str(attempt.reserved.input.get("duration", ""))
     if asked.isascii() and asked.isdecimal() and len(asked) < _DIGITS and int(asked):
-        return Fraction(asked)
+        return Fraction(asked), asks_for_sound
     hint = "`kiejobs collect` brings the file back; the extra `media` reads it: pip install 'kiejobs[media]'"
     raise UsageProblem(f"how long is `{sanitize(attempt.address)}`? No file says it", hint=hint)
 

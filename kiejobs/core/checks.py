@@ -43,7 +43,8 @@ _ASKED = ("length", "size", "has_audio")
 
 _FIRST = ("first_frame_url", "first_frame", "image_url", "image_urls", "input_urls")
 _LAST = ("last_frame_url", "last_frame", "end_image_url", "tail_image_url")
-_SOUND = ("generate_audio", "sound", "audio")
+SOUND = ("generate_audio", "sound", "audio")
+"""Fields that ask for a sound track."""
 _RATIO = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})")
 _LINES = re.compile(r"([1-9][0-9]{2,3})[pP]")
 _SECONDS = re.compile(r"[1-9][0-9]{0,3}")
@@ -136,7 +137,7 @@ def wanted(written: Json, request: Mapping[str, Json], kind: str) -> list[Check]
 def _asked(name: str, request: Mapping[str, Json], kind: str) -> dict[str, Json]:
     """What a request says for certain about its result."""
     if name == "has_audio":
-        is_asked = kind == "video" and any(request.get(key) is True for key in _SOUND)
+        is_asked = kind == "video" and any(request.get(key) is True for key in SOUND)
         return {"expected": True} if is_asked else {}
     if name == "length":
         # What works on a video or a sound may keep its length, or add to it.

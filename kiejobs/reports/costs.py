@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 BY = ("job", "campaign", "tag", "model", "month", "pick")
 """What costs can be grouped by."""
 
-_HEAD = ("planned", "charged", "held", "in doubt", "to buy", "videos", "per video", "picks", "per pick")
+_HEAD = ("planned", "charged", "held", "in doubt", "to buy", "results", "per result", "picks", "per pick")
 _NAME = 80  # columns
 _KEYS = (
-    "planned", "charged", "held", "in_doubt", "to_buy", "unpriced", "videos", "per_video", "picks", "per_pick",
+    "planned", "charged", "held", "in_doubt", "to_buy", "unpriced", "results", "per_result", "picks", "per_pick",
     "unstated",
 )  # fmt: skip
 
@@ -95,8 +95,8 @@ def costs_text(view: CostsView, *, color: bool = False) -> str:
 def _cells(cost: Cost) -> list[str]:
     to_buy = credits_text(cost.to_buy) + (f" + {cost.unpriced:,} unpriced" if cost.unpriced else "")
     sums = [credits_text(one) for one in (cost.planned, cost.charged, cost.held, cost.doubted)]
-    each = ["" if one is None else credits_text(one) for one in (cost.per_video, cost.per_pick)]
-    return [*sums, to_buy, f"{cost.videos:,}", each[0], f"{cost.picks:,}", each[1]]
+    each = ["" if one is None else credits_text(one) for one in (cost.per_result, cost.per_pick)]
+    return [*sums, to_buy, f"{cost.results:,}", each[0], f"{cost.picks:,}", each[1]]
 
 
 def _sums(view: CostsView) -> Iterator[str]:
@@ -167,6 +167,6 @@ def costs_csv(view: CostsView) -> Iterator[str]:
 
 def _entry(cost: Cost) -> dict[str, Json]:
     sums = map(money, (cost.planned, cost.charged, cost.held, cost.doubted, cost.to_buy))
-    each = (money_or_null(cost.per_video), money_or_null(cost.per_pick))
-    values = (*sums, cost.unpriced, cost.videos, each[0], cost.picks, each[1], cost.unstated)
+    each = (money_or_null(cost.per_result), money_or_null(cost.per_pick))
+    values = (*sums, cost.unpriced, cost.results, each[0], cost.picks, each[1], cost.unstated)
     return dict(zip(_KEYS, values, strict=True))

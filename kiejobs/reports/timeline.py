@@ -1,4 +1,4 @@
-"""Chosen clips one after the other, for an editing program: a CMX 3600 edit list, or OpenTimelineIO.
+"""Chosen clips and sounds one after the other, for an editing program: a CMX 3600 edit list, or OpenTimelineIO.
 
 In: clips with their lengths, notes and who decided. Out: text. Touches nothing. Notes are strangers' text: each stays on
 its line. OpenTimelineIO comes with the extra `timeline`; an edit list needs nothing.
@@ -25,7 +25,10 @@ _LINE = 200
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A file by its path or URL, its length, and what was said of it; `note` and `who` as they were written."""
+    """A file by its path or URL, its length, and what was said of it; `note` and `who` as they were written.
+
+    A recording has no picture.
+    """
 
     address: str
     path: str
@@ -33,6 +36,15 @@ class Clip:
     note: str | None = None
     who: str | None = None
     picked: bool = False
+    has_picture: bool = True
+    has_sound: bool = False
+
+    @property
+    def track(self) -> str:
+        """As CMX 3600 names it: V picture, A sound, B both."""
+        if self.has_picture:
+            return "B" if self.has_sound else "V"
+        return "A"
 
     @property
     def frames(self) -> int:
@@ -52,7 +64,7 @@ def _events(clips: Sequence[Clip]) -> Iterator[str]:
     at = _STARTS
     for number, clip in enumerate(clips, start=1):
         times = (0, clip.frames, at, at + clip.frames)
-        yield f"{number:03d}  AX       V     C        {' '.join(map(_timecode, times))}"
+        yield f"{number:03d}  AX       {clip.track}     C        {' '.join(map(_timecode, times))}"
         yield f"* FROM CLIP NAME: {_line(clip.name)}"
         yield f"* SOURCE FILE: {_line(clip.path)}"
         yield f"* COMMENT: {_line(clip.address)}"
@@ -74,7 +86,9 @@ def _line(text: str) -> str:
 
 
 def otio(title: str, clips: Sequence[Clip]) -> str:
-    """A timeline of one track, as its JSON. Raises ImportError without the extra `timeline`."""
+    """A timeline of a track of pictures and one of sounds, as its JSON. Raises ImportError without the extra
+    `timeline`.
+    """
     import opentimelineio as op  # noqa: PLC0415 - slow to import, and an extra
 
     def length(frames: int) -> op.opentime.TimeRange:
@@ -82,8 +96,7 @@ def otio(title: str, clips: Sequence[Clip]) -> str:
             op.opentime.RationalTime(0, RATE), op.opentime.RationalTime(frames, RATE)
         )
 
-    track = op.schema.Track(name="V1", kind=op.schema.TrackKind.Video)
-    for clip in clips:
+    def made_of(clip: Clip) -> op.schema.Clip:
         whole = length(clip.frames)
         url = clip.path if "://" in clip.path else quote(clip.path, safe="/=,+~")
         media = op.schema.ExternalReference(target_url=url, available_range=whole)
@@ -94,9 +107,16 @@ def otio(title: str, clips: Sequence[Clip]) -> str:
             made.markers.append(
                 op.schema.Marker(_line(clip.note), length(1), color, {"kiejobs": {"who": clip.who}})
             )
-        track.append(made)
+        return made
+
     timeline = op.schema.Timeline(title)
-    timeline.tracks.append(track)
+    for name, kind, tracks in (("V1", "Video", "VB"), ("A1", "Audio", "AB")):
+        track = op.schema.Track(name=name, kind=kind)
+        for clip in clips:
+            gap = op.schema.Gap(source_range=length(clip.frames))
+            track.append(made_of(clip) if clip.track in tracks else gap)
+        if any(clip.track in tracks for clip in clips):
+            timeline.tracks.append(track)
     return f"{op.adapters.write_to_string(timeline, 'otio_json')}\n"
 
 

@@ -25,7 +25,7 @@ PROMPTS = {
     "doubt": "d [create=drop_kept]",
     "rejected": "r [create=422]",
 }
-SUMS = ("planned", "charged", "held", "in_doubt", "to_buy", "videos", "picks")
+SUMS = ("planned", "charged", "held", "in_doubt", "to_buy", "results", "picks")
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def test_every_grouping_adds_up_to_what_the_ledger_has_committed(spent: Bench) -
 
 def test_a_row_says_what_there_is_for_the_credits(spent: Bench) -> None:
     found = rows(costs(spent))
-    assert found["judged/dear"] | {"planned": "16", "charged": "40.35", "videos": 1} == found["judged/dear"]
-    assert found["judged/doubt"] | {"charged": "0", "in_doubt": "16", "videos": 0} == found["judged/doubt"]
+    assert found["judged/dear"] | {"planned": "16", "charged": "40.35", "results": 1} == found["judged/dear"]
+    assert found["judged/doubt"] | {"charged": "0", "in_doubt": "16", "results": 0} == found["judged/doubt"]
     assert (
-        found["judged/failed"] | {"planned": "16", "charged": "0", "per_video": None}
+        found["judged/failed"] | {"planned": "16", "charged": "0", "per_result": None}
         == found["judged/failed"]
     )
     assert found["judged/more"] | {"planned": "0", "to_buy": "16"} == found["judged/more"]
@@ -83,7 +83,7 @@ def test_a_row_says_what_there_is_for_the_credits(spent: Bench) -> None:
 def test_what_a_pick_costs_counts_all_that_was_tried(spent: Bench) -> None:
     spent.do("pick", "a")
     total = costs(spent)["total"]
-    assert (total["videos"], total["per_video"]) == (2, "28.18")
+    assert (total["results"], total["per_result"]) == (2, "28.18")
     assert (total["picks"], total["per_pick"]) == (1, "56.35")
     found = rows(costs(spent, "--by", "pick"))
     assert found["picked"]["charged"] == "16"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import opentimelineio
 import pytest
 
+from kiejobs.reports.timeline import Clip, edl, otio
 from tests.support.bench import Bench, bare
 from tests.support.repositories import git
 from tests.support.results import refused as refusals
@@ -462,6 +464,36 @@ def test_an_edit_list_has_all_that_succeeded_until_something_is_picked(rehearsed
     assert first[6:] == ["01:00:00:00", second[6]], "one begins where the other one ends"
     assert "* LOC: 01:00:00:00 GREEN   slow 002  AX  V  C" in shown.out
     assert "* SOURCE FILE: rehearsal/outputs/judged/b/b.mp4" in shown.out
+
+
+def test_an_edit_list_is_in_the_order_of_the_job_file(bought: Bench) -> None:
+    words = ("manifest", "export", "--format", "edl")
+    bought.write({name: JOBS[name] for name in ("c", "a", "d", "b")})
+    listed = [line.split()[-1] for line in bought.do(*words).out.splitlines() if "* COMMENT" in line]
+    assert listed == ["judged/c", "judged/a", "judged/d", "judged/b"]
+    bought.write({name: JOBS[name] for name in ("d", "b")})
+    fewer = [line.split()[-1] for line in bought.do(*words).out.splitlines() if "* COMMENT" in line]
+    assert fewer[:2] == ["judged/d", "judged/b"]
+    assert sorted(fewer[2:]) == ["judged/a", "judged/c"]
+    bought.write({**JOBS, "b": "{{ vars.nope }}"})
+    broken = bought.do(*words)
+    assert broken.code == 0
+    assert "judged is in the order of its purchases: jobs.yaml has errors" in broken.err
+
+
+def test_sound_has_a_track_of_its_own() -> None:
+    clips = [
+        Clip("tea/a", "out/a.mp4", Fraction(2), has_sound=True),
+        Clip("tea/b", "out/b.mp4", Fraction(1)),
+        Clip("tea/c", "out/c.mp3", Fraction(1), has_picture=False, has_sound=True),
+    ]
+    assert [event[2] for event in events_of(edl("tea", clips))] == ["B", "V", "A"]
+    timeline = opentimelineio.adapters.read_from_string(otio("tea", clips), "otio_json")
+    pictures, sounds = timeline.tracks
+    assert (pictures.kind, sounds.kind) == ("Video", "Audio")
+    assert [clip.name for clip in pictures.find_clips()] == ["a.mp4", "b.mp4"]
+    assert [clip.name for clip in sounds.find_clips()] == ["a.mp4", "c.mp3"]
+    assert pictures.duration() == sounds.duration()
 
 
 def test_a_timeline_is_what_its_own_library_reads(rehearsed: Bench) -> None:

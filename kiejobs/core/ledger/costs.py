@@ -25,7 +25,7 @@ class Cost:
 
     `planned`: as the plans had it, of what was or may have been paid. `charged`: of what has ended; at the planned price
     for those `unstated` ones of which the API does not say it. `held`: at the API. `doubted`: in doubt, or for a second
-    task of one create. `videos`: results; `picks`: of these, chosen. `to_buy`: what a run would add now, and `unpriced`
+    task of one create. `results`: what was made; `picks`: of these, chosen. `to_buy`: what a run would add now, and `unpriced`
     how many jobs of that have no known price.
     """
 
@@ -34,7 +34,7 @@ class Cost:
     held: Decimal = _NOTHING
     doubted: Decimal = _NOTHING
     to_buy: Decimal = _NOTHING
-    videos: int = 0
+    results: int = 0
     picks: int = 0
     unstated: int = 0
     unpriced: int = 0
@@ -49,9 +49,9 @@ class Cost:
         return self.charged + self.held + self.doubted
 
     @property
-    def per_video(self) -> Decimal | None:
+    def per_result(self) -> Decimal | None:
         """Charged credits for one result, to a hundredth; None without any."""
-        return _each(self.charged, self.videos)
+        return _each(self.charged, self.results)
 
     @property
     def per_pick(self) -> Decimal | None:
@@ -75,7 +75,7 @@ def cost_of(attempt: Attempt, *, picked: bool = False) -> Cost:
     else:
         cost = Cost()
     made = state is State.SUCCEEDED
-    return replace(cost, doubted=cost.doubted + doubted, videos=int(made), picks=int(made and picked))
+    return replace(cost, doubted=cost.doubted + doubted, results=int(made), picks=int(made and picked))
 
 
 def _each(credits_: Decimal, count: int) -> Decimal | None:
