@@ -256,6 +256,33 @@ def test_samples_are_not_judged(tmp_path: Path) -> None:
     assert "1 sample file stands in for results" in ran.err
 
 
+def test_a_check_of_the_defaults_is_refused_once_at_its_place(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "http://127.0.0.1:9")
+    write(
+        bench,
+        {"pour": {}, "steam": {"checks": {"cuts": True}}},
+        checks={"length": {"at_least": 9, "at_most": 3}},
+    )
+    ran = bench.do("validate", "jobs.yaml")
+    assert ran.code == 2
+    assert (ran.out + ran.err).count("`defaults.checks.length.at_least` can never pass") == 1
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        {"fps": False, "length": {"at_least": 9, "at_most": 3, "off": True}},
+        {"cuts": {"at_least": 2}, "length": {"at_least": 3}, "loudness": {"at_most": -20}},
+        {"size": {"width": 1248, "height": 704, "ratio": "16:9", "at_least": 704}},
+        {"fps": {"equals": 24, "within": 2}, "last_frame_matches": {"field": "image_url"}},
+    ],
+)
+def test_checks_that_can_pass_are_valid(checks: Any, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "http://127.0.0.1:9")
+    write(bench, {"pour": {"checks": checks}})
+    assert bench.do("validate", "jobs.yaml").code == 0
+
+
 @pytest.mark.parametrize(
     ("checks", "words"),
     [
@@ -265,6 +292,17 @@ def test_samples_are_not_judged(tmp_path: Path) -> None:
         ({"size": {"ratio": "wide"}}, "two numbers with a colon"),
         ({"cuts": {"severity": "fatal"}}, "`jobs.pour.checks.cuts.severity`"),
         ({"cuts": {"at_most": -1}}, "`jobs.pour.checks.cuts.at_most`"),
+        ({"length": {"at_least": 9, "at_most": 3}}, "`jobs.pour.checks.length.at_least` can never pass"),
+        ({"length": {"seconds": 5, "at_least": 9}}, "write `seconds:`, or `at_least:` and `at_most:`"),
+        ({"fps": {"equals": 24, "at_least": 30}}, "30 at least and 24.5 at most exclude each other"),
+        ({"fps": True}, "`jobs.pour.checks.fps` checks nothing: it has no limit"),
+        ({"fps": {"severity": "warning"}}, "for example `fps: {equals: 24}`"),
+        ({"loudness": {"at_least": -5}}, "`at_most` is -9 by default: write it as well"),
+        ({"cuts": {"at_least": 3, "at_most": 2}}, "swap the two limits"),
+        ({"size": {"width": 320, "at_least": 700}}, "700 pixels at least on each side, and one side of 320"),
+        ({"size": {"width": 1280, "height": 720, "ratio": "9:16"}}, "1280x720 is not 9:16"),
+        ({"first_frame_matches": {"field": "nope"}}, "`jobs.pour.checks.first_frame_matches.field` is nope"),
+        ({"first_frame_matches": {"field": "image_urk"}}, "did you mean `image_url`?"),
         ([], "`jobs.pour.checks`"),
     ],
 )
