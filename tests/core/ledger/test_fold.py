@@ -603,3 +603,12 @@ def test_a_purchase_that_two_campaigns_ask_for_is_at_an_address_in_each() -> Non
     assert held[0] > 0
     assert held == [held[0]] * 3, "it counts for each, and once for all"
     assert ledger.committed(since="9999") == 0
+
+
+def test_a_frame_is_missing_until_files_are_collected_without_a_word_of_it() -> None:
+    missing = e.StillMissing("a", "last-frame", "https://f.example/l.png", "HTTP 500")
+    first = journal(1, reserved("a"), submitted("a"), succeeded("a"), collected("a"), missing)
+    assert only(first).missing == (missing,)
+    assert not only(first).is_collected
+    assert only(first, journal(2, collected("a"), missing)).missing == (missing,)
+    assert only(first, journal(2, collected("a"))).is_collected
