@@ -19,7 +19,7 @@ from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, Y
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
-from kiejobs.core.document.wording import kind_of, show, suggest
+from kiejobs.core.document.wording import CONTROL, kind_of, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -361,6 +361,9 @@ def given_variables(
     for name in words.keys() & declared.keys():
         given[name] = _value(name, words[name], declared[name])
         found += unrendered(f"--var {name}", given[name], None)
+        if (odd := CONTROL.search(words[name])) is not None:
+            message = f"--var {name} has a control character, U+{ord(odd[0]):04X}"
+            found.append(Diagnostic("invalid-text", message, None, "delete it where it comes from"))
     found += [_unknown(name, declared, None) for name in words if name not in declared]
     return given, found
 
@@ -395,7 +398,8 @@ def _value(name: str, word: str, declared: Json) -> Json:
         raise _misfit(name, word, declared)
     if misprint(word, value) is not None:
         kind, shown = ("it", show(value)) if isinstance(value, bool) else ("the number", value)
-        raise UsageProblem(f"--var {name}={word}: write {kind} as {shown}")
+        hint = f'where {word} is a text, put the variable\'s value in the job file in quotes, `{name}: "{show(declared)}"`'
+        raise UsageProblem(f"--var {name}={word}: write {kind} as {shown}", hint=hint)
     return value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import unicodedata
 from functools import cache
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER, Source
+from kiejobs.core.document.wording import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +30,10 @@ STDIN = "-"
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
+_BYTE = 0xDC00
+"""With a byte that is not UTF-8 added, the character that stands for it."""
+
+_ODD = re.compile(f"[\udc80-\udcff]|{CONTROL.pattern}")
 
 
 def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
@@ -173,13 +179,16 @@ def _template_text(data: bytes, name: str) -> str | TemplateProblem:
 
     if data.startswith(LFS_POINTER):
         return TemplateProblem(f"the template is {NO_POINTER[0]}", NO_POINTER[1], name=name)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode().removeprefix("\ufeff") + "|"
-        line, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        return TemplateProblem(message, "save the file as UTF-8", line, name, column=column)
+    text = data.decode(errors="surrogateescape").removeprefix("\ufeff")
+    odd = _ODD.search(text)
+    if odd is None:
+        return text
+    line, column = text.count("\n", 0, odd.start()) + 1, odd.start() - text.rfind("\n", 0, odd.start())
+    char, hint = ord(odd[0]), "delete it"
+    message = f"an invisible character, U+{char:04X}, is not allowed here"
+    if char >= _BYTE:
+        message, hint = f"byte 0x{char - _BYTE:02x} is not UTF-8", "save the file as UTF-8"
+    return TemplateProblem(message, hint, line, name, column=column)
 
 
 class DataFolder:

@@ -8,12 +8,11 @@ it names. A schema that can't be taken apart so is checked whole for each distin
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import SchemaProblem, dotted, in_words, is_uri, validator
 from kiejobs.core.document.surely import is_surely
-from kiejobs.core.document.wording import nearest, show, suggest
+from kiejobs.core.document.wording import CONTROL, nearest, show, suggest
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.models.rules import FieldRule, broken_rule, rules_of
 
@@ -33,9 +32,6 @@ _SHORT = 64
 LONGEST_TEXT = 1_000_000
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Braille's and Hangul's: letters that show nothing."""
-
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""All but tabs and line breaks: no prompt means one, whatever file it came from."""
 
 
 class RequestChecker:

@@ -101,6 +101,15 @@ def test_an_include_that_is_not_utf_8_says_where(folder: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_control_character_in_an_include_is_told_where_it_is(folder: Path) -> None:
+    (folder / "p.j2").write_bytes("\ufeffa\r\n\tcaf\u00e9 \x1b[1m".encode())
+    told = IncludeFolder(folder)("p.j2")
+    assert isinstance(told, TemplateProblem)
+    assert (told.message, told.name, told.lineno, told.column) == (
+        "an invisible character, U+001B, is not allowed here", "p.j2", 2, 7,
+    )  # fmt: skip
+
+
 def test_a_git_lfs_pointer_is_no_text(folder: Path) -> None:
     (folder / "p.j2").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n")
     told = IncludeFolder(folder)("p.j2")

@@ -86,6 +86,8 @@ def test_a_word_is_of_the_kind_that_the_file_has(bench: Bench, template: str, wo
         ("count=five", "--var count=five: the job file has a number there"),
         ("count=true", "the job file has a number there"),
         ("count=05", "--var count=05: write the number as 5"),
+        ("count=05", "where 05 is a text, put the variable's value in the job file in quotes, `count: \""),
+        ("brand=a\x1bb", "--var brand has a control character, U+001B"),
         ("count=" + "9" * 30, "a whole number this large is not exact"),
         ("dark=yes", "--var dark=yes: the job file has true or false there"),
         ("dark=1", "the job file has true or false there"),
