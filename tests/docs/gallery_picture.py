@@ -24,7 +24,7 @@ from tests.support.chromium import Visitor, launched
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "gallery.webp"
-_KEYS = ("p", "x", "ArrowDown", "o")
+_KEYS = ("p", "x", "Home", "ArrowDown", "o")
 
 
 def drawing() -> bytes:

@@ -135,3 +135,18 @@ def test_a_page_opens_nothing_but_clips_next_to_it(gallery: str, visitor: Visito
     source = page.locator(".tile img").first.get_attribute("src")
     assert source
     assert source.startswith("posters/")
+
+
+def test_bars_of_all_charts_have_one_scale(gallery: str, visitor: Visitor) -> None:
+    page = visitor.open(gallery)
+    page.keyboard.press("$")
+    bars = page.locator(".track .part.charged").evaluate_all("all => all.map((one) => one.style.inlineSize)")
+    assert bars == ["50%", "50%", "50%", "100%"]  # two jobs, a tag, the model
+
+
+def test_a_label_begins_with_the_axes_of_its_job(gallery: str, visitor: Visitor) -> None:
+    page = visitor.open(gallery)
+    page.select_option("#rows", "")
+    page.select_option("#cols", "")
+    label = page.locator(f'[data-address="{FIRST}"] .label-short')
+    assert label.inner_text() == "5 s · 720p · pour"

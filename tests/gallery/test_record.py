@@ -73,11 +73,16 @@ def test_what_is_renamed_brings_its_clip_and_its_pick_along(own: Bench) -> None:
     assert found["tea/steep[duration=5]"]["pick"]["verdict"] == "pick"
 
 
-def test_what_nobody_wants_any_more_is_shown_with_the_axes_of_its_address(own: Bench) -> None:
+def test_what_nobody_wants_any_more_is_shown_with_the_axes_of_its_address(
+    own: Bench, visitor: Visitor
+) -> None:
     (own.folder / "tea.yaml").write_text(TEXT.format(job="steep", prompt="Other").replace("[5, 10]", "[5]"))
     found = jobs(own)["tea/pour[duration=10]"]
     assert (found["sign"], found["axes"], found["job"]) == ("-", {"duration": "10"}, "pour")
     assert found["files"][0]["src"]
+    page = visitor.open((own.folder / "page/index.html").as_uri())
+    marked = page.locator('[data-address="tea/pour[duration=10]"] .mark.orphan')
+    assert marked.inner_text() == "no longer wanted"
 
 
 def test_costs_add_up_to_the_ledger(own: Bench) -> None:
