@@ -133,9 +133,8 @@ class GalleryApp:
         return HTMLResponse(await self._alone(self._shown.page), headers=_HEADERS)
 
     async def _data(self, _: Request) -> Response:
-        return Response(
-            str(await self._alone(self._shown.data)), media_type="application/json", headers=_HEADERS
-        )
+        data = str(await self._alone(self._shown.data))
+        return Response(data, media_type="application/json", headers=_HEADERS)
 
     async def _file(self, request: Request) -> Response:
         found = self._shown.file(request.path_params["key"])

@@ -44,24 +44,13 @@ class ServedFiles:
 
     def clip(self, file: FileRecord, path: Path) -> Clip:
         poster = self._own.poster(file, path)
-        still = (
-            None if poster is None else self._add(Path(poster).name, self._own.folder / poster, "image/jpeg")
-        )
-        return Clip(
-            self._add(
-                hashlib.sha256(f"{file.path} {file.sha256}".encode("utf-8", "surrogatepass")).hexdigest()[
-                    :40
-                ],
-                path,
-                file.media_type,
-            ),
-            still,
-        )
+        still = poster and self._add(Path(poster).name, self._own.folder / poster, "image/jpeg")
+        key = hashlib.sha256(f"{file.path} {file.sha256}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
+        return Clip(self._add(key, path, file.media_type), still)
 
     def picture(self, path: Path, sha256: str) -> str | None:
-        return self._add(
-            f"in-{sha256[:40]}", path, f"image/{path.suffix.lstrip('.').lower().replace('jpg', 'jpeg')}"
-        )
+        kind = path.suffix.lstrip(".").lower().replace("jpg", "jpeg")
+        return self._add(f"in-{sha256[:40]}", path, f"image/{kind}")
 
     def _add(self, key: str, path: Path, media_type: str) -> str:
         self.known[key] = (path, media_type)
@@ -128,11 +117,9 @@ class ShownLive:
         folders = {Path(one.loaded.wanted.file).parent for one in self._shown} | {rehearsal_folder(space)}
         files |= {folder / FILE for folder in folders} | {space.checks}
         files |= {space.root.path / name for name in (PROJECT_FILE, PRICES)}
-        marks = [f"{_age(path)}" for path in sorted(files)]
-        marks += [
-            f"{record.run_id} {len(record.outline)} {record.live}" for record in space.store.read().records
-        ]
-        return "\n".join(marks)
+        ages = [str(_age(path)) for path in sorted(files)]
+        runs = [f"{one.run_id} {len(one.outline)} {one.live}" for one in space.store.read().records]
+        return "\n".join([*ages, *runs])
 
 
 def _read_for(one: Shown) -> Iterator[Path]:

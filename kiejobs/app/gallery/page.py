@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
@@ -170,19 +170,8 @@ def _picks(shown: Shown) -> Iterator[tuple[str, dict[str, Json]]]:
     for change in shown.changes:
         pick = shown.book.pick(change.attempt) if change.attempt else None
         if pick is not None and change.attempt:
-            is_stale = own_attempt(change) is None or shown.book.word(change.attempt) == STALE
-            yield (
-                change.address,
-                {
-                    "verdict": pick.verdict,
-                    "note": pick.note,
-                    "who": pick.who,
-                    "when": pick.when or None,
-                    "fingerprint": pick.fingerprint,
-                    "take": pick.take,
-                    "stale": is_stale,
-                },
-            )
+            stale = own_attempt(change) is None or shown.book.word(change.attempt) == STALE
+            yield change.address, {**asdict(pick), "stale": stale}
 
 
 def _clips(attempt: Attempt, shown: Shown, shelf: Shelf) -> Iterator[tuple[str, Clip]]:

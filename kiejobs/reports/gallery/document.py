@@ -83,7 +83,7 @@ def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
     job, attempt = change.job, own_attempt(change)
     request = job.input if job is not None else (attempt.reserved.input if attempt else {})
     tags = list(job.tags) if job is not None else []
-    base = change.address.partition("#")[0]
+    base, pick = change.address.partition("#")[0], campaign.picks.get(change.address)
     return {
         "address": change.address,
         "base": base,
@@ -104,7 +104,7 @@ def _job(change: Change, campaign: Campaign) -> dict[str, Json]:
         "paths": {file.ref: file.path for file in job.files} if job is not None else {},
         "pictures": [list(pair) for pair in _pictures(request, campaign.inputs)],
         **_purchase(attempt, campaign),
-        "pick": _copied(campaign.picks.get(change.address)),
+        "pick": None if pick is None else dict(pick),
         "checks": _checks(attempt, campaign),
     }
 
@@ -118,10 +118,6 @@ def own_attempt(change: Change) -> Attempt | None:
 def _checks(attempt: Attempt | None, campaign: Campaign) -> list[dict[str, Json]]:
     found = campaign.checks.get((attempt.address, attempt.reserved.take), ()) if attempt else ()
     return list(map(dict, found))
-
-
-def _copied(value: Mapping[str, Json] | None) -> dict[str, Json] | None:
-    return None if value is None else dict(value)
 
 
 def _name(change: Change) -> str:
