@@ -78,6 +78,7 @@ def _view(record: JournalRecord, history: History, space: Workspace, select: Seq
     found = known_results(space, attempts)
     view = view_of(space, record, ledger, made, exit_code=code, stopped=stopped, notes={})
     view = replace(view, checks={address: checks for (address, _), checks in found.items()})
+    view = replace(view, canary=bool(view.suspects), against=view.suspects)
     if select:
         view = narrowed(view, select, space, ledger)
     decisions = _decisions(view, space, ledger)

@@ -201,6 +201,9 @@ def test_a_failed_canary_holds_its_job_back_in_later_runs_until_it_is_picked(
         assert "2 jobs were not bought, since another result of the same job did not pass." in held.out
         assert "    kiejobs pick tea/short\n    kiejobs run jobs.yaml --canary\n" in held.out
         assert "kiejobs run jobs.yaml\n" not in held.out
+        later = bench.do("report").out
+        assert "    kiejobs pick tea/short\n    kiejobs run jobs.yaml --canary\n" in later
+        assert "kiejobs run jobs.yaml\n" not in later
         assert len(read_charges(tmp_path / "store")) == 3
         bench.do("pick", "tea/short", "--reject")
         assert bench.run("--canary", **CHECKED).code == 1

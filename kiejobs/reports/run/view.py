@@ -160,6 +160,22 @@ class RunView:
             at for at, found in self.checks.items() if any(one.verdict == FAILED for one in found)
         )
 
+    @cached_property
+    def suspects(self) -> dict[str, bool]:
+        """What seems to have held back the rest of its job as a canary, and whether each has a result.
+
+        No run says on record that it had canaries; one that nothing stopped has left out little else.
+        """
+        from kiejobs.core.plan.plan import job_address  # noqa: PLC0415 - only for a report of an earlier run
+
+        if self.stopped is not None or self.exit_code is None:
+            return {}
+        left = {job_address(job.address) for job in self.jobs if job.status is JobStatus.UNSENT}
+        bad = {
+            job.address: job.address in self.unfit for job in self.jobs if job.status in _FAILED
+        } | dict.fromkeys(sorted(self.unfit), True)
+        return {address: has_result for address, has_result in bad.items() if job_address(address) in left}
+
     @property
     def bought(self) -> list[Attempt]:
         """What this run bought for sure, whatever became of it."""
