@@ -96,10 +96,6 @@ def is_of(root: Root, folder: Path) -> bool:
     return root.mark is None or Path(os.path.realpath(folder)).is_relative_to(root.path)
 
 
-def _rehearsal(space: Workspace) -> Path:
-    return space.sandbox_folder.parent
-
-
 def rehearsal_folder(space: Workspace) -> Path:
     """Where a rehearsal keeps its decisions: next to its journals."""
     return space.sandbox_folder.parent

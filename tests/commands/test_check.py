@@ -302,8 +302,6 @@ def test_checks_that_can_pass_are_valid(checks: Any, tmp_path: Path) -> None:
         ({"fps": {"severity": "warning"}}, "for example `fps: {equals: 24}`"),
         ({"loudness": {"at_least": -5}}, "`at_most` is -9 by default: write it as well"),
         ({"cuts": {"at_least": 3, "at_most": 2}}, "swap the two limits"),
-        ({"size": {"width": 320, "at_least": 700}}, "700 pixels at least on each side, and one side of 320"),
-        ({"size": {"width": 1280, "height": 720, "ratio": "9:16"}}, "1280x720 is not 9:16"),
         ({"first_frame_matches": {"field": "nope"}}, "`jobs.pour.checks.first_frame_matches.field` is nope"),
         ({"first_frame_matches": {"field": "image_urk"}}, "did you mean `image_url`?"),
         ([], "`jobs.pour.checks`"),

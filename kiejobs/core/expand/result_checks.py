@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.compiled_job import CompiledJob
 
 CODE = "useless-check"
-_SLANT = 0.04  # as a ratio of a result may be off
 
 
 class _Wrong(NamedTuple):
@@ -77,8 +76,6 @@ def _wrong_with(name: str, own: Mapping[str, Any], fields: Mapping[str, Any]) ->
     if "field" in own and own["field"] not in fields:
         message = f"is {shorten(own['field'])}, which is no input field of the model"
         yield _Wrong("field", message, suggest(own["field"], fields) or f"its fields: {', '.join(fields)}")
-    if name == "size":
-        yield from _of_size(own)
     yield from _of_bounds(name, own)
 
 
@@ -106,15 +103,3 @@ def _of_bounds(name: str, own: Mapping[str, Any]) -> Iterator[_Wrong]:
         else "swap the two limits"
     )
     yield _Wrong(key, message, hint)
-
-
-def _of_size(own: Mapping[str, Any]) -> Iterator[_Wrong]:
-    width, height, least = own.get("width"), own.get("height"), own.get("at_least", 0)
-    shorter = min((side for side in (width, height) if side is not None), default=least)
-    if shorter < least:
-        message = f"can never pass: {least} pixels at least on each side, and one side of {shorter}"
-        yield _Wrong("at_least", message, "drop `at_least`, or the side")
-    wide, _, high = str(own.get("ratio", "")).partition(":")
-    if width and height and high and abs(width * int(high) / (height * int(wide)) - 1) > _SLANT:
-        message = f"can never pass: {width}x{height} is not {wide}:{high}"
-        yield _Wrong("ratio", message, "drop `ratio`: width and height say it all")
