@@ -52,11 +52,6 @@ class Checked(NamedTuple):
     failed: Results
     samples: int = 0
 
-    @property
-    def unfit(self) -> bool:
-        """Did any fail that its job file states?"""
-        return bool(self.failed)
-
 
 def checked(
     space: Workspace,

@@ -363,7 +363,7 @@ def _checked(
 
     attempts = (ledger.attempt(job["attempt_id"]) for job in jobs if job["files"])
     found = checked(space, ledger, filter(None, attempts))
-    return {address: results for (address, _), results in found.results.items()}, found.unfit
+    return {address: results for (address, _), results in found.results.items()}, bool(found.failed)
 
 
 def _exit_code(

@@ -162,10 +162,7 @@ class RunView:
 
     @cached_property
     def suspects(self) -> dict[str, bool]:
-        """What seems to have held back the rest of its job as a canary, and whether each has a result.
-
-        No run says on record that it had canaries; one that nothing stopped has left out little else.
-        """
+        """What seems to have held back the rest of its job, and has it a result? Canaries are on no record."""
         from kiejobs.core.plan.plan import job_address  # noqa: PLC0415 - only for a report of an earlier run
 
         if self.stopped is not None or self.exit_code is None:
