@@ -82,6 +82,7 @@ class House:
             outputs=self.outputs,
             folder=OutputFolder(self.outputs),
             sandbox_folder=self.folder / "sandbox",
+            sandbox_credits=None,
             base=BASE,
             upload_base=BASE,
             origin=BASE,

@@ -45,6 +45,7 @@ class How:
             in_flight=self.in_flight,
             detach=self.detach,
             canary=self.canary,
+            checks=False,
             callback_url=self.callback_url,
         )
 
