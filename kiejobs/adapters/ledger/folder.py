@@ -23,6 +23,7 @@ from kiejobs.adapters.ledger.journal import (
     parse_journal,
     read_journal,
     take_in,
+    utf_8,
 )
 from kiejobs.adapters.ledger.moved import MOVED, moved
 from kiejobs.adapters.storage.output_folder import unwritable, write_atomically
@@ -315,7 +316,7 @@ class FolderStore:
     def _last_line_with(self, run_id: str, name: str) -> int:
         """Counted from 1: where a journal names an attempt last."""
         lines = (self._runs / run_id / JOURNAL).read_bytes().split(b"\n")
-        return max((n for n, line in enumerate(lines, start=1) if name.encode() in line), default=1)
+        return max((n for n, line in enumerate(lines, start=1) if utf_8(name) in line), default=1)
 
     def _named_in_manifest(self, run_id: str) -> set[str]:
         """Its tasks and attempts, without reading it as JSON: a manifest of 100,000 jobs has 160 MB."""
