@@ -199,6 +199,10 @@ ROWS = [
         text=job(body=S, more='duration: "{{ matrix.s.d }}"', prompt='"{{ matrix.s.id }}"'), files={"s.csv": "id,d\na,\n"},
         changes=[('duration: "{{ matrix.s.d }}"', r"\1")], bought=["5"], field="duration"),
     Row("delete it where it comes from", job(r'"a\x1bb"'), [(r"\x1b", "")], ["ab"]),
+    Row("give each entry of `include` that adds a combination a `(model)`, too",
+        job('"{{ matrix.m }}"', f"matrix: {{include: [{{model: {MODEL}, m: a}}, {{m: b}}]}}").replace(f"    model: {MODEL}\n", "", 1),
+        [("{m: b}", f"{{\\1: {MODEL}, m: b}}")], ["a", "b"]),
+    Row("write `(seconds):`, or", job(body="checks: {length: {seconds: 5, at_least: 9}}"), [("seconds: 5, at_least: 9", r"\1: 5")], ["x"]),
     # --- files and addresses ---
     Row("write the file's path from the job file's folder", job(image="http://localhost/cup.png"),
         [("http://localhost/cup.png", "images/cup.png")], ["x"], files=IMAGES),

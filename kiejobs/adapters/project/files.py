@@ -30,9 +30,7 @@ STDIN = "-"
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
-_BYTE = 0xDC00
-"""With a byte that is not UTF-8 added, the character that stands for it."""
-
+_BYTE = 0xDC00  # with a byte that is not UTF-8 added, the character that stands for it
 _ODD = re.compile(f"[\udc80-\udcff]|{CONTROL.pattern}")
 
 

@@ -48,9 +48,7 @@ _LONGEST_URL = 20_000
 _SLASHES = re.compile(r"(https?):/?([^/\s]\S{0,200})$", re.IGNORECASE)
 _SECOND = re.compile(r"(\S+?)[,;]?\s+https?://", re.IGNORECASE)
 _PORT = re.compile(r":([^:\]@]*)$")
-_ALIKE = ("CYRILLIC", "GREEK")
-"""Scripts with letters that look like Latin ones."""
-
+_ALIKE = ("CYRILLIC", "GREEK")  # scripts with letters that look like Latin ones
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _EXAMPLE = re.compile(r"Example: (`[^`]+`)")

@@ -22,10 +22,8 @@ Spot: TypeAlias = tuple[int, int]
 
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""What a checkout without Git LFS has in the place of a large file begins so."""
-
 NO_POINTER = "a Git LFS pointer and not the file itself", "`git lfs pull` fetches it"
-"""What to say of one, and what to do."""
+"""How a pointer begins that is there in the place of a file; what to say of one, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

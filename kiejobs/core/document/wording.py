@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 HALF_A_PAIR, CHARACTER_ITSELF = "half a surrogate pair is no character", "write the character itself"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """All but tabs and line breaks: no prompt means one, whatever file it came from."""
-
 _WORDS = re.compile(r"[0-9]+|[^\W\d_]+")
 _KINDS: tuple[tuple[type, str], ...] = (
     (NoneType, "null"), (bool, "true or false"), (int, "a number"), (float, "a number"),

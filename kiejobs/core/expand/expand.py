@@ -333,7 +333,7 @@ def _over_the_limit(
 ) -> Diagnostic:
     largest = max(entries, key=lambda entry: entry.product_size * entry.takes)
     message = f"the file makes {wanted} jobs; at most {limit:,} are allowed"
-    hint = f"narrow a matrix, or {how_to_allow(fewest)}"
+    hint = f"narrow a matrix, or {how_to_allow(max(fewest, limit + 1))}"
     return Diagnostic("too-many-jobs", message, jobfile.document.at(largest.spot), hint)
 
 

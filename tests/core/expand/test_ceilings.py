@@ -131,3 +131,9 @@ def test_a_file_may_allow_no_more_than_the_ceiling_and_a_flag_may() -> None:
     ]
     refused = next(iter(expanded(many, max_jobs=199_999).problems))
     assert refused.message == "the file makes 200,000 jobs; at most 199,999 are allowed"
+
+
+def test_a_file_at_its_own_limit_is_sent_to_the_flag() -> None:
+    """Whatever excludes may leave: a file can't raise its limit any further."""
+    told = expanded(SHAPES["excludes of half of them"][0]).only("too-many-jobs")
+    assert told.hint == "narrow a matrix, or add `--max-jobs NUMBER` to the command"
