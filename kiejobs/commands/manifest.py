@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import is_url
-from kiejobs.app.load import load
 from kiejobs.app.options import JobFileOptions
 from kiejobs.app.output import write
 from kiejobs.app.picks import pick_book
@@ -213,6 +212,8 @@ def _as_in_job_files(attempts: Sequence[Attempt], space: Workspace, screen: Scre
     for campaign in dict.fromkeys(one.address.partition("/")[0] for one in attempts):
         file = next(files_of(campaign, space.ledger(), space.root), None)
         try:
+            from kiejobs.app.load import load  # noqa: PLC0415 - only for an edit list
+
             jobs = load(JobFileOptions(file=file)).expansion.jobs if file else ()
         except KiejobsError:
             screen.say(f"{sanitize(campaign)} is in the order of its purchases: {file} has errors")

@@ -74,6 +74,7 @@ EVENTS: list[e.Event] = [
     e.Called(ATTEMPT, "task-1", signed=True),
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),
     e.UnusedAnswer(ATTEMPT, "create", '{"code":200}', "task-9"),
+    e.StillMissing(ATTEMPT, "last-frame", "https://files.example.com/l.png", "the host answered HTTP 500"),
 ]
 
 

@@ -176,10 +176,10 @@ def test_doctor_tells_what_prices_there_are(rehearsed: Bench) -> None:
         (line,) = [line for line in told.splitlines() if " prices " in line]
         return line
 
-    assert prices().startswith("ok    prices    26 bundled, ")
+    assert prices().startswith("ok    prices    26 bundled")
     file = rehearsed.folder / "prices.yaml"
     file.write_text("version: 1\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n")
-    assert prices().startswith("ok    prices    1 of the project's own, 26 bundled, ")
+    assert prices().startswith("ok    prices    1 of the project's own, 26 bundled")
     file.write_text("version: 2\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n")
     assert "prices.yaml:1:10: `version`" in prices()
 

@@ -359,7 +359,7 @@ def test_a_run_whose_shell_was_killed_stops_spending_unless_it_was_meant_to_go_o
     words = bench.command("run", "jobs.yaml", "--yes", *FAST, "--in-flight", "3")
     with (bench.folder / "said.txt").open("wb") as said_here:
         outer = subprocess.Popen(
-            ["sh", "-c", f"{shell}{shlex.join(words)}; true"],
+            ["env", "--default-signal=HUP", "sh", "-c", f"{shell}{shlex.join(words)}; true"],
             cwd=bench.folder,
             env=bench.environment(KIE_API_BASE=judge.url),
             stdin=subprocess.DEVNULL,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.bench import MODEL, Bench
+from tests.support.forked import PACKAGE
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).resolve().parents[2]
+
 
 JOB = f"""\
 version: 1
@@ -93,7 +94,7 @@ def test_a_text_of_many_megabytes_is_refused_in_bounded_memory(tmp_path: Path, l
         "try: load(JobFileOptions('jobs.yaml'))\n"
         "except InvalidJobFile as invalid: print(peak_bytes(), *[one.message for one in invalid.problems])"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([PACKAGE, str(ROOT)])}
     made = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

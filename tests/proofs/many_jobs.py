@@ -32,6 +32,7 @@ from kiejobs.sandbox.tasks import HEALTHY, Task
 from tests.proofs.figures import tell, words
 from tests.proofs.served import Served
 from tests.support.bench import MODEL, Bench
+from tests.support.forked import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,19 +168,30 @@ def _task_id(number: int) -> str:
 
 def _measured(bench: Bench, *typed: str) -> Verb:
     """A command run to its end, its output thrown away."""
-    start = time.monotonic()
-    process = subprocess.Popen(
-        bench.command(*typed),
+    start, peak = time.monotonic(), bench.folder / "peak"
+    python, _, _, *words = bench.command(*typed)
+    done = subprocess.run(
+        [python, "-P", "-c", _WATCHED, str(peak), *words],
         cwd=bench.folder,
-        env=bench.environment(KIE_API_BASE=bench.url),
+        env=bench.environment(KIE_API_BASE=bench.url, PYTHONPATH=os.pathsep.join([PACKAGE, str(_REPO)])),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        check=False,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - start
-    return Verb(process.returncode, round(seconds, 1), round(usage.ru_maxrss / 1024, 1))
+    return Verb(done.returncode, round(seconds, 1), round(int(peak.read_text()) / 2**20, 1))
+
+
+_REPO = Path(__file__).resolve().parents[2]
+_WATCHED = """
+import atexit, pathlib, sys
+from tests.support.peak_memory import peak_bytes
+peak = pathlib.Path(sys.argv.pop(1))
+atexit.register(lambda: peak.write_text(str(peak_bytes())))
+from kiejobs.__main__ import main
+main()
+"""
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import hmac
 import json
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from kiejobs.sandbox.jobs import UNLISTED, Model, credits_for
 from kiejobs.sandbox.tasks import Charges
 from tests.docs.regenerate import models
 from tests.support.building import least, most
+from tests.support.forked import PACKAGE
 from tests.support.sandbox_served import read_charges, serving
 from tests.support.sandbox_stage import (
     CREATE,
@@ -384,7 +386,8 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
         "    stage.made()\n"
     )
     command = [sys.executable, "-P", "-c", script, str(tmp_path)]
-    runs = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([PACKAGE, str(ROOT)])}
+    runs = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(3)]
     assert [run.wait(30) for run in runs] == [0, 0, 0]
     assert sorted(task.seq for task in Charges(tmp_path).tasks.values()) == list(range(1, 31))
 

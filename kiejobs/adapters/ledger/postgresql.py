@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from weakref import ref
 
 import anyio
 import anyio.to_thread
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
     from types import TracebackType
+    from weakref import ReferenceType
 
     from kiejobs.adapters.ledger.queue import WorkQueue
     from kiejobs.core.ledger.events import RunStarted, Timed
@@ -113,7 +115,8 @@ class PostgresStore:
         """Are workers to follow what runs from here submit?"""
         self._url_env = url_env
         self._spool = None if kept is None else Spool(kept)
-        self._own: PostgresJournal | None = None
+        self._journal: ReferenceType[PostgresJournal] | None = None
+        """Of this process's run. It knows this store: what each held of the other would keep both alive."""
         self._limits: Limits | None = None
         self._lease_of: str | None = None
         self._planned: History | None = None
@@ -158,8 +161,13 @@ class PostgresStore:
 
     def journal(self, header: RunStarted, clock: Clock) -> PostgresJournal:
         queue = self.project.queue if self.hands_over else None
-        self._own = PostgresJournal(self.project, header, clock, self, queue, self._spool)
-        return self._own
+        own = PostgresJournal(self.project, header, clock, self, queue, self._spool)
+        self._journal = ref(own)
+        return own
+
+    @property
+    def _own(self) -> PostgresJournal | None:
+        return None if self._journal is None else self._journal()
 
     def publish(self, run_id: str | None = None, *, every: bool = False) -> list[str]:
         """One process at a time: the last to write knows most. Where the database takes none it is done next time."""

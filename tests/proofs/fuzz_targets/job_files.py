@@ -181,7 +181,7 @@ def check(data: bytes, room: Path) -> None:
     file.write_bytes(data)
     code = judged(JobFileOptions(file=file.name, max_jobs=200))
     if code is ExitCode.DONE:
-        said, _ = _told(lambda screen: render(JobFileOptions(file=file.name, max_jobs=200), screen))
+        said, _ = _told(lambda screen: render(JobFileOptions(max_jobs=200), [file.name], screen))
         for line in said.splitlines():
             json.loads(line)
 
