@@ -1,7 +1,8 @@
-"""A campaign rehearsed once for each module, and a browser that visits its gallery."""
+"""A campaign rehearsed once, a copy of it for each module, and a browser that visits its gallery."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.pictures import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -36,9 +38,9 @@ jobs:
 FAST = ("--sandbox", "--speed", "400")
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """16 jobs, all of them rehearsed, and their gallery; the API is one that nobody answers at."""
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 jobs, all of them rehearsed, and their gallery: to be copied, since it takes seconds to draw their cards."""
     folder = tmp_path_factory.mktemp("tea")
     (folder / "tea.yaml").write_text(JOB_FILE)
     (folder / "cup.png").write_bytes(picture("png", (640, 360)))
@@ -47,7 +49,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     assert (
         made.do("gallery", "tea.yaml", "--sandbox").out == "rehearsal/gallery/index.html: 16 jobs, 16 clips\n"
     )
-    return made
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bench(rehearsed: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The campaign; the API is one that nobody answers at."""
+    folder = tmp_path_factory.mktemp("bench") / "tea"
+    shutil.copytree(rehearsed, folder)
+    return Bench(folder, "http://127.0.0.1:9")
 
 
 @pytest.fixture(scope="module")

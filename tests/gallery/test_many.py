@@ -19,12 +19,12 @@ SCROLL = """async () => {
   const grid = document.getElementById("grid");
   const box = grid.getBoundingClientRect();
   let blank = 0, most = 0;
-  for (let at = 0; at <= 6000; at += 60) {
+  for (let at = 0; at <= 4000; at += 200) {
     grid.scrollTo(at / 4, at);
     await new Promise(requestAnimationFrame);
     await new Promise((done) => setTimeout(done)); // what was observed is reported by a task
-    for (let x = 160; x < box.right; x += 60) {
-      for (let y = box.top + 60; y < box.bottom; y += 60) {
+    for (let x = 160; x < box.right; x += 140) {
+      for (let y = box.top + 60; y < box.bottom; y += 100) {
         const tile = document.elementFromPoint(x, y)?.closest(".tile");
         blank += tile !== null && tile !== undefined && tile.firstChild === null;
       }
