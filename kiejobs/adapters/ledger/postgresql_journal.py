@@ -125,7 +125,6 @@ class PostgresJournal:
         What reserves nothing has happened: where the database doesn't take it, it is kept for it.
         """
         at = utc_text(self._clock.now())
-        events = events if self.is_born else (self.header, *events)
         reserves = any(isinstance(event, e.Reserved) for event in events)
         try:
             self._write_through(at, events)
@@ -133,7 +132,8 @@ class PostgresJournal:
             if reserves or self._spool is None:
                 raise
             self._keep(self._spool, at, events)
-        self._events += [Timed(at, event) for event in events]
+        header = () if self._events else (self.header,)
+        self._events += [Timed(at, event) for event in (*header, *events)]
         return at
 
     @property
@@ -154,7 +154,7 @@ class PostgresJournal:
         if self._known is None:
             self._known = self._home.purchases()
         self._find_out()
-        events = (*self._unsent, *events)
+        events = (*self._unsent, *events) if self.is_born else (self.header, *events)
         batch = _Batch(events, chained(at, events, self._seq, self._previous))
         self._deliver(batch)
         self._arrived(batch)
@@ -164,7 +164,8 @@ class PostgresJournal:
         """In the spool, behind a last append that may be in the database or not, and was reported as not written."""
         unsure = self._unsure or _Batch((), ())
         seq, previous = _behind(self._seq, self._previous, unsure.lines)
-        events = (*self._unsent, *_given_back(unsure), *events)
+        header = () if seq else (self.header,)
+        events = (*header, *self._unsent, *_given_back(unsure), *events)
         lines = [*unsure.lines, *chained(at, events, seq, previous)]
         spool.keep(self.run_id, lines)
         self._seq, self._previous = _behind(self._seq, self._previous, lines)

@@ -263,6 +263,18 @@ def test_what_can_not_be_known_is_no_purchase_and_is_given_back_once_it_is_known
     team.run(2).append(reserved("a2"))
 
 
+def test_a_first_append_that_arrived_without_an_answer_leaves_one_header(team: Team, wire: Wire) -> None:
+    journal = _buyer()
+    wire.cut, wire.then_down = "after", True
+    with pytest.raises(JournalProblem, match="can't be reached"):
+        journal.append(reserved("a1"))
+    wire.mend()
+    journal.append(reserved("a2", fingerprint="f2"))
+    (record,) = team.store().read().records
+    types = [timed.event.type for timed in record.events]
+    assert types == ["run_started", "reserved", "not_accepted", "reserved"]
+
+
 def test_what_never_arrived_leaves_nothing(team: Team, wire: Wire) -> None:
     journal = _buyer()
     wire.cut, wire.then_down = "before", True
