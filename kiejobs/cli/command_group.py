@@ -44,7 +44,7 @@ def change_folder(context: click.Context, _: click.Parameter, folders: tuple[str
 _FOLDER = f"{__name__}.folder"
 FOLDER: dict[str, Any] = {
     "multiple": True, "metavar": "DIR", "is_eager": True, "callback": change_folder,
-    "help": "Do it as if called in DIR.",
+    "help": "Run as if started in DIR.",
 }  # fmt: skip
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -53,10 +53,10 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option("-C", "directory", expose_value=False, **FOLDER)
 @click.version_option(__version__, prog_name="kiejobs")
 def door() -> None:
-    """Declarative YAML jobs for paid generative video: never pay twice, never lose a taskId.
+    """Buy pay-per-clip generative video from YAML job files: never pay twice, never lose a taskId.
 
-    Write what you want in a job file, look at the plan, run it. Every flag can also be set by
-    KIEJOBS_<FLAG>; the key comes from KIE_API_KEY.
+    Write a job file, review the plan, run it. Every flag can also be set by an environment variable
+    KIEJOBS_<FLAG>; the API key is read from KIE_API_KEY.
     """
 
 
@@ -130,7 +130,7 @@ def _ask(question: str) -> bool:
 
 
 def _leave(last_words: str) -> None:
-    """At once: the journal is whole at any moment, so nothing needs to be tidied up."""
+    """At once: the journal is complete at any moment, so nothing needs to be tidied up."""
     from kiejobs.core.diagnostics import ExitCode
 
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live display hides it

@@ -162,7 +162,7 @@ def stacked(*decorators: Decorator) -> Decorator:
     return decorate
 
 
-def format_flag(*forms: str, help: str = "What to print on stdout.") -> Decorator:  # noqa: A002 - click's word
+def format_flag(*forms: str, help: str = "Output format on stdout.") -> Decorator:  # noqa: A002 - click's word
     return flag(
         "--format",
         "form",
@@ -208,66 +208,68 @@ RUN = click.argument("run_id", metavar="[RUN]", required=False, **completed("run
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)
 RUN_OPTIONS = given("how", RunOptions)
-"""With `ear` and `settings`, which are made before it: it stands below HEARING and FOLLOWING."""
+"""With `ear` and `settings`, which are made before it: it follows HEARING and FOLLOWING."""
 
 _POLICY: dict[str, Any] = {
     "metavar": "FILE",
     "is_eager": True,  # before the flags that it has defaults for
     "callback": _policy,
-    "help": "A policy to keep as well as the project's kiejobs.yaml.",
+    "help": "A policy file that applies in addition to the project's kiejobs.yaml.",
 }
 POLICY = flag("--policy", **_POLICY)
 
 POLICY_DEFAULTS = flag("--policy", expose_value=False, **_POLICY)
 """For verbs that want nothing of a policy but what it says of their flags."""
 
-BASE_URL = flag("--base-url", metavar="URL", help="The API's base; also KIE_API_BASE.")
+BASE_URL = flag("--base-url", metavar="URL", help="Base URL of the API; also KIE_API_BASE.")
 
 FOLDERS = stacked(
     click.option("-C", "directory", hidden=True, **FOLDER),
-    flag("--runs", metavar="DIR", help="Folder of the journals.  [default: runs]"),
+    flag("--runs", metavar="DIR", help="Folder for the journals.  [default: runs]"),
     flag(
-        "--outputs", metavar="DIR|URL", help="Folder of the media, or s3://bucket/prefix.  [default: outputs]"
+        "--outputs",
+        metavar="DIR|URL",
+        help="Folder for the media, or s3://bucket/prefix.  [default: outputs]",
     ),
     BASE_URL,
     flag(
         "--files-elsewhere",
         is_flag=True,
-        help="Miss no file that was collected once: it was moved away, as CI does.",
+        help="Don't download collected files again if they were moved (for CI).",
     ),
-    flag("--sandbox", is_flag=True, help="Rehearse: look under rehearsal/, spend nothing."),
+    flag("--sandbox", is_flag=True, help="Rehearse: use the sandbox and rehearsal/; spend nothing."),
     POLICY,
     given("where", Locations),
 )
 
 REHEARSAL = stacked(
     flag("--speed", type=factor, default=20.0, show_default=True,
-         help="How many times faster a rehearsal's time runs."),
+         help="Run a rehearsal this many times faster than real time."),
     flag("--sandbox-credits", type=credit_number, metavar="CREDITS",
-         help="Fill a rehearsal's account with this for each command.  [default: 10000]"),
-    flag("--faults", metavar="FILE", help="Scripted faults for the sandbox."),
+         help="Balance of the rehearsal's account at the start of each command.  [default: 10000]"),
+    flag("--faults", metavar="FILE", help="Faults that the sandbox imitates, as a YAML file."),
 )  # fmt: skip
 
 SINCE = flag("--changed-since", "since", metavar="REV",
-             help="Only job files that were touched since, by git, or what they include.")  # fmt: skip
+             help="Only job files that changed since this git revision, or whose includes did.")  # fmt: skip
 
 SELECT = limit("--select", multiple=True, metavar="WORDS",
-              help="Only these: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, pick:P, file:F; "
-              "blank adds, comma narrows.", **completed("selections"))  # fmt: skip
+              help="Only these jobs: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, pick:P, file:F. "
+              "A blank means or, a comma means and.", **completed("selections"))  # fmt: skip
 
 VARIABLES = stacked(
-    flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the file."),
-    flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set several, as YAML."),
-    flag("--max-jobs", type=click.IntRange(min=1), help="Raise the file's limits.max_jobs, also above 100,000."),
+    flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the job file."),
+    flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set variables from a YAML file."),
+    flag("--max-jobs", type=click.IntRange(min=1), help="Raise the job file's limits.max_jobs; may exceed 100,000."),
 )  # fmt: skip
 
 CHOICE = stacked(SELECT, VARIABLES)
 
 CHECK_ASSETS = flag("--check-assets", is_flag=True,
-                    help="Fetch the files that requests point at; check type and size.")  # fmt: skip
+                    help="Fetch the files that requests link to; check type and size.")  # fmt: skip
 
 LOCKED = stacked(
-    flag("--locked", is_flag=True, help="Refuse what differs from JOBFILE.lock (exit 6)."),
+    flag("--locked", is_flag=True, help="Refuse anything that differs from JOBFILE.lock (exit 6)."),
     flag("--strict", is_flag=True, help="Treat warnings as errors."),
     CHECK_ASSETS,
 )
@@ -300,20 +302,20 @@ PICK_OPTIONS = given("how", _pick_options)
 
 FOLLOWING = stacked(
     flag("--poll", type=duration, default="3s", show_default=True,
-         help="First step of the polling ladder."),
+         help="Initial polling interval; it grows."),
     flag("--wait", type=duration, default="60m", show_default=True,
-         help="Patience with one task; when it ends the task is still running."),
+         help="Maximum time to wait for one task; after it the task counts as running."),
     flag("--checks/--no-checks", default=True,
-         help="Check results once they are downloaded; needs the extra `media`."),
+         help="Check results after the download; needs the extra `media`."),
     given("settings", _settings),
 )  # fmt: skip
 
 HEARING = stacked(
-    flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at."),
+    flag("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     flag("--port", type=click.IntRange(0, 65535), default=8788, show_default=True,
-         help="Port to listen at; 0 for any that is free."),
+         help="Port to listen on; 0 for any free port."),
     flag("--public-url", metavar="URL",
-         help="What leads there from outside, for creates to carry as callBackUrl."),
+         help="Public URL of the listener; requests carry it as callBackUrl."),
     given("ear", ListenAddress),
 )  # fmt: skip
 
@@ -329,32 +331,32 @@ def _gallery_options(
 
 GALLERY = stacked(
     flag("--out", "-o", metavar="FOLDER",
-         help="Folder to write to; of a single file, the file.  [default: gallery]"),
-    flag("--copy", is_flag=True, help="Copy the clips into the folder too: it can be sent or served as it is."),
+         help="Target folder; with --single-file, the file.  [default: gallery]"),
+    flag("--copy", is_flag=True, help="Also copy the clips into the folder, so that it can be sent or hosted."),
     flag("--single-file", is_flag=True,
-         help="Write one HTML file with posters and small previews in it; needs the extra `media`."),
-    flag("--picks", is_flag=True, help="Only what was picked."),
-    flag("--serve", is_flag=True, help="Show a run as it goes, and write picks; needs the extra `serve`."),
-    flag("--host", default="127.0.0.1", show_default=True, help="Address to serve at."),
+         help="Write one HTML file with embedded posters and previews; needs the extra `media`."),
+    flag("--picks", is_flag=True, help="Only picked clips."),
+    flag("--serve", is_flag=True, help="Serve the page: it follows a live run and saves picks; needs the extra `serve`."),
+    flag("--host", default="127.0.0.1", show_default=True, help="Address to serve on."),
     flag("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
-         help="Port to serve at; 0 for any that is free."),
+         help="Port to serve on; 0 for any free port."),
     given("how", _gallery_options),
 )  # fmt: skip
 
 BUYING = stacked(
-    flag("--yes", is_flag=True, help="Don't ask; for CI. A rehearsal never asks."),
-    limit("--budget", type=credit_number, metavar="CREDITS", help="Spend no more than this."),
+    flag("--yes", is_flag=True, help="Buy without asking, for CI. A rehearsal never asks."),
+    limit("--budget", type=credit_number, metavar="CREDITS", help="Spend at most this."),
     flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
          help="Buy again what failed or was rejected, or what the vendor no longer has."),
-    flag("--rate", type=rate, default="18/10.5s", show_default=True,
-         help="At most so many creates in any such span."),
+    flag("--rate", type=rate, metavar="COUNT/PERIOD", default="18/10.5s", show_default=True,
+         help="Submit at most COUNT jobs per PERIOD."),
     flag("--in-flight", type=click.IntRange(min=1), default=100, show_default=True,
-         help="At most so many tasks at the API at once."),
+         help="Run at most this many tasks at the API at once."),
     flag("--canary/--no-canary", default=False,
-         help="Buy the cheapest of each job first; go on where it succeeded."),
+         help="Buy the cheapest variant of each job first; continue if it succeeded."),
     limit("--max-failures", type=failures, metavar="N|N%",
-         help="Stop buying at so many failures; keep collecting."),
+         help="Stop buying after this many failures; keep collecting."),
     flag("--allow-behind", is_flag=True,
-         help="Buy although git has, or may have, journals that are not here."),
-    flag("--detach", is_flag=True, help="End after submitting; `kiejobs collect` does the rest."),
+         help="Buy even if git has, or may have, journals that are missing here."),
+    flag("--detach", is_flag=True, help="Exit after submitting; `kiejobs collect` does the rest."),
 )  # fmt: skip

@@ -21,56 +21,56 @@ if TYPE_CHECKING:
 # --- from a job file to its videos -----------------------------------------------------------------
 
 
-@door.command(short_help="Write a job file to start from.")
+@door.command(short_help="Create a job file to start from.")
 @click.argument("folder", default=".")
-@flag("--github", is_flag=True, help="Workflows for GitHub: plan, run, collect.")
-@flag("--gitlab", is_flag=True, help="The same for GitLab.")
+@flag("--github", is_flag=True, help="Add workflows for GitHub: plan, run, collect.")
+@flag("--gitlab", is_flag=True, help="Add pipelines for GitLab: plan, run, collect.")
 @verb_of("init")
 def init() -> None:
-    """Write a commented job file, its schema for the editor, and .gitignore into FOLDER.
+    """Create a commented job file, its schema for the editor, and .gitignore in FOLDER.
 
-    Nothing that is there is overwritten.
+    Existing files are not overwritten.
     """
 
 
-@door.command(short_help="Tell every problem of a job file.")
+@door.command(short_help="Report every error in a job file.")
 @click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 @o.CHOICE
 @o.SINCE
 @o.LOCKED
 @o.BASE_URL
-@flag("--sandbox", is_flag=True, help="Check for a rehearsal, which may use addresses of this machine.")
+@flag("--sandbox", is_flag=True, help="Validate for a rehearsal, which may use addresses of this machine.")
 @o.POLICY
-@out_flag(help="Write to FILE too, as its ending says: .json, .sarif or .txt.")
+@out_flag(help="Also write to FILE, in the format of its extension: .json, .sarif or .txt.")
 @format_flag("github", "sarif")
 @o.JOB_FILE
 @verb_of("validate")
 def validate() -> None:
-    """Tell every problem of the job files, each at its place. Needs no key and no network.
+    """Report every error in the job files, with file, line and column. Needs no key and no network.
 
-    A folder stands for the job files below it, and - for standard input.
+    A folder means all job files below it; - means standard input.
     """
 
 
-@door.command(short_help="Print the request bodies, one JSON a line.")
+@door.command(short_help="Print the request bodies as JSON lines.")
 @o.FILES
 @o.CHOICE
 @o.LOCKED
 @o.POLICY_DEFAULTS
-@flag("--diff", "since", metavar="REV", help="What an edit since did to each of them, by git; `REV...` "
-      "is where HEAD and REV parted.")  # fmt: skip
-@out_flag(help="With --diff: write to FILE too, as its ending says: .json, .md or .txt.")
-@format_flag("markdown", help="With --diff: what to print on stdout.")
+@flag("--diff", "since", metavar="REV", help="Show how each request changed since this git revision; `REV...` "
+      "means the merge base of HEAD and REV.")  # fmt: skip
+@out_flag(help="With --diff: also write to FILE, in the format of its extension: .json, .md or .txt.")
+@format_flag("markdown", help="With --diff: output format on stdout.")
 @o.JOB_FILE
 @verb_of("render")
 def render() -> None:
-    """Print what would be sent, one JSON a line. Needs no key and no network.
+    """Print each request that would be sent, one JSON object per line. Needs no key and no network.
 
-    A folder stands for the job files below it, and - for standard input.
+    A folder means all job files below it; - means standard input.
     """
 
 
-@door.command(short_help="Write down what a job file comes to now.")
+@door.command(short_help="Write a lock file of the resolved inputs.")
 @o.FILES
 @o.VARIABLES
 @o.POLICY_DEFAULTS
@@ -78,55 +78,62 @@ def render() -> None:
 @o.JOB_FILE
 @verb_of("lock")
 def lock() -> None:
-    """Write JOBFILE.lock next to each: fingerprints, and digests of models, prices, templates and images.
+    """Write JOBFILE.lock next to each job file: fingerprints, and digests of models, prices, templates and images.
 
-    A folder stands for the job files below it. `--locked` on validate, render, plan and run refuses whatever differs from it.
+    A folder means all job files below it. With --locked, validate, render, plan and run refuse anything that differs
+    from the lock.
     """
 
 
-@door.command(short_help="Show what a run would buy, and for how much.")
+@door.command(short_help="Show what a run would buy, and at what price.")
 @o.FILES
 @o.CHOICE
 @o.SINCE
 @o.LOCKED
 @o.FOLDERS
-@limit("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this.")
+@limit("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this budget.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
-      help="Plan anew what failed, or what the vendor no longer has.")  # fmt: skip
+      help="Plan again what failed, or what the vendor no longer has.")  # fmt: skip
 @flag(
     "--base",
     metavar="REV",
-    help="Show what changed since in policy, prices, models, callbacks, budget, record.",
+    help="Also show changes since REV in policy, prices, models, callbacks, budget, ledger.",
 )
-@flag("--detailed-exitcode", is_flag=True, help="Exit 3 when there is something to do.")
-@flag("--comment", is_flag=True, help="Keep one comment on the pull request; in GitHub's and GitLab's CI.")
+@flag("--detailed-exitcode", is_flag=True, help="Exit with 3 if changes are pending.")
+@flag(
+    "--comment", is_flag=True, help="Create or update one comment on the pull request (GitHub and GitLab CI)."
+)
 @flag("--storyboard", type=o.web_address, metavar="URL", help="Link this gallery in the comment.")
-@out_flag(help="Write to FILE too, as its ending says: .json for `run --plan`, .md, .txt or .digest.")
+@out_flag(
+    help="Also write to FILE, in the format of its extension: .json for `run --plan`, .md, .txt or .digest."
+)
 @format_flag("markdown")
 @o.JOB_FILE
 @o.PLAN_OPTIONS
 @verb_of("plan")
 def plan() -> None:
-    """Show what a run would do, line by line, with its price. Needs no key and no network.
+    """Show what a run would do with each job, and the price. Needs no key and no network.
 
-    A folder stands for the job files below it: YAML that names a campaign; - is standard input. Several have one
-    total and one digest.
+    A folder means all job files below it (YAML that names a campaign); - means standard input. Several job files have
+    one total and one digest.
     """
 
 
-@door.command(short_help="Buy what is missing, wait, collect, report.")
+@door.command(short_help="Submit missing jobs, wait, download, report.")
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1)
 @o.CHOICE
 @o.LOCKED
-@limit("--plan", "plan_file", metavar="FILE", help="Buy exactly what a plan file says, once.")
-@limit("--expect", metavar="DIGEST", help="Buy only what has this digest, or what is left of it.")
+@limit("--plan", "plan_file", metavar="FILE", help="Buy exactly what this plan file contains, once.")
+@limit(
+    "--expect", metavar="DIGEST", help="Refuse to buy unless the plan has this digest, or is the rest of it."
+)
 @o.BUYING
 @o.FOLLOWING
-@flag("--listen", is_flag=True, help="Take callbacks while it runs; needs the extra `serve`.")
+@flag("--listen", is_flag=True, help="Receive callbacks during the run; needs the extra `serve`.")
 @o.HEARING
 @o.FOLDERS
 @o.REHEARSAL
-@out_flag(help="Write the report to FILE too, as its ending says: .json, .md, .xml or .txt.")
+@out_flag(help="Also write the report to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
 @o.RUN_OPTIONS
@@ -134,9 +141,9 @@ def plan() -> None:
 def run(
     *, wanted: JobFileOptions, files: tuple[str, ...], where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
-    """Plan, confirm, submit, wait, collect, report. Run it again and it does only what is left.
+    """Plan, confirm, submit, wait, download, report. Run it again to continue: it does only what is left.
 
-    Several files, or those in a folder, are bought one after the other, once all of it is approved.
+    A folder means all job files below it. Several job files are approved together, then run in order.
     """
     from kiejobs.commands import run as verb  # noqa: PLC0415 - keeps `--help` light
 
@@ -150,49 +157,49 @@ def run(
     return verb.run(wanted, files, where, how, screen)
 
 
-@door.command(short_help="Follow what was bought and bring it home.")
+@door.command(short_help="Track submitted jobs and download their results.")
 @o.MAYBE_FILES
 @o.SELECT
-@flag("--once", is_flag=True, help="Ask once; exit 8 when something is still running.")
+@flag("--once", is_flag=True, help="Poll once; exit with 8 if something is still running.")
 @o.FOLLOWING
 @o.FOLDERS
 @o.REHEARSAL
-@out_flag(help="Write the report to FILE too, as its ending says: .json, .md, .xml or .txt.")
+@out_flag(help="Also write the report to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
 @verb_of("collect")
 def collect() -> None:
-    """Track submitted jobs and download their results. Buys nothing, any number of times.
+    """Track submitted jobs and download their results. Buys nothing; can be repeated.
 
-    With job files, or folders of them, only those of their campaigns.
+    With job files or folders: only the jobs of their campaigns.
     """
 
 
-@door.command(short_help="Take callbacks; bring home what they tell of.")
+@door.command(short_help="Receive callbacks; download what is done.")
 @o.HEARING
-@flag("--until-done", is_flag=True, help="End when nothing is at the API any more.")
+@flag("--until-done", is_flag=True, help="Stop when no job is running at the API.")
 @o.FOLLOWING
 @o.FOLDERS
 @o.REHEARSAL
 @format_flag()
 @verb_of("listen")
 def listen() -> None:
-    """Take the API's callbacks until Ctrl-C: end doubts, bring home what is done. Buys nothing.
+    """Receive the API's callbacks until Ctrl-C: resolve doubts, download what is done. Buys nothing.
 
-    Needs the extra `serve`. Beside it, `kiejobs run --detach --public-url URL` submits.
+    Needs the extra `serve`. Submit jobs with `kiejobs run --detach --public-url URL`.
     """
 
 
 @door.command(short_help="Track submitted jobs of a shared ledger; download results.")
-@flag("--drain", is_flag=True, help="End when nothing is due; exit 8 when something is still running.")
+@flag("--drain", is_flag=True, help="Stop when nothing is due; exit with 8 if something is still running.")
 @o.FOLLOWING
 @o.FOLDERS
 @verb_of("worker")
 def worker() -> None:
-    """Track jobs that any run of the project submitted, and download their results, until Ctrl-C. Buys nothing.
+    """Track all submitted jobs of the project and download their results, until Ctrl-C. Buys nothing.
 
-    For a ledger in PostgreSQL (`ledger: postgresql` in kiejobs.yaml); needs the extra `team`. Any number of workers,
-    on any machine, share the work. `kiejobs run --detach` hands it over.
+    For a ledger in PostgreSQL (`ledger: postgresql` in kiejobs.yaml); needs the extra `team`. Any number of workers
+    on any machines share the work. Submit jobs with `kiejobs run --detach`.
     """
 
 
@@ -203,16 +210,18 @@ def worker() -> None:
 @o.MAYBE_FILE
 @o.SELECT
 @o.FOLDERS
-@flag("--exit-code", is_flag=True, help="Exit 8 when something runs, 4 when in doubt.")
+@flag(
+    "--exit-code", is_flag=True, help="Exit with 8 if something is running, with 4 if something is in doubt."
+)
 @flag("--expiring", type=o.duration, metavar="DURATION",
-      help="Tell what the vendor throws away within that time.")  # fmt: skip
+      help="List results that the vendor deletes within this time.")  # fmt: skip
 @format_flag()
 @verb_of("status")
 def status() -> None:
-    """Show what is in flight, in doubt, not collected, and what it costs. Needs no network."""
+    """Show what is in flight, in doubt or not collected, and what it costs. Needs no network."""
 
 
-@door.command(short_help="Say why a line of the plan is what it is.")
+@door.command(short_help="Explain why the plan does what it does with a job.")
 @click.argument("words", metavar="ADDRESS [JOBFILE]...", nargs=-1, required=True, is_eager=True,
                 **o.completed("addresses"))  # fmt: skip
 @o.CHOICE
@@ -221,23 +230,23 @@ def status() -> None:
 @o.JOB_FILE
 @verb_of("explain")
 def explain() -> None:
-    """Say why a line of the plan is what it is, and what differs from what was bought.
+    """Explain why the plan does what it does with ADDRESS, and how its request differs from the one bought.
 
-    ADDRESS may be a job's name, or what stands behind the campaign, where only one job has it. Without a job file it
-    is looked for in those of the project; a folder stands for those below it.
+    ADDRESS can be shortened to a job's name, or to the part after the campaign, if that is unique. Without a job file,
+    all job files of the project are searched; a folder means all job files below it.
     """
 
 
-@door.command(short_help="End a doubt: name the task, or rule it lost.")
+@door.command(short_help="Resolve a job in doubt: name its task, or rule it lost.")
 @click.argument("address", **o.completed("doubts"))
-@flag("--task", "task_id", metavar="ID", help="It is this task; checked with the API.")
-@flag("--lost", is_flag=True, help="Nothing was made; it may be bought again.")
+@flag("--task", "task_id", metavar="ID", help="Assign this task; it is verified with the API.")
+@flag("--lost", is_flag=True, help="Rule that nothing was made; the job may be bought again.")
 @o.FOLDERS
 @o.REHEARSAL
 @format_flag()
 @SCREEN
 def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen) -> ExitCode:
-    """End the doubt about ADDRESS, with a task's id or with the ruling that nothing was made."""
+    """Resolve the doubt about ADDRESS: assign a task's id, or rule that nothing was made."""
     from kiejobs.commands import resolve as verb  # noqa: PLC0415 - keeps `--help` light
 
     if lost == (task_id is not None) or task_id == "":
@@ -245,52 +254,52 @@ def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, 
     return verb.resolve(address, task_id, where, screen)
 
 
-@door.command(short_help="List runs: what each did, and how it ended.")
+@door.command(short_help="List runs: what each did and how it ended.")
 @o.MAYBE_FILES
 @flag("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many.")
 @o.FOLDERS
 @format_flag()
 @verb_of("runs")
 def runs() -> None:
-    """List the runs on record, the latest first: id, start, command, campaign, jobs, credits, end.
+    """List the recorded runs, latest first: id, start, command, campaign, jobs, credits, end.
 
-    With job files, or folders of them, only those of their campaigns.
+    With job files or folders: only the runs of their campaigns.
     """
 
 
-@door.command(short_help="Tell what a run came to.")
+@door.command(short_help="Show the results of a run.")
 @o.RUNS
 @o.SELECT
 @o.FOLDERS
-@out_flag(help="Write to FILE, as its ending says: .json, .md, .xml or .txt.")
+@out_flag(help="Write to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
 @verb_of("report")
 def report() -> None:
-    """Show the result of each RUN: an id, any part of one that no other has, or `latest`, which is also the default.
+    """Show the results of each RUN: a run id, a unique part of one, or `latest` (the default).
 
-    A job file, or a folder of them, stands for the latest run of its campaign.
+    A job file means the latest run of its campaign; a folder means all job files below it.
     """
 
 
-@door.command(short_help="Choose results, or reject them; the choice goes into git.")
+@door.command(short_help="Pick or reject results; the choice is kept in git.")
 @click.argument("addresses", metavar="[ADDRESS]...", nargs=-1, **o.completed("addresses"))
-@flag("--reject", is_flag=True, help="Reject them.")
-@flag("--note", metavar="TEXT", help="Why, in a line.")
-@flag("--undo", is_flag=True, help="Take back what was decided.")
-@flag("--from", "exported", metavar="FILE", help="Take in what a gallery exported.")
+@flag("--reject", is_flag=True, help="Reject instead of picking.")
+@flag("--note", metavar="TEXT", help="Reason, in one line.")
+@flag("--undo", is_flag=True, help="Remove the decision.")
+@flag("--from", "exported", metavar="FILE", help="Import decisions that a gallery exported.")
 @flag("--take", type=click.IntRange(min=1), metavar="N", help="Only this take of each address.")
 @o.FOLDERS
 @o.PICK_OPTIONS
 @verb_of("pick")
 def pick() -> None:
-    """Write into picks.yaml, next to the job file, which results were chosen. Buys nothing, deletes nothing.
+    """Record in picks.yaml, next to the job file, which results were chosen. Buys nothing, deletes nothing.
 
-    ADDRESS is an address or a pattern, as --select takes them. A pick is of the purchase that is the newest under its
-    address: when another one replaces that, the pick is stale and says so.
+    ADDRESS is an address or a pattern, as in --select. A pick belongs to the newest purchase under its address; if that
+    is replaced, the pick is reported as stale.
     """
 
 
-@door.command(short_help="Show what was spent, on what, and what limits leave.")
+@door.command(short_help="Show spending by job, tag or model, and what is left.")
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 @flag("--by", type=click.Choice(["job", "campaign", "tag", "model", "month", "pick"]), default="job",
       show_default=True, help="What to group purchases by.")  # fmt: skip
@@ -298,39 +307,39 @@ def pick() -> None:
     "--since",
     type=o.moment,
     metavar="DATE|DURATION",
-    help="Only what was bought since, in UTC: 2026-11-01, 7d.",
+    help="Only purchases since this date or within this time, in UTC: 2026-11-01, 7d.",
 )
 @o.VARIABLES
 @o.FOLDERS
 @flag("--format", "form", type=click.Choice(["text", "json", "csv", "focus"]), default="text",
-      show_default=True, help="What to print on stdout; focus is FOCUS 1.2 as CSV, for finance tools.")  # fmt: skip
+      show_default=True, help="Output format on stdout; focus is FOCUS 1.2 as CSV, for finance tools.")  # fmt: skip
 @o.JOB_FILE
 @verb_of("costs")
 def costs() -> None:
-    """Show what purchases cost, for each result and each pick, what runs would add, and what limits leave.
+    """Show what purchases cost, per result and per pick, what runs would add, and what budgets leave.
 
-    Of the campaigns of the job files that are named, or of all that was bought. Needs no key and no network.
+    With job files: only their campaigns; otherwise everything that was bought. Needs no key and no network.
     """
 
 
 @door.command(short_help="Check downloaded results against the job file.")
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 @o.SELECT
-@flag("--again", is_flag=True, help="Look at every file again, also where the result is known.")
+@flag("--again", is_flag=True, help="Check every file again, even if its result is known.")
 @o.FOLDERS
-@out_flag(help="Write to FILE, as its ending says: .json, .xml or .txt.")
+@out_flag(help="Write to FILE, in the format of its extension: .json, .xml or .txt.")
 @format_flag("junit")
 @o.JOB_FILE
 @verb_of("check")
 def check() -> None:
     """Check downloaded results: length, size, sound, black or frozen parts, cuts, loudness, frames, duplicates.
 
-    Of the job files' campaigns, or of all that was bought. Needs the extra `media`; no key and no network. Buys
-    nothing, deletes nothing; exits with 1 where a check failed.
+    With job files: only their campaigns; otherwise everything that was bought. Needs the extra `media`; no key and no
+    network. Buys nothing, deletes nothing. Exits with 1 if a check failed.
     """
 
 
-@door.command(short_help="Show jobs and their clips on a page.")
+@door.command(short_help="Create an HTML page of jobs and clips.")
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 @o.GALLERY
 @o.CHOICE
@@ -338,16 +347,16 @@ def check() -> None:
 @o.JOB_FILE
 @verb_of("gallery")
 def gallery() -> None:
-    """Write a page that shows jobs and their clips: it opens by double click, offline, and asks nobody for anything.
+    """Create an HTML page of jobs and clips. It opens by double click, works offline and loads nothing from the web.
 
-    Before anything is bought it is the storyboard: prompts, pictures, prices. Without a JOBFILE it shows all job
+    Before anything is bought the page is a storyboard: prompts, pictures, prices. Without a JOBFILE it shows all job
     files below the current folder.
     """
 
 
-@door.group(short_help="Show, rebuild or verify the runs' documents.")
+@door.group(short_help="Show, rebuild, verify or export manifests.")
 def manifest() -> None:
-    """The runs' documents: a projection of the journals, which are the truth."""
+    """Show, rebuild, verify or export manifests: the documents of runs, derived from the journals."""
 
 
 @manifest.command(name="show")
@@ -355,43 +364,48 @@ def manifest() -> None:
 @o.FOLDERS
 @verb_of("manifest")
 def show() -> None:
-    """Print the manifest of RUN (the latest, where not named)."""
+    """Print the manifest of RUN (default: the latest)."""
 
 
 @manifest.command(name="rebuild")
 @o.FOLDERS
 @verb_of("manifest")
 def rebuild() -> None:
-    """Write every manifest anew from the journals; the same bytes where nothing happened."""
+    """Rebuild every manifest from the journals; without new events the bytes are the same."""
 
 
 @manifest.command(name="verify")
 @o.FOLDERS
-@flag("--decode", is_flag=True, help="Open each video too; needs the extra `media`.")
+@flag("--decode", is_flag=True, help="Also decode each video; needs the extra `media`.")
 @format_flag()
 @verb_of("manifest")
 def verify() -> None:
-    """Check that journals are unbroken, manifests true to them, and collected files whole."""
+    """Verify that journals are unbroken, manifests match them, and collected files are complete."""
 
 
 @manifest.command(name="export")
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1, **o.completed("run_ids"))
 @flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto", "edl", "otio"]), required=True,
-      help="A table, an RO-Crate, in-toto statements with SLSA provenance; picked clips for an editing program.")  # fmt: skip
-@flag("--campaign", metavar="NAME", help="Only this campaign's.")
-@flag("--out", "-o", metavar="FILE|DIR", help="Where to; - is stdout. A crate goes to the outputs.")
+      help="A table, an RO-Crate, in-toto statements with SLSA provenance; or the picked clips for a video editor.")  # fmt: skip
+@flag("--campaign", metavar="NAME", help="Only files of this campaign.")
+@flag(
+    "--out",
+    "-o",
+    metavar="FILE|DIR",
+    help="Where to write; - means stdout. A crate is written to the outputs folder.",
+)
 @o.FOLDERS
 @verb_of("manifest")
 def export() -> None:
-    """Tell how each file was made, by whom and from what, in forms that others have tools for.
+    """Export how each file was made, by whom and from what, in standard formats.
 
-    Of the runs that are named, or of all that was bought.
+    With RUNs: only their files; otherwise everything that was bought.
     """
 
 
-@door.group(short_help="Show, verify or move the record of what was bought.")
+@door.group(short_help="Show, verify or move the record of purchases.")
 def ledger() -> None:
-    """The record of what was bought: a project has one, in a folder, on a branch of git, or in PostgreSQL."""
+    """Show, verify or move the record of purchases. A project has one: in a folder, on a git branch, or in PostgreSQL."""
 
 
 @ledger.command(name="show")
@@ -399,7 +413,7 @@ def ledger() -> None:
 @format_flag()
 @verb_of("ledger")
 def ledger_show() -> None:
-    """Show where the ledger is, how many purchases it has, and which runs are at work."""
+    """Show where the ledger is, how many purchases it has, and which runs are active."""
 
 
 @ledger.command(name="verify")
@@ -407,17 +421,17 @@ def ledger_show() -> None:
 @format_flag()
 @verb_of("ledger")
 def ledger_verify() -> None:
-    """Check that journals are unbroken, the same wherever they are kept, and manifests true to them."""
+    """Verify that journals are unbroken, that all copies are the same, and that manifests match them."""
 
 
 @ledger.command(name="move")
-@flag("--to", required=True, metavar="folder|git|postgresql", help="Where to.")
+@flag("--to", required=True, metavar="folder|git|postgresql", help="New home.")
 @o.FOLDERS
 @verb_of("ledger")
 def ledger_move() -> None:
-    """Move every journal to another home, compare all of them, and mark the old home.
+    """Move every journal to another home, compare them all, and mark the old home.
 
-    A checkout that still uses the old home refuses then, and says where the ledger went.
+    After that, a checkout that still uses the old home refuses to buy and reports where the ledger is.
     """
 
 
@@ -427,21 +441,23 @@ def ledger_move() -> None:
 @format_flag()
 @verb_of("doctor")
 def doctor() -> None:
-    """Check that everything is in place: key, API, balance, clock, folders, versions."""
+    """Check the setup: key, API, balance, clock, folders, versions."""
 
 
-@door.command(short_help="Serve the imitated API on a port.")
+@door.command(short_help="Serve an imitation of the API on a port.")
 @flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
       help="Port to listen at; 0 for any that is free.")  # fmt: skip
-@flag("--store", metavar="DIR", help="Folder of the charge log.  [default: rehearsal/sandbox of the project]")
+@flag(
+    "--store", metavar="DIR", help="Folder for the charge log.  [default: rehearsal/sandbox of the project]"
+)
 @o.REHEARSAL
 @verb_of("sandbox")
 def sandbox() -> None:
-    """Serve the imitated API on a port, until Ctrl-C. Needs the extra `serve`."""
+    """Serve an imitation of the API on a port, until Ctrl-C. Needs the extra `serve`."""
 
 
-@door.command(short_help="Print the script that completes commands in a shell.")
+@door.command(short_help="Print the completion script for a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script for SHELL, e.g. eval "$(kiejobs completion bash)"."""
@@ -453,9 +469,9 @@ def completion(shell: str) -> None:
 # --- models ----------------------------------------------------------------------------------------
 
 
-@door.group(short_help="The models that job files can name; take in new ones.")
+@door.group(short_help="List, show, import or check models.")
 def models() -> None:
-    """The models that job files can name: each is a JSON Schema, the project's own before ours."""
+    """List, show, import or check models. Each model is a JSON Schema; the project's own take precedence over ours."""
 
 
 @models.command(name="list")
@@ -465,8 +481,8 @@ def models() -> None:
 def models_list() -> None:
     """List the models: what each makes, when its facts were read, what it costs.
 
-    A WORD is a part of a model's id, what it makes (video, image, audio), or `project`: those that all
-    words fit are listed.
+    A WORD is a part of a model's id, what it makes (video, image, audio), or `project`. Only models that match all
+    words are listed.
     """
 
 
@@ -480,15 +496,15 @@ def models_show() -> None:
 
 @models.command(name="import")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
-@flag("--into", metavar="DIR", help="Folder to write to.  [default: schemas/models of the project]")
-@flag("--force", is_flag=True, help="Overwrite a model that is there already.")
+@flag("--into", metavar="DIR", help="Target folder.  [default: schemas/models of the project]")
+@flag("--force", is_flag=True, help="Overwrite existing models.")
 @format_flag()
 @verb_of("models")
 def models_import() -> None:
-    """Turn the vendor's pages into model schemas of this project.
+    """Import model schemas into this project from the vendor's pages.
 
     PAGE is a file or an http(s) URL: the vendor's Markdown, or an OpenAPI document as YAML or JSON. What
-    can't be imported is told with its place (exit 2); the other pages are imported all the same.
+    can't be imported is reported with its place (exit 2); the other pages are still imported.
     """
 
 
@@ -497,8 +513,8 @@ def models_import() -> None:
 @format_flag("markdown")
 @verb_of("models")
 def models_check() -> None:
-    """Tell what newer pages of the vendor's change about the models in use; write nothing.
+    """Report what newer vendor pages change about the models in use; write nothing.
 
-    PAGE is what `models import` takes. Exits with 0 where nothing changed, 3 where it did, 1 where that
-    breaks job files, 2 where a page can't be read.
+    PAGE is what `models import` takes. Exits with 0 if nothing changed, 3 if something did, 1 if that breaks job
+    files, 2 if a page can't be read.
     """

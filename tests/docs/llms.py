@@ -30,7 +30,7 @@ _HEAD = """\
   command failed.
 - A job that is in doubt may be paid for. Only `kiejobs resolve` ends a doubt, and a person decides how.
 - Never edit or delete `runs/`: it is the record of what was bought.
-- `kiejobs models list` and `kiejobs models show MODEL` say which models there are and what they take. Unknown fields are
+- `kiejobs models list` and `kiejobs models show MODEL` show the models and their fields. Unknown fields are
   errors.
 - Exit codes: 0 done, 1 some failed, 2 invalid, 4 in doubt, 5 stopped (budget, credits, key), 6 stale plan, 7 ledger
   locked or unreadable, 8 still running.
