@@ -10,14 +10,16 @@ Whatever is generated carries `GENERATED` as its `$comment`.
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.models.rules import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.models.rules import FieldRule
 
@@ -38,6 +40,12 @@ _BY_MATRIX = {
 
 _SAID = {"anyOf": [{"required": ["model"]}, _BY_MATRIX]}
 
+_VENDOR = re.compile(r"[A-Za-z]+|[0-9]+")
+"""What the ids of one vendor's models have in common."""
+
+_LONG = 100
+"""Characters from which on a form that several models share is written once."""
+
 _AXIS_VALUE = {"type": ["string", "number", "boolean", "object"]}
 _HINTS = ("title", "description", "examples", "deprecated")  # a default stays with its own choice
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -56,9 +64,10 @@ def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Sche
     inputs = {slug: input_schema(models[model]) for model, slug in slugs.items()}
     definitions = schema["$defs"]
     definitions["model_id"]["anyOf"] = [_marked({"enum": list(slugs)}), _marked({})]
-    definitions["job"]["allOf"] = [_when_the_job_says(*pair) for pair in slugs.items()]
-    schema["allOf"] = [_model_somewhere(), *(_when_defaults_say(*p) for p in slugs.items())]
+    definitions["job"]["allOf"] = _by_vendor(slugs, _when_the_job_says, ())
+    schema["allOf"] = [_model_somewhere(), *_by_vendor(slugs, _when_defaults_say, ("defaults",))]
     definitions["models"] = _marked({"$defs": inputs})
+    definitions["fields"] = _marked({"$defs": _shared(inputs)})
     return schema
 
 
@@ -74,19 +83,39 @@ def _slug(model: str) -> str:
     return model.replace("/", ".")
 
 
+def _by_vendor(
+    slugs: Mapping[str, str], condition: Callable[[str, str], Schema], at: tuple[str, ...]
+) -> list[Schema]:
+    """One condition for each model, below one for each vendor: an editor asks them of each job, so few are better."""
+    families: dict[str, list[str]] = {}
+    for model in slugs:
+        families.setdefault(_VENDOR.match(model)[0], []).append(model)  # type: ignore[index] - each id begins so
+    return [
+        _marked(_of_vendor(vendor, [condition(m, slugs[m]) for m in named], at))
+        for vendor, named in families.items()
+    ]
+
+
+def _of_vendor(vendor: str, conditions: list[Schema], at: tuple[str, ...]) -> Schema:
+    if len(conditions) == 1:
+        return conditions[0]
+    asked: Schema = {"required": ["model"], "properties": {"model": {"pattern": f"^{vendor}"}}}
+    for key in at:
+        asked = {"required": [key], "properties": {key: asked}}
+    return {"if": asked, "then": {"allOf": conditions}}
+
+
 def _when_the_job_says(model: str, slug: str) -> Schema:
-    return _marked({"if": _names(model), "then": _fields_of(slug)})
+    return {"if": _names(model), "then": _fields_of(slug)}
 
 
 def _when_defaults_say(model: str, slug: str) -> Schema:
     """Jobs without a model of their own are of the model in `defaults`, unless an axis says it."""
     inheriting = {"if": _SAID, "else": _fields_of(slug)}
-    return _marked(
-        {
-            "if": {"required": ["defaults"], "properties": {"defaults": _names(model)}},
-            "then": {"properties": {"jobs": {"additionalProperties": inheriting}}},
-        }
-    )
+    return {
+        "if": {"required": ["defaults"], "properties": {"defaults": _names(model)}},
+        "then": {"properties": {"jobs": {"additionalProperties": inheriting}}},
+    }
 
 
 def _model_somewhere() -> Schema:
@@ -110,6 +139,28 @@ def _fields_of(slug: str) -> Schema:
     """
     at = f"#/$defs/models/$defs/{slug}"
     return {"properties": {"input": {"$ref": at}, "matrix": {"$ref": f"{at}/$defs/matrix"}}}
+
+
+def _shared(inputs: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The forms that several fields have, taken out of `inputs`, which refer to them from now on."""
+    holders = [
+        held
+        for each in inputs.values()
+        for held in (each["properties"], each["$defs"]["matrix"]["properties"])
+    ]
+    counts = Counter(_text(form) for held in holders for form in held.values())
+    names: dict[str, str] = {}
+    for held in holders:
+        for field, form in held.items():
+            text = _text(form)
+            if counts[text] > 1 and len(text) > _LONG:
+                name = names.setdefault(text, f"{field}.{len(names)}")
+                held[field] = {"$ref": f"#/$defs/fields/$defs/{name}"}
+    return {name: json.loads(text) for text, name in names.items()}
+
+
+def _text(form: Schema) -> str:
+    return json.dumps(form, ensure_ascii=False)
 
 
 # --- the input of one model ---------------------------------------------------------------------
