@@ -3,14 +3,13 @@
 In: words, a folder, an environment. Out: exit code, what was printed. Touches: processes, temporary files.
 
 A command is what it is from the command line: it has a process, a folder, an environment, and standard streams of its own,
-and ends as it would. Only starting Python and importing kiejobs, which takes longer than most commands do,
-is done once for many of them. What is about starting itself, signals or terminals starts a Python.
+and ends as it would. Only starting Python and importing kiejobs, and taking all that apart again, which takes longer than
+most commands do, is done once for many of them. What is about starting itself, signals or terminals starts a Python.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import importlib
 import io
@@ -23,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,7 @@ def serve(fd: int) -> None:
     for module in pkgutil.walk_packages(kiejobs.__path__, "kiejobs."):
         if not module.name.endswith(("__main__", "worker")):
             importlib.import_module(module.name)
+    importlib.import_module("anyio._backends._asyncio")  # by the first event loop of a process
     gc.freeze()
     connection = socket.socket(fileno=fd)
     while True:
@@ -159,5 +160,16 @@ def _become(message: Mapping[str, Any], out: int, err: int) -> None:
         setattr(sys, f"__{name}__", stream)
     from kiejobs.__main__ import main  # noqa: PLC0415 - as above
 
-    with contextlib.suppress(BrokenPipeError):
+    try:
         main()
+    except SystemExit as ended:
+        _leave(ended)
+
+
+def _leave(ended: SystemExit) -> None:
+    """What Python does at its end, but for emptying all modules one by one."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(ended.code or 0))
