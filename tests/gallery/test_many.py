@@ -35,6 +35,8 @@ SCROLL = """async () => {
 }"""
 """How often something could be seen that was not drawn yet, and how many tiles were drawn at most."""
 
+HEIGHT = "document.getElementById('grid').scrollHeight"
+
 
 def job(scene: int, look: int) -> dict[str, Any]:
     name = f"big/shot[look={look},scene={scene}]"
@@ -95,6 +97,8 @@ def test_scrolling_shows_nothing_blank_and_draws_no_more_than_is_near(
 ) -> None:
     page = visitor.open(large(tmp_path / "many", 100, 50))
     until(page, "document.querySelector('.mat') !== null")
+    height = page.evaluate(HEIGHT)
     scrolled = page.evaluate(SCROLL)
     assert scrolled["blank"] == 0
     assert scrolled["most"] < 700
+    assert page.evaluate(HEIGHT) == height, "rows are as high before they are laid out as after it"

@@ -1,20 +1,25 @@
 // The grid: rows and columns by two axes. Each job is an element from the start; what is in it comes when it is
-// near the screen, and goes when it is far away.
+// near the screen, and goes when it is far away. Rows are watched first and tiles only in rows that are near: the
+// browser looks at each watched element again in each frame.
 
 const layout = { rows: [], order: [], spot: new Map() };
 let names = new Map(); // of blind mode, by cell
-let near = null;
+let nearRows = null;
+let nearTiles = null;
 
 function draw() {
   const cells = shownCells();
-  near?.disconnect();
+  nearRows?.disconnect();
+  nearTiles?.disconnect();
   const grid = $("grid");
   const scrolls = getComputedStyle(grid).overflowY === "auto"; // on narrow screens the page itself does
-  near = new IntersectionObserver(onNear, { root: scrolls ? grid : null, rootMargin: "1200px" });
+  const around = { root: scrolls ? grid : null, rootMargin: "800px" };
+  nearRows = new IntersectionObserver(onNearRows, around);
+  nearTiles = new IntersectionObserver(onNearTiles, around);
   grid.classList.toggle("blind", view.blind);
   const parts = view.blind || !model.axes.length ? flat(cells) : table(cells);
   grid.replaceChildren(...(cells.length ? parts : [nothing()]));
-  for (const tile of grid.querySelectorAll(".tile")) near.observe(tile);
+  for (const row of grid.querySelectorAll("section")) nearRows.observe(row);
   drawFigures(cells);
   keepCurrent();
 }
@@ -71,14 +76,18 @@ function table(cells) {
     h("div", { class: "corner" }, corner),
     cols.map((col) => h("div", { class: "col" }, word(view.cols, col) || "–")),
   );
-  const sections = rows.map((row, at) =>
-    h(
+  const sections = rows.map((row, at) => {
+    const section = h(
       "section",
       { class: "row", "aria-label": row || "others" },
       h("h2", { class: "rowhead" }, h("span", {}, word(view.rows, row) || "–")),
       cols.map((col, to) => h("div", { class: "cell", "data-col": col }, layout.rows[at][to].map(stack))),
-    ),
-  );
+    );
+    const counts = layout.rows[at].map((cell) => cell.length); // for its height before it is laid out
+    section.style.setProperty("--most", Math.max(...counts));
+    section.style.setProperty("--tiles", counts.reduce((sum, count) => sum + count, 0));
+    return section;
+  });
   return [...(view.cols ? [head] : []), ...sections];
 }
 
@@ -97,7 +106,6 @@ function fitSize() {
   let across = Math.min(widest, 4);
   while (across > 1 && fits(across) < (view.size || SMALLEST)) across--;
   grid.style.setProperty("--across", across);
-  grid.style.setProperty("--down", Math.ceil(widest / across));
   const size = view.size || Math.max(SMALLEST, Math.min(360, fits(across)));
   document.documentElement.style.setProperty("--tile", `${size}px`);
 }
@@ -121,12 +129,27 @@ function stack(cell) {
   );
 }
 
-function onNear(entries) {
-  for (const entry of entries) {
-    const tile = entry.target;
-    if (entry.isIntersecting && !tile.firstChild) fill(tile);
-    else if (!entry.isIntersecting && tile.firstChild && !tile.contains(document.activeElement)) tile.replaceChildren();
+function onNearRows(entries) {
+  for (const { target, isIntersecting } of entries) {
+    for (const tile of target.querySelectorAll(".tile")) {
+      if (isIntersecting) nearTiles.observe(tile);
+      else {
+        nearTiles.unobserve(tile);
+        empty(tile);
+      }
+    }
   }
+}
+
+function onNearTiles(entries) {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) empty(target);
+    else if (!target.firstChild) fill(target);
+  }
+}
+
+function empty(tile) {
+  if (tile.firstChild && !tile.contains(document.activeElement)) tile.replaceChildren();
 }
 
 const tileOf = (address) => $("grid").querySelector(`[data-address="${CSS.escape(address)}"]`);
