@@ -22,6 +22,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 LOCK = "tests/requirements.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
+SITE = ("python", "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs")
 WHEEL = ".[media,serve,team,timeline]"
 
 
@@ -69,6 +70,13 @@ def benchmarks(session: nox.Session) -> None:
     session.run(str(own / "bin" / "python"), "-m", "pip", "install", "-q", *wanted, external=True)
     snakemake = str(own / "bin" / "snakemake")
     session.run("python", "-m", "benchmarks", "--snakemake", snakemake, *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site, into build/docs. It needs no server, and asks nobody for anything."""
+    install_locked(session)
+    session.run(*SITE, "-d", "build/doctrees", ".", "build/docs")
 
 
 @nox.session

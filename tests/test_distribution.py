@@ -20,7 +20,8 @@ from tests.docs import llms, man_page, schemastore
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
-RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+WORKFLOWS = ROOT / ".github" / "workflows"
+RELEASE = WORKFLOWS / "release.yml"
 CONTAINER = (ROOT / "Containerfile").read_text(encoding="utf-8")
 PINNED = re.compile(r"uses: [\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 
@@ -65,13 +66,12 @@ def test_the_wheel_brings_its_schemas_and_its_manual_page(installed: Path) -> No
     assert not list(package.parent.glob("tests"))
 
 
-# --- the release -----------------------------------------------------------------------------------------
+# --- the release and the site --------------------------------------------------------------------------------------
 
 
-def test_actionlint_finds_nothing_in_the_release(tmp_path: Path) -> None:
+def test_actionlint_finds_nothing_in_our_workflows(tmp_path: Path) -> None:
     workflow = tmp_path / ".github" / "workflows" / "release.yml"
-    workflow.parent.mkdir(parents=True)
-    shutil.copy(RELEASE, workflow)
+    shutil.copytree(WORKFLOWS, workflow.parent)
     run("git", "init", "--quiet", ".", folder=tmp_path)
     run(PROGRAMS / "actionlint", "-no-color", "-shellcheck", PROGRAMS / "shellcheck", folder=tmp_path)
     workflow.write_text(workflow.read_text().replace("needs: test", "needs: tests"))
@@ -82,16 +82,8 @@ def test_actionlint_finds_nothing_in_the_release(tmp_path: Path) -> None:
 
 
 def test_what_the_release_uses_is_pinned_and_may_do_nothing_but_its_work() -> None:
-    text = RELEASE.read_text(encoding="utf-8")
-    used = [line.strip(" -") for line in text.splitlines() if "uses:" in line]
-    assert used
-    assert all(PINNED.fullmatch(line) for line in used)
-    assert "secrets." not in text
-    release = yaml.safe_load(text)
-    jobs: dict[str, Any] = release["jobs"]
-    assert release["permissions"] == {}
-    writes = {name: [k for k, v in job["permissions"].items() if v == "write"] for name, job in jobs.items()}
-    assert writes == {
+    jobs = jobs_of("release.yml")
+    assert writes(jobs) == {
         "build": [],
         "test": [],
         "attest": ["id-token", "attestations"],
@@ -99,6 +91,27 @@ def test_what_the_release_uses_is_pinned_and_may_do_nothing_but_its_work() -> No
     }
     assert [jobs[name].get("needs") for name in jobs] == [None, "build", "test", "attest"]
     assert all("run" not in step for name in ("attest", "publish") for step in jobs[name]["steps"])
+
+
+def test_what_publishes_the_site_may_do_nothing_else() -> None:
+    assert writes(jobs_of("docs.yml")) == {"build": [], "deploy": ["pages", "id-token"]}
+
+
+def jobs_of(name: str) -> dict[str, Any]:
+    """All that they use is pinned, and nothing is allowed but what each job says."""
+    text = (WORKFLOWS / name).read_text(encoding="utf-8")
+    used = [line.strip(" -") for line in text.splitlines() if "uses:" in line]
+    assert used
+    assert all(PINNED.fullmatch(line) for line in used)
+    assert "secrets." not in text
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    jobs: dict[str, Any] = workflow["jobs"]
+    return jobs
+
+
+def writes(jobs: dict[str, Any]) -> dict[str, list[str]]:
+    return {name: [k for k, v in job["permissions"].items() if v == "write"] for name, job in jobs.items()}
 
 
 def test_the_release_is_tested_on_every_python_that_we_say_it_works_with() -> None:

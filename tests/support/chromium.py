@@ -43,8 +43,16 @@ class Visitor:
         self.errors: list[str] = []
         self.allowed = "file:"
 
-    def open(self, url: str, *, width: int = 1280, height: int = 800, **settings: Any) -> Page:
-        """A page in a context of its own, once it has begun."""
+    def open(
+        self,
+        url: str,
+        *,
+        ready: str = "body[data-ready]",
+        width: int = 1280,
+        height: int = 800,
+        **settings: Any,
+    ) -> Page:
+        """A page in a context of its own, once it has what `ready` selects."""
         context = self._browser.new_context(viewport={"width": width, "height": height}, **settings)
         context.set_default_timeout(20_000)
         page = context.new_page()
@@ -52,7 +60,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
         page.goto(url)
-        page.wait_for_selector("body[data-ready]")
+        page.wait_for_selector(ready)
         return page
 
     def _watch(self, route: Route) -> None:
