@@ -30,6 +30,8 @@ def test_the_action_plans_comments_and_buys_what_was_planned(forge: Forge) -> No
     planned = forge.runner.act(ACTION, forge.opened("spill"), command="plan", since="HEAD^1")
     assert planned.result == "success", planned.steps
     assert "+2 jobs, 52 credits" in forge.comments[0]["body"]
+    assert "[Storyboard](https://forge.example/artifacts/storyboard)" in forge.comments[0]["body"]
+    assert "storyboard/storyboard/index.html" in planned.artifacts
 
     merged = forge.merge("spill")
     approved = planned.outputs["digest"]

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -28,7 +29,6 @@ from tests.support.gitops.workflow_expressions import Status, filled, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     Watcher = Callable[[subprocess.Popen[bytes]], None]
 
@@ -140,6 +140,7 @@ class _Job:
         self._contexts: dict[str, Any] = {
             "github": {**event.github, "token": "ghs_token"},
             "inputs": dict(event.inputs),
+            "runner": {"temp": str(folder / "temp")},
             "secrets": dict(secrets),
             "steps": {},
         }
@@ -186,8 +187,8 @@ class _Job:
             if self.prepare is not None:
                 self.prepare(self._tree)
         elif action == "actions/upload-artifact":
-            for name in given["path"].split():
-                _copied(self._tree / name, self._ended.folder / "artifacts" / given["name"] / name)
+            for name in filled(given["path"], self._contexts).split():
+                _copied(self._tree / name, self._ended.folder / "artifacts" / given["name"] / Path(name).name)
             url = f"https://forge.example/artifacts/{given['name']}"
             (self._ended.folder / "output").write_text(f"artifact-url={url}\n")
         else:
