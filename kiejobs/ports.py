@@ -320,9 +320,17 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+Moved: TypeAlias = "Callable[[str, str, int | None, int | None], None]"
+"""Hears of `downloading` and `uploading`: the file's name, how many bytes of it are there (None: it is over), out of how many."""
+
+
 class Progress(Protocol):
     """Who is told what is happening, as it happens. Never raises, never blocks."""
 
-    def job(self, address: str, state: str, note: str | None = None) -> None: ...
+    def job(
+        self, address: str, state: str, note: str | None = None, *, charged: Decimal | None = None
+    ) -> None:
+        """`charged`: for a task that has ended, what the API says; None where that is what was planned."""
 
-    def note(self, message: str) -> None: ...
+    def note(self, message: str, *, minor: bool = False) -> None:
+        """`minor`: nobody has to do anything about it."""

@@ -30,8 +30,9 @@ from kiejobs.core.ledger.events import JournalRecord, Timed
 from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
-from kiejobs.reports.progress import LineProgress
+from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress
 from kiejobs.reports.run.report import report_document, report_text
+from kiejobs.reports.terminal import REHEARSED
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
@@ -142,14 +143,15 @@ async def _execute(
     from kiejobs.app.load import media_types  # noqa: PLC0415 - schemas are slow to import
 
     called_back = execution.settings.callback_url is not None
-    total = sum(map(does_something, execution.changes))
-    with progress_on(screen, total) as progress:
+    title = f"run {execution.journal.run_id}{REHEARSED if space.sandbox else ''}"
+    with progress_on(screen, execution.changes, title) as progress:
         async with (
             opened(
                 space,
                 key,
                 calls_back=called_back,
                 folder=execution.folder,
+                moved=progress.moved,
                 addresses=_addresses(execution) if space.sandbox and HAS_MEDIA else None,
             ) as doors,
             anyio.create_task_group() as group,
@@ -206,13 +208,24 @@ def _judge(space: Workspace) -> Callable[[Sequence[str]], Awaitable[Mapping[str,
     return judge
 
 
-def progress_on(screen: Screen, total: int) -> AbstractContextManager[LineProgress | LiveProgress]:
+def progress_on(
+    screen: Screen, changes: Sequence[Change] = (), title: str = ""
+) -> AbstractContextManager[LineProgress | LiveProgress]:
     """On a terminal that can move its cursor a display that redraws itself, else lines."""
-    if screen.live:
+    kind: type[LineProgress | LiveProgress] = LineProgress
+    if screen.live and not screen.quiet:
         from kiejobs.reports.live_progress import LiveProgress  # noqa: PLC0415 - rich is slow
 
-        return LiveProgress(screen.err, total, color=screen.color_err)
-    return nullcontext(LineProgress(screen.err, total, color=screen.color_err))
+        kind = LiveProgress
+    progress = kind(
+        screen.err,
+        sum(map(does_something, changes)),
+        color=screen.color_err,
+        verbosity=QUIET if screen.quiet else VERBOSE if screen.verbose else NORMAL,
+        prices=dict(map(attrgetter("address", "credits"), filter(attrgetter("spends"), changes))),
+        title=title,
+    )
+    return nullcontext(progress) if isinstance(progress, LineProgress) else progress
 
 
 def does_something(change: Change) -> bool:

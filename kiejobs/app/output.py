@@ -5,24 +5,29 @@ In: streams; names of files. Out: lines; files that are complete or not there. T
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
+from time import monotonic
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import Cancelled, InvalidJobFile, JournalProblem, UsageProblem
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.terminal import inert, sanitize
+from kiejobs.reports.terminal import inert, sanitize, shortened_at_word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from kiejobs.core.diagnostics import KiejobsError, Problems
     from kiejobs.core.document.nodes import Json
     from kiejobs.reports.run.view import RunView
 
 Subject = TypeVar("Subject")
+
+READING = "reading the ledger"
+_LONG = 1.0  # seconds until a person wonders
 
 _BY_ENDING = {
     ".json": "json", ".sarif": "sarif", ".md": "markdown", ".xml": "junit", ".txt": "text",
@@ -35,7 +40,8 @@ class Screen:
     """`ask` puts a yes-or-no question, where a person can answer; `leave` ends the process: the second Ctrl-C.
 
     `form` is `--format`, what is to be shown; `outs` are names of files for more. `reports` are of the runs so far,
-    which are kept where a file is written or a command makes `several` runs.
+    which are kept where a file is written or a command makes `several` runs. `quiet`: nothing but results and errors;
+    `verbose`: a line for each job.
     """
 
     out: TextIO
@@ -49,6 +55,8 @@ class Screen:
     outs: Sequence[str] = ()
     reports: list[RunView] = field(default_factory=list)
     several: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
@@ -72,6 +80,32 @@ class Screen:
             raise
         except OSError as error:
             raise JournalProblem(f"can't write to stdout: {error.strerror or error}") from error
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """Around what may take long and prints nothing: on a terminal it is said after a second, and for how long now."""
+        if not self.live or self.quiet:
+            yield
+            return
+        begun, shown = monotonic(), ExitStack()
+
+        def line(columns: int) -> list[str]:
+            return [shortened_at_word(f"{sanitize(doing)}: {monotonic() - begun:.0f} s", columns)]
+
+        def show() -> None:
+            from kiejobs.reports.live_progress import LiveLines  # noqa: PLC0415 - rich is slow, and most is quick
+
+            shown.enter_context(LiveLines(self.err, line, color=False))
+
+        timer = Timer(_LONG, show)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            shown.close()
 
     def warn(self, problems: Problems, file: str) -> None:
         """What validating a file warns of, in a few lines."""

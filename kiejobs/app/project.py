@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.plan import Change
     from kiejobs.core.plan.policy import LedgerHome, Policy
-    from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Outputs, RunJournal, WorkQueue
+    from kiejobs.ports import Artifacts, LedgerClaim, LedgerStore, Moved, Outputs, RunJournal, WorkQueue
 
 _LARGEST_POLICY = 2**20  # bytes
 _REHEARSAL = "rehearsal"
@@ -485,10 +485,11 @@ async def opened(
     calls_back: bool = False,
     folder: Path | None = None,
     addresses: Mapping[str, Sequence[str]] | None = None,
+    moved: Moved | None = None,
 ) -> AsyncIterator[tuple[KieApi, Artifacts, KieUploads | None]]:
     """For a run: the API, the store of its results, and uploads from `folder`, the job file's.
 
-    `addresses`, by fingerprint, are what a rehearsal's results show.
+    `addresses`, by fingerprint, are what a rehearsal's results show. `moved` hears how far each file is.
     """
     from kiejobs.adapters.http.client import AddressRule  # noqa: PLC0415 - httpx is slow to import
     from kiejobs.adapters.kie.client import KieApi, KieUploads  # noqa: PLC0415 - as above
@@ -503,7 +504,7 @@ async def opened(
         only = tuple(each.hosts for each in layers if each.hosts is not None)
         rule = replace(await AddressRule.for_base(space.base), only=only)
     api = KieApi(space.base, key, transport=transport)
-    downloads = FileArtifacts(space.outputs, rule, transport)
+    downloads = FileArtifacts(space.outputs, rule, transport, moved=moved)
     uploads = None
     if folder is not None:
         from kiejobs.adapters.project.local_files import LocalFolder  # noqa: PLC0415 - most jobs have none
@@ -513,6 +514,7 @@ async def opened(
             key,
             LocalFolder(folder, space.root.reach(str(folder / "any"))),
             transport=transport,
+            moved=moved,
         )
     try:
         yield api, space.folder.artifacts(downloads), uploads

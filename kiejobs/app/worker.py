@@ -80,7 +80,8 @@ class Worker:
     async def work(self, key: Secret, screen: Screen) -> None:
         """Until nothing is due, or a signal."""
         self._told_to_stop = anyio.Event()
-        with progress_on(replace(screen, live=False), 0) as self._progress:
+        # It has no end that it comes closer to: what becomes of each job is its log.
+        with progress_on(replace(screen, live=False, verbose=True)) as self._progress:
             async with opened(self._space, key) as (api, artifacts, _):
                 world = World(api, self._journal, artifacts, self._space.clock(), self._progress)
                 self._follower = Follower(world, self._settings, Budget(), media_types(self._space.root))

@@ -17,6 +17,7 @@ from kiejobs.app.select import campaign_of, chosen
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.check_results import check_document, check_junit, check_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.terminal import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,8 @@ def check(
         for attempt in ledger.current()
         if takes(attempt) and (not campaigns or any(map(attempt.is_of, campaigns)))
     ]
-    found, _, samples = checked(space, ledger, attempts, again=again, files=files)
+    with screen.busy(f"checking the files of {plural(len(attempts), 'job')}"):
+        found, _, samples = checked(space, ledger, attempts, again=again, files=files)
     for path, form in targets:
         write(path, _FORMS[form](found))
     if not targets or screen.form != "text":

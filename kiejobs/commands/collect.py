@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.root import find_root
 from kiejobs.app.execute import NOTHING_DONE, Execution, execute, finish, new_journal
+from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace, require_key
 from kiejobs.app.records import doubts, lines_to_follow
 from kiejobs.app.select import campaigns_of, chosen, given_files
@@ -37,8 +38,9 @@ def collect(
     space = open_workspace(where, names[0] if names else "")
     mention_two_ledgers(space, screen)
     campaigns: list[str | None] = [*campaigns_of(names)] or [None]
-    space.store.publish()
-    ledger = space.ledger()
+    with screen.busy(READING):
+        space.store.publish()
+        ledger = space.ledger()
     mention_trouble(space, screen)
     takes = chosen(wanted.select, names, space, ledger)
     found = [line for one in campaigns for line in lines_to_follow(space, ledger, one, takes)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.models import required_prices
 from kiejobs.app.load import load
+from kiejobs.app.output import READING
 from kiejobs.app.picks import PickBook, pick_book
 from kiejobs.app.plan import held_by, make_plan, named_files
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
@@ -103,7 +104,8 @@ def costs(
     names = named_files(files, wanted) if files else ()
     space = open_workspace(where, names[0] if names else "")
     mention_two_ledgers(space, screen)
-    ledger = space.ledger()
+    with screen.busy(READING):
+        ledger = space.ledger()
     mention_trouble(space, screen)
     if any(open_workspace(where, name).root != space.root for name in names[1:]):
         raise UsageProblem(

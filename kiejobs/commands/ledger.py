@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.app.move_ledger import move_ledger, use_in_project
+from kiejobs.app.output import READING
 from kiejobs.app.project import homes_for_move, mention_trouble, open_workspace
 from kiejobs.app.verify import verify_journals
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
@@ -42,7 +43,8 @@ def ledger_show(where: Locations, screen: Screen) -> ExitCode:
 def ledger_verify(where: Locations, screen: Screen) -> ExitCode:
     """Journals unbroken, and the same at both ends of a home that has two (else exit 7), manifests as they say."""
     space = open_workspace(where)
-    history, found, is_damaged = verify_journals(space)
+    with screen.busy(READING):
+        history, found, is_damaged = verify_journals(space)
     mention_trouble(space, screen)
     journals = len(history.records)
     document = partial(verify_document, journals=journals, files=None)

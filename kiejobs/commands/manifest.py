@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.options import JobFileOptions
-from kiejobs.app.output import write
+from kiejobs.app.output import READING, write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
@@ -58,7 +58,8 @@ def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
 def rebuild(where: Locations, screen: Screen) -> ExitCode:
     space = open_workspace(where)
     space.require_no_links()
-    changed = space.store.publish(every=True)
+    with screen.busy(READING):
+        changed = space.store.publish(every=True)
     for place in changed:
         screen.show(f"rebuilt {place}")
     if not changed and not space.store.read().records:

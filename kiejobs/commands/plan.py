@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import STDIN
 from kiejobs.app.load import load
-from kiejobs.app.output import files_by_ending, write
+from kiejobs.app.output import READING, files_by_ending, write
 from kiejobs.app.plan import (
     budget_left,
     has_selected,
@@ -117,7 +117,8 @@ def _plans(
         try:
             space = open_workspace(where, name)
             mention_two_ledgers(space, screen)
-            loaded = load(replace(wanted, file=name, base_url=where.base_url, sandbox=where.sandbox))
+            with screen.busy(f"reading {name}"):
+                loaded = load(replace(wanted, file=name, base_url=where.base_url, sandbox=where.sandbox))
             if len(names) == 1:
                 require_selected(loaded)
             jobs += () if has_selected(loaded) else loaded.expansion.jobs
@@ -135,15 +136,17 @@ def _plan(
     loaded: LoadedJobFile, space: Workspace, how: PlanOptions, screen: Screen, ahead: Sequence[Plan]
 ) -> _Planned:
     """`ahead`: the plans of the files before it."""
-    ledger = space.ledger()
+    with screen.busy(READING):
+        ledger = space.ledger()
     mention_trouble(space, screen)
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 
         require_locked(loaded, screen, ledger=ledger)
-    made = make_plan(loaded, space, ledger, how.retry)
-    left = budget_left(loaded, ledger, made.changes, how.budget)
-    view = plan_view(loaded, space, ledger, made, left)
+    with screen.busy(f"planning {loaded.wanted.file}"):
+        made = make_plan(loaded, space, ledger, how.retry)
+        left = budget_left(loaded, ledger, made.changes, how.budget)
+        view = plan_view(loaded, space, ledger, made, left)
     view = replace(view, own_schemas=loaded.own_schemas)
     if how.comment or "markdown" in {
         screen.form,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.app.output import files_by_ending, write
+from kiejobs.app.output import READING, files_by_ending, write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import REPORT_FORMS, find_run, known_results, reports_in, view_of
@@ -39,7 +39,8 @@ def report(names: Sequence[str], where: Locations, screen: Screen, select: Seque
     targets = files_by_ending(screen.outs, REPORT_FORMS)
     files = [name for name in names if Path(name).exists()]
     space = open_workspace(where, files[0] if files else "")
-    history = space.store.read()
+    with screen.busy(READING):
+        history = space.store.read()
     records = [find_run(space, history, name) for name in names if name not in files] if names else []
     records += _latest_of(files, space, history, screen)
     if not names:

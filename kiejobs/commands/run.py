@@ -26,7 +26,7 @@ from kiejobs.app.execute import (
     without_jobs,
 )
 from kiejobs.app.load import load
-from kiejobs.app.output import files_by_ending
+from kiejobs.app.output import READING, files_by_ending
 from kiejobs.app.plan import (
     aimed,
     budget_left,
@@ -181,7 +181,8 @@ def _approved_together(
     from kiejobs.app.approve import Approval, expected  # noqa: PLC0415 - most buy one file
 
     approval = expected(how.expect)
-    every = [load(replace(wanted, file=name)) for name in names]
+    with screen.busy(f"reading {plural(len(names), 'job file')}"):
+        every = [load(replace(wanted, file=name)) for name in names]
     loaded = list(filter(has_selected, every))
     if not loaded:
         raise nothing_selected(wanted.select, [job for one in every for job in one.expansion.jobs])
@@ -223,7 +224,8 @@ def _load(
         if how.plan_file is not None:
             approval, wanted, retry = open_plan(how.plan_file, wanted)
             how = replace(how, retry=retry)
-    loaded = load(wanted)
+    with screen.busy(f"reading {wanted.file}"):
+        loaded = load(wanted)
     if wanted.select:
         require_selected(loaded)
     screen.warn(loaded.problems, wanted.file)
@@ -241,8 +243,9 @@ def _plan(
     ahead: Sequence[Plan] = (),
 ) -> _Planned:
     """The plan, shown, within the policy and the lock. Raises StalePlan, SpendingStopped."""
-    space.store.publish()
-    history = space.store.read()
+    with screen.busy(READING):
+        space.store.publish()
+        history = space.store.read()
     for record in unfinished_runs(history, space):
         name, at = sanitize(record.run_id), moment(record.outline[-1].at)
         screen.say(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
@@ -251,8 +254,9 @@ def _plan(
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
 
         require_locked(loaded, screen, ledger=ledger)
-    made = make_plan(loaded, space, ledger, how.retry)
-    left = budget_left(loaded, ledger, made.changes, how.budget)
+    with screen.busy(f"planning {loaded.wanted.file}"):
+        made = make_plan(loaded, space, ledger, how.retry)
+        left = budget_left(loaded, ledger, made.changes, how.budget)
     if space.policy is not None or loaded.jobfile.budget is not None:
         from kiejobs.app.approve import limits_of  # noqa: PLC0415 - most have none
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.app.select import campaigns_of
 from kiejobs.core.diagnostics import ExitCode
@@ -35,7 +36,8 @@ def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> 
     campaigns = campaigns_of(files)
     space = open_workspace(where, files[0] if files else "")
     mention_two_ledgers(space, screen)
-    lines = _lines(space.store.read(), campaigns)
+    with screen.busy(READING):
+        lines = _lines(space.store.read(), campaigns)
     mention_trouble(space, screen)
     text = partial(runs_text, older=max(len(lines) - limit, 0), place=space.store.name, flag=space.flag)
     screen.answer(runs_document, text, [line() for line in lines[:limit]])

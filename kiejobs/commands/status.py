@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
@@ -37,7 +38,8 @@ def status(
     """`expiring`: tell what the vendor throws away within so many seconds."""
     space = open_workspace(where, file or "")
     mention_two_ledgers(space, screen)
-    view = _view(space, file, select, expiring)
+    with screen.busy(READING):
+        view = _view(space, file, select, expiring)
     mention_trouble(space, screen)
     text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
     screen.answer(status_document, text, view)

@@ -84,7 +84,8 @@ def _look(
 ) -> tuple[CheckedFile | None, KiejobsError | None]:
     """What there is to say of a file; what its lock says. Where nothing of it is selected its jobs go to `others`."""
     try:
-        loaded = load(replace(wanted, strict=False), JobFolder(wanted.file, decode=True))
+        with screen.busy(f"reading {wanted.file}"):
+            loaded = load(replace(wanted, strict=False), JobFolder(wanted.file, decode=True))
     except InvalidJobFile as invalid:
         problems = invalid.problems.as_errors() if wanted.strict else invalid.problems
         return CheckedFile(wanted.file, None, problems), None

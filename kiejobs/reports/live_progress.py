@@ -1,43 +1,52 @@
-"""What is happening, on a terminal: a bar, the time, how many jobs are in each state, the last events.
+"""What is happening, on a terminal: a bar over its width, how many jobs are in each state, credits, time, the last events.
 
-In: states and notes from the runner, and a stream that is a terminal. Touches: that stream only, from a thread
-of rich as well. Notes stay on the screen; the rest goes when it ends.
+In: states and notes from the runner, bytes of files, a stream that is a terminal. Touches: that stream only, from a
+thread of rich as well. Notes stay on the screen; the rest goes when it ends.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Self, TextIO, cast
+from time import monotonic
+from typing import TYPE_CHECKING, Self, TextIO, TypeAlias, cast
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from kiejobs.reports.progress import QuietStream, Tally
-from kiejobs.reports.terminal import sanitize, shortened, state_words
+from kiejobs.reports.progress import (
+    NORMAL,
+    VERBOSE,
+    QuietStream,
+    Tally,
+)
+from kiejobs.reports.terminal import (
+    Paint,
+    pad,
+    plural,
+    sanitize,
+    shortened_at_word,
+    state_words,
+    width,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
 
 _EVENTS = 5
-_LONGEST = 160
-
-_STYLES = {
-    **dict.fromkeys(("collected", "succeeded"), "green"),
-    **dict.fromkeys(("failed", "rejected"), "red"),
-    **dict.fromkeys(("waiting", "not collected", "not submitted"), "yellow"),
-    "in doubt": "bold magenta",
-}
+_STATE = 13
+_LONGEST = 240
+_SHORTEST_BAR = 10
 
 
-class LiveProgress:
-    """A display that redraws itself. What comes from outside is never read as markup."""
+class LiveLines:
+    """Lines at the foot of a terminal that are drawn again and again. `drawn` makes them for so many columns."""
 
-    def __init__(self, stream: TextIO, total: int = 0, *, color: bool = False) -> None:
-        self._tally = Tally(total)
-        self._events: deque[Text] = deque(maxlen=_EVENTS)
-        self._notes: set[str] = set()
-        self._lock = Lock()
+    def __init__(self, stream: TextIO, drawn: Callable[[int], Iterable[str]], *, color: bool) -> None:
+        self._drawn = drawn
         self._console = Console(
             file=cast("TextIO", QuietStream(stream)),
             force_terminal=True,
@@ -46,16 +55,19 @@ class LiveProgress:
             highlight=False,
             emoji=False,
         )
-        self._since = self._console.get_time()
         # Only the stream that was handed in is ours: the process's own are left alone.
         self._live = Live(
+            self,
             console=self._console,
-            get_renderable=self._drawn,
             refresh_per_second=8,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[Text]:
+        for line in self._drawn(options.max_width):
+            yield Text.from_ansi(line, no_wrap=True, overflow="crop")
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -64,48 +76,174 @@ class LiveProgress:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def job(self, address: str, state: str, note: str | None = None) -> None:
-        with self._lock:
-            if self._tally.move(address, state) or note:
-                event = _event(address, state, note or "")
-                if event not in self._events:
-                    self._events.append(event)
+    def print(self, line: str, style: str = "") -> None:
+        """Above them, to stay."""
+        self._console.print(Text.from_ansi(line, style=style))
 
-    def note(self, message: str) -> None:
+
+# --- a run -------------------------------------------------------------------------------------------
+
+
+class LiveProgress:
+    """How a run is going, redrawn; with VERBOSE what becomes of each job stays above it. Takes what `LineProgress` takes."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        total: int = 0,
+        *,
+        color: bool = False,
+        verbosity: int = NORMAL,
+        prices: Mapping[str, Decimal | None] | None = None,
+        title: str = "",
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._clock = clock
+        self._tally = Tally(total, prices or {}, clock())
+        self._transfers = Transfers()
+        self._events: deque[Event] = deque(maxlen=_EVENTS)
+        self._notes: set[str] = set()
+        self._look = Look(Paint(color), title, is_ascii="utf" not in QuietStream(stream).encoding.lower())
+        self._verbosity = verbosity
+        self._lock = Lock()
+        self._lines = LiveLines(stream, self._drawn, color=color)
+
+    def __enter__(self) -> Self:
+        self._lines.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.__exit__()
+
+    def job(
+        self, address: str, state: str, note: str | None = None, *, charged: Decimal | None = None
+    ) -> None:
+        event = state, address, note or ""
+        with self._lock:
+            is_news = self._tally.move(address, state, self._clock(), charged) or bool(note)
+            if not is_news or event in self._events:
+                return
+            self._events.append(event)
+        if self._verbosity == VERBOSE:
+            self._lines.print(_event_line(event, _LONGEST, self._look.paint))
+
+    def note(self, message: str, *, minor: bool = False) -> None:  # noqa: ARG002 - there is room for all
         if message not in self._notes:
             self._notes.add(message)
-            self._console.print(Text(sanitize(message), style="bold"))
+            self._lines.print(sanitize(message), "bold")
 
-    def _drawn(self) -> Group:
+    def moved(self, doing: str, name: str, done: int | None, size: int | None) -> None:
+        """So many bytes of a file have been moved, out of `size`; None: it is over."""
         with self._lock:
-            done, total = self._tally.settled, self._tally.total
-            counts = [(state, count) for state, count in self._tally.states.items() if count]
-            events = list(self._events)
-        seconds = self._console.get_time() - self._since
-        return Group(_bar(done, total, seconds), _counts(counts), *events)
+            self._transfers.moved((doing, name), done, size)
+
+    def _drawn(self, columns: int) -> list[str]:
+        now = self._clock()
+        with self._lock:
+            events = () if self._verbosity == VERBOSE else tuple(self._events)
+            moving = self._transfers.lines(now)
+            return drawn(self._tally, now, columns, self._look, moving=moving, events=events)
 
 
-def _event(address: str, state: str, note: str) -> Text:
+Event: TypeAlias = "tuple[str, str, str]"
+"""State, address and note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`title`: which run it is. `is_ascii`: where a bar of blocks could not be written."""
+
+    paint: Paint
+    title: str = ""
+    is_ascii: bool = False
+
+
+def drawn(
+    tally: Tally,
+    now: float,
+    columns: int,
+    look: Look,
+    *,
+    moving: Sequence[str] = (),
+    events: Iterable[Event] = (),
+) -> list[str]:
+    """Lines of at most `columns`: what does not fit is left out, the last first; nothing is cut within a word."""
+    jobs = [look.paint.status(text, word) for word, text in tally.counts().items()]
+    money, rate, time = tally.figures(now)
+    lines = [_bar(tally, time, columns, look), *_packed(jobs, columns, 4)]
+    lines += _packed((money, rate, look.title), columns, 2)
+    lines += [shortened_at_word(line, columns) for line in moving]
+    return lines + [_event_line(event, columns, look.paint) for event in events]
+
+
+def _bar(tally: Tally, time: str, columns: int, look: Look) -> str:
+    """All that the words next to it leave."""
+    words = f" {tally.settled:,}/{tally.total:,}"
+    for more in (f"  {time}", f"  {time.partition(',')[0]}"):
+        if columns - width(words) - width(more) >= _SHORTEST_BAR:
+            words += more
+            break
+    room = max(columns - width(words), 0)
+    filled = room * tally.settled // max(tally.total, 1)
+    full, empty = "#-" if look.is_ascii else "█░"
+    return look.paint.good(full * filled) + look.paint.dim(empty * (room - filled)) + words[: columns - room]
+
+
+def _packed(parts: Sequence[str], columns: int, most: int) -> list[str]:
+    """As many of them as fit on so many lines, none of them cut."""
+    lines: list[str] = []
+    for part in parts:
+        if not part or width(part) > columns:
+            continue
+        if lines and width(lines[-1]) + 3 + width(part) <= columns:
+            lines[-1] += f"   {part}"
+        elif len(lines) < most:
+            lines.append(part)
+    return lines
+
+
+def _event_line(event: Event, columns: int, paint: Paint) -> str:
+    state, address, note = event
     words = state_words(sanitize(state))
-    event = Text(no_wrap=True, overflow="ellipsis")
-    event.append(f"{words:13}", style=_STYLES.get(words, "cyan"))
-    event.append(f"  {sanitize(address)}")
-    if note:
-        event.append(f"  {shortened(sanitize(note), _LONGEST)}", style="dim")
-    return event
+    line = f"{pad(words, _STATE)}  {sanitize(address)}{'  ' if note else ''}{sanitize(note)}"
+    cut = shortened_at_word(line, columns)
+    return paint.status(words) + cut[len(words) :] if cut.startswith(words) else cut
 
 
-def _bar(done: int, total: int, seconds: float) -> Table:
-    minutes, rest = divmod(int(seconds), 60)
-    bar = ProgressBar(total=max(total, 1), completed=done, width=30)
-    row = Table.grid(padding=(0, 2))
-    row.add_row(bar, f"{done:,}/{total:,}", f"{minutes}:{rest:02}")
-    return row
+# --- files on their way ------------------------------------------------------------------------------
+
+_SAMPLES = 40  # of the last five seconds
 
 
-def _counts(counts: list[tuple[str, int]]) -> Text:
-    parts = []
-    for state, count in sorted(counts):
-        words = state_words(sanitize(state))
-        parts.append(Text(f"{count:,} {words}", style=_STYLES.get(words, "cyan")))
-    return Text(", ").join(parts)
+@dataclass(slots=True)
+class Transfers:
+    """Files that are being downloaded and uploaded, in bytes, by what is done with them and their name."""
+
+    _now: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
+    _moved: Counter[str] = field(default_factory=Counter)
+    _samples: defaultdict[str, deque[tuple[float, int]]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=_SAMPLES))
+    )
+
+    def moved(self, what: tuple[str, str], done: int | None, size: int | None) -> None:
+        before, _ = self._now.get(what, (None, None))
+        if done is None:
+            self._now.pop(what, None)
+            return
+        self._moved[what[0]] += max(done - (done if before is None else before), 0)
+        self._now[what] = done, size
+
+    def lines(self, now: float) -> list[str]:
+        """`downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s`, called as often as it is drawn."""
+        return [self._line(doing, now) for doing in sorted({doing for doing, _ in self._now})]
+
+    def _line(self, doing: str, now: float) -> str:
+        files = [sizes for (what, _), sizes in self._now.items() if what == doing]
+        sizes = [size for _, size in files if size is not None]
+        of = f" of {sum(sizes) / 1e6:,.1f}" if len(sizes) == len(files) else ""
+        samples = self._samples[doing]
+        samples.append((now, self._moved[doing]))
+        seconds, moved = now - samples[0][0], self._moved[doing] - samples[0][1]
+        pace = f", {moved / 1e6 / seconds:,.1f} MB/s" if seconds > 1 else ""
+        there = f"{sum(done for done, _ in files) / 1e6:,.1f}"
+        return f"{doing} {plural(len(files), 'file')}: {there}{of} MB{pace}"

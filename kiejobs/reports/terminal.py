@@ -29,6 +29,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible formats (bidi amo
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _MARK = re.compile(r"##(?=\w*\[)")
 _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))(\s*)::")
+_PART_OF_A_WORD = re.compile(r"\w+$")
 _CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
@@ -96,6 +97,15 @@ def shortened(text: str, columns: int) -> str:
     return "".join(kept) + "…"
 
 
+def shortened_at_word(text: str, columns: int) -> str:
+    """As `shortened`, after a complete word where there is one."""
+    cut = shortened(text, columns)
+    if cut == text:
+        return text
+    kept = _PART_OF_A_WORD.sub("", f"{cut[:-1]}{text[len(cut) - 1]}")[: len(cut) - 1].rstrip()
+    return f"{kept}…" if kept else cut
+
+
 def shortened_left(text: str, columns: int) -> str:
     """As `shortened`, with the end kept."""
     return shortened(text[::-1], columns)[::-1]
@@ -153,10 +163,11 @@ _RED, _GREEN, _YELLOW, _BLUE, _CYAN = "31", "32", "33", "34", "36"
 _LOUD = "1;35"
 
 _STATUSES = {
-    **dict.fromkeys(("+", "succeeded", "collected"), _GREEN),
-    **dict.fromkeys(("±", "-", "waiting", "not collected", "not submitted"), _YELLOW),
-    **dict.fromkeys(("~", ">", "reserved", "submitted", "running", "downloading"), _CYAN),
-    **dict.fromkeys(("!", "failed", "rejected", "gone"), _RED),
+    **dict.fromkeys(("+", "succeeded", "collected", "success"), _GREEN),
+    **dict.fromkeys(("±", "-", "retrying", "not collected", "not submitted"), _YELLOW),
+    **dict.fromkeys(("~", ">", "reserved", "submitting", "submitted", "running", "downloading"), _CYAN),
+    **dict.fromkeys(("waiting", "queuing", "generating"), _CYAN),
+    **dict.fromkeys(("!", "failed", "fail", "rejected", "gone"), _RED),
     **dict.fromkeys(("?", "in doubt"), _LOUD),
     **dict.fromkeys(("=", "ruled lost"), _DIM),
     "v": _BLUE,
@@ -181,9 +192,9 @@ class Paint:
     warning = partialmethod(_with, f"{_BOLD};{_YELLOW}")
     gutter = partialmethod(_with, f"{_BOLD};{_BLUE}")
 
-    def status(self, text: str) -> str:
-        """A sign of the plan, or a state in words, as `state_words` has it."""
-        return self._with(_STATUSES.get(text), text)
+    def status(self, text: str, state: str | None = None) -> str:
+        """A sign of the plan, or a state in words, as `state_words` has it; or a text that speaks of `state`."""
+        return self._with(_STATUSES.get(state or text), text)
 
 
 def state_words(state: str) -> str:

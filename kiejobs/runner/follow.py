@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,7 +26,6 @@ from kiejobs.runner.limits import StopReason, jittered, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.core.plan.plan import Change
@@ -121,7 +121,7 @@ class Follower:
         self._missed = 0
         if not self._heard:
             self._heard = True
-            self._world.progress.note("callbacks arrive: polling is only a safety net now")
+            self._world.progress.note("callbacks arrive: polling is only a safety net now", minor=True)
 
     async def _settle(self, watch: _Watch) -> outcomes.TaskSucceeded | None:
         """The result once the task succeeded; None where there is none to fetch (yet)."""
@@ -148,7 +148,7 @@ class Follower:
         self._missed += 1
         if self._missed >= _MISSES:
             self._heard = False
-            self._world.progress.note("callbacks have stopped: polling as usual")
+            self._world.progress.note("callbacks have stopped: polling as usual", minor=True)
 
     def _running(self, watch: _Watch, outcome: outcomes.StillRunning) -> None:
         watch.connected = self._world.clock.monotonic()
@@ -160,10 +160,11 @@ class Follower:
             self._world.journal.append(e.UnusedAnswer(attempt_id, "result", answer, None))
             watch.answer = answer
         watch.note = outcome.note if answer is None else f"{outcome.note}: {answer}"
-        self._world.progress.job(watch.task.address, "running", watch.note)
+        # Only a word that has a note is not one of the API's own three.
+        self._world.progress.job(watch.task.address, "running" if outcome.note else word, watch.note)
 
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
-        self._world.progress.job(watch.task.address, "waiting", outcome.message)
+        self._world.progress.job(watch.task.address, "retrying", outcome.message)
         watch.unanswered += 1
         is_refusal = outcome.code in (_REFUSED_BY_EDGE if outcome.by_edge else _REFUSED_KEY)
         watch.refusals = watch.refusals + 1 if is_refusal else 0
@@ -244,7 +245,7 @@ class Follower:
             if task.planned is not None and outcome.charged is not None:
                 self._spending.give_back(task.planned - outcome.charged)
         self.succeeded.add(task.address)
-        self._world.progress.job(task.address, "succeeded")
+        self._world.progress.job(task.address, "succeeded", charged=outcome.charged)
         return outcome
 
     def _value(self, task: FollowedTask, outcome: outcomes.TaskSucceeded) -> list[e.Event]:
@@ -259,10 +260,11 @@ class Follower:
     def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
         failure = Failure("failed", outcome.code, outcome.message)
         self._world.journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
+        charged = outcome.charged or Decimal(0)
         if task.planned is not None:
-            self._spending.give_back(task.planned - (outcome.charged or 0))
+            self._spending.give_back(task.planned - charged)
         self._spending.failed(f"{task.address}: {outcome.message}")
-        self._world.progress.job(task.address, "failed", outcome.message)
+        self._world.progress.job(task.address, "failed", outcome.message, charged=charged)
 
     # --- the files of a task that succeeded ------------------------------------------------------------
     #
@@ -399,7 +401,7 @@ class Follower:
         made = await self._world.api.download_url(url)
         if not isinstance(made, outcomes.Unanswered):
             return made
-        self._world.progress.job(task.address, "waiting", f"no new URL of its result: {made.message}")
+        self._world.progress.job(task.address, "retrying", f"no new URL of its result: {made.message}")
         return url
 
 

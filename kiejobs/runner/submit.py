@@ -129,7 +129,7 @@ class Submitter:
                     why = f"the API said {code}{since}, and --wait ends before the next try, {pause:.0f} s from now"
                     self._spending.stop(StopReason.BUSY, why)
                     return False
-                self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s")
+                self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s", minor=True)
             case TooSoon(seconds=seconds):
                 self._pace.pause(seconds)
             case _:
@@ -168,7 +168,7 @@ class Submitter:
 
     def _unreachable(self, job: Job, message: str) -> None:
         missing = self._pace.missed()
-        self._world.progress.job(job.address, "waiting", f"no connection: {message}")
+        self._world.progress.job(job.address, "retrying", f"no connection: {message}")
         if missing >= self._settings.give_up:
             why = f"the API could not be reached for {missing:.0f} s: {message}"
             self._spending.stop(StopReason.UNREACHABLE, why)

@@ -105,7 +105,7 @@ class Uploader:
                         reason, f"{'an upload:' if by_edge else 'the upload host says'} {why}"
                     )
                 case outcomes.NotUploaded(message=message):
-                    self._world.progress.job(job.address, "waiting", f"{file.path}: {message}")
+                    self._world.progress.job(job.address, "retrying", f"{file.path}: {message}")
                     misses.append(self._world.clock.monotonic())
                     if self._is_enough(misses, message):
                         why = f"{file.path} could not be uploaded: {message}"

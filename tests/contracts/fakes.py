@@ -435,8 +435,8 @@ class Told:
         self.lines: list[tuple[str, str, str | None]] = []
         self.notes: list[str] = []
 
-    def job(self, address: str, state: str, note: str | None = None) -> None:
+    def job(self, address: str, state: str, note: str | None = None, **_: object) -> None:
         self.lines.append((address, state, note))
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, **_: object) -> None:
         self.notes.append(message)

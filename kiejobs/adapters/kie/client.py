@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.system import Secret
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import LocalFile
+    from kiejobs.ports import Moved
 
 
 CREATE_PATH = "/api/v1/jobs/createTask"
@@ -286,7 +287,7 @@ class _Changed(Exception):
 
 
 class KieUploads:
-    """The port `Uploads`. `folder` is the job file's; `base` the upload host's address."""
+    """The port `Uploads`. `folder` is the job file's; `base` the upload host's address; `moved` hears how far a file is."""
 
     def __init__(
         self,
@@ -295,9 +296,11 @@ class KieUploads:
         folder: LocalFolder,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        moved: Moved | None = None,
     ) -> None:
         self._scheme = urlsplit(base).scheme
         self._key = key
+        self._moved = moved
         self._folder = folder
         timeout = httpx.Timeout(_PATIENCE, connect=15.0, pool=None)
         self._client = keyed_client(base, key, timeout, transport, kept=AT_ONCE)
@@ -324,13 +327,16 @@ class KieUploads:
             "POST",
             UPLOAD_PATH,
             data={"uploadPath": FOLDER, "fileName": name},
-            files={"file": (name, _AsPlanned(stream, file), file.media_type)},
+            files={"file": (name, _AsPlanned(stream, file, self._moved), file.media_type)},
         )
         try:
             with anyio.fail_after(_PATIENCE + file.bytes / _SLOWEST):
                 status, _, answer = await self._client.exchange(request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return outcomes.NotUploaded(without_key(in_words(error), self._key))
+        finally:
+            if self._moved is not None:
+                self._moved("uploading", file.path, None, None)
         return self._outcome(status, answer, file)
 
     def _outcome(self, status: int, answer: bytes, file: LocalFile) -> outcomes.UploadOutcome:
@@ -377,9 +383,10 @@ class KieUploads:
 class _AsPlanned:
     """A file for httpx that gives its last bytes away only when all together are what was planned."""
 
-    def __init__(self, stream: BinaryIO, file: LocalFile) -> None:
+    def __init__(self, stream: BinaryIO, file: LocalFile, moved: Moved | None) -> None:
         self._stream = stream
-        self._sha256 = file.sha256
+        self._file = file
+        self._moved = moved
         self._digest = hashlib.sha256()
         self._ahead = self._next()
 
@@ -389,8 +396,12 @@ class _AsPlanned:
 
     def read(self, _size: int = -1) -> bytes:
         given, self._ahead = self._ahead, self._next()
-        if not self._ahead and self._digest.hexdigest() != self._sha256:
+        if not self._ahead and self._digest.hexdigest() != self._file.sha256:
             raise _Changed
+        if self._moved is not None:
+            self._moved(
+                "uploading", self._file.path, self._stream.tell() - len(self._ahead), self._file.bytes
+            )
         return given
 
     def _next(self) -> bytes:

@@ -9,6 +9,7 @@ part's name holds the boot as well as the task, and another boot's is never gone
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from kiejobs.ports import Moved
+
     _Receive: TypeAlias = "Callable[[Partial], Awaitable[None]]"
 
 _LARGEST_FILE = 4 * 2**30  # bytes
@@ -69,7 +72,7 @@ class _ResultRefused(Exception):
 
 
 class FileArtifacts(OutputFolder):
-    """The port `Artifacts`. `boot` names the time since the machine was last started."""
+    """The port `Artifacts`. `boot` names the time since the machine was last started; `moved` hears how far a file is."""
 
     def __init__(
         self,
@@ -77,8 +80,10 @@ class FileArtifacts(OutputFolder):
         rule: AddressRule,
         transport: httpx.AsyncBaseTransport | None = None,
         boot: str | None = None,
+        moved: Moved | None = None,
     ) -> None:
         super().__init__(root)
+        self._moved = moved
         self._boot = boot or boot_id()
         self._swept: set[Path] = set()
         self._client = GuardedClient(rule, transport)
@@ -90,8 +95,13 @@ class FileArtifacts(OutputFolder):
         self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
     ) -> CollectOutcome:
         async def receive(partial: Partial) -> None:
-            async with self._client.get(url, partial.asking()) as response:
-                await _take(response, partial, media_type)
+            partial.moved = self._moved and functools.partial(self._moved, "downloading", path)
+            try:
+                async with self._client.get(url, partial.asking()) as response:
+                    await _take(response, partial, media_type)
+            finally:
+                if partial.moved is not None:
+                    partial.moved(None, None)
 
         return await self._bring(receive, path, key, media_type, shown(url), replaces)
 
@@ -234,6 +244,8 @@ async def _stream(chunks: AsyncIterator[bytes], partial: Partial, expected: int 
         if partial.size + len(chunk) > limit:
             raise _ResultRefused("the host sent more than it said, or more than 4 GB")
         partial.write(chunk)
+        if partial.moved is not None:
+            partial.moved(partial.size, expected)
     partial.sync()
 
 
@@ -272,6 +284,7 @@ class Partial:
     digest: HASH = field(default_factory=hashlib.sha256)
     head: bytes = b""
     version: Version = Version()
+    moved: Callable[[int | None, int | None], None] | None = None
 
     def asking(self) -> dict[str, str]:
         """The headers that ask for what is missing. A part of an unknown version is not gone on with."""

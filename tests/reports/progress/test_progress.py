@@ -9,42 +9,61 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from kiejobs.app.execute import progress_on
 from kiejobs.app.output import Screen
-from kiejobs.reports.live_progress import LiveProgress
-from kiejobs.reports.progress import LineProgress, QuietStream
+from kiejobs.reports.live_progress import LiveProgress, Look, Transfers, drawn
+from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress, QuietStream, Tally
+from kiejobs.reports.terminal import Paint, width
 from tests.support.results import HOSTILE, harmless, uncolored
 
 
-def lines(*told: tuple[str, ...], total: int = 3, color: bool = False) -> list[str]:
-    stream = io.StringIO()
-    progress = LineProgress(stream, total, color=color)
+class Clock:
+    """Time that a test sets."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lines(
+    *told: tuple[Any, ...], total: int = 3, color: bool = False, verbosity: int = VERBOSE, **how: Any
+) -> list[str]:
+    """`told` are jobs, notes of one word, and seconds that pass."""
+    stream, clock = io.StringIO(), Clock()
+    progress = LineProgress(stream, total, color=color, verbosity=verbosity, clock=clock, **how)
     for words in told:
-        if len(words) == 1:
+        if isinstance(words[0], int):
+            clock.now += words[0]
+        elif len(words) == 1:
             progress.note(*words)
         else:
             progress.job(*words)
     return stream.getvalue().splitlines()
 
 
-def test_each_state_of_a_job_is_a_line() -> None:
+def test_each_state_of_a_job_is_a_line_where_that_is_asked_for() -> None:
     assert lines(
         ("tea/a", "reserved"),
         ("tea/a", "submitted", "task-1"),
-        ("tea/a", "running"),
-        ("tea/a", "running"),
+        ("tea/a", "queuing"),
+        ("tea/a", "queuing"),
         ("tea/b", "in_doubt", "the connection broke"),
         ("tea/a", "succeeded"),
         ("tea/a", "downloading"),
         ("tea/a", "collected"),
         ("the API said 429; all wait 5 s",),
+        title="run 1",
     ) == [
+        "[0/3] run 1",
         "[0/3] reserved       tea/a",
         "[0/3] submitted      tea/a  task-1",
-        "[0/3] running        tea/a",
+        "[0/3] queuing        tea/a",
         "[1/3] in doubt       tea/b  the connection broke",
         "[1/3] succeeded      tea/a",
         "[2/3] collected      tea/a",
@@ -52,21 +71,64 @@ def test_each_state_of_a_job_is_a_line() -> None:
     ]
 
 
+RUN = (
+    ("a", "reserved"), ("b", "reserved"), ("a", "submitted", "task-1"), (2,),
+    ("a", "waiting"), ("b", "in_doubt", "the connection broke"), (3,),
+    ("a", "generating"), ("a", "generating"), (60,),
+    ("a", "generating"), (60,), ("a", "succeeded"), ("a", "downloading"),
+    ("c", "failed", "no"), ("a", "collected"),
+)  # fmt: skip
+
+
+def test_a_log_says_how_far_all_is_when_something_happened_and_at_once_what_needs_a_person() -> None:
+    prices = {"a": Decimal(10), "b": Decimal(10), "c": Decimal(20)}
+    assert lines(*RUN, verbosity=NORMAL, prices=prices, title="run 1") == [
+        "[0/3] run 1",
+        "[1/3] in doubt       b  the connection broke",
+        "[1/3] 1 not started, 1 generating, 1 in doubt; 0 of 40 credits charged, 20 held; 12.0 jobs/min; 0:05, about 10 s left",
+        "[1/3] 1 not started, 1 downloading, 1 in doubt; 10 of 40 credits charged, 10 held; 0.5 jobs/min; 2:05, about 4 min left",
+        "[2/3] failed         c  no",
+        "[3/3] 1 success, 1 fail, 1 in doubt; 10 of 40 credits charged, 10 held; 1.4 jobs/min; 2:05",
+    ]
+
+
+def test_a_quiet_log_has_what_needs_a_person_only() -> None:
+    assert lines(*RUN, ("PAID BUT NOT WRITTEN DOWN",), verbosity=QUIET, title="run 1") == [
+        "[1/3] in doubt       b  the connection broke",
+        "[2/3] failed         c  no",
+        "PAID BUT NOT WRITTEN DOWN",
+    ]
+
+
+def test_a_log_is_never_silent_for_long() -> None:
+    polls = [step for _ in range(40) for step in ((20,), ("a", "generating"))]
+    assert [line.rpartition("; ")[2] for line in lines(*polls, verbosity=NORMAL)] == ["0:20", "5:40", "11:00"]
+
+
+def test_what_keeps_all_jobs_waiting_is_a_line_for_all_of_them() -> None:
+    told = [(f"j{n}", "not submitted", "the budget is used up") for n in range(20)]
+    assert lines(*told, total=30, verbosity=NORMAL) == [
+        "[ 1/30] not submitted  j0  the budget is used up",
+        "[10/30] not submitted  j9  the budget is used up (10 times)",
+    ]
+    assert len(lines(*told, total=30)) == 20
+
+
 def test_what_repeats_is_told_the_first_the_tenth_the_hundredth_time() -> None:
-    told = lines(*[("tea/a", "waiting", "no connection"), ("slow",)] * 100)
+    told = lines(*[("tea/a", "retrying", "no connection"), ("slow",)] * 100)
     assert told == [
-        "[0/3] waiting        tea/a  no connection",
+        "[0/3] retrying       tea/a  no connection",
         "slow",
-        "[0/3] waiting        tea/a  no connection (10 times)",
+        "[0/3] retrying       tea/a  no connection (10 times)",
         "slow (10 times)",
-        "[0/3] waiting        tea/a  no connection (100 times)",
+        "[0/3] retrying       tea/a  no connection (100 times)",
         "slow (100 times)",
     ]
 
 
 def test_going_back_and_forth_is_told_once() -> None:
-    told = lines(*[("tea/a", "running"), ("tea/a", "waiting")] * 50)
-    assert told == ["[0/3] running        tea/a", "[0/3] waiting        tea/a"]
+    told = lines(*[("tea/a", "running"), ("tea/a", "retrying")] * 50)
+    assert told == ["[0/3] running        tea/a", "[0/3] retrying       tea/a"]
 
 
 def test_a_job_counts_once_as_settled_and_can_be_unsettled() -> None:
@@ -78,11 +140,27 @@ def test_more_jobs_than_were_expected_are_counted() -> None:
     assert lines(("a", "collected"), ("b", "collected"), total=0)[-1].startswith("[2/2]")
 
 
+def test_credits_are_held_until_a_job_has_ended_and_count_as_the_api_says() -> None:
+    tally = Tally(5, {name: Decimal(10) for name in "abcde"})
+    for name in "abcde":
+        tally.move(name, "reserved")
+    assert (tally.charged, tally.held) == (0, 50)
+    tally.move("a", "succeeded", charged=Decimal(8))
+    tally.move("a", "downloading")
+    tally.move("a", "succeeded", charged=Decimal(8))
+    tally.move("b", "succeeded")
+    tally.move("c", "failed", charged=Decimal(0))
+    tally.move("d", "not_accepted")
+    tally.move("e", "in_doubt")
+    tally.move("bought before", "succeeded", charged=Decimal(99))
+    assert (tally.charged, tally.held) == (18, 10)
+
+
 def test_hostile_words_are_told_harmlessly_and_on_one_line() -> None:
-    told = lines((HOSTILE, HOSTILE, HOSTILE), (HOSTILE,))
-    assert len(told) == 2
+    told = lines((HOSTILE, HOSTILE, HOSTILE), (HOSTILE,), (5,), ("b", HOSTILE), verbosity=NORMAL, title="run")
+    assert len(told) == 4
     assert all(harmless(line) for line in told)
-    assert "[red]泡" in told[1]
+    assert "[red]泡" in told[2]
 
 
 def test_colour_changes_nothing_but_colour() -> None:
@@ -126,14 +204,94 @@ def test_what_a_stream_cannot_encode_is_spelled_out() -> None:
 def test_the_kind_is_chosen_by_the_caller() -> None:
     err = io.StringIO()
     logs = Screen(err, err, False, False, False, None, lambda _: None)  # noqa: FBT003 - six flags
-    with progress_on(logs, 1) as progress:
-        assert isinstance(progress, LineProgress)
-    assert isinstance(progress_on(replace(logs, live=True), 1), LiveProgress)
+    for screen in (logs, replace(logs, live=True, quiet=True)):
+        with progress_on(screen) as progress:
+            assert isinstance(progress, LineProgress)
+    assert isinstance(progress_on(replace(logs, live=True)), LiveProgress)
 
 
-def shown_live(*told: tuple[str, ...], color: bool = True) -> str:
+# --- what a terminal shows -------------------------------------------------------------------------
+
+
+def half_way() -> Tally:
+    """60 jobs after two minutes."""
+    tally = Tally(60, {f"j{n}": Decimal(16) for n in range(60)})
+    ends = {0: "collected", 24: "failed", 25: "in_doubt", 27: "generating", 35: "queuing", 47: "waiting"}
+    state = ""
+    for n in range(48):
+        state = ends.get(n, state)
+        tally.move(f"j{n}", "reserved")
+        if state == "collected":
+            tally.move(f"j{n}", "succeeded")
+        tally.move(f"j{n}", state, 30 + n, Decimal(0) if state == "failed" else None)
+    return tally
+
+
+LONG = "tea/pour[duration=10,resolution=1080p,style=hand-drawn,light=golden,brand=Aurora]"
+EVENTS = [("failed", LONG, "the prompt was refused by the provider's safety system"), ("collected", "a", "")]
+MOVING = ["downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s"]
+TITLE = "run 20261130T220057123Z-a1b2c3"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
+def test_a_terminal_is_filled_and_nothing_breaks_within_a_word(columns: int) -> None:
+    look = Look(Paint(color=True), TITLE)
+    all_of_it = [*MOVING, *(f"{state:13}  {address}  {note}" for state, address, note in EVENTS)]
+    shown = drawn(half_way(), 120, columns, look, moving=MOVING, events=EVENTS)
+    bar, *rest = map(uncolored, shown)
+    assert width(bar) == columns
+    assert bar.count("█") == sum(map(bar.count, "█░")) * 27 // 60
+    assert max(map(width, rest)) <= columns
+    for line in rest:
+        kept = line.removesuffix("…")
+        after = next((full[len(kept) :] for full in all_of_it if kept != line and full.startswith(kept)), " ")
+        assert not (kept[-1].isalnum() and after[0].isalnum())
+        assert kept == line or after.strip()
+
+
+def test_a_wide_terminal_shows_all_and_a_narrow_one_what_matters_most() -> None:
+    tally, look = half_way(), Look(Paint(color=False), TITLE)
+    assert drawn(tally, 120, 80, look, moving=MOVING) == [
+        "█" * 22 + "░" * 28 + " 27/60  2:00, about 2 min left",
+        "12 not started   1 waiting   12 queuing   8 generating   24 success   1 fail",
+        "2 in doubt",
+        "384 of 960 credits charged, 368 held   13.5 jobs/min",
+        "run 20261130T220057123Z-a1b2c3",
+        "downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s",
+    ]
+    assert drawn(tally, 120, 30, look, moving=MOVING) == [
+        "█" * 8 + "░" * 10 + " 27/60  2:00",
+        "12 not started   1 waiting",
+        "12 queuing   8 generating",
+        "24 success   1 fail",
+        "2 in doubt",
+        "13.5 jobs/min",
+        "run 20261130T220057123Z-a1b2c3",
+        "downloading 3 files: 12.4 of…",
+    ]
+
+
+def test_a_terminal_that_has_no_blocks_gets_a_bar_of_signs() -> None:
+    tally = Tally(2)
+    tally.move("a", "collected")
+    assert drawn(tally, 0, 14, Look(Paint(color=False), is_ascii=True))[0] == "#####----- 1/2"
+
+
+def test_files_on_their_way_are_summed_up_with_how_fast_they_come() -> None:
+    files = Transfers()
+    assert files.lines(0) == []
+    for name in "ab":
+        files.moved(("downloading", name), 1_000_000, 20_000_000)
+    files.moved(("uploading", "c"), 500_000, None)
+    assert files.lines(0) == ["downloading 2 files: 2.0 of 40.0 MB", "uploading 1 file: 0.5 MB"]
+    files.moved(("downloading", "a"), 9_000_000, 20_000_000)
+    files.moved(("uploading", "c"), None, None)
+    assert files.lines(2) == ["downloading 2 files: 10.0 of 40.0 MB, 4.0 MB/s"]
+
+
+def shown_live(*told: tuple[str, ...], color: bool = True, verbosity: int = NORMAL) -> str:
     stream = io.StringIO()
-    with LiveProgress(stream, 8, color=color) as progress:
+    with LiveProgress(stream, 8, color=color, verbosity=verbosity, title="run 1") as progress:
         for words in told:
             if len(words) == 1:
                 progress.note(*words)
@@ -145,10 +303,16 @@ def shown_live(*told: tuple[str, ...], color: bool = True) -> str:
 def test_a_terminal_shows_how_far_it_is_and_what_happened_last() -> None:
     events = [(f"tea/j{n}", "collected") for n in range(6)]
     last = uncolored(shown_live(*events, ("tea/x", "in_doubt", "it broke"))).rpartition("7/8")[2]
-    assert "6 collected, 1 in doubt" in last
+    assert "6 success   1 in doubt" in last
     assert "in doubt       tea/x  it broke" in last
     assert "tea/j5" in last
     assert "tea/j0" not in last
+    assert "run 1" in last
+
+
+def test_with_every_job_asked_for_each_stays_on_the_terminal() -> None:
+    said = uncolored(shown_live(*[(f"tea/j{n}", "collected") for n in range(9)], verbosity=VERBOSE))
+    assert all(f"collected      tea/j{n}" in said for n in range(9))
 
 
 def test_a_terminal_takes_no_markup_and_no_escapes_from_outside() -> None:
@@ -199,12 +363,12 @@ def test_it_draws_on_a_real_terminal_and_leaves_only_notes_behind() -> None:
         check=True,
     )
     os.close(theirs)
-    drawn = os.read(ours, 65536).decode()
+    shown = os.read(ours, 65536).decode()
     os.close(ours)
     assert process.stdout == b""
-    assert "1 collected" in drawn
-    assert "2/2" in drawn
-    assert "noted" in drawn
+    assert "1 success   1 fail" in uncolored(shown)
+    assert "2/2" in shown
+    assert "noted" in shown
 
 
 def test_logs_are_written_without_loading_rich() -> None:
