@@ -32,7 +32,6 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress
 from kiejobs.reports.run.report import report_document, report_text
-from kiejobs.reports.terminal import REHEARSED
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ async def _execute(
     from kiejobs.app.load import media_types  # noqa: PLC0415 - schemas are slow to import
 
     called_back = execution.settings.callback_url is not None
-    title = f"run {execution.journal.run_id}{REHEARSED if space.sandbox else ''}"
+    title = f"run {execution.journal.run_id}{' (rehearsal)' if space.sandbox else ''}"
     with progress_on(screen, execution.changes, title) as progress:
         async with (
             opened(

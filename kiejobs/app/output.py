@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Subject = TypeVar("Subject")
 
 READING = "reading the ledger"
-_LONG = 1.0  # seconds until a person wonders
 
 _BY_ENDING = {
     ".json": "json", ".sarif": "sarif", ".md": "markdown", ".xml": "junit", ".txt": "text",
@@ -82,8 +81,8 @@ class Screen:
             raise JournalProblem(f"can't write to stdout: {error.strerror or error}") from error
 
     @contextmanager
-    def busy(self, doing: str) -> Iterator[None]:
-        """Around what may take long and prints nothing: on a terminal it is said after a second, and for how long now."""
+    def busy(self, doing: str, after: float = 1.0) -> Iterator[None]:
+        """Around what may take long and prints nothing: on a terminal it is said after so many seconds, and how long it takes."""
         if not self.live or self.quiet:
             yield
             return
@@ -97,7 +96,7 @@ class Screen:
 
             shown.enter_context(LiveLines(self.err, line, color=False))
 
-        timer = Timer(_LONG, show)
+        timer = Timer(after, show)
         timer.daemon = True
         timer.start()
         try:

@@ -33,6 +33,9 @@ _COLUMNS = 80
 _REDRAWN = re.compile("(?:\r\x1b\\[2K(?:\x1b\\[1A\x1b\\[2K)*)")
 _SHOWS_LIVE = "\x1b[?25l"
 _DONE = re.compile(r"([0-9])/8\b")
+_BUSY = re.compile(r"\d generating.*\d success")
+_SPEED = "4"
+"""Slow enough that drawing results, which takes as long at any speed, does not come after all else."""
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
 _LINE = re.compile(r'<text class="[^"]*-r\d+" x="([^"]*)" y="([^"]*)"[^>]*>(.*?)</text>')
 
@@ -41,7 +44,7 @@ def drawing() -> str:
     """The whole SVG, of a run that is made for it: a few seconds."""
     plan, _, live = _written().partition(_SHOWS_LIVE)
     frames = _REDRAWN.split(live)
-    half_way = min(frames, key=lambda frame: abs(_done(frame) - 4))
+    half_way = min(frames, key=lambda frame: (not _BUSY.search(frame), abs(_done(frame) - 4)))
     shown = f"$ {COMMAND}\n{plan}{half_way}".replace("\r\n", "\n")
     console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(shown), soft_wrap=True)
@@ -72,6 +75,7 @@ def _written() -> str:
         shutil.copytree(ROOT / "jobfiles", folder / "jobfiles")
         ours, theirs = pty.openpty()
         variables = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "PYTHONPATH": str(ROOT)}
+        variables["KIEJOBS_SPEED"] = _SPEED
         kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
         words = [sys.executable, "-m", *COMMAND.split()]
         process = subprocess.Popen(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +25,11 @@ from kiejobs.app.output import Screen
 from kiejobs.reports.live_progress import LiveProgress, Look, Transfers, drawn
 from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress, QuietStream, Tally
 from kiejobs.reports.terminal import Paint, width
+from tests.support.bench import FAST, judged
 from tests.support.results import HOSTILE, harmless, uncolored
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Clock:
@@ -342,33 +352,68 @@ def test_the_cursor_comes_back_after_an_error() -> None:
     assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l")
 
 
-SCRIPT = """
-import sys
-from kiejobs.reports.live_progress import LiveProgress
-with LiveProgress(sys.stderr, 2, color=True) as progress:
-    progress.job("tea/a", "collected")
-    progress.job("tea/b", "failed", "boom")
-    progress.note("noted")
-"""
-
-
-def test_it_draws_on_a_real_terminal_and_leaves_only_notes_behind() -> None:
+def test_a_run_on_a_real_terminal_keeps_to_its_width_and_leaves_only_its_report(tmp_path: Path) -> None:
+    bench, judge = judged(tmp_path)
+    bench.write({"a-rather-long-name-of-a-job-that-is-cut-after-a-word": "tea"})
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.run(
-        [sys.executable, "-P", "-c", SCRIPT],
-        stderr=theirs,
-        stdout=subprocess.PIPE,
-        env=environment,
-        check=True,
-    )
-    os.close(theirs)
-    shown = os.read(ours, 65536).decode()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 60, 0, 0))
+    with ThreadPoolExecutor(1) as readers:
+        written = readers.submit(lambda: b"".join(iter(lambda: _read(ours), b"")))
+        subprocess.run(
+            bench.command("run", "jobs.yaml", "--yes", *FAST),
+            cwd=tmp_path,
+            env=bench.environment(TERM="xterm", NO_COLOR="1", KIE_API_BASE=bench.url),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            check=True,
+        )
+        os.close(theirs)
     os.close(ours)
-    assert process.stdout == b""
-    assert "1 success   1 fail" in uncolored(shown)
-    assert "2/2" in shown
-    assert "noted" in shown
+    judge.close()
+    said = written.result().decode()
+    (journal,) = tmp_path.glob("runs/*/journal.jsonl")
+    assert f"run {journal.parent.name}\r\n" in said
+    assert re.search(r"█+ 1/1  0:\d\d\r\n1 success\r\n16 of 16 credits charged, 0 held", said)
+    assert not re.search(r"\x1b\[[0-9;]*m", said)
+    for line in re.split(r"\r\n|\r|\x1b\[[0-9?]*[A-Za-z]", said):
+        assert width(line) <= 60
+    assert said.endswith("\x1b[1A\x1b[2K")
+
+
+def _read(handle: int) -> bytes:
+    try:
+        return os.read(handle, 65_536)
+    except OSError:  # the other end is closed
+        return b""
+
+
+class Watched(io.StringIO):
+    """Says when something was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_written = Event()
+
+    def flush(self) -> None:
+        self.is_written.set()
+
+
+def test_what_takes_long_says_what_it_is_and_leaves_nothing_behind() -> None:
+    err = Watched()
+    screen = Screen(err, err, False, False, True, None, lambda _: None)  # noqa: FBT003 - six flags
+    with screen.busy("reading \x1b[2J", after=0):
+        assert err.is_written.wait(60)
+    said = err.getvalue()
+    assert "reading \\x1b[2J: 0 s\n" in said
+    assert said.index("\x1b[?25l") < said.index("reading") < said.rindex("\x1b[?25h")
+    quiet = Watched()
+    with (
+        replace(screen, err=quiet, quiet=True).busy("reading", after=0),
+        replace(screen, err=quiet).busy("-"),
+    ):
+        pass
+    assert quiet.getvalue() == ""
 
 
 def test_logs_are_written_without_loading_rich() -> None:
