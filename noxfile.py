@@ -103,8 +103,7 @@ def regenerate(session: nox.Session) -> None:
     install_locked(session)
     session.run("python", "tests/docs/regenerate.py")
     session.run("python", "tests/docs/regenerate_docs.py")
-    session.run("python", "tests/docs/house.py")
-    session.run("python", "tests/docs/benchmark_chart.py")
+    session.run("python", "tests/docs/drawings.py")
 
 
 def install_locked(session: nox.Session) -> None:

@@ -1,41 +1,26 @@
-"""The latest benchmarks as a chart: docs/explanation/performance.svg.
+"""The latest benchmarks as a chart.
 
-    python tests/docs/benchmark_chart.py
-
-In: benchmarks/latest.json. Out: an SVG, which main() writes and a test compares with what is committed. Touches that
-file. Above: each ratio as a bar, the peer's time being the line at 1. Below: how a plan grows, on logarithmic axes.
+In: benchmarks/latest.json. Out: an SVG. Touches nothing else. Above: each ratio as a bar, the peer's time being the line
+at 1. Below: how a plan grows, on logarithmic axes.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+from tests.docs.drawing import svg, text
 from tests.docs.reference.benchmarks import latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parents[2]
-CHART = ROOT / "docs" / "explanation" / "performance.svg"
-
-WIDTH = 960
-_LEFT, _RIGHT = 440, 880  # where the bars begin and end
+_LEFT, _RIGHT = 400, 690  # where the bars begin and end
 _WIDEST = 2.0  # the ratio at the right end; a longer bar is cut there and says its number
-_NUMBER = 50  # pixels of a ratio in figures
+_NUMBER = 45  # pixels of a ratio in figures
 _ROW = 30
 _PLOT = 220  # height of the lower half's axes
 _OURS, _PEER, _GOAL = "#2f7d4f", "#9aa5b1", "#c2410c"
-_STYLE = (
-    "<style>text{font:12px system-ui,sans-serif;fill:#222}.name{font-weight:600;font-size:13px}"
-    ".note{fill:#666}.end{text-anchor:end}.mid{text-anchor:middle}</style>"
-)
 
 
 def drawing() -> str:
@@ -45,16 +30,12 @@ def drawing() -> str:
     y = _bars(parts, document["measurements"], 16)
     y = _growth(parts, document["growth"]["plan"], y + 30)
     label = "Benchmarks: the processor time of kiejobs relative to its peers, and how a plan grows"
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{label}">'
-    )
-    ground = f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
-    return "\n".join([head, _STYLE, ground, *parts, "</svg>", ""])
+    return svg(label, y, parts)
 
 
 def _bars(parts: list[str], measurements: dict[str, Any], y: int) -> int:
     """A bar for each ratio; a mark where its goal is. The y below them."""
-    parts.append(_text(16, y + 14, "Processor time of kiejobs; the peer's is 1", "name"))
+    parts.append(text(16, y + 14, "Processor time of kiejobs; the peer's is 1", "name"))
     top = y + 30
     shown = [result for result in measurements.values() if _has_peer(result)]
     bottom = top + _ROW * len(shown)
@@ -62,9 +43,9 @@ def _bars(parts: list[str], measurements: dict[str, Any], y: int) -> int:
     for row, result in enumerate(shown):
         _bar(parts, result, top + _ROW * row)
     ticks = (0, 0.5, 1, 1.5, 2)
-    parts += [_text(_at(ratio), bottom + 14, f"{ratio:g}", "note mid") for ratio in ticks]
+    parts += [text(_at(ratio), bottom + 14, f"{ratio:g}", "note mid") for ratio in ticks]
     parts.append(_line(16, bottom + 26, 34, bottom + 26, _GOAL))
-    parts.append(_text(40, bottom + 30, "goal: no longer than this", "note"))
+    parts.append(text(40, bottom + 30, "goal: no longer than this", "note"))
     return bottom + 34
 
 
@@ -77,13 +58,14 @@ def _bar(parts: list[str], result: dict[str, Any], y: int) -> None:
     ratio, goal = result["ratio"]["median"], result["goal"]["ratio"]
     width = max(1, _at(min(ratio, _WIDEST)) - _LEFT)
     number = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
-    parts.append(_text(_LEFT - 10, y + 15, result["title"], "end"))
+    parts.append(text(_LEFT - 10, y + 15, result["title"], "end"))
     parts.append(f'<rect x="{_LEFT}" y="{y + 3}" width="{width}" height="16" fill="{_OURS}"/>')
     end = _LEFT + width
     if goal:
         parts.append(_line(_at(goal), y, _at(goal), y + 22, _GOAL))
-        end = _at(goal) if end < _at(goal) < end + _NUMBER else end
-    parts.append(_text(end + 6, y + 15, number, "name"))
+    for mark in (_at(1), _at(goal or 0)):
+        end = mark if end < mark < end + _NUMBER else end
+    parts.append(text(end + 6, y + 15, number, "name"))
 
 
 def _at(ratio: float) -> int:
@@ -92,7 +74,7 @@ def _at(ratio: float) -> int:
 
 def _growth(parts: list[str], plan: dict[str, Any], y: int) -> int:
     """Seconds over jobs, both logarithmic: a line that rises by one step for each step grows in proportion."""
-    parts.append(_text(16, y + 14, "Processor time of a plan, by its number of jobs", "name"))
+    parts.append(text(16, y + 14, "Processor time of a plan, by its number of jobs", "name"))
     jobs = sorted(map(int, plan))
     lines = {
         name: [(number, used["cpu_s"]) for number in jobs if (used := plan[str(number)][side])]
@@ -100,19 +82,20 @@ def _growth(parts: list[str], plan: dict[str, Any], y: int) -> int:
     }
     seconds = [value for points in lines.values() for _, value in points]
     low, high = math.floor(math.log10(min(seconds))), math.ceil(math.log10(max(seconds)))
-    across = _scale(jobs[0], jobs[-1], 60, 760)
+    across = _scale(jobs[0], jobs[-1], 60, 560)
     up = _scale(10**low, 10**high, y + 30 + _PLOT, y + 30)
     for power in range(low, high + 1):
-        parts.append(_line(60, up(10**power), 760, up(10**power), "#e5e7eb"))
-        parts.append(_text(54, up(10**power) + 4, f"{10**power:g} s", "note end"))
+        parts.append(_line(60, up(10**power), 560, up(10**power), "#80808040"))
+        parts.append(text(54, up(10**power) + 4, f"{10**power:g} s", "note end"))
     below = y + 48 + _PLOT
-    parts += [_text(across(number), below, f"{number:,}", "note mid") for number in jobs]
+    parts += [text(across(number), below, f"{number:,}", "note mid") for number in jobs]
     for (name, points), colour in zip(lines.items(), (_PEER, _OURS), strict=True):
         path = " ".join(f"{across(number)},{up(value)}" for number, value in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [_point(across(number), up(value), colour) for number, value in points]
         number, value = points[-1]
-        parts.append(_text(across(number) + 10, up(value) - 6, f"{name}: {value:.1f} s", ""))
+        shift, kind = (10, "") if number == jobs[-1] else (-8, "end")
+        parts.append(text(across(number) + shift, up(value) - 6, f"{name}: {value:.1f} s", kind))
     return y + 64 + _PLOT
 
 
@@ -128,17 +111,3 @@ def _point(x: int, y: int, colour: str) -> str:
 
 def _line(x: int, y: int, to_x: int, to_y: int, colour: str) -> str:
     return f'<line x1="{x}" y1="{y}" x2="{to_x}" y2="{to_y}" stroke="{colour}" stroke-width="2"/>'
-
-
-def _text(x: int, y: int, text: str, kind: str) -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}"{named}>{escape(text)}</text>'
-
-
-def main() -> None:
-    CHART.write_text(drawing(), encoding="utf-8")
-    sys.stdout.write(f"wrote {CHART.relative_to(ROOT)}\n")
-
-
-if __name__ == "__main__":
-    main()

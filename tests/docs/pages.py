@@ -13,7 +13,7 @@ What a block is for stands behind its three backticks:
     jinja NAME         a template, written into the page's folder
     csv NAME           a table, written into the page's folder
     sh setup           commands that set a machine up: not run here, but by `.ci/run`
-    text               neither code nor output: diagrams, grammars
+    text               neither code nor output: grammars, what goes where
 
 What stands between `<!-- generated: NAME -->` and `<!-- end -->` is written by
 tests/docs/regenerate_docs.py and checked by comparing, not by running.
@@ -27,7 +27,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LANGUAGES = {"console", "yaml", "json", "python", "jinja", "csv", "sh", "text", "xml", "mermaid"}
+LANGUAGES = {"console", "yaml", "json", "python", "jinja", "csv", "sh", "text", "xml"}
 
 _FENCE = re.compile(r"```(\S*) *(.*)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

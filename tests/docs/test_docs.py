@@ -26,7 +26,7 @@ from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import read_spec
 from kiejobs.core.prices import table as prices
-from tests.docs import benchmark_chart, house, terminal_picture
+from tests.docs import drawings, terminal_picture
 from tests.docs.pages import LANGUAGES, ROOT, Block, Page, pages
 from tests.docs.reference import cli, diagnostics, outcomes
 from tests.docs.regenerate import SCHEMAS
@@ -186,14 +186,10 @@ def laid_over(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 # --- links ---------------------------------------------------------------------------------------
 
 
-def test_the_drawing_of_the_house_is_fresh() -> None:
-    stale = "docs/explanation/house.svg is stale: run `python tests/docs/house.py`"
-    assert house.DRAWING.read_text(encoding="utf-8") == house.drawing(), stale
-
-
-def test_the_chart_of_the_benchmarks_is_fresh() -> None:
-    stale = "docs/explanation/performance.svg is stale: run `python tests/docs/benchmark_chart.py`"
-    assert benchmark_chart.CHART.read_text(encoding="utf-8") == benchmark_chart.drawing(), stale
+@pytest.mark.parametrize("name", drawings.DRAWINGS)
+def test_a_drawing_shows_what_the_program_says(name: str) -> None:
+    stale = f"docs/explanation/{name} is stale: run `python tests/docs/drawings.py`"
+    assert (drawings.FOLDER / name).read_text(encoding="utf-8") == drawings.DRAWINGS[name](), stale
 
 
 def test_the_picture_of_a_terminal_shows_the_plan_as_it_is(tmp_path: Path) -> None:
