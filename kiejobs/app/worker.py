@@ -26,6 +26,7 @@ from kiejobs.runner.limits import RetryingJournal, backoff, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
@@ -47,6 +48,7 @@ class _Seen(RetryingJournal):
         super().__init__(journal)
         self.words: dict[str, str] = {}
         self.answers: dict[str, str] = {}
+        self.prices: dict[str, Decimal | None] = {}
         self.over: set[str] = set()
 
     def append(self, *events: Event) -> str:
@@ -57,6 +59,8 @@ class _Seen(RetryingJournal):
                     self.words[name] = word
                 case e.UnusedAnswer(attempt_id=name, answer=answer):
                     self.answers[name] = answer
+                case e.Priced(attempt_id=name, credits=price):
+                    self.prices[name] = price
                 case e.Failed(attempt_id=name) | e.Collected(attempt_id=name) | e.Gone(attempt_id=name):
                     self.over.add(name)
         return at
@@ -171,7 +175,8 @@ class Worker:
         if task is not None:
             word = self._journal.words.get(attempt.attempt_id, task.api_state)
             answer = self._journal.answers.get(attempt.attempt_id, task.answer)
-            await self._follower.follow(replace(task, api_state=word, answer=answer))
+            held = self._journal.prices.get(attempt.attempt_id, task.held)
+            await self._follower.follow(replace(task, api_state=word, answer=answer, held=held))
 
     async def _check(self, ledger: Ledger) -> None:
         """Files that are here and not as they were collected are downloaded again. What is elsewhere is not missed."""

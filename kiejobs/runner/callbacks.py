@@ -238,6 +238,7 @@ class CallbackHandler:
                 attempt.reserved.model,
                 output,
                 planned=planned,
+                held=attempt.reserved.credits,
                 submitted=attempt.times["reserved"],
             )
             self._follow(task)

@@ -42,18 +42,20 @@ JSON = "application/json"  # of models whose result is a value in the API's own 
 _TRIES = 4
 _LEAST_FOR_A_FILE = 30.0  # seconds for all tries together, however short `--wait` is
 _LONGEST_ANSWER = 2_000  # characters of a value that are kept on record
+_NOTHING = Decimal(0)
 _PICTURES = {"png", "jpg", "jpeg", "webp"}
 
 
 @dataclass(slots=True)
 class _Watch:
-    """One task while it is followed. Times in seconds of the clock."""
+    """One task while it is followed. Times in seconds of the clock; `price` is held for it, as the API named it last."""
 
     task: FollowedTask
     started: float
     connected: float
     word: str | None
     answer: str | None
+    price: Decimal
     note: str | None = None
     bell: anyio.Event = field(default_factory=anyio.Event)
     woken: float | None = None
@@ -91,7 +93,7 @@ class Follower:
             self.ring(task.attempt_id)
             return
         now = self._world.clock.monotonic()
-        watch = _Watch(task, now, now, task.api_state, task.answer)
+        watch = _Watch(task, now, now, task.api_state, task.answer, task.planned or task.held or _NOTHING)
         self._watches[task.attempt_id] = watch
         try:
             outcome = await self._settle(watch)
@@ -131,7 +133,7 @@ class Follower:
             if isinstance(outcome, outcomes.TaskSucceeded | outcomes.TaskFailed):
                 if self._heard and watch.woken is None:
                     self._miss()
-                return self._record_end(task, outcome)
+                return self._record_end(watch, outcome)
             if isinstance(outcome, outcomes.StillRunning):
                 self._running(watch, outcome)
             else:
@@ -159,9 +161,18 @@ class Follower:
         if answer is not None and answer != watch.answer:
             self._world.journal.append(e.UnusedAnswer(attempt_id, "result", answer, None))
             watch.answer = answer
+        if outcome.price is not None and outcome.price != watch.price:
+            self._world.journal.append(e.Priced(attempt_id, outcome.price))
+            self._costs(watch, outcome.price)
         watch.note = outcome.note if answer is None else f"{outcome.note}: {answer}"
         # Only a word that has a note is not one of the API's own three.
         self._world.progress.job(watch.task.address, "running" if outcome.note else word, watch.note)
+
+    def _costs(self, watch: _Watch, price: Decimal) -> None:
+        """It costs that. What an earlier run took from its own budget does not come back into this one's."""
+        if watch.task.planned is not None or price > watch.price:
+            self._spending.give_back(watch.price - price)
+        watch.price = price
 
     def _unanswered(self, watch: _Watch, outcome: outcomes.Unanswered) -> None:
         self._world.progress.job(watch.task.address, "retrying", outcome.message)
@@ -230,10 +241,11 @@ class Follower:
             watch.woken = self._world.clock.monotonic()
 
     def _record_end(
-        self, task: FollowedTask, outcome: outcomes.TaskSucceeded | outcomes.TaskFailed
+        self, watch: _Watch, outcome: outcomes.TaskSucceeded | outcomes.TaskFailed
     ) -> outcomes.TaskSucceeded | None:
+        task = watch.task
         if isinstance(outcome, outcomes.TaskFailed):
-            self._failed(task, outcome)
+            self._failed(watch, outcome)
             return None
         if outcome.inside and self._media_type(task.model) != JSON:
             outcome = replace(outcome, urls=outcome.inside)
@@ -242,8 +254,8 @@ class Follower:
             self._world.journal.append(
                 e.Succeeded(task.attempt_id, outcome.charged, urls), *self._value(task, outcome)
             )
-            if task.planned is not None and outcome.charged is not None:
-                self._spending.give_back(task.planned - outcome.charged)
+            if outcome.charged is not None:
+                self._costs(watch, outcome.charged)
         self.succeeded.add(task.address)
         self._world.progress.job(task.address, "succeeded", charged=outcome.charged)
         return outcome
@@ -257,12 +269,12 @@ class Follower:
         self._world.progress.job(task.address, "succeeded", f"its result {what}: {text}")
         return [e.UnusedAnswer(task.attempt_id, "result", text, None)]
 
-    def _failed(self, task: FollowedTask, outcome: outcomes.TaskFailed) -> None:
+    def _failed(self, watch: _Watch, outcome: outcomes.TaskFailed) -> None:
+        task = watch.task
         failure = Failure("failed", outcome.code, outcome.message)
         self._world.journal.append(e.Failed(task.attempt_id, failure, outcome.charged))
-        charged = outcome.charged or Decimal(0)
-        if task.planned is not None:
-            self._spending.give_back(task.planned - charged)
+        charged = outcome.charged or _NOTHING
+        self._costs(watch, charged)
         self._spending.failed(f"{task.address}: {outcome.message}")
         self._world.progress.job(task.address, "failed", outcome.message, charged=charged)
 
@@ -431,7 +443,8 @@ def _numbered(path: str, number: int) -> str:
 class FollowedTask:
     """A submission to follow. `settled` when it is known to have succeeded and only files are due.
 
-    `known_urls` are from the journal, without signatures. `planned` is what this run's budget holds for it.
+    `known_urls` are from the journal, without signatures. `planned` is what this run's budget holds for it, `held`
+    what the ledger holds for it since an earlier run.
     `submitted` is UTC text, never later than the task was made. `api_state` and `answer` are on record already.
     `missing` are pictures without which its files were collected, `kept` those files and when that was.
     """
@@ -449,6 +462,7 @@ class FollowedTask:
     answer: str | None = None
     missing: tuple[tuple[str, str], ...] = ()
     kept: tuple[tuple[FileRecord, ...], str] = ((), "")
+    held: Decimal | None = None
 
 
 def task_of_change(change: Change) -> FollowedTask | None:
@@ -470,6 +484,7 @@ def task_of_attempt(attempt: Attempt, address: str | None = None) -> FollowedTas
         model=attempt.reserved.model,
         output=attempt.output,
         planned=None,  # not taken from this run's budget, so nothing goes back to it
+        held=attempt.reserved.credits if attempt.priced is None else attempt.priced,
         submitted=attempt.times.get("reserved"),
         known_urls=attempt.urls,
         settled=attempt.state is State.SUCCEEDED,

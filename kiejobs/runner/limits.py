@@ -103,7 +103,8 @@ class Budget:
             self.stop(StopReason.BUDGET, UNPRICED)
             return False
         if price > self.left:
-            self.stop(StopReason.BUDGET, f"the next job costs {price}, and {self.left} is left")
+            left = max(self.left, type(price)(0))  # tasks may cost more than was planned for them
+            self.stop(StopReason.BUDGET, f"the next job costs {price}, and {left} is left")
             return False
         self.left -= price
         return True

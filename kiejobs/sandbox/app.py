@@ -28,7 +28,6 @@ from kiejobs.sandbox.asgi import (
     MESSAGES,
     NOT_OURS,
     UNAUTHORISED,
-    UNREACHABLE,
     Response,
     bare,
     compact,
@@ -135,8 +134,9 @@ class Sandbox(JobsApi):
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         bearer = scheme.lower() == "bearer" and key.strip()
         if not bearer or self.api_key not in (None, key.strip()):
-            uploads = request.path.startswith("/api/file-")
-            return bare(401, {**({"success": False} if uploads else {}), "msg": UNAUTHORISED})
+            if request.path.startswith("/api/file-"):
+                return bare(401, {"success": False, "msg": UNAUTHORISED})
+            return replace(bare(401, {"msg": UNAUTHORISED}), status=200 if bearer else 401)
         return self._route(request)
 
     def _route(self, request: Request) -> Response:
@@ -180,11 +180,10 @@ class Sandbox(JobsApi):
     # --- the routes ---
 
     def _create(self, request: Request, outcome: TaskOutcome) -> Response:
-        """A task whose file can't be fetched fails in the end. That its create is taken is a guess."""
+        """One whose file can't be fetched is refused, in words that don't say so (observed)."""
         body = request.json()
-        may_lack = outcome.end == "success" and b"uploads" in request.body
-        if may_lack and self._uploads.lacks_any(body, self.base_url, self.now()):
-            outcome = replace(outcome, end="fail", fail_code="400", fail_msg=UNREACHABLE)
+        if b"uploads" in request.body and self._uploads.lacks_any(body, self.base_url, self.now()):
+            return error(500)
         response, task = self.create(body, outcome)
         if task is not None and task.callback_url and self.send_callback is not None:
             self._expect(task, partial(self.send_callback, task.callback_url))

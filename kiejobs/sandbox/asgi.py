@@ -1,7 +1,7 @@
 """Requests and answers as values, the API's envelopes, and the only place that speaks ASGI.
 
-Errors come as HTTP 200 with the code in the body (observed); the exceptions are a missing key (HTTP 401, observed
-on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed). An ASGI app can't drop a
+Errors come as HTTP 200 with the code in the body, a bad key's too (observed); the exceptions are a missing key (HTTP
+401, observed on a sibling route) and a client without a User-Agent (HTTP 403, plain text, observed). An ASGI app can't drop a
 connection: a delivery that breaks off raises `ConnectionLost`, and whoever runs the app does it.
 """
 
@@ -96,7 +96,6 @@ MESSAGES = {
 UNAUTHORISED = "Unauthorized – Authentication failed. Check your API key."  # noqa: RUF001 - their dash
 UNKNOWN_TASK = "recordInfo is null"
 NOT_OURS = "url is wrong"
-UNREACHABLE = "The input file could not be downloaded"  # no text for this was ever seen
 
 
 def compact(value: Json) -> str:

@@ -200,16 +200,18 @@ _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
 }
 
 
-def _fate(do: Do) -> dict[str, Json]:
+def _fate(do: Do) -> dict[str, Any]:
     """Faults of the task: fields of its TaskOutcome."""
     task = do.get("task", {})
     if task == "unknown_state":
-        fate: dict[str, Json] = {"word": do.get("state", "archived")}
+        fate: dict[str, Any] = {"states": ("waiting", do.get("state", "archived"))}
     elif isinstance(task, str):
         failure = {name: str(do[name]) for name in ("fail_code", "fail_msg") if name in do}
         fate = {"end": task, **failure}
     else:
         fate = dict(task)
+        if "states" in fate:
+            fate["states"] = tuple(fate["states"])
     if "charge" in do:
         fate["charge"] = str(do["charge"])
     given = {"callback": "callback", "by": "callback_by"} if "callback" in do else {}

@@ -1,8 +1,8 @@
 """The jobs API itself: take a create, report a task, report the balance, hand out a result.
 
 In: bodies and ids past the gate; schemas (`{model, callBackUrl, input}`) and prices as data. Out: `Response`s in
-the observed shapes: `param` encoded twice, `resultJson` empty until success, nulls until the end, costTime in
-seconds, credits as float. Touches: the charge log. It reads schemas and prices on its own, sharing nothing with
+the observed shapes: `param` encoded twice and without defaults, `resultJson` empty until success, nulls until the
+end, costTime in seconds, credits as float and in full from the first poll on. Touches: the charge log. It reads schemas and prices on its own, sharing nothing with
 what kiejobs checks before it sends, so that the two can disagree and a test can see it.
 """
 
@@ -42,6 +42,7 @@ PLENTY = Decimal(10_000)
 """Credits of an account that nobody said more about."""
 
 _MOST_FILES = 12
+_FLAGS = {"success": 1, "fail": 3}  # documented; 0 while it runs
 _NO_FIELDS: dict[str, Any] = {"properties": {"input": {"properties": {}}}}
 
 
@@ -119,21 +120,26 @@ class JobsApi:
         return success(self.describe(task, status), task_id=task_id)
 
     def describe(self, task: Task, status: TaskStatus) -> dict[str, Any]:
-        """The `data` of recordInfo, keys in the recorded order."""
+        """The `data` of recordInfo, keys in the recorded order. `response` is documented, its place a guess."""
         model = self._model(task.model)
         done, failed = status.state == "success", status.state == "fail"
+        param, result = _param(task, model), _result(task, model, self.base_url) if done else {}
         return {
             "taskId": task.task_id,
             "model": task.model,
             "state": status.state,
-            "param": _param(task, model),
-            "resultJson": _result(task, model, self.base_url) if done else "",
+            "param": param,
+            "resultJson": compact(result) if done else "",
             "failCode": task.fate.fail_code if failed else None,
             "failMsg": task.fate.fail_msg if failed else None,
             "costTime": None if status.ended is None else round(status.ended - task.at),
             "completeTime": None if status.ended is None else round(status.ended * 1000),
             "createTime": round(task.at * 1000),
-            "creditsConsumed": float(task.credits) if done else 0.0,
+            "creditsConsumed": 0.0 if failed else float(task.credits),
+            "operationType": task.model,
+            "successFlag": _FLAGS.get(status.state, 0),
+            "paramJson": param,
+            **({"response": result} if done else {}),
         }
 
     def balance(self, _request: Request, _: TaskOutcome) -> Response:
@@ -173,17 +179,17 @@ def _param(task: Task, model: Model) -> str:
     kept: dict[str, Any] = {"model": task.model}
     if task.callback_url is not None:
         kept["callBackUrl"] = task.callback_url
-    kept["input"] = compact(shuffled(model.filled(task.input)))
+    kept["input"] = compact(shuffled(model.read(task.input)))
     return compact(shuffled(kept))
 
 
-def _result(task: Task, model: Model, base_url: str) -> str:
+def _result(task: Task, model: Model, base_url: str) -> dict[str, Json]:
     if model.output(task.input)[0] == "application/json":
-        return compact({"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}})
+        return {"resultObject": {"text": f"kiejobs sandbox {task.task_id}"}}
     urls: dict[str, list[str]] = {}
     for name, (key, *_) in _files(task, model).items():
         urls.setdefault(key, []).append(f"{base_url}/files/{task.task_id}/{name}")
-    return compact(urls)
+    return dict(urls)
 
 
 def _files(task: Task, model: Model) -> dict[str, tuple[str, str, str]]:
@@ -257,7 +263,7 @@ class Model:
         """The first thing that is wrong, in the service's words. Unknown fields are passed over (observed)."""
         if not isinstance(request_input, dict):
             return "input is required"
-        known = {name: request_input[name] for name in self._fields if name in request_input}
+        known = self.read(request_input)
         required = self.schema["properties"]["input"].get("required", ())
         for name in self._fields:
             problem = self._field_problem(name, known, required=name in required)
@@ -289,15 +295,29 @@ class Model:
                 return _of_several(wrong)
         return None
 
+    def read(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
+        """As the service keeps it: what it knows of what was sent, a number that came as text as one (observed)."""
+        return {
+            name: _number_in(request_input[name], field)
+            for name, field in self._fields.items()
+            if name in request_input
+        }
+
     def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
-        """As the service keeps it: with defaults, a boolean without one as false (observed)."""
-        kept: dict[str, Json] = {}
-        for name, field in self._fields.items():
-            if name in request_input:
-                kept[name] = request_input[name]
-            elif "default" in field or field.get("type") == "boolean":
-                kept[name] = field.get("default", False)
-        return kept
+        """As it is made and charged: with defaults, a boolean without one as false."""
+        defaults = {
+            name: field.get("default", False)
+            for name, field in self._fields.items()
+            if "default" in field or field.get("type") == "boolean"
+        }
+        return {**defaults, **self.read(request_input)}
+
+
+def _number_in(value: Json, field: Mapping[str, Any]) -> Json:
+    is_number = field.get("type") in {"integer", "number"}
+    if is_number and isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return value
 
 
 def _of_several(wrong: ValidationError) -> str:

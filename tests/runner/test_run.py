@@ -22,6 +22,7 @@ from kiejobs.core.ledger.fold import fold
 from kiejobs.core.ledger.records import Failure, FileRecord, State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.runner import Budget, Rate, RunEnd, Runner, Settings, StopReason, World
+from kiejobs.runner.follow import FollowedTask, Follower
 from tests.contracts.fakes import FakeApi, FakeClock, MemoryArtifacts, MemoryJournal, Told
 from tests.proofs import virtual_time
 
@@ -234,6 +235,47 @@ def test_a_failed_task_gives_its_credits_to_the_next() -> None:
     stage.api.polls = deque([failed])
     stage.go(2)
     assert stage.states() == {"tea/j0": State.FAILED, "tea/j1": State.SUCCEEDED}
+
+
+_ENDS = {"done": outcomes.TaskSucceeded(("http://fake.invalid/a.mp4",), Decimal(60)),
+         "unstated": outcomes.TaskSucceeded(("http://fake.invalid/a.mp4",), None),
+         "failed": outcomes.TaskFailed("500", "flagged", Decimal(0))}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("named", "end", "left", "events"),
+    [
+        (60, None, 40, 1),
+        (4, None, 96, 1),
+        (16, None, 84, 0),
+        (60, "done", 40, 1),
+        (60, "unstated", 40, 1),
+        (60, "failed", 100, 1),
+        (150, None, -50, 1),
+    ],
+)
+def test_a_price_that_a_poll_names_is_held_from_then_on_and_counted_once(
+    named: int, end: str | None, left: int, events: int
+) -> None:
+    running = outcomes.StillRunning("waiting", price=Decimal(named))
+    settings = Settings(rate=Rate(1000, 1.0), once=end is None)
+    stage = Stage(spending=Budget(Decimal(100)), settings=settings)
+    stage.api.polls = deque([running] if end is None else [running, running, _ENDS[end]])
+    stage.go()
+    assert stage.spending.left == left
+    assert stage.journal.types().count("priced") == events
+    assert fold([stage.journal.record()]).committed() == 100 - left
+
+
+def test_a_task_of_an_earlier_run_takes_what_it_costs_more_and_gives_nothing_back() -> None:
+    for named, left in ((60, 56), (4, 100)):
+        stage = Stage(spending=Budget(Decimal(100)), settings=Settings(once=True))
+        stage.api.polls = deque([outcomes.StillRunning("waiting", price=Decimal(named))])
+        world = World(stage.api, stage.journal, stage.artifacts, stage.clock, stage.told)
+        follower = Follower(world, stage.settings, stage.spending, lambda _: "video/mp4")
+        task = FollowedTask("tea/j0", "a", "t", "example/one", "a.mp4", planned=None, held=Decimal(16))
+        anyio.run(follower.follow, task)
+        assert stage.spending.left == left
 
 
 def test_a_bug_in_one_job_does_not_tear_down_the_others() -> None:

@@ -298,7 +298,7 @@ def test_a_stalled_task_never_ends(tmp_path: Path) -> None:
     stage = Stage(tmp_path, rule({"task": "stall"}))
     task_id = stage.made()
     stage.clock.passes(1e6)
-    assert stage.record(task_id)["data"]["state"] == "generating"
+    assert stage.record(task_id)["data"]["state"] in {"waiting", "generating"}
 
 
 def test_a_vanished_task_is_charged_and_never_known(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_a_task_may_take_as_long_as_is_said(tmp_path: Path) -> None:
     stage = Stage(tmp_path, rule({"task": {"takes": 300}}))
     task_id = stage.made()
     stage.clock.passes(299)
-    assert stage.record(task_id)["data"]["state"] == "generating"
+    assert stage.record(task_id)["data"]["state"] in {"waiting", "generating"}
     stage.clock.passes(1)
     assert stage.record(task_id)["data"]["costTime"] == 300
 

@@ -25,7 +25,7 @@ from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
 from kiejobs.sandbox.app import NotDelivered, is_loopback
 from kiejobs.sandbox.jobs import UNLISTED, Model, credits_for
-from kiejobs.sandbox.tasks import Charges
+from kiejobs.sandbox.tasks import HEALTHY, Charges, Task, status_of
 from tests.docs.regenerate import models
 from tests.support.building import least, most
 from tests.support.forked import PACKAGE
@@ -239,7 +239,9 @@ def test_where_a_key_is_set_only_that_one_is_taken(tmp_path: Path) -> None:
     path = "/api/v1/chat/credit"
     wrong = stage.request("GET", path, headers={"authorization": "Bearer wrong"})
     right = stage.request("GET", path, headers={"authorization": "Bearer right"})
-    assert (wrong.status_code, right.status_code) == (401, 200)
+    none = stage.request("GET", path, headers={"authorization": ""})
+    assert [one.status_code for one in (none, wrong, right)] == [401, 200, 200]
+    assert (wrong.json()["code"], "data" in wrong.json()) == (401, False), "as recorded"
     assert "right" not in repr(stage.app)
 
 
@@ -277,36 +279,48 @@ def test_unknown_paths_are_404_and_wrong_methods_405(stage: Stage) -> None:
 # --- asking --------------------------------------------------------------------------------------
 
 
-def test_a_task_waits_then_generates_then_succeeds(stage: Stage) -> None:
+@pytest.mark.parametrize("states", [["waiting"], ["generating"], ["waiting", "generating"]])
+def test_a_task_goes_through_the_states_of_its_script(tmp_path: Path, states: list[str]) -> None:
+    stage = Stage(tmp_path, {"on": "create", "do": {"task": {"states": states}}})
     task_id = stage.made()
     seen = []
     for _ in range(20):
         seen.append(stage.record(task_id)["data"]["state"])
         stage.clock.passes(5)
-    assert list(dict.fromkeys(seen)) == ["waiting", "generating", "success"]
+    assert list(dict.fromkeys(seen)) == [*states, "success"]
     assert 8 <= len([state for state in seen if state != "success"]) <= 18
+
+
+def test_without_a_script_each_recorded_order_of_states_comes() -> None:
+    orders = set()
+    for number in range(20):
+        task = Task(1, 0.0, f"{number}", MODEL, {}, None, Decimal(0), 1.0, HEALTHY)
+        orders.add(tuple(dict.fromkeys(status_of(task, at, 1.0).state for at in (0, 30, 100))))
+    ends = {("waiting", "success"), ("generating", "success"), ("waiting", "generating", "success")}
+    assert orders == ends
 
 
 def test_a_running_record_has_the_recorded_keys_and_nulls(stage: Stage) -> None:
     data = stage.record(stage.made())["data"]
-    assert list(data)[:10] == [
+    assert list(data) == [
         "taskId", "model", "state", "param", "resultJson", "failCode", "failMsg", "costTime",
-        "completeTime", "createTime",
+        "completeTime", "createTime", "creditsConsumed", "operationType", "successFlag", "paramJson",
     ]  # fmt: skip
     assert data["resultJson"] == ""
     assert [data[k] for k in ("failCode", "failMsg", "costTime", "completeTime")] == [None] * 4
     assert data["createTime"] == START * 1000
-    assert repr(data["creditsConsumed"]) == "0.0"
+    assert repr(data["creditsConsumed"]) == "16.0", "in full from the first poll on"
+    assert (data["operationType"], data["successFlag"], data["paramJson"]) == (MODEL, 0, data["param"])
 
 
-def test_param_is_encoded_twice_shuffled_and_filled_with_defaults(stage: Stage) -> None:
-    sent = {**INPUT, "duration": "10"}
-    answer = stage.create(callback="http://hooks.example.com/x", duration="10")
+def test_param_is_encoded_twice_shuffled_and_what_was_sent(stage: Stage) -> None:
+    sent = {**INPUT, "duration": "10", "seed": 6}
+    answer = stage.create(callback="http://hooks.example.com/x", duration="10", seed="6")
     param = json.loads(stage.record(answer["data"]["taskId"])["data"]["param"])
     kept = json.loads(param["input"])
     assert param["model"] == MODEL
     assert param["callBackUrl"] == "http://hooks.example.com/x"
-    assert kept == {**sent, "resolution": "720p", "nsfw_checker": False}
+    assert kept == sent
     assert [name for name in kept if name in sent] != list(sent)
 
 
@@ -318,15 +332,15 @@ def test_a_finished_record_has_its_url_its_time_in_seconds_and_its_price(stage: 
     assert re.fullmatch(rf"http://sandbox\.invalid/files/{task_id}/[0-9a-f]{{16}}\.mp4", url)
     assert 40 <= data["costTime"] <= 90
     assert abs(data["completeTime"] - data["createTime"] - data["costTime"] * 1000) <= 500
-    assert data["creditsConsumed"] == 16.0
-    assert data["failCode"] is None
+    assert (data["creditsConsumed"], data["successFlag"], data["failCode"]) == (16.0, 1, None)
+    assert data["response"] == json.loads(data["resultJson"])
 
 
 def test_time_can_be_compressed(tmp_path: Path) -> None:
     stage = Stage(tmp_path, speed=100)
     task_id = stage.made()
     stage.clock.passes(0.3)
-    assert stage.record(task_id)["data"]["state"] == "generating"
+    assert stage.record(task_id)["data"]["state"] in {"waiting", "generating"}
     stage.clock.passes(0.61)
     assert stage.record(task_id)["data"]["state"] == "success"
 
@@ -552,27 +566,27 @@ def test_names_lead_nowhere_else(stage: Stage, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "hours", "state"),
+    ("fields", "hours", "code"),
     [
-        ({}, 23, "success"),
-        ({}, 24, "fail"),
-        ({"image_url": "OWN/never-was.png"}, 0, "fail"),
-        ({"extra": {"deep": ["x", {"url": "OWN/never-was.png"}]}}, 0, "fail"),
-        ({"image_url": "https://example.com/uploads/x.png"}, 0, "success"),
+        ({}, 23, 200),
+        ({}, 24, 500),
+        ({"image_url": "OWN/never-was.png"}, 0, 500),
+        ({"extra": {"deep": ["x", {"url": "OWN/never-was.png"}]}}, 0, 500),
+        ({"image_url": "https://example.com/uploads/x.png"}, 0, 200),
     ],
 )
-def test_a_task_fails_whose_upload_is_not_there_when_it_is_made(
-    stage: Stage, fields: dict[str, Any], hours: float, state: str
+def test_a_create_whose_upload_is_not_there_is_a_server_exception(
+    stage: Stage, fields: dict[str, Any], hours: float, code: int
 ) -> None:
     url = _uploaded(stage)
     stage.clock.passes(hours * 3600)
     own = "http://sandbox.invalid/uploads"
     given = json.loads(json.dumps({"image_url": url, **fields}).replace("OWN", own))
-    task_id = stage.made(**given)
-    stage.clock.passes(100)
-    data = stage.record(task_id)["data"]
-    assert (data["state"], data["failCode"]) == (state, "400" if state == "fail" else None)
-    assert stage.balance() == (10_000 if state == "fail" else 9_984), "a failed task costs nothing"
+    answer = stage.create(**given)
+    assert answer["code"] == code
+    if code == 500:
+        assert answer["msg"] == "Server exception, please try again later", "as recorded"
+    assert stage.balance() == (9_984 if code == 200 else 10_000)
 
 
 def test_an_upload_by_url_is_not_fetched_and_stands_for_something(stage: Stage) -> None:

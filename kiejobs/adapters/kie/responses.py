@@ -365,7 +365,9 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
             _credits(data),
         )
     if state in _RUNNING:
-        return _running(state, data) if any(map(data.get, _OF_A_FAILURE)) else outcomes.StillRunning(state)
+        running = _running(state, data) if any(map(data.get, _OF_A_FAILURE)) else outcomes.StillRunning(state)
+        price = _credits(data)  # the full price from the first poll on, or 0 where it is not known yet [O]
+        return replace(running, price=price) if price else running
     word = json.dumps(given)[:60] if "state" in data else "nothing of its state"
     came = {name: data[name] for name in _OF_AN_END if data.get(name) not in _NOTHING}
     answer = json.dumps(came, ensure_ascii=False) if came else None

@@ -171,6 +171,15 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Priced:
+    """While it runs the API names another price than what is held for it: from then on that is held."""
+
+    type: ClassVar[str] = "priced"
+    attempt_id: str
+    credits: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
     """The task ended well. `urls` without their queries, which may be signatures."""
 
@@ -273,7 +282,7 @@ class RunFinished:
 
 Event: TypeAlias = (
     RunStarted | Planned | Approved | Uploaded | Reserved | Submitted | NotAccepted | Rejected
-    | InDoubt | UnusedAnswer | Running | Succeeded | Failed | Collected | StillMissing | Gone | Called | Conflicted
+    | InDoubt | UnusedAnswer | Running | Priced | Succeeded | Failed | Collected | StillMissing | Gone | Called | Conflicted
     | Adopted | Resolved | RunFinished
 )  # fmt: skip
 

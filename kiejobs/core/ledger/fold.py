@@ -249,6 +249,7 @@ class _Draft:
         self._rulings: list[tuple[str, str]] = []
         self._gone = ("", "")
         self._charged: tuple[str, Decimal | None] = ("", None)
+        self._priced: tuple[str, Decimal | None] = ("", None)
         self._urls: tuple[str, tuple[str, ...]] = ("", ())
         self._files: tuple[str, tuple[FileRecord, ...]] = ("", ())
         self._missing: dict[str, tuple[str, e.StillMissing]] = {}
@@ -290,6 +291,8 @@ class _Draft:
                 self._missing[name] = max(self._missing.get(name, ("", event)), (at, event), key=_when)
             case e.Gone(message=message):
                 self._gone = max(self._gone, (at, message))
+            case e.Priced(credits=price):
+                self._priced = max(self._priced, (at, price), key=_when)
             case e.Running(api_state=word):
                 self._word = max(self._word, (at, word))
             case e.UnusedAnswer(of=of):
@@ -310,6 +313,7 @@ class _Draft:
         tasks = sorted(self._tasks)
         is_disputed = len(tasks) > 1 or bool(self._claims)
         state, failure = self._result()
+        charged, priced = self._charged[1], self._priced[1]
         if self._rulings:
             self._acknowledge()
         return Attempt(
@@ -319,7 +323,7 @@ class _Draft:
             address=reserved.address,
             state=state,
             task_id=tasks[0][1] if tasks else None,
-            charged=self._charged[1],
+            charged=priced if charged is None and state is State.SUCCEEDED else charged,
             failure=failure,
             urls=self._urls[1],
             files=self._files[1],
@@ -330,6 +334,7 @@ class _Draft:
             gone=self._gone[1] if self._gone[0] > self._files[0] else None,
             api_state=self._word[1] if state is State.RUNNING else None,
             unused=self._unused_in(state) if self._unused else None,
+            priced=priced if state in {State.SUBMITTED, State.RUNNING} else None,
         )
 
     def _unused_in(self, state: State | None) -> e.UnusedAnswer | None:

@@ -47,7 +47,8 @@ class Attempt:
     tasks that may be paid for next to `task_id`: one create, several tasks. `gone` says why its result
     can't be had any more. `shared` are its addresses in other campaigns, which asked for the same. `api_state`
     is the API's word for what runs; `unused` an answer that nothing could be made of, as long as that matters.
-    `missing` are pictures that belong to the result, and did not come with its files.
+    `missing` are pictures that belong to the result, and did not come with its files. `priced`: what the API names as
+    the price of a task that runs, where that is not what was planned.
     """
 
     attempt_id: str
@@ -69,6 +70,7 @@ class Attempt:
     api_state: str | None = None
     unused: e.UnusedAnswer | None = None
     missing: tuple[e.StillMissing, ...] = ()
+    priced: Decimal | None = None
 
     def is_of(self, campaign: str) -> bool:
         """Was it bought for a campaign, or is it used by it?"""
@@ -107,9 +109,11 @@ class Attempt:
 
     @property
     def committed(self) -> Decimal:
-        """Credits held of a budget: charged, or as planned; as much again for another task of the create."""
+        """Credits held of a budget: charged, or as named while it runs, or as planned; as much as was planned for another
+        task of the create.
+        """
         planned = self.reserved.credits or Decimal(0)
-        held = planned
+        held = planned if self.priced is None else self.priced
         if self.state in {State.SUCCEEDED, State.FAILED} and self.charged is not None:
             held = self.charged
         elif self.state in {None, State.REJECTED, State.FAILED}:

@@ -131,12 +131,14 @@ UploadOutcome: TypeAlias = UploadStored | NotUploaded | Refused | Unusable
 class StillRunning:
     """Not at its end. `api_state` is the API's word; `note` is set when that word is unknown.
 
-    `answer` is a result that nothing could be taken from, or what came with such a word.
+    `answer` is a result that nothing could be taken from, or what came with such a word. `price`: what it will be
+    charged, where the API names that already.
     """
 
     api_state: str
     note: str | None = None
     answer: str | None = None
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,14 @@ def record(state: str, **more: Any) -> bytes:
     return body(200, "success", {"taskId": "t", "state": state, "resultJson": "", **more})
 
 
+@pytest.mark.parametrize(
+    ("said", "price"), [(38.0, "38.0"), (0.0, None), (-4, None), ("x", None), (None, None)]
+)
+def test_a_running_task_may_name_its_price(said: Any, price: str | None) -> None:
+    outcome = answers.poll_outcome(200, record("waiting", creditsConsumed=said))
+    assert outcome == outcomes.StillRunning("waiting", price=None if price is None else Decimal(price))
+
+
 @pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])
 def test_the_known_states_are_running(state: str) -> None:
     assert answers.poll_outcome(200, record(state)) == outcomes.StillRunning(state)

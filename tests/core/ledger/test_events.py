@@ -27,6 +27,7 @@ EVENTS: list[Event] = [
     e.UnusedAnswer("a", "create", '{"code":200}', "t9"),
     e.Adopted("tea/x", "tea/y", "f", 2),
     e.Resolved("a", "lost", None, "ruled"),
+    e.Priced("a", Decimal(60)),
     e.RunFinished(4, "budget"),
     e.Approved("ab" * 32, "plan-1"),
     e.Uploaded("ab" * 32, "https://files.example.com/a.png", 9, "image/png", None, "images/a.png"),

@@ -359,6 +359,11 @@ def test_what_is_bought_after_a_move_stays_where_it_was_bought() -> None:
         ([submitted("a"), failed("a", "0")], "0"),
         ([submitted("a"), failed("a", "3")], "3"),
         ([submitted("a"), failed("a", None)], "0"),
+        ([submitted("a"), e.Priced("a", Decimal(60))], "60"),
+        ([submitted("a"), e.Priced("a", Decimal(60)), e.Priced("a", Decimal(5))], "5"),
+        ([submitted("a"), e.Priced("a", Decimal(60)), succeeded("a", "7")], "7"),
+        ([submitted("a"), e.Priced("a", Decimal(60)), e.Succeeded("a", None, ())], "60"),
+        ([submitted("a"), e.Priced("a", Decimal(60)), failed("a", None)], "0"),
         ([e.Rejected("a", REFUSED)], "0"),
         ([e.NotAccepted("a", BUSY)], "0"),
         ([e.InDoubt("a", BROKEN), e.Resolved("a", "lost", None, "ruled")], "0"),
@@ -387,6 +392,7 @@ ATTEMPTS = ["a", "b", "c"]
 STEPS = [
     "submitted",
     "running",
+    "priced",
     "succeeded",
     "failed",
     "rejected",
@@ -407,6 +413,7 @@ def step(name: str, attempt: str, task: str) -> e.Event:
     made: dict[str, e.Event] = {
         "submitted": submitted(attempt, task),
         "running": e.Running(attempt, "generating"),
+        "priced": e.Priced(attempt, Decimal(task[-1])),
         "succeeded": succeeded(attempt, task[-1]),
         "failed": failed(attempt, task[-1]),
         "rejected": e.Rejected(attempt, REFUSED),

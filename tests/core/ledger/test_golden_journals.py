@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from kiejobs.adapters.ledger.folder import FolderStore
-from kiejobs.core.ledger.events import Event, StillMissing, UnusedAnswer, to_json
+from kiejobs.core.ledger.events import Event, Priced, StillMissing, UnusedAnswer, to_json
 
 if TYPE_CHECKING:
     from kiejobs.core.ledger.fold import History
 
 GOLDEN = Path(__file__).parents[2] / "data" / "journals-0.1.0"
 ORIGIN = "http://sandbox.invalid"
-_LATER = {"api_state", "unused", "missing"}
+_LATER = {"api_state", "unused", "missing", "priced"}
 """What an attempt has that 0.1.0 did not know of."""
 
 
@@ -34,7 +34,7 @@ def history() -> History:
 
 def test_they_hold_every_kind_of_event(history: History) -> None:
     kinds = {type(timed.event) for record in history.records for timed in record.events}
-    assert kinds == set(get_args(Event)) - {StillMissing, UnusedAnswer}  # which 0.1.0 did not write
+    assert kinds == set(get_args(Event)) - {Priced, StillMissing, UnusedAnswer}  # which 0.1.0 did not write
 
 
 def test_their_lines_would_be_written_so_today(history: History) -> None:
