@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from kiejobs.sandbox.asgi import (
     read_request,
     success,
 )
+from kiejobs.sandbox.catalogue import PATH, asked_for, discovered
 from kiejobs.sandbox.files import NO_FILE, UploadRoutes, file_answer
 from kiejobs.sandbox.jobs import JobsApi
 from kiejobs.sandbox.tasks import (
@@ -90,6 +92,7 @@ class Sandbox(JobsApi):
         super().__post_init__()
         self._uploads = UploadRoutes(self.store)
         self._pending: set[asyncio.Task[None]] = set()
+        self._asked = -math.inf
         self._creates = deque(map(attrgetter("at"), self.charges.tasks.values()), maxlen=CALLS)
 
     def move_to(self, base_url: str, send_callback: SendCallback) -> None:
@@ -140,12 +143,13 @@ class Sandbox(JobsApi):
         return self._route(request)
 
     def _route(self, request: Request) -> Response:
-        if request.path not in self._ROUTES:
+        route = PATH if asked_for(request.path) else request.path
+        if route not in self._ROUTES:
             return bare(404, {"msg": MESSAGES[404]})
-        method, kind, act = self._ROUTES[request.path]
+        method, kind, act = self._ROUTES[route]
         if request.method != method:
             return bare(405, {"msg": MESSAGES[405]})
-        if kind == "create" and not self._admit():
+        if (kind == "create" and not self._admit()) or (kind == "discover" and not self._may_ask()):
             return error(429)
         if self.faults is None or kind is None:
             return act(self, request, HEALTHY)
@@ -159,6 +163,12 @@ class Sandbox(JobsApi):
         self._creates.append(now)
         return True
 
+    def _may_ask(self) -> bool:
+        """One question a second about models, on all routes together (documented)."""
+        now = self.now()
+        early, self._asked = now - self._asked < 1 / self.speed, now
+        return not early
+
     def upload_at(self, url: str) -> tuple[str, Path] | None:
         """The SHA-256 of what was uploaded to an address of ours, and where it is kept; None for any other."""
         own = f"{self.base_url}/uploads/"
@@ -166,7 +176,9 @@ class Sandbox(JobsApi):
         return self._uploads.kept(path) if url.startswith(own) else None
 
     def _fields(self, kind: str, request: Request) -> Mapping[str, Json]:
-        """The input of the task that a request is about, where it is about one."""
+        """The input of the task that a request is about, where it is about one; of a model which, and what of it."""
+        if kind == "discover":
+            return dict(zip(("route", "model"), asked_for(request.path) or (), strict=False))
         if kind == "poll":
             return self._input_of(request.query.get("taskId", ""))
         body = request.json() if kind == "create" else None
@@ -196,6 +208,9 @@ class Sandbox(JobsApi):
         if not isinstance(url, str) or not url.startswith(f"{self.base_url}/files/"):
             return error(422, NOT_OURS)
         return success(f"{url}?expires={int(self.now()) + _LINK_LIFE}")
+
+    def _discover(self, request: Request, _: TaskOutcome) -> Response:
+        return discovered(request.path, self.schemas, self.prices)
 
     def _upload(self, request: Request, _: TaskOutcome) -> Response:
         return self._uploads.answer(request, self.base_url, self.now())
@@ -273,6 +288,7 @@ class Sandbox(JobsApi):
         "/api/v1/jobs/createTask": ("POST", "create", _create),
         "/api/v1/jobs/recordInfo": ("GET", "poll", JobsApi.record_info),
         "/api/v1/chat/credit": ("GET", "credit", JobsApi.balance),
+        PATH: ("GET", "discover", _discover),
         "/api/v1/common/download-url": ("POST", None, _link),
         "/api/file-stream-upload": ("POST", "upload", _upload),
         "/api/file-base64-upload": ("POST", "upload", _upload),

@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.checked import Form, read_checked
-from kiejobs.sandbox.asgi import JSON_TYPE, MESSAGES, Response, compact, envelope, plain
+from kiejobs.sandbox.asgi import JSON_TYPE, MESSAGES, Response, compact, envelope, plain, success
 from kiejobs.sandbox.tasks import HEALTHY
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
     "slow": lambda do: {"way": {"rate": do["slow"]}},
     "redirect": lambda do: {"answer": plain(302, ""), "headers": {"location": do["redirect"]}},
     "no_ranges": lambda _do: {"no_ranges": True},
+    "no_openapi": lambda _do: {"answer": success({"openapi": None})},
+    "prose": lambda do: {"answer": success({"pricingDesc": do["prose"]})},
 }
 
 

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import hmac
 import json
+import math
 import os
 import re
 import subprocess
@@ -871,3 +872,48 @@ def test_serving_says_where_it_is_ends_on_sigterm_and_prints_nothing_else(tmp_pa
         process.terminate()
         out, err = process.communicate(timeout=10)
     assert (out, err) == ("", "")
+
+
+# --- which models there are ------------------------------------------------------------------------
+
+
+def test_models_are_listed_with_their_prices_in_prose(stage: Stage) -> None:
+    data = stage.request("GET", "/api/v1/models").json()["data"]
+    assert data["total"] == len(data["models"]) == 1
+    assert list(data["models"][0]) == [
+        "model", "slug", "title", "provider", "taskType", "description", "pricingDesc",
+    ]  # fmt: skip
+    assert data["models"][0]["pricingDesc"] == (
+        "16 credits ($0.08) per video at 720p for 5 s; 36.5 credits ($0.1825) per video at 720p for 10 s; "
+        "36 credits ($0.18) per video at 1080p for 5 s."
+    )
+
+
+def test_a_model_has_an_openapi_document_and_another_is_404(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, speed=math.inf)
+    schema = stage.request("GET", f"/api/v1/models/{MODEL}/schema").json()["data"]
+    price = stage.request("GET", f"/api/v1/models/{MODEL}/price").json()["data"]
+    other = stage.request("GET", "/api/v1/models/acme/none/schema")
+    assert (schema["model"], schema["openapi"]["openapi"], price["model"]) == (MODEL, "3.1.0", MODEL)
+    assert (other.status_code, other.json()["code"], other.json()["data"]) == (200, 404, None)
+
+
+def test_models_are_asked_about_once_a_second(stage: Stage) -> None:
+    codes = [stage.request("GET", "/api/v1/models").json()["code"] for _ in range(2)]
+    stage.clock.passes(1)
+    assert [*codes, stage.request("GET", "/api/v1/models").json()["code"]] == [200, 429, 200]
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ({"no_openapi": True}, {"openapi": None}),
+        ({"prose": "ask us"}, {"pricingDesc": "ask us"}),
+        ({"code": 401}, None),
+    ],
+)
+def test_odd_answers_about_models_can_be_scripted(tmp_path: Path, do: dict[str, Any], said: Any) -> None:
+    rule = {"on": "discover", "when": {"match": {"route": "schema", "model": "acme/*"}}, "do": do}
+    stage = Stage(tmp_path, rule, speed=math.inf)
+    assert stage.request("GET", "/api/v1/models").json()["data"]["total"] == 1
+    assert stage.request("GET", f"/api/v1/models/{MODEL}/schema").json()["data"] == said

@@ -20,6 +20,7 @@ _KINDS = {
     "upload": "onAnswer",
     "credit": "onAnswer",
     "download": "onDownload",
+    "discover": "onDiscover",
 }
 
 
