@@ -23,11 +23,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import kiejobs
-from tests.support.forked import Ran, forked
+from tests.support.forked import WITHOUT_MEDIA, Ran, forked
 
 CASES = Path(__file__).parent
-PACKAGE = str(Path(kiejobs.__file__).parent.parent)
 SPEED = "1000"
 """How many times faster a rehearsal's time runs: nobody watches."""
 
@@ -97,7 +95,7 @@ def _run(line: str, folder: Path) -> Ran:
 def _environment(folder: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": PACKAGE,
+        "PYTHONPATH": WITHOUT_MEDIA,
         "HOME": str(folder),
         "COLUMNS": "100",
         "NO_COLOR": "1",

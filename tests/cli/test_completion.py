@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiejobs.adapters.project.files import model_names
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.shells import completed
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def test_runs_and_doubts_come_from_the_ledger(bench: Bench) -> None:
 def test_a_doubt_is_offered_to_be_ruled_on(bench: Bench) -> None:
     bench.write({"one": "one"})
     (bench.folder / "faults.yaml").write_text("rules: [{on: create, do: {lose_reply: before_accept}}]")
-    bench.do("run", "jobs.yaml", "--sandbox", "--faults", "faults.yaml", "--speed", "1000")
+    words = ("run", "jobs.yaml", "--sandbox", "--faults", "faults.yaml", "--speed", "1000")
+    bench.do(*words, PYTHONPATH=WITHOUT_MEDIA)
     assert offered(bench, "kiejobs resolve --sandbox ") == ["judged/one"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from kiejobs.adapters.git import repository_of
 from kiejobs.core.diagnostics import ExitCode
 from tests.support.bench import Bench, ended
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.gitops.clones import WHO, Clone, Origin
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def test_journals_that_git_ignores_are_refused_with_the_line_that_does_it(
     assert f"git ignores the journals in runs (.gitignore:4:{pattern}); nothing was bought" in ran.err
     assert f".gitignore:4:{pattern}" in clone.do("doctor").out
     assert clone.run("--allow-behind").code == 0
-    assert clone.do("run", "jobs.yaml", "--sandbox", "--speed", "400").code == 0
+    assert clone.do("run", "jobs.yaml", "--sandbox", "--speed", "400", PYTHONPATH=WITHOUT_MEDIA).code == 0
 
 
 def test_patterns_that_are_taken_back_are_none(origin: Origin) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from kiejobs.core.diagnostics import ExitCode
 from tests.support.bench import FAST, Bench, ended, judged
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.judge.replies import video
 from tests.support.object_server import PREFIX, SECRET, ObjectServer
 from tests.support.teams import Team, prompts
@@ -251,7 +252,7 @@ def test_the_flag_and_its_variable_name_a_store_too(stored: tuple[Stored, Judge]
 
 def test_a_rehearsal_stays_in_its_folder(stored: tuple[Stored, Judge]) -> None:
     bench, _ = stored
-    assert bench.do("run", "jobs.yaml", "--sandbox", "--yes").code == ExitCode.DONE
+    assert bench.do("run", "jobs.yaml", "--sandbox", "--yes", PYTHONPATH=WITHOUT_MEDIA).code == ExitCode.DONE
     assert bench.server.asked == [("PUT", "")]
     assert len(list((bench.folder / "rehearsal" / "outputs").rglob("*.mp4"))) == 2
 

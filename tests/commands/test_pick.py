@@ -12,6 +12,7 @@ import pytest
 
 from kiejobs.reports.timeline import Clip, edl, otio
 from tests.support.bench import Bench, bare
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.repositories import git
 from tests.support.results import refused as refusals
 
@@ -152,7 +153,7 @@ def test_picks_change_no_plan_no_lock_and_no_request(bought: Bench) -> None:
 def test_a_rehearsal_has_picks_of_its_own(table: tuple[Bench, Judge]) -> None:
     bench, _ = table
     bench.write(JOBS)
-    assert bench.do("run", "jobs.yaml", "--sandbox", "--speed", "400").code == 0
+    assert bench.do("run", "jobs.yaml", "--sandbox", "--speed", "400", PYTHONPATH=WITHOUT_MEDIA).code == 0
     assert bench.do("pick", "a", "--sandbox", GIT_CONFIG_GLOBAL="/dev/null").code == 0
     assert "who" not in lines(bench.folder / "rehearsal")["a"], "nobody is configured in git"
     assert not (bench.folder / "picks.yaml").exists()

@@ -16,6 +16,7 @@ from kiejobs.core.ledger.records import Failure
 from kiejobs.reports.markdown import report_markdown
 from kiejobs.reports.run.view import RunView, drift_entry, drift_words
 from tests.support.bench import MODEL, Bench
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.results import hash_of, ledger_of, manifest_of, record, refused, reserved
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def rehearsed(tmp_path: Path) -> Bench:
 
 def rehearse(bench: Bench, *words: str) -> Any:
     speed = ("--sandbox", "--speed", "2000", "--faults", "faults.yaml")
-    return bench.do("run", "jobs.yaml", "--yes", *speed, *words)
+    return bench.do("run", "jobs.yaml", "--yes", *speed, *words, PYTHONPATH=WITHOUT_MEDIA)
 
 
 SAID = f"{MODEL} charged 20.5 credits, not 16 (+28.1 %), for 1 job of 2"

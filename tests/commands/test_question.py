@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import FAST, Bench, judged
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.judge.tasks import accepted
 
 if TYPE_CHECKING:
@@ -81,6 +82,6 @@ def test_several_files_are_asked_about_once_with_their_sum(bench: Bench) -> None
 def test_a_run_that_could_not_begin_is_no_run_that_died(bench: Bench) -> None:
     rehearsal = ("run", "jobs.yaml", "--sandbox", "--speed", "1000")
     assert bench.do(*rehearsal, "--faults", "flats.yaml").code == 2
-    again = bench.do(*rehearsal)
+    again = bench.do(*rehearsal, PYTHONPATH=WITHOUT_MEDIA)
     assert again.code == 0
     assert "no end on record" not in again.err

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import Bench
+from tests.support.forked import WITHOUT_MEDIA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,8 @@ def rehearsed(tmp_path: Path) -> Bench:
     bench = Bench(tmp_path, "http://unused.invalid")
     for prompts in ({"a": "one"}, {"a": "one", "b": "two"}, {"a": "one", "b": "two", "c": "three"}):
         bench.write(prompts)
-        assert bench.do("run", "jobs.yaml", "--sandbox", "--yes", "--speed", "500").code == 0
+        words = ("run", "jobs.yaml", "--sandbox", "--yes", "--speed", "500")
+        assert bench.do(*words, PYTHONPATH=WITHOUT_MEDIA).code == 0
     manifest = sorted(tmp_path.glob("rehearsal/runs/*/manifest.json"))[1]
     manifest.unlink()
     bench.write({"a": "one", "b": "two", "c": "three", "d": "four"})

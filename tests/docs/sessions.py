@@ -26,19 +26,25 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import kiejobs
 from tests.docs.pages import ROOT
+from tests.support.forked import PACKAGE, WITHOUT_MEDIA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.docs.pages import Block, Page
 
 SPEED = "400"
 """Rehearsals on paper run at 20 times the real pace; here there is no one to watch."""
+
+PICTURED = {
+    f"docs/how-to/{name}.md"
+    for name in ("check-what-came-back", "look-at-results", "send-a-client-the-results", "use-local-images")
+}
+"""Pages on pictures and clips; what the others show is the same without the extra `media`, and much quicker."""
 
 _PROGRESS = re.compile(r"\[ *\d+/\d+\] ")
 _ID = r"[0-9a-f]{32}|\d{8}T\d{6}(?:\d{3})?Z-[0-9a-f]{6}"
@@ -143,7 +149,7 @@ class Session:
         self._state = folder / "state.sh"
         self._state.write_text(f"cd {shlex.quote(str(self._folder))}\n", encoding="utf-8")
         self._code = 0
-        self._env = _environment(folder)
+        self._env = _environment(folder, page)
         self.ids = Ids()
 
     def follow(self) -> Iterator[Told]:
@@ -195,7 +201,7 @@ def _clone(folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, page: Page) -> dict[str, str]:
     """The machine's own, without anything that speaks to kiejobs; `kiejobs` is this Python's."""
     programs = folder / "bin"
     programs.mkdir()
@@ -205,7 +211,7 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KIE")}
     return kept | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(Path(kiejobs.__file__).parent.parent),
+        "PYTHONPATH": PACKAGE if page.name in PICTURED else WITHOUT_MEDIA,
         "PYTHONUNBUFFERED": "1",
         "HOME": str(folder),
         "COLUMNS": "80",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +16,8 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import media_type_of
 from tests.docs.regenerate import JOBFILE, models
-from tests.support.bench import PACKAGE
 from tests.support.expanding import expanded, structure
+from tests.support.forked import WITHOUT_MEDIA, forked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,16 +100,9 @@ def prompts(fields: Mapping[str, Any]) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_carried_out_by_the_sandbox(path: Path, tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "jobfiles")
-    ran = subprocess.run(
-        [sys.executable, "-m", "kiejobs", "run", f"jobfiles/{path.name}", "--sandbox", *QUICK],
-        cwd=tmp_path,
-        env={"PYTHONPATH": PACKAGE, "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    words = ("run", f"jobfiles/{path.name}", "--sandbox", *QUICK)
+    ran = forked(words, tmp_path, {"PYTHONPATH": WITHOUT_MEDIA, "PATH": ""})
+    assert ran.code == 0, ran.err
     files = [file for file in (tmp_path / "rehearsal" / "outputs").rglob("*") if file.is_file()]
     assert {media_type_of(file.read_bytes()[:64]) for file in files} == KINDS.get(path.stem, {"video/mp4"})
     assert len(files) == COUNTS[path.stem]

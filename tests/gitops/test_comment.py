@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import Bench
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.gitops.comments import LARGEST, US, Comments
 from tests.support.repositories import git
 
@@ -91,7 +92,7 @@ def test_it_is_brought_up_to_date_where_validation_failed_and_where_nothing_is_l
 
 def test_nothing_to_do_makes_no_comment_but_changes_one(bench: Bench, forge: Comments) -> None:
     bench.write({"a": "a"}, name="jobfiles/1.yaml", campaign="one")
-    assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000").code == 0
+    assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000", PYTHONPATH=WITHOUT_MEDIA).code == 0
     done = ("jobfiles", "--sandbox")
     assert "no comment: nothing changes here" in github(bench, forge, *done).err
     assert forge.kept == []
@@ -104,7 +105,7 @@ def test_a_pull_request_that_touches_picks_alone_has_a_comment_with_them(
     bench: Bench, forge: Comments
 ) -> None:
     bench.write({"a": "a"}, name="jobfiles/1.yaml", campaign="one")
-    assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000").code == 0
+    assert bench.do("run", "jobfiles", "--sandbox", "--speed", "1000", PYTHONPATH=WITHOUT_MEDIA).code == 0
     assert bench.do("pick", "a", "--sandbox", "--note", "@everyone").code == 0
     git(bench.folder, "init", "--quiet", "--initial-branch=main")
     git(bench.folder, "add", ".")

@@ -34,12 +34,19 @@ if TYPE_CHECKING:
 
 PACKAGE = str(Path(kiejobs.__file__).resolve().parent.parent)
 
+WITHOUT_MEDIA = os.pathsep.join([str(Path(__file__).parent / "without_media"), PACKAGE])
+"""A PYTHONPATH of where the extra `media` is not installed: a rehearsal draws no cards, and nobody looks at what came
+back. That is most of the time of a small run."""
+
 _TESTS = str(Path(__file__).resolve().parents[2])
 _LONGEST = 240
 """Seconds: a net for what hangs, wide enough for a busy machine."""
 
 _OF_STARTING = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """Beginnings of variables that Python reads when it starts."""
+
+_OF_OTHERS = ("__main__", "worker", "media.cards", "media.stills")
+"""Modules that no command imports: processes of their own do."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from tests.support.forked import serve; serve({fd})"
 
@@ -59,20 +66,21 @@ class Ran:
 
 def can_fork(environment: Mapping[str, str]) -> bool:
     """Whether nothing in it is for Python's own start."""
-    own = environment.get("PYTHONPATH", PACKAGE) == PACKAGE
+    own = environment.get("PYTHONPATH", PACKAGE) in _IDLE
     names = environment.keys() - {"PYTHONPATH", "LC_ALL"}
     return own and not any(name.startswith(_OF_STARTING) for name in names)
 
 
 def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Ran:
     """One command without input, run to its end. Several threads may do so at once."""
+    path = environment.get("PYTHONPATH", PACKAGE)
     try:
-        waiting = _IDLE.get_nowait()
+        waiting = _IDLE[path].get_nowait()
     except queue.Empty:
-        waiting = _Waiting()
+        waiting = _Waiting(path)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         code = waiting.run({"words": words, "folder": str(folder), "env": environment}, out, err)
-        _IDLE.put(waiting)
+        _IDLE[path].put(waiting)
         for stream in (out, err):
             stream.seek(0)
         return Ran(code, out.read().decode(), err.read().decode())
@@ -81,15 +89,16 @@ def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -
 class _Waiting:
     """A process that forks one command after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
         self._socket, theirs = socket.socketpair()
         # Of kiejobs, the one that is tested: the folder of the tests holds its source, too, and comes last.
-        program = _PROGRAM.format(path=[PACKAGE, *sys.path, _TESTS], fd=theirs.fileno())
+        program = _PROGRAM.format(path=[*path.split(os.pathsep), *sys.path, _TESTS], fd=theirs.fileno())
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
             )
         self._socket.settimeout(_LONGEST)
         atexit.register(self._end)
@@ -107,7 +116,7 @@ class _Waiting:
         self._process.wait()
 
 
-_IDLE: queue.LifoQueue[_Waiting] = queue.LifoQueue()
+_IDLE: dict[str, queue.LifoQueue[_Waiting]] = {path: queue.LifoQueue() for path in (PACKAGE, WITHOUT_MEDIA)}
 
 
 # --- in the process that waits -------------------------------------------------------------------
@@ -116,7 +125,7 @@ _IDLE: queue.LifoQueue[_Waiting] = queue.LifoQueue()
 def serve(fd: int) -> None:
     """Fork a command for each message, until nobody asks any more."""
     for module in pkgutil.walk_packages(kiejobs.__path__, "kiejobs."):
-        if not module.name.endswith(("__main__", "worker")):
+        if not module.name.endswith(_OF_OTHERS):
             importlib.import_module(module.name)
     importlib.import_module("anyio._backends._asyncio")  # by the first event loop of a process
     gc.freeze()

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.support.bench import MODEL, PACKAGE
-from tests.support.forked import forked
+from tests.support.bench import MODEL
+from tests.support.forked import WITHOUT_MEDIA, forked
 from tests.support.gitops.comments import Comments
 from tests.support.gitops.workflow_runner import Ended, Event, Runner, put_programs
 
@@ -53,7 +53,7 @@ def served(folder: Path) -> Iterator[str]:
     """`kiejobs sandbox` as a process of its own; the URL it is at."""
     words = ["sandbox", "--port", "0", "--store", str(folder), "--speed", "400"]
     command = [sys.executable, "-u", "-m", "kiejobs", *words]
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": PACKAGE}
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": WITHOUT_MEDIA}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
@@ -97,7 +97,7 @@ class Forge:
             name: value for name, value in env.items() if "AUTHOR" not in name and "COMMITTER" not in name
         }
         self.runner = Runner(folder / "ci", self._checkout, kept)
-        self.machine = {**kept, "PYTHONPATH": PACKAGE, "HOME": str(folder), "NO_COLOR": "1"}
+        self.machine = {**kept, "PYTHONPATH": WITHOUT_MEDIA, "HOME": str(folder), "NO_COLOR": "1"}
         self.programs = folder / "bin"
         put_programs(self.programs)
 
@@ -125,7 +125,13 @@ class Forge:
 
     def kiejobs(self, folder: Path, *words: str, key: str = "") -> str:
         """What a person's own kiejobs prints, pointed at the sandbox."""
-        env = {"PATH": os.environ["PATH"], **GIT, "KIE_API_BASE": self.api, "KIE_API_KEY": key}
+        env = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": WITHOUT_MEDIA,
+            **GIT,
+            "KIE_API_BASE": self.api,
+            "KIE_API_KEY": key,
+        }
         ran = forked(words, folder, env)
         assert ran.code == 0, ran.err
         return ran.out

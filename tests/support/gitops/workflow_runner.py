@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.support.bench import PACKAGE
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.gitops.workflow_expressions import Status, filled, holds
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class _Job:
             **self._env,
             "PATH": os.pathsep.join([*reversed(added), str(folder / "bin"), os.environ["PATH"]]),
             "HOME": str(folder),
-            "PYTHONPATH": PACKAGE,
+            "PYTHONPATH": WITHOUT_MEDIA,
             "NO_COLOR": "1",
             "LC_ALL": "C.UTF-8",
             "CI": "true",
