@@ -58,7 +58,7 @@ STEPS = (
         "follow",
         "Ask until the task ends; a callback only wakes the next question",
         ("runner", "adapters/kie"),
-        ("called", "running", "succeeded", "failed", "conflicted"),
+        ("called", "running", "priced", "succeeded", "failed", "conflicted"),
         "runner",
     ),
     Step(
