@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
+from pygments.lexers.special import TextLexer
 from sphinx.addnodes import download_reference
 
 import kiejobs
@@ -36,7 +37,8 @@ exclude_patterns = [path.name for path in ROOT.iterdir() if path.is_dir() and pa
 extensions = ["myst_parser"]
 myst_heading_anchors = 6
 nitpicky = True
-suppress_warnings = ["misc.highlighting_failure"]  # pages show files that are wrong on purpose, and CSV
+smartquotes = False  # what a page says is what is typed
+suppress_warnings = ["misc.highlighting_failure"]  # pages show files that are wrong on purpose
 
 html_theme = "furo"
 html_static_path = ["site"]
@@ -58,6 +60,7 @@ SECTIONS = {
 
 
 def setup(app: Sphinx) -> None:
+    app.add_lexer("csv", TextLexer)
     app.connect("source-read", add_contents)
     app.connect("doctree-resolved", link_files)
     app.connect("build-finished", add_front_page)
@@ -75,7 +78,7 @@ def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def contents(caption: str, names: list[str]) -> str:
-    options = [":hidden:", f":caption: {caption}"] if caption else [":hidden:"]
+    options = [":hidden:", ":titlesonly:", *([f":caption: {caption}"] if caption else [])]
     return "\n".join(["", "```{toctree}", *options, "", *names, "```", ""])
 
 

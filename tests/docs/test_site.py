@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from tests.support.chromium import CHROMIUM, Visitor, launched
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.docs.pages import Page
 
 _ELSEWHERE = re.compile(
     r"""(?:src|srcset|data)="(?:https?:)?//|<link[^>]*href="(?:https?:)?//|url\(["']?(?:https?:)?//"""
@@ -28,6 +31,7 @@ def test_the_site_has_every_page_and_asks_nobody_and_can_be_searched(tmp_path: P
     site = built(tmp_path)
     sidebar = links(site / "README.html")
     assert [page.name for page in pages() if page.name.replace(".md", ".html") not in sidebar] == []
+    assert [page.name for page in pages() for _ in lost(page, site)] == []
     files = [path for path in site.rglob("*") if path.suffix in {".html", ".css"}]
     assert [path.name for path in files if _ELSEWHERE.search(path.read_text(encoding="utf-8"))] == []
     assert (site / "index.html").read_bytes() == (site / "README.html").read_bytes()
@@ -43,6 +47,15 @@ def built(folder: Path) -> Path:
     done = subprocess.run([*words, *where], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return folder / "site"
+
+
+def lost(page: Page, site: Path) -> Iterator[str]:
+    """What a page has on GitHub and not here: anchors, and blocks of code to the letter."""
+    made = (site / page.name.replace(".md", ".html")).read_text(encoding="utf-8")
+    ids = {*re.findall(r'\bid="([^"]+)"', made)}
+    yield from page.anchors - ids
+    words = unescape(re.sub(r"<[^>]+>", "", made))
+    yield from (block.text for block in page.blocks if block.text.strip("\n") not in words)
 
 
 def links(page: Path) -> set[str]:
