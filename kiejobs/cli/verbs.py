@@ -498,6 +498,7 @@ def models_show() -> None:
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @flag("--into", metavar="DIR", help="Target folder.  [default: schemas/models of the project]")
 @flag("--force", is_flag=True, help="Overwrite existing models.")
+@flag("--model", metavar="ID", help="Import only this model of those that a page names.")
 @format_flag()
 @verb_of("models")
 def models_import() -> None:

@@ -117,22 +117,24 @@ class _NotWritten(Exception):
     """Why a model did not become a file."""
 
 
-def models_import(pages: Sequence[str], into: str | None, screen: Screen, *, force: bool) -> ExitCode:
+def models_import(
+    pages: Sequence[str], into: str | None, model: str | None, screen: Screen, *, force: bool
+) -> ExitCode:
     """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_root().seen(_FOLDER))
     pages_of: dict[str, str] = {}  # by model: each is written at most once
-    done = [_import(_read(page), folder, pages_of, force=force) for page in pages]
+    done = [_import(_read(page, model), folder, pages_of, force=force) for page in pages]
     screen.answer(import_document, import_text, done)
     return ExitCode.DONE if all(page.ok for page in done) else ExitCode.INVALID
 
 
-def _read(page: str) -> PageReading:
+def _read(page: str, model: str | None = None) -> PageReading:
     name = page_name(page)
     try:
         text = page_text(page)
     except KiejobsError as error:
         return PageReading(name, problems=(error.message,))
-    return read_page(name, text, imported=datetime.now(UTC).date().isoformat())
+    return read_page(name, text, imported=datetime.now(UTC).date().isoformat(), choice=model)
 
 
 def _import(page: PageReading, folder: Path, pages_of: dict[str, str], *, force: bool) -> ImportedPage:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import field_description, field_title
+from kiejobs.core.models.spec import coerce
 from kiejobs.importer.openapi import (
     both,
     by_name,
@@ -29,7 +31,7 @@ from kiejobs.importer.openapi import (
     values_in,
 )
 from kiejobs.importer.stated import add_stated, file_rule, points_at_file, related
-from kiejobs.importer.types import choices_of, default_of, limits_of, type_of, values_of
+from kiejobs.importer.types import choices_of, default_of, fits, limits_of, type_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,11 @@ MOST_FIELDS = 300
 MOST_SHAPES = 20
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+_WHEN = re.compile(
+    r"\b(?:takes? effect|effective|used|required|applies|valid|needed) (?:only )?(?:when|if) [`'\"]?(\w{1,60})[`'\"]?"
+    r" (?:is|=|equals)(?: set to)? ?[`'\"]?([\w.:-]{1,40}[\w])",
+    re.IGNORECASE,
+)
 _FORMATS = frozenset({"uri", "url", "uri-reference", "iri"})
 _WIDER = {
     "minimum": min, "maximum": max, "minLength": min, "maxLength": max, "minItems": min, "maxItems": max,
@@ -91,7 +98,31 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
         elif "default" in field and field.get("type") == "string" and "enum" not in field:
             del field["default"]  # a text to try the page with, not one to buy something with
             around.note(f"{name}: required, and yet with a text as its default: never sent unasked")
+    for name in dict.fromkeys(required):
+        if "default" not in fields.get(name, {}) and any(one and name not in one for one in objects):
+            around.note(f"{name}: called required, but an example of the page has none; not required here")
+            required = [one for one in required if one != name]
     return fields, [name for name in dict.fromkeys(required) if name in fields]
+
+
+def conditions(node: Schema, required: Sequence[str], fields: dict[str, Schema]) -> list[Schema]:
+    """Rules for fields that the page calls required and that prose wants only where another has some value."""
+    rules: list[Schema] = []
+    for name in names_in(node.get("required")):
+        prose = mapping(fields_in(node).get(name)).get("description")
+        found = _WHEN.search(prose) if isinstance(prose, str) and name not in required else None
+        if found is None or found[1] not in fields or name not in fields:
+            continue
+        value = coerce(fields[found[1]], found[2])
+        if fits(fields[found[1]], value):
+            rules.append(
+                {
+                    "title": f"{name} is required when {found[1]} is {show(value)}",
+                    "if": {"required": [found[1]], "properties": {found[1]: {"const": value}}},
+                    "then": {"required": [name]},
+                }
+            )
+    return rules
 
 
 def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Note) -> bool:

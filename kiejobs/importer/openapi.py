@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from kiejobs.core.models.spec import IS_ID
+from kiejobs.importer.model_id import listed_models, model_ids
 
 Schema: TypeAlias = dict[str, Any]
+Example: TypeAlias = tuple[str, Schema]
+"""A model and an input for it, empty where it can't be read."""
 Note: TypeAlias = Callable[[str], None]
 """Takes what had to be decided, in words for the one who imports."""
 
-MOST_MODELS = 50
+MOST_EXAMPLES = 20
 MOST_VALUES = 20_000
 MOST_DEPTH = 48
 
-_MUST_BE = re.compile(r"(?:[Mm]ust be|[Ff]ormat:|必须使用|必须为|必须是) ?[`'\"]([^`'\"\s]{1,100})[`'\"]")
-_ODD = re.compile(r"[^a-z0-9]+")
+_BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
+_MODEL = re.compile(r"[\"']model[\"']\s{0,9}:\s{0,9}[\"']([^\"'\s]{1,100})[\"']")
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
 
@@ -59,8 +61,10 @@ class ApiRequest:
     notes: tuple[str, ...]
 
 
-def requests_of(name: str, document: ApiDocument) -> tuple[list[ApiRequest], list[str]]:
-    """All requests of the document; problems only where one can't be taken in."""
+def requests_of(
+    name: str, document: ApiDocument, choice: str | None = None
+) -> tuple[list[ApiRequest], list[str]]:
+    """All requests of the document, or those for one model; problems only where one can't be taken in."""
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
@@ -70,7 +74,7 @@ def requests_of(name: str, document: ApiDocument) -> tuple[list[ApiRequest], lis
             continue
         place = f"{name}: POST {str(path)[:200]}"
         try:
-            requests, wrong, other = _requests(document, str(path), operation)
+            requests, wrong, other = _requests(document, str(path), operation, choice)
         except (TooManyReferences, RecursionError):
             problems.append(f"{place}: written out, its schema is too large or nested too deeply")
             continue
@@ -83,16 +87,17 @@ def requests_of(name: str, document: ApiDocument) -> tuple[list[ApiRequest], lis
 
 
 def _requests(
-    document: ApiDocument, path: str, operation: Schema
+    document: ApiDocument, path: str, operation: Schema, choice: str | None
 ) -> tuple[list[ApiRequest], list[str], list[str]]:
     """Requests; what is wrong; what is no request of ours."""
     references = References(document.root)
     media = _json_content(references, operation)
     variants = _variants(references.written_out(media.get("schema", {})))
-    known = {one for variant in variants for one in _listed_models(fields_in(variant).get("model"))}
+    known = {one for variant in variants for one in listed_models(fields_in(variant).get("model"))}
     # Whatever the page shows of outcomes: the endings of addresses show what is made.
-    shown = [operation.get(key) for key in ("responses", "callbacks")]
-    answer = json.dumps(shown, default=str)[:50_000]
+    answers = [operation.get(key) for key in ("responses", "callbacks")]
+    answer = json.dumps(answers, default=str)[:50_000]
+    prose = str(operation.get("description", ""))[:20_000]
     found: list[ApiRequest] = []
     problems: list[str] = []
     others: list[str] = []
@@ -102,23 +107,24 @@ def _requests(
             what = "`input`" if "model" in fields else "`model` and no `input`"
             others.append(f"its body has no {what}: createTask takes {{model, input}}")
             continue
-        examples = _examples(references, media, variant)
-        inputs = [(str(body.get("model")).strip(), body["input"]) for body in examples]
-        models, notes, wrong = _models(fields["model"], examples, operation, document.model)
-        problems += wrong
+        examples = _examples(references, media, variant, prose)
+        calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
+        shown = next((names for group in examples if (names := [name for name, _ in group])), [])
+        ids, notes, wrong = model_ids(fields["model"], shown, calls, document.model, choice)
+        (others if choice and not ids else problems).extend(wrong)
         found += [
             ApiRequest(
                 model=model,
                 input=fields["input"],
-                examples=tuple(one for name, one in inputs if name not in known - {model}),
+                examples=_examples_of(model, examples, known),
                 words=_words(document.root, operation, path),
-                prose=str(operation.get("description", ""))[:20_000],
+                prose=prose,
                 version=str(document.root.get("openapi", ""))[:20],
                 answer=answer,
                 size=references.values,
                 notes=(*document.notes, *references.notes, *_odd(fields, path), *notes),
             )
-            for model in models
+            for model in ids
         ]
     return found, problems, others
 
@@ -162,71 +168,49 @@ def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
     return " | ".join(str(part)[:300] for part in parts if part)
 
 
-def _examples(references: References, media: Schema, schema: Schema) -> list[Schema]:
-    """Whole bodies that the page shows."""
-    found: list[Any] = []
+def _examples(references: References, media: Schema, schema: Schema, prose: str) -> list[list[Example]]:
+    """Bodies that the page shows: with its request, with the schema of it, in its words."""
+    groups = []
     for place in (media, schema):
         several = place.get("examples")
         values = list(several.values()) if isinstance(several, dict) else items_in(several)
-        found.append(place.get("example"))
-        for one in values[:50]:
+        found = [place.get("example")]
+        for one in values[:MOST_EXAMPLES]:
             example = references.target(one)
             wrapped = isinstance(example, dict) and "value" in example
             found.append(example["value"] if wrapped else example)
-    bodies = [by_name(one) for one in found if isinstance(one, dict)]
-    return [body for body in bodies if isinstance(body.get("input"), dict)]
+        groups.append([body for one in found for body in _bodies(one)])
+    return [*groups, [body for one in bodies_in(prose) for body in _bodies(one)]]
 
 
-def _models(
-    schema: Any, examples: list[Schema], operation: Schema, asked: str | None
-) -> tuple[list[str], list[str], list[str]]:
-    """Ids; notes on what is odd about them; problems. `asked` is what the discovery API was asked about."""
-    shown = [body["model"].strip() for body in examples if isinstance(body.get("model"), str)]
-    # What is left to go by: the question, or prose like "Must be `vendor/model`".
-    prose = mapping(schema).get("description")
-    in_prose = _MUST_BE.findall(prose[:2_000]) if isinstance(prose, str) else []
-    listed = _listed_models(schema) or shown or ([asked.strip()] if asked else in_prose)
-    notes: list[str] = []
-    copied = _copied(listed, shown, operation)
-    if copied is not None:
-        notes.append(
-            f"the schema names the model {listed[0]}, the example of the request and the operation "
-            f"itself name {copied}; taken for {copied}"
-        )
-        listed = [copied]
-    elif shown and not set(shown) & set(listed):
-        notes.append(f"the example of the request names the model {shown[0][:80]}; the schema's counts")
-    names = list(dict.fromkeys(listed))[:MOST_MODELS]
-    models = [name for name in names if IS_ID.fullmatch(name)]
-    problems = [f"`{name[:80]}` is no name for a model" for name in names if name not in models]
-    if not names:
-        problems.append("nothing says which model `model` stands for")
-    return models, notes, problems
+def _bodies(example: Any) -> list[Example]:
+    """The body, also where it is JSON in a text; of a text that is no JSON the model that it names."""
+    if isinstance(example, str):
+        names = _MODEL.findall(example[:50_000])[:1]
+        return [body for one in bodies_in(example) for body in _bodies(one)] or [(name, {}) for name in names]
+    body = by_name(example)
+    is_whole = isinstance(body.get("model"), str) and isinstance(body.get("input"), dict)
+    return [(body["model"].strip(), by_name(body["input"]))] if is_whole else []
 
 
-def _listed_models(schema: Any) -> list[str]:
-    """The models that the schema of `model` names, from the surest place that names any."""
-    form = mapping(schema)
-    const, default, example = ([form.get(key)] for key in ("const", "default", "example"))
-    for source in (form.get("enum"), const, default, form.get("examples"), example):
-        found = [text.strip() for text in items_in(source) if isinstance(text, str)]
-        if found:
-            return found
-    return []
+def bodies_in(text: str) -> list[Schema]:
+    """Whole requests that a text shows as JSON, wherever they stand."""
+    found: list[Schema] = []
+    for at in list(_BODY.finditer(text))[:MOST_EXAMPLES]:
+        try:
+            body, _ = json.JSONDecoder().raw_decode(text, at.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(body.get("model"), str) and isinstance(body.get("input"), dict):
+            found.append(body)
+    return found
 
 
-def _copied(listed: list[str], shown: list[str], operation: Schema) -> str | None:
-    """The model that a page is about after all, where its enum was copied from another page."""
-    others = set(shown)
-    if len(listed) != 1 or len(others) != 1 or others == set(listed):
-        return None
-    (other,) = others
-    calls = {_slug(operation.get(key)) for key in ("operationId", "summary")} - {""}
-    return other if _slug(other) in calls and _slug(listed[0]) not in calls else None
-
-
-def _slug(text: object) -> str:
-    return _ODD.sub("-", str(text or "").lower()).strip("-")
+def _examples_of(model: str, groups: list[list[Example]], known: set[str]) -> tuple[Schema, ...]:
+    """Inputs that are shown for the model; else those that are for no other model of the page."""
+    bodies = [body for group in groups for body in group if body[1]]
+    own = [given for name, given in bodies if name == model]
+    return tuple(own or (given for name, given in bodies if name not in known))
 
 
 # --- references ------------------------------------------------------------------------------------

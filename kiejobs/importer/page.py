@@ -8,6 +8,7 @@ nothing. A page is a stranger's text: sizes, depths and references are bounded, 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from kiejobs.core.document.checked import formats
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.field import FieldContext, fields_of, one_shape
+from kiejobs.importer.field import FieldContext, conditions, fields_of, one_shape
 from kiejobs.importer.openapi import by_name, mapping, requests_of
 from kiejobs.importer.text import documents_of
 
@@ -61,6 +62,10 @@ _SHOWN = {
 }  # fmt: skip
 
 
+_RESULT = re.compile(r"resultJson[^{\[]{1,200}?(?=\{)")
+_ADDRESSES = re.compile(r"https?://|[uU]rls?\"")
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
     """One model of a page. `notes` say what the page left open, and how it was read."""
@@ -79,14 +84,16 @@ class PageReading:
     problems: tuple[str, ...] = ()
 
 
-def read_page(name: str, text: str, *, imported: str) -> PageReading:
-    """Every model that the page describes. `imported` is the date to write down, like 2026-11-22."""
+def read_page(name: str, text: str, *, imported: str, choice: str | None = None) -> PageReading:
+    """Every model that the page describes, or `choice` among those that it names. `imported` is the date to write
+    down, like 2026-11-22.
+    """
     documents, problems = documents_of(name, text)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     models: dict[str, ImportedModel] = {}
     left = MOST_VALUES
     for document in documents:
-        requests, more = requests_of(name, document)
+        requests, more = requests_of(name, document, choice)
         problems += more
         for request in requests:
             left -= request.size
@@ -118,6 +125,7 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     fields, required = fields_of(node, around)
     if not fields:
         return "its `input` has no fields"
+    rules += conditions(node, required, fields)
     output, guess = _output_of(request, fields)
     notes += [guess] if guess else []
     schema = _schema(request.model, fields, required, rules, output)
@@ -173,6 +181,8 @@ def _object(required: list[str], properties: Schema, **rules: Any) -> Schema:
 
 def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
     """`x-kiejobs-output`, by what the page says of itself; and a note where it is a guess."""
+    if _gives_a_value(f"{request.prose}\n{request.answer}"):
+        return _as_asked("json", fields), None
     texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
     looks = [(tier, text) for tier in _TIERS for text in texts]
     for signs, text in [*looks, (_SHOWN, request.answer)]:
@@ -182,6 +192,19 @@ def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]
     prose = request.prose.lower()
     guess = next((kind for kind in ("video", "image", "audio") if kind in prose), "video")
     return _as_asked(guess, fields), f"nothing on the page says what it makes; taken for {guess}"
+
+
+def _gives_a_value(text: str) -> bool:
+    """Does the page show a result (`resultJson`) that is no file?"""
+    for place in list(_RESULT.finditer(text))[:20]:
+        shown = text[place.end() : place.end() + 5_000].replace("\\n", " ").replace("\\", "")
+        try:
+            result, _ = json.JSONDecoder().raw_decode(shown)
+        except (ValueError, RecursionError):
+            continue
+        if result and not _ADDRESSES.search(json.dumps(result)):
+            return True
+    return False
 
 
 def _as_asked(kind: str, fields: Schema) -> Schema:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
-from kiejobs.importer.openapi import ApiDocument
+from kiejobs.importer.openapi import ApiDocument, bodies_in
 
 if TYPE_CHECKING:
     from kiejobs.importer.openapi import Schema
@@ -28,7 +28,6 @@ MOST_CHARACTERS = 4_000_000
 
 MOST_BLOCKS = 20
 MOST_NOTES = 50
-MOST_EXAMPLES = 20
 MOST_FIELDS = 300
 MOST_LINES = 50_000
 MOST_OF_LINE = 6_000
@@ -68,7 +67,6 @@ _CODE = re.compile(r"`{1,3}([^`\n]{1,500})`{1,3}")
 _BLOCK = re.compile(r"(?:`{3,9}|~{3,9})[^`\n]{0,99}\n(.*?)\n[ \t]{0,12}(?:`{3}|~{3})", re.DOTALL)
 _LIST = re.compile(r"^(?:array|list)\s*(?:<|\[|\(|of\s+)\s*([a-z]+)|^([a-z]+)\s*\[\]", re.IGNORECASE)
 _INNER = re.compile(r"^([a-z]+)\s*<\s*([a-z]+)\s*>", re.IGNORECASE)
-_BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
 
@@ -197,7 +195,7 @@ def _openapi(name: str, value: Any, problems: list[str]) -> ApiDocument | None:
 
 def described(text: str) -> Schema | None:
     """The document; its request has a `model` and an `input` with fields, or there is none."""
-    bodies = _bodies(text)
+    bodies = bodies_in(text)
     inputs = {name for body in bodies for name in body["input"]}
     root: Schema = {"type": "object", "properties": {}}
     for path, facts in _prose_fields(text):
@@ -273,19 +271,6 @@ def _literal(words: str) -> Any:
 
 def _unquoted(text: str) -> str:
     return text.strip().strip("\"'\u201c\u201d")
-
-
-def _bodies(text: str) -> list[Schema]:
-    """Whole requests that the page shows, wherever they stand."""
-    found: list[Schema] = []
-    for at in list(_BODY.finditer(text))[:MOST_EXAMPLES]:
-        try:
-            body, _ = json.JSONDecoder().raw_decode(text, at.start())
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(body.get("model"), str) and isinstance(body.get("input"), dict):
-            found.append(body)
-    return found
 
 
 def _prose_fields(text: str) -> list[Field]:

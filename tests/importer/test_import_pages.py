@@ -275,7 +275,7 @@ def test_quirks_are_undone(name: str, form: dict[str, Any]) -> None:
         "evil: its pattern is left out",
         "seed: minimum 1, maximum 9 from the page's prose is passed over",
         "`no name!` can't be the name of a field",
-        "the example of the request names the model quill/one; the schema's counts",
+        "the page names quill/1 (the schema, the operation), quill/one (the example); taken for quill/1",
         'the page\'s example has "2:1" for ratio, which its schema refuses',
     ],
 )
@@ -302,7 +302,7 @@ def test_each_document_and_each_operation_of_a_page_counts() -> None:
 
 
 def test_a_copied_enum_is_overruled_by_two_witnesses() -> None:
-    assert notes("several.md", "fern/leaf", "the schema names the model fern/seed")
+    assert notes("several.md", "fern/leaf", "the page names fern/seed (the schema), fern/leaf (the example")
 
 
 def test_of_two_descriptions_the_first_counts() -> None:
