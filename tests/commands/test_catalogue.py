@@ -18,6 +18,7 @@ from PIL import Image
 
 from kiejobs.adapters.media.clips import sound_of, value_of, video_of
 from kiejobs.core.checks import Measured, differs
+from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.sandbox.files import make_content
 from kiejobs.sandbox.jobs import Model, count_of
 from tests.docs.editor_schema import input_schema
@@ -44,7 +45,8 @@ def job_of(model: str) -> str:
 def inputs_of(model: str) -> dict[str, dict[str, Any]]:
     """By the name of the job: the least, and more where there is more."""
     made = {job_of(model): least(MODELS[model]), f"{job_of(model)}-most": most(MODELS[model])}
-    return made if len({json.dumps(one) for one in made.values()}) == 2 else dict([*made.items()][:1])
+    sent = {json.dumps(complete(read_spec(MODELS[model]), one)) for one in made.values()}
+    return made if len(sent) == 2 else dict([*made.items()][:1])
 
 
 def jobfile(jobs: dict[str, Any]) -> str:

@@ -315,8 +315,8 @@ def test_each_model_offers_its_own_fields_and_no_other_s(model: str) -> None:
 
 
 def test_the_schema_stays_small_enough_to_lie_in_every_project() -> None:
-    """Fifty-odd models in a line each; `init` writes it beside the job files."""
-    assert JOBFILE.stat().st_size < 300_000
+    """A hundred models in a line each; `init` writes it beside the job files."""
+    assert JOBFILE.stat().st_size < 500_000
 
 
 def test_without_a_known_model_no_field_is_offered() -> None:
